@@ -1,0 +1,102 @@
+package cta
+
+import "time"
+
+// Key is the Avro key of every event: the moment it happened, by the event's
+// own clock, which in a simulation is the simulated one.
+type Key struct {
+	// Timestamp is event time in milliseconds since 1970-01-01 UTC.
+	Timestamp int64 `avro:"timestamp" json:"timestamp"`
+}
+
+// KeyAt returns the key of an event that happened at t, cut to milliseconds.
+func KeyAt(t time.Time) Key { return Key{Timestamp: t.UnixMilli()} }
+
+// Time returns the event time in UTC.
+func (k Key) Time() time.Time { return time.UnixMilli(k.Timestamp).UTC() }
+
+// Direction is one of the two ways along a line.
+type Direction string
+
+// The two directions of a line.
+const (
+	// DirectionA is the way along the line's order: from its outer end to the
+	// Loop, or to the far end.
+	DirectionA Direction = "a"
+	// DirectionB is the way back.
+	DirectionB Direction = "b"
+)
+
+// Opposite returns the other direction.
+func (d Direction) Opposite() Direction {
+	if d == DirectionA {
+		return DirectionB
+	}
+	return DirectionA
+}
+
+// TrainStatus says whether a train carries riders. The values are closed: they
+// are an enum on the wire.
+type TrainStatus string
+
+// Every TrainStatus.
+const (
+	OutOfService TrainStatus = "out_of_service"
+	InService    TrainStatus = "in_service"
+	BrokenDown   TrainStatus = "broken_down"
+)
+
+// WeatherStatus is the sky as the weather hardware names it. The values are
+// closed: they are an enum on the wire.
+type WeatherStatus string
+
+// Every WeatherStatus.
+const (
+	Sunny         WeatherStatus = "sunny"
+	PartlyCloudy  WeatherStatus = "partly_cloudy"
+	Cloudy        WeatherStatus = "cloudy"
+	Windy         WeatherStatus = "windy"
+	Precipitation WeatherStatus = "precipitation"
+)
+
+// Arrival says that a train has come to a station.
+type Arrival struct {
+	StationID   int         `avro:"station_id" json:"station_id"`
+	TrainID     string      `avro:"train_id" json:"train_id"`
+	Direction   Direction   `avro:"direction" json:"direction"`
+	Line        string      `avro:"line" json:"line"` // a Line.ID
+	TrainStatus TrainStatus `avro:"train_status" json:"train_status"`
+	// PrevStationID and PrevDirection are nil at a train's first station.
+	PrevStationID *int       `avro:"prev_station_id" json:"prev_station_id"`
+	PrevDirection *Direction `avro:"prev_direction" json:"prev_direction"`
+}
+
+// TurnstileEntry says that one rider has entered a station.
+type TurnstileEntry struct {
+	StationID   int    `avro:"station_id" json:"station_id"`
+	StationName string `avro:"station_name" json:"station_name"`
+	// Line is a line that stops at the station: the rider's, if known.
+	Line string `avro:"line" json:"line"`
+}
+
+// Weather is one reading of the weather hardware.
+type Weather struct {
+	Temperature float32       `avro:"temperature" json:"temperature"` // °F
+	Status      WeatherStatus `avro:"status" json:"status"`
+}
+
+// StationRecord is one station of one line, as topic stations.table holds it
+// under the key [StationRecord.Key].
+type StationRecord struct {
+	StationID   int    `json:"station_id"`
+	StationName string `json:"station_name"`
+	Order       int    `json:"order"` // on the line, from 0
+	Line        string `json:"line"`
+}
+
+// TurnstileCount is the number of entries counted at a station so far, as topic
+// TURNSTILE_SUMMARY holds it under the text of the station's id.
+type TurnstileCount struct {
+	StationID int   `json:"STATION_ID"`
+	Count     int64 `json:"COUNT"` // absolute, not a difference
+}

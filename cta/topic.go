@@ -1,0 +1,96 @@
+package cta
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// DefaultPrefix starts the names of the system's topics, but for
+// TURNSTILE_SUMMARY, whose name is ksqlDB's.
+const DefaultPrefix = "org.chicago.cta."
+
+// Layout says how a network's arrivals and entries are spread over topics.
+type Layout string
+
+// Every Layout. Readers take both, whatever they are set to.
+const (
+	// PerStation is a topic of one partition for each station and kind.
+	PerStation Layout = "per-station"
+	// Shared is one topic a kind, with partitions chosen by the station: what
+	// ksqlDB needs, and better for networks of thousands of stations.
+	Shared Layout = "shared"
+)
+
+// ParseLayout returns the layout that s names, or an error that lists the names.
+func ParseLayout(s string) (Layout, error) {
+	switch l := Layout(s); l {
+	case PerStation, Shared:
+		return l, nil
+	}
+	return "", fmt.Errorf("layout is %q, want %s or %s", s, PerStation, Shared)
+}
+
+// Topics names the topics of one system. The zero value has the default prefix
+// and the layout [PerStation].
+type Topics struct {
+	Prefix string // default: DefaultPrefix
+	Layout Layout // default: PerStation
+	// Summary is the name of the topic of counts. Default: TURNSTILE_SUMMARY.
+	Summary string
+}
+
+func (t Topics) prefix() string {
+	if t.Prefix == "" {
+		return DefaultPrefix
+	}
+	return t.Prefix
+}
+
+func (t Topics) station(kind string, s *Station) string {
+	if t.Layout == Shared {
+		return t.prefix() + kind
+	}
+	return t.prefix() + kind + "." + s.Slug()
+}
+
+// Arrivals is the topic of the arrivals at s.
+func (t Topics) Arrivals(s *Station) string { return t.station("station.arrivals", s) }
+
+// Turnstiles is the topic of the entries at s.
+func (t Topics) Turnstiles(s *Station) string { return t.station("station.turnstiles", s) }
+
+// IsArrivals reports whether name is a topic of arrivals, in either layout.
+func (t Topics) IsArrivals(name string) bool { return t.is("station.arrivals", name) }
+
+// IsTurnstiles reports whether name is a topic of entries, in either layout.
+func (t Topics) IsTurnstiles(name string) bool { return t.is("station.turnstiles", name) }
+
+func (t Topics) is(kind, name string) bool {
+	rest, ok := strings.CutPrefix(name, t.prefix()+kind)
+	return ok && (rest == "" || rest[0] == '.')
+}
+
+// Weather is the topic of weather readings.
+func (t Topics) Weather() string { return t.prefix() + "weather" }
+
+// Stations is the topic of raw rows of the stations table.
+func (t Topics) Stations() string { return t.prefix() + "stations" }
+
+// StationsTable is the compacted topic of [StationRecord] values.
+func (t Topics) StationsTable() string { return t.prefix() + "stations.table" }
+
+// DeadLetter is the topic of records that could not be read.
+func (t Topics) DeadLetter() string { return t.prefix() + "dead-letter" }
+
+// TurnstileSummary is the compacted topic of [TurnstileCount] values.
+func (t Topics) TurnstileSummary() string {
+	if t.Summary == "" {
+		return "TURNSTILE_SUMMARY"
+	}
+	return t.Summary
+}
+
+// PartitionKey is the text by whose hash (Java's murmur2) a record about a
+// station is put in a partition, so that all of a station's records stay in order.
+func PartitionKey(stationID int) []byte { return strconv.AppendInt(nil, int64(stationID), 10) }
