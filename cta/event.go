@@ -84,19 +84,3 @@ type Weather struct {
 	Temperature float32       `avro:"temperature" json:"temperature"` // °F
 	Status      WeatherStatus `avro:"status" json:"status"`
 }
-
-// StationRecord is one station of one line, as topic stations.table holds it
-// under the key [StationRecord.Key].
-type StationRecord struct {
-	StationID   int    `json:"station_id"`
-	StationName string `json:"station_name"`
-	Order       int    `json:"order"` // on the line, from 0
-	Line        string `json:"line"`
-}
-
-// TurnstileCount is the number of entries counted at a station so far, as topic
-// TURNSTILE_SUMMARY holds it under the text of the station's id.
-type TurnstileCount struct {
-	StationID int   `json:"STATION_ID"`
-	Count     int64 `json:"COUNT"` // absolute, not a difference
-}

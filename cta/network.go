@@ -1,199 +1,152 @@
 package cta
 
 import (
+	"embed"
+	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
 // Network is a transit network: lines, the stations on them, and what is known
-// of riders and service. It is read-only once loaded, and safe for concurrent use.
+// of riders and service. It comes from [Chicago], [Load] or [Network.Only], is
+// read-only from then on, and is safe for concurrent use.
 type Network struct {
 	Name     string         // for riders, as "Chicago 'L'"
 	Location *time.Location // local time of the network
 	Lines    []*Line        // in the order in which riders see them
 	Stations []*Station     // by ascending ID
 	Hourly   [24]float64    // share of a day's entries in each hour of local time; sums to 1
+
+	lines    map[string]*Line
+	stations map[int]*Station
+	columns  []string // ids of the lines in the order of the stations table
 }
+
+//go:embed data/chicago/*.csv
+var chicagoFiles embed.FS
+
+var chicago = sync.OnceValue(func() *Network {
+	files, err := fs.Sub(chicagoFiles, "data/chicago")
+	if err == nil {
+		var n *Network
+		if n, err = Load(files); err == nil {
+			return n
+		}
+	}
+	// The files are part of the program, and a test loads them.
+	panic("cta: embedded data: " + err.Error())
+})
 
 // Chicago returns the Chicago 'L', from data embedded in the program. All
-// callers share one copy.
-func Chicago() *Network { panic("TODO") }
+// callers share one copy. Sources and doubts are in data/README.md.
+func Chicago() *Network { return chicago() }
 
-// Load reads a network from the files of another agency (see the package
-// comment for their names and columns). The error lists every fault found, each
-// a [*DataError].
-func Load(fsys fs.FS) (*Network, error) { panic("TODO") }
-
-// DataError is one fault in a data file.
-type DataError struct {
-	File   string
-	Line   int    // from 1; 0 when the whole file is meant
-	Column string // the column's name; empty when the whole line is meant
-	Found  string // what was there
-	Want   string // what was wanted
+// index fills the look-up tables from Lines and Stations.
+func (n *Network) index() {
+	n.lines = make(map[string]*Line, len(n.Lines))
+	for _, l := range n.Lines {
+		n.lines[l.ID] = l
+		l.index()
+	}
+	n.stations = make(map[int]*Station, len(n.Stations))
+	for _, s := range n.Stations {
+		s.slug = slug(s.ID, s.Name)
+		n.stations[s.ID] = s
+	}
 }
 
-// Error is file:line:column, what was found and what was wanted.
-func (e *DataError) Error() string { panic("TODO") }
-
 // Line returns the line of that id, nil if there is none.
-func (n *Network) Line(id string) *Line { panic("TODO") }
+func (n *Network) Line(id string) *Line { return n.lines[id] }
 
 // Station returns the station of that id, nil if there is none.
-func (n *Network) Station(id int) *Station { panic("TODO") }
-
-// Only returns the network cut down to the lines of those ids, in the network's
-// order, with the stations they serve. The error lists every unknown id.
-func (n *Network) Only(lines ...string) (*Network, error) { panic("TODO") }
-
-// Rows returns the raw rows of the stations table, by ascending stop id: what
-// PostgreSQL holds and Kafka Connect reads.
-func (n *Network) Rows() []StationRow { panic("TODO") }
+func (n *Network) Station(id int) *Station { return n.stations[id] }
 
 // LineColumns returns the names of the boolean columns of the stations table,
 // one a line, in the table's order.
-func (n *Network) LineColumns() []string { panic("TODO") }
+func (n *Network) LineColumns() []string { return slices.Clone(n.columns) }
 
-// Station is a place where trains stop.
-type Station struct {
-	ID         int
-	Name       string // not unique: join on ID
-	Accessible bool   // without steps
-	Latitude   float64
-	Longitude  float64
-	Lines      []string // ids of the lines that stop here, in the network's order
-	Stops      []Stop   // by ascending ID
-	Entries    Ridership
+// Only returns the network cut down to the lines of those ids, in the network's
+// order, with the stations they serve; without ids it is the network itself. The
+// stations are copies that know nothing of the other lines, but a station's
+// entries stay what they are, whichever line brought the riders. The error lists
+// every unknown id.
+func (n *Network) Only(lines ...string) (*Network, error) {
+	if len(lines) == 0 {
+		return n, nil
+	}
+	var unknown []string
+	for _, id := range lines {
+		if n.Line(id) == nil {
+			unknown = append(unknown, fmt.Sprintf("%q", id))
+		}
+	}
+	if unknown != nil {
+		return nil, fmt.Errorf("no line %s in %s, want some of %s",
+			strings.Join(unknown, ", "), n.Name, strings.Join(n.lineIDs(), ", "))
+	}
+	keep := func(ids []string) []string {
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(lines, id) })
+	}
+	cut := &Network{Name: n.Name, Location: n.Location, Hourly: n.Hourly, columns: keep(n.columns)}
+	copies := make(map[int]*Station)
+	for _, s := range n.Stations {
+		c := *s
+		if c.Lines = keep(s.Lines); len(c.Lines) == 0 {
+			continue
+		}
+		c.Stops = nil
+		for _, p := range s.Stops {
+			if p.Lines = keep(p.Lines); len(p.Lines) > 0 {
+				c.Stops = append(c.Stops, p)
+			}
+		}
+		copies[c.ID] = &c
+		cut.Stations = append(cut.Stations, &c)
+	}
+	for _, l := range n.Lines {
+		if slices.Contains(lines, l.ID) {
+			cut.Lines = append(cut.Lines, l.with(copies))
+		}
+	}
+	cut.index()
+	return cut, nil
 }
 
-// Slug is the station's id and name as topic names and addresses hold them,
-// as "40380-clark-lake".
-func (s *Station) Slug() string { panic("TODO") }
-
-// Ridership is the average number of entries a day.
-type Ridership struct{ Weekday, Saturday, Sunday float64 }
-
-// On returns the entries of a day such as the one t falls on.
-func (r Ridership) On(t time.Time) float64 { panic("TODO") }
-
-// Stop is a platform and the direction in which trains leave it.
-type Stop struct {
-	ID              int
-	DirectionID     string // compass point: N, E, S or W
-	Name            string
-	DescriptiveName string
-	Lines           []string
+func (n *Network) lineIDs() []string {
+	ids := make([]string, len(n.Lines))
+	for i, l := range n.Lines {
+		ids[i] = l.ID
+	}
+	return ids
 }
 
-// Line is a named service with a colour.
-type Line struct {
-	ID        string // as "blue"
-	Name      string // as "Blue Line"
-	Color     string // "#rrggbb"
-	TextColor string // "#rrggbb", legible on Color
-	// Stations holds every station once: the trunk, then each branch, in order.
-	Stations []LineStation
-	// Routes holds the complete runs from the first station: one for each branch,
-	// one in all when the line has no branches.
-	Routes []Route
-	// Service is the intended service, by day and hour.
-	Service []Service
+// Rows returns the raw rows of the stations table, by ascending stop id: what
+// PostgreSQL holds and Kafka Connect reads. A row's Order is the station's place
+// on the stop's line, or on the first of its lines in the network's order.
+func (n *Network) Rows() []StationRow {
+	var rows []StationRow
+	for _, s := range n.Stations {
+		for _, p := range s.Stops {
+			order, _ := n.Line(p.Lines[0]).Order(s.ID)
+			row := StationRow{
+				StopID:                 p.ID,
+				DirectionID:            p.DirectionID,
+				StopName:               p.Name,
+				StationName:            s.Name,
+				StationDescriptiveName: p.DescriptiveName,
+				StationID:              s.ID,
+				Order:                  order,
+				Lines:                  make([]LineFlag, len(n.columns)),
+			}
+			for i, id := range n.columns {
+				row.Lines[i] = LineFlag{Line: id, Set: slices.Contains(p.Lines, id)}
+			}
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b StationRow) int { return a.StopID - b.StopID })
+	return rows
 }
-
-// LineStation is a station's place on a line.
-type LineStation struct {
-	*Station
-	Order  int    // from 0; two branches use the same numbers
-	Branch string // empty on the trunk
-}
-
-// Order returns the place of a station on the line; ok is false when the line
-// doesn't stop there.
-func (l *Line) Order(stationID int) (order int, ok bool) { panic("TODO") }
-
-// Towards returns the riders' name of a direction, as "Forest Park", "Loop" or,
-// over branches, "Ashland/63rd or Cottage Grove".
-func (l *Line) Towards(d Direction) string { panic("TODO") }
-
-// Next returns the stations that a train may come to after the given one in
-// that direction, with the direction it then runs in: the way round a loop ends
-// in the other direction. Several are possible where branches part; none at the
-// end of the line. Express services may turn back earlier.
-func (l *Line) Next(stationID int, d Direction) []Hop { panic("TODO") }
-
-// Hop is a station that a train comes to, and the direction it comes in.
-type Hop struct {
-	Station   *Station
-	Direction Direction
-}
-
-// Route is a complete run of a line in direction a.
-type Route struct {
-	Branch   string
-	Stations []*Station
-	// Loop is the index of the first station of the final loop: after the last
-	// station the train goes on to Stations[Loop-1] in direction b. It is
-	// len(Stations) for a route that ends at a terminal.
-	Loop int
-}
-
-// Hops returns the stations of a run in direction d, in order. In direction b a
-// route with a loop begins at the last station before the loop.
-func (r Route) Hops(d Direction) []Hop { panic("TODO") }
-
-// Days says on which days a service runs.
-type Days string
-
-// Every Days.
-const (
-	Daily    Days = "daily"
-	Weekdays Days = "weekday"
-	Weekends Days = "weekend"
-)
-
-// Service is the intended service of a line during some hours.
-type Service struct {
-	Days    Days
-	From    int           // first hour of local time, 0 to 23
-	To      int           // hour in which it ends, From < To <= 24
-	Headway time.Duration // between trains of one direction on the trunk
-	// Last is the id of the station where trains turn back; 0 for the whole line.
-	Last int
-}
-
-// ServiceAt returns the service intended at t, false when the line doesn't run.
-func (l *Line) ServiceAt(t time.Time) (Service, bool) { panic("TODO") }
-
-// Distance returns the length of the great circle between two stations, in metres.
-func Distance(a, b *Station) float64 { panic("TODO") }
-
-// StationRow is one row of the stations table: one stop of a station.
-type StationRow struct {
-	StopID                 int
-	DirectionID            string
-	StopName               string
-	StationName            string
-	StationDescriptiveName string
-	StationID              int
-	Order                  int
-	// Lines holds the value of each boolean column, in the table's order.
-	Lines []LineFlag
-}
-
-// LineFlag says whether trains of a line use a stop.
-type LineFlag struct {
-	Line string
-	Set  bool
-}
-
-// Key is the text under which stations.table holds r: "<station_id>/<line>".
-func (r StationRecord) Key() string { panic("TODO") }
-
-// AppendJSON appends the row as Kafka Connect's JsonConverter writes it, schemas
-// off: compact, in column order, nothing escaped but what JSON demands.
-func (r StationRow) AppendJSON(dst []byte) []byte { panic("TODO") }
-
-// ParseStationRow reads a row in Connect's form, bare or in the envelope with a
-// schema. Boolean members other than the known ones are lines. The error names
-// the member that is missing or wrong.
-func ParseStationRow(data []byte) (StationRow, error) { panic("TODO") }

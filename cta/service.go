@@ -1,24 +1,44 @@
 package cta
 
-import "fmt"
+import "time"
 
-// ServiceError is returned where a service outside this process (a broker, a
-// registry, a REST Proxy, a database) can't be reached or refuses.
-type ServiceError struct {
-	Service string // what it is, as "schema registry"
-	Addr    string // where, without credentials
-	Hint    string // what to do, as "start it, or leave out -registry"; may be empty
-	Err     error  // what went wrong
+// Days says on which days a service runs.
+type Days string
+
+// Every Days. A day begins at midnight, local time; holidays are not known.
+const (
+	Daily    Days = "daily"
+	Weekdays Days = "weekday" // Monday to Friday
+	Weekends Days = "weekend" // Saturday and Sunday
+)
+
+func (d Days) has(day time.Weekday) bool {
+	weekend := day == time.Saturday || day == time.Sunday
+	return d == Daily || (d == Weekends) == weekend
 }
 
-// Error names service, address, cause and remedy in one line.
-func (e *ServiceError) Error() string {
-	s := fmt.Sprintf("%s at %s: %v", e.Service, e.Addr, e.Err)
-	if e.Hint != "" {
-		s += " (" + e.Hint + ")"
+func (d Days) overlap(e Days) bool { return d == e || d == Daily || e == Daily }
+
+// Service is the intended service of a line during some hours.
+type Service struct {
+	Days    Days
+	From    int           // first hour of local time, 0 to 23
+	To      int           // hour in which it ends, From < To <= 24
+	Headway time.Duration // between trains of one direction on the trunk
+	// Last is the id of the station where trains turn back; 0 for the whole line.
+	Last int
+}
+
+// ServiceAt returns the service intended at t, in the network's local time; false
+// when the line doesn't run.
+func (l *Line) ServiceAt(t time.Time) (Service, bool) {
+	if l.location != nil {
+		t = t.In(l.location)
 	}
-	return s
+	for _, s := range l.Service {
+		if s.Days.has(t.Weekday()) && s.From <= t.Hour() && t.Hour() < s.To {
+			return s, true
+		}
+	}
+	return Service{}, false
 }
-
-// Unwrap returns the cause.
-func (e *ServiceError) Unwrap() error { return e.Err }

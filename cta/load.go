@@ -1,0 +1,212 @@
+package cta
+
+import (
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // Windows and bare containers have no time zone files, and every hour of service is local time
+)
+
+// The files of a network, in the order of reading and of reporting.
+const (
+	networkFile      = "network.csv"
+	linesFile        = "lines.csv"
+	stationsFile     = "stations.csv"
+	lineStationsFile = "line_stations.csv"
+	stopsFile        = "stops.csv"
+	ridershipFile    = "ridership.csv"
+	hourlyFile       = "hourly.csv"
+	serviceFile      = "service.csv"
+)
+
+var files = []string{
+	networkFile, linesFile, stationsFile, lineStationsFile, stopsFile, ridershipFile, hourlyFile, serviceFile,
+}
+
+// loader builds a network from its files. Rows with faults are kept as far as
+// they can be read, so that what refers to them isn't reported as well.
+type loader struct {
+	report
+	fsys fs.FS
+	net  *Network
+
+	lineTable    *table
+	stationTable *table
+	placeTable   *table
+	stopTable    *table
+
+	lineRows    map[*Line]row
+	stationRows map[*Station]row
+	places      map[*Line][]place
+}
+
+// Load reads a network from the files of another agency (see the package
+// comment for their names and columns). The error lists every fault found, each
+// a [*DataError], by file and line; errors.As finds the first.
+func Load(fsys fs.FS) (*Network, error) {
+	l := &loader{
+		fsys:        fsys,
+		net:         &Network{lines: make(map[string]*Line), stations: make(map[int]*Station)},
+		lineRows:    make(map[*Line]row),
+		stationRows: make(map[*Station]row),
+		places:      make(map[*Line][]place),
+	}
+	l.readNetwork()
+	l.readLines()
+	l.readStations()
+	l.readPlaces()
+	l.layLines()
+	l.readStops()
+	l.checkStations()
+	l.readRidership()
+	l.readHourly()
+	l.readService()
+	if err := l.report.err(files); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(l.net.Stations, func(a, b *Station) int { return a.ID - b.ID })
+	for _, line := range l.net.Lines {
+		line.location = l.net.Location
+	}
+	l.net.index()
+	return l.net, nil
+}
+
+// table reads a file. Every file may have a column of notes; those with station
+// ids may have the names too, to be readable.
+func (l *loader) table(file string, more func(string) bool, columns ...string) *table {
+	optional := []string{"note"}
+	if slices.Contains(columns, "station_id") && !slices.Contains(columns, "station_name") {
+		optional = append(optional, "station_name")
+	}
+	return readTable(&l.report, l.fsys, file, columns, optional, more)
+}
+
+func (l *loader) readNetwork() {
+	t := l.table(networkFile, nil, "name", "timezone")
+	if t.header != nil && len(t.rows) == 0 {
+		t.fault(0, 0, "", "no row", "one", nil)
+	}
+	for i, r := range t.rows {
+		if i > 0 {
+			r.fault(r.line, 0, "", "a second row", "one", nil)
+			continue
+		}
+		l.net.Name, _ = r.text("name")
+		zone, ok := r.cell("timezone")
+		if !ok {
+			continue
+		}
+		var err error
+		// LoadLocation takes the empty text for UTC, and Local for the machine's own.
+		if l.net.Location, err = time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
+			r.bad("timezone", "a name of the IANA time zone database, as America/Chicago")
+		}
+	}
+}
+
+var (
+	lineID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$`)
+	color  = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
+)
+
+// tableColumns are the columns of the stations table that no line may be named
+// like.
+var tableColumns = []string{
+	colStopID, colDirectionID, colStopName, colStationName, colDescriptiveName, colStationID, colOrder, "note",
+}
+
+func (l *loader) readLines() {
+	l.lineTable = l.table(linesFile, nil, "line", "name", "color", "text_color", "loop_from")
+	if l.lineTable.ok && len(l.lineTable.rows) == 0 {
+		l.lineTable.fault(0, 0, "", "no row", "one for each line", nil)
+	}
+	for _, r := range l.lineTable.rows {
+		line := &Line{}
+		line.Name, _ = r.text("name")
+		line.Color = l.color(r, "color")
+		line.TextColor = l.color(r, "text_color")
+		id, ok := r.cell("line")
+		switch {
+		case !ok:
+			continue
+		case !lineID.MatchString(id):
+			r.bad("line", "1 to 32 letters a to z or A to Z, digits, hyphens, underscores and dots")
+			continue
+		case slices.Contains(tableColumns, id):
+			r.bad("line", "another id than that of a column of stops.csv")
+			continue
+		case l.net.Line(id) != nil:
+			r.bad("line", "each line once")
+			continue
+		}
+		line.ID = id
+		l.net.lines[id] = line
+		l.net.Lines = append(l.net.Lines, line)
+		l.lineRows[line] = r
+	}
+}
+
+func (l *loader) color(r row, column string) string {
+	s, ok := r.cell(column)
+	if ok && !color.MatchString(s) {
+		r.bad(column, "a colour as #c60c30")
+	}
+	return strings.ToLower(s)
+}
+
+func (l *loader) readStations() {
+	l.stationTable = l.table(stationsFile, nil, "station_id", "station_name", "accessible", "latitude", "longitude")
+	for _, r := range l.stationTable.rows {
+		s := &Station{}
+		s.Name, _ = r.text("station_name")
+		s.Accessible, _ = r.boolean("accessible")
+		s.Latitude, _ = r.number("latitude", -90, 90)
+		s.Longitude, _ = r.number("longitude", -180, 180)
+		var ok bool
+		if s.ID, ok = r.id("station_id"); !ok {
+			continue
+		}
+		if l.net.Station(s.ID) != nil {
+			r.bad("station_id", "each station once")
+			continue
+		}
+		l.net.stations[s.ID] = s
+		l.net.Stations = append(l.net.Stations, s)
+		l.stationRows[s] = r
+	}
+}
+
+// line returns the line that a row refers to, nil if there is none, which is
+// reported unless the lines are missing as a whole.
+func (l *loader) line(r row) *Line {
+	id, ok := r.cell("line")
+	if !ok || !l.lineTable.ok {
+		return nil
+	}
+	line := l.net.Line(id)
+	if line == nil {
+		r.bad("line", "a line of "+linesFile)
+	}
+	return line
+}
+
+// station returns the station that a column refers to, in the same way. A name
+// in the same row has to be that station's.
+func (l *loader) station(r row, column string) *Station {
+	id, ok := r.id(column)
+	if !ok || !l.stationTable.ok {
+		return nil
+	}
+	s := l.net.Station(id)
+	if s == nil {
+		r.bad(column, "a station of "+stationsFile)
+		return nil
+	}
+	if name, ok := r.cell("station_name"); ok && column == "station_id" && name != s.Name && s.Name != "" {
+		r.bad("station_name", quoted(s.Name)+" as in "+stationsFile)
+	}
+	return s
+}

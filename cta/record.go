@@ -1,0 +1,171 @@
+package cta
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// StationRecord is one station of one line, as topic stations.table holds it
+// under the key [StationRecord.Key].
+type StationRecord struct {
+	StationID   int    `json:"station_id"`
+	StationName string `json:"station_name"`
+	Order       int    `json:"order"` // on the line, from 0
+	Line        string `json:"line"`
+}
+
+// Key is the text under which stations.table holds r: "<station_id>/<line>".
+func (r StationRecord) Key() string { return strconv.Itoa(r.StationID) + "/" + r.Line }
+
+// ParseStationKey reads a key of stations.table, which is all that a tombstone
+// there tells of the record it deletes.
+func ParseStationKey(key string) (stationID int, line string, err error) {
+	text, line, found := strings.Cut(key, "/")
+	id, ok := parseID(text)
+	if !found || !ok || line == "" {
+		return 0, "", fmt.Errorf("stations.table: key is %s, want <station_id>/<line>", excerpt([]byte(key)))
+	}
+	return id, line, nil
+}
+
+// TurnstileCount is the number of entries counted at a station so far, as topic
+// TURNSTILE_SUMMARY holds it under the text of the station's id.
+type TurnstileCount struct {
+	StationID int   `json:"STATION_ID"`
+	Count     int64 `json:"COUNT"` // absolute, not a difference
+}
+
+// ParseTurnstileCount reads a record of TURNSTILE_SUMMARY as this system, KSQL 5
+// and ksqlDB write it. The value is a JSON object with COUNT and perhaps
+// STATION_ID, in upper or lower case, bare or in Connect's envelope. Where it has
+// no STATION_ID, the key has it, which is then tried as
+//
+//  1. the id as text, or that in front of the separator |+| of a grouping by
+//     several columns;
+//  2. a JSON string that holds such a text;
+//  3. a JSON object with STATION_ID, or STATION_KEY, or a single member;
+//  4. a big-endian integer of 4 or 8 bytes. (Four bytes that are digits are taken
+//     for text; as an integer they would be an id above 800 million.)
+//
+// deleted is true when the value is nil or JSON's null, a tombstone: the station
+// has no count any more. The error says what is wrong; reading the same bytes
+// again gives the same error.
+func ParseTurnstileCount(key, value []byte) (count TurnstileCount, deleted bool, err error) {
+	if value == nil || string(value) == "null" {
+		id, err := keyStationID(key)
+		if err != nil {
+			return TurnstileCount{}, false, fmt.Errorf("turnstile count: tombstone: %w", err)
+		}
+		return TurnstileCount{StationID: id}, true, nil
+	}
+	count, err = parseTurnstileCount(key, value)
+	if err != nil {
+		return TurnstileCount{}, false, fmt.Errorf("turnstile count: %w", err)
+	}
+	return count, false, nil
+}
+
+func parseTurnstileCount(key, value []byte) (TurnstileCount, error) {
+	members, err := jsonMembers(value)
+	if err != nil {
+		return TurnstileCount{}, fmt.Errorf("value: %w", err)
+	}
+	var c TurnstileCount
+	m, ok := find(members, "COUNT")
+	if !ok {
+		return TurnstileCount{}, errors.New(`value: member "COUNT" is missing`)
+	}
+	c.Count, err = strconv.ParseInt(string(m.value), 10, 64)
+	if err != nil || c.Count < 0 {
+		return TurnstileCount{}, fmt.Errorf("value: member %q is %s, want an integer from 0", m.name, excerpt(m.value))
+	}
+	if m, ok := find(members, "STATION_ID"); ok && !m.null() {
+		if c.StationID, ok = parseID(string(m.value)); !ok {
+			return TurnstileCount{}, fmt.Errorf("value: member %q is %s, want an integer from 1 to %d", m.name, excerpt(m.value), math.MaxInt32)
+		}
+		return c, nil
+	}
+	c.StationID, err = keyStationID(key)
+	return c, err
+}
+
+// find returns the member of that name, in any case, because KSQL puts names
+// in upper case unless they are quoted.
+func find(members []member, name string) (member, bool) {
+	for _, m := range members {
+		if strings.EqualFold(m.name, name) {
+			return m, true
+		}
+	}
+	return member{}, false
+}
+
+func keyStationID(key []byte) (int, error) {
+	id, ok := textID(string(key))
+	if !ok && len(key) > 0 {
+		switch {
+		case key[0] == '"':
+			var s string
+			if json.Unmarshal(key, &s) == nil {
+				id, ok = textID(s)
+			}
+		case key[0] == '{':
+			id, ok = objectID(key)
+		}
+	}
+	if !ok {
+		// Last, as an integer's first byte may look like the beginning of a text.
+		switch len(key) {
+		case 4:
+			id, ok = inRange(uint64(binary.BigEndian.Uint32(key)))
+		case 8:
+			id, ok = inRange(binary.BigEndian.Uint64(key))
+		}
+	}
+	if !ok {
+		return 0, fmt.Errorf("key is %s, want a station id, as text, JSON or a 4 or 8 byte integer", excerpt(key))
+	}
+	return id, nil
+}
+
+func objectID(key []byte) (int, bool) {
+	members, err := jsonMembers(key)
+	if err != nil {
+		return 0, false
+	}
+	for _, name := range []string{"STATION_ID", "STATION_KEY"} {
+		if m, ok := find(members, name); ok {
+			return parseID(string(m.value))
+		}
+	}
+	if len(members) == 1 {
+		return parseID(string(members[0].value))
+	}
+	return 0, false
+}
+
+// textID reads the id in front of KSQL 5's separator, or alone.
+func textID(s string) (int, bool) {
+	s, _, _ = strings.Cut(s, "|+|")
+	return parseID(s)
+}
+
+// parseID reads an id as decimal digits alone.
+func parseID(s string) (int, bool) {
+	if s == "" || s[0] < '0' || s[0] > '9' { // ParseUint takes a plus sign
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return inRange(n)
+}
+
+// inRange reports whether n can be an id: Avro's int, from 1.
+func inRange(n uint64) (int, bool) { return int(n), n >= 1 && n <= math.MaxInt32 }

@@ -1,0 +1,277 @@
+package cta
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// StationRow is one row of the stations table: one stop of a station.
+type StationRow struct {
+	StopID                 int
+	DirectionID            string
+	StopName               string
+	StationName            string
+	StationDescriptiveName string
+	StationID              int
+	Order                  int
+	// Lines holds the value of each boolean column, in the table's order.
+	Lines []LineFlag
+}
+
+// LineFlag says whether trains of a line use a stop.
+type LineFlag struct {
+	Line string
+	Set  bool
+}
+
+// The columns of the stations table before those of the lines.
+const (
+	colStopID          = "stop_id"
+	colDirectionID     = "direction_id"
+	colStopName        = "stop_name"
+	colStationName     = "station_name"
+	colDescriptiveName = "station_descriptive_name"
+	colStationID       = "station_id"
+	colOrder           = "order"
+)
+
+// AppendJSON appends the row as Kafka Connect's JsonConverter writes it, schemas
+// off: compact, in column order, nothing escaped but what JSON demands.
+func (r StationRow) AppendJSON(dst []byte) []byte {
+	dst = strconv.AppendInt(append(dst, `{"stop_id":`...), int64(r.StopID), 10)
+	dst = appendString(append(dst, `,"direction_id":`...), r.DirectionID)
+	dst = appendString(append(dst, `,"stop_name":`...), r.StopName)
+	dst = appendString(append(dst, `,"station_name":`...), r.StationName)
+	dst = appendString(append(dst, `,"station_descriptive_name":`...), r.StationDescriptiveName)
+	dst = strconv.AppendInt(append(dst, `,"station_id":`...), int64(r.StationID), 10)
+	dst = strconv.AppendInt(append(dst, `,"order":`...), int64(r.Order), 10)
+	for _, f := range r.Lines {
+		dst = append(appendString(append(dst, ','), f.Line), ':')
+		dst = strconv.AppendBool(dst, f.Set)
+	}
+	return append(dst, '}')
+}
+
+// appendString appends s as Jackson, the JSON library of Kafka Connect, writes
+// it: raw UTF-8 but for the quote, the backslash and control characters, whose
+// hexadecimal digits are capitals. What isn't UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\b':
+			dst = append(dst, `\b`...)
+		case r == '\t':
+			dst = append(dst, `\t`...)
+		case r == '\n':
+			dst = append(dst, `\n`...)
+		case r == '\f':
+			dst = append(dst, `\f`...)
+		case r == '\r':
+			dst = append(dst, `\r`...)
+		case r < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}
+
+// ParseStationRow reads a row in Connect's form, bare or in the envelope with a
+// schema. Members may come in any order. Boolean members other than the known
+// ones are lines; any other member is passed over. The ids, the station's name
+// and the order must be there; the other texts may be missing or null (SQL NULL)
+// and are then empty, and a line that is null is none of the row's lines. The
+// error names every member that is missing or wrong; reading the same bytes again
+// gives the same error.
+func ParseStationRow(data []byte) (StationRow, error) {
+	row, err := parseStationRow(data)
+	if err != nil {
+		return StationRow{}, fmt.Errorf("station row: %w", err)
+	}
+	return row, nil
+}
+
+func parseStationRow(data []byte) (StationRow, error) {
+	members, err := jsonMembers(data)
+	if err != nil {
+		return StationRow{}, err
+	}
+	var row StationRow
+	var faults memberFaults
+	seen := make(map[string]bool, len(members))
+	for _, m := range members {
+		if seen[m.name] {
+			faults.add(m.name, "is there twice")
+			continue
+		}
+		seen[m.name] = true
+		switch m.name {
+		case colStopID:
+			row.StopID = faults.integer(m, 1)
+		case colStationID:
+			row.StationID = faults.integer(m, 1)
+		case colOrder:
+			row.Order = faults.integer(m, 0)
+		case colStationName:
+			row.StationName = faults.text(m, false)
+		case colDirectionID:
+			row.DirectionID = faults.text(m, true)
+		case colStopName:
+			row.StopName = faults.text(m, true)
+		case colDescriptiveName:
+			row.StationDescriptiveName = faults.text(m, true)
+		default:
+			switch string(m.value) {
+			case "true":
+				row.Lines = append(row.Lines, LineFlag{m.name, true})
+			case "false":
+				row.Lines = append(row.Lines, LineFlag{m.name, false})
+			}
+		}
+	}
+	for _, name := range []string{colStopID, colStationName, colStationID, colOrder} {
+		if !seen[name] {
+			faults.add(name, "is missing")
+		}
+	}
+	return row, faults.err()
+}
+
+// member is one name and value of a JSON object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+func (m member) null() bool { return string(m.value) == "null" }
+
+// jsonMembers returns the members of a JSON object in their order, or those of
+// its payload when it is Connect's envelope of schema and payload.
+func jsonMembers(data []byte) ([]member, error) {
+	members, err := objectMembers(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(members) == 2 {
+		for i, m := range members {
+			if m.name == "payload" && members[1-i].name == "schema" {
+				if members, err = objectMembers(m.value); err != nil {
+					return nil, fmt.Errorf("payload: %w", err)
+				}
+				break
+			}
+		}
+	}
+	return members, nil
+}
+
+func objectMembers(data []byte) ([]member, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	start, err := dec.Token()
+	if err != nil {
+		return nil, notJSON(err)
+	}
+	if start != json.Delim('{') {
+		return nil, fmt.Errorf("is %s, want a JSON object", excerpt(data))
+	}
+	var members []member
+	for dec.More() {
+		var m member
+		name, err := dec.Token()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		m.name, _ = name.(string) // the decoder allows nothing else here
+		if err := dec.Decode(&m.value); err != nil {
+			return nil, notJSON(err)
+		}
+		members = append(members, m)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, notJSON(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("not JSON: more after the object")
+	}
+	return members, nil
+}
+
+func notJSON(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("not JSON: ends too early")
+	}
+	return fmt.Errorf("not JSON: %w", err)
+}
+
+// memberFaults collects what is wrong with the members of one object, for one
+// line of text, as it ends up in headers and logs.
+type memberFaults []string
+
+// maxMemberFaults bounds what foreign bytes can make an error's text.
+const maxMemberFaults = 16
+
+func (f *memberFaults) add(name, format string, args ...any) {
+	if len(*f) < maxMemberFaults {
+		*f = append(*f, "member "+excerpt([]byte(name))+" "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (f memberFaults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(f, "; "))
+}
+
+// integer returns the value of a member, which must be a 32-bit integer from low.
+func (f *memberFaults) integer(m member, low int64) int {
+	n, err := strconv.ParseInt(string(m.value), 10, 64)
+	if err != nil || n < low || n > math.MaxInt32 {
+		f.add(m.name, "is %s, want an integer from %d to %d", excerpt(m.value), low, math.MaxInt32)
+	}
+	return int(n)
+}
+
+// text returns the value of a member, which must be a string or, if it may be
+// empty, null.
+func (f *memberFaults) text(m member, mayBeEmpty bool) string {
+	if mayBeEmpty && m.null() {
+		return ""
+	}
+	var s string
+	if m.null() || json.Unmarshal(m.value, &s) != nil || s == "" && !mayBeEmpty {
+		f.add(m.name, "is %s, want a text", excerpt(m.value))
+	}
+	return s
+}
+
+// excerpt returns the beginning of data, fit for an error's text.
+func excerpt(data []byte) string {
+	const limit = 40
+	s := string(bytes.ToValidUTF8(data, []byte("\uFFFD")))
+	if n := 0; len(s) > limit {
+		for i := range s {
+			if i > limit {
+				break
+			}
+			n = i
+		}
+		return strconv.Quote(s[:n]) + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,95 @@
+package cta
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Station is a place where trains stop.
+type Station struct {
+	ID         int
+	Name       string // not unique: join on ID
+	Accessible bool   // without steps
+	Latitude   float64
+	Longitude  float64
+	Lines      []string // ids of the lines that stop here, in the network's order
+	Stops      []Stop   // by ascending ID
+	Entries    Ridership
+
+	slug string // what Slug returns; empty in a station that is in no network
+}
+
+// Slug is the station's id and name as topic names and addresses hold them,
+// as "40380-clark-lake": letters a to z, digits and single hyphens. The id
+// makes it unique.
+func (s *Station) Slug() string {
+	if s.slug != "" {
+		return s.slug
+	}
+	return slug(s.ID, s.Name)
+}
+
+// maxSlug bounds a slug, because Kafka bounds a topic's name to 249 bytes.
+const maxSlug = 100
+
+func slug(id int, name string) string {
+	b := strconv.AppendInt(make([]byte, 0, 32), int64(id), 10)
+	gap := true
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r == '\'' || r == '’': // O'Hare is ohare
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			if gap {
+				b = append(b, '-')
+			}
+			b, gap = append(b, byte(r)), false
+		default:
+			gap = true
+		}
+		if len(b) >= maxSlug {
+			break
+		}
+	}
+	return string(b)
+}
+
+// Stop is a platform and the direction in which trains leave it.
+type Stop struct {
+	ID              int
+	DirectionID     string // compass point: N, E, S or W
+	Name            string
+	DescriptiveName string
+	Lines           []string // ids of the lines that use it, in the network's order
+}
+
+// Ridership is the average number of entries a day.
+type Ridership struct{ Weekday, Saturday, Sunday float64 }
+
+// On returns the entries of a day such as the one t falls on, by t's own
+// location: pass t.In(network.Location). Holidays are not known.
+func (r Ridership) On(t time.Time) float64 {
+	switch t.Weekday() {
+	case time.Saturday:
+		return r.Saturday
+	case time.Sunday:
+		return r.Sunday
+	}
+	return r.Weekday
+}
+
+// earthRadius is the mean radius of the Earth in metres, by the IUGG (R1 of
+// the GRS 80 ellipsoid).
+const earthRadius = 6_371_008.8
+
+// Distance returns the length of the great circle between two stations, in
+// metres. Tracks are longer, as they bend.
+func Distance(a, b *Station) float64 {
+	const rad = math.Pi / 180
+	sinLat := math.Sin((b.Latitude - a.Latitude) * rad / 2)
+	sinLon := math.Sin((b.Longitude - a.Longitude) * rad / 2)
+	h := sinLat*sinLat + math.Cos(a.Latitude*rad)*math.Cos(b.Latitude*rad)*sinLon*sinLon
+	// Rounding may carry h past 1 for antipodes.
+	return 2 * earthRadius * math.Asin(math.Sqrt(min(1, h)))
+}
