@@ -1,0 +1,85 @@
+package ctalive_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/seed-921eec07/ctalive"
+
+// deps returns what a package links, the standard library left out.
+func deps(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+pkg).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", pkg, err)
+	}
+	return strings.Fields(string(out))
+}
+
+func imports(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, module+pkg).Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", pkg, err)
+	}
+	return strings.Fields(string(out))
+}
+
+// A module that imports one part links neither the embedded services nor
+// another part, nor package testing.
+func TestPartsLinkNothingOfEachOther(t *testing.T) {
+	parts := []string{"/ctaproducer", "/ctastream", "/ctaweb"}
+	never := []string{module + "/cta/embedded", module + "/cta/ctatest", "github.com/twmb/franz-go/pkg/kfake", "github.com/twmb/franz-go/pkg/sr/srfake"}
+	for _, part := range parts {
+		linked := deps(t, part)
+		for _, other := range parts {
+			if other != part && slices.Contains(linked, module+other) {
+				t.Errorf("%s links %s", part, other)
+			}
+		}
+		for _, pkg := range never {
+			if slices.Contains(linked, pkg) {
+				t.Errorf("%s links %s", part, pkg)
+			}
+		}
+		if slices.Contains(imports(t, part), "testing") {
+			t.Errorf("%s imports testing", part)
+		}
+	}
+	if slices.Contains(imports(t, "/cta/embedded"), "testing") {
+		t.Error("/cta/embedded imports testing")
+	}
+}
+
+func TestDomainLinksNothingForeign(t *testing.T) {
+	for _, pkg := range []string{"/cta", "/schemas"} {
+		for _, dep := range deps(t, pkg) {
+			if !strings.HasPrefix(dep, module) {
+				t.Errorf("%s links %s", pkg, dep)
+			}
+		}
+	}
+}
+
+// Each library has one package of ours that imports it, so that its habits are
+// known in one place.
+func TestSeams(t *testing.T) {
+	seams := map[string]string{
+		"github.com/IBM/sarama":        "/cta/kafka",
+		"github.com/riferrei/srclient": "/cta/wire",
+		"github.com/hamba/avro/v2":     "/cta/wire",
+	}
+	out, err := exec.Command("go", "list", "-f", `{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}`, module+"/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		pkg, dep, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if seam, ok := seams[dep]; ok && pkg != module+seam {
+			t.Errorf("%s imports %s, which only %s does", pkg, dep, seam)
+		}
+	}
+}
