@@ -2,33 +2,215 @@ package embedded
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Config holds the optional settings of [Start].
+// Config holds the optional settings of [Start]. The zero value is ready to use.
 type Config struct {
-	// DataDir keeps topics, offsets and schemas over a restart. Default: in memory only.
+	// DataDir keeps topics, offsets and schemas over a restart; it is created if
+	// missing. Default: in memory only.
 	DataDir string
 	// Kafka, Registry and RESTProxy are the addresses to listen on, as
-	// "127.0.0.1:9092". An empty one is a free port of 127.0.0.1.
+	// "127.0.0.1:9092". The host is also what the broker tells its clients to
+	// connect to, so it can't be left out. An empty address is a free port of
+	// 127.0.0.1.
 	Kafka, Registry, RESTProxy string
-	Log                        *slog.Logger // default: silent
+	// Log receives starts, stops and faults. Default: silent.
+	Log *slog.Logger
 }
 
-// Services is a Kafka broker, a Schema Registry and a REST Proxy in this process.
-type Services struct{}
+// Services is a Kafka broker, a Schema Registry and a REST Proxy in this
+// process. Its methods are safe for concurrent use.
+type Services struct {
+	log      *slog.Logger
+	lock     *dirLock // nil without a data directory
+	broker   *broker
+	registry *registry
+	web      []*webServer
+	proxy    *proxy
 
-// Start starts the services. An address in use is an error that names it.
-func Start(ctx context.Context, cfg Config) (*Services, error) { panic("TODO") }
+	brokerAddr, registryURL, proxyURL string
 
-// Brokers returns the address of the broker.
-func (s *Services) Brokers() []string { panic("TODO") }
+	closing  sync.Once
+	closeErr error
+}
+
+// Start starts the services and returns once all of them answer. The error is a
+// [*cta.ServiceError] when one of them can't listen on its address, as when that
+// is in use. ctx bounds the start only: end the services with [Services.Close].
+func Start(ctx context.Context, cfg Config) (*Services, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("embedded: start: %w", err)
+	}
+	s := &Services{log: cfg.Log}
+	if err := s.start(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.log.Info("embedded services started", "kafka", s.brokerAddr, "registry", s.registryURL,
+		"rest_proxy", s.proxyURL, "data_dir", cfg.DataDir)
+	return s, nil
+}
+
+func (c Config) validate() error {
+	var faults []error
+	for _, a := range []struct{ field, addr string }{
+		{"Kafka", c.Kafka}, {"Registry", c.Registry}, {"RESTProxy", c.RESTProxy},
+	} {
+		if a.addr == "" {
+			continue
+		}
+		host, _, err := net.SplitHostPort(a.addr)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s is %q, want host:port: %w", a.field, a.addr, err))
+		} else if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			faults = append(faults, fmt.Errorf("%s is %q, want the host that clients connect to, as 127.0.0.1", a.field, a.addr))
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("embedded: %w", errors.Join(faults...))
+	}
+	return nil
+}
+
+func (s *Services) start(ctx context.Context, cfg Config) error {
+	var brokerDir, journal string
+	if cfg.DataDir != "" {
+		brokerDir = filepath.Join(cfg.DataDir, "kafka")
+		journal = filepath.Join(cfg.DataDir, "registry.jsonl")
+		if err := os.MkdirAll(brokerDir, 0o750); err != nil {
+			return fmt.Errorf("embedded: data directory: %w", err)
+		}
+		lock, err := lockDir(cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		s.lock = lock
+	}
+	// All addresses are taken before anything is written or started, so that a
+	// start that fails leaves nothing behind.
+	listeners := make([]net.Listener, 0, 3)
+	for _, a := range []struct{ service, addr string }{
+		{"Kafka broker", cfg.Kafka}, {"schema registry", cfg.Registry}, {"REST Proxy", cfg.RESTProxy},
+	} {
+		ln, err := listen(ctx, a.service, a.addr)
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close() // never used
+			}
+			return err
+		}
+		listeners = append(listeners, ln)
+	}
+	s.brokerAddr = listeners[0].Addr().String()
+	s.registryURL = "http://" + listeners[1].Addr().String()
+	s.proxyURL = "http://" + listeners[2].Addr().String()
+
+	var err error
+	if s.broker, err = startBroker(listeners[0], brokerDir, cfg.Log); err != nil {
+		_ = listeners[1].Close()
+		_ = listeners[2].Close()
+		return err
+	}
+	if s.registry, err = openRegistry(journal, cfg.Log); err != nil {
+		_ = listeners[1].Close()
+		_ = listeners[2].Close()
+		return err
+	}
+	s.web = append(s.web, serve("schema registry", listeners[1], s.registry, cfg.Log))
+	s.proxy = newProxy(s.brokerAddr, s.registryURL, cfg.Log)
+	s.web = append(s.web, serve("REST Proxy", listeners[2], s.proxy, cfg.Log))
+	return nil
+}
+
+// listen listens on addr, or on a free port of 127.0.0.1 when that is empty.
+func listen(ctx context.Context, service, addr string) (net.Listener, error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		hint := "choose another address"
+		if addressInUse(err) {
+			hint = "another program listens there: stop it, use it instead, or choose another address"
+		}
+		return nil, &cta.ServiceError{Service: "embedded " + service, Addr: addr, Hint: hint, Err: listenCause(err)}
+	}
+	return ln, nil
+}
+
+// addressInUse goes by the text, because the error numbers of Unix and Windows
+// have no common name in the standard library.
+func addressInUse(err error) bool {
+	s := err.Error()
+	return strings.Contains(s, "address already in use") || strings.Contains(s, "Only one usage of each socket address")
+}
+
+// listenCause strips what net says of the address, which the error names already.
+func listenCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// Brokers returns the address of the broker, as [kafka.Config] wants it.
+//
+// [kafka.Config]: https://pkg.go.dev/github.com/seed-921eec07/ctalive/cta/kafka#Config
+func (s *Services) Brokers() []string { return []string{s.brokerAddr} }
 
 // RegistryURL returns the registry's address, as "http://127.0.0.1:8081".
-func (s *Services) RegistryURL() string { panic("TODO") }
+func (s *Services) RegistryURL() string { return s.registryURL }
 
-// RESTProxyURL returns the REST Proxy's address.
-func (s *Services) RESTProxyURL() string { panic("TODO") }
+// RESTProxyURL returns the REST Proxy's address, as "http://127.0.0.1:8082".
+func (s *Services) RESTProxyURL() string { return s.proxyURL }
 
-// Close stops the services, and writes what is to be kept to DataDir.
-func (s *Services) Close() error { panic("TODO") }
+// Close stops the services, the REST Proxy first and the broker last, and
+// writes what is to be kept to the data directory. It takes 5 s at most when
+// clients hold on to their requests. Further calls return the same.
+func (s *Services) Close() error {
+	s.closing.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		var errs []error
+		for i := len(s.web) - 1; i >= 0; i-- {
+			errs = append(errs, s.web[i].close(ctx))
+		}
+		if s.proxy != nil {
+			errs = append(errs, s.proxy.Close())
+		}
+		if s.registry != nil {
+			errs = append(errs, s.registry.close())
+		}
+		if s.broker != nil {
+			s.broker.close()
+		}
+		if s.lock != nil {
+			errs = append(errs, s.lock.release())
+		}
+		if s.closeErr = errors.Join(errs...); s.closeErr != nil {
+			s.closeErr = fmt.Errorf("embedded: close: %w", s.closeErr)
+		}
+	})
+	return s.closeErr
+}
+
+// closeTimeout bounds the wait for requests in hand.
+const closeTimeout = 5 * time.Second

@@ -1,0 +1,193 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// broker is kfake with the few answers in which it differs from Kafka put right.
+type broker struct {
+	cluster *kfake.Cluster
+	ln      *guardListener
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+// cleanEvery is how often retention and compaction run. Kafka looks every five
+// minutes and every 15 seconds; kfake by itself every hour, and after a restart
+// not before a topic is created.
+const cleanEvery = time.Minute
+
+// segmentBytes is the size at which a log file is full. What retention or
+// compaction drops leaves the disk by whole files, so they are small here.
+const segmentBytes = "16777216"
+
+func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error) {
+	b := &broker{ln: newGuardListener(ln), stop: make(chan struct{}), stopped: make(chan struct{})}
+	opts := []kfake.Opt{
+		kfake.NumBrokers(1),
+		kfake.ClusterID("ctalive-embedded"),
+		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
+		kfake.WithLogger(brokerLog{log}),
+		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": segmentBytes}),
+	}
+	if dir != "" {
+		opts = append(opts, kfake.DataDir(dir))
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: %w", err), closeQuietly(ln))
+	}
+	b.cluster = cluster
+	b.control(kmsg.Metadata, b.createWanted)
+	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
+	go b.clean()
+	return b, nil
+}
+
+// closeQuietly closes a listener that kfake may have closed before.
+func closeQuietly(ln net.Listener) error {
+	if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// controlRenewal is after how many requests a control is put in anew: kfake
+// keeps the last request of every connection that a control has seen, so an
+// old one would hold every connection there ever was.
+const controlRenewal = 1000
+
+// control has fn look at every request of a kind. fn returns nil for a request
+// that kfake is to answer itself.
+func (b *broker) control(key kmsg.Key, fn func(kmsg.Request) kmsg.Response) {
+	var mu sync.Mutex
+	n := 0
+	b.cluster.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		mu.Lock()
+		n++
+		renew := n == controlRenewal
+		mu.Unlock()
+		if renew {
+			b.cluster.DropControl()
+			b.control(key, fn)
+		} else {
+			b.cluster.KeepControl()
+		}
+		resp := fn(req)
+		return resp, nil, resp != nil
+	})
+}
+
+// topicName is what Kafka takes as the name of a topic.
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// createWanted creates the topics that a client asks about and wants created,
+// as brokers do by default. kfake's own way neither checks the name nor writes
+// the topic down.
+func (b *broker) createWanted(kreq kmsg.Request) kmsg.Response {
+	req := kreq.(*kmsg.MetadataRequest)
+	if !req.AllowAutoTopicCreation && req.Version >= 4 {
+		return nil
+	}
+	for _, t := range req.Topics {
+		if t.Topic == nil || *t.Topic == "." || *t.Topic == ".." || !topicName.MatchString(*t.Topic) {
+			continue
+		}
+		if b.cluster.TopicInfo(*t.Topic) == nil {
+			// A failure shows as the unknown topic that kfake then answers.
+			_ = b.cluster.CreateTopic(*t.Topic, -1, nil)
+		}
+	}
+	return nil
+}
+
+// fetchUnknownGroup answers a client that asks for the positions of groups that
+// don't exist: there are none, which to Kafka is no error, but to kfake is. A
+// request about several groups of which some exist is left to kfake.
+func (b *broker) fetchUnknownGroup(kreq kmsg.Request) kmsg.Response {
+	req := kreq.(*kmsg.OffsetFetchRequest)
+	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	if req.Version <= 7 {
+		if req.Group == "" || b.cluster.GroupInfo(req.Group) != nil {
+			return nil
+		}
+		for _, t := range req.Topics {
+			rt := kmsg.NewOffsetFetchResponseTopic()
+			rt.Topic = t.Topic
+			for _, p := range t.Partitions {
+				rp := kmsg.NewOffsetFetchResponseTopicPartition()
+				rp.Partition, rp.Offset, rp.LeaderEpoch = p, -1, -1
+				rp.Metadata = kmsg.StringPtr("")
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp
+	}
+	for _, g := range req.Groups {
+		if g.Group == "" || b.cluster.GroupInfo(g.Group) != nil {
+			return nil
+		}
+		rg := kmsg.NewOffsetFetchResponseGroup()
+		rg.Group = g.Group
+		for _, t := range g.Topics {
+			rt := kmsg.NewOffsetFetchResponseGroupTopic()
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				rp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+				rp.Partition, rp.Offset, rp.LeaderEpoch = p, -1, -1
+				rp.Metadata = kmsg.StringPtr("")
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			rg.Topics = append(rg.Topics, rt)
+		}
+		resp.Groups = append(resp.Groups, rg)
+	}
+	return resp
+}
+
+// clean applies retention and compaction until close.
+func (b *broker) clean() {
+	defer close(b.stopped)
+	tick := time.NewTicker(cleanEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.cluster.Compact() // retention too
+		case <-b.stop:
+			return
+		}
+	}
+}
+
+// close stops the broker and waits until its connections are gone.
+func (b *broker) close() {
+	close(b.stop)
+	<-b.stopped // kfake must not be asked for anything once it is closed
+	b.cluster.Close()
+	b.ln.wait()
+}
+
+// brokerLog passes kfake's log on. Its warnings and informational lines are about
+// single requests, so they count as debugging here.
+type brokerLog struct{ log *slog.Logger }
+
+func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	switch level {
+	case kfake.LogLevelError:
+		l.log.Error("embedded broker: " + fmt.Sprintf(format, args...))
+	case kfake.LogLevelWarn:
+		l.log.Debug("embedded broker: " + fmt.Sprintf(format, args...))
+	}
+}

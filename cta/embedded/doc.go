@@ -1,0 +1,37 @@
+// Package embedded runs a Kafka broker, a Schema Registry and a REST Proxy
+// inside the process: for tests, for examples, and to look at a system with
+// nothing installed.
+//
+//	services, err := embedded.Start(ctx, embedded.Config{})
+//	if err != nil {
+//		return err
+//	}
+//	defer services.Close()
+//	client, err := kafka.Connect(ctx, kafka.Config{Brokers: services.Brokers()})
+//
+// Clients see no difference from the real services in what they use of them:
+// the broker speaks Kafka's protocol with groups, transactions, compaction and
+// retention, the registry Confluent's API with compatibility checks, the REST
+// Proxy Confluent's v2 API for producing. The broker is kfake and the registry
+// srfake, both of the franz-go project; the REST Proxy is package restproxy.
+//
+// # Where it differs
+//
+// There is one broker without authentication or encryption, so every address
+// should be one of this machine alone, as the default ones are. As with Kafka's own
+// defaults, a client that asks for an unknown topic and allows its creation gets
+// it, with one partition. Groups start without Kafka's initial delay of 3 s. Old
+// records go, and compacted topics are compacted, once a minute; whole segments
+// are 16 MiB, so what is past its retention may stay that much longer on disk.
+//
+// # Data
+//
+// Without [Config.DataDir] everything is in memory, and gone after
+// [Services.Close]. With it, topics, records, positions of groups, transactions
+// and schemas are there again after a restart, and also after the process was
+// killed: a record that was acknowledged has left the process. As with Kafka's
+// defaults it may be in the operating system's memory alone, so that the machine's
+// own crash can lose the last seconds; schemas are on disk before a client hears
+// of them. A transaction that was open is aborted. One process at a time can use
+// the directory; a second one is refused.
+package embedded

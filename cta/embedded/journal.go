@@ -1,0 +1,108 @@
+package embedded
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// journal is a file of the changes made to the registry, one JSON object a
+// line, in order. Made again in that order they give the same registry, with
+// the same ids. The first line is the format's version.
+type journal struct{ f *os.File }
+
+// change is one request that changed the registry.
+type change struct {
+	Method string          `json:"method"`
+	Path   string          `json:"path"` // with its query
+	Body   json.RawMessage `json:"body,omitempty"`
+}
+
+type journalHeader struct {
+	Version int `json:"version"`
+}
+
+// journalVersion is the version written, and the only one read.
+const journalVersion = 1
+
+// openJournal opens the journal at path, makes the changes it holds, and leaves
+// it ready for more. A last line without its end is one whose change nobody was
+// told of: it is cut off.
+func openJournal(path string, apply func(change) error) (*journal, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{f}
+	if err := j.load(apply); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return j, nil
+}
+
+func (j *journal) load(apply func(change) error) error {
+	in := bufio.NewReader(j.f)
+	var end int64
+	for n := 1; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if n == 1 {
+			var h journalHeader
+			if err := json.Unmarshal(line, &h); err != nil {
+				return fmt.Errorf("line 1: %w", err)
+			}
+			if h.Version != journalVersion {
+				return fmt.Errorf("format %d, want %d: it was written by another version of this program", h.Version, journalVersion)
+			}
+		} else {
+			var c change
+			if err := json.Unmarshal(line, &c); err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
+			if err := apply(c); err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
+		}
+		end += int64(len(line))
+	}
+	if err := j.f.Truncate(end); err != nil {
+		return err
+	}
+	if _, err := j.f.Seek(end, io.SeekStart); err != nil {
+		return err
+	}
+	if end == 0 {
+		return j.write(journalHeader{journalVersion})
+	}
+	return nil
+}
+
+// append writes a change down, on disk when it returns.
+func (j *journal) append(c change) error {
+	if len(bytes.TrimSpace(c.Body)) == 0 {
+		c.Body = nil
+	}
+	return j.write(c)
+}
+
+func (j *journal) write(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if _, err := j.f.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	return j.f.Sync()
+}
+
+func (j *journal) close() error { return j.f.Close() }
