@@ -1,0 +1,295 @@
+package ctaproducer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Connector is the connector on a Kafka Connect cluster that copies the rows of
+// PostgreSQL's table stations to topic [cta.Topics.Stations]: by a JDBC source in
+// incrementing mode on stop_id, or by Debezium.
+//
+// Its methods wait for a worker that is starting or rebalancing, and can be
+// repeated: creating twice updates, deleting twice is no error. Their errors are
+// [*cta.ServiceError], with a [*RESTError] as cause when the worker answered, and
+// hold no password, though a worker's own texts may. It is safe for concurrent use.
+type Connector struct {
+	worker   *restService
+	cfg      ConnectorConfig
+	db       *url.URL
+	patience patience
+	retries  *prometheus.CounterVec
+}
+
+// ErrNoConnector is returned by [Connector.Status] when the worker knows no
+// connector of that name, which is so for a moment after Create too.
+var ErrNoConnector = errors.New("no such connector")
+
+// NewConnector returns a connector on the Kafka Connect worker at an address as
+// http://127.0.0.1:8083. The error lists every wrong setting. Nothing is
+// contacted before a method is called.
+func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
+	cfg = cfg.withDefaults()
+	db, dbErr := postgresURL(cfg.Postgres)
+	worker, err := newRESTService("Kafka Connect", connectURL, cfg.User, cfg.Password, cfg.Timeout)
+	if err := errors.Join(err, dbErr, cfg.validate()); err != nil {
+		return nil, fmt.Errorf("ctaproducer: connector: %w", err)
+	}
+	if password, ok := db.User.Password(); ok {
+		worker.secrets.add(password)
+	}
+	worker.secrets.keep = topicPrefix(cfg.Topics)
+	return &Connector{
+		worker: worker, cfg: cfg, db: db, patience: newPatience(cfg.Wait),
+		retries: sharedCounter(cfg.Metrics, "ctalive_connector_retries_total",
+			"Requests to Kafka Connect that were tried again."),
+	}, nil
+}
+
+// Name returns the connector's name on the worker.
+func (c *Connector) Name() string { return c.cfg.Name }
+
+// Plugin is a connector that a worker has installed.
+type Plugin struct {
+	Class   string `json:"class"`
+	Type    string `json:"type"` // source or sink
+	Version string `json:"version"`
+}
+
+// Plugins returns what the worker has installed, by class.
+func (c *Connector) Plugins(ctx context.Context) ([]Plugin, error) {
+	var plugins []Plugin
+	if _, err := c.call(ctx, http.MethodGet, "/connector-plugins", nil, &plugins); err != nil {
+		return nil, c.fail(ctx, err)
+	}
+	slices.SortFunc(plugins, func(a, b Plugin) int { return strings.Compare(a.Class, b.Class) })
+	return plugins, nil
+}
+
+// Kind returns the product that is used: the one set, or the first that the
+// worker has installed.
+func (c *Connector) Kind(ctx context.Context) (ConnectorKind, error) {
+	plugins, err := c.Plugins(ctx)
+	if err != nil {
+		return "", err
+	}
+	installed := func(k ConnectorKind) bool {
+		return slices.ContainsFunc(plugins, func(p Plugin) bool { return p.Class == k.Class() })
+	}
+	if c.cfg.Kind != "" {
+		if installed(c.cfg.Kind) {
+			return c.cfg.Kind, nil
+		}
+		return "", c.worker.fail(fmt.Errorf("%s isn't installed", c.cfg.Kind.Class()),
+			"put its jar on the worker's plugin.path and restart it, or use one that is there: "+sourceClasses(plugins))
+	}
+	for _, k := range connectorKinds {
+		if installed(k) {
+			return k, nil
+		}
+	}
+	return "", c.worker.fail(errors.New("no source for PostgreSQL is installed"),
+		"put Aiven's or Confluent's JDBC source, or Debezium's for PostgreSQL, on the worker's plugin.path and restart it; it has "+sourceClasses(plugins))
+}
+
+func sourceClasses(plugins []Plugin) string {
+	var classes []string
+	for _, p := range plugins {
+		if p.Type == "source" {
+			classes = append(classes, p.Class)
+		}
+	}
+	if classes == nil {
+		return "none"
+	}
+	return strings.Join(classes, ", ")
+}
+
+// Create creates the connector, or brings an existing one of that name to the
+// present settings; created says which. The worker checks the settings first,
+// the database's password among them. That it then delivers is not sure yet:
+// see [Connector.AwaitRunning].
+func (c *Connector) Create(ctx context.Context) (created bool, err error) {
+	kind, err := c.Kind(ctx)
+	if err != nil {
+		return false, err
+	}
+	// PUT, not POST: its 409 always means a rebalance, never that the name exists.
+	status, err := c.call(ctx, http.MethodPut, c.path()+"/config", c.cfg.settings(kind, c.db), nil)
+	if err != nil {
+		return false, c.fail(ctx, err)
+	}
+	return status == http.StatusCreated, nil
+}
+
+// Validate has the worker check the connector's settings without creating it.
+// The error lists every setting that it refuses.
+func (c *Connector) Validate(ctx context.Context) error {
+	kind, err := c.Kind(ctx)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		ErrorCount int `json:"error_count"`
+		Configs    []struct {
+			Value struct {
+				Name   string   `json:"name"`
+				Errors []string `json:"errors"`
+			} `json:"value"`
+		} `json:"configs"`
+	}
+	path := "/connector-plugins/" + url.PathEscape(kind.Class()) + "/config/validate"
+	if _, err := c.call(ctx, http.MethodPut, path, c.cfg.settings(kind, c.db), &answer); err != nil {
+		return c.fail(ctx, err)
+	}
+	if answer.ErrorCount == 0 { // the status is 200 either way
+		return nil
+	}
+	var faults []string
+	for _, config := range answer.Configs {
+		for _, text := range config.Value.Errors {
+			faults = append(faults, config.Value.Name+": "+text)
+		}
+	}
+	refused := &RESTError{
+		Status:  http.StatusBadRequest,
+		Message: oneLine(c.worker.secrets.scrub(fmt.Sprintf("%d settings refused: %s", answer.ErrorCount, strings.Join(faults, "; ")))),
+	}
+	return c.fail(ctx, refused)
+}
+
+// Delete deletes the connector; one that isn't there is no error. The worker
+// keeps its position in the table: a connector created later under the same name
+// goes on from there. Debezium's replication slot stays in the database too, and
+// makes it keep its log: when the connector won't come back, drop the slot by
+// SELECT pg_drop_replication_slot('ctalive_stations').
+func (c *Connector) Delete(ctx context.Context) error {
+	_, err := c.call(ctx, http.MethodDelete, c.path(), nil, nil)
+	if err == nil || c.unknown(err) {
+		return nil
+	}
+	return c.fail(ctx, err)
+}
+
+// unknown reports whether a worker says that it has no such connector: it names
+// it then, which a 404 of something else at that address does not.
+func (c *Connector) unknown(err error) bool {
+	var e *RESTError
+	return errors.As(err, &e) && e.Status == http.StatusNotFound && strings.Contains(e.Message, c.cfg.Name)
+}
+
+func (c *Connector) path() string { return "/connectors/" + url.PathEscape(c.cfg.Name) }
+
+var connectHeader = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
+
+// call sends a request, again while the worker is starting or rebalancing, and
+// decodes a success into answer if that is not nil. All requests made here are
+// idempotent, so that one without an answer may be repeated.
+func (c *Connector) call(ctx context.Context, method, path string, body, answer any) (status int, err error) {
+	var data []byte
+	if body != nil {
+		if data, err = json.Marshal(body); err != nil {
+			return 0, err
+		}
+	}
+	told := func(err error, after time.Duration) {
+		c.retries.WithLabelValues().Inc()
+		c.cfg.Log.Warn("Kafka Connect is not ready, trying again",
+			"worker", c.worker.base, "err", err, "after", after.Round(time.Millisecond))
+	}
+	err = c.patience.run(ctx, told, func(ctx context.Context) (verdict, error) {
+		a, err := c.worker.do(ctx, method, path, connectHeader, data)
+		if err != nil {
+			return verdict{again: true, few: !unreachable(err)}, err
+		}
+		if a.status/100 != 2 {
+			refused := c.worker.refusal(a)
+			if c.unknown(refused) {
+				return verdict{}, refused
+			}
+			return connectVerdict(refused, a.retryAfter), refused
+		}
+		status = a.status
+		if answer != nil && json.Unmarshal(a.body, answer) != nil {
+			return verdict{}, &RESTError{Status: a.status, Message: "an answer that is not Kafka Connect's"}
+		}
+		return verdict{}, nil
+	})
+	return status, err
+}
+
+// connectVerdict says whether a refused request may work the next time.
+func connectVerdict(e *RESTError, after time.Duration) verdict {
+	switch e.Status {
+	case http.StatusConflict: // a rebalance: nothing here creates by POST
+		return verdict{again: true, after: after}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return verdict{again: true, after: after}
+	case http.StatusNotFound, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		// A worker that has just started gives any of them for some seconds.
+		return verdict{again: true, few: true, after: after}
+	}
+	return verdict{}
+}
+
+// fail makes an error of call the caller's.
+func (c *Connector) fail(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("ctaproducer: connector %s: %w", c.cfg.Name, err)
+	}
+	return c.worker.fail(fmt.Errorf("connector %s: %w", c.cfg.Name, err), c.hint(err))
+}
+
+// A settings fault is told by words of the worker's message: all have status 400.
+var connectHints = []struct{ word, hint string }{
+	{"password authentication failed", "check user and password in the -postgres URL, and the server's pg_hba.conf"},
+	{"Failed to find any class", "put the connector's jar on the worker's plugin.path and restart it"},
+	{"wal_level", "set wal_level=logical in the database and restart it"},
+	{"must be superuser or replication role", "let the database's user replicate: ALTER ROLE … REPLICATION"},
+	{"recommended tables", "check that the worker reaches the database at {db}, and that user and password are right"},
+	{"Connection refused", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
+	{"could not be established", "check that the worker reaches the database at {db}, and that user and password are right"},
+	{"connection attempt failed", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
+	{"UnknownHost", "use a name of the database that the worker can resolve, instead of {db}"},
+	{"does not exist", "create what is missing: examples/connector loads the table"},
+}
+
+const notConnectHint = "check that this is a Kafka Connect worker and whether it wants http or https"
+
+func (c *Connector) hint(err error) string {
+	text := err.Error()
+	for _, h := range connectHints {
+		if strings.Contains(text, h.word) {
+			return strings.ReplaceAll(h.hint, "{db}", c.db.Host)
+		}
+	}
+	var e *RESTError
+	switch {
+	case unreachable(err):
+		return "start the worker, or leave out -connect and let StationSource read the table"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "see the worker's log: it waits for its brokers, or for the database"
+	case !errors.As(err, &e):
+		return notConnectHint
+	}
+	switch e.Status {
+	case http.StatusBadRequest:
+		return "correct the setting that is named"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "give user and password in the -connect URL"
+	case http.StatusConflict:
+		return "the workers are rebalancing: wait until they have settled, and look for one that restarts again and again"
+	case http.StatusInternalServerError, http.StatusServiceUnavailable:
+		return "see the worker's log; check that it reaches its brokers"
+	}
+	return "this is not the root of a Kafka Connect worker: check address and path, as http://127.0.0.1:8083"
+}

@@ -1,0 +1,241 @@
+package ctaproducer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// ConnectorKind is a product that reads a table for Kafka Connect.
+type ConnectorKind string
+
+// Every ConnectorKind, in the order in which a [Connector] prefers them.
+const (
+	// AivenJDBC is the JDBC source of Aiven (Apache-2.0).
+	AivenJDBC ConnectorKind = "aiven"
+	// ConfluentJDBC is the JDBC source of Confluent.
+	ConfluentJDBC ConnectorKind = "confluent"
+	// Debezium is Debezium's source for PostgreSQL. It wants a database with
+	// wal_level=logical and a user that may replicate. Unlike the other two it sees
+	// changed and deleted rows too; its records have the text of stop_id as key,
+	// and a deleted row becomes a tombstone.
+	Debezium ConnectorKind = "debezium"
+)
+
+var connectorKinds = []ConnectorKind{AivenJDBC, ConfluentJDBC, Debezium}
+
+// ParseConnectorKind returns the kind that s names, or an error that lists them.
+func ParseConnectorKind(s string) (ConnectorKind, error) {
+	if k := ConnectorKind(s); slices.Contains(connectorKinds, k) {
+		return k, nil
+	}
+	return "", fmt.Errorf("connector is %q, want one of %q", s, connectorKinds)
+}
+
+// Class is the name of the kind's Java class, as a worker lists it.
+func (k ConnectorKind) Class() string {
+	switch k {
+	case AivenJDBC:
+		return "io.aiven.connect.jdbc.JdbcSourceConnector"
+	case ConfluentJDBC:
+		return "io.confluent.connect.jdbc.JdbcSourceConnector"
+	case Debezium:
+		return "io.debezium.connector.postgresql.PostgresConnector"
+	}
+	return ""
+}
+
+// ConnectorConfig holds the settings of a [Connector]. Postgres is required.
+type ConnectorConfig struct {
+	// Postgres is the database as the worker reaches it, which may be another
+	// address than this process uses: postgres://user:password@host:5432/cta.
+	Postgres string
+	// Name is the connector's name on the worker. The worker keeps a name's
+	// position in the table, also after Delete. Default: "stations".
+	Name string
+	// Kind is the product to use. Default: the first that the worker has installed,
+	// of AivenJDBC, ConfluentJDBC and Debezium.
+	Kind ConnectorKind
+	// Topics names the topic to write, [cta.Topics.Stations].
+	Topics cta.Topics
+	// PollInterval is how often the JDBC sources look for new rows. From 100ms.
+	// Default: 5s.
+	PollInterval time.Duration
+	// Partitions and Replication are those of the topic, if the worker has to
+	// create it. Default: 1 partition, and the broker's default replication.
+	Partitions, Replication int
+	// User and Password are for basic authentication at the worker. Default: those
+	// in its URL, or none.
+	User, Password string
+	// Timeout bounds one request. A worker itself gives up after 90s, and tries a
+	// database that is away for half a minute before it refuses a configuration.
+	// Default: 100s.
+	Timeout time.Duration
+	// Wait bounds how long a worker that is starting or rebalancing is waited for.
+	// Default: 60s.
+	Wait time.Duration
+	// Log receives retries. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the count of retries. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c ConnectorConfig) withDefaults() ConnectorConfig {
+	if c.Name == "" {
+		c.Name = "stations"
+	}
+	if c.PollInterval == 0 {
+		c.PollInterval = 5 * time.Second
+	}
+	if c.Partitions == 0 {
+		c.Partitions = 1
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 100 * time.Second
+	}
+	if c.Wait == 0 {
+		c.Wait = 60 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+var connectorName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+func (c ConnectorConfig) validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if !connectorName.MatchString(c.Name) {
+		fault("Name is %q, want letters, digits, dots, dashes and underscores", c.Name)
+	}
+	if c.Kind != "" && c.Kind.Class() == "" {
+		fault("Kind is %q, want one of %q", c.Kind, connectorKinds)
+	}
+	if c.PollInterval < 100*time.Millisecond {
+		fault("PollInterval is %v, want 100ms or more", c.PollInterval)
+	}
+	if c.Partitions < 1 {
+		fault("Partitions is %d, want 1 or more", c.Partitions)
+	}
+	if c.Replication < 0 {
+		fault("Replication is %d, want 1 or more, or 0 for the broker's default", c.Replication)
+	}
+	if c.Timeout < time.Millisecond {
+		fault("Timeout is %v, want 1ms or more", c.Timeout)
+	}
+	if c.Wait < 0 {
+		fault("Wait is %v, want it positive", c.Wait)
+	}
+	return errors.Join(faults...)
+}
+
+// settings returns the connector's configuration for a kind, as Kafka Connect
+// takes it. It holds the database's password.
+func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]string {
+	s := map[string]string{
+		"name":            c.Name,
+		"connector.class": kind.Class(),
+		"tasks.max":       "1",
+		// Bare JSON, not the envelope that carries a schema in each record.
+		"key.converter":                  "org.apache.kafka.connect.json.JsonConverter",
+		"key.converter.schemas.enable":   "false",
+		"value.converter":                "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter.schemas.enable": "false",
+		// Without these a worker on a broker that doesn't create topics is RUNNING and
+		// writes nothing. Workers before Kafka 2.6 don't know them and don't mind.
+		"topic.creation.default.partitions":         strconv.Itoa(c.Partitions),
+		"topic.creation.default.replication.factor": "-1", // the broker's default
+		"topic.creation.default.cleanup.policy":     "delete",
+	}
+	if c.Replication > 0 {
+		s["topic.creation.default.replication.factor"] = strconv.Itoa(c.Replication)
+	}
+	if kind == Debezium {
+		c.debeziumSettings(s, db)
+	} else {
+		c.jdbcSettings(s, db)
+	}
+	return s
+}
+
+func (c ConnectorConfig) jdbcSettings(s map[string]string, db *url.URL) {
+	password, _ := db.User.Password()
+	jdbc := "jdbc:postgresql://" + db.Host + db.EscapedPath()
+	if db.RawQuery != "" {
+		jdbc += "?" + db.RawQuery
+	}
+	s["connection.url"] = jdbc
+	s["connection.user"] = db.User.Username()
+	s["connection.password"] = password
+	// Two schemas with a table of that name would make the connector fail.
+	s["schema.pattern"] = "public"
+	s["table.whitelist"] = stationsTable
+	s["mode"] = "incrementing"
+	s["incrementing.column.name"] = "stop_id"
+	s["topic.prefix"] = topicPrefix(c.Topics)
+	s["poll.interval.ms"] = strconv.FormatInt(c.PollInterval.Milliseconds(), 10)
+	s["batch.max.rows"] = "500"
+}
+
+func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
+	password, _ := db.User.Password()
+	s["database.hostname"] = db.Hostname()
+	s["database.port"] = "5432"
+	if port := db.Port(); port != "" {
+		s["database.port"] = port
+	}
+	s["database.user"] = db.User.Username()
+	s["database.password"] = password
+	s["database.dbname"] = strings.TrimPrefix(db.Path, "/")
+	if mode := db.Query().Get("sslmode"); mode != "" {
+		s["database.sslmode"] = mode
+	}
+	s["plugin.name"] = "pgoutput"
+	s["snapshot.mode"] = "initial"
+	s["table.include.list"] = "public." + stationsTable
+	// Debezium's own name of the database; its topics are <name>.<schema>.<table>.
+	server := strings.Trim(topicPrefix(c.Topics), "._-")
+	if server == "" {
+		server = "cta"
+	}
+	s["topic.prefix"] = server
+	slot := debeziumSlot(c.Name)
+	s["slot.name"] = slot
+	s["publication.name"] = slot
+	s["publication.autocreate.mode"] = "filtered"
+	s["tombstones.on.delete"] = "true"
+	// The row instead of Debezium's envelope (a deletion becomes its tombstone), the
+	// topic of the JDBC sources, and the bare stop_id as key.
+	s["transforms"] = "row,topic,stop"
+	s["transforms.row.type"] = "io.debezium.transforms.ExtractNewRecordState"
+	s["transforms.row.delete.tombstone.handling.mode"] = "tombstone"
+	s["transforms.topic.type"] = "org.apache.kafka.connect.transforms.RegexRouter"
+	s["transforms.topic.regex"] = `.*\.public\.` + stationsTable
+	s["transforms.topic.replacement"] = c.Topics.Stations()
+	s["transforms.stop.type"] = "org.apache.kafka.connect.transforms.ExtractField$Key"
+	s["transforms.stop.field"] = "stop_id"
+}
+
+// debeziumSlot is the name of the replication slot and of the publication of a
+// connector: PostgreSQL wants lower case and underscores, 63 at most.
+func debeziumSlot(name string) string {
+	slot := []byte("ctalive_" + strings.ToLower(name))
+	for i, c := range slot {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			slot[i] = '_'
+		}
+	}
+	return string(slot[:min(len(slot), 63)])
+}

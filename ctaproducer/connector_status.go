@@ -1,0 +1,168 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ConnectorStatus is the state of a connector as its worker tells it, some
+// moments late.
+type ConnectorStatus struct {
+	State string // RUNNING, FAILED, PAUSED, STOPPED, UNASSIGNED or RESTARTING
+	Trace string // why it failed: the causes of a Java stack trace
+	// Tasks do the work. A connector that is RUNNING may have failed tasks, or none.
+	Tasks []TaskStatus
+}
+
+// TaskStatus is the state of one task.
+type TaskStatus struct {
+	ID     int
+	State  string
+	Worker string // that runs it
+	Trace  string // why it failed
+}
+
+// Running reports whether the connector runs with at least one task and no task
+// in another state. That it delivers is only proved by records in its topic.
+func (s ConnectorStatus) Running() bool {
+	for _, t := range s.Tasks {
+		if t.State != "RUNNING" {
+			return false
+		}
+	}
+	return s.State == "RUNNING" && len(s.Tasks) > 0
+}
+
+// String is the state in one line, as "RUNNING, task 0 FAILED: …".
+func (s ConnectorStatus) String() string {
+	parts := []string{stateText(s.State, s.Trace)}
+	for _, t := range s.Tasks {
+		parts = append(parts, fmt.Sprintf("task %d %s", t.ID, stateText(t.State, t.Trace)))
+	}
+	if len(s.Tasks) == 0 {
+		parts = append(parts, "no task")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func stateText(state, trace string) string {
+	if trace == "" {
+		return state
+	}
+	return state + ": " + trace
+}
+
+func (s ConnectorStatus) failed() bool {
+	for _, t := range s.Tasks {
+		if t.State == "FAILED" {
+			return true
+		}
+	}
+	return s.State == "FAILED"
+}
+
+// Status returns the connector's state. It returns [ErrNoConnector] inside a
+// [*cta.ServiceError] when there is none of that name.
+func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
+	var answer struct {
+		Connector struct {
+			State string `json:"state"`
+			Trace string `json:"trace"`
+		} `json:"connector"`
+		Tasks []struct {
+			ID     int    `json:"id"`
+			State  string `json:"state"`
+			Worker string `json:"worker_id"`
+			Trace  string `json:"trace"`
+		} `json:"tasks"`
+	}
+	_, err := c.call(ctx, http.MethodGet, c.path()+"/status", nil, &answer)
+	if err != nil && c.unknown(err) {
+		return ConnectorStatus{}, c.worker.fail(
+			fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it: examples/connector does")
+	}
+	if err != nil {
+		return ConnectorStatus{}, c.fail(ctx, err)
+	}
+	s := ConnectorStatus{State: answer.Connector.State, Trace: c.trimTrace(answer.Connector.Trace)}
+	for _, t := range answer.Tasks {
+		s.Tasks = append(s.Tasks, TaskStatus{ID: t.ID, State: t.State, Worker: t.Worker, Trace: c.trimTrace(t.Trace)})
+	}
+	return s, nil
+}
+
+// trimTrace keeps the first line of a Java stack trace and the last cause, which
+// says most, without secrets.
+func (c *Connector) trimTrace(trace string) string {
+	var first, last string
+	for line := range strings.Lines(trace) {
+		line = strings.TrimSpace(line)
+		if cause, ok := strings.CutPrefix(line, "Caused by: "); ok {
+			last = cause
+		} else if first == "" {
+			first = line
+		}
+	}
+	if last != "" {
+		first += "; caused by " + last
+	}
+	return oneLine(c.worker.secrets.scrub(first))
+}
+
+const (
+	statusInterval = 500 * time.Millisecond
+	// failedLooks is how often in a row a failure must be seen: status travels
+	// through a topic, and the one of an earlier configuration is seen for a while.
+	failedLooks = 6
+)
+
+// AwaitRunning waits until the connector runs with at least one task and all
+// tasks run, and returns its state. The error says what it was when that is not
+// so within [ConnectorConfig.Wait], or when it has failed, which no worker mends
+// by itself. A running connector may still deliver nothing, when its topic can't
+// be created or its column is wrong: look for its records.
+func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
+	start, failures := c.patience.now(), 0
+	for {
+		s, err := c.Status(ctx)
+		switch {
+		case err == nil && s.Running():
+			return s, nil
+		case err != nil && !errors.Is(err, ErrNoConnector):
+			return s, err
+		}
+		if failures++; err != nil || !s.failed() {
+			failures = 0
+		}
+		late := c.patience.now().Sub(start) > c.cfg.Wait
+		switch {
+		case late && err != nil:
+			return s, err
+		case failures >= failedLooks, late:
+			return s, c.notRunning(s)
+		}
+		if c.patience.pause(ctx, statusInterval) != nil {
+			return s, fmt.Errorf("ctaproducer: connector %s: stopped: %w, when it was %v", c.cfg.Name, ctx.Err(), s)
+		}
+	}
+}
+
+func (c *Connector) notRunning(s ConnectorStatus) error {
+	err := fmt.Errorf("connector %s is %v", c.cfg.Name, s)
+	hint := c.hint(err)
+	switch {
+	case s.failed() && hint == notConnectHint:
+		hint = "see the worker's log, mend the cause and create the connector again"
+	case s.State == "RUNNING" && len(s.Tasks) == 0:
+		hint = "check that the database has table public." + stationsTable + " and that its user may read it: examples/connector loads it"
+	case s.State == "PAUSED", s.State == "STOPPED":
+		hint = "resume it by PUT " + c.path() + "/resume"
+	case hint == notConnectHint:
+		hint = "see the worker's log; its workers may be rebalancing"
+	}
+	return c.worker.fail(err, hint)
+}

@@ -1,0 +1,84 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// patience repeats what may work the next time, with growing pauses, for a
+// bounded time.
+type patience struct {
+	wait time.Duration // no try begins later than this after the first
+	// now and pause are the clock; tests give another one.
+	now   func() time.Time
+	pause func(ctx context.Context, d time.Duration) error
+}
+
+func newPatience(wait time.Duration) patience {
+	return patience{wait: wait, now: time.Now, pause: pause}
+}
+
+// pause waits for d or for the end of ctx, whose error it then returns.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+const (
+	firstPause = 200 * time.Millisecond
+	longPause  = 5 * time.Second
+	// fewTries is for failures that look passing but are often lasting.
+	fewTries = 5
+)
+
+// verdict says what to do after a failed try.
+type verdict struct {
+	again bool          // it may work the next time
+	few   bool          // but hardly after fewTries
+	after time.Duration // pause that was asked for; 0: the usual one
+}
+
+// run calls try until it succeeds, until its verdict is not to try again, or
+// until the time is up. told, if not nil, is called before every pause.
+func (p patience) run(ctx context.Context, told func(err error, after time.Duration), try func(context.Context) (verdict, error)) error {
+	start, next := p.now(), firstPause
+	for tries := 1; ; tries++ {
+		v, err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			if errors.Is(err, ctx.Err()) {
+				return fmt.Errorf("stopped: %w", ctx.Err())
+			}
+			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
+		}
+		// Between half and all of it, so that many clients don't come back at once.
+		after := next/2 + rand.N(next/2+1)
+		if v.after > 0 {
+			after = v.after
+		}
+		if !v.again || v.few && tries >= fewTries || p.now().Add(after).Sub(start) > p.wait {
+			if tries > 1 {
+				err = fmt.Errorf("%w, after %d tries", err, tries)
+			}
+			return err
+		}
+		if told != nil {
+			told(err, after)
+		}
+		if p.pause(ctx, after) != nil {
+			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
+		}
+		next = min(2*next, longPause)
+	}
+}

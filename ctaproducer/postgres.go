@@ -1,0 +1,182 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// stationsTable is the table of stops, in schema public.
+const stationsTable = "stations"
+
+// postgresURL reads the address of a database. Its errors hold no password.
+func postgresURL(text string) (*url.URL, error) {
+	const want = "want postgres://user:password@host:5432/database"
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return nil, errors.New("Postgres is empty, " + want)
+	case err != nil:
+		// The cause repeats the text, password included.
+		return nil, errors.New("Postgres can't be read, " + want + " (other characters of user and password percent-encoded)")
+	case u.Scheme != "postgres" && u.Scheme != "postgresql", u.Hostname() == "", strings.Trim(u.Path, "/") == "":
+		return nil, fmt.Errorf("Postgres is %q, %s", u.Redacted(), want)
+	}
+	return u, nil
+}
+
+// database is a PostgreSQL database.
+type database struct {
+	config  *pgx.ConnConfig
+	addr    string // as errors show it
+	secrets secrets
+}
+
+func newDatabase(text string) (*database, error) {
+	u, err := postgresURL(text)
+	if err != nil {
+		return nil, err
+	}
+	d := &database{addr: "postgres://" + u.Host + u.EscapedPath()}
+	if password, ok := u.User.Password(); ok {
+		d.secrets.add(password)
+	}
+	if d.config, err = pgx.ParseConfig(text); err != nil {
+		return nil, fmt.Errorf("Postgres is %q: %s", u.Redacted(), oneLine(d.secrets.scrub(errorText(err))))
+	}
+	d.secrets.add(d.config.Password)
+	d.config.ConnectTimeout = 10 * time.Second
+	if d.config.RuntimeParams["application_name"] == "" {
+		d.config.RuntimeParams["application_name"] = "ctalive"
+	}
+	// Values are read as text: these fix its form, whatever the server's settings.
+	d.config.RuntimeParams["datestyle"] = "ISO, YMD"
+	d.config.RuntimeParams["timezone"] = "UTC"
+	d.config.RuntimeParams["bytea_output"] = "hex"
+	d.config.RuntimeParams["extra_float_digits"] = "1"
+	d.config.RuntimeParams["client_encoding"] = "UTF8"
+	return d, nil
+}
+
+// errorText is the innermost text of a pgx configuration error, without the
+// connection string that the outer ones repeat.
+func errorText(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
+
+// fail makes an error of the database one that says where and what to do.
+func (d *database) fail(err error) *cta.ServiceError {
+	return &cta.ServiceError{
+		Service: "PostgreSQL", Addr: d.addr, Hint: d.hint(err),
+		Err: &causeError{text: oneLine(d.secrets.scrub(postgresText(err))), err: err},
+	}
+}
+
+// causeError is an error under a text of our own.
+type causeError struct {
+	text string
+	err  error
+}
+
+func (e *causeError) Error() string { return e.text }
+func (e *causeError) Unwrap() error { return e.err }
+
+// postgresText says the cause without what pgx puts around it.
+func postgresText(err error) string {
+	var pg *pgconn.PgError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &pg):
+		text := fmt.Sprintf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+		if pg.Detail != "" {
+			text += ": " + pg.Detail
+		}
+		return text
+	case errors.As(err, &op):
+		return op.Error()
+	}
+	return err.Error()
+}
+
+// Codes of PostgreSQL's errors (its manual, appendix A).
+const (
+	pgNoDatabase    = "3D000"
+	pgNoTable       = "42P01"
+	pgNoColumn      = "42703"
+	pgNotAllowed    = "42501"
+	pgWrongPassword = "28P01"
+	pgWrongUser     = "28000"
+	pgDuplicateDB   = "42P04"
+	pgNoUnique      = "42P10"
+)
+
+func pgCode(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+func (d *database) hint(err error) string {
+	name, user := d.config.Database, d.config.User
+	switch code := pgCode(err); {
+	case code == pgNoDatabase:
+		return "create database " + name + ", or let examples/connector create and load it"
+	case code == pgNoTable:
+		return "load the table first: examples/connector does, by CreateStations"
+	case code == pgNoColumn:
+		return "table " + stationsTable + " is not the stops' table: rename it and let CreateStations make a new one"
+	case code == pgNoUnique:
+		return "make stop_id the primary key of table " + stationsTable
+	case code == pgNotAllowed:
+		return "make " + user + " the owner of database " + name + " and of its table " + stationsTable
+	case code == pgWrongPassword, code == pgWrongUser:
+		return "check user and password in the -postgres URL, and the server's pg_hba.conf"
+	case strings.HasPrefix(code, "53"):
+		return "raise the server's limit, as max_connections"
+	case strings.HasPrefix(code, "57P"):
+		return "the server is starting or stopping: try again"
+	case code != "":
+		return "see the server's log"
+	case unreachable(err):
+		return "start it, or leave out -postgres to use the network's own table"
+	}
+	return "check the -postgres URL and that the server is up"
+}
+
+// lasting reports whether waiting won't mend an error.
+func lasting(err error) bool {
+	switch pgCode(err) {
+	case pgNoColumn, pgNotAllowed, pgWrongPassword, pgWrongUser:
+		return true
+	}
+	return false
+}
+
+// connect opens a connection; its error is not yet made readable.
+func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, d.config.Copy())
+}
+
+// closeConn closes a connection within a second, whatever ctx is.
+func closeConn(c *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.Close(ctx) // nothing was left undone on it
+}

@@ -1,0 +1,292 @@
+package ctaproducer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// StationSourceConfig holds the optional settings of a [StationSource]. The zero
+// value is ready to use.
+type StationSourceConfig struct {
+	// Topics names the topic to write, [cta.Topics.Stations].
+	Topics cta.Topics
+	// Postgres is the database with table public.stations, as
+	// postgres://user:password@host:5432/cta. Default: none, the network's own rows
+	// are sent.
+	Postgres string
+	// PollInterval is how often new rows are looked for. From 100ms. Default: 5s.
+	PollInterval time.Duration
+	// Wait bounds how long a database or a table that isn't there is waited for at
+	// the start. Default: 30s.
+	Wait time.Duration
+	// Log receives what is sent and trouble with the database. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the counts of rows and failures. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c StationSourceConfig) withDefaults() StationSourceConfig {
+	if c.PollInterval == 0 {
+		c.PollInterval = 5 * time.Second
+	}
+	if c.Wait == 0 {
+		c.Wait = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c StationSourceConfig) validate() error {
+	var faults []error
+	if c.PollInterval < 100*time.Millisecond {
+		faults = append(faults, fmt.Errorf("PollInterval is %v, want 100ms or more", c.PollInterval))
+	}
+	if c.Wait < 0 {
+		faults = append(faults, fmt.Errorf("Wait is %v, want it positive", c.Wait))
+	}
+	return errors.Join(faults...)
+}
+
+// StationSource does the work of a [Connector] without Kafka Connect: it copies
+// the rows of table stations to topic [cta.Topics.Stations], as the JDBC source
+// in incrementing mode does. The values are the very bytes that Connect's
+// JsonConverter would write, of all the table's columns in their order; keys are
+// null. As with the JDBC source, rows with a higher stop_id than those sent are
+// found, changed and deleted rows are not.
+//
+// Its position is kept nowhere but in the topic: a start reads which stops are
+// there and then sends those of the table that aren't. So a restart goes on where
+// any run, or Connect, has stopped, in whatever way it stopped, and misses no row
+// that was inserted meanwhile. A row may be sent twice: when a run is killed
+// between a send and its acknowledgement, when two sources run at a time, and
+// when the topic's retention has dropped it before a start. A second copy
+// changes nothing, since rows are upserts by stop_id.
+type StationSource struct {
+	client   *kafka.Client
+	net      *cta.Network
+	cfg      StationSourceConfig
+	db       *database // nil: the network's own rows
+	patience patience  // at the start
+	rows     *prometheus.CounterVec
+	failures *prometheus.CounterVec
+}
+
+// NewStationSource returns a source that writes through client. The error lists
+// every wrong setting. Nothing is contacted before Run.
+func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceConfig) (*StationSource, error) {
+	cfg = cfg.withDefaults()
+	s := &StationSource{client: client, net: net, cfg: cfg, patience: newPatience(cfg.Wait)}
+	var dbErr error
+	if cfg.Postgres != "" {
+		s.db, dbErr = newDatabase(cfg.Postgres)
+	}
+	if err := errors.Join(dbErr, cfg.validate()); err != nil {
+		return nil, fmt.Errorf("ctaproducer: station source: %w", err)
+	}
+	s.rows = sharedCounter(cfg.Metrics, "ctalive_station_source_rows_total", "Rows of the stations table sent to Kafka.")
+	s.failures = sharedCounter(cfg.Metrics, "ctalive_station_source_failures_total",
+		"Reads of the stations table, or sends of its rows, that failed and were tried again.")
+	return s, nil
+}
+
+// Run sends the rows that the topic doesn't hold yet. Without a database it
+// returns nil once they are acknowledged. With one it goes on with new rows as
+// they come, and returns nil when ctx ends.
+//
+// A database or table that isn't there at the start is waited for, up to
+// [StationSourceConfig.Wait], then Run returns a [*cta.ServiceError]; at once
+// when the password is wrong or a right is missing. Later it waits as long as it
+// takes, and says so in the log.
+func (s *StationSource) Run(ctx context.Context) error {
+	err := s.run(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (s *StationSource) run(ctx context.Context) (err error) {
+	topic := s.cfg.Topics.Stations()
+	if err := s.client.EnsureTopics(ctx, kafka.EventTopic(topic, 1)); err != nil {
+		return fmt.Errorf("ctaproducer: station source: %w", err)
+	}
+	sent, err := s.sent(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("ctaproducer: station source: read %s: %w", topic, err)
+	}
+	s.cfg.Log.Info("station source starts", "topic", topic, "stops already there", len(sent))
+	producer, err := s.client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		return fmt.Errorf("ctaproducer: station source: %w", err)
+	}
+	defer func() {
+		if closeErr := producer.Close(); closeErr != nil && err == nil {
+			err = fmt.Errorf("ctaproducer: station source: %w", closeErr)
+		}
+	}()
+	out := &rowSender{source: s, producer: producer, topic: topic, sent: sent}
+	if s.db == nil {
+		return out.network(ctx)
+	}
+	return out.follow(ctx)
+}
+
+// sent returns the stops whose rows the topic holds.
+func (s *StationSource) sent(ctx context.Context, topic string) (map[int64]bool, error) {
+	stops := make(map[int64]bool)
+	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
+		func(_ context.Context, r kafka.Record) error {
+			if r.Value == nil {
+				if id, ok := keyStopID(r.Key); ok { // deleted since
+					delete(stops, id)
+				}
+			} else if id, ok := stopIDOf(r.Value); ok { // or not a row: for the transformer to judge
+				stops[id] = true
+			}
+			return nil
+		})
+	return stops, errors.Join(err, ctx.Err())
+}
+
+// stopIDOf returns the stop_id of a row, bare or in the envelope with a schema.
+func stopIDOf(value []byte) (int64, bool) {
+	type row struct {
+		StopID *int64 `json:"stop_id"`
+	}
+	var r struct {
+		row
+		Payload *row `json:"payload"`
+	}
+	if json.Unmarshal(value, &r) != nil {
+		return 0, false
+	}
+	id := r.StopID
+	if id == nil && r.Payload != nil {
+		id = r.Payload.StopID
+	}
+	if id == nil {
+		return 0, false
+	}
+	return *id, true
+}
+
+// keyStopID returns the stop_id of a key: the bare number, or in an object.
+func keyStopID(key []byte) (int64, bool) {
+	if id, err := strconv.ParseInt(string(key), 10, 64); err == nil {
+		return id, true
+	}
+	return stopIDOf(key)
+}
+
+// rowSender sends rows in one run.
+type rowSender struct {
+	source   *StationSource
+	producer *kafka.Producer
+	topic    string
+	sent     map[int64]bool // what was there before; nil after the first pass
+}
+
+// sendError is a failure to send, not to read.
+type sendError struct{ err error }
+
+func (e *sendError) Error() string { return e.err.Error() }
+func (e *sendError) Unwrap() error { return e.err }
+
+// send sends rows that are not there yet, and returns when all are acknowledged.
+func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
+	n := 0
+	for _, row := range rows {
+		if o.sent[row.stopID] {
+			continue
+		}
+		// One partition for all, if there are several: rows stay in their order.
+		r := kafka.Record{Topic: o.topic, Value: row.json, PartitionBy: []byte(stationsTable)}
+		if err := o.producer.Send(ctx, r, nil); err != nil {
+			return &sendError{err}
+		}
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := o.producer.Flush(ctx); err != nil {
+		return &sendError{err}
+	}
+	o.source.rows.WithLabelValues().Add(float64(n))
+	o.source.cfg.Log.Info("station rows sent", "rows", n, "up to stop", rows[len(rows)-1].stopID)
+	return nil
+}
+
+// network sends the network's own rows.
+func (o *rowSender) network(ctx context.Context) error {
+	var rows []tableRow
+	for _, r := range o.source.net.Rows() {
+		rows = append(rows, tableRow{stopID: int64(r.StopID), json: r.AppendJSON(nil)})
+	}
+	if err := o.send(ctx, rows); err != nil {
+		return fmt.Errorf("ctaproducer: station source: %w", err)
+	}
+	return nil
+}
+
+// follow sends the table's rows, and new ones as they come, until ctx ends.
+func (o *rowSender) follow(ctx context.Context) error {
+	s := o.source
+	table := &tableReader{db: s.db, log: s.cfg.Log, position: -1} // where the JDBC source begins
+	defer table.close()
+	told := func(err error, after time.Duration) {
+		s.failures.WithLabelValues().Inc()
+		s.cfg.Log.Warn("station rows not sent, trying again", "err", o.failure(err), "after", after.Round(time.Millisecond))
+	}
+	patience, starting := s.patience, true
+	for {
+		err := patience.run(ctx, told, func(ctx context.Context) (verdict, error) {
+			err := o.drain(ctx, table)
+			return verdict{again: !starting || !lasting(err)}, err
+		})
+		if err != nil {
+			return o.failure(err)
+		}
+		o.sent = nil // whatever comes now is new
+		starting, patience.wait = false, math.MaxInt64
+		if patience.pause(ctx, s.cfg.PollInterval) != nil {
+			return nil
+		}
+	}
+}
+
+func (o *rowSender) failure(err error) error {
+	var send *sendError
+	if errors.As(err, &send) {
+		return fmt.Errorf("ctaproducer: station source: %w", err)
+	}
+	return o.source.db.fail(err)
+}
+
+// drain sends all rows after the position.
+func (o *rowSender) drain(ctx context.Context, table *tableReader) error {
+	for {
+		rows, err := table.next(ctx)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := o.send(ctx, rows); err != nil {
+			return err
+		}
+		// Not before: what failed is read again.
+		table.position = rows[len(rows)-1].stopID
+	}
+}

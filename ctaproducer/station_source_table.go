@@ -1,0 +1,101 @@
+package ctaproducer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// rowsPerQuery bounds what is read and sent at a time.
+	rowsPerQuery = 500
+	queryTimeout = 30 * time.Second
+)
+
+// tableRow is a row of table stations and its JSON.
+type tableRow struct {
+	stopID int64
+	json   []byte
+}
+
+// tableReader reads table stations by ascending stop_id.
+type tableReader struct {
+	db       *database
+	log      *slog.Logger
+	conn     *pgx.Conn // nil: not connected
+	position int64     // stop_id of the last row that is done with
+	warned   bool      // of columns that are passed over
+}
+
+func (t *tableReader) close() {
+	if t.conn != nil {
+		closeConn(t.conn)
+		t.conn = nil
+	}
+}
+
+// next returns the next rows after the position, none when there are none. After
+// an error the next call connects anew.
+func (t *tableReader) next(ctx context.Context) ([]tableRow, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if t.conn == nil {
+		conn, err := t.db.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		t.conn = conn
+	}
+	rows, err := t.query(ctx)
+	if err != nil {
+		t.close()
+	}
+	return rows, err
+}
+
+func (t *tableReader) query(ctx context.Context) ([]tableRow, error) {
+	// All columns, as the JDBC source: the table may have got more since the last
+	// time. This mode gets values as text, and keeps no prepared statement, which a
+	// new column would make fail.
+	result, err := t.conn.Query(ctx, "SELECT * FROM "+stationsIdentifier.Sanitize()+
+		" WHERE stop_id > $1 ORDER BY stop_id LIMIT "+strconv.Itoa(rowsPerQuery),
+		pgx.QueryExecModeExec, t.position)
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	fields := result.FieldDescriptions()
+	writers := columnWriters(fields)
+	stop := -1
+	for i, f := range fields {
+		if f.Name == "stop_id" {
+			stop = i
+		}
+		if writers[i] == nil && !t.warned {
+			t.log.Warn("column of table stations is passed over, as a JDBC source does: unknown type",
+				"column", f.Name, "type oid", f.DataTypeOID)
+		}
+	}
+	t.warned = true
+	var rows []tableRow
+	for result.Next() {
+		values := result.RawValues()
+		if stop < 0 {
+			return nil, fmt.Errorf("table %s has no column stop_id", stationsTable)
+		}
+		id, err := strconv.ParseInt(string(values[stop]), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("stop_id is %q, want a whole number", values[stop])
+		}
+		json, err := appendRow(nil, writers, values)
+		if err != nil {
+			return nil, fmt.Errorf("row of stop %d: %w", id, err)
+		}
+		rows = append(rows, tableRow{stopID: id, json: json})
+	}
+	return rows, result.Err()
+}

@@ -1,0 +1,180 @@
+package ctaproducer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Answers of a REST Proxy's API v2 to a produce request. Confluent's proxy tells
+// of a record's failure inside a 200, Karapace by 422 for the whole; both list
+// the records' outcomes under "offsets". The sets of codes differ between
+// Confluent 5.x, 6.2 and later, 7.2 and later, and Karapace: all are taken.
+
+type produceAnswer struct {
+	KeySchemaID   *int `json:"key_schema_id"`
+	ValueSchemaID *int `json:"value_schema_id"`
+	Offsets       []struct {
+		Offset    *int64 `json:"offset"`
+		ErrorCode *int   `json:"error_code"`
+		Error     string `json:"error"`
+	} `json:"offsets"`
+}
+
+// Codes of one record's failure, first Confluent's, then Karapace's.
+const (
+	codeFatal      = 50002
+	codeRetriable  = 50003
+	codeFatalKara  = 1
+	codeRetryKara  = 2
+	codeNoTopic    = 40401
+	codeNoLeader   = 40404
+	codeRegistry   = 40801
+	codeBadSchema  = 42205
+	codeSerialize  = 42207
+	codePoolEmpty  = 50301
+	codeBrokerAway = 50302
+)
+
+// judge says what an answer means for the one record that was posted.
+func (w *Weather) judge(a *restAnswer) (schemaIDs, verdict, error) {
+	var body produceAnswer
+	known := json.Unmarshal(a.body, &body) == nil
+	if known {
+		for _, o := range body.Offsets {
+			if o.ErrorCode == nil && o.Error == "" {
+				continue
+			}
+			err := &RESTError{Status: a.status, Message: oneLine(w.proxy.secrets.scrub(o.Error))}
+			if o.ErrorCode != nil {
+				err.Code = *o.ErrorCode
+			}
+			if err.Message == "" {
+				err.Message = "record refused without a reason"
+			}
+			return schemaIDs{}, verdict{
+				again: err.Code == codeRetriable || err.Code == codeRetryKara,
+				after: a.retryAfter,
+			}, err
+		}
+	}
+	if a.status != http.StatusOK {
+		err := w.proxy.refusal(a)
+		return schemaIDs{}, refusalVerdict(err, a.retryAfter), err
+	}
+	if !known || len(body.Offsets) != 1 || body.Offsets[0].Offset == nil {
+		return schemaIDs{}, verdict{}, &RESTError{Status: a.status, Message: "an answer without the record's offset"}
+	}
+	var ids schemaIDs
+	if body.KeySchemaID != nil && body.ValueSchemaID != nil {
+		ids = schemaIDs{key: *body.KeySchemaID, value: *body.ValueSchemaID}
+	}
+	return ids, verdict{}, nil
+}
+
+// refusalVerdict says whether a request that was refused as a whole may work the
+// next time.
+func refusalVerdict(e *RESTError, after time.Duration) verdict {
+	switch e.Code {
+	case codeRetriable, codeNoLeader, codePoolEmpty, codeBrokerAway:
+		return verdict{again: true, after: after}
+	case codeRegistry, codeSerialize:
+		// The registry is away, or the schema is incompatible: proxies don't tell.
+		return verdict{again: true, few: true, after: after}
+	case codeFatal, 50001, 50101:
+		return verdict{}
+	}
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway:
+		return verdict{again: true, few: true, after: after}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return verdict{again: true, after: after}
+	}
+	return verdict{}
+}
+
+// refusesIDs reports whether a request with schema ids may have been refused
+// because of them: a proxy that was restarted with another registry, or one for
+// which an id belongs to another subject. No two versions agree on the code, so
+// that is every refusal that hasn't another plain meaning.
+func refusesIDs(err error) bool {
+	var e *RESTError
+	if !errors.As(err, &e) || e.Status == http.StatusOK {
+		return false
+	}
+	switch e.Code {
+	case codeFatalKara, codeRetryKara, codeNoTopic, codeNoLeader, codeFatal, codeRetriable:
+		return false
+	}
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestTimeout,
+		http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		return true
+	}
+	return false
+}
+
+// weatherHints says what to do, by code, and where there is none by status.
+var weatherHints = map[int]string{
+	codeFatalKara:  "see the REST Proxy's log; check that its brokers are up and that {topic} takes records",
+	codeRetryKara:  "check that the REST Proxy's brokers are up and that {topic} has a leader",
+	codeFatal:      "see the REST Proxy's log; check that {topic} takes records of this size and from this user",
+	codeRetriable:  "check that the REST Proxy's brokers are up and that {topic} exists",
+	400:            "the proxy doesn't take the record: check that its registry's schemas of {topic}-key and {topic}-value are this program's",
+	401:            "give user and password in the REST Proxy's URL",
+	403:            "allow the REST Proxy's user to write to {topic}",
+	404:            "this is not the root of a REST Proxy: check address and path, as http://127.0.0.1:8082",
+	405:            "this is not the root of a REST Proxy: check address and path, as http://127.0.0.1:8082",
+	406:            "this proxy has no API v2: use Confluent's REST Proxy from 5.0 or Karapace",
+	408:            "check that the REST Proxy reaches its Schema Registry and brokers",
+	413:            "raise the largest request of the REST Proxy and max.message.bytes of {topic}",
+	415:            "this proxy takes no Avro: use Confluent's REST Proxy or Karapace, set up with a Schema Registry",
+	422:            "the proxy doesn't take the request: check that it is a REST Proxy with API v2",
+	429:            "the REST Proxy limits its clients: raise its limit, or slow the simulation down",
+	500:            "see the REST Proxy's log; check that it reaches its Schema Registry and brokers",
+	502:            "check the service behind the gateway at that address",
+	503:            "check that the REST Proxy's brokers are up",
+	504:            "check the service behind the gateway at that address",
+	40001:          "check the name {topic} and the REST Proxy's settings",
+	40002:          "check that {topic} is a valid name for a topic",
+	40101:          "give the REST Proxy an identity that its brokers take",
+	40301:          "allow the REST Proxy's user to write to {topic} and to register its schemas",
+	codeNoTopic:    "create topic {topic} first: the simulation does when it is started",
+	codeNoLeader:   "check that the brokers of {topic} are up",
+	codeRegistry:   "check that the REST Proxy's Schema Registry is up, and that subjects {topic}-key and {topic}-value hold no incompatible schema",
+	42201:          "the proxy lost the key's schema: check what stands between this program and the REST Proxy",
+	42202:          "the proxy lost the value's schema: check what stands between this program and the REST Proxy",
+	42203:          "the registry's schemas of {topic}-key and {topic}-value are not this program's: remove or correct them",
+	codeBadSchema:  "the registry's schemas of {topic}-key and {topic}-value are not this program's: remove or correct them",
+	codeSerialize:  "check that the REST Proxy's Schema Registry is up, and that subjects {topic}-key and {topic}-value hold no incompatible schema",
+	42901:          "the brokers limit this client: raise its quota",
+	50001:          "check the REST Proxy's ZooKeeper, or use a newer REST Proxy",
+	50101:          "give the brokers a listener that the REST Proxy can use",
+	codePoolEmpty:  "raise the REST Proxy's pool of consumers",
+	codeBrokerAway: "check that the REST Proxy's brokers are up",
+}
+
+func weatherHint(err error, topic string) string {
+	var hint string
+	var e *RESTError
+	switch {
+	case errors.As(err, &e):
+		hint = weatherHints[e.Code]
+		if hint == "" {
+			hint = weatherHints[e.Status]
+		}
+		if e.Status == http.StatusOK && e.Code == 0 || e.Status/100 == 3 {
+			hint = weatherHints[http.StatusNotFound]
+		}
+	case unreachable(err):
+		hint = "start it, or leave out -rest-proxy to use the embedded one"
+	case errors.Is(err, context.DeadlineExceeded):
+		hint = "check that the REST Proxy reaches its brokers; the reading may be in {topic} nevertheless"
+	default:
+		hint = "check that this is a REST Proxy and whether it wants http or https"
+	}
+	return strings.ReplaceAll(hint, "{topic}", topic)
+}
