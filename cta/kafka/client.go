@@ -1,0 +1,157 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Config holds the settings of a [Client]. Brokers is required.
+type Config struct {
+	Brokers  []string    // host:port; some of the cluster's brokers, the rest is found through them
+	ClientID string      // names this program in the broker's logs and quotas. Default: "ctalive"
+	TLS      *tls.Config // nil: plain text
+	SASL     SASL
+	// Wait bounds how long Connect waits for a broker to answer. Default: 30s.
+	Wait time.Duration
+	// Log receives connection trouble, retries and rebalances. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the package's metrics. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c Config) withDefaults() Config {
+	if c.ClientID == "" {
+		c.ClientID = "ctalive"
+	}
+	if c.Wait == 0 {
+		c.Wait = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var faults []error
+	if len(c.Brokers) == 0 {
+		faults = append(faults, errors.New("Brokers is empty, want host:port of at least one broker"))
+	}
+	for _, b := range c.Brokers {
+		host, port, err := net.SplitHostPort(b)
+		if err != nil || host == "" || port == "" {
+			faults = append(faults, fmt.Errorf("broker is %q, want host:port", b))
+		}
+	}
+	if c.Wait < 0 {
+		faults = append(faults, fmt.Errorf("Wait is %v, want a positive time", c.Wait))
+	}
+	return errors.Join(append(faults, c.SASL.validate()...)...)
+}
+
+// Client is a connection to one Kafka cluster, safe for concurrent use.
+type Client struct {
+	cfg   Config
+	stats *stats
+
+	ctx    context.Context // ends with Close, and every connection with it
+	cancel context.CancelFunc
+
+	// sc serves metadata and administration. Producers and readers have
+	// connections of their own: a broker answers the requests of one connection
+	// in order, so a fetch that waits for records would hold up what comes after.
+	sc sarama.Client
+}
+
+// Connect waits, up to cfg.Wait, until the cluster answers. The error is a
+// [*cta.ServiceError] when it doesn't, or lists every wrong setting.
+//
+// A refused password or certificate fails at once. What is waited for is logged
+// once for each new reason.
+func Connect(ctx context.Context, cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("kafka: settings: %w", err)
+	}
+	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	sc, err := c.connect(ctx)
+	if err != nil {
+		c.cancel()
+		return nil, err
+	}
+	c.sc = sc
+	return c, nil
+}
+
+// Close closes the client. What was made from it must be closed before.
+func (c *Client) Close() error {
+	if c.ctx.Err() != nil {
+		return nil
+	}
+	c.cancel()
+	if err := c.sc.Close(); err != nil {
+		return fmt.Errorf("kafka: close: %w", err)
+	}
+	return nil
+}
+
+// connect tries until the cluster answers.
+func (c *Client) connect(ctx context.Context) (sarama.Client, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Wait,
+		fmt.Errorf("no answer within %v", c.cfg.Wait))
+	defer cancel()
+	var last trouble
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		sc, err := await(ctx, func() (sarama.Client, error) {
+			return c.dial(c.ctx, func(conf *sarama.Config) { conf.Metadata.Full = true })
+		}, func(sc sarama.Client) { _ = sc.Close() })
+		if err == nil {
+			return sc, nil
+		}
+		if ctx.Err() == nil {
+			t := c.diagnose(err)
+			if t.permanent {
+				return nil, c.serviceError(t)
+			}
+			if t.text != last.text {
+				c.cfg.Log.Warn("waiting for the Kafka broker", "brokers", c.cfg.Brokers,
+					"reason", t.text, "hint", t.hint, "for", c.cfg.Wait)
+			}
+			last = t
+		}
+		select {
+		case <-ctx.Done():
+			if last.err == nil {
+				last = trouble{err: ctx.Err(), text: "no answer", hint: hintStart}
+			}
+			if cause := context.Cause(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				last.text = fmt.Sprintf("%v: %s", cause, last.text)
+			} else {
+				last = trouble{err: ctx.Err(), text: ctx.Err().Error(), hint: last.hint}
+			}
+			return nil, c.serviceError(last)
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (c *Client) serviceError(t trouble) error {
+	return &cta.ServiceError{
+		Service: "Kafka broker",
+		Addr:    strings.Join(c.cfg.Brokers, ","),
+		Hint:    t.hint,
+		Err:     t,
+	}
+}

@@ -1,0 +1,289 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+const (
+	// fetchWait is how long a broker holds a fetch for which it has no records.
+	// Partitions found meanwhile join the next one.
+	fetchWait = 250 * time.Millisecond
+	// A response holds up to fetchBytes, fetchPartitionBytes of each partition, or
+	// one batch if that is more. Decoded records take several times that.
+	fetchBytes          = 4 << 20
+	fetchPartitionBytes = 512 << 10
+	// prefetched is how many responses of a broker may wait to be handled.
+	prefetched = 2
+)
+
+// fetcher gets records from one broker.
+type fetcher struct {
+	r      *reader
+	broker int32
+	wake   chan struct{} // partitions have come
+	slots  chan struct{} // holds a token for each response not yet handled
+}
+
+// fetcherOf starts the fetcher of a broker, if there is none. r.mu is held.
+func (r *reader) fetcherOf(ctx context.Context, broker int32) {
+	if r.fetchers[broker] != nil {
+		return
+	}
+	f := &fetcher{r: r, broker: broker, wake: make(chan struct{}, 1), slots: make(chan struct{}, prefetched)}
+	r.fetchers[broker] = f
+	r.wg.Add(1)
+	go f.run(ctx)
+}
+
+func (f *fetcher) run(ctx context.Context) {
+	defer f.r.wg.Done()
+	backoff := 50 * time.Millisecond
+	for {
+		select {
+		case f.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		ok, idle := f.fetch()
+		switch {
+		case ok:
+			backoff = 50 * time.Millisecond
+			continue // what was queued gives the slot back
+		case ctx.Err() != nil:
+			return
+		case idle:
+			<-f.slots
+			select {
+			case <-f.wake:
+			case <-time.After(fetchWait): // a partition's pause may have ended
+			case <-ctx.Done():
+				return
+			}
+		default:
+			<-f.slots
+			f.r.client.stats.readErrors.Inc()
+			f.r.signal(f.r.stale)
+			if !pause(ctx, backoff) {
+				return
+			}
+			backoff = min(2*backoff, time.Second)
+		}
+	}
+}
+
+// fetch makes one request. ok means that it was answered; idle, that this broker
+// leads no partition now.
+func (f *fetcher) fetch() (ok, idle bool) {
+	r := f.r
+	req := &sarama.FetchRequest{
+		Version:      12, // sarama's newest; brokers of before 2.7 get what they know
+		MinBytes:     1,
+		MaxWaitTime:  int32(fetchWait.Milliseconds()),
+		MaxBytes:     fetchBytes,
+		Isolation:    sarama.ReadCommitted,
+		SessionEpoch: -1, // no session: every request names all its partitions
+	}
+	asked := make(map[*cursor]int64)
+	now := time.Now()
+	r.mu.Lock()
+	for _, cur := range r.cursors {
+		if cur.leader == f.broker && !now.Before(cur.paused) {
+			asked[cur] = cur.next
+			req.AddBlock(cur.Topic, cur.Partition.Partition, cur.next, fetchPartitionBytes, -1)
+		}
+	}
+	r.mu.Unlock()
+	if len(asked) == 0 {
+		return false, true
+	}
+	broker, err := r.sc.Broker(f.broker)
+	if err != nil {
+		return false, false
+	}
+	resp, err := broker.Fetch(req)
+	if err != nil {
+		r.client.cfg.Log.Debug("fetch failed", "broker", f.broker, "err", err)
+		_ = broker.Close()
+		return false, false
+	}
+	f.take(resp, asked)
+	return true, false
+}
+
+// take queues what a response holds. The positions move and the queue grows
+// under one lock, so that a partition's records stay in order when its leader
+// changes.
+func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*cursor]int64) {
+	r := f.r
+	got := make([]fetched, 0, len(asked))
+	failed := make(map[*cursor]sarama.KError)
+	for cur, from := range asked {
+		block := resp.GetBlock(cur.Topic, cur.Partition.Partition)
+		if block == nil {
+			continue // left out for want of room
+		}
+		if block.Err != sarama.ErrNoError {
+			failed[cur] = block.Err
+			continue
+		}
+		records, next := decodeBlock(cur.Partition, block, from)
+		if next > from {
+			got = append(got, fetched{cur: cur, records: records, next: next})
+		}
+	}
+	if len(got) > 0 {
+		got[len(got)-1].done = func() { <-f.slots }
+	} else {
+		<-f.slots
+	}
+	r.mu.Lock()
+	for i, g := range got {
+		if g.cur.next != asked[g.cur] {
+			// Another broker's fetcher was there first, as the new leader.
+			got[i].records, got[i].next = nil, 0
+			continue
+		}
+		g.cur.next = g.next
+	}
+	r.queue = append(r.queue, got...)
+	r.mu.Unlock()
+	if len(got) > 0 {
+		r.signal(r.work)
+	}
+	for cur, kerr := range failed {
+		r.fail(cur, asked[cur], kerr)
+	}
+}
+
+// fail deals with a partition that can't be read at the moment.
+func (r *reader) fail(cur *cursor, from int64, kerr sarama.KError) {
+	log := r.client.cfg.Log
+	r.client.stats.readErrors.Inc()
+	hold := func() {
+		r.mu.Lock()
+		cur.paused = time.Now().Add(100 * time.Millisecond)
+		r.mu.Unlock()
+	}
+	switch kerr {
+	case sarama.ErrOffsetOutOfRange:
+		oldest, err := offsets(r.sc, map[Partition]int32{cur.Partition: cur.leader}, func(Partition) int64 { return sarama.OffsetOldest })
+		at, ok := oldest[cur.Partition]
+		if err != nil || !ok {
+			hold()
+			return
+		}
+		log.Warn("records were removed before they were read; going on at the oldest",
+			"topic", cur.Topic, "partition", cur.Partition.Partition, "from", from, "oldest", at)
+		r.mu.Lock()
+		if cur.next == from {
+			cur.next = at
+			// What was to be caught up with is gone, or is in a topic that is gone.
+			cur.target = min(cur.target, at)
+			r.queue = append(r.queue, fetched{cur: cur, next: at})
+		}
+		r.mu.Unlock()
+		r.signal(r.work)
+	case sarama.ErrTopicAuthorizationFailed:
+		r.cancel(errors.New("kafka: read: topic " + cur.Topic + ": " + kerr.Error()))
+	default: // the leader has moved, or the topic is gone: scout finds out
+		log.Debug("partition can't be read now", "topic", cur.Topic, "partition", cur.Partition.Partition, "err", kerr)
+		hold()
+		r.signal(r.stale)
+	}
+}
+
+// decodeBlock returns the committed records of a block from an offset on, and
+// the offset after everything that it holds, records or not.
+func decodeBlock(p Partition, block *sarama.FetchResponseBlock, from int64) (records []Record, next int64) {
+	next = from
+	aborted := slices.Clone(block.AbortedTransactions)
+	slices.SortFunc(aborted, func(a, b *sarama.AbortedTransaction) int { return cmp.Compare(a.FirstOffset, b.FirstOffset) })
+	inAborted := make(map[int64]bool) // producers inside an aborted transaction
+	for _, set := range block.RecordsSet {
+		batch := set.RecordBatch
+		if batch == nil { // a message set, of before Kafka 0.11
+			records, next = appendLegacy(p, records, set.MsgSet, next)
+			continue
+		}
+		if batch.PartialTrailingRecord {
+			break
+		}
+		for len(aborted) > 0 && aborted[0].FirstOffset <= batch.LastOffset() {
+			inAborted[aborted[0].ProducerID] = true
+			aborted = aborted[1:]
+		}
+		switch {
+		case batch.Control:
+			delete(inAborted, batch.ProducerID) // either marker ends the transaction
+		case batch.IsTransactional && inAborted[batch.ProducerID]:
+		default:
+			records = appendBatch(p, records, batch, next)
+		}
+		next = max(next, batch.LastOffset()+1)
+	}
+	if len(block.RecordsSet) == 0 && !block.Partial {
+		next = max(next, emptyBatchesEnd(block))
+	}
+	return records, next
+}
+
+func appendBatch(p Partition, records []Record, batch *sarama.RecordBatch, from int64) []Record {
+	records = slices.Grow(records, len(batch.Records))
+	for _, r := range batch.Records {
+		offset := batch.FirstOffset + r.OffsetDelta
+		if offset < from {
+			continue
+		}
+		at := batch.FirstTimestamp.Add(r.TimestampDelta)
+		if batch.LogAppendTime {
+			at = batch.MaxTimestamp
+		}
+		rec := Record{Topic: p.Topic, Partition: p.Partition, Offset: offset, Key: r.Key, Value: r.Value, Time: at}
+		for _, h := range r.Headers {
+			rec.Headers = append(rec.Headers, Header{Key: string(h.Key), Value: h.Value})
+		}
+		records = append(records, rec)
+	}
+	return records
+}
+
+func appendLegacy(p Partition, records []Record, set *sarama.MessageSet, next int64) ([]Record, int64) {
+	if set == nil {
+		return records, next
+	}
+	for _, outer := range set.Messages {
+		inner := outer.Messages()
+		for _, m := range inner {
+			offset := m.Offset
+			if m.Msg.Version >= 1 { // relative to the wrapper's, which is the last one's
+				offset += outer.Offset - inner[len(inner)-1].Offset
+			}
+			if offset < next {
+				continue
+			}
+			records = append(records, Record{Topic: p.Topic, Partition: p.Partition, Offset: offset,
+				Key: m.Msg.Key, Value: m.Msg.Value, Time: m.Msg.Timestamp})
+			next = offset + 1
+		}
+	}
+	return records, next
+}
+
+// emptyBatchesEnd returns the offset after batches that compaction has emptied
+// and kept for their producer's sequence. Sarama leaves them out of RecordsSet,
+// and notes where they end in a field for its own consumer. Without that, a
+// reader would ask for the same offset for ever.
+func emptyBatchesEnd(block *sarama.FetchResponseBlock) int64 {
+	f := reflect.ValueOf(block).Elem().FieldByName("recordsNextOffset")
+	if !f.IsValid() || f.Kind() != reflect.Pointer || f.IsNil() {
+		return 0
+	}
+	return f.Elem().Int()
+}

@@ -1,0 +1,58 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Last returns the newest committed record of each partition of the matching
+// topics that has one, by topic and partition.
+//
+// The end of a partition may hold no record: a transaction's marker, aborted
+// records, compaction. So Last reads a little from the end, and more where that
+// held nothing, up to the whole partition.
+func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
+	var mu sync.Mutex // begin is called by another goroutine than handle
+	last := make(map[Partition]Record)
+	for back := int64(8); ; back *= 16 {
+		cut := make(map[Partition]bool) // not read from the oldest record on
+		err := c.read(ctx, reading{
+			match: match, refresh: time.Minute, stopAtEnd: true,
+			begin: func(p Partition, oldest, end int64) (int64, time.Time) {
+				mu.Lock()
+				defer mu.Unlock()
+				if _, ok := last[p]; ok {
+					return end, time.Time{}
+				}
+				cut[p] = end-back > oldest
+				return max(end-back, oldest), time.Time{}
+			},
+		}, func(_ context.Context, r Record) error {
+			mu.Lock()
+			defer mu.Unlock()
+			last[Partition{r.Topic, r.Partition}] = r
+			return nil
+		})
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("kafka: newest records: %w", err)
+		}
+		maps.DeleteFunc(cut, func(p Partition, cut bool) bool {
+			_, ok := last[p]
+			return ok || !cut
+		})
+		if len(cut) == 0 {
+			break
+		}
+	}
+	return slices.SortedFunc(maps.Values(last), func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	}), nil
+}

@@ -1,0 +1,355 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+const (
+	// deliveryTimeout bounds the time from a record's first place in a batch to
+	// its acknowledgement, over all retries: the same as the Java producer's
+	// delivery.timeout.ms.
+	deliveryTimeout = 2 * time.Minute
+	// closeTimeout bounds Close.
+	closeTimeout = 5 * time.Second
+	// unknownTopicTimeout is how long a topic that the cluster doesn't know yet is
+	// waited for: metadata trails the creation of a topic.
+	unknownTopicTimeout = 5 * time.Second
+	defaultMaxBuffered  = 16384
+)
+
+// ErrClosed is returned by [Producer.Send] and [Producer.Flush] after Close, and
+// given for records that Close had to leave behind.
+var ErrClosed = errors.New("kafka: producer is closed")
+
+// ProducerConfig holds the optional settings of a [Producer].
+type ProducerConfig struct {
+	// MaxBuffered bounds the records accepted and not yet acknowledged: Send
+	// blocks when they are reached. Default: 16384.
+	MaxBuffered int
+}
+
+// Producer sends records, idempotently and in order within a partition,
+// acknowledged by all in-sync replicas. It is safe for concurrent use; records
+// that one goroutine sends to one partition stay in its order.
+//
+// A record goes out at once while the producer is idle, and with those that
+// gather meanwhile while a request is under way: small delay when it's quiet, big
+// batches when it's busy.
+//
+// While the cluster is away, records are kept and tried again for up to two
+// minutes each, then failed. A batch is sent again under its first sequence
+// number, so the broker drops what it has already; a batch that fails in the end
+// may or may not have been written, and its partition goes on under a new
+// producer id.
+type Producer struct {
+	client *Client
+	limit  int
+	ctx    context.Context // of the connections and the senders
+	cancel context.CancelFunc
+	sc     sarama.Client
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex
+	room     chan struct{} // closed when records have left, if somebody waits; else nil
+	idle     chan struct{} // closed when accepted is settled, if somebody waits; else nil
+	buffered int           // records accepted and not settled
+	accepted uint64        // records ever accepted
+	urgent   int           // Flush and Close calls that wait: nothing lingers
+	closed   bool
+	topics   map[string]*topicRoute
+	boxes    []*outbox         // of all topics, those since deleted too
+	senders  map[int32]*sender // by broker id
+	untold   failures          // that no callback was told of
+
+	complaint string // the latest trouble logged
+
+	pidLock sync.Mutex
+	pid     int64 // for partitions that have none; -1 when the next one asks for a new one
+	epoch   int16
+}
+
+// topicRoute is what a producer knows of a topic.
+type topicRoute struct {
+	partitioner sarama.Partitioner // not safe for concurrent use: Producer.mu
+	outboxes    []*outbox          // by partition
+	next        int                // for records with neither key nor PartitionBy
+}
+
+// NewProducer returns a producer. Close it.
+func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
+	if cfg.MaxBuffered < 0 {
+		return nil, fmt.Errorf("kafka: producer: settings: MaxBuffered is %d, want a positive number", cfg.MaxBuffered)
+	}
+	if cfg.MaxBuffered == 0 {
+		cfg.MaxBuffered = defaultMaxBuffered
+	}
+	p := &Producer{
+		client: c, limit: cfg.MaxBuffered, pid: -1,
+		topics: make(map[string]*topicRoute), senders: make(map[int32]*sender),
+	}
+	p.ctx, p.cancel = context.WithCancel(c.ctx)
+	sc, err := c.dial(p.ctx, nil)
+	if err != nil {
+		p.cancel()
+		return nil, fmt.Errorf("kafka: producer: %w", err)
+	}
+	p.sc = sc
+	return p, nil
+}
+
+// Send accepts r for delivery. It blocks while MaxBuffered records wait, until
+// ctx ends. done, if not nil, is called once from another goroutine with the
+// outcome; a failure that no done was told of is returned by the next Flush or Close.
+//
+// An error of Send means that r was not accepted and done won't be called: ctx
+// has ended, the producer is closed, the topic doesn't exist, or r is larger than
+// a broker takes (1 MB). done must not call the producer.
+func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
+	if size := recordSize(r); size > maxMessageBytes {
+		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d", r.Topic, size, maxMessageBytes)
+	}
+	for {
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return ErrClosed
+		}
+		if p.buffered >= p.limit {
+			room := p.roomLocked()
+			p.mu.Unlock()
+			select {
+			case <-room:
+			case <-ctx.Done():
+				return fmt.Errorf("kafka: %d records are waiting for the broker: %w", p.limit, ctx.Err())
+			}
+			continue
+		}
+		route := p.topics[r.Topic]
+		if route == nil {
+			p.mu.Unlock()
+			if err := p.find(ctx, r.Topic); err != nil {
+				return err
+			}
+			continue
+		}
+		err := p.acceptLocked(route, r, done)
+		p.mu.Unlock()
+		return err
+	}
+}
+
+func (p *Producer) roomLocked() chan struct{} {
+	if p.room == nil {
+		p.room = make(chan struct{})
+	}
+	return p.room
+}
+
+func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) error {
+	by := r.PartitionBy
+	if by == nil {
+		by = r.Key
+	}
+	n := 0
+	if by != nil {
+		chosen, err := route.partitioner.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, int32(len(route.outboxes)))
+		if err != nil {
+			return fmt.Errorf("kafka: record for %s: %w", r.Topic, err)
+		}
+		n = int(chosen)
+	} else {
+		n = route.next
+		route.next = (n + 1) % len(route.outboxes)
+	}
+	o := route.outboxes[n]
+	p.accepted++
+	o.add(r, p.accepted, done)
+	p.buffered++
+	p.client.stats.buffered.Inc()
+	p.readyLocked(o)
+	return nil
+}
+
+// find looks a topic up, and waits while the cluster is away.
+func (p *Producer) find(ctx context.Context, topic string) error {
+	if !legalTopic.MatchString(topic) {
+		return fmt.Errorf("kafka: topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", topic)
+	}
+	unknownSince := time.Time{}
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		leaders, err := await(ctx, func() ([]int32, error) { return p.leaders(topic) }, nil)
+		switch {
+		case err == nil:
+			p.addRoute(topic, leaders)
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("kafka: looking for topic %s: %w", topic, ctx.Err())
+		case p.ctx.Err() != nil:
+			return ErrClosed
+		case errors.Is(err, sarama.ErrTopicAuthorizationFailed), errors.Is(err, sarama.ErrInvalidTopic):
+			return fmt.Errorf("kafka: topic %s: %w", topic, err)
+		case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
+			if unknownSince.IsZero() {
+				unknownSince = time.Now()
+			}
+			if time.Since(unknownSince) > unknownTopicTimeout {
+				return fmt.Errorf("kafka: topic %s doesn't exist; create it with EnsureTopics: %w", topic, err)
+			}
+		}
+		if !pause(ctx, wait) {
+			return fmt.Errorf("kafka: looking for topic %s: %w", topic, errors.Join(ctx.Err(), err))
+		}
+	}
+}
+
+// leaders returns the leader of each partition of a topic, -1 for none now.
+func (p *Producer) leaders(topic string) ([]int32, error) {
+	if err := p.sc.RefreshMetadata(topic); err != nil && !errors.Is(err, sarama.ErrLeaderNotAvailable) {
+		return nil, err
+	}
+	parts, err := p.sc.Partitions(topic)
+	if err != nil {
+		return nil, err
+	}
+	leaders := make([]int32, len(parts))
+	for i, id := range parts {
+		leaders[i] = -1
+		if broker, err := p.sc.Leader(topic, id); err == nil {
+			leaders[i] = broker.ID()
+		}
+	}
+	return leaders, nil
+}
+
+func (p *Producer) addRoute(topic string, leaders []int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.topics[topic] != nil || p.closed {
+		return
+	}
+	route := &topicRoute{partitioner: sarama.NewMurmur2Partitioner(topic)}
+	for i, leader := range leaders {
+		route.outboxes = append(route.outboxes, &outbox{
+			Partition: Partition{topic, int32(i)}, leader: leader, pid: -1,
+		})
+	}
+	p.boxes = append(p.boxes, route.outboxes...)
+	p.topics[topic] = route
+}
+
+// Flush waits until all records accepted before the call are delivered. It
+// returns the failures since the last Flush.
+func (p *Producer) Flush(ctx context.Context) error {
+	p.mu.Lock()
+	if p.closed {
+		defer p.mu.Unlock()
+		return errors.Join(p.untold.take(), ErrClosed)
+	}
+	upTo := p.accepted
+	p.mu.Unlock()
+	if err := p.drain(ctx, upTo); err != nil {
+		return fmt.Errorf("kafka: flush: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.untold.take()
+}
+
+// drain waits until the first upTo records accepted are settled. Partitions are
+// independent, so it waits for as many to be settled since, at most until none
+// is left.
+func (p *Producer) drain(ctx context.Context, upTo uint64) error {
+	p.mu.Lock()
+	p.urgent++
+	for _, s := range p.senders {
+		s.cond.Broadcast()
+	}
+	defer p.mu.Unlock()
+	defer func() { p.urgent-- }()
+	for p.oldestLocked() <= upTo {
+		if p.idle == nil {
+			p.idle = make(chan struct{})
+		}
+		if err := p.awaitLocked(ctx, p.idle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitLocked waits for a channel with p.mu released.
+func (p *Producer) awaitLocked(ctx context.Context, ch <-chan struct{}) error {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.ctx.Done(): // the client was closed first
+		return ErrClosed
+	}
+}
+
+// Close delivers what was accepted, for up to 5 s, and returns the failures that
+// nobody was told of. Records left then fail with [ErrClosed]; they may or may
+// not have been written.
+func (p *Producer) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true // no more records
+	upTo := p.accepted
+	if p.room != nil {
+		close(p.room)
+		p.room = nil
+	}
+	p.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = p.drain(ctx, upTo) // what it leaves is failed below
+
+	p.cancel() // closes the connections
+	p.mu.Lock()
+	for _, s := range p.senders {
+		s.cond.Broadcast()
+	}
+	p.mu.Unlock()
+	p.wg.Wait()
+	p.failAll()
+	_ = p.sc.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.untold.take()
+}
+
+// failures collects errors and keeps the text short.
+type failures struct {
+	first error
+	count int
+}
+
+func (f *failures) add(err error, n int) {
+	if f.first == nil {
+		f.first = err
+	}
+	f.count += n
+}
+
+func (f *failures) take() error {
+	err := f.first
+	if err != nil && f.count > 1 {
+		err = fmt.Errorf("kafka: %d records were not delivered, the first: %w", f.count, err)
+	}
+	*f = failures{}
+	return err
+}

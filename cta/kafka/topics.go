@@ -1,0 +1,301 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+const (
+	// topicsPerRequest bounds one request for the creation of topics, so that the
+	// controller is done with it well within its time-out.
+	topicsPerRequest = 200
+	topicsTimeout    = 30 * time.Second
+)
+
+// TopicSpec is a topic as it should be. Its replication factor is the broker's
+// default (default.replication.factor).
+type TopicSpec struct {
+	Name       string
+	Partitions int32
+	Config     map[string]string // topic settings, as "cleanup.policy"
+}
+
+// EventTopic returns a topic that holds events for a week.
+func EventTopic(name string, partitions int32) TopicSpec {
+	return TopicSpec{Name: name, Partitions: partitions, Config: map[string]string{
+		"cleanup.policy":         "delete",
+		"retention.ms":           ms(7 * 24 * time.Hour),
+		"message.timestamp.type": "CreateTime", // the dashboard derives its clock from the producer's
+	}}
+}
+
+// TableTopic returns a compacted topic: the latest value of each key.
+func TableTopic(name string, partitions int32) TopicSpec {
+	return TopicSpec{Name: name, Partitions: partitions, Config: map[string]string{
+		"cleanup.policy": "compact",
+		// The segment being written is never compacted; a week, the default, is
+		// long for a table of a few thousand keys that a reader reads whole.
+		"segment.ms": ms(time.Hour),
+		// Compact when a tenth is superseded, not half.
+		"min.cleanable.dirty.ratio": "0.1",
+		// A reader that takes longer than this to read the table may miss deletions.
+		"delete.retention.ms":    ms(24 * time.Hour),
+		"message.timestamp.type": "CreateTime",
+	}}
+}
+
+func ms(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+
+var legalTopic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func (s TopicSpec) validate() error {
+	var faults []error
+	if !legalTopic.MatchString(s.Name) || s.Name == "." || s.Name == ".." {
+		faults = append(faults, fmt.Errorf("topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", s.Name))
+	}
+	if s.Partitions < 1 {
+		faults = append(faults, fmt.Errorf("topic %s: Partitions is %d, want 1 or more", s.Name, s.Partitions))
+	}
+	return errors.Join(faults...)
+}
+
+// EnsureTopics creates the topics that are missing, in batches, and returns when
+// each has a leader for all its partitions. A topic that exists is left as it
+// is; if it differs from what is wanted, that is logged as a warning. The error
+// names every topic that could not be created, and why.
+func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
+	var faults []error
+	want := make(map[string]TopicSpec, len(topics))
+	for _, t := range topics {
+		faults = append(faults, t.validate())
+		want[t.Name] = t
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("kafka: settings: %w", err)
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, topicsTimeout, fmt.Errorf("not done within %v", topicsTimeout))
+	defer cancel()
+	if _, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.ensureTopics(ctx, want) }, nil); err != nil {
+		if errors.Is(err, ctx.Err()) {
+			err = context.Cause(ctx)
+		}
+		return fmt.Errorf("kafka: create topics: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) ensureTopics(ctx context.Context, want map[string]TopicSpec) error {
+	there, err := c.partitionCounts(ctx)
+	if err != nil {
+		return err
+	}
+	var missing, existing []TopicSpec
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if _, ok := there[name]; ok {
+			existing = append(existing, want[name])
+		} else {
+			missing = append(missing, want[name])
+		}
+	}
+	var faults []error
+	for chunk := range slices.Chunk(missing, topicsPerRequest) {
+		raced, err := c.createTopics(ctx, chunk)
+		existing = append(existing, raced...)
+		faults = append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	if err := c.awaitLeaders(ctx, want); err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(existing, topicsPerRequest) {
+		c.warnOfDifferences(chunk)
+	}
+	return nil
+}
+
+// partitionCounts asks for all topics.
+func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) {
+	for {
+		err := c.sc.RefreshMetadata()
+		if err == nil || !errors.Is(err, sarama.ErrOutOfBrokers) {
+			break // topics without a leader are an error too, and none here
+		}
+		if !pause(ctx, 250*time.Millisecond) {
+			return nil, c.serviceError(c.diagnose(err))
+		}
+	}
+	names, err := c.sc.Topics()
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[string]int32, len(names))
+	for _, name := range names {
+		parts, err := c.sc.Partitions(name)
+		if err == nil {
+			counts[name] = int32(len(parts))
+		}
+	}
+	return counts, nil
+}
+
+// createTopics creates topics in one request, and returns those that turned out
+// to exist.
+func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing []TopicSpec, _ error) {
+	replication := int16(-1) // the broker's default, since Kafka 2.4 (KIP-464)
+	for len(specs) > 0 {
+		controller, err := c.sc.Controller()
+		if err != nil {
+			return existing, err
+		}
+		req := sarama.NewCreateTopicsRequest(c.sc.Config().Version, details(specs, replication), c.sc.Config().Admin.Timeout, false)
+		resp, err := controller.CreateTopics(req)
+		if err != nil {
+			_ = controller.Close()
+			if !pause(ctx, 250*time.Millisecond) {
+				return existing, c.serviceError(c.diagnose(err))
+			}
+			_, _ = c.sc.RefreshController()
+			continue // topics that this attempt did create exist then, which is success
+		}
+		var again []TopicSpec
+		var faults []error
+		for _, s := range specs {
+			te := resp.TopicErrors[s.Name]
+			switch {
+			case te == nil:
+				faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, sarama.ErrIncompleteResponse))
+			case te.Err == sarama.ErrNoError:
+			case te.Err == sarama.ErrTopicAlreadyExists:
+				existing = append(existing, s)
+			case te.Err == sarama.ErrNotController, te.Err == sarama.ErrRequestTimedOut:
+				again = append(again, s)
+			case te.Err == sarama.ErrInvalidReplicationFactor && req.Version < 4 && replication < 0:
+				again = append(again, s) // the broker is older than the default
+			default:
+				faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, te))
+			}
+		}
+		if err := errors.Join(faults...); err != nil {
+			return existing, err
+		}
+		if len(again) > 0 {
+			if req.Version < 4 {
+				replication = 1
+			}
+			if !pause(ctx, 100*time.Millisecond) {
+				return existing, ctx.Err()
+			}
+			_, _ = c.sc.RefreshController()
+		}
+		specs = again
+	}
+	return existing, nil
+}
+
+func details(specs []TopicSpec, replication int16) map[string]*sarama.TopicDetail {
+	d := make(map[string]*sarama.TopicDetail, len(specs))
+	for _, s := range specs {
+		entries := make(map[string]*string, len(s.Config))
+		for k, v := range s.Config {
+			entries[k] = &v
+		}
+		d[s.Name] = &sarama.TopicDetail{NumPartitions: s.Partitions, ReplicationFactor: replication, ConfigEntries: entries}
+	}
+	return d
+}
+
+// awaitLeaders waits until the metadata, which trails creation, shows the topics,
+// so that whoever writes to them next doesn't have to.
+func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) error {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		err := c.sc.RefreshMetadata()
+		var lacking string
+		for name := range want {
+			writable, e := c.sc.WritablePartitions(name)
+			all, e2 := c.sc.Partitions(name)
+			if e = cmp.Or(e, e2); e != nil || len(all) == 0 || len(writable) < len(all) {
+				lacking, err = name, cmp.Or(e, err)
+				break
+			}
+		}
+		if lacking == "" {
+			return nil
+		}
+		if !pause(ctx, wait) {
+			return fmt.Errorf("topic %s has no leader yet: %w", lacking, cmp.Or(err, ctx.Err()))
+		}
+	}
+}
+
+// warnOfDifferences compares topics that existed already with what is wanted.
+func (c *Client) warnOfDifferences(specs []TopicSpec) {
+	resources := make([]*sarama.ConfigResource, 0, len(specs))
+	byName := make(map[string]TopicSpec, len(specs))
+	for _, s := range specs {
+		byName[s.Name] = s
+		if parts, err := c.sc.Partitions(s.Name); err == nil && int32(len(parts)) != s.Partitions {
+			c.cfg.Log.Warn("topic exists with another number of partitions",
+				"topic", s.Name, "partitions", len(parts), "wanted", s.Partitions)
+		}
+		if len(s.Config) > 0 {
+			resources = append(resources, &sarama.ConfigResource{
+				Type: sarama.TopicResource, Name: s.Name, ConfigNames: slices.Sorted(maps.Keys(s.Config)),
+			})
+		}
+	}
+	if len(resources) == 0 {
+		return
+	}
+	broker, err := c.sc.Controller()
+	if err != nil {
+		return
+	}
+	resp, err := broker.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 2, Resources: resources})
+	if err != nil {
+		_ = broker.Close()
+		c.cfg.Log.Warn("topics exist; their settings could not be compared", "err", err)
+		return
+	}
+	for _, r := range resp.Resources {
+		if r.ErrorCode != 0 {
+			c.cfg.Log.Warn("topic exists; its settings could not be compared", "topic", r.Name, "err", sarama.KError(r.ErrorCode))
+			continue
+		}
+		for _, e := range r.Configs {
+			if want, ok := byName[r.Name].Config[e.Name]; ok && want != e.Value {
+				c.cfg.Log.Warn("topic exists with another setting", "topic", r.Name, "setting", e.Name, "is", e.Value, "wanted", want)
+			}
+		}
+	}
+}
+
+// Topics returns the names of the topics that match, sorted.
+func (c *Client) Topics(ctx context.Context, match Match) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
+	defer cancel()
+	counts, err := await(ctx, func() (map[string]int32, error) { return c.partitionCounts(ctx) }, nil)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: list topics: %w", err)
+	}
+	var names []string
+	for name := range counts {
+		if match(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
