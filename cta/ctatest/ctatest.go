@@ -1,22 +1,145 @@
 package ctatest
 
 import (
+	"context"
+	"crypto/rand"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-// System is the services of one test: embedded ones, or those that the
-// environment names (CTALIVE_BROKERS, CTALIVE_REGISTRY, CTALIVE_REST_PROXY), with
-// topics of its own in either case.
+// Patience is how long a method waits for what should happen, before it fails
+// the test. It is long, because it is used up by failures only.
+const Patience = 30 * time.Second
+
+// SharedPartitions is the number of partitions that the kit gives the topics of
+// events in the layout [cta.Shared].
+const SharedPartitions = 12
+
+// System is the services of one test, with topics of its own. Its methods are
+// to be called from the test's goroutine, since they end the test where they fail.
 type System struct {
-	Kafka        *kafka.Client
-	Registry     *wire.Registry
+	Kafka    *kafka.Client
+	Registry *wire.Registry
+	// Topics are the names of this test's topics. Set its Layout before anything
+	// is sent to use another one than [cta.PerStation].
+	Topics cta.Topics
+
+	// Brokers, RegistryURL and RESTProxyURL are the services' addresses, for
+	// clients other than Kafka and Registry.
+	Brokers      []string
+	RegistryURL  string
 	RESTProxyURL string
-	Topics       cta.Topics // a prefix and a summary topic of this test alone
+
+	tb       testing.TB
+	producer *kafka.Producer
+	formats  formats
+	ensured  map[string]bool
 }
 
 // Start returns a system for tb, stopped when the test ends.
-func Start(tb testing.TB) *System { panic("TODO") }
+func Start(tb testing.TB) *System {
+	tb.Helper()
+	s := &System{tb: tb, ensured: make(map[string]bool)}
+	if brokers := os.Getenv("CTALIVE_BROKERS"); brokers != "" {
+		s.Brokers = strings.Split(brokers, ",")
+		s.RegistryURL = s.env("CTALIVE_REGISTRY")
+		s.RESTProxyURL = s.env("CTALIVE_REST_PROXY")
+	} else {
+		services, err := embedded.Start(tb.Context(), embedded.Config{})
+		if err != nil {
+			tb.Fatalf("ctatest: start: %v", err)
+		}
+		s.onEnd("embedded services", services.Close)
+		s.Brokers, s.RegistryURL, s.RESTProxyURL = services.Brokers(), services.RegistryURL(), services.RESTProxyURL()
+	}
+	name := "ctatest." + unlikeTopic.ReplaceAllString(tb.Name(), "-") + "." + strings.ToLower(rand.Text()[:8]) + "."
+	s.Topics = cta.Topics{Prefix: name, Summary: name + "TURNSTILE_SUMMARY"}
+
+	var err error
+	if s.Kafka, err = kafka.Connect(tb.Context(), kafka.Config{Brokers: s.Brokers, Wait: Patience}); err != nil {
+		tb.Fatalf("ctatest: start: %v", err)
+	}
+	s.onEnd("Kafka client", s.Kafka.Close)
+	if s.Registry, err = wire.NewRegistry(wire.RegistryConfig{URL: s.RegistryURL}); err != nil {
+		tb.Fatalf("ctatest: start: %v", err)
+	}
+	if s.producer, err = s.Kafka.NewProducer(kafka.ProducerConfig{}); err != nil {
+		tb.Fatalf("ctatest: start: %v", err)
+	}
+	s.onEnd("producer", s.producer.Close)
+	return s
+}
+
+// unlikeTopic is what a test's name may hold and a topic's may not.
+var unlikeTopic = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
+
+// env returns a variable that has to be set since CTALIVE_BROKERS is.
+func (s *System) env(name string) string {
+	s.tb.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		s.tb.Fatalf("ctatest: start: CTALIVE_BROKERS is set, so %s has to be, too", name)
+	}
+	return v
+}
+
+func (s *System) onEnd(what string, closer func() error) {
+	s.tb.Cleanup(func() {
+		if err := closer(); err != nil {
+			s.tb.Errorf("ctatest: close %s: %v", what, err)
+		}
+	})
+}
+
+// context returns a context that ends with the test or when patience does.
+func (s *System) context() (context.Context, context.CancelFunc) {
+	limit := time.Now().Add(Patience)
+	if t, ok := s.tb.(interface{ Deadline() (time.Time, bool) }); ok {
+		// A little before the test binary ends with nothing but stacks to show.
+		if end, ok := t.Deadline(); ok && end.Add(-2*time.Second).Before(limit) {
+			limit = end.Add(-2 * time.Second)
+		}
+	}
+	return context.WithDeadline(s.tb.Context(), limit)
+}
+
+// formats are the codecs of the events, made when first needed.
+type formats struct {
+	arrivals lazy[kafka.Format[cta.Key, cta.Arrival]]
+	entries  lazy[kafka.Format[cta.Key, cta.TurnstileEntry]]
+	weather  lazy[kafka.Format[cta.Key, cta.Weather]]
+}
+
+type lazy[T any] struct {
+	once sync.Once
+	v    T
+	err  error
+}
+
+func avroFormat[V any](s *System, f *lazy[kafka.Format[cta.Key, V]], keySchema, valueSchema string) kafka.Format[cta.Key, V] {
+	s.tb.Helper()
+	f.once.Do(func() {
+		var key *wire.Avro[cta.Key]
+		if key, f.err = wire.AvroKey[cta.Key](s.Registry, keySchema); f.err != nil {
+			return
+		}
+		var value *wire.Avro[V]
+		if value, f.err = wire.AvroValue[V](s.Registry, valueSchema); f.err != nil {
+			return
+		}
+		f.v = kafka.Format[cta.Key, V]{Key: key, Value: value}
+	})
+	if f.err != nil {
+		s.tb.Fatalf("ctatest: %v", f.err)
+	}
+	return f.v
+}

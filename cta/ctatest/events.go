@@ -1,0 +1,175 @@
+package ctatest
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+// At returns a time of day on Wednesday 7 October 2026 in Chicago, the day on
+// which the project's simulations start.
+func At(hour, minute int) time.Time {
+	return time.Date(2026, time.October, 7, hour, minute, 0, 0, cta.Chicago().Location)
+}
+
+// Arrival returns the arrival of a train that is in service, at its first
+// station and in direction a. Change what should be otherwise.
+func Arrival(station *cta.Station, line, train string) cta.Arrival {
+	return cta.Arrival{
+		StationID: station.ID, TrainID: train, Line: line,
+		Direction: cta.DirectionA, TrainStatus: cta.InService,
+	}
+}
+
+// ArrivalFrom returns the arrival of a train that is in service and comes from
+// another station in direction d.
+func ArrivalFrom(prev, station *cta.Station, d cta.Direction, line, train string) cta.Arrival {
+	a := Arrival(station, line, train)
+	a.Direction, a.PrevStationID, a.PrevDirection = d, &prev.ID, &d
+	return a
+}
+
+// Arrive publishes arrivals that happened at the same time, to their stations'
+// topics, and returns when the broker has them.
+func (s *System) Arrive(at time.Time, arrivals ...cta.Arrival) {
+	s.tb.Helper()
+	records := make([]kafka.Record, len(arrivals))
+	for i, a := range arrivals {
+		format := avroFormat(s, &s.formats.arrivals, schemas.ArrivalKey, schemas.ArrivalValue)
+		records[i] = event(s, format, s.Topics.Arrivals(s.station(a.StationID)), a.StationID, at, a)
+	}
+	s.sendEvents(records)
+}
+
+// Enter publishes n entries of riders to the station's topic of turnstiles, and
+// returns when the broker has them.
+func (s *System) Enter(at time.Time, station *cta.Station, n int) {
+	s.tb.Helper()
+	entry := cta.TurnstileEntry{StationID: station.ID, StationName: station.Name}
+	if len(station.Lines) > 0 {
+		entry.Line = station.Lines[0]
+	}
+	format := avroFormat(s, &s.formats.entries, schemas.TurnstileKey, schemas.TurnstileValue)
+	r := event(s, format, s.Topics.Turnstiles(station), station.ID, at, entry)
+	records := make([]kafka.Record, n)
+	for i := range records {
+		records[i] = r
+	}
+	s.sendEvents(records)
+}
+
+// ReadWeather publishes a reading of the weather hardware, and returns when the
+// broker has it.
+func (s *System) ReadWeather(at time.Time, w cta.Weather) {
+	s.tb.Helper()
+	format := avroFormat(s, &s.formats.weather, schemas.WeatherKey, schemas.WeatherValue)
+	r := event(s, format, s.Topics.Weather(), 0, at, w)
+	r.PartitionBy = nil
+	s.ensure(kafka.EventTopic(r.Topic, 1))
+	s.Send(r)
+}
+
+// Rows publishes rows of the stations table as Kafka Connect would, and returns
+// when the broker has them.
+func (s *System) Rows(rows ...cta.StationRow) {
+	s.tb.Helper()
+	s.ensure(kafka.EventTopic(s.Topics.Stations(), 1))
+	records := make([]kafka.Record, len(rows))
+	for i, row := range rows {
+		records[i] = kafka.Record{Topic: s.Topics.Stations(), Value: row.AppendJSON(nil)}
+	}
+	s.Send(records...)
+}
+
+// Send publishes records as they are, such as ones that nobody can read, and
+// returns when the broker has them. Their topics have to exist: see
+// [kafka.Client.EnsureTopics].
+func (s *System) Send(records ...kafka.Record) {
+	s.tb.Helper()
+	ctx, cancel := s.context()
+	defer cancel()
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		first error
+	)
+	for _, r := range records {
+		wg.Add(1)
+		err := s.producer.Send(ctx, r, func(err error) {
+			defer wg.Done()
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && first == nil {
+				first = err
+			}
+		})
+		if err != nil {
+			s.tb.Fatalf("ctatest: send to %s: %v", r.Topic, err)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.tb.Fatalf("ctatest: send %d records: no answer from the broker: %v", len(records), ctx.Err())
+	}
+	if first != nil {
+		s.tb.Fatalf("ctatest: send: %v", first)
+	}
+}
+
+// station is what a topic's name needs of a station; one of another network
+// than Chicago's has its id for a name.
+func (s *System) station(id int) *cta.Station {
+	if st := cta.Chicago().Station(id); st != nil {
+		return st
+	}
+	return &cta.Station{ID: id, Name: strconv.Itoa(id)}
+}
+
+func event[V any](s *System, f kafka.Format[cta.Key, V], topic string, station int, at time.Time, v V) kafka.Record {
+	s.tb.Helper()
+	ctx, cancel := s.context()
+	defer cancel()
+	r, err := f.Record(ctx, topic, cta.KeyAt(at), v)
+	if err != nil {
+		s.tb.Fatalf("ctatest: event for %s: %v", topic, err)
+	}
+	r.PartitionBy = cta.PartitionKey(station)
+	return r
+}
+
+// sendEvents sends records of stations, with topics as the layout has them.
+func (s *System) sendEvents(records []kafka.Record) {
+	s.tb.Helper()
+	partitions := int32(1)
+	if s.Topics.Layout == cta.Shared {
+		partitions = SharedPartitions
+	}
+	for _, r := range records {
+		s.ensure(kafka.EventTopic(r.Topic, partitions))
+	}
+	s.Send(records...)
+}
+
+// ensure creates a topic, once a test.
+func (s *System) ensure(topic kafka.TopicSpec) {
+	s.tb.Helper()
+	if s.ensured[topic.Name] {
+		return
+	}
+	ctx, cancel := s.context()
+	defer cancel()
+	if err := s.Kafka.EnsureTopics(ctx, topic); err != nil {
+		s.tb.Fatalf("ctatest: topic %s: %v", topic.Name, err)
+	}
+	s.ensured[topic.Name] = true
+}
