@@ -3,7 +3,12 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/IBM/sarama"
 )
 
 // ErrFenced is returned by [Client.Transform] when another process has taken
@@ -26,26 +31,232 @@ type TransformConfig struct {
 	InstanceID string
 	// Refresh is how often topics are looked for. Default: 2s.
 	Refresh time.Duration
+	// SessionTimeout is how long a member may be silent before its partitions go
+	// to others. Shorter finds a dead process sooner; brokers accept from 6s to 30m
+	// by default. Default: 10s.
+	SessionTimeout time.Duration
+	// MaxBatch bounds the records of one call of Transform. Default: 32768.
+	MaxBatch int
 }
 
 // Transformer is the work done by [Client.Transform]. Its methods are called one at
 // a time.
 type Transformer interface {
 	// Assign is called before the first record of partitions that were given to
-	// this member, to restore their state.
+	// this member, to restore their state. The positions of those partitions are
+	// settled by then: a reader of committed records that goes on to the end that
+	// a topic has at the time of the call sees all that was published for them.
 	Assign(ctx context.Context, gained []Partition) error
 	// Revoke is called after the last record of partitions that go elsewhere.
 	Revoke(lost []Partition)
 	// Transform returns the records to publish for a batch of records read. What
 	// it returns and the batch's positions are committed together, or not at all;
 	// then Revoke and Assign follow for every partition before any of its records
-	// comes again.
+	// comes again. The next batch may come before the last one is committed. The
+	// batch is only valid during the call (the bytes of its records stay valid).
 	Transform(ctx context.Context, batch []Record) ([]Record, error)
 }
 
+const (
+	defaultRefresh        = 2 * time.Second
+	defaultSessionTimeout = 10 * time.Second
+	defaultMaxBatch       = 32768
+
+	// leaveTimeout bounds how long Transform goes on committing once its context
+	// has ended; hangTimeout when it stops waiting for the cluster at all.
+	leaveTimeout = 3 * time.Second
+	hangTimeout  = 4 * time.Second
+)
+
 // Transform reads, transforms and publishes in transactions, as a member of a
 // group, until ctx ends; then it commits what it has, leaves the group and
-// returns nil. It returns [ErrFenced], or the error of t.
+// returns nil. It returns [ErrFenced], or the error of t. The cluster going away
+// is not an error: Transform goes on when it is back.
+//
+// A partition that the group has no position of is read from its oldest record.
+// One transaction is under way at a time; the records that come meanwhile make up
+// the next. So a quiet topic is committed record by record, and a busy one in
+// batches that grow with the load, up to MaxBatch records.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
-	panic("TODO")
+	x, err := newTransform(c, cfg, t)
+	if err != nil {
+		return err
+	}
+	defer x.close()
+	return x.run(ctx)
+}
+
+// transform is one call of Client.Transform.
+type transform struct {
+	client  *Client
+	cfg     TransformConfig
+	work    Transformer
+	metrics *transformMetrics
+	log     *reasons
+
+	ctx    context.Context // that of every connection; nil until open
+	cancel context.CancelFunc
+	fetch  sarama.Client
+	coord  sarama.Client
+	group  sarama.ConsumerGroup
+	errors sync.WaitGroup // the goroutine that logs the group's errors
+	txn    *transaction
+}
+
+func newTransform(c *Client, cfg TransformConfig, t Transformer) (*transform, error) {
+	var faults []error
+	if cfg.Group == "" {
+		faults = append(faults, errors.New("Group is empty, want the name of a consumer group"))
+	}
+	if cfg.Match == nil {
+		faults = append(faults, errors.New("Match is nil, want the topics to read"))
+	}
+	for name, d := range map[string]time.Duration{"Refresh": cfg.Refresh, "SessionTimeout": cfg.SessionTimeout} {
+		if d < 0 {
+			faults = append(faults, fmt.Errorf("%s is %v, want a positive duration", name, d))
+		}
+	}
+	if cfg.MaxBatch < 0 {
+		faults = append(faults, fmt.Errorf("MaxBatch is %d, want a positive number", cfg.MaxBatch))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("kafka: transform: %w", err)
+	}
+	if cfg.Refresh == 0 {
+		cfg.Refresh = defaultRefresh
+	}
+	if cfg.SessionTimeout == 0 {
+		cfg.SessionTimeout = defaultSessionTimeout
+	}
+	if cfg.MaxBatch == 0 {
+		cfg.MaxBatch = defaultMaxBatch
+	}
+	return &transform{
+		client:  c,
+		cfg:     cfg,
+		work:    t,
+		metrics: newTransformMetrics(c.cfg.Metrics, cfg.Group),
+		log:     newReasons(c.cfg.Log, "group", cfg.Group),
+	}, nil
+}
+
+// run is a member of the group again and again until ctx ends.
+func (x *transform) run(ctx context.Context) error {
+	var pause backoff
+	for ctx.Err() == nil {
+		err := x.open(ctx)
+		if err == nil {
+			err = x.member(ctx, &pause)
+		}
+		var fatal *fatalError
+		switch {
+		case errors.As(err, &fatal):
+			return fatal.err
+		case errors.Is(err, sarama.ErrFencedInstancedId):
+			return fmt.Errorf("%w: instance %s of group %s", ErrFenced, x.cfg.InstanceID, x.cfg.Group)
+		case refused(err):
+			return fmt.Errorf("kafka: transform: group %s: %w", x.cfg.Group, err)
+		case err != nil && ctx.Err() == nil:
+			x.log.warn("stream interrupted, trying again", err)
+			pause.wait(ctx)
+		}
+	}
+	return nil
+}
+
+// refused reports whether the cluster has refused settings or rights, which
+// trying again doesn't mend.
+func refused(err error) bool {
+	for _, r := range []error{
+		sarama.ErrInvalidSessionTimeout, sarama.ErrInvalidGroupId, sarama.ErrInconsistentGroupProtocol,
+		sarama.ErrInvalidTransactionTimeout, sarama.ErrUnsupportedVersion, sarama.ErrSASLAuthenticationFailed,
+		sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,
+		sarama.ErrTransactionalIDAuthorizationFailed, sarama.ErrClusterAuthorizationFailed,
+	} {
+		if errors.Is(err, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// fatalError is an error that ends Transform: one of the Transformer.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+
+// member joins the group for the topics there are now, and works until the
+// topics change, the session is lost or ctx ends.
+func (x *transform) member(ctx context.Context, pause *backoff) error {
+	topics, err := x.topics(ctx)
+	if err != nil || len(topics) == 0 {
+		return err
+	}
+	// The session outlives ctx, so that what is in hand can be committed.
+	sctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	s := newSession(x, cancel)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		x.watch(ctx, sctx, topics, s)
+	}()
+	err = x.group.Consume(sctx, topics, s)
+	cancel()
+	<-watched
+	if serr := s.end(); serr != nil {
+		err = serr // says more than what sarama makes of it
+	}
+	if s.worked() {
+		pause.reset()
+	}
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	x.txn.reset(err)
+	return err
+}
+
+// watch stops s when ctx ends or there are other topics than before.
+func (x *transform) watch(ctx, sctx context.Context, topics []string, s *session) {
+	tick := time.NewTicker(x.cfg.Refresh)
+	defer tick.Stop()
+	for {
+		select {
+		case <-sctx.Done():
+			return
+		case <-ctx.Done():
+			s.stop()
+			leave := time.AfterFunc(leaveTimeout, s.cancel)
+			defer leave.Stop()
+			hang := time.AfterFunc(hangTimeout, x.cancel)
+			defer hang.Stop()
+			<-sctx.Done()
+			return
+		case <-tick.C:
+			now, err := x.client.Topics(ctx, x.cfg.Match)
+			if err != nil || len(now) == 0 || slices.Equal(now, topics) {
+				continue
+			}
+			x.log.info("topics changed, joining again", "topics", len(now), "before", len(topics))
+			s.stop()
+			<-sctx.Done()
+			return
+		}
+	}
+}
+
+// topics waits until there are topics to read.
+func (x *transform) topics(ctx context.Context) ([]string, error) {
+	for {
+		topics, err := x.client.Topics(ctx, x.cfg.Match)
+		if err != nil || len(topics) > 0 {
+			return topics, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(min(x.cfg.Refresh, defaultRefresh)):
+		}
+	}
 }

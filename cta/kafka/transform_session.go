@@ -1,0 +1,414 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// session is one membership of the group: from joining it until the topics
+// change or the member is lost. It is the sarama.ConsumerGroupHandler.
+//
+// Records come from a goroutine for each claimed partition, which append them to
+// the batch being gathered. One more goroutine (run) takes that batch when the
+// last transaction is done, has it transformed, and starts the next transaction.
+type session struct {
+	x      *transform
+	cancel context.CancelFunc // ends the Consume call
+	sarama sarama.ConsumerGroupSession
+
+	// work is held while the Transformer is called.
+	work     sync.Mutex
+	assigned map[Partition]bool // guarded by work
+
+	mu         sync.Mutex
+	cond       sync.Cond  // of mu: any of the fields below has changed
+	gathered   *gathering // records not yet transformed
+	spare      []Record   // for the next batch
+	committing bool       // a transaction is under way
+	stopping   bool       // no more records are taken in
+	running    bool       // run has been started
+	err        error      // why the session is lost
+	commits    int        // transactions committed
+
+	stopped  chan struct{} // closed when stopping is set or the session is lost
+	finished chan struct{} // closed when run has ended
+}
+
+// gathering is what one transaction covers.
+type gathering struct {
+	records []Record
+	next    map[Partition]int64 // the positions after it
+	done    chan struct{}       // closed when it is committed or given up
+}
+
+func newGathering(records []Record) *gathering {
+	return &gathering{records: records[:0], next: make(map[Partition]int64), done: make(chan struct{})}
+}
+
+// chunk is how many records a claim takes from its channel at a time.
+const chunk = 512
+
+func newSession(x *transform, cancel context.CancelFunc) *session {
+	s := &session{
+		x:        x,
+		cancel:   cancel,
+		assigned: make(map[Partition]bool),
+		gathered: newGathering(nil),
+		stopped:  make(chan struct{}),
+		finished: make(chan struct{}),
+	}
+	s.cond.L = &s.mu
+	return s
+}
+
+// Setup is called when the member has joined the group and the positions of its
+// first partitions are known.
+func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
+	s.sarama = sess
+	if err := s.x.txn.open(); err != nil {
+		s.fail(err)
+		return err
+	}
+	if err := s.assign(); err != nil {
+		s.fail(err)
+		return err
+	}
+	context.AfterFunc(sess.Context(), func() { s.fail(context.Cause(sess.Context())) })
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+	go s.run()
+	return nil
+}
+
+// Cleanup is called when every claim has been given up.
+func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+// ConsumeClaim gathers the records of one partition until it goes elsewhere.
+func (s *session) ConsumeClaim(sess sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	p := Partition{claim.Topic(), claim.Partition()}
+	if err := s.assign(); err != nil {
+		s.fail(err)
+		return nil
+	}
+	last, stopped := s.gather(p, claim)
+	if stopped {
+		// Returning ends the whole session, so not before all is committed.
+		<-s.finished
+		return nil
+	}
+	if last != nil {
+		<-last.done
+	}
+	if sess.Context().Err() == nil {
+		s.revoke(p)
+	}
+	return nil
+}
+
+// gather returns the last batch that has records of the claim, and whether it
+// ended because the session is stopping rather than the claim.
+func (s *session) gather(p Partition, claim sarama.ConsumerGroupClaim) (last *gathering, stopped bool) {
+	in := claim.Messages()
+	messages := make([]*sarama.ConsumerMessage, 0, chunk)
+	for {
+		select {
+		case m, ok := <-in:
+			if !ok {
+				return last, false
+			}
+			messages = append(messages[:0], m)
+			for n := min(len(in), chunk-1); n > 0; n-- {
+				if m, ok = <-in; !ok {
+					break
+				}
+				messages = append(messages, m)
+			}
+			b := s.put(p, messages)
+			if b == nil {
+				return last, true
+			}
+			last = b
+			s.x.metrics.lag(p, claim.HighWaterMarkOffset()-messages[len(messages)-1].Offset-1)
+			clear(messages)
+		case <-s.stopped:
+			return last, true
+		}
+	}
+}
+
+// put appends messages to the batch being gathered, and returns that batch. It
+// waits while the batch is full; nil means that the session is stopping.
+func (s *session) put(p Partition, messages []*sarama.ConsumerMessage) *gathering {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.gathered.records) >= s.x.cfg.MaxBatch && !s.over() {
+		s.cond.Wait()
+	}
+	if s.over() {
+		return nil
+	}
+	b := s.gathered
+	if len(b.records) == 0 {
+		s.cond.Broadcast()
+	}
+	for _, m := range messages {
+		b.records = append(b.records, fromSarama(m))
+	}
+	if len(b.records) >= s.x.cfg.MaxBatch {
+		s.cond.Broadcast()
+	}
+	b.next[p] = messages[len(messages)-1].Offset + 1
+	return b
+}
+
+// over reports whether no more records may come. mu is held.
+func (s *session) over() bool { return s.stopping || s.err != nil }
+
+// assign hands the claims that are new to the Transformer, all at once. Sarama
+// publishes the list of claims before it starts the first of them.
+func (s *session) assign() error {
+	s.work.Lock()
+	defer s.work.Unlock()
+	var gained []Partition
+	for topic, partitions := range s.sarama.Claims() {
+		for _, n := range partitions {
+			if p := (Partition{topic, n}); !s.assigned[p] {
+				gained = append(gained, p)
+			}
+		}
+	}
+	if len(gained) == 0 {
+		return nil
+	}
+	s.x.metrics.rebalances.Inc()
+	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID())
+	if err := s.x.work.Assign(s.sarama.Context(), gained); err != nil {
+		return s.outcome(err)
+	}
+	for _, p := range gained {
+		s.assigned[p] = true
+	}
+	return nil
+}
+
+// revoke tells the Transformer that a partition has gone.
+func (s *session) revoke(p Partition) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if !s.assigned[p] {
+		return
+	}
+	s.x.log.info("partition lost", "topic", p.Topic, "partition", p.Partition)
+	s.x.metrics.forget(p)
+	s.x.work.Revoke([]Partition{p})
+	delete(s.assigned, p)
+}
+
+// outcome marks an error of the Transformer as one that ends Transform, but for
+// that of a session which was lost meanwhile.
+func (s *session) outcome(err error) error {
+	if cause := context.Cause(s.sarama.Context()); cause != nil {
+		return cause
+	}
+	return &fatalError{err}
+}
+
+// run transforms and commits batches until the session stops or is lost.
+func (s *session) run() {
+	defer s.cancel()
+	defer close(s.finished)
+	for {
+		b := s.take()
+		if b == nil {
+			break
+		}
+		out, err := s.transform(b)
+		if err != nil {
+			s.fail(err)
+		}
+		if !s.begin() {
+			close(b.done)
+			break
+		}
+		s.recycle(b)
+		go s.commit(b, out)
+	}
+	s.mu.Lock()
+	for s.committing {
+		s.cond.Wait()
+	}
+	close(s.gathered.done)
+	s.gathered = nil
+	s.mu.Unlock()
+}
+
+// take waits for a batch: what has been gathered when the last transaction is
+// done, or before that when the batch is full. It returns nil when none will come.
+func (s *session) take() *gathering {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.err == nil {
+		n := len(s.gathered.records)
+		if n > 0 && (!s.committing || n >= s.x.cfg.MaxBatch) {
+			b := s.gathered
+			s.gathered, s.spare = newGathering(s.spare), nil
+			s.cond.Broadcast()
+			return b
+		}
+		if n == 0 && s.stopping {
+			return nil
+		}
+		s.cond.Wait()
+	}
+	return nil
+}
+
+func (s *session) transform(b *gathering) ([]Record, error) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	out, err := s.x.work.Transform(s.sarama.Context(), b.records)
+	if err != nil {
+		return nil, s.outcome(err)
+	}
+	return out, nil
+}
+
+// begin waits until the last transaction is done. It returns false when the
+// session is lost.
+func (s *session) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.committing && s.err == nil {
+		s.cond.Wait()
+	}
+	if s.err != nil {
+		return false
+	}
+	s.committing = true
+	return true
+}
+
+// recycle keeps a batch's slice for a later one.
+func (s *session) recycle(b *gathering) {
+	n := len(b.records)
+	clear(b.records)
+	s.mu.Lock()
+	s.spare = b.records
+	s.mu.Unlock()
+	b.records = nil
+	s.x.metrics.processed.Add(float64(n))
+}
+
+// commit publishes out and the positions of b in a transaction.
+func (s *session) commit(b *gathering, out []Record) {
+	start := time.Now()
+	err := s.x.txn.commit(s, b.next, out)
+	if err != nil {
+		s.fail(err)
+		s.x.metrics.aborted.Inc()
+	} else {
+		s.x.metrics.committed.Inc()
+		s.x.metrics.latency.Observe(time.Since(start).Seconds())
+	}
+	s.mu.Lock()
+	s.committing = false
+	if err == nil {
+		s.commits++
+	}
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	close(b.done)
+}
+
+// owns reports whether this member still has all those partitions.
+func (s *session) owns(positions map[Partition]int64) bool {
+	s.work.Lock()
+	defer s.work.Unlock()
+	for p := range positions {
+		if !s.assigned[p] {
+			return false
+		}
+	}
+	return true
+}
+
+// stop makes the session end once everything gathered is committed.
+func (s *session) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over() {
+		close(s.stopped)
+	}
+	s.stopping = true
+	s.cond.Broadcast()
+	if !s.running {
+		s.cancel()
+	}
+}
+
+// fail gives the session up: what is not committed yet is read again by whoever
+// gets the partitions next. The first reason counts.
+func (s *session) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	if !s.over() {
+		close(s.stopped)
+	}
+	s.err = err
+	s.cond.Broadcast()
+	s.cancel()
+}
+
+// end waits for the last transaction, tells the Transformer that every partition
+// has gone, and returns why the session was lost, nil if it was stopped.
+func (s *session) end() error {
+	s.mu.Lock()
+	running := s.running
+	s.mu.Unlock()
+	if running {
+		<-s.finished
+	}
+	s.work.Lock()
+	defer s.work.Unlock()
+	if len(s.assigned) > 0 {
+		lost := make([]Partition, 0, len(s.assigned))
+		for p := range s.assigned {
+			s.x.metrics.forget(p)
+			lost = append(lost, p)
+		}
+		clear(s.assigned)
+		s.x.work.Revoke(lost)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.err, context.Canceled) {
+		return nil
+	}
+	return s.err
+}
+
+// worked reports whether anything was committed.
+func (s *session) worked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commits > 0
+}
+
+func fromSarama(m *sarama.ConsumerMessage) Record {
+	r := Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Key: m.Key, Value: m.Value, Time: m.Timestamp}
+	if len(m.Headers) > 0 {
+		r.Headers = make([]Header, len(m.Headers))
+		for i, h := range m.Headers {
+			r.Headers[i] = Header{Key: string(h.Key), Value: h.Value}
+		}
+	}
+	return r
+}

@@ -1,0 +1,238 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// transactionTimeout is after how long the coordinator aborts a transaction whose
+// producer has died. Until then it holds up readers of committed records, so it
+// is short; a transaction takes milliseconds.
+const transactionTimeout = 10 * time.Second
+
+// transaction sends records and positions in Kafka transactions, one at a time.
+// It is used by one goroutine at a time.
+type transaction struct {
+	group    string
+	instance *string // nil for a dynamic member
+	id       string  // the transactional id
+	dial     func(id string) (sarama.Client, error)
+
+	client   sarama.Client
+	producer sarama.AsyncProducer // nil until open, and after a failure
+}
+
+// newTransaction returns a transaction for a member. A static member has a
+// transactional id of its own, so that a restart ends at once what the process
+// before left open. Others get one that nobody else ever has: who they are
+// decides the group, which refuses the positions of those it has given up.
+func newTransaction(cfg TransformConfig, dial func(string) (sarama.Client, error)) *transaction {
+	t := &transaction{group: cfg.Group, dial: dial}
+	if cfg.InstanceID != "" {
+		t.instance = &cfg.InstanceID
+		t.id = cfg.Group + "-" + cfg.InstanceID
+	} else {
+		t.id = fmt.Sprintf("%s-%016x", cfg.Group, rand.Uint64())
+	}
+	return t
+}
+
+// open makes the producer if there's none. That ends the last transaction of the
+// same id, whichever way it was going.
+func (t *transaction) open() error {
+	if t.producer != nil {
+		return nil
+	}
+	if t.client == nil {
+		client, err := t.dial(t.id)
+		if err != nil {
+			return fmt.Errorf("connect for transactions: %w", err)
+		}
+		t.client = client
+	}
+	producer, err := sarama.NewAsyncProducerFromClient(t.client)
+	if err != nil {
+		return fmt.Errorf("begin transactions as %s: %w", t.id, err)
+	}
+	t.producer = producer
+	return nil
+}
+
+// reset gives the producer up after a failed session. Unless another producer has
+// taken over its id, a new one is made at once: it ends a transaction that may
+// be left open, and for which the positions of the partitions would have to wait.
+func (t *transaction) reset(cause error) {
+	if t.producer == nil {
+		return
+	}
+	discard(t.producer)
+	t.producer = nil
+	if fenced(cause) {
+		return
+	}
+	_ = t.open() // tried again when the group has been joined
+}
+
+// close gives everything up.
+func (t *transaction) close() {
+	if t.producer != nil {
+		discard(t.producer)
+		t.producer = nil
+	}
+	if t.client != nil {
+		_ = t.client.Close()
+		t.client = nil
+	}
+}
+
+// discard closes a producer whose undelivered records don't matter any more.
+func discard(p sarama.AsyncProducer) { _ = p.Close() }
+
+// fenced reports whether a newer producer has the same transactional id, or the
+// coordinator has aborted a transaction that took too long.
+func fenced(err error) bool {
+	return errors.Is(err, sarama.ErrProducerFenced) || errors.Is(err, sarama.ErrInvalidProducerEpoch)
+}
+
+// commit sends the records, and with them the positions, as the member that s is.
+//
+// The group may come to a new generation at any moment; a position sent under the
+// old one is refused then. That says nothing about our right to it: while this
+// member has not given the partition up, nobody else gets it. So the same
+// transaction is sent again under the new generation.
+func (t *transaction) commit(s *session, next map[Partition]int64, out []Record) error {
+	for {
+		if t.producer == nil {
+			return errors.New("no producer")
+		}
+		as := sarama.NewConsumerGroupMetadataFromSession(s.sarama, t.group, t.instance)
+		err := t.try(as, next, out)
+		if err == nil || !errors.Is(err, sarama.ErrIllegalGeneration) {
+			return err
+		}
+		if aerr := t.producer.AbortTxn(); aerr != nil {
+			return fmt.Errorf("%w, and the abort failed: %w", err, aerr)
+		}
+		s.x.metrics.aborted.Inc()
+		if !s.awaitGeneration(as.GenerationID) || !s.owns(next) {
+			return err
+		}
+	}
+}
+
+// try sends one transaction. When it fails with ErrIllegalGeneration it was not
+// committed; with other errors it may have been.
+func (t *transaction) try(as *sarama.ConsumerGroupMetadata, next map[Partition]int64, out []Record) error {
+	p := t.producer
+	if err := p.BeginTxn(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := t.send(out); err != nil {
+		return err
+	}
+	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(next))
+	for tp, offset := range next {
+		offsets[tp.Topic] = append(offsets[tp.Topic], &sarama.PartitionOffsetMetadata{
+			Partition: tp.Partition, Offset: offset, LeaderEpoch: -1,
+		})
+	}
+	if err := p.AddOffsetsToTxnWithGroupMetadata(offsets, as); err != nil {
+		return fmt.Errorf("add positions to transaction: %w", err)
+	}
+	if err := p.CommitTxn(); err != nil {
+		return fmt.Errorf("commit transaction: %w", err)
+	}
+	return nil
+}
+
+// send delivers the records of a transaction, and waits for all of them.
+func (t *transaction) send(out []Record) error {
+	var failed error
+	messages := make([]sarama.ProducerMessage, len(out))
+	for i := range out {
+		toSarama(&messages[i], &out[i])
+	}
+	for sent, done := 0, 0; done < len(out); {
+		var input chan<- *sarama.ProducerMessage
+		var m *sarama.ProducerMessage
+		if sent < len(out) && failed == nil {
+			input, m = t.producer.Input(), &messages[sent]
+		} else if done == sent {
+			break
+		}
+		select {
+		case input <- m:
+			sent++
+		case <-t.producer.Successes():
+			done++
+		case e := <-t.producer.Errors():
+			done++
+			if failed == nil {
+				failed = fmt.Errorf("publish to topic %s: %w", e.Msg.Topic, e.Err)
+			}
+		}
+	}
+	return failed
+}
+
+func toSarama(m *sarama.ProducerMessage, r *Record) {
+	m.Topic, m.Timestamp = r.Topic, r.Time
+	if r.Key != nil {
+		m.Key = sarama.ByteEncoder(r.Key)
+	}
+	if r.Value != nil {
+		m.Value = sarama.ByteEncoder(r.Value)
+	}
+	m.Metadata = r.PartitionBy
+	for _, h := range r.Headers {
+		m.Headers = append(m.Headers, sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
+	}
+}
+
+// partitioner puts a message where PartitionBy says, else its key.
+type partitioner struct{ sarama.Partitioner }
+
+func newPartitioner(topic string) sarama.Partitioner {
+	return partitioner{sarama.NewMurmur2Partitioner(topic)}
+}
+
+// Partition chooses among n partitions.
+func (p partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
+	if by, _ := m.Metadata.([]byte); by != nil {
+		return p.Partitioner.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, n)
+	}
+	return p.Partitioner.Partition(m, n)
+}
+
+// awaitGeneration waits until the member is in another generation than g. It
+// returns false when the session is lost first.
+func (s *session) awaitGeneration(g int32) bool {
+	ctx := s.sarama.Context()
+	for s.sarama.GenerationID() == g {
+		if !pause(ctx, time.Millisecond) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// backoff grows the pause between attempts, with jitter so that members that
+// failed together don't come back together.
+type backoff struct{ d time.Duration }
+
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+func (b *backoff) wait(ctx context.Context) {
+	b.d = min(max(2*b.d, firstPause), lastPause)
+	pause(ctx, b.d/2+rand.N(b.d))
+}
+
+func (b *backoff) reset() { b.d = 0 }
