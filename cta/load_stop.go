@@ -27,14 +27,13 @@ func (l *loader) readStops() {
 	for _, r := range t.rows {
 		station := l.station(r, colStationID)
 		stop, ok := l.stop(r, station)
-		switch {
-		case !ok:
-		case seen[stop.ID]:
+		if ok && seen[stop.ID] {
 			r.bad(colStopID, "each stop once")
-		case station != nil:
+		}
+		seen[stop.ID] = true
+		if station != nil {
 			station.Stops = append(station.Stops, stop)
 		}
-		seen[stop.ID] = ok
 	}
 	for _, s := range l.net.Stations {
 		slices.SortFunc(s.Stops, func(a, b Stop) int { return a.ID - b.ID })

@@ -38,6 +38,9 @@ func slug(id int, name string) string {
 	b := strconv.AppendInt(make([]byte, 0, 32), int64(id), 10)
 	gap := true
 	for _, r := range strings.ToLower(name) {
+		if len(b)+2 > maxSlug {
+			break
+		}
 		switch {
 		case r == '\'' || r == '’': // O'Hare is ohare
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
@@ -47,9 +50,6 @@ func slug(id int, name string) string {
 			b, gap = append(b, byte(r)), false
 		default:
 			gap = true
-		}
-		if len(b) >= maxSlug {
-			break
 		}
 	}
 	return string(b)

@@ -234,11 +234,13 @@ func (r row) number(column string, low, high float64) (float64, bool) {
 	n, err := strconv.ParseFloat(s, 64)
 	// ParseFloat takes hexadecimal numbers, underscores and NaN, too.
 	if err != nil || !(n >= low && n <= high) || strings.Trim(s, "0123456789.-") != "" {
-		r.bad(column, fmt.Sprintf("a number from %v to %v", low, high))
+		r.bad(column, "a number from "+decimal(low)+" to "+decimal(high))
 		return 0, false
 	}
 	return n, true
 }
+
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // boolean returns a field that must be true or false.
 func (r row) boolean(column string) (value, ok bool) {

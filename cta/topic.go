@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -54,10 +55,11 @@ func (t Topics) station(kind string, s *Station) string {
 	return t.prefix() + kind + "." + s.Slug()
 }
 
-// Arrivals is the topic of the arrivals at s.
+// Arrivals is the topic of the arrivals at s. It is put together anew at each
+// call: one that sends many events keeps it.
 func (t Topics) Arrivals(s *Station) string { return t.station("station.arrivals", s) }
 
-// Turnstiles is the topic of the entries at s.
+// Turnstiles is the topic of the entries at s. See [Topics.Arrivals].
 func (t Topics) Turnstiles(s *Station) string { return t.station("station.turnstiles", s) }
 
 // IsArrivals reports whether name is a topic of arrivals, in either layout.
@@ -89,6 +91,40 @@ func (t Topics) TurnstileSummary() string {
 		return "TURNSTILE_SUMMARY"
 	}
 	return t.Summary
+}
+
+// maxTopicName is Kafka's own bound, in bytes.
+const maxTopicName = 249
+
+// longestTopic is the longest name after the prefix, but for a station's part.
+const longestTopic = "station.turnstiles."
+
+// Validate returns every fault of t's fields: an unknown layout, a prefix or
+// a name that Kafka would refuse, or under which topics of the system would have
+// the same name.
+func (t Topics) Validate() error {
+	var faults []error
+	if t.Layout != "" {
+		if _, err := ParseLayout(string(t.Layout)); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if limit := maxTopicName - maxSlug - len(longestTopic); !legalTopic(t.prefix()) || len(t.prefix()) > limit {
+		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(t.prefix()), limit))
+	}
+	switch name := t.TurnstileSummary(); {
+	case !legalTopic(name) || len(name) > maxTopicName || name == "." || name == "..":
+		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(name), maxTopicName))
+	case name == t.Weather() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):
+		faults = append(faults, fmt.Errorf("summary topic is %s, want a name that no other topic has", quoted(name)))
+	}
+	return errors.Join(faults...)
+}
+
+func legalTopic(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
+	})
 }
 
 // PartitionKey is the text by whose hash (Java's murmur2) a record about a

@@ -1,0 +1,363 @@
+package cta
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// smalltown returns the files of a tiny agency, changed.
+func smalltown(tb testing.TB, edits ...edit) fstest.MapFS {
+	tb.Helper()
+	fsys := make(fstest.MapFS)
+	for _, name := range files {
+		data, err := os.ReadFile("testdata/smalltown/" + name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		fsys[name] = &fstest.MapFile{Data: data}
+	}
+	for _, e := range edits {
+		e(tb, fsys)
+	}
+	return fsys
+}
+
+type edit func(testing.TB, fstest.MapFS)
+
+// replace puts new in the place of the only old in a file.
+func replace(file, old, new string) edit {
+	return func(tb testing.TB, fsys fstest.MapFS) {
+		tb.Helper()
+		text := string(fsys[file].Data)
+		if n := strings.Count(text, old); n != 1 {
+			tb.Fatalf("%s has %q %d times, want once", file, old, n)
+		}
+		fsys[file] = &fstest.MapFile{Data: []byte(strings.Replace(text, old, new, 1))}
+	}
+}
+
+// write puts a file in the place of another.
+func write(file, text string) edit {
+	return func(_ testing.TB, fsys fstest.MapFS) { fsys[file] = &fstest.MapFile{Data: []byte(text)} }
+}
+
+func remove(file string) edit {
+	return func(_ testing.TB, fsys fstest.MapFS) { delete(fsys, file) }
+}
+
+func TestLoadAnotherAgency(t *testing.T) {
+	net, err := Load(smalltown(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if net.Name != "Smalltown Tram" || net.Location.String() != "Europe/Vienna" {
+		t.Errorf("network is %q in %v", net.Name, net.Location)
+	}
+	t1, t2 := net.Line("T1"), net.Line("T2")
+	var places []string
+	for _, s := range t1.Stations {
+		places = append(places, fmt.Sprintf("%d %s %s", s.Order, s.Name, s.Branch))
+	}
+	if d := cmp.Diff([]string{"0 Station ", "1 Market ", "2 Lake, West Bank West", "2 Grünau East"}, places); d != "" {
+		t.Errorf("stations of T1 (-want +got):\n%s", d)
+	}
+	if len(t1.Routes) != 2 || t1.Routes[0].Branch != "West" || t1.Routes[1].Branch != "East" {
+		t.Errorf("routes of T1: %+v", t1.Routes)
+	}
+	if got := t1.Towards(DirectionA); got != "Lake, West Bank or Grünau" {
+		t.Errorf("T1 runs towards %s", got)
+	}
+	if got := hops(t2.Next(2, DirectionA)); got != "6 b" {
+		t.Errorf("T2 leaves its loop to %s, want 6 b", got)
+	}
+	if d := cmp.Diff([]string{"T2", "T1"}, net.LineColumns()); d != "" {
+		t.Errorf("columns, as in the header (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"T1", "T2"}, net.Station(2).Lines); d != "" {
+		t.Errorf("lines at Market, in the network's order (-want +got):\n%s", d)
+	}
+	if got := net.Station(2).Entries; got != (Ridership{900.5, 1500, 300}) {
+		t.Errorf("entries at Market: %+v", got)
+	}
+	want := Service{Weekdays, 6, 9, 7*time.Minute + 30*time.Second, 0}
+	if got, ok := t2.ServiceAt(time.Date(2026, 10, 7, 6, 30, 0, 0, time.UTC)); !ok || got != want {
+		t.Errorf("service of T2 at 08:30: %+v, %v", got, ok)
+	}
+}
+
+func TestLoadTakesWhatSpreadsheetsWrite(t *testing.T) {
+	fsys := smalltown(t)
+	for name, f := range fsys {
+		crlf := "\uFEFF" + strings.ReplaceAll(string(f.Data), "\n", "\r\n")
+		fsys[name] = &fstest.MapFile{Data: []byte(crlf)}
+	}
+	if _, err := Load(fsys); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	const hourly = "hour,share\n"
+	for _, c := range []struct {
+		name string
+		edit edit
+		want string // lines of the error
+	}{
+		{"missing file", remove(ridershipFile),
+			"ridership.csv: missing, want a file with columns station_id, weekday, saturday, sunday"},
+		{"empty file", write(hourlyFile, ""),
+			"hourly.csv: empty, want a header with columns hour, share"},
+		{"missing column", replace(stationsFile, "accessible,latitude", "note,latitude"),
+			`stations.csv:1: no column "accessible", want columns station_id, station_name, accessible, latitude, longitude`},
+		{"unknown column", replace(serviceFile, "last_station_id", "last_station_id,bus"),
+			`service.csv:1:51: unknown column "bus", want only line, days, from, to, headway_minutes, last_station_id, note
+service.csv:2: 6 fields, want 7 as in the header
+service.csv:3: 6 fields, want 7 as in the header
+service.csv:4: 6 fields, want 7 as in the header
+service.csv:5: 6 fields, want 7 as in the header`},
+		{"column twice", replace(networkFile, "name,timezone", "name,name"),
+			`network.csv:1: no column "timezone", want columns name, timezone
+network.csv:1:6: second column "name", want each column once`},
+		{"bad number", replace(stationsFile, "13.040000", "east"),
+			`stations.csv:2:26: longitude is "east", want a number from -180 to 180`},
+		{"not a number", replace(stationsFile, "13.040000", "NaN"),
+			`stations.csv:2:26: longitude is "NaN", want a number from -180 to 180`},
+		{"latitude out of range", replace(stationsFile, "47.803000", "90.01"),
+			`stations.csv:3:15: latitude is "90.01", want a number from -90 to 90`},
+		{"bad truth value", replace(stationsFile, "Station,true", "Station,yes"),
+			`stations.csv:2:11: accessible is "yes", want true or false`},
+		{"station id too large", replace(stopsFile, "T2),7,", "T2),2147483648,"),
+			`stations.csv:8:1: station_id is "7", want a station with a stop in stops.csv
+stops.csv:11:27: station_id is "2147483648", want a whole number from 1 to 2147483647`},
+		{"station twice", replace(stationsFile, "7,Hilltop", "6,Hilltop"),
+			`stations.csv:8:1: station_id is "6", want each station once
+line_stations.csv:6:6: station_id is "7", want a station of stations.csv
+line_stations.csv:7:4: order is "1", want 0, as orders have no gaps
+stops.csv:11:27: station_id is "7", want a station of stations.csv
+ridership.csv:8:1: station_id is "7", want a station of stations.csv
+service.csv:4:20: last_station_id is "6", want a later station than the first`},
+		{"line twice", replace(linesFile, "T2,Hill", "T1,Hill"),
+			`lines.csv:3:1: line is "T1", want each line once
+stations.csv:5:1: station_id is "4", want a station with a line in line_stations.csv
+stations.csv:7:1: station_id is "6", want a station with a line in line_stations.csv
+stations.csv:8:1: station_id is "7", want a station with a line in line_stations.csv
+line_stations.csv:6:1: line is "T2", want a line of lines.csv
+line_stations.csv:7:1: line is "T2", want a line of lines.csv
+line_stations.csv:8:1: line is "T2", want a line of lines.csv
+line_stations.csv:9:1: line is "T2", want a line of lines.csv
+stops.csv:1:68: unknown column "T2", want only stop_id, direction_id, stop_name, station_descriptive_name, station_id, note, station_name and line ids
+stops.csv:5: a stop of no line, want true for one line or more
+stops.csv:7: a stop of no line, want true for one line or more
+stops.csv:9: a stop of no line, want true for one line or more
+stops.csv:10: a stop of no line, want true for one line or more
+stops.csv:11: a stop of no line, want true for one line or more
+service.csv:3:1: line is "T2", want a line of lines.csv
+service.csv:4:1: line is "T2", want a line of lines.csv
+service.csv:5:1: line is "T2", want a line of lines.csv`},
+		{"stop twice", replace(stopsFile, "62,S", "61,S"),
+			`stops.csv:10:1: stop_id is "61", want each stop once`},
+		{"line id that is a column", replace(linesFile, "T1,Lake", "order,Lake"), "*" +
+			`lines.csv:2:1: line is "order", want another id than that of a column of stops.csv`},
+		{"line id with a slash", replace(linesFile, "T1,Lake", "T/1,Lake"), "*" +
+			`lines.csv:2:1: line is "T/1", want 1 to 32 letters a to z or A to Z, digits, hyphens, underscores and dots`},
+		{"line without stations", replace(linesFile, "T1,Lake", "T3,Dale Tram,#000000,#ffffff,\nT1,Lake"),
+			`lines.csv:2:1: line is "T3", want a line with two stations or more in line_stations.csv
+stops.csv:1: no column "T3", want one for each line
+service.csv: without line "T3", want a row or more for each`},
+		{"bad colour", replace(linesFile, "#005f73", "teal"),
+			`lines.csv:2:14: color is "teal", want a colour as #c60c30`},
+		{"loop on no station of the line", replace(linesFile, "#000000,4", "#000000,5"),
+			`lines.csv:3:30: loop_from is "5", want a station of the line`},
+		{"loop at the first station", replace(linesFile, "#000000,4", "#000000,7"),
+			`lines.csv:3:30: loop_from is "7", want a later station than the first: trains leave the loop to where they came from`},
+		{"loop before the branches", replace(linesFile, "#ffffff,", "#ffffff,2"),
+			`lines.csv:2:30: loop_from is "2", want a station of a branch, as the loop is the end of a run`},
+		{"gap in the order", replace(lineStationsFile, "T2,3,2", "T2,4,2"),
+			`line_stations.csv:9:4: order is "4", want 3, as orders have no gaps`},
+		{"order twice", replace(lineStationsFile, "T2,3,2", "T2,2,2"),
+			`line_stations.csv:9:4: order is "2", want each order once, and that of line 8 is the same`},
+		{"branch away from the trunk", replace(lineStationsFile, "T1,2,5", "T1,3,5"),
+			`line_stations.csv:5:4: order is "3", want 2, as a branch goes on where the trunk ends`},
+		{"branches without a trunk", write(lineStationsFile, `line,order,station_id,branch
+T1,0,1,x
+T1,1,2,x
+T1,0,3,y
+T1,1,5,y
+T2,0,7,
+T2,1,6,
+T2,2,4,
+T2,3,2,
+`), `line_stations.csv:2:8: branch is "x", want empty, as every line begins with a trunk`},
+		{"station twice on a line", replace(lineStationsFile, "T2,3,2,Market", "T2,3,6,Museum"),
+			`line_stations.csv:9:6: station_id is "6", want each station of a line once
+stops.csv:5:40: T2 is "true", want false, as station 2 is not on the line in line_stations.csv`},
+		{"name of another station", replace(lineStationsFile, "T2,1,6,Museum", "T2,1,6,Market"),
+			`line_stations.csv:7:8: station_name is "Market", want "Museum" as in stations.csv`},
+		{"station without a line", replace(lineStationsFile, "T1,2,5,Grünau,East\n", ""),
+			`stations.csv:6:1: station_id is "5", want a station with a line in line_stations.csv
+stops.csv:8:35: T1 is "true", want false, as station 5 is not on the line in line_stations.csv`},
+		{"station without a stop", replace(stopsFile, "51,S,Grünau,Grünau (T1),5,false,true\n", ""),
+			`stations.csv:6:1: station_id is "5", want a station with a stop in stops.csv`},
+		{"line without a stop at its station", replace(stopsFile, "23,S,Market (to Hilltop),Market (T2),2,true,false\n", ""),
+			`line_stations.csv:9:6: station_id is "2", want a station with a stop whose column "T2" is true in stops.csv`},
+		{"stop of a line elsewhere", replace(stopsFile, "(T1),1,false,true", "(T1),1,true,true"),
+			`stops.csv:2:40: T2 is "true", want false, as station 1 is not on the line in line_stations.csv`},
+		{"stop of no line", replace(stopsFile, "22,N,Market (to the lake),Market (T1),2,false,true", "22,N,Market (to the lake),Market (T1),2,false,false"),
+			`stops.csv:4: a stop of no line, want true for one line or more`},
+		{"unknown direction", replace(stopsFile, "71,N", "71,up"),
+			`stops.csv:11:4: direction_id is "up", want N, E, S or W`},
+		{"negative ridership", replace(ridershipFile, "900.5", "-1"),
+			`ridership.csv:3:10: weekday is "-1", want a number from 0 to 10000000`},
+		{"station twice in the ridership", replace(ridershipFile, "7,Hilltop", "6,Museum"),
+			`ridership.csv: without station 7 "Hilltop", want a row for each, of zeros if nothing is known
+ridership.csv:8:1: station_id is "6", want each station once`},
+		{"hour missing and twice", replace(hourlyFile, "\n5,0\n", "\n4,0\n"),
+			`hourly.csv: without hours 5, want a row for each hour from 0 to 23
+hourly.csv:7:1: hour is "4", want each hour once`},
+		{"hour of another day", replace(hourlyFile, "\n23,0\n", "\n24,0\n"),
+			`hourly.csv: without hours 23, want a row for each hour from 0 to 23
+hourly.csv:25:1: hour is "24", want a whole number from 0 to 23`},
+		{"shares that don't add up", replace(hourlyFile, "\n23,0\n", "\n23,0.1\n"),
+			`hourly.csv: shares that sum to 1.100000, want 1`},
+		{"unknown days", replace(serviceFile, "T2,weekend", "T2,sunday"),
+			`service.csv:5:4: days is "sunday", want daily, weekday or weekend`},
+		{"service past midnight", replace(serviceFile, "T1,daily,6,23", "T1,daily,6,1"),
+			`service.csv:2:12: to is "1", want a later hour than from; a service past midnight takes two rows`},
+		{"overlapping hours", replace(serviceFile, "T2,weekday,9,20", "T2,daily,8,20"),
+			`service.csv:4:10: from is "8", want hours apart from those of line 3
+service.csv:5:12: from is "8", want hours apart from those of line 4`},
+		{"no headway", replace(serviceFile, "8,20,20,", "8,20,0,"),
+			`service.csv:5:17: headway_minutes is "0", want a number from 0.1 to 1440`},
+		{"turn-back off the line", replace(serviceFile, "15,6", "15,1"),
+			`service.csv:4:20: last_station_id is "1", want a station of the line`},
+		{"turn-back in the loop", replace(serviceFile, "15,6", "15,4"),
+			`service.csv:4:20: last_station_id is "4", want a station of the trunk, before the loop`},
+		{"turn-back on a branch", replace(serviceFile, "T1,daily,6,23,10,", "T1,daily,6,23,10,5"),
+			`service.csv:2:18: last_station_id is "5", want a station of the trunk, before the loop`},
+		{"turn-back at the start", replace(serviceFile, "15,6", "15,7"),
+			`service.csv:4:20: last_station_id is "7", want a later station than the first`},
+		{"line that never runs", replace(serviceFile, "T1,daily,6,23,10,\n", ""),
+			`service.csv: without line "T1", want a row or more for each`},
+		{"unknown time zone", replace(networkFile, "Europe/Vienna", "Europe/Smalltown"),
+			`network.csv:2:16: timezone is "Europe/Smalltown", want a name of the IANA time zone database, as America/Chicago`},
+		{"the machine's own time zone", replace(networkFile, "Europe/Vienna", "Local"),
+			`network.csv:2:16: timezone is "Local", want a name of the IANA time zone database, as America/Chicago`},
+		{"no network", replace(networkFile, "Smalltown Tram,Europe/Vienna\n", ""),
+			`network.csv: no row, want one`},
+		{"two networks", replace(networkFile, "Vienna\n", "Vienna\nB,UTC\n"),
+			`network.csv:3: a second row, want one`},
+		{"row too short", replace(serviceFile, "20,20,", "20,20"),
+			`service.csv:5: 5 fields, want 6 as in the header`},
+		{"row too long", replace(serviceFile, "20,20,", "20,20,,"),
+			`service.csv:5: 7 fields, want 6 as in the header`},
+		{"bytes that aren't UTF-8", replace(stationsFile, "7,Hilltop", "7,Hill\xfftop"),
+			"stations.csv:8:3: station_name is \"Hill\uFFFDtop\", want a text of up to 200 bytes of UTF-8, without control characters and without space around it"},
+		{"control character", replace(networkFile, "Smalltown Tram", "Smalltown\aTram"),
+			`network.csv:2:1: name is "Smalltown\aTram", want a text of up to 200 bytes of UTF-8, without control characters and without space around it`},
+		{"text too long", replace(networkFile, "Smalltown Tram", strings.Repeat("x", 201)),
+			`network.csv:2:1: name is "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"…, want a text of up to 200 bytes of UTF-8, without control characters and without space around it`},
+		{"stray quote", replace(networkFile, "Smalltown Tram", `Smalltown "Tram"`),
+			"network.csv: no row, want one\n" +
+				`network.csv:2:11: bare " in non-quoted-field, want fields as RFC 4180 has them`},
+		{"file too large", write(hourlyFile, hourly+strings.Repeat("\n", maxFileBytes)),
+			"hourly.csv: larger than 8 MB, the limit"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Load(smalltown(t, c.edit))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if first, ok := strings.CutPrefix(c.want, "*"); ok { // the rest follows from it
+				if got, _, _ := strings.Cut(err.Error(), "\n"); got != first {
+					t.Errorf("first fault %s, want %s", got, first)
+				}
+				return
+			}
+			want := strings.Split(c.want, "\n")
+			got := strings.Split(err.Error(), "\n")
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("faults (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestLoadListsEveryFault(t *testing.T) {
+	_, err := Load(smalltown(t,
+		replace(networkFile, "Europe/Vienna", "Vienna"),
+		replace(linesFile, "#ee9b00", "orange"),
+		replace(stationsFile, "true,47.800000,13.040000", "ja,47,8"),
+		replace(lineStationsFile, "T2,3,2,Market,", "T2,5,2,Mercato,"),
+		replace(stopsFile, "11,E,Station (outbound)", "0,X,"),
+		replace(ridershipFile, "250,120,80", "many,-120,80"),
+		write(hourlyFile, "hour,share\n0,1.5\n0,x\n"),
+		remove(serviceFile),
+	))
+	var got []string
+	for _, fault := range faults(t, err) {
+		got = append(got, fmt.Sprintf("%s:%d %s", fault.File, fault.Line, fault.Column))
+	}
+	if d := cmp.Diff([]string{
+		"network.csv:2 timezone",
+		"lines.csv:3 color",
+		"stations.csv:2 accessible",
+		"line_stations.csv:9 order",
+		"line_stations.csv:9 station_name",
+		"stops.csv:2 stop_id",
+		"stops.csv:2 direction_id",
+		"stops.csv:2 stop_name",
+		"ridership.csv:6 weekday",
+		"ridership.csv:6 saturday",
+		"hourly.csv:0 ",
+		"hourly.csv:2 share",
+		"hourly.csv:3 hour",
+		"hourly.csv:3 share",
+		"service.csv:0 ",
+	}, got); d != "" {
+		t.Errorf("faults (-want +got):\n%s\n%v", d, err)
+	}
+}
+
+// faults returns the single faults of Load's error.
+func faults(t *testing.T, err error) []*DataError {
+	t.Helper()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("error %v, want a list", err)
+	}
+	var list []*DataError
+	for _, e := range joined.Unwrap() {
+		var fault *DataError
+		if !errors.As(e, &fault) {
+			t.Fatalf("%v is no DataError", e)
+		}
+		list = append(list, fault)
+	}
+	return list
+}
+
+func TestLoadKeepsTheCause(t *testing.T) {
+	_, err := Load(smalltown(t, remove(stopsFile)))
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v is no fs.ErrNotExist", err)
+	}
+	if _, err = Load(fstest.MapFS{}); len(faults(t, err)) != len(files) {
+		t.Errorf("an empty directory gives\n%v", err)
+	}
+}
+
+func TestLoadBoundsItsReport(t *testing.T) {
+	_, err := Load(smalltown(t, write(hourlyFile, "hour,share\n"+strings.Repeat("x,0\n", 5000))))
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != maxFaults+1 || lines[maxFaults] != "and 4001 more faults" {
+		t.Errorf("%d lines, the last one %q", len(lines), lines[len(lines)-1])
+	}
+}
