@@ -1,0 +1,81 @@
+package ctaweb
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+//go:embed assets
+var files embed.FS
+
+// The surfaces that lines are drawn on, as in assets/style.css.
+const (
+	lightSurface = "#ffffff"
+	darkSurface  = "#171b21"
+)
+
+// assets are the files of a page, named by their content so that they can be
+// kept for ever.
+type assets struct {
+	named             map[string]*asset
+	style, live, icon string // addresses, relative to the page
+	build             string // changes with any of them
+}
+
+type asset struct {
+	contentType string
+	hash        string
+	body        body
+}
+
+func newAssets(net *cta.Network) *assets {
+	a := &assets{named: map[string]*asset{}}
+	a.style = a.add("style", ".css", "text/css; charset=utf-8", read("style.css")+lineColors(net))
+	a.live = a.add("live", ".js", "text/javascript; charset=utf-8", read("live.js"))
+	a.icon = a.add("icon", ".svg", "image/svg+xml", read("icon.svg"))
+	a.build = hash(a.style + a.live + read("page.html"))
+	return a
+}
+
+func (a *assets) add(stem, ext, contentType, text string) string {
+	h := hash(text)
+	f := &asset{contentType: contentType, hash: h}
+	_, _ = f.body.get(func() ([]byte, error) { return []byte(text), nil })
+	name := stem + "." + h + ext
+	a.named[name] = f
+	return "static/" + name
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:6])
+}
+
+// read returns an embedded file, which a test shows to be there.
+func read(name string) string {
+	data, err := files.ReadFile("assets/" + name)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// lineColors are the style rules of a network's lines: the colour itself, the
+// text on it, and for drawings a shade that stands out from either surface.
+func lineColors(net *cta.Network) string {
+	var light, dark strings.Builder
+	for i, l := range net.Lines {
+		color := l.Color
+		if _, ok := luminance(color); !ok {
+			color = "#5b6470"
+		}
+		fmt.Fprintf(&light, ".l%d{--line:%s;--on:%s;--ink:%s}\n", i, color, legible(color, l.TextColor), distinct(color, lightSurface))
+		fmt.Fprintf(&dark, ".l%d{--ink:%s}\n", i, distinct(color, darkSurface))
+	}
+	return light.String() + "@media (prefers-color-scheme:dark){\n" + dark.String() + "}\n"
+}

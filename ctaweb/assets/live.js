@@ -1,0 +1,244 @@
+// Keeps the page current from the event stream. The server has rendered all of
+// it already; updates name what changed since then.
+const body = document.body;
+const byId = (id) => document.getElementById(id);
+const numbers = new Intl.NumberFormat("en-US");
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+// rows: "line/station" to the row's parts. entries: station to its rows on all lines.
+const rows = new Map();
+const entries = new Map();
+const lines = new Map();
+const trains = new Map(); // id to {line, direction, status, station, towards, badge}
+
+for (const el of document.querySelectorAll("[data-line]")) {
+	const id = el.dataset.line;
+	const marks = el.querySelector(".strip").children;
+	const line = {
+		id, el, name: el.querySelector("h2").textContent, rows: [],
+		total: el.querySelector(".total b"),
+		a: el.querySelector(".dir.a b"), b: el.querySelector(".dir.b b"),
+	};
+	lines.set(id, line);
+	el.querySelectorAll("[data-s]").forEach((li, i) => {
+		const number = li.querySelector(".n b");
+		const row = {
+			a: li.children[0], b: li.children[2], mark: marks[i], number,
+			name: li.querySelector(".s").textContent, count: Number(number.textContent.replaceAll(",", "")),
+		};
+		line.rows.push(row);
+		rows.set(id + "/" + li.dataset.s, row);
+		if (!entries.has(li.dataset.s)) entries.set(li.dataset.s, []);
+		entries.get(li.dataset.s).push({ line, row });
+	});
+}
+const badges = new Map();
+for (const el of document.querySelectorAll("[data-t]")) badges.set(el.dataset.t, el);
+
+const text = (el, value) => { if (el.textContent !== value) el.textContent = value; };
+
+// Where a train is drawn, and in which words, is decided as in page.go.
+function spot(t) {
+	const moving = t.state === "approaching";
+	const next = moving && t.next.length === 1 ? t.next[0] : null;
+	const station = next ? next.station : t.station;
+	const direction = next ? next.direction : t.direction;
+	const row = rows.get(t.line + "/" + station);
+	if (!row) return null;
+	let style = (next ? "near" : moving ? "left" : "at") + " " + direction;
+	let words = `Train ${t.id} towards ${t.towards}, ${next ? "approaching" : moving ? "has left" : "at"} ${row.name}`;
+	if (t.status === "broken_down") { style += " broken"; words += ", broken down"; }
+	if (t.status === "out_of_service") { style += " out"; words += ", out of service"; }
+	return { cell: direction === "a" ? row.a : row.b, style: "t " + style, words };
+}
+
+function draw(changed, gone) {
+	const animate = !calm.matches && document.visibilityState === "visible";
+	const before = new Map();
+	if (animate) {
+		for (const t of changed) {
+			const b = badges.get(t.id);
+			if (b) before.set(t.id, b.getBoundingClientRect());
+		}
+	}
+	for (const id of gone) {
+		badges.get(id)?.remove();
+		badges.delete(id);
+		trains.delete(id);
+	}
+	for (const t of changed) {
+		trains.set(t.id, t);
+		const at = spot(t);
+		let b = badges.get(t.id);
+		if (!at) {
+			b?.remove();
+			badges.delete(t.id);
+			continue;
+		}
+		if (!b) {
+			b = document.createElement("b");
+			b.dataset.t = t.id;
+			b.setAttribute("role", "img");
+			badges.set(t.id, b);
+		}
+		b.className = at.style;
+		b.title = at.words;
+		b.setAttribute("aria-label", at.words);
+		if (b.parentNode !== at.cell) at.cell.append(b);
+	}
+	const moves = [];
+	for (const [id, from] of before) {
+		const b = badges.get(id);
+		if (!b) continue;
+		const to = b.getBoundingClientRect();
+		const dx = from.left - to.left, dy = from.top - to.top;
+		// Not across the page, nor in lines that are folded away.
+		if ((dx || dy) && from.width && to.width && Math.abs(dy) < 200 && Math.abs(dx) < 200) moves.push([b, dx, dy]);
+	}
+	for (const [b, dx, dy] of moves) {
+		b.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: "none" }], { duration: 450, easing: "ease-out" });
+	}
+}
+
+function count(changed, flash) {
+	for (const [station, n] of Object.entries(changed)) {
+		for (const { row } of entries.get(station) ?? []) {
+			row.count = n;
+			text(row.number, numbers.format(n));
+			if (flash) row.number.animate([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], 900);
+		}
+	}
+}
+
+function sums() {
+	const alerts = [];
+	const per = new Map();
+	for (const t of trains.values()) {
+		if (t.status !== "out_of_service") {
+			const k = t.line + "/" + t.direction;
+			per.set(k, (per.get(k) ?? 0) + 1);
+		}
+		if (t.status === "broken_down") {
+			const row = rows.get(t.line + "/" + t.station);
+			if (row) alerts.push(`${lines.get(t.line).name}: a train towards ${t.towards} has broken down at ${row.name}`);
+		}
+	}
+	let all = 0;
+	for (const line of lines.values()) {
+		for (const d of ["a", "b"]) {
+			const n = per.get(line.id + "/" + d) ?? 0;
+			all += n;
+			text(line[d], String(n));
+		}
+		let total = 0;
+		for (const row of line.rows) {
+			total += row.count;
+			const mark = (row.a.firstChild ? "a" : "") + (row.b.firstChild ? "b" : "");
+			if (row.mark.className !== mark) row.mark.className = mark;
+		}
+		text(line.total, numbers.format(total));
+	}
+	text(byId("trains"), String(all));
+	const list = byId("alerts");
+	const now = alerts.sort().join("\n");
+	if ([...list.children].map((li) => li.textContent).sort().join("\n") !== now) {
+		list.replaceChildren(...alerts.map((words) => Object.assign(document.createElement("li"), { textContent: words })));
+	}
+}
+
+const skies = { sunny: "Sunny", partly_cloudy: "Partly cloudy", cloudy: "Cloudy", windy: "Windy", precipitation: "Rain or snow" };
+
+function weather(w) {
+	byId("weather").hidden = false;
+	byId("icon").setAttribute("href", "#w-" + w.status);
+	text(byId("temperature"), Math.round(w.temperature) + " °F");
+	text(byId("sky"), skies[w.status] ?? w.status);
+}
+
+function age(s) {
+	return s < 60 ? Math.floor(s / 10) * 10 + " s" : s < 3600 ? Math.floor(s / 60) + " min" : Math.floor(s / 3600) + " h";
+}
+
+function state(style, words) {
+	if (body.className !== style) body.className = style;
+	text(byId("fresh"), words);
+}
+
+function clock(u) {
+	if (u.as_of) {
+		const [date, time] = u.as_of.split("T");
+		text(byId("clock"), time.slice(0, 8));
+		byId("clock").setAttribute("datetime", u.as_of);
+		const day = new Date(date + "T00:00:00Z").toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).replace(",", "");
+		text(byId("date"), u.speed === 1 ? day : `${day} · ${Math.round(u.speed * 10) / 10}× speed`);
+	}
+	if (!u.as_of) state("wait", u.ready ? "waiting for trains" : "starting");
+	else if (u.stale) state("stale", "stale for " + age(u.age_seconds));
+	else if (!u.ready) state("wait", "catching up");
+	else state("live", "live");
+}
+
+// What this tab remembers; a page embedded elsewhere may not be allowed to.
+function recall(key) {
+	try { return sessionStorage.getItem(key); } catch { return null; }
+}
+function remember(key, value) {
+	try { sessionStorage.setItem(key, value); } catch { return false; }
+	return true;
+}
+
+// A page whose stations are no longer the server's begins anew, but not in a circle.
+function reload() {
+	if (Date.now() - Number(recall("reloaded") ?? 0) < 10000) return;
+	if (remember("reloaded", String(Date.now()))) location.reload();
+}
+
+function apply(u, whole) {
+	if (u.layout !== body.dataset.layout) return reload();
+	let gone = u.gone ?? [];
+	const changed = u.trains ?? [];
+	if (whole) {
+		const there = new Set(changed.map((t) => t.id));
+		gone = [...badges.keys()].filter((id) => !there.has(id));
+	}
+	draw(changed, gone);
+	// In a hurried simulation every number changes all the time.
+	count(u.entries ?? {}, !whole && u.speed < 3 && !calm.matches);
+	if (u.weather) weather(u.weather);
+	clock(u);
+	sums();
+}
+
+// The first connection asks for a whole snapshot, which also tells this script
+// of the trains that the server has drawn; later ones only for what was missed.
+let last = "";
+let wait = 1000;
+function connect() {
+	const source = new EventSource("events" + (last ? "?since=" + encodeURIComponent(last) : ""));
+	const on = (name, whole) => source.addEventListener(name, (e) => {
+		last = e.lastEventId;
+		wait = 1000;
+		apply(JSON.parse(e.data), whole);
+	});
+	on("snapshot", true);
+	on("update", false);
+	source.addEventListener("error", () => {
+		source.close();
+		state("lost", "reconnecting");
+		// Spread out, so that a server that comes back isn't met by all at once.
+		setTimeout(connect, wait * (0.5 + Math.random()));
+		wait = Math.min(wait * 2, 30000);
+	});
+}
+
+// On a phone the lines begin folded, but for those that were opened before.
+const narrow = matchMedia("(max-width: 40rem)").matches;
+const opened = new Set(JSON.parse(recall("opened") ?? "[]"));
+for (const { id, el } of lines.values()) {
+	if (narrow && !opened.has(id) && location.hash !== "#" + el.id) el.open = false;
+	el.addEventListener("toggle", () => {
+		if (el.open) opened.add(id); else opened.delete(id);
+		remember("opened", JSON.stringify([...opened]));
+	});
+}
+connect();

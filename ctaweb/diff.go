@@ -1,0 +1,80 @@
+package ctaweb
+
+import (
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// update is what changed from one Status to the next: the data of an "update"
+// event of the stream.
+type update struct {
+	AsOf       time.Time `json:"as_of,omitzero"`
+	Speed      float64   `json:"speed"`
+	AgeSeconds int64     `json:"age_seconds"`
+	Stale      bool      `json:"stale"`
+	Ready      bool      `json:"ready"`
+	Reason     string    `json:"reason,omitempty"`
+	// Layout names the shape of the page; a page of another shape is out of date.
+	Layout  string   `json:"layout"`
+	Weather *Weather `json:"weather,omitempty"` // when it changed
+	Trains  []*Train `json:"trains,omitempty"`  // new or changed
+	Gone    []string `json:"gone,omitempty"`    // ids of trains no longer shown
+	// Entries holds the counts that changed, by station id.
+	Entries map[string]int64 `json:"entries,omitempty"`
+}
+
+// difference is the update from one Status to another; from may be nil.
+func difference(from, to *Status, layout string) *update {
+	u := &update{
+		AsOf: to.AsOf, Speed: to.Speed, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
+		Ready: to.Ready, Reason: to.Reason, Layout: layout,
+	}
+	if from == nil {
+		from = &Status{}
+	}
+	if to.Weather != nil && (from.Weather == nil || *from.Weather != *to.Weather) {
+		u.Weather = to.Weather
+	}
+	trains := map[string]*Train{}
+	entries := map[int]int64{}
+	for _, l := range from.Lines {
+		for _, t := range l.Trains {
+			trains[t.ID] = t
+		}
+		for _, s := range l.Stations {
+			entries[s.ID] = s.Entries
+		}
+	}
+	for _, l := range to.Lines {
+		for _, t := range l.Trains {
+			if old := trains[t.ID]; old == nil || !reflect.DeepEqual(old, t) {
+				u.Trains = append(u.Trains, t)
+			}
+			delete(trains, t.ID)
+		}
+		for _, s := range l.Stations {
+			if entries[s.ID] != s.Entries {
+				if u.Entries == nil {
+					u.Entries = map[string]int64{}
+				}
+				u.Entries[strconv.Itoa(s.ID)] = s.Entries
+			}
+		}
+	}
+	for _, l := range from.Lines {
+		for _, t := range l.Trains {
+			if trains[t.ID] != nil {
+				u.Gone = append(u.Gone, t.ID)
+			}
+		}
+	}
+	return u
+}
+
+// empty reports whether an update says nothing that from didn't.
+func (u *update) empty(from *Status) bool {
+	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.Entries == nil &&
+		u.AsOf.Equal(from.AsOf) && u.Speed == from.Speed && u.AgeSeconds == from.AgeSeconds &&
+		u.Stale == from.Stale && u.Ready == from.Ready && u.Reason == from.Reason
+}

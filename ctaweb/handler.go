@@ -1,0 +1,315 @@
+package ctaweb
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// HandlerConfig holds the optional settings of a [Handler]. The zero value is
+// ready to use.
+type HandlerConfig struct {
+	// Title heads the page. Default: "<network> live".
+	Title string
+	// MaxStreams bounds the open event streams, each of which costs about 30 kB;
+	// beyond it a client is told to come back later. Default: 10000.
+	MaxStreams int
+	// Interval is the least time between two updates of a stream, within which
+	// changes are gathered. From 10ms to 10s. Default: 125ms.
+	Interval time.Duration
+	// KeepAlive is the silence after which a stream is sent a comment, so that
+	// proxies keep it. From 1s to 1m. Default: 20s.
+	KeepAlive time.Duration
+	// WriteTimeout bounds every write to a client; one that takes longer is
+	// dropped. From 100ms to 5m. Default: 10s.
+	WriteTimeout time.Duration
+	// Log receives what goes wrong. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the handler's metrics. Default: none.
+	Metrics prometheus.Registerer
+	// Gatherer is what GET /metrics serves. Default: nothing, 404.
+	Gatherer prometheus.Gatherer
+	// Now is the wall clock. Default: time.Now.
+	Now func() time.Time
+}
+
+func (c HandlerConfig) withDefaults(m *Model) HandlerConfig {
+	if c.Title == "" {
+		c.Title = m.Network().Name + " live"
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 10_000
+	}
+	if c.Interval == 0 {
+		c.Interval = 125 * time.Millisecond
+	}
+	if c.KeepAlive == 0 {
+		c.KeepAlive = 20 * time.Second
+	}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func (c HandlerConfig) validate() error {
+	var faults []error
+	within := func(name string, d, low, high time.Duration) {
+		if d < low || d > high {
+			faults = append(faults, fmt.Errorf("%s is %v, want %v to %v", name, d, low, high))
+		}
+	}
+	within("Interval", c.Interval, 10*time.Millisecond, 10*time.Second)
+	within("KeepAlive", c.KeepAlive, time.Second, time.Minute)
+	within("WriteTimeout", c.WriteTimeout, 100*time.Millisecond, 5*time.Minute)
+	if c.MaxStreams < 1 {
+		faults = append(faults, fmt.Errorf("MaxStreams is %d, want 1 or more", c.MaxStreams))
+	}
+	return errors.Join(faults...)
+}
+
+// Handler serves a model: page, stream, API, health, metrics. The package comment
+// lists its routes. It mounts under any prefix with [http.StripPrefix], and has
+// no goroutine of its own while nobody follows a stream.
+type Handler struct {
+	model   *Model
+	cfg     HandlerConfig
+	mux     *http.ServeMux
+	pub     *publisher
+	page    *template.Template
+	assets  *assets
+	metrics *handlerMetrics
+	closing sync.Once
+}
+
+// NewHandler returns a handler of m. The error lists every wrong setting. Close it.
+func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
+	cfg = cfg.withDefaults(m)
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("ctaweb: handler: %w", err)
+	}
+	a := newAssets(m.Network())
+	h := &Handler{
+		model: m, cfg: cfg, mux: http.NewServeMux(), page: parsePage(), assets: a,
+		metrics: newHandlerMetrics(cfg.Metrics),
+		pub:     newPublisher(m, cfg.Interval, cfg.Now, a.build),
+	}
+	h.route("/{$}", plainError, h.servePage)
+	h.route("/events", plainError, h.serveEvents)
+	h.route("/api/v1/status", jsonError, h.serveStatus)
+	h.route("/healthz", jsonError, h.serveHealth)
+	h.route("/readyz", jsonError, h.serveReady)
+	h.route("/static/{name}", plainError, h.serveAsset)
+	h.route("/api/", jsonError, func(w http.ResponseWriter, _ *http.Request) {
+		jsonError(w, http.StatusNotFound, "there is no such resource")
+	})
+	h.route("/", plainError, func(w http.ResponseWriter, _ *http.Request) {
+		plainError(w, http.StatusNotFound, "there is no such page")
+	})
+	if cfg.Gatherer != nil {
+		gathered := promhttp.HandlerFor(cfg.Gatherer, promhttp.HandlerOpts{
+			// The default tells readers the error.
+			ErrorHandling:       promhttp.ContinueOnError,
+			ErrorLog:            slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError),
+			MaxRequestsInFlight: 4,
+		})
+		h.route("/metrics", plainError, gathered.ServeHTTP)
+	}
+	return h, nil
+}
+
+// Default returns a handler of m with the default settings.
+func Default(m *Model) *Handler {
+	h, err := NewHandler(m, HandlerConfig{})
+	if err != nil {
+		panic(err) // the defaults are valid
+	}
+	return h
+}
+
+// Close ends every stream, so that a server can shut down: give it to
+// [http.Server.RegisterOnShutdown]. Streams asked for later are refused; all else
+// goes on.
+func (h *Handler) Close() { h.closing.Do(func() { close(h.pub.closed) }) }
+
+// ServeHTTP serves the routes that the package comment lists.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "same-origin")
+	switch p := r.URL.Path; {
+	case p == "":
+		// The prefix without its slash, under which relative addresses would go
+		// astray. The prefix itself isn't known here, only how its address ends.
+		full, _, _ := strings.Cut(r.RequestURI, "?")
+		head.Set("Location", "./"+path.Base(full)+"/")
+		w.WriteHeader(http.StatusPermanentRedirect)
+	case p != path.Clean(p):
+		// ServeMux would redirect to an address without the prefix.
+		plainError(w, http.StatusNotFound, "there is no such page")
+	default:
+		h.mux.ServeHTTP(w, r)
+	}
+}
+
+// route adds a resource that is only read.
+func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc) {
+	name := strings.TrimSuffix(pattern, "{$}")
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		mw := &meteredWriter{ResponseWriter: w}
+		start := time.Now()
+		defer func() { h.metrics.request(name, mw.code(), time.Since(start)) }()
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			mw.Header().Set("Allow", "GET, HEAD")
+			fail(mw, http.StatusMethodNotAllowed, "only GET and HEAD are allowed here")
+			return
+		}
+		if name != "/events" {
+			// Not every writer has deadlines; the server's own limits remain then.
+			_ = http.NewResponseController(mw).SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout))
+		}
+		serve(mw, r)
+	})
+}
+
+// errorWriter tells a reader what is wrong.
+type errorWriter func(w http.ResponseWriter, code int, text string)
+
+func plainError(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, code)
+}
+
+func jsonError(w http.ResponseWriter, code int, text string) {
+	writeJSON(w, code, map[string]string{"error": text})
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // a client that has gone
+}
+
+func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
+	s := h.pub.snapshot()
+	_, err := s.page.get(func() ([]byte, error) { return renderPage(h.page, h.cfg.Title, h.assets, s) })
+	if err != nil {
+		h.cfg.Log.Error("page not rendered", "err", err)
+		plainError(w, http.StatusInternalServerError, "the page can't be shown at the moment")
+		return
+	}
+	serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id, &s.page)
+}
+
+func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
+	s := h.pub.snapshot()
+	if _, err := s.statusJSON(); err != nil {
+		h.cfg.Log.Error("status not rendered", "err", err)
+		jsonError(w, http.StatusInternalServerError, "the status can't be shown at the moment")
+		return
+	}
+	serveBody(w, r, "application/json", "no-cache", s.id, &s.json)
+}
+
+func (h *Handler) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+}
+
+// readiness is the JSON of GET /readyz.
+type readiness struct {
+	Ready      bool   `json:"ready"`
+	Reason     string `json:"reason,omitempty"`
+	AgeSeconds int64  `json:"age_seconds"`
+	Stale      bool   `json:"stale"`
+}
+
+func (h *Handler) serveReady(w http.ResponseWriter, _ *http.Request) {
+	st := h.pub.snapshot().status
+	ok, reason := h.model.Ready() // newer than the snapshot
+	code := http.StatusOK
+	if !ok {
+		code = http.StatusServiceUnavailable
+	}
+	writeJSON(w, code, readiness{ok, reason, st.AgeSeconds, st.Stale})
+}
+
+func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {
+	a := h.assets.named[r.PathValue("name")]
+	if a == nil {
+		plainError(w, http.StatusNotFound, "there is no such file")
+		return
+	}
+	// The name changes with the content.
+	serveBody(w, r, a.contentType, "public, max-age=31536000, immutable", a.hash, &a.body)
+}
+
+// serveBody writes a body that is made, or says that the client has it already.
+func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache, id string, b *body) {
+	zip := acceptsGzip(r)
+	if zip {
+		id += "-gz"
+	}
+	head := w.Header()
+	tag := `"` + id + `"`
+	head.Set("ETag", tag)
+	head.Set("Cache-Control", cache)
+	head.Set("Vary", "Accept-Encoding")
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	data := b.plain
+	if zip {
+		data = b.gzip()
+		head.Set("Content-Encoding", "gzip")
+	}
+	head.Set("Content-Type", contentType)
+	head.Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(data) // a client that has gone
+	}
+}
+
+// matches reports whether an If-None-Match names a tag.
+func matches(header, tag string) bool {
+	for field := range strings.SplitSeq(header, ",") {
+		field = strings.TrimSpace(field)
+		if field == "*" || strings.TrimPrefix(field, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+func acceptsGzip(r *http.Request) bool {
+	for field := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, params, _ := strings.Cut(field, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q, found := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			return !found || err == nil && weight > 0
+		}
+	}
+	return false
+}

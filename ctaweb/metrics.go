@@ -1,0 +1,101 @@
+package ctaweb
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// handlerMetrics are shared by the handlers of one registry, but for open.
+type handlerMetrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	streams  prometheus.Gauge
+	dropped  *prometheus.CounterVec
+	open     atomic.Int64 // streams of this handler
+}
+
+func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
+	return &handlerMetrics{
+		requests: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ctalive_web_requests_total", Help: "Requests served, by route and status code.",
+		}, []string{"route", "code"})),
+		seconds: register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ctalive_web_request_seconds", Help: "Time to serve a request, streams left out.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
+		}, []string{"route"})),
+		streams: register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ctalive_web_streams", Help: "Event streams open now.",
+		})),
+		dropped: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ctalive_web_streams_dropped_total", Help: "Event streams refused or ended by the server, by reason.",
+		}, []string{"reason"})),
+	}
+}
+
+func (m *handlerMetrics) request(route string, code int, d time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
+	if route != "/events" {
+		m.seconds.WithLabelValues(route).Observe(d.Seconds())
+	}
+}
+
+// consumeMetrics are shared by the consumers of one registry.
+type consumeMetrics struct {
+	records    *prometheus.CounterVec
+	unreadable *prometheus.CounterVec
+}
+
+func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
+	return &consumeMetrics{
+		records: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ctalive_web_records_total", Help: "Records read into the model, by kind of topic.",
+		}, []string{"kind"})),
+		unreadable: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ctalive_web_unreadable_records_total", Help: "Records skipped because they can't be read, by kind of topic and reason.",
+		}, []string{"kind", "reason"})),
+	}
+}
+
+// register gives c to reg, or finds the one that is there already. A nil reg
+// keeps it private.
+func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	err := reg.Register(c)
+	var there prometheus.AlreadyRegisteredError
+	if errors.As(err, &there) {
+		if old, ok := there.ExistingCollector.(C); ok {
+			return old
+		}
+	}
+	return c
+}
+
+// meteredWriter remembers the status code.
+type meteredWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (w *meteredWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *meteredWriter) WriteHeader(code int) {
+	if w.status == 0 {
+		w.status = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *meteredWriter) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

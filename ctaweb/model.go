@@ -1,0 +1,377 @@
+package ctaweb
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Figures of what counts as current. Those of event time hold at any speed of
+// the clock.
+const (
+	// dwell is how long a train counts as standing at the station it came to, in
+	// event time; then it is on its way. Arrivals say nothing of departures.
+	dwell = 30 * time.Second
+
+	// A train that says nothing is dropped after these event times, the first
+	// with the running time to its next station added.
+	silentAfter     = 15 * time.Minute
+	brokenFor       = time.Hour
+	outOfServiceFor = 2 * time.Minute
+
+	// futureBy is how far ahead of the clock an event may be; beyond it is wrong.
+	futureBy = 10 * time.Minute
+
+	// Bounds, of wall time, between which data is called stale.
+	minStale = 30 * time.Second
+	maxStale = 5 * time.Minute
+)
+
+// Bounds on what foreign records can make a model hold.
+const (
+	maxTrains  = 10_000
+	maxEntries = 20_000 // of counts, and of station records
+	maxText    = 200    // bytes of a train's id or a station's name
+)
+
+// Model is the state of a network, made of its events. A train is where its
+// latest event, by event time, says it is: late and repeated events change
+// nothing, and the order of delivery doesn't matter. It is safe for concurrent
+// use, and the memory it takes is bounded.
+type Model struct {
+	net *cta.Network
+
+	mu      sync.Mutex
+	state   state
+	lines   []lineLayout // of state.records; nil when out of date
+	layout  uint64       // changes with lines
+	version uint64       // changes with anything that a Status shows
+	waiting chan struct{}
+	ready   bool
+	reason  string
+}
+
+// NewModel returns an empty model of net. It isn't ready: [Consume] makes it so
+// when it has caught up, and [Model.SetReady] does where events come from elsewhere.
+func NewModel(net *cta.Network) *Model {
+	return &Model{
+		net:    net,
+		reason: "starting",
+		state: state{
+			trains:  map[string]train{},
+			counts:  map[int]count{},
+			records: map[recordKey]stationName{},
+		},
+	}
+}
+
+// Network returns the network that the model is of.
+func (m *Model) Network() *cta.Network { return m.net }
+
+// ApplyArrival takes an arrival. wall is when its record was sent. It reports
+// whether the model changed.
+func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
+	return m.apply(func(s *state) bool { return s.arrival(k.Timestamp, a, wall.UnixMilli()) })
+}
+
+// ApplyWeather takes a weather reading. wall is when its record was sent. It
+// reports whether the model changed.
+func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
+	return m.apply(func(s *state) bool { return s.reading(k.Timestamp, w, wall.UnixMilli()) })
+}
+
+// ApplyCount takes a station's count of entries: that of the latest record holds.
+// It reports whether the model changed.
+func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
+	return m.apply(func(s *state) bool { return s.count(c.StationID, count{wall.UnixMilli(), c.Count}) })
+}
+
+// ForgetCount takes a tombstone of a station's count. It reports whether the
+// model changed.
+func (m *Model) ForgetCount(stationID int, wall time.Time) bool {
+	return m.apply(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
+}
+
+// ApplyStation takes a record of the stations table: a name, or a station that
+// the network lacks. It reports whether the model changed.
+func (m *Model) ApplyStation(r cta.StationRecord) bool {
+	return m.relayout(recordKey{r.StationID, r.Line}, stationName{name: r.StationName, order: r.Order})
+}
+
+// RemoveStation takes a tombstone of the stations table: the station is no longer
+// on the line. It reports whether the model changed.
+func (m *Model) RemoveStation(stationID int, line string) bool {
+	return m.relayout(recordKey{stationID, line}, stationName{removed: true})
+}
+
+func (m *Model) relayout(k recordKey, n stationName) bool {
+	return m.apply(func(s *state) bool {
+		if !s.station(k, n) {
+			return false
+		}
+		m.lines = nil
+		m.layout++
+		return true
+	})
+}
+
+func (m *Model) apply(f func(*state) bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	changed := f(&m.state)
+	if changed {
+		m.touch()
+	}
+	return changed
+}
+
+// touch tells those who wait that something changed. It is called with mu held.
+func (m *Model) touch() {
+	m.version++
+	if m.waiting != nil {
+		close(m.waiting)
+		m.waiting = nil
+	}
+}
+
+// SetReady says that the model is complete and current.
+func (m *Model) SetReady() { m.setReason(true, "") }
+
+// SetNotReady says why the model can't be relied on, in words for an operator.
+// What it shows stays.
+func (m *Model) SetNotReady(reason string) { m.setReason(false, reason) }
+
+func (m *Model) setReason(ready bool, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ready != ready || m.reason != reason {
+		m.ready, m.reason = ready, reason
+		m.touch()
+	}
+}
+
+// Ready reports whether the model is complete and current, and why not.
+func (m *Model) Ready() (ok bool, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ready, m.reason
+}
+
+// Version is a number that grows with every change of the model.
+func (m *Model) Version() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.version
+}
+
+// changed returns a channel that is closed once the version is no longer v.
+func (m *Model) changed(v uint64) <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.version != v {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	if m.waiting == nil {
+		m.waiting = make(chan struct{})
+	}
+	return m.waiting
+}
+
+// Now returns the event time at a wall time, by the events seen; ok is false
+// before the first. It goes on between events, but not for long when they stop,
+// and goes back only when the source of events starts anew at an earlier time.
+func (m *Model) Now(wall time.Time) (now time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.state.clock.known() {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(m.state.clock.now(wall.UnixMilli())).In(location(m.net)), true
+}
+
+// Status returns what the model shows at a wall time. The caller owns the result.
+func (m *Model) Status(wall time.Time) *Status {
+	st, _, _ := m.status(wall)
+	return st
+}
+
+// status also returns the version and the layout that the Status is of.
+func (m *Model) status(wall time.Time) (st *Status, version, layout uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lines == nil {
+		m.lines = layOut(m.net, m.state.records)
+	}
+	st = derive(m.net, m.lines, &m.state, wall)
+	st.Ready, st.Reason = m.ready, m.reason
+	return st, m.version, m.layout
+}
+
+func location(net *cta.Network) *time.Location {
+	if net.Location == nil {
+		return time.UTC
+	}
+	return net.Location
+}
+
+// state is what the events say. Its methods are the only ones that change it;
+// each reports whether it did.
+type state struct {
+	trains  map[string]train // by id
+	counts  map[int]count    // by station
+	records map[recordKey]stationName
+	weather *weather
+	clock   clock
+	limit   int // of trains, at which the silent ones are looked for
+}
+
+type train struct {
+	event   int64 // ms
+	arrival cta.Arrival
+}
+
+type count struct{ wall, entries int64 }
+
+type weather struct {
+	event   int64 // ms
+	reading cta.Weather
+}
+
+type recordKey struct {
+	station int
+	line    string
+}
+
+type stationName struct {
+	name    string
+	order   int
+	removed bool
+}
+
+func (s *state) arrival(event int64, a cta.Arrival, wall int64) bool {
+	if a.TrainID == "" || len(a.TrainID) > maxText || len(a.Line) > maxText {
+		return false
+	}
+	if !s.observe(event, wall) {
+		return false
+	}
+	t := train{event, a}
+	old, seen := s.trains[a.TrainID]
+	if seen && compareTrains(t, old) <= 0 {
+		return false
+	}
+	if !seen && len(s.trains) >= max(s.limit, 100) {
+		s.prune()
+		if len(s.trains) >= maxTrains {
+			return false
+		}
+	}
+	// The record's buffers may be shared.
+	t.arrival.TrainID = strings.Clone(a.TrainID)
+	s.trains[t.arrival.TrainID] = t
+	return true
+}
+
+// observe sets the clock. It is false for an event of an earlier life of the
+// source, which is not to be believed.
+func (s *state) observe(event, wall int64) bool {
+	if s.clock.observe(event, wall) {
+		now := s.clock.now(s.clock.newest)
+		for id, t := range s.trains {
+			if t.event > now+time.Minute.Milliseconds() {
+				delete(s.trains, id)
+			}
+		}
+		if s.weather != nil && s.weather.event > now {
+			s.weather.event = 0 // shown until there is another
+		}
+	}
+	if wall < s.clock.since && event > s.clock.now(s.clock.newest) {
+		return false
+	}
+	return true
+}
+
+// prune drops the trains that no status shows any more. It looks for them again
+// when there are twice as many as are left.
+func (s *state) prune() {
+	now := s.clock.now(s.clock.newest)
+	for id, t := range s.trains {
+		age := time.Duration(now-t.event) * time.Millisecond
+		if age > brokenFor+silentAfter || age < -futureBy {
+			delete(s.trains, id)
+		}
+	}
+	s.limit = 2 * len(s.trains)
+}
+
+func (s *state) reading(event int64, w cta.Weather, wall int64) bool {
+	if t := float64(w.Temperature); math.IsNaN(t) || math.IsInf(t, 0) {
+		return false // JSON has no words for these
+	}
+	if !s.observe(event, wall) {
+		return false
+	}
+	if o := s.weather; o != nil {
+		if c := cmp.Or(cmp.Compare(event, o.event), cmp.Compare(w.Temperature, o.reading.Temperature),
+			cmp.Compare(w.Status, o.reading.Status)); c <= 0 {
+			return false
+		}
+	}
+	s.weather = &weather{event, w}
+	return true
+}
+
+func (s *state) count(station int, c count) bool {
+	old, seen := s.counts[station]
+	if c.wall < old.wall || c.wall == old.wall && c.entries <= old.entries && seen {
+		return false
+	}
+	if !seen && len(s.counts) >= maxEntries {
+		return false
+	}
+	s.counts[station] = c
+	return c.entries != old.entries
+}
+
+func (s *state) station(k recordKey, n stationName) bool {
+	old, seen := s.records[k]
+	if seen && old == n || len(n.name) > maxText || len(k.line) > maxText || !seen && len(s.records) >= maxEntries {
+		return false
+	}
+	s.records[k] = n
+	return true
+}
+
+// compareTrains orders events of a train: by time, then by what they say, so
+// that the same one wins in whatever order they come.
+func compareTrains(a, b train) int {
+	x, y := a.arrival, b.arrival
+	return cmp.Or(
+		cmp.Compare(a.event, b.event),
+		cmp.Compare(x.StationID, y.StationID),
+		cmp.Compare(x.Line, y.Line),
+		cmp.Compare(x.Direction, y.Direction),
+		cmp.Compare(x.TrainStatus, y.TrainStatus),
+		cmp.Compare(previous(x), previous(y)),
+	)
+}
+
+// previous is where a train came from, as one text.
+func previous(a cta.Arrival) string {
+	var s string
+	if a.PrevStationID != nil {
+		s = strconv.Itoa(*a.PrevStationID)
+	}
+	if a.PrevDirection != nil {
+		s += "/" + string(*a.PrevDirection)
+	}
+	return s
+}

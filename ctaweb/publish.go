@@ -1,0 +1,246 @@
+package ctaweb
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// backlog is the number of updates kept for streams that come back.
+const backlog = 256
+
+// publisher makes one snapshot of a model at a time, for all readers, and links
+// the updates between them into a chain that streams follow at their own pace.
+type publisher struct {
+	model    *Model
+	interval time.Duration // least time between snapshots
+	now      func() time.Time
+	build    string // of the assets
+	epoch    string // of this publisher, so that ids of another aren't taken for its own
+
+	mu      sync.Mutex
+	cur     *snapshot
+	layout  uint64     // the model's, that cur.layout is of
+	tail    *message   // the newest update
+	recent  []*message // the newest backlog updates, tail last
+	streams int
+	quit    chan struct{} // of the loop; nil when there are no streams
+	closed  chan struct{}
+}
+
+// snapshot is a Status with its renderings, each made when first asked for.
+type snapshot struct {
+	status  *Status
+	version uint64 // of the model
+	seq     uint64
+	id      string // of the snapshot, for streams and ETags
+	layout  string
+	at      time.Time
+	json    body
+	page    body
+	event   body
+}
+
+// message is an update in the chain. next may be read once ready is closed.
+type message struct {
+	seq   uint64
+	data  []byte // as it goes on the wire
+	ready chan struct{}
+	next  *message
+}
+
+// body is a rendering, plain and compressed, made once.
+type body struct {
+	once, zip sync.Once
+	plain, gz []byte
+	err       error
+}
+
+func (b *body) get(make func() ([]byte, error)) ([]byte, error) {
+	b.once.Do(func() { b.plain, b.err = make() })
+	return b.plain, b.err
+}
+
+// gzip needs a body that get has made.
+func (b *body) gzip() []byte {
+	b.zip.Do(func() { b.gz = compress(b.plain) })
+	return b.gz
+}
+
+func compress(data []byte) []byte {
+	var buf bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&buf, 5) // nothing fails in memory
+	_, _ = w.Write(data)
+	_ = w.Close()
+	return buf.Bytes()
+}
+
+func newPublisher(m *Model, interval time.Duration, now func() time.Time, build string) *publisher {
+	return &publisher{
+		model: m, interval: interval, now: now, build: build,
+		epoch: strings.ToLower(rand.Text()[:10]), closed: make(chan struct{}),
+	}
+}
+
+// snapshot returns the newest snapshot, made now or less than an interval ago.
+func (p *publisher) snapshot() *snapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.advance()
+}
+
+// advance is called with mu held.
+func (p *publisher) advance() *snapshot {
+	now := p.now()
+	if p.cur != nil && now.Sub(p.cur.at) < p.interval && !now.Before(p.cur.at) {
+		return p.cur
+	}
+	st, version, layout := p.model.status(now)
+	next := &snapshot{status: st, version: version, at: now}
+	var from *Status
+	if p.cur != nil {
+		from = p.cur.status
+		next.seq = p.cur.seq
+		next.layout = p.cur.layout
+	}
+	if from == nil || layout != p.layout {
+		p.layout = layout
+		next.layout = shape(st, p.build)
+	}
+	u := difference(from, st, next.layout)
+	if from != nil && u.empty(from) && next.layout == p.cur.layout {
+		// The same to every reader: its id and renderings stay good.
+		p.cur.version, p.cur.at = version, now
+		return p.cur
+	}
+	next.seq++
+	next.id = p.epoch + "-" + strconv.FormatUint(next.seq, 10)
+	p.cur = next
+	p.publish(u, next)
+	return next
+}
+
+// publish appends an update to the chain. It is called with mu held.
+func (p *publisher) publish(u *update, s *snapshot) {
+	data, err := json.Marshal(u)
+	if err != nil { // only a NaN temperature could: readers of records refuse it
+		data = []byte("{}")
+	}
+	m := &message{seq: s.seq, data: event("update", s.id, data), ready: make(chan struct{})}
+	if p.tail != nil {
+		p.tail.next = m
+		close(p.tail.ready)
+	}
+	p.tail = m
+	if len(p.recent) == backlog {
+		p.recent = append(p.recent[:0:0], p.recent[backlog/2:]...)
+	}
+	p.recent = append(p.recent, m)
+}
+
+// event is an event as the stream has it. data has no line breaks.
+func event(name, id string, data []byte) []byte {
+	return fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", name, id, data)
+}
+
+// join counts a stream in, and returns where it begins: after the update that
+// its reader saw last if that is remembered, else with a whole snapshot.
+func (p *publisher) join(last string) (at *message, first *snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.advance()
+	p.streams++
+	if p.streams == 1 {
+		p.quit = make(chan struct{})
+		go p.loop(p.quit)
+	}
+	if epoch, n, ok := strings.Cut(last, "-"); ok && epoch == p.epoch {
+		if seq, err := strconv.ParseUint(n, 10, 64); err == nil && seq <= s.seq {
+			if i := len(p.recent) - 1 - int(s.seq-seq); s.seq-seq < backlog && i >= 0 {
+				return p.recent[i], nil
+			}
+		}
+	}
+	return p.tail, s
+}
+
+// leave counts a stream out.
+func (p *publisher) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.streams--
+	if p.streams == 0 {
+		close(p.quit)
+	}
+}
+
+// loop makes snapshots while there are streams: at once when something changes
+// after a pause, every interval when much does, every second when only time passes.
+func (p *publisher) loop(quit <-chan struct{}) {
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	for {
+		p.mu.Lock()
+		s := p.advance()
+		version := s.version
+		p.mu.Unlock()
+		tick.Reset(time.Second)
+		select {
+		case <-quit:
+			return
+		case <-p.closed:
+			return
+		case <-tick.C:
+		case <-p.model.changed(version):
+		}
+		p.mu.Lock()
+		wait := p.interval - p.now().Sub(p.cur.at)
+		p.mu.Unlock()
+		if wait <= 0 {
+			continue
+		}
+		tick.Reset(wait)
+		select {
+		case <-quit:
+			return
+		case <-p.closed:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// shape names what a page can't change by updates: its stations, their names and
+// order, and the assets.
+func shape(st *Status, build string) string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\n%s\n", build, st.Network)
+	for _, l := range st.Lines {
+		fmt.Fprintf(h, "%q %q\n", l.ID, l.Name)
+		for _, s := range l.Stations {
+			fmt.Fprintf(h, "%d %q %q\n", s.ID, s.Name, s.Branch)
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
+}
+
+// statusJSON is the JSON of a snapshot's Status.
+func (s *snapshot) statusJSON() ([]byte, error) {
+	return s.json.get(func() ([]byte, error) { return json.Marshal(s.status) })
+}
+
+// snapshotEvent is the whole of a snapshot as the stream has it: the update from
+// nothing.
+func (s *snapshot) snapshotEvent() ([]byte, error) {
+	return s.event.get(func() ([]byte, error) {
+		data, err := json.Marshal(difference(nil, s.status, s.layout))
+		return event("snapshot", s.id, data), err
+	})
+}

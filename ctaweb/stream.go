@@ -1,0 +1,133 @@
+package ctaweb
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+)
+
+// serveEvents is the stream: a snapshot, or what was missed since the id in
+// Last-Event-ID (or the query's "since", which a page has before its first
+// event), then updates.
+func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head.Set("Content-Type", "text/event-stream")
+	head.Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		return
+	}
+	if !h.enter() {
+		head.Del("Content-Type")
+		head.Set("Retry-After", "5")
+		h.metrics.dropped.WithLabelValues("refused").Inc()
+		plainError(w, http.StatusServiceUnavailable, "too many people are following; please come back in a moment")
+		return
+	}
+	defer h.exit()
+	head.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	last := r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = r.URL.Query().Get("since")
+	}
+	err := h.stream(w, r, last)
+	switch {
+	case err == nil || r.Context().Err() != nil:
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errBehind):
+		h.metrics.dropped.WithLabelValues("slow").Inc()
+		h.cfg.Log.Debug("stream dropped", "client", r.RemoteAddr, "err", err)
+	case errors.Is(err, http.ErrNotSupported):
+		h.cfg.Log.Error("events can't be streamed: a ResponseWriter around this handler has neither Flush nor Unwrap", "err", err)
+	}
+}
+
+var errBehind = errors.New("too far behind")
+
+// enter counts a stream in, if there is room for it.
+func (h *Handler) enter() bool {
+	select {
+	case <-h.pub.closed:
+		return false
+	default:
+	}
+	if n := h.metrics.open.Add(1); n > int64(h.cfg.MaxStreams) {
+		h.metrics.open.Add(-1)
+		return false
+	}
+	h.metrics.streams.Inc()
+	return true
+}
+
+func (h *Handler) exit() {
+	h.metrics.open.Add(-1)
+	h.metrics.streams.Dec()
+}
+
+// stream writes until the client goes, is too slow, or the handler is closed.
+func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string) error {
+	rc := http.NewResponseController(w)
+	flush := func(data ...[]byte) error {
+		if err := rc.SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		for _, d := range data {
+			if _, err := w.Write(d); err != nil {
+				return err
+			}
+		}
+		return rc.Flush()
+	}
+	at, first := h.pub.join(last)
+	defer h.pub.leave()
+	begin := [][]byte{[]byte("retry: 2000\n\n")}
+	if first != nil {
+		ev, err := first.snapshotEvent()
+		if err != nil {
+			return err
+		}
+		begin = append(begin, ev)
+	}
+	if err := flush(begin...); err != nil {
+		return err
+	}
+	quiet := time.NewTimer(h.cfg.KeepAlive)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-h.pub.closed:
+			return nil
+		case <-quiet.C:
+			if err := flush([]byte(": keep-alive\n\n")); err != nil {
+				return err
+			}
+		case <-at.ready:
+			var late [][]byte
+			for at.next != nil { // all that is ready, in one write
+				at = at.next
+				late = append(late, at.data)
+				if !at.done() {
+					break
+				}
+			}
+			if len(late) > backlog {
+				return errBehind
+			}
+			if err := flush(late...); err != nil {
+				return err
+			}
+		}
+		quiet.Reset(h.cfg.KeepAlive)
+	}
+}
+
+// done reports whether the next message may be read.
+func (m *message) done() bool {
+	select {
+	case <-m.ready:
+		return true
+	default:
+		return false
+	}
+}
