@@ -1,0 +1,36 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// frameSize is the size of what stands before the Avro body: a zero byte and
+// the schema's id, big-endian.
+const frameSize = 5
+
+// Frame returns body framed for Kafka under a schema's id.
+func Frame(id int, body []byte) []byte {
+	return append(appendFrame(make([]byte, 0, frameSize+len(body)), id), body...)
+}
+
+func appendFrame(dst []byte, id int) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, 0), uint32(id))
+}
+
+// Unframe returns the schema's id and the Avro body of a frame, which it does
+// not copy. The error is a [*DecodeError].
+func Unframe(data []byte) (id int, body []byte, err error) {
+	switch {
+	case data == nil:
+		return 0, nil, &DecodeError{Reason: ReasonNull}
+	case len(data) > 0 && data[0] == 1:
+		// Registries from version 8 on offer it; nobody writes it unasked.
+		return 0, nil, &DecodeError{Reason: ReasonGUID, Err: fmt.Errorf("found a first byte of 1, want 0 and the id in four bytes")}
+	case len(data) > 0 && data[0] != 0:
+		return 0, nil, &DecodeError{Reason: ReasonMagic, Err: fmt.Errorf("found a first byte of %#02x, want 0", data[0])}
+	case len(data) < frameSize:
+		return 0, nil, &DecodeError{Reason: ReasonShort, Err: fmt.Errorf("found %d bytes, want %d or more", len(data), frameSize)}
+	}
+	return int(binary.BigEndian.Uint32(data[1:frameSize])), data[frameSize:], nil
+}
