@@ -19,10 +19,10 @@ import (
 )
 
 // newCluster starts a broker whose sessions may be short.
-func newCluster(tb testing.TB, topics ...string) *kfake.Cluster {
+func newCluster(tb testing.TB, topic string, opts ...kfake.Opt) *kfake.Cluster {
 	tb.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, topics...), kfake.SeedTopics(1, "sums"),
-		kfake.GroupMinSessionTimeout(200*time.Millisecond))
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(4, topic), kfake.SeedTopics(1, "sums"),
+		kfake.GroupMinSessionTimeout(200*time.Millisecond))...)
 	if err != nil {
 		tb.Fatal(err)
 	}

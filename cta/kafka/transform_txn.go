@@ -72,7 +72,7 @@ func (t *transaction) reset(cause error) {
 	}
 	discard(t.producer)
 	t.producer = nil
-	if fenced(cause) {
+	if t.instance != nil && fenced(cause) {
 		return
 	}
 	_ = t.open() // tried again when the group has been joined
@@ -210,9 +210,10 @@ func (p partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error
 }
 
 // awaitGeneration waits until the member is in another generation than g. It
-// returns false when the session is lost first.
+// returns false when the session is lost first, or nothing happens for as long.
 func (s *session) awaitGeneration(g int32) bool {
-	ctx := s.sarama.Context()
+	ctx, cancel := context.WithTimeout(s.sarama.Context(), s.x.cfg.SessionTimeout)
+	defer cancel()
 	for s.sarama.GenerationID() == g {
 		if !pause(ctx, time.Millisecond) {
 			return false

@@ -1,0 +1,232 @@
+package kafka_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// The steps of a transaction as they appear on the wire.
+var transactionSteps = []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.Produce, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn}
+
+// Whatever a step of a transaction fails with, every record is counted once.
+func TestTransformSurvivesRefusedSteps(t *testing.T) {
+	refusals := map[kmsg.Key][]*kerr.Error{
+		kmsg.AddPartitionsToTxn: {kerr.ConcurrentTransactions, kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.ProducerFenced, kerr.InvalidProducerIDMapping},
+		kmsg.Produce:            {kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.InvalidProducerEpoch, kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID},
+		kmsg.AddOffsetsToTxn:    {kerr.ConcurrentTransactions, kerr.NotCoordinator, kerr.ProducerFenced},
+		kmsg.TxnOffsetCommit: {kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.IllegalGeneration, kerr.UnknownMemberID,
+			kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.RequestTimedOut},
+		kmsg.EndTxn: {kerr.ConcurrentTransactions, kerr.NotCoordinator, kerr.ProducerFenced, kerr.InvalidTxnState, kerr.TransactionAbortable},
+	}
+	for _, step := range transactionSteps {
+		for _, refusal := range refusals[step] {
+			t.Run(step.Name()+" "+refusal.Message, func(t *testing.T) {
+				t.Parallel()
+				c := newCluster(t, "in")
+				f := c.Fault(kfake.Fault{Keys: []kmsg.Key{step}, Err: refusal, Count: 2, Observe: false, When: transactional})
+				countUnder(t, c, func() {}, func() bool { return f.Hits() > 0 })
+			})
+		}
+	}
+}
+
+// transactional leaves alone what the test itself produces.
+func transactional(r kmsg.Request) bool {
+	p, ok := r.(*kmsg.ProduceRequest)
+	return !ok || p.TransactionID != nil
+}
+
+// A request or its answer may be lost with the connection. Then the client can't
+// know whether the step was done.
+func TestTransformSurvivesLostConnections(t *testing.T) {
+	for _, step := range transactionSteps {
+		for _, answered := range []bool{false, true} {
+			name := step.Name() + " request"
+			if answered {
+				name = step.Name() + " answer"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				cut := &cutter{key: int16(step), answer: answered}
+				cut.left.Store(2)
+				c := newCluster(t, "in", kfake.ListenFn(cut.listen))
+				countUnder(t, c, func() { cut.armed.Store(true) }, func() bool { return cut.left.Load() < 2 })
+			})
+		}
+	}
+}
+
+// countUnder counts records with a member that meets a fault on the way.
+func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
+	client := connect(t, c, testLog(t))
+	s := newSummer(client)
+	start(t, client, config("g"), s)
+	<-s.begun
+	arm()
+	var want uint64
+	for i := 0; i < 5 || !met() && i < 50; i++ {
+		produce(t, c, "in", 50)
+		want += 50
+		time.Sleep(time.Millisecond) // so that it takes several transactions
+	}
+	await(t, client, want, 20*time.Second)
+	if !met() {
+		t.Error("the fault was not met")
+	}
+}
+
+// cutter makes a broker's connections break at requests of one kind, before
+// they are read or when they are answered.
+type cutter struct {
+	key    int16
+	answer bool
+	armed  atomic.Bool
+	left   atomic.Int32
+}
+
+func (c *cutter) listen(network, addr string) (net.Listener, error) {
+	l, err := net.Listen(network, addr)
+	return &cutListener{l, c}, err
+}
+
+type cutListener struct {
+	net.Listener
+	c *cutter
+}
+
+func (l *cutListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &cutConn{Conn: conn, c: l.c, cut: make(map[int32]bool)}, nil
+}
+
+type cutConn struct {
+	net.Conn
+	c   *cutter
+	buf []byte // of the request being read
+
+	mu  sync.Mutex
+	cut map[int32]bool // correlation ids of requests whose answers are to be lost
+}
+
+var errCut = errors.New("cut")
+
+func (c *cutConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.buf = append(c.buf, p[:n]...)
+	for len(c.buf) >= 12 {
+		size := 4 + int(binary.BigEndian.Uint32(c.buf))
+		key := int16(binary.BigEndian.Uint16(c.buf[4:]))
+		version := int16(binary.BigEndian.Uint16(c.buf[6:]))
+		if len(c.buf) < size {
+			break
+		}
+		if key == c.c.key && c.c.armed.Load() && (key != 0 || producesInTransaction(c.buf[:size], version)) && c.c.left.Add(-1) >= 0 {
+			if !c.c.answer {
+				_ = c.Close()
+				return 0, errCut
+			}
+			c.mu.Lock()
+			c.cut[int32(binary.BigEndian.Uint32(c.buf[8:]))] = true
+			c.mu.Unlock()
+		}
+		c.buf = c.buf[size:]
+	}
+	return n, err
+}
+
+func (c *cutConn) Write(p []byte) (int, error) {
+	if len(p) >= 8 {
+		c.mu.Lock()
+		cut := c.cut[int32(binary.BigEndian.Uint32(p[4:]))]
+		c.mu.Unlock()
+		if cut {
+			_ = c.Close()
+			return 0, errCut
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+func producesInTransaction(frame []byte, version int16) bool {
+	// Header: size, key, version, correlation id, client id.
+	body := frame[12:]
+	if len(body) < 2 {
+		return false
+	}
+	body = body[2+max(0, int(int16(binary.BigEndian.Uint16(body)))):]
+	if version >= 9 {
+		body = body[1:] // no tags
+	}
+	r := kmsg.NewPtrProduceRequest()
+	r.SetVersion(version)
+	return r.ReadFrom(body) == nil && r.TransactionID != nil
+}
+
+// A member that hangs in its work beyond the session's time-out is a zombie: what
+// it then publishes must not count.
+func TestTransformFencesZombies(t *testing.T) {
+	c := newCluster(t, "in")
+	slow := connect(t, c, testLog(t))
+	quick := connect(t, c, testLog(t))
+	zombie := &zombie{summer: newSummer(slow), asleep: make(chan struct{}), wake: make(chan struct{})}
+
+	// The zombie's heartbeats are lost, as if its whole process were stopped.
+	var dead atomic.Bool
+	var id atomic.Pointer[string]
+	c.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if hb := r.(*kmsg.HeartbeatRequest); dead.Load() && hb.MemberID == *id.Load() {
+			return nil, errCut, true
+		}
+		return nil, nil, false
+	})
+	cfg := config("g")
+	cfg.SessionTimeout = 500 * time.Millisecond
+	start(t, slow, cfg, zombie)
+	<-zombie.begun
+	produce(t, c, "in", 100)
+	<-zombie.asleep
+	info := c.GroupInfo("g")
+	for i := range info.Members {
+		id.Store(&info.Members[i].MemberID)
+	}
+	dead.Store(true)
+
+	other := newSummer(quick)
+	start(t, quick, cfg, other)
+	await(t, quick, 100, 10*time.Second)
+	close(zombie.wake)
+	produce(t, c, "in", 100)
+	await(t, quick, 200, 10*time.Second)
+}
+
+// zombie sleeps in its first batch.
+type zombie struct {
+	*summer
+	once         sync.Once
+	asleep, wake chan struct{}
+}
+
+func (z *zombie) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	out, err := z.summer.Transform(ctx, batch)
+	z.once.Do(func() {
+		close(z.asleep)
+		<-z.wake
+	})
+	return out, err
+}

@@ -1,0 +1,67 @@
+package ctastream
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Config holds the optional settings of a worker. The zero value is ready to use.
+type Config struct {
+	// Topics names the system's topics. Default: those of the zero [cta.Topics].
+	Topics cta.Topics
+	// Group is the consumer group whose members share the work: workers of one
+	// kind that have the same group and the same topics. Default:
+	// "ctalive.turnstile-summary", "ctalive.stations" or "ctalive.inspector".
+	Group string
+	// Input is the one topic to read. Default: those of Topics.
+	Input string
+	// Output is the topic to write. Default: that of Topics. An [Inspector] has none.
+	Output string
+	// InstanceID, if set, must be unique in the group and stable over restarts: a
+	// worker that is back within SessionTimeout then keeps its partitions.
+	// Default: none.
+	InstanceID string
+	// SessionTimeout is how long a worker may be silent before its partitions go
+	// to others. Brokers accept from 6s to 30m by default. Default: 10s.
+	SessionTimeout time.Duration
+	// Refresh is how often new topics are looked for. Default: 2s.
+	Refresh time.Duration
+	// Log receives rebalances, retries, and each reason for a dead letter once a
+	// topic. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the package's metrics. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c Config) withDefaults(group, output string) Config {
+	c.Group = cmp.Or(c.Group, group)
+	c.Output = cmp.Or(c.Output, output)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Log = c.Log.With("worker", c.Group)
+	return c
+}
+
+func (c Config) validate() error {
+	faults := []error{c.Topics.Validate()}
+	for name, d := range map[string]time.Duration{"Refresh": c.Refresh, "SessionTimeout": c.SessionTimeout} {
+		if d < 0 {
+			faults = append(faults, fmt.Errorf("%s is %v, want a positive duration", name, d))
+		}
+	}
+	if c.Input != "" && (c.Input == c.Output || c.Input == c.Topics.DeadLetter()) {
+		faults = append(faults, fmt.Errorf("Input is %s, want another topic than those written to", c.Input))
+	}
+	if c.Output != "" && c.Output == c.Topics.DeadLetter() {
+		faults = append(faults, fmt.Errorf("Output is %s, want another topic than that of dead letters", c.Output))
+	}
+	return errors.Join(faults...)
+}

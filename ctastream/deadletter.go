@@ -1,0 +1,89 @@
+package ctastream
+
+import (
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+)
+
+const (
+	// maxDeadLetter bounds the key and value of a dead letter, so that with its
+	// headers it fits wherever the record did. What is longer is cut, which header
+	// truncated tells.
+	maxDeadLetter = 900_000
+	// maxErrorText bounds the header that holds an error.
+	maxErrorText = 1000
+)
+
+// deadLetters makes dead letters of records that can't be read.
+type deadLetters struct {
+	topic string
+	log   *slog.Logger
+	total *prometheus.CounterVec
+
+	mu     sync.Mutex
+	logged map[[2]string]bool // by topic and reason
+}
+
+func newDeadLetters(cfg Config) *deadLetters {
+	return &deadLetters{
+		topic: cfg.Topics.DeadLetter(),
+		log:   cfg.Log,
+		total: register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ctalive_stream_dead_letters_total",
+			Help: "Records put aside because they can't be read. One whose transaction was aborted counts again.",
+		}, []string{"topic", "reason"})),
+		logged: make(map[[2]string]bool),
+	}
+}
+
+// unreadable says why a record can't be read, in the words that are used for
+// metrics and for the letter's header.
+func unreadable(reason string, err error) error {
+	if err == nil {
+		err = errors.New(reason)
+	}
+	return &wire.DecodeError{Reason: reason, Err: err}
+}
+
+// letter returns the dead letter of r. err is or wraps a [wire.DecodeError].
+func (d *deadLetters) letter(r kafka.Record, err error) kafka.Record {
+	reason := "unreadable"
+	var de *wire.DecodeError
+	if errors.As(err, &de) {
+		reason = de.Reason
+	}
+	d.total.WithLabelValues(r.Topic, reason).Inc()
+	d.mu.Lock()
+	first := !d.logged[[2]string{r.Topic, reason}]
+	d.logged[[2]string{r.Topic, reason}] = true
+	d.mu.Unlock()
+	if first {
+		d.log.Warn("record can't be read, put aside; more of the kind are only counted", "topic", r.Topic,
+			"partition", r.Partition, "offset", r.Offset, "reason", reason, "err", err, "to", d.topic)
+	}
+	text := err.Error()
+	for len(text) > maxErrorText || !utf8.ValidString(text) {
+		text = text[:min(len(text)-1, maxErrorText)]
+	}
+	headers := []kafka.Header{
+		{Key: "topic", Value: []byte(r.Topic)},
+		{Key: "partition", Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
+		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
+		{Key: "reason", Value: []byte(reason)},
+		{Key: "error", Value: []byte(text)},
+	}
+	if size := len(r.Key) + len(r.Value); size > maxDeadLetter {
+		headers = append(headers, kafka.Header{Key: "truncated", Value: strconv.AppendInt(nil, int64(size), 10)})
+		r.Key = r.Key[:min(len(r.Key), maxDeadLetter/2)]
+		r.Value = r.Value[:min(len(r.Value), maxDeadLetter-len(r.Key))]
+	}
+	return kafka.Record{Topic: d.topic, Key: r.Key, Value: r.Value, Headers: headers}
+}

@@ -1,0 +1,167 @@
+package ctastream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// StationTransformer turns the rows of the stations table, one a stop, into the
+// stations of each line: a [cta.StationRecord] under "<station_id>/<line>" for each
+// line on which the station has a stop.
+//
+// Rows come as Kafka Connect writes them, bare or in the envelope with a schema. A
+// row replaces the one before of the same stop; a record with a key that holds
+// stop_id and no value deletes it, as Debezium writes deletions. A station leaves
+// a line, which is published as a record without a value, when none of its stops
+// is left on it. What changes nothing is not published again.
+//
+// A record's order is its row's when the row has one line. When it has several,
+// one order can't say the place on each: then the network's counts, if it knows.
+//
+// The topic of rows is to have one partition, as it has by default. Then one
+// worker at a time does all the work, and others stand by.
+type StationTransformer struct {
+	worker
+	network *cta.Network
+	table   *stationTable
+}
+
+// NewStationTransformer returns a transformer that reads and writes through
+// client. net gives the order of stations on their lines; nil is allowed. The
+// error lists every wrong setting. Nothing is contacted before Run.
+func NewStationTransformer(client *kafka.Client, net *cta.Network, cfg Config) (*StationTransformer, error) {
+	cfg = cfg.withDefaults("ctalive.stations", cfg.Topics.StationsTable())
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("ctastream: station transformer: %w", err)
+	}
+	return &StationTransformer{worker: newWorker(client, cfg, kafka.Names(cfg.Topics.Stations())), network: net}, nil
+}
+
+// Run creates the topics that it writes to, and transforms until ctx ends; then it
+// publishes what it has, leaves the group and returns nil, all within 5 s. It
+// returns [kafka.ErrFenced] when a newer worker of the same InstanceID has taken
+// over, or what the cluster has refused. Call it once at a time.
+func (t *StationTransformer) Run(ctx context.Context) error {
+	t.table = newStationTable(t.network)
+	if err := t.run(ctx, (*transformation)(t)); err != nil {
+		return fmt.Errorf("ctastream: station transformer: %w", err)
+	}
+	return nil
+}
+
+// transformation is a StationTransformer as the transactions see it.
+type transformation StationTransformer
+
+// Assign restores the table from the output.
+func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) error {
+	for _, p := range gained {
+		if p.Partition > 0 {
+			t.cfg.Log.Warn("the topic of rows has several partitions: run one worker only, or deletions may be missed", "topic", p.Topic)
+			break
+		}
+	}
+	table := newStationTable(t.network)
+	err := t.restore(ctx, func(r kafka.Record) {
+		id, line, err := cta.ParseStationKey(string(r.Key))
+		var v cta.StationRecord
+		if err == nil && r.Value != nil {
+			err = json.Unmarshal(r.Value, &v)
+		}
+		switch {
+		case err != nil:
+			t.cfg.Log.Warn("a published station can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
+		case r.Value == nil:
+			table.remove(cta.StationRecord{StationID: id, Line: line}.Key())
+		default:
+			v.StationID, v.Line = id, line
+			table.restore(v, header(r, stopsHeader))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	t.table = table
+	t.restored.Set(float64(len(table.entries)))
+	return nil
+}
+
+// Revoke has nothing to do: the table is restored before it is used again.
+func (t *transformation) Revoke([]kafka.Partition) {}
+
+// Transform takes a batch of rows into the table.
+func (t *transformation) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	var out []kafka.Record
+	for _, r := range batch {
+		if err := t.take(r); err != nil {
+			out = append(out, t.dead.letter(r, err))
+		}
+	}
+	return t.table.publish(t.cfg.Output, out), nil
+}
+
+func (t *transformation) take(r kafka.Record) error {
+	if r.Value == nil {
+		stop, err := parseStopKey(r.Key)
+		if err != nil {
+			return unreadable("not the key of a row", err)
+		}
+		t.table.delete(stop)
+		return nil
+	}
+	row, err := cta.ParseStationRow(r.Value)
+	if err != nil {
+		return unreadable("not a station row", err)
+	}
+	t.table.upsert(row)
+	return nil
+}
+
+// parseStopKey returns the stop that a key names: {"stop_id":30001}, bare or in
+// the envelope with a schema.
+func parseStopKey(key []byte) (int, error) {
+	if key == nil {
+		return 0, errors.New("neither key nor value")
+	}
+	var v struct {
+		StopID  *int `json:"stop_id"`
+		Payload *struct {
+			StopID *int `json:"stop_id"`
+		} `json:"payload"`
+	}
+	if err := json.Unmarshal(key, &v); err != nil {
+		return 0, err
+	}
+	if v.StopID == nil && v.Payload != nil {
+		v.StopID = v.Payload.StopID
+	}
+	if v.StopID == nil {
+		return 0, errors.New("member stop_id is missing")
+	}
+	return *v.StopID, nil
+}
+
+func header(r kafka.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// appendStation appends a record as compact JSON, nothing escaped but what JSON demands.
+func appendStation(dst []byte, r cta.StationRecord) []byte {
+	buf := bytes.NewBuffer(dst)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return dst // numbers and texts always encode
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}

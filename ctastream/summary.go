@@ -1,0 +1,181 @@
+package ctastream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+// TurnstileSummary counts the entries at each station and publishes the counts,
+// under the text of the station's id, as [cta.TurnstileCount].
+//
+// It counts every entry whose value can be read, whatever its key holds. An entry
+// in a topic or partition that isn't its station's can't be counted exactly by
+// workers that don't know of one another: it is a dead letter too (reason "wrong
+// partition" or "wrong topic"). So producers to a topic of several partitions
+// choose the partition by the station, as [cta.PartitionKey] says; and the number
+// of partitions, or the layout, is changed while no worker runs.
+type TurnstileSummary struct {
+	worker
+	values *wire.Avro[cta.TurnstileEntry]
+
+	tallies *tallies
+	read    map[string]*reading // by the bytes of a value
+	sizes   map[string]int32    // number of partitions by topic
+}
+
+// reading is what the bytes of a value mean. A station's entries are all alike
+// but for the line, so they need not be decoded again and again.
+type reading struct {
+	station int
+	tally   *tally
+	at      kafka.Partition // where an entry with these bytes has been found right
+}
+
+// maxReadings bounds the memory that foreign values can take.
+const maxReadings = 1 << 16
+
+// NewTurnstileSummary returns a summary that reads and writes through client. The
+// error lists every wrong setting. Nothing is contacted before Run.
+func NewTurnstileSummary(client *kafka.Client, reg *wire.Registry, cfg Config) (*TurnstileSummary, error) {
+	cfg = cfg.withDefaults("ctalive.turnstile-summary", cfg.Topics.TurnstileSummary())
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("ctastream: turnstile summary: %w", err)
+	}
+	values, err := wire.AvroValue[cta.TurnstileEntry](reg, schemas.TurnstileValue)
+	if err != nil {
+		return nil, fmt.Errorf("ctastream: turnstile summary: %w", err)
+	}
+	return &TurnstileSummary{
+		worker: newWorker(client, cfg, cfg.Topics.IsTurnstiles),
+		values: values,
+	}, nil
+}
+
+// Run creates the topics that it writes to, and counts until ctx ends; then it
+// publishes what it has counted, leaves the group and returns nil, all within
+// 5 s. It returns [kafka.ErrFenced] when a newer worker of the same InstanceID
+// has taken over, or what the cluster has refused. Call it once at a time.
+func (s *TurnstileSummary) Run(ctx context.Context) error {
+	s.tallies, s.sizes = newTallies(), make(map[string]int32)
+	s.reread()
+	if err := s.run(ctx, (*summarizer)(s)); err != nil {
+		return fmt.Errorf("ctastream: turnstile summary: %w", err)
+	}
+	return nil
+}
+
+// reread forgets the readings, which point to tallies.
+func (s *TurnstileSummary) reread() { s.read = make(map[string]*reading) }
+
+// summarizer is a TurnstileSummary as the transactions see it.
+type summarizer TurnstileSummary
+
+// Assign restores the counts of the stations whose entries come next.
+func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) error {
+	for _, p := range gained {
+		n, err := s.client.Partitions(ctx, p.Topic)
+		if err != nil {
+			return err
+		}
+		s.sizes[p.Topic] = n
+	}
+	(*TurnstileSummary)(s).reread()
+	err := s.restore(ctx, func(r kafka.Record) {
+		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		switch {
+		case err != nil:
+			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
+		case deleted:
+			s.tallies.restore(cta.TurnstileCount{StationID: c.StationID})
+		default:
+			s.tallies.restore(c)
+		}
+	})
+	s.restored.Set(float64(len(s.tallies.stations)))
+	return err
+}
+
+// Revoke forgets the counts of stations that another worker counts from now on.
+func (s *summarizer) Revoke(lost []kafka.Partition) {
+	s.tallies.forget(lost)
+	(*TurnstileSummary)(s).reread()
+}
+
+// Transform counts a batch of entries.
+func (s *summarizer) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	var out []kafka.Record
+	for i := range batch {
+		r := &batch[i]
+		rd := s.read[string(r.Value)]
+		if rd == nil || rd.at.Partition != r.Partition || rd.at.Topic != r.Topic {
+			var err error
+			rd, err = s.decode(ctx, r)
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil, err
+				}
+				out = append(out, s.dead.letter(*r, err))
+				continue
+			}
+		}
+		s.tallies.enter(rd.tally)
+	}
+	return s.tallies.publish(s.cfg.Output, out), nil
+}
+
+// decode reads an entry's value, and checks that the entry is where it belongs.
+func (s *summarizer) decode(ctx context.Context, r *kafka.Record) (*reading, error) {
+	rd := s.read[string(r.Value)]
+	if rd == nil {
+		v, err := readable(ctx, &s.worker, func(ctx context.Context) (cta.TurnstileEntry, error) {
+			return s.values.Decode(ctx, r.Topic, r.Value)
+		})
+		if err != nil {
+			return nil, err
+		}
+		rd = &reading{station: v.StationID}
+		if len(s.read) >= maxReadings {
+			clear(s.read)
+		}
+		s.read[string(r.Value)] = rd
+	}
+	p := kafka.Partition{Topic: r.Topic, Partition: r.Partition}
+	if err := s.placed(rd.station, p); err != nil {
+		return nil, err
+	}
+	rd.tally, rd.at = s.tallies.station(rd.station, p), p
+	return rd, nil
+}
+
+// placed returns an error when an entry of that station doesn't belong in p.
+func (s *summarizer) placed(station int, p kafka.Partition) error {
+	if n := s.sizes[p.Topic]; n > 1 {
+		if want := kafka.PartitionOf(cta.PartitionKey(station), n); want != p.Partition {
+			return unreadable("wrong partition", fmt.Errorf("station %d belongs in partition %d of %d, not %d", station, want, n, p.Partition))
+		}
+		return nil
+	}
+	if id, ok := topicStation(p.Topic); ok && id != station {
+		return unreadable("wrong topic", fmt.Errorf("station %d in the topic of station %d", station, id))
+	}
+	return nil
+}
+
+// topicStation returns the station that a topic of the layout [cta.PerStation] is
+// for, as its name says: what follows the last dot begins with the id and a dash.
+func topicStation(topic string) (int, bool) {
+	slug := topic[strings.LastIndexByte(topic, '.')+1:]
+	digits, _, ok := strings.Cut(slug, "-")
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.Atoi(digits)
+	return id, err == nil
+}

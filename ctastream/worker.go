@@ -1,0 +1,130 @@
+package ctastream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+)
+
+// worker is what the workers of this package share: they decode records, work on
+// them and publish the outcome, and put aside what can't be read.
+type worker struct {
+	client   *kafka.Client
+	cfg      Config
+	match    kafka.Match
+	writes   []kafka.TopicSpec
+	dead     *deadLetters
+	restored prometheus.Gauge
+}
+
+// newWorker returns a worker that reads cfg.Input or, without it, what match means.
+func newWorker(client *kafka.Client, cfg Config, match kafka.Match) worker {
+	if cfg.Input != "" {
+		match = kafka.Names(cfg.Input)
+	}
+	w := worker{
+		client: client,
+		cfg:    cfg,
+		match:  match,
+		writes: []kafka.TopicSpec{kafka.EventTopic(cfg.Topics.DeadLetter(), 1)},
+		dead:   newDeadLetters(cfg),
+		restored: register(cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ctalive_stream_restored_keys",
+			Help: "Keys of the output that the last restoration of state read.",
+		}, []string{"group"})).WithLabelValues(cfg.Group),
+	}
+	if cfg.Output != "" {
+		w.writes = append(w.writes, kafka.TableTopic(cfg.Output, 1))
+	}
+	return w
+}
+
+// run makes the topics and has t work until ctx ends.
+func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
+	if err := w.client.EnsureTopics(ctx, w.writes...); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	return w.client.Transform(ctx, kafka.TransformConfig{
+		Group:          w.cfg.Group,
+		Match:          w.match,
+		InstanceID:     w.cfg.InstanceID,
+		SessionTimeout: w.cfg.SessionTimeout,
+		Refresh:        w.cfg.Refresh,
+	}, t)
+}
+
+// restore reads the output up to its end. It waits for the transactions that are
+// open there: the positions that the worker begins at may be theirs.
+func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
+	if err := w.client.Settle(ctx, w.cfg.Output); err != nil {
+		return err
+	}
+	cfg := kafka.ReaderConfig{Match: kafka.Names(w.cfg.Output), StopAtEnd: true}
+	err := w.client.Read(ctx, cfg, func(_ context.Context, r kafka.Record) error {
+		handle(r)
+		return nil
+	})
+	if err == nil {
+		err = ctx.Err() // Read ends without an error then, and may have missed some
+	}
+	if err != nil {
+		return fmt.Errorf("restore from topic %s: %w", w.cfg.Output, err)
+	}
+	return nil
+}
+
+// readable runs f until it gives a value or an error that says the record can
+// never be read. Any other error, as when the registry is away, is waited out.
+func readable[T any](ctx context.Context, w *worker, f func(context.Context) (T, error)) (T, error) {
+	logged := false
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		v, err := f(ctx)
+		var unreadable *wire.DecodeError
+		if err == nil || errors.As(err, &unreadable) {
+			return v, err
+		}
+		if ctx.Err() != nil {
+			return v, ctx.Err()
+		}
+		if !logged {
+			w.cfg.Log.Warn("decoding waits", "err", err)
+			logged = true
+		}
+		select {
+		case <-ctx.Done():
+			return v, ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+const (
+	firstWait = 50 * time.Millisecond
+	lastWait  = 2 * time.Second
+)
+
+// register registers m, or returns the one of its name that is there already.
+// With no registerer, m counts for nobody.
+func register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
+	if reg == nil {
+		return m
+	}
+	err := reg.Register(m)
+	var there prometheus.AlreadyRegisteredError
+	if errors.As(err, &there) {
+		if old, ok := there.ExistingCollector.(M); ok {
+			return old
+		}
+	}
+	return m
+}
