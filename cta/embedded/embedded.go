@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
+	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
 // Config holds the optional settings of [Start]. The zero value is ready to use.
@@ -37,7 +39,7 @@ type Services struct {
 	broker   *broker
 	registry *registry
 	web      []*webServer
-	proxy    *proxy
+	proxy    *restproxy.Handler
 
 	brokerAddr, registryURL, proxyURL string
 
@@ -133,9 +135,24 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	s.web = append(s.web, serve("schema registry", listeners[1], s.registry, cfg.Log))
-	s.proxy = newProxy(s.brokerAddr, s.registryURL, cfg.Log)
+	if s.proxy, err = newProxy(s.brokerAddr, s.registryURL, cfg.Log); err != nil {
+		_ = listeners[2].Close()
+		return err
+	}
 	s.web = append(s.web, serve("REST Proxy", listeners[2], s.proxy, cfg.Log))
 	return nil
+}
+
+func newProxy(broker, registryURL string, log *slog.Logger) (*restproxy.Handler, error) {
+	registry, err := wire.NewRegistry(wire.RegistryConfig{URL: registryURL, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("embedded: REST Proxy: %w", err)
+	}
+	h, err := restproxy.New(restproxy.Config{Brokers: []string{broker}, Registry: registry, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
+	return h, nil
 }
 
 // listen listens on addr, or on a free port of 127.0.0.1 when that is empty.

@@ -13,7 +13,10 @@ import (
 // journal is a file of the changes made to the registry, one JSON object a
 // line, in order. Made again in that order they give the same registry, with
 // the same ids. The first line is the format's version.
-type journal struct{ f *os.File }
+type journal struct {
+	f   *os.File
+	end int64 // where the last whole line ends
+}
 
 // change is one request that changed the registry.
 type change struct {
@@ -37,7 +40,7 @@ func openJournal(path string, apply func(change) error) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{f}
+	j := &journal{f: f}
 	if err := j.load(apply); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
@@ -46,7 +49,6 @@ func openJournal(path string, apply func(change) error) (*journal, error) {
 
 func (j *journal) load(apply func(change) error) error {
 	in := bufio.NewReader(j.f)
-	var end int64
 	for n := 1; ; n++ {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -72,15 +74,12 @@ func (j *journal) load(apply func(change) error) error {
 				return fmt.Errorf("line %d: %w", n, err)
 			}
 		}
-		end += int64(len(line))
+		j.end += int64(len(line))
 	}
-	if err := j.f.Truncate(end); err != nil {
+	if err := j.f.Truncate(j.end); err != nil {
 		return err
 	}
-	if _, err := j.f.Seek(end, io.SeekStart); err != nil {
-		return err
-	}
-	if end == 0 {
+	if j.end == 0 {
 		return j.write(journalHeader{journalVersion})
 	}
 	return nil
@@ -99,10 +98,17 @@ func (j *journal) write(v any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := j.f.Write(append(line, '\n')); err != nil {
-		return err
+	// Written at the end of the last whole line, so that what a failed write has
+	// left of its own is overwritten by the next.
+	n, err := j.f.WriteAt(append(line, '\n'), j.end)
+	if err == nil {
+		err = j.f.Sync()
 	}
-	return j.f.Sync()
+	if err != nil {
+		return errors.Join(err, j.f.Truncate(j.end))
+	}
+	j.end += int64(n)
+	return nil
 }
 
 func (j *journal) close() error { return j.f.Close() }

@@ -1,0 +1,183 @@
+package restproxy
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"sync"
+
+	"github.com/linkedin/goavro/v2"
+
+	"github.com/seed-921eec07/ctalive/cta/wire"
+)
+
+// part is a side of the records.
+type part struct {
+	suffix   string // of the subject
+	name     string
+	noSchema int // the code when data has no schema
+	choice   func(request) schemaChoice
+	data     func(record) json.RawMessage
+}
+
+var (
+	keys = part{"-key", "Keys", 42201,
+		func(r request) schemaChoice { return r.key }, func(r record) json.RawMessage { return r.key }}
+	values = part{"-value", "Values", 42202,
+		func(r request) schemaChoice { return r.value }, func(r record) json.RawMessage { return r.value }}
+)
+
+// side returns the encoder of a side of the records, and its schema's id; nil
+// and nil when no record has anything on that side and no schema is given.
+func (h *Handler) side(ctx context.Context, topic string, p part, req request) (encoder, *int, error) {
+	choice := p.choice(req)
+	if !choice.given() {
+		for _, r := range req.records {
+			if p.data(r) != nil {
+				return nil, nil, refuse(http.StatusUnprocessableEntity, p.noSchema,
+					"%s schema missing: records have %s, but the request has neither a schema for them nor an id", p.name[:len(p.name)-1], p.name)
+			}
+		}
+		return nil, nil, nil
+	}
+	id, text := choice.id, choice.text
+	var err error
+	if text == "" {
+		if text, err = h.registry.Schema(ctx, id); err != nil {
+			return nil, nil, h.registryFault(err, "Error when fetching schema %d", id)
+		}
+	}
+	codec, err := h.codecs.get(text)
+	if err != nil {
+		return nil, nil, refuse(http.StatusUnprocessableEntity, 42205, "Invalid schema: %v", err)
+	}
+	if id == 0 {
+		if id, err = h.registry.Register(ctx, topic+p.suffix, text); err != nil {
+			return nil, nil, h.registryFault(err, "Error when registering schema under subject %s", topic+p.suffix)
+		}
+	}
+	return func(data json.RawMessage) ([]byte, error) { return codec.encode(id, data) }, &id, nil
+}
+
+// registryFault hides from the client what went wrong between the proxy and the
+// registry, but for what it can mend.
+func (h *Handler) registryFault(err error, format string, args ...any) *fault {
+	what := fmt.Sprintf(format, args...)
+	switch {
+	case errors.Is(err, wire.ErrIncompatible):
+		what += ": it is incompatible with an earlier schema"
+	default:
+		h.log.Warn("REST Proxy: schema registry", "err", err)
+		what += ": the schema registry does not have it, or does not answer"
+	}
+	return refuse(http.StatusUnprocessableEntity, 42207, "%s", what)
+}
+
+// codecs are the codecs of schemas seen before.
+type codecs struct {
+	mu     sync.Mutex
+	byText map[string]*codec
+}
+
+// maxCodecs bounds the schemas kept; more than these are parsed again.
+const maxCodecs = 256
+
+func (c *codecs) get(schema string) (*codec, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.byText[schema]; known != nil {
+		return known, nil
+	}
+	made, err := newCodec(schema)
+	if err != nil {
+		return nil, err
+	}
+	if c.byText == nil || len(c.byText) >= maxCodecs {
+		c.byText = make(map[string]*codec)
+	}
+	c.byText[schema] = made
+	return made, nil
+}
+
+// codec encodes Avro's own JSON by the rules of Avro's JSON decoder.
+type codec struct{ avro *goavro.Codec }
+
+func newCodec(schema string) (*codec, error) {
+	if err := wire.ParseSchema(schema); err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := json.Unmarshal([]byte(schema), &tree); err != nil {
+		return nil, err
+	}
+	bare, err := json.Marshal(undecorated(tree))
+	if err != nil {
+		return nil, err
+	}
+	avro, err := goavro.NewCodec(string(bare))
+	if err != nil {
+		return nil, err
+	}
+	return &codec{avro}, nil
+}
+
+// undecorated returns a schema without defaults, which don't apply when data is
+// written, though goavro fills them in, and without logical types, of which
+// Avro's JSON knows nothing.
+func undecorated(tree any) any {
+	switch t := tree.(type) {
+	case []any:
+		for i, v := range t {
+			t[i] = undecorated(v)
+		}
+	case map[string]any:
+		delete(t, "default")
+		delete(t, "logicalType")
+		for name, v := range t {
+			t[name] = undecorated(v)
+		}
+	}
+	return tree
+}
+
+// encode returns the frame of data: a zero byte, the schema's id, the Avro body.
+func (c *codec) encode(id int, data json.RawMessage) ([]byte, error) {
+	v, rest, err := c.avro.NativeFromTextual(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, fmt.Errorf("unexpected %.20q after the value", rest)
+	}
+	if hasNaN(v) {
+		return nil, errors.New("null for a number") // goavro's reading of it
+	}
+	frame := binary.BigEndian.AppendUint32([]byte{0}, uint32(id))
+	return c.avro.BinaryFromNative(frame, v)
+}
+
+func hasNaN(v any) bool {
+	switch t := v.(type) {
+	case float32:
+		return math.IsNaN(float64(t))
+	case float64:
+		return math.IsNaN(t)
+	case []any:
+		for _, e := range t {
+			if hasNaN(e) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, e := range t {
+			if hasNaN(e) {
+				return true
+			}
+		}
+	}
+	return false
+}

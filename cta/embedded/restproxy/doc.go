@@ -1,0 +1,39 @@
+// Package restproxy serves the part of Confluent's REST Proxy v2 API that
+// produces records and looks at topics, as version 7.4 answers it.
+//
+//	h, err := restproxy.New(restproxy.Config{Brokers: brokers, Registry: registry})
+//	if err != nil {
+//		return err
+//	}
+//	defer h.Close()
+//	err = http.Serve(listener, h)
+//
+// # What is there
+//
+//	POST /topics/{topic}                   records, to partitions by their keys
+//	POST /topics/{topic}/partitions/{n}    records, to one partition
+//	GET  /topics                           the names of topics
+//	GET  /topics/{topic}                   its settings and partitions
+//	GET  /topics/{topic}/partitions[/{n}]  its partitions, or one of them
+//	GET  /brokers                          the brokers' ids
+//
+// Records come as Avro (application/vnd.kafka.avro.v2+json, with a schema as text
+// or by its id), as JSON (application/vnd.kafka.json.v2+json) or as base64
+// (application/vnd.kafka.binary.v2+json). Schemas given as text are registered
+// under the subjects topic-key and topic-value. Keys choose the partition by
+// Java's murmur2. All records of a request are converted before the first one is
+// sent; after that each has an outcome of its own in an answer of status 200.
+//
+// # What is left out
+//
+//	consumers, API v3, v1                  404 or 415
+//	Protobuf and JSON Schema               415
+//	a fraction, as 1.0, for an int         400: Confluent cuts it off
+//	a schema id of another topic's subject taken, where 7.4 refuses it
+//	requests of more than 1 MiB            413
+//
+// A topic that doesn't exist comes into being if the brokers create topics on
+// demand; else its records fail with code 50003 in an answer of status 200.
+//
+// There is no authentication: serve it on a loopback address.
+package restproxy
