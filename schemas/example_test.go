@@ -1,0 +1,39 @@
+package schemas_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+// The members of each event, and their units.
+func Example() {
+	var record struct {
+		Fields []struct{ Name, Doc string }
+	}
+	if err := json.Unmarshal([]byte(schemas.WeatherValue), &record); err != nil {
+		log.Fatal(err)
+	}
+	for _, field := range record.Fields {
+		fmt.Printf("%s: %s\n", field.Name, field.Doc)
+	}
+	// Output:
+	// temperature: Air temperature in degrees Fahrenheit.
+	// status: The sky.
+}
+
+// A registry holds a schema under its topic's name and the side it is for.
+func ExampleAll() {
+	for _, s := range schemas.All() {
+		fmt.Println(s.Name)
+	}
+	// Output:
+	// arrival_key
+	// arrival_value
+	// turnstile_key
+	// turnstile_value
+	// weather_key
+	// weather_value
+}

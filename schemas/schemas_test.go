@@ -1,0 +1,178 @@
+package schemas
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hamba/avro/v2"
+)
+
+// fingerprints are the SHA-256 of every schema ever published, white space left
+// out. Avro's own fingerprints leave out docs and defaults, too, which hold the
+// units and the meaning of old records. A line here never changes; publishing
+// adds lines.
+var fingerprints = map[string]string{
+	"v1/arrival_key":     "bf81fd86ed5bec596b9684e204127277109357c7b882b2a601e2c79a85ff58d0",
+	"v1/arrival_value":   "103796c1f5a71bee311cb25c69fa8453faebf5df79091db316f8e4ef0f12057c",
+	"v1/turnstile_key":   "e34546eee6a7e6421469c688e5af139fbcdc60dea92605f2dbef99a7a9a8d2b4",
+	"v1/turnstile_value": "bcd28bd9f3fbb2a05658cbf60527c63bac01559c86cea4af13999a85270c694a",
+	"v1/weather_key":     "498b9fe4de4e5c5896587ea3293ad66314a081e84356691615887c360865bac4",
+	"v1/weather_value":   "e710d8ca19a03c257da88ae168571565efda1016540879d49432c82966ec6e5a",
+}
+
+// parse parses a schema into a cache of its own, as two schemas here may define
+// the same name.
+func parse(t *testing.T, schema string) avro.Schema {
+	t.Helper()
+	s, err := avro.ParseWithCache(schema, "", &avro.SchemaCache{})
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, schema)
+	}
+	return s
+}
+
+// published returns every schema ever published, under names as "v1/arrival_key".
+func published(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob("published/v*/*.avsc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas := make(map[string]string)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.ToSlash(path), ".avsc")
+		schemas[strings.TrimPrefix(name, "published/")] = string(data)
+	}
+	return schemas
+}
+
+func TestPublishedSchemasNeverChange(t *testing.T) {
+	got := make(map[string]string)
+	for name, schema := range published(t) {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, []byte(schema)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got[name] = fmt.Sprintf("%x", sha256.Sum256(compact.Bytes()))
+	}
+	if d := cmp.Diff(fingerprints, got); d != "" {
+		t.Errorf("published schemas (-want +got):\n%s", d)
+	}
+}
+
+func TestCurrentSchemasReadEveryPublishedVersion(t *testing.T) {
+	current := make(map[string]string)
+	for _, s := range All() {
+		current[s.Name] = s.JSON
+	}
+	for name, writer := range published(t) {
+		_, kind, _ := strings.Cut(name, "/")
+		reader, ok := current[kind]
+		if !ok {
+			t.Errorf("nothing reads %s any more", name)
+			continue
+		}
+		if err := compatible(t, reader, writer); err != nil {
+			t.Errorf("%s can't be read: %v", name, err)
+		}
+	}
+}
+
+// Every current schema is published, so that the next change is held against it.
+func TestCurrentSchemasArePublished(t *testing.T) {
+	old := published(t)
+	for _, s := range All() {
+		found := false
+		for name, schema := range old {
+			found = found || strings.HasSuffix(name, "/"+s.Name) && schema == s.JSON
+		}
+		if !found {
+			t.Errorf("%s.avsc is in no published version: copy it to a new directory published/v<n>", s.Name)
+		}
+	}
+}
+
+func compatible(t *testing.T, reader, writer string) error {
+	t.Helper()
+	return avro.NewSchemaCompatibility().Compatible(parse(t, reader), parse(t, writer))
+}
+
+func TestChangesAreJudged(t *testing.T) {
+	for _, c := range []struct{ name, schema, old, new, want string }{
+		{"a field with a default", WeatherValue, `"fields": [`,
+			`"fields": [{"name": "humidity", "type": ["null", "float"], "default": null},`, ""},
+		{"a new symbol", WeatherValue, `"precipitation"]`, `"precipitation", "fog"]`, ""},
+		{"an int that becomes a long", ArrivalValue, `"name": "station_id", "type": "int"`, `"name": "station_id", "type": "long"`, ""},
+		{"a field without a default", WeatherValue, `"fields": [`, `"fields": [{"name": "humidity", "type": "float"},`,
+			"reader field humidity is missing in writer schema and has no default"},
+		{"a lost symbol", WeatherValue, `"windy", `, ``, "reader ctalive.WeatherStatus is missing symbol windy"},
+		{"another type", TurnstileValue, `"type": "int"`, `"type": "string"`, "reader schema string not compatible with writer schema int"},
+		{"a narrower type", TurnstileKey, `"type": "long"`, `"type": "int"`, "reader schema int not compatible with writer schema long"},
+		{"a field that must be there now", ArrivalValue, `"type": ["null", "int"], "default": null`, `"type": "int"`,
+			"reader schema int not compatible with writer schema null"},
+		{"another name of the record", ArrivalValue, `"ArrivalValue"`, `"Arrival"`, "reader schema ctalive.Arrival and writer schema ctalive.ArrivalValue  names do not match"},
+		{"another name of a field", ArrivalKey, `"timestamp"`, `"time"`, "reader field time is missing in writer schema and has no default"},
+	} {
+		if n := strings.Count(c.schema, c.old); n != 1 {
+			t.Fatalf("%s: %s is there %d times, want once", c.name, c.old, n)
+		}
+		err := compatible(t, strings.Replace(c.schema, c.old, c.new, 1), c.schema)
+		if got := fmt.Sprint(err); c.want == "" && err != nil || c.want != "" && got != c.want {
+			t.Errorf("%s: %s, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// plain is what an .avsc file of ours may hold.
+type plain struct {
+	Type, Name, Namespace, Doc string
+	Fields                     []struct {
+		Name, Doc string
+		Type      any
+	}
+}
+
+// TestSchemasKeepTheRules checks what the package comment promises, but for
+// compatibility.
+func TestSchemasKeepTheRules(t *testing.T) {
+	names := make(map[string]bool)
+	for _, s := range All() {
+		var p plain
+		if err := json.Unmarshal([]byte(s.JSON), &p); err != nil {
+			t.Fatalf("%s: %v", s.Name, err)
+		}
+		if file, err := os.ReadFile(s.Name + ".avsc"); err != nil || string(file) != s.JSON {
+			t.Errorf("%s is not its file: %v", s.Name, err)
+		}
+		if p.Type != "record" || p.Namespace != "ctalive" || p.Doc == "" || names[p.Name] {
+			t.Errorf("%s: a %s %s.%s with doc %q", s.Name, p.Type, p.Namespace, p.Name, p.Doc)
+		}
+		names[p.Name] = true
+		for _, f := range p.Fields {
+			if f.Doc == "" {
+				t.Errorf("%s: field %s has no doc", s.Name, f.Name)
+			}
+			if union, ok := f.Type.([]any); ok {
+				for _, branch := range union {
+					if _, named := branch.(string); !named {
+						t.Errorf("%s: field %s has a union with %v", s.Name, f.Name, branch)
+					}
+				}
+			}
+		}
+		if strings.HasSuffix(s.Name, "_key") && (len(p.Fields) != 1 || p.Fields[0].Name != "timestamp" || p.Fields[0].Type != "long") {
+			t.Errorf("%s: fields %v, want timestamp alone", s.Name, p.Fields)
+		}
+	}
+}
