@@ -1,0 +1,140 @@
+package cta_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// The network of Chicago comes with the package.
+func ExampleChicago() {
+	net := cta.Chicago()
+	lake := net.Station(40380)
+	fmt.Println(lake.Name, lake.Lines)
+
+	blue := net.Line("blue")
+	fmt.Println("towards", blue.Towards(cta.DirectionA))
+	for _, hop := range blue.Next(lake.ID, cta.DirectionA) {
+		fmt.Println("next is", hop.Station.Name)
+	}
+	// Output:
+	// Clark/Lake [blue brown green orange purple pink]
+	// towards Forest Park
+	// next is Washington
+}
+
+// Another agency's network is a directory of CSV files.
+func ExampleLoad() {
+	net, err := cta.Load(os.DirFS("testdata/smalltown"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, line := range net.Lines {
+		fmt.Printf("%s: %s - %s\n", line.Name, line.Stations[0].Name, line.Towards(cta.DirectionA))
+	}
+	// Output:
+	// Lake Tram: Station - Lake, West Bank or Grünau
+	// Hill Tram: Hilltop - Loop
+}
+
+// The error of Load lists what is to be mended, and where.
+func ExampleLoad_faults() {
+	_, err := cta.Load(fstest.MapFS{
+		"network.csv": {Data: []byte("name,timezone\nNowhere,Europe/Nowhere\n")},
+		"hourly.csv":  {Data: []byte("hour,share\n0,all\n")},
+	})
+	var first *cta.DataError
+	if errors.As(err, &first) {
+		fmt.Println(first)
+		fmt.Println(first.File, first.Line, first.Column)
+	}
+	// Output:
+	// network.csv:2:9: timezone is "Europe/Nowhere", want a name of the IANA time zone database, as America/Chicago
+	// network.csv 2 timezone
+}
+
+// Topics are named after stations, or shared by all of them.
+func ExampleTopics() {
+	lake := cta.Chicago().Station(40380)
+	fmt.Println(cta.Topics{}.Arrivals(lake))
+	fmt.Println(cta.Topics{Layout: cta.Shared}.Arrivals(lake))
+	fmt.Println(cta.Topics{Prefix: "tram."}.Weather())
+	// Output:
+	// org.chicago.cta.station.arrivals.40380-clark-lake
+	// org.chicago.cta.station.arrivals
+	// tram.weather
+}
+
+// A train rides round the Loop and leaves it the way it came.
+func ExampleRoute_Hops() {
+	route := cta.Chicago().Line("orange").Routes[0]
+	for _, hop := range route.Hops(cta.DirectionA)[route.Loop-1:] {
+		fmt.Println(hop.Direction, hop.Station.Name)
+	}
+	back := route.Hops(cta.DirectionB)
+	fmt.Println(back[0].Direction, back[0].Station.Name)
+	// Output:
+	// a Roosevelt
+	// a Harold Washington Library-State/Van Buren
+	// a LaSalle/Van Buren
+	// a Quincy/Wells
+	// a Washington/Wells
+	// a Clark/Lake
+	// a State/Lake
+	// a Washington/Wabash
+	// a Adams/Wabash
+	// b Roosevelt
+}
+
+// Outside the rush hours, purple trains turn back at Howard.
+func ExampleLine_ServiceAt() {
+	net := cta.Chicago()
+	for _, hour := range []int{7, 11, 2} {
+		at := time.Date(2026, time.October, 7, hour, 30, 0, 0, net.Location)
+		service, ok := net.Line("purple").ServiceAt(at)
+		fmt.Println(at.Format("15:04"), ok, service.Headway, service.Last)
+	}
+	// Output:
+	// 07:30 true 7m0s 0
+	// 11:30 true 12m0s 40900
+	// 02:30 false 0s 0
+}
+
+// A row of the stations table is read and written as Kafka Connect does.
+func ExampleParseStationRow() {
+	row, err := cta.ParseStationRow([]byte(`{"stop_id":1,"direction_id":"N","stop_name":"Hilltop","station_name":"Hilltop",` +
+		`"station_descriptive_name":"Hilltop (T2)","station_id":7,"order":0,"T1":false,"T2":true}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, flag := range row.Lines {
+		if flag.Set {
+			fmt.Println(row.StationName, "is on", flag.Line)
+		}
+	}
+	_, err = cta.ParseStationRow([]byte(`{"stop_id":"one","station_name":"Hilltop","station_id":7}`))
+	fmt.Println(err)
+	// Output:
+	// Hilltop is on T2
+	// station row: member "stop_id" is "\"one\"", want an integer from 1 to 2147483647; member "order" is missing
+}
+
+// Counts are read as any version of KSQL writes them.
+func ExampleParseTurnstileCount() {
+	for _, key := range []string{"40380", "\x00\x00\x9d\xbc", `{"STATION_ID":40380}`} {
+		count, _, err := cta.ParseTurnstileCount([]byte(key), []byte(`{"COUNT":3}`))
+		fmt.Println(count.StationID, count.Count, err)
+	}
+	_, deleted, _ := cta.ParseTurnstileCount([]byte("40380"), nil)
+	fmt.Println("deleted:", deleted)
+	// Output:
+	// 40380 3 <nil>
+	// 40380 3 <nil>
+	// 40380 3 <nil>
+	// deleted: true
+}

@@ -1,0 +1,96 @@
+package cta
+
+import (
+	"bytes"
+	"testing"
+	"testing/fstest"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzLoad puts one file of arbitrary bytes among good ones. Whatever is
+// accepted must be a network that all methods can work on.
+func FuzzLoad(f *testing.F) {
+	good := smalltown(f)
+	for i, name := range files {
+		f.Add(uint8(i), good[name].Data)
+	}
+	f.Fuzz(func(t *testing.T, file uint8, data []byte) {
+		fsys := make(fstest.MapFS)
+		for name, content := range good {
+			fsys[name] = content
+		}
+		fsys[files[int(file)%len(files)]] = &fstest.MapFile{Data: data}
+		net, err := Load(fsys)
+		if err != nil {
+			if net != nil || err.Error() == "" || !utf8.ValidString(err.Error()) {
+				t.Errorf("refused with %q, and a network: %v", err, net != nil)
+			}
+			return
+		}
+		for _, row := range net.Rows() {
+			back, err := ParseStationRow(row.AppendJSON(nil))
+			if d := cmp.Diff(row, back); d != "" || err != nil {
+				t.Errorf("row of stop %d: %v (-want +got):\n%s", row.StopID, err, d)
+			}
+		}
+		for _, l := range net.Lines {
+			l.Towards(DirectionA)
+			for _, s := range l.Stations {
+				if _, ok := l.Order(s.ID); !ok {
+					t.Errorf("%s: no order of %d", l.ID, s.ID)
+				}
+				l.Next(s.ID, DirectionA)
+				l.Next(s.ID, DirectionB)
+			}
+			for _, r := range l.Routes {
+				if len(r.Hops(DirectionA)) < 2 || len(r.Hops(DirectionB)) < 1 {
+					t.Errorf("%s: route of %d stations, loop at %d", l.ID, len(r.Stations), r.Loop)
+				}
+			}
+			if cut, err := net.Only(l.ID); err != nil || len(cut.Rows()) == 0 {
+				t.Errorf("%s alone: %v", l.ID, err)
+			}
+		}
+	})
+}
+
+func FuzzParseStationRow(f *testing.F) {
+	f.Add([]byte(clarkLake))
+	f.Add([]byte(`{"schema":{"type":"struct"},"payload":` + clarkLake + `}`))
+	f.Add([]byte(`{"stop_id":null,"x":[{}],"red":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		row, err := ParseStationRow(data)
+		if err != nil {
+			if !utf8.ValidString(err.Error()) {
+				t.Errorf("error %q is not UTF-8", err)
+			}
+			return
+		}
+		back, err := ParseStationRow(row.AppendJSON(nil))
+		if d := cmp.Diff(row, back); d != "" || err != nil {
+			t.Errorf("%s is written as %s: %v (-want +got):\n%s", data, row.AppendJSON(nil), err, d)
+		}
+	})
+}
+
+func FuzzParseTurnstileCount(f *testing.F) {
+	f.Add([]byte("40380"), []byte(`{"STATION_ID":40380,"COUNT":3}`))
+	f.Add([]byte("\x00\x00\x9d\xbc"), []byte(`{"COUNT":3}`))
+	f.Add([]byte(`{"STATION_ID":40380,"LINE":"blue"}`), []byte(`{"COUNT":3}`))
+	f.Add([]byte("40380|+|Clark/Lake"), []byte(nil))
+	f.Fuzz(func(t *testing.T, key, value []byte) {
+		k, v := bytes.Clone(key), bytes.Clone(value)
+		count, deleted, err := ParseTurnstileCount(key, value)
+		if !bytes.Equal(k, key) || !bytes.Equal(v, value) {
+			t.Error("the record was changed")
+		}
+		switch {
+		case err != nil && (deleted || count != TurnstileCount{} || !utf8.ValidString(err.Error())):
+			t.Errorf("refused with %q, and %+v, %v", err, count, deleted)
+		case err == nil && (count.StationID < 1 || count.Count < 0):
+			t.Errorf("accepted as %+v", count)
+		}
+	})
+}
