@@ -144,9 +144,12 @@ func (c *clock) known() bool { return len(c.buckets) > 0 }
 func (c *clock) now(wall int64) int64 {
 	s := c.speed()
 	pairs := c.recent(clockRecent)
+	// No further than all recent buckets span when they follow one another: in a
+	// pause of the source its time stood still.
+	far := max(s*clockRecent*clockBucket, maxAhead)
 	at := make([]float64, len(pairs))
 	for i, p := range pairs {
-		at[i] = float64(p.event) + min(s*float64(c.newest-p.wall), maxAhead)
+		at[i] = float64(p.event) + min(s*float64(c.newest-p.wall), far)
 	}
 	slices.Sort(at)
 	// Most events are told at once and some late, so the truth is near the upper

@@ -229,7 +229,8 @@ type state struct {
 	records map[recordKey]stationName
 	weather *weather
 	clock   clock
-	limit   int // of trains, at which the silent ones are looked for
+	limit   int   // of trains, at which the silent ones are looked for
+	pruned  int64 // event time at which they were last
 }
 
 type train struct {
@@ -256,6 +257,9 @@ type stationName struct {
 }
 
 func (s *state) arrival(event int64, a cta.Arrival, wall int64) bool {
+	if a.Direction != cta.DirectionA && a.Direction != cta.DirectionB {
+		return false
+	}
 	if a.TrainID == "" || len(a.TrainID) > maxText || len(a.Line) > maxText {
 		return false
 	}
@@ -267,11 +271,8 @@ func (s *state) arrival(event int64, a cta.Arrival, wall int64) bool {
 	if seen && compareTrains(t, old) <= 0 {
 		return false
 	}
-	if !seen && len(s.trains) >= max(s.limit, 100) {
-		s.prune()
-		if len(s.trains) >= maxTrains {
-			return false
-		}
+	if !seen && !s.room() {
+		return false
 	}
 	// The record's buffers may be shared.
 	t.arrival.TrainID = strings.Clone(a.TrainID)
@@ -299,17 +300,24 @@ func (s *state) observe(event, wall int64) bool {
 	return true
 }
 
-// prune drops the trains that no status shows any more. It looks for them again
-// when there are twice as many as are left.
-func (s *state) prune() {
+// room reports whether one more train may be remembered. From time to time it
+// drops those that no status shows any more.
+func (s *state) room() bool {
+	if len(s.trains) < max(s.limit, 100) {
+		return true
+	}
 	now := s.clock.now(s.clock.newest)
-	for id, t := range s.trains {
-		age := time.Duration(now-t.event) * time.Millisecond
-		if age > brokenFor+silentAfter || age < -futureBy {
-			delete(s.trains, id)
+	if now-s.pruned >= time.Minute.Milliseconds() {
+		s.pruned = now
+		for id, t := range s.trains {
+			age := time.Duration(now-t.event) * time.Millisecond
+			if age > brokenFor+silentAfter || age < -futureBy {
+				delete(s.trains, id)
+			}
 		}
 	}
-	s.limit = 2 * len(s.trains)
+	s.limit = min(2*len(s.trains), maxTrains)
+	return len(s.trains) < maxTrains
 }
 
 func (s *state) reading(event int64, w cta.Weather, wall int64) bool {

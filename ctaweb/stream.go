@@ -77,6 +77,11 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string) er
 		}
 		return rc.Flush()
 	}
+	// A server's ReadTimeout would end the stream, since net/http goes on reading
+	// to notice a client that leaves.
+	if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
 	at, first := h.pub.join(last)
 	defer h.pub.leave()
 	begin := [][]byte{[]byte("retry: 2000\n\n")}

@@ -1,0 +1,325 @@
+package ctaweb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+const (
+	weatherSince = 6 * time.Hour
+	probeEvery   = 10 * time.Second
+	retryFirst   = 100 * time.Millisecond
+	retryLast    = 5 * time.Second
+	maxLogged    = 1000 // pairs of reason and topic that were logged
+)
+
+// Kinds of topics, as metrics name them.
+const (
+	kindArrivals = "arrivals"
+	kindWeather  = "weather"
+	kindStations = "stations"
+	kindCounts   = "counts"
+)
+
+// ConsumeConfig holds the optional settings of [Consume]. The zero value is
+// ready to use.
+type ConsumeConfig struct {
+	// Arrivals is how far back, by the wall clock, arrivals are read at the start.
+	// From 1m to 24h. Default: 30m.
+	Arrivals time.Duration
+	// Refresh is how often new topics are looked for. From 10ms to 1m. Default: 2s.
+	Refresh time.Duration
+	// Log receives what can't be read, once for each reason and topic, and trouble
+	// with services. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the metrics of reading. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c ConsumeConfig) withDefaults() ConsumeConfig {
+	if c.Arrivals == 0 {
+		c.Arrivals = 30 * time.Minute
+	}
+	if c.Refresh == 0 {
+		c.Refresh = 2 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c ConsumeConfig) validate() error {
+	var faults []error
+	if c.Arrivals < time.Minute || c.Arrivals > 24*time.Hour {
+		faults = append(faults, fmt.Errorf("Arrivals is %v, want 1m to 24h", c.Arrivals))
+	}
+	if c.Refresh < 10*time.Millisecond || c.Refresh > time.Minute {
+		faults = append(faults, fmt.Errorf("Refresh is %v, want 10ms to 1m", c.Refresh))
+	}
+	return errors.Join(faults...)
+}
+
+// Consume feeds m from the topics until ctx ends, and then returns nil. It reads
+// the tables from their start, the arrivals of the last half hour and the latest
+// weather, in either layout and without a group, and then what comes; topics
+// that appear later too. When it has caught up, m is ready.
+//
+// A record that can't be read is counted, logged once for each reason and topic,
+// and skipped. A service that is away makes m not ready, and is tried until it is back.
+func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topics cta.Topics, m *Model, cfg ConsumeConfig) error {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return fmt.Errorf("ctaweb: consume: %w", err)
+	}
+	c := &consumer{
+		model: m, topics: topics, log: cfg.Log,
+		metrics: newConsumeMetrics(cfg.Metrics), logged: map[string]bool{}, trouble: map[string]bool{},
+	}
+	if err := c.formats(reg); err != nil {
+		return fmt.Errorf("ctaweb: consume: %w", err)
+	}
+	m.SetNotReady("reading what is there")
+
+	ctx, cancel := context.WithCancel(ctx)
+	var probing sync.WaitGroup
+	defer probing.Wait()
+	defer cancel()
+	probing.Go(func() { c.probe(ctx, client) })
+
+	if err := c.lastWeather(ctx, client); err != nil {
+		return consumed(ctx, err)
+	}
+	now := time.Now()
+	err := client.Read(ctx, kafka.ReaderConfig{
+		Match: func(topic string) bool { return c.kind(topic) != "" },
+		Start: func(topic string) kafka.Start {
+			switch c.kind(topic) {
+			case kindArrivals:
+				return kafka.FromTime(now.Add(-cfg.Arrivals))
+			case kindWeather:
+				return kafka.FromTime(now.Add(-weatherSince))
+			}
+			return kafka.FromStart()
+		},
+		Refresh:  cfg.Refresh,
+		CaughtUp: c.caughtUp,
+	}, c.handle)
+	return consumed(ctx, err)
+}
+
+// consumed is the outcome of Consume: the end of ctx is none.
+func consumed(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("ctaweb: consume: %w", err)
+}
+
+// consumer reads records into a model. All but probe and status run in the
+// goroutine that reads.
+type consumer struct {
+	model    *Model
+	topics   cta.Topics
+	log      *slog.Logger
+	metrics  *consumeMetrics
+	arrivals kafka.Format[cta.Key, cta.Arrival]
+	weather  kafka.Format[cta.Key, cta.Weather]
+	stations wire.JSON[cta.StationRecord]
+	logged   map[string]bool
+
+	mu      sync.Mutex
+	done    bool            // caught up
+	trouble map[string]bool // what is wrong at the moment
+}
+
+func (c *consumer) formats(reg *wire.Registry) error {
+	arrivalKey, err1 := wire.AvroKey[cta.Key](reg, schemas.ArrivalKey)
+	arrival, err2 := wire.AvroValue[cta.Arrival](reg, schemas.ArrivalValue)
+	weatherKey, err3 := wire.AvroKey[cta.Key](reg, schemas.WeatherKey)
+	weather, err4 := wire.AvroValue[cta.Weather](reg, schemas.WeatherValue)
+	c.arrivals = kafka.Format[cta.Key, cta.Arrival]{Key: arrivalKey, Value: arrival}
+	c.weather = kafka.Format[cta.Key, cta.Weather]{Key: weatherKey, Value: weather}
+	return errors.Join(err1, err2, err3, err4)
+}
+
+// kind is the kind of a topic, empty when it isn't read.
+func (c *consumer) kind(topic string) string {
+	switch {
+	case c.topics.IsArrivals(topic):
+		return kindArrivals
+	case topic == c.topics.Weather():
+		return kindWeather
+	case topic == c.topics.StationsTable():
+		return kindStations
+	case topic == c.topics.TurnstileSummary():
+		return kindCounts
+	}
+	return ""
+}
+
+// lastWeather reads the latest weather, however old it is. The cluster being away
+// is not an error: what follows waits for it.
+func (c *consumer) lastWeather(ctx context.Context, client *kafka.Client) error {
+	records, err := client.Last(ctx, kafka.Names(c.topics.Weather()))
+	if err != nil {
+		c.log.Warn("latest weather not read", "err", err)
+		return nil
+	}
+	for _, r := range records {
+		if err := c.handle(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handle reads a record, for as long as it takes a service that is away to come
+// back. It fails only when ctx ends.
+func (c *consumer) handle(ctx context.Context, r kafka.Record) error {
+	kind := c.kind(r.Topic)
+	const away = "the schema registry does not answer"
+	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
+		reason, err := c.read(ctx, kind, r)
+		if err == nil || reason != "" {
+			c.status(away, false)
+			c.metrics.records.WithLabelValues(kind).Inc()
+			if err != nil {
+				c.skip(kind, reason, r, err)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if c.status(away, true) {
+			c.log.Warn("schema registry is needed and doesn't answer, trying on", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// read puts a record into the model. An error with a reason is the record's and
+// stays; one without may go away.
+func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reason string, err error) {
+	switch kind {
+	case kindArrivals:
+		k, v, err := c.arrivals.Decode(ctx, r)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		if v.Direction != cta.DirectionA && v.Direction != cta.DirectionB {
+			return "unknown direction", fmt.Errorf("direction is %.20q, want a or b", v.Direction)
+		}
+		c.model.ApplyArrival(k, v, r.Time)
+	case kindWeather:
+		k, v, err := c.weather.Decode(ctx, r)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		c.model.ApplyWeather(k, v, r.Time)
+	case kindStations:
+		if r.Value == nil {
+			id, line, err := cta.ParseStationKey(string(r.Key))
+			if err != nil {
+				return "key that does not fit", err
+			}
+			c.model.RemoveStation(id, line)
+			return "", nil
+		}
+		v, err := c.stations.Decode(ctx, r.Topic, r.Value)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		c.model.ApplyStation(v)
+	case kindCounts:
+		v, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		switch {
+		case err != nil:
+			return "count that does not fit", err
+		case deleted:
+			c.model.ForgetCount(v.StationID, r.Time)
+		default:
+			c.model.ApplyCount(v, r.Time)
+		}
+	}
+	return "", nil
+}
+
+// skip counts a record that can't be read.
+func (c *consumer) skip(kind, reason string, r kafka.Record, err error) {
+	c.metrics.unreadable.WithLabelValues(kind, reason).Inc()
+	key := reason + "\x00" + r.Topic
+	if c.logged[key] || len(c.logged) >= maxLogged {
+		return
+	}
+	c.logged[key] = true
+	c.log.Warn("record skipped; more of the same are only counted",
+		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", reason, "err", err)
+}
+
+func (c *consumer) caughtUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+	c.tell()
+}
+
+// status notes that something is wrong, or no longer. It reports whether that is news.
+func (c *consumer) status(what string, wrong bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trouble[what] == wrong {
+		return false
+	}
+	c.trouble[what] = wrong
+	c.tell()
+	return true
+}
+
+// tell sets the model's readiness. It is called with mu held.
+func (c *consumer) tell() {
+	for what, wrong := range c.trouble {
+		if wrong {
+			c.model.SetNotReady(what)
+			return
+		}
+	}
+	if c.done {
+		c.model.SetReady()
+		return
+	}
+	c.model.SetNotReady("reading what is there")
+}
+
+// probe asks the cluster now and then, since a reader of a cluster that is away
+// only waits.
+func (c *consumer) probe(ctx context.Context, client *kafka.Client) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		_, err := client.Topics(ctx, func(string) bool { return false })
+		if ctx.Err() == nil {
+			c.status("the Kafka cluster does not answer", err != nil)
+		}
+	}
+}
