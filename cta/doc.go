@@ -77,8 +77,8 @@
 // and a stop, and a line's stations are those where some stop's column of that line is
 // true. Load lists every fault by file, line and column:
 //
-//	stations.csv:3:17: latitude is "north", want a number from -90 to 90
 //	lines.csv:2:1: line is "main", want a line with two stations or more in line_stations.csv
+//	stations.csv:3:17: latitude is "north", want a number from -90 to 90
 //
 // Files under data/chicago in the source are an example to start from, and
 // testdata/smalltown is the smallest that shows a branch and a loop.

@@ -1,0 +1,140 @@
+package cta
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// member is one name and value of a JSON object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+func (m member) null() bool { return string(m.value) == "null" }
+
+// jsonMembers returns the members of a JSON object in their order, or those of
+// its payload when it is Connect's envelope of schema and payload.
+func jsonMembers(data []byte) ([]member, error) {
+	members, err := objectMembers(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(members) == 2 {
+		for i, m := range members {
+			if m.name == "payload" && members[1-i].name == "schema" {
+				if members, err = objectMembers(m.value); err != nil {
+					return nil, fmt.Errorf("payload: %w", err)
+				}
+				break
+			}
+		}
+	}
+	return members, nil
+}
+
+func objectMembers(data []byte) ([]member, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	start, err := dec.Token()
+	if err != nil {
+		return nil, notJSON(err)
+	}
+	if start != json.Delim('{') {
+		return nil, fmt.Errorf("is %s, want a JSON object", excerpt(data))
+	}
+	var members []member
+	for dec.More() {
+		var m member
+		name, err := dec.Token()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		m.name, _ = name.(string) // the decoder allows nothing else here
+		if err := dec.Decode(&m.value); err != nil {
+			return nil, notJSON(err)
+		}
+		members = append(members, m)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, notJSON(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("not JSON: more after the object")
+	}
+	return members, nil
+}
+
+func notJSON(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("not JSON: ends too early")
+	}
+	return fmt.Errorf("not JSON: %w", err)
+}
+
+// memberFaults collects what is wrong with the members of one object, for one
+// line of text, as it ends up in headers and logs.
+type memberFaults []string
+
+// maxMemberFaults bounds what foreign bytes can make an error's text.
+const maxMemberFaults = 16
+
+func (f *memberFaults) add(name, format string, args ...any) {
+	if len(*f) < maxMemberFaults {
+		*f = append(*f, "member "+excerpt([]byte(name))+" "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (f memberFaults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(f, "; "))
+}
+
+// integer returns the value of a member, which must be a 32-bit integer from low.
+func (f *memberFaults) integer(m member, low int64) int {
+	n, err := strconv.ParseInt(string(m.value), 10, 64)
+	if err != nil || n < low || n > math.MaxInt32 {
+		f.add(m.name, "is %s, want an integer from %d to %d", excerpt(m.value), low, math.MaxInt32)
+	}
+	return int(n)
+}
+
+// text returns the value of a member, which must be a string or, if it may be
+// empty, null.
+func (f *memberFaults) text(m member, mayBeEmpty bool) string {
+	if mayBeEmpty && m.null() {
+		return ""
+	}
+	var s string
+	if m.null() || json.Unmarshal(m.value, &s) != nil || s == "" && !mayBeEmpty {
+		f.add(m.name, "is %s, want a text", excerpt(m.value))
+	}
+	return s
+}
+
+// excerpt returns the beginning of data, fit for an error's text.
+func excerpt(data []byte) string {
+	const limit = 40
+	s := string(bytes.ToValidUTF8(data, []byte("\uFFFD")))
+	if n := 0; len(s) > limit {
+		for i := range s {
+			if i > limit {
+				break
+			}
+			n = i
+		}
+		return strconv.Quote(s[:n]) + "…"
+	}
+	return strconv.Quote(s)
+}
