@@ -72,6 +72,7 @@ func Start(tb testing.TB) *System {
 	if s.Registry, err = wire.NewRegistry(wire.RegistryConfig{URL: s.RegistryURL}); err != nil {
 		tb.Fatalf("ctatest: start: %v", err)
 	}
+	tb.Cleanup(s.Registry.Close)
 	if s.producer, err = s.Kafka.NewProducer(kafka.ProducerConfig{}); err != nil {
 		tb.Fatalf("ctatest: start: %v", err)
 	}

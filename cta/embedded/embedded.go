@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Services struct {
 	registry *registry
 	web      []*webServer
 	proxy    *restproxy.Handler
+	client   *wire.Registry // the proxy's
 
 	brokerAddr, registryURL, proxyURL string
 
@@ -135,7 +137,7 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	s.web = append(s.web, serve("schema registry", listeners[1], s.registry, cfg.Log))
-	if s.proxy, err = newProxy(s.brokerAddr, s.registryURL, cfg.Log); err != nil {
+	if err := s.startProxy(cfg.Log); err != nil {
 		_ = listeners[2].Close()
 		return err
 	}
@@ -143,16 +145,15 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-func newProxy(broker, registryURL string, log *slog.Logger) (*restproxy.Handler, error) {
-	registry, err := wire.NewRegistry(wire.RegistryConfig{URL: registryURL, Log: log})
-	if err != nil {
-		return nil, fmt.Errorf("embedded: REST Proxy: %w", err)
+func (s *Services) startProxy(log *slog.Logger) (err error) {
+	if s.client, err = wire.NewRegistry(wire.RegistryConfig{URL: s.registryURL, Log: log}); err != nil {
+		return fmt.Errorf("embedded: REST Proxy: %w", err)
 	}
-	h, err := restproxy.New(restproxy.Config{Brokers: []string{broker}, Registry: registry, Log: log})
+	s.proxy, err = restproxy.New(restproxy.Config{Brokers: s.Brokers(), Registry: s.client, Log: log})
 	if err != nil {
-		return nil, fmt.Errorf("embedded: %w", err)
+		return fmt.Errorf("embedded: %w", err)
 	}
-	return h, nil
+	return nil
 }
 
 // listen listens on addr, or on a free port of 127.0.0.1 when that is empty.
@@ -207,11 +208,14 @@ func (s *Services) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		var errs []error
-		for i := len(s.web) - 1; i >= 0; i-- {
-			errs = append(errs, s.web[i].close(ctx))
+		for _, w := range slices.Backward(s.web) {
+			errs = append(errs, w.close(ctx))
 		}
 		if s.proxy != nil {
 			errs = append(errs, s.proxy.Close())
+		}
+		if s.client != nil {
+			s.client.Close()
 		}
 		if s.registry != nil {
 			errs = append(errs, s.registry.close())
