@@ -1,0 +1,184 @@
+package ctaproducer
+
+import (
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// train is a train with an id of its own, in service or not.
+type train struct {
+	track  *track
+	id     string
+	status cta.TrainStatus
+	last   Event // its latest arrival
+
+	at, from *platform // where it came to last, and before; nil before its first
+
+	path    *path
+	index   int           // in path, of the platform it stands at or is on its way to
+	headway time.Duration // with which it was sent off
+	turn    int           // index in path of the platform to leave from; -1 when it runs on
+
+	starting bool // a run, at its next platform
+	held     bool // at this platform, to keep its headway
+
+	start  *platform     // in whose yard it waits, nil when it doesn't
+	ready  time.Duration // when it has turned
+	stored bool          // in a depot
+}
+
+// What happens to trains at platforms is our model of ordinary service.
+const (
+	clearance  = 25 * time.Second // between a train that has left a platform and the next
+	minDwell   = 14 * time.Second
+	maxBoard   = 30 * time.Second
+	perRider   = 100 * time.Millisecond // many doors are open at a time
+	unloading  = 35 * time.Second       // at the end of a run
+	boarding   = 40 * time.Second       // at the beginning of one
+	maxHold    = 4 * time.Minute
+	faultOneIn = 2500 // arrivals
+)
+
+// approach brings a train before its next platform.
+func (e *engine) approach(t *train) {
+	p := t.path.platforms[t.index]
+	if p.train == nil && len(p.approach) == 0 && e.now >= p.clear {
+		e.arrive(t, p)
+		return
+	}
+	p.approach = append(p.approach, t)
+	if p.train == nil {
+		e.queue.push(happening{at: p.clear, kind: platformFree, platform: p})
+	}
+}
+
+// wake lets the first train that waits before a platform in.
+func (e *engine) wake(p *platform) {
+	if p.train != nil || len(p.approach) == 0 || e.now < p.clear {
+		return // another was faster
+	}
+	t := p.approach[0]
+	p.approach = p.approach[1:]
+	e.arrive(t, p)
+	if len(p.approach) == 0 && len(p.holding) > 0 {
+		e.queue.push(happening{at: e.now, kind: trainReady, train: p.holding[0]})
+		p.holding = p.holding[1:]
+	}
+}
+
+// arrive is a train's coming to a platform, with or without a fault.
+func (e *engine) arrive(t *train, p *platform) {
+	p.train = t
+	t.from, t.at, t.held = t.at, p, false
+	t.turn = t.track.turn(t)
+
+	waiting := (*p.entered - p.boarded) / 2 // the others go the other way
+	p.boarded = *p.entered
+	dwell := minDwell + min(maxBoard, time.Duration(waiting)*perRider) + e.trains.between(0, 8*time.Second)
+	switch {
+	case t.turn >= 0:
+		dwell = unloading + e.trains.between(0, 10*time.Second)
+	case t.starting:
+		dwell = boarding
+	}
+	t.starting = false
+	if e.trains.below(faultOneIn) == 0 && e.faults {
+		t.status = cta.BrokenDown
+		down := e.trains.between(3*time.Minute, 10*time.Minute)
+		e.queue.push(happening{at: e.now + down, kind: trainRepaired, train: t})
+	} else {
+		e.queue.push(happening{at: e.now + dwell, kind: trainReady, train: t})
+	}
+	e.announce(t)
+}
+
+// turn returns the index of the platform from which a train goes on when its run
+// ends where it stands, -1 when it runs on.
+func (k *track) turn(t *train) int {
+	p := t.path
+	last := len(p.platforms) - 1
+	if t.index == last {
+		return 0
+	}
+	if p.links[t.index] == nil {
+		return p.far
+	}
+	if turn, back, ok := k.short(p); ok && t.index == turn {
+		return back
+	}
+	return -1
+}
+
+// repair ends a breakdown, which riders are told of; then the train leaves.
+func (e *engine) repair(t *train) {
+	t.status = cta.InService
+	e.queue.push(happening{at: e.now + minDwell, kind: trainReady, train: t})
+	e.announce(t)
+}
+
+// ready lets a train leave its platform, unless the train ahead is too close.
+func (e *engine) ready(t *train) {
+	p := t.at
+	if t.turn >= 0 {
+		e.leave(p)
+		e.park(t, t.path.platforms[t.turn])
+		return
+	}
+	// A train that has come close to the one ahead waits a little. Otherwise it
+	// would find ever fewer riders, be ever faster, and catch up.
+	spacing := t.track.spacing(p, t.headway)
+	if hold := min(p.departed+spacing*7/10, e.now+maxHold); hold > e.now && !t.held {
+		t.held = true
+		e.queue.push(happening{at: hold, kind: trainReady, train: t})
+		return
+	}
+	next := t.path.platforms[t.index+1]
+	if len(next.approach) > 0 {
+		next.holding = append(next.holding, t)
+		return
+	}
+	l := t.path.links[t.index]
+	run := e.weather.latest.slowed(l.run)
+	if e.now-p.departed > spacing*11/10 {
+		run -= e.trains.between(0, run/15) // late, and the way is free: the driver makes up for it
+	} else {
+		run += e.trains.between(-run/25, run/25)
+	}
+	e.leave(p)
+	l.latest = max(e.now+run, l.latest+time.Second) // trains don't overtake
+	t.index++
+	e.queue.push(happening{at: l.latest, kind: trainDue, train: t})
+}
+
+// spacing is the intended time between trains at a platform, when that of the
+// trunk is headway.
+func (k *track) spacing(p *platform, headway time.Duration) time.Duration {
+	return headway * time.Duration(len(k.paths)) / time.Duration(p.paths)
+}
+
+// leave clears a platform of its train.
+func (e *engine) leave(p *platform) {
+	p.train = nil
+	p.departed = e.now
+	p.clear = e.now + clearance
+	if len(p.approach) > 0 {
+		e.queue.push(happening{at: p.clear, kind: platformFree, platform: p})
+	}
+}
+
+// announce emits an arrival: where a train is, and its status.
+func (e *engine) announce(t *train) {
+	a := cta.Arrival{
+		StationID:   t.at.station,
+		TrainID:     t.id,
+		Direction:   t.at.direction,
+		Line:        t.track.line.ID,
+		TrainStatus: t.status,
+	}
+	if t.from != nil {
+		a.PrevStationID, a.PrevDirection = &t.from.prevStation, &t.from.prevDirection
+	}
+	e.emit(Event{Kind: ArrivalEvent, Arrival: a})
+	t.last = e.out[len(e.out)-1]
+}

@@ -1,0 +1,255 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+// Config holds the optional settings of a [Producer]. The zero value is ready to use.
+type Config struct {
+	// Topics names the topics, and says whether each station has its own.
+	Topics cta.Topics
+	// Partitions is how many each topic of the shared layout gets when Prepare
+	// creates it. From 1 to 1000. Default: 12.
+	Partitions int32
+	// MaxBuffered bounds the events accepted and not yet acknowledged, which cost
+	// about 200 bytes each: Run blocks when they are reached. Default: 16384.
+	MaxBuffered int
+	// Log receives what Prepare did. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the count of events. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c Config) withDefaults() Config {
+	if c.Topics.Layout == "" {
+		c.Topics.Layout = cta.PerStation
+	}
+	if c.Partitions == 0 {
+		c.Partitions = 12
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var faults []error
+	if _, err := cta.ParseLayout(string(c.Topics.Layout)); err != nil {
+		faults = append(faults, fmt.Errorf("Topics: %w", err))
+	}
+	if c.Partitions < 1 || c.Partitions > 1000 {
+		faults = append(faults, fmt.Errorf("Partitions is %d, want 1 to 1000", c.Partitions))
+	}
+	if c.MaxBuffered < 0 {
+		faults = append(faults, fmt.Errorf("MaxBuffered is %d, want 1 or more, or 0 for the default", c.MaxBuffered))
+	}
+	return errors.Join(faults...)
+}
+
+// Producer emits what the stations of a network see: arrivals and entries. It is
+// safe for concurrent use.
+type Producer struct {
+	client *kafka.Client
+	out    *kafka.Producer
+	net    *cta.Network
+	cfg    Config
+
+	arrivals   avroFormat[cta.Arrival]
+	turnstiles avroFormat[cta.TurnstileEntry]
+	weather    avroFormat[cta.Weather]
+	stations   map[int]*Station
+	gates      map[int]*Turnstile
+}
+
+// avroFormat is the codecs of a kind of event.
+type avroFormat[V any] struct {
+	key   *wire.Avro[cta.Key]
+	value *wire.Avro[V]
+}
+
+func newAvroFormat[V any](reg *wire.Registry, key, value string) (avroFormat[V], error) {
+	k, err := wire.AvroKey[cta.Key](reg, key)
+	if err != nil {
+		return avroFormat[V]{}, fmt.Errorf("schema of keys: %w", err)
+	}
+	v, err := wire.AvroValue[V](reg, value)
+	if err != nil {
+		return avroFormat[V]{}, fmt.Errorf("schema of values: %w", err)
+	}
+	return avroFormat[V]{k, v}, nil
+}
+
+func (f avroFormat[V]) register(ctx context.Context, topics ...string) error {
+	return errors.Join(f.key.Register(ctx, topics...), f.value.Register(ctx, topics...))
+}
+
+func (f avroFormat[V]) kafka() kafka.Format[cta.Key, V] {
+	return kafka.Format[cta.Key, V]{Key: f.key, Value: f.value}
+}
+
+// New returns a producer for the stations of net. The error lists every wrong
+// setting. Nothing is contacted yet, but a station's first event needs its topic:
+// call Prepare before. Close the producer, and only then the client.
+func New(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg Config) (*Producer, error) {
+	if client == nil || reg == nil || net == nil {
+		return nil, errors.New("ctaproducer: producer: a Kafka client, a registry and a network are wanted")
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("ctaproducer: producer: %w", err)
+	}
+	p := &Producer{
+		client: client, net: net, cfg: cfg,
+		stations: make(map[int]*Station, len(net.Stations)),
+		gates:    make(map[int]*Turnstile, len(net.Stations)),
+	}
+	var err error
+	if p.arrivals, err = newAvroFormat[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
+		return nil, fmt.Errorf("ctaproducer: arrivals: %w", err)
+	}
+	if p.turnstiles, err = newAvroFormat[cta.TurnstileEntry](reg, schemas.TurnstileKey, schemas.TurnstileValue); err != nil {
+		return nil, fmt.Errorf("ctaproducer: turnstiles: %w", err)
+	}
+	if p.weather, err = newAvroFormat[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
+		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
+	}
+	if p.out, err = client.NewProducer(kafka.ProducerConfig{MaxBuffered: cfg.MaxBuffered}); err != nil {
+		return nil, fmt.Errorf("ctaproducer: producer: %w", err)
+	}
+	events := sharedCounter(cfg.Metrics, "ctalive_events_emitted_total",
+		"Events accepted for delivery, by kind: arrival or entry.", "kind")
+	arrivals, entries := events.WithLabelValues("arrival"), events.WithLabelValues("entry")
+	for _, s := range net.Stations {
+		p.stations[s.ID] = newStation(p, s, arrivals)
+		p.gates[s.ID] = newTurnstile(p, s, entries)
+	}
+	return p, nil
+}
+
+// Prepare creates the topics of raw events (arrivals, entries, weather, rows of
+// the stations table, dead letters) where they are missing, and registers their
+// schemas. It changes nothing that is there, so that any number of producers may
+// call it at any time.
+func (p *Producer) Prepare(ctx context.Context) error {
+	began := time.Now()
+	arrivals := p.topicNames(p.cfg.Topics.Arrivals)
+	turnstiles := p.topicNames(p.cfg.Topics.Turnstiles)
+	partitions := int32(1)
+	if p.cfg.Topics.Layout == cta.Shared {
+		partitions = p.cfg.Partitions
+	}
+	var topics []kafka.TopicSpec
+	for _, name := range append(append([]string(nil), arrivals...), turnstiles...) {
+		topics = append(topics, kafka.EventTopic(name, partitions))
+	}
+	for _, name := range []string{p.cfg.Topics.Weather(), p.cfg.Topics.Stations(), p.cfg.Topics.DeadLetter()} {
+		topics = append(topics, kafka.EventTopic(name, 1))
+	}
+
+	var wg sync.WaitGroup
+	var faults [4]error
+	wg.Go(func() { faults[0] = p.client.EnsureTopics(ctx, topics...) })
+	wg.Go(func() { faults[1] = p.arrivals.register(ctx, arrivals...) })
+	wg.Go(func() { faults[2] = p.turnstiles.register(ctx, turnstiles...) })
+	wg.Go(func() { faults[3] = p.weather.register(ctx, p.cfg.Topics.Weather()) })
+	wg.Wait()
+	if err := errors.Join(faults[:]...); err != nil {
+		return fmt.Errorf("ctaproducer: prepare: %w", err)
+	}
+	p.cfg.Log.Info("topics and schemas are ready", "topics", len(topics), "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// topicNames returns the topics of a kind of event, each once.
+func (p *Producer) topicNames(topic func(*cta.Station) string) []string {
+	if p.cfg.Topics.Layout == cta.Shared {
+		if len(p.net.Stations) == 0 {
+			return nil
+		}
+		return []string{topic(p.net.Stations[0])}
+	}
+	names := make([]string, len(p.net.Stations))
+	for i, s := range p.net.Stations {
+		names[i] = topic(s)
+	}
+	return names
+}
+
+// Station returns the sensor of the trains at a station.
+func (p *Producer) Station(id int) (*Station, error) {
+	if s := p.stations[id]; s != nil {
+		return s, nil
+	}
+	return nil, p.unknown(id)
+}
+
+// Turnstile returns the turnstiles of a station.
+func (p *Producer) Turnstile(id int) (*Turnstile, error) {
+	if t := p.gates[id]; t != nil {
+		return t, nil
+	}
+	return nil, p.unknown(id)
+}
+
+func (p *Producer) unknown(id int) error {
+	return fmt.Errorf("ctaproducer: no station %d in %s (%d stations)", id, p.net.Name, len(p.net.Stations))
+}
+
+// LastEvent returns the newest event time among the latest arrivals and entries
+// in the topics, with which a simulation goes on after an earlier one
+// ([SimulationConfig.After]). ok is false when there is none.
+func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err error) {
+	topics := p.cfg.Topics
+	records, err := p.client.Last(ctx, kafka.AnyOf(topics.IsArrivals, topics.IsTurnstiles))
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("ctaproducer: last event: %w", err)
+	}
+	for _, r := range records {
+		var codec kafka.Codec[cta.Key] = p.arrivals.key
+		if topics.IsTurnstiles(r.Topic) {
+			codec = p.turnstiles.key
+		}
+		key, err := codec.Decode(ctx, r.Topic, r.Key)
+		if bad := (*wire.DecodeError)(nil); errors.As(err, &bad) {
+			continue // not an event: the dead-letter topic's business
+		}
+		if err != nil {
+			return time.Time{}, false, fmt.Errorf("ctaproducer: last event: topic %s: %w", r.Topic, err)
+		}
+		if t := key.Time(); !ok || t.After(last) {
+			last, ok = t, true
+		}
+	}
+	return last, ok, nil
+}
+
+// Flush waits until every event accepted so far is acknowledged. It returns the
+// failures since the last Flush.
+func (p *Producer) Flush(ctx context.Context) error {
+	if err := p.out.Flush(ctx); err != nil {
+		return fmt.Errorf("ctaproducer: %w", err)
+	}
+	return nil
+}
+
+// Close delivers what was accepted, for up to 5 s, and returns the failures that
+// no Flush has returned.
+func (p *Producer) Close() error {
+	if err := p.out.Close(); err != nil {
+		return fmt.Errorf("ctaproducer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,354 @@
+package ctaproducer
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+func newTestProducer(tb testing.TB, sys *ctatest.System, net *cta.Network, cfg Config) *Producer {
+	tb.Helper()
+	cfg.Topics = sys.Topics
+	p, err := New(sys.Kafka, sys.Registry, net, cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if err := p.Prepare(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func layouts(t *testing.T, test func(t *testing.T, sys *ctatest.System)) {
+	for _, l := range []cta.Layout{cta.PerStation, cta.Shared} {
+		t.Run(string(l), func(t *testing.T) {
+			sys := ctatest.Start(t)
+			sys.Topics.Layout = l
+			test(t, sys)
+		})
+	}
+}
+
+// read decodes every record of the topics that match.
+func read[V any](tb testing.TB, sys *ctatest.System, match kafka.Match, format kafka.Format[cta.Key, V], each func(kafka.Record, cta.Key, V)) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), ctatest.Patience)
+	defer cancel()
+	err := sys.Kafka.Read(ctx, kafka.ReaderConfig{Match: match, StopAtEnd: true},
+		func(ctx context.Context, r kafka.Record) error {
+			k, v, err := format.Decode(ctx, r)
+			if err != nil {
+				return err
+			}
+			each(r, k, v)
+			return nil
+		})
+	if err != nil || ctx.Err() != nil {
+		tb.Fatalf("reading: %v, %v", err, ctx.Err())
+	}
+}
+
+func TestEventsGoToTheirStationsTopics(t *testing.T) {
+	layouts(t, func(t *testing.T, sys *ctatest.System) {
+		net := cta.Chicago()
+		metrics := prometheus.NewRegistry()
+		p := newTestProducer(t, sys, net, Config{Metrics: metrics})
+		at := DefaultStart(net)
+		const lake = 40380
+
+		if _, ok, err := p.LastEvent(t.Context()); ok || err != nil {
+			t.Errorf("last event of empty topics: %v, %v", ok, err)
+		}
+		s, err := p.Station(lake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gates, err := p.Turnstile(lake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prev, direction := 41340, cta.DirectionB
+		arrival := cta.Arrival{StationID: lake, TrainID: "BL001", Direction: direction, Line: "blue",
+			TrainStatus: cta.InService, PrevStationID: &prev, PrevDirection: &direction}
+		if err := s.Run(t.Context(), at, arrival); err != nil {
+			t.Fatal(err)
+		}
+		if err := gates.Run(t.Context(), at.Add(1500*time.Microsecond), "green", 3); err != nil {
+			t.Fatal(err)
+		}
+		if err := gates.Run(t.Context(), at, "blue", 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+
+		var arrived []cta.Arrival
+		read(t, sys, sys.Topics.IsArrivals, p.arrivals.kafka(), func(r kafka.Record, k cta.Key, a cta.Arrival) {
+			if r.Topic != sys.Topics.Arrivals(net.Station(lake)) || !k.Time().Equal(at) || time.Since(r.Time) > time.Hour {
+				t.Errorf("arrival in %s with key %v and time %v", r.Topic, k.Time(), r.Time)
+			}
+			arrived = append(arrived, a)
+		})
+		if d := cmp.Diff([]cta.Arrival{arrival}, arrived); d != "" {
+			t.Errorf("arrivals (-want +got):\n%s", d)
+		}
+		var entered []cta.TurnstileEntry
+		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles.kafka(), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+			if r.Topic != sys.Topics.Turnstiles(net.Station(lake)) || k.Timestamp != at.UnixMilli()+1 {
+				t.Errorf("entry in %s with key %v", r.Topic, k.Time())
+			}
+			entered = append(entered, e)
+		})
+		want := cta.TurnstileEntry{StationID: lake, StationName: "Clark/Lake", Line: "green"}
+		if d := cmp.Diff([]cta.TurnstileEntry{want, want, want}, entered); d != "" {
+			t.Errorf("entries (-want +got):\n%s", d)
+		}
+		if last, ok, err := p.LastEvent(t.Context()); !last.Equal(at.Add(time.Millisecond)) || !ok || err != nil {
+			t.Errorf("last event at %v, %v, %v", last, ok, err)
+		}
+		sys.Send(kafka.Record{Topic: sys.Topics.Turnstiles(net.Station(lake)), Key: []byte("?"), Value: []byte("?"), PartitionBy: cta.PartitionKey(lake)})
+		if last, ok, err := p.LastEvent(t.Context()); !last.Equal(at) || !ok || err != nil {
+			t.Errorf("last event before a record that is none: %v, %v, %v", last, ok, err)
+		}
+
+		families, err := metrics.Gather()
+		if err != nil || len(families) != 1 || families[0].Metric[0].Counter.GetValue()+families[0].Metric[1].Counter.GetValue() != 4 {
+			t.Errorf("metrics %v, %v", families, err)
+		}
+	})
+}
+
+func TestPrepareMayBeCalledByManyAtOnce(t *testing.T) {
+	sys := ctatest.Start(t)
+	net := smallTown(t)
+	p := newTestProducer(t, sys, net, Config{})
+	errs := make(chan error, 3)
+	for range cap(errs) {
+		go func() { errs <- p.Prepare(t.Context()) }()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	names, err := sys.Kafka.Topics(t.Context(), func(name string) bool { return strings.HasPrefix(name, sys.Topics.Prefix) })
+	if want := 2*len(net.Stations) + 3; err != nil || len(names) != want {
+		t.Errorf("%d topics, %v; want %d: %q", len(names), err, want, names)
+	}
+}
+
+func TestWrongEventsAreRefused(t *testing.T) {
+	sys := ctatest.Start(t)
+	p := newTestProducer(t, sys, smallTown(t), Config{})
+	st := p.net.Stations[0]
+	s, err := p.Station(st.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gates, err := p.Turnstile(st.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, noStation := p.Station(-1)
+	_, noTurnstile := p.Turnstile(-1)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{noStation, "no station -1"},
+		{noTurnstile, "no station -1"},
+		{s.Run(t.Context(), morning, cta.Arrival{StationID: st.ID + 1}), "given to " + st.Slug()},
+		{s.Run(t.Context(), morning, cta.Arrival{StationID: st.ID, TrainStatus: "late"}), "arrival at " + st.Slug()},
+		{gates.Run(t.Context(), morning, "ghost", 1), `line is "ghost", want one of ` + st.Lines[0]},
+		{gates.Run(t.Context(), morning, st.Lines[0], -1), "entries is -1"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
+			t.Errorf("error %v doesn't say %q", c.err, c.want)
+		}
+	}
+
+	_, err = New(sys.Kafka, sys.Registry, p.net, Config{Topics: cta.Topics{Layout: "odd"}, Partitions: -1, MaxBuffered: -1})
+	for _, want := range []string{`layout is "odd"`, "Partitions is -1", "MaxBuffered is -1"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v doesn't say %q", err, want)
+		}
+	}
+	if _, err := New(nil, nil, nil, Config{}); err == nil {
+		t.Error("a producer of nothing")
+	}
+}
+
+func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
+	layouts(t, func(t *testing.T, sys *ctatest.System) {
+		p := newTestProducer(t, sys, cta.Chicago(), Config{})
+		w, err := NewWeather(sys.RESTProxyURL, sys.Topics, WeatherConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer http.DefaultClient.CloseIdleConnections()
+		sink := NewEmitter(p, w, nil)
+		s := newTestSimulation(t, p.net, SimulationConfig{Seed: 5, For: 30 * time.Minute, Speed: math.Inf(1)})
+		sum, err := s.Run(t.Context(), sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sink.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+
+		var got Summary
+		inOrder := make(map[int]int64) // by station, the time of the latest entry
+		read(t, sys, sys.Topics.IsArrivals, p.arrivals.kafka(), func(_ kafka.Record, k cta.Key, a cta.Arrival) {
+			got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
+		})
+		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles.kafka(), func(_ kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+			if k.Timestamp < inOrder[e.StationID] {
+				t.Fatalf("entries of station %d are out of order", e.StationID)
+			}
+			inOrder[e.StationID] = k.Timestamp
+			got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
+		})
+		read(t, sys, kafka.Names(sys.Topics.Weather()), p.weather.kafka(), func(_ kafka.Record, k cta.Key, w cta.Weather) {
+			got.count(&Event{At: k.Time(), Kind: WeatherEvent, Weather: w})
+		})
+		want := Summary{Arrivals: sum.Arrivals, Entries: sum.Entries, Readings: sum.Readings}
+		got.To = time.Time{}
+		if d := cmp.Diff(want, got); d != "" || want.Readings != 6 {
+			t.Errorf("events in the topics (-summary +topics):\n%s", d)
+		}
+	})
+}
+
+// A proxy that is away holds nothing up but the weather, which comes later.
+func TestEmitterOutlastsTheProxy(t *testing.T) {
+	var away atomic.Bool
+	var posts atomic.Int32
+	away.Store(true)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		posts.Add(1)
+		w.Header().Set("Content-Type", "application/vnd.kafka.v2+json")
+		_, _ = w.Write([]byte(`{"key_schema_id":1,"value_schema_id":2,"offsets":[{"partition":0,"offset":0}]}`))
+	}))
+	defer proxy.Close()
+	sys := ctatest.Start(t)
+	p := newTestProducer(t, sys, smallTown(t), Config{})
+	w, err := NewWeather(proxy.URL, sys.Topics, WeatherConfig{Wait: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := NewEmitter(p, w, nil)
+	for i := range 10 {
+		if err := e.Observe(t.Context(), morning.Add(time.Duration(i)*time.Minute), sunny); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away.Store(false)
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := posts.Load(); n != 10 {
+		t.Errorf("%d readings posted, want 10", n)
+	}
+}
+
+func TestEmitterReturnsARefusal(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = w.Write([]byte(`{"error_code":42205,"message":"bad schema"}`))
+	}))
+	defer proxy.Close()
+	sys := ctatest.Start(t)
+	p := newTestProducer(t, sys, smallTown(t), Config{})
+	w, err := NewWeather(proxy.URL, sys.Topics, WeatherConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := NewEmitter(p, w, nil)
+	for i := 0; err == nil && i < 10*maxReadings; i++ {
+		err = e.Observe(t.Context(), morning, sunny)
+	}
+	if err == nil || !strings.Contains(err.Error(), "bad schema") {
+		t.Errorf("Observe returned %v", err)
+	}
+	if err := e.Close(); err == nil || !strings.Contains(err.Error(), "bad schema") {
+		t.Errorf("Close returned %v", err)
+	}
+}
+
+// One entry after the other, each from its own call, into the embedded broker.
+func BenchmarkTurnstileRun(b *testing.B) {
+	sys := ctatest.Start(b)
+	p := newTestProducer(b, sys, cta.Chicago(), Config{})
+	var gates []*Turnstile
+	for _, s := range p.net.Stations {
+		t, err := p.Turnstile(s.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		gates = append(gates, t)
+	}
+	slices.SortFunc(gates, func(x, y *Turnstile) int { return x.station.ID*31%97 - y.station.ID*31%97 })
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		t := gates[i%len(gates)]
+		if err := t.Run(b.Context(), morning.Add(time.Duration(i)*time.Millisecond), t.station.Lines[0], 1); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+	if err := p.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// A simulated day into the embedded broker of this process.
+func BenchmarkDayEmitted(b *testing.B) {
+	for b.Loop() {
+		sys := ctatest.Start(b)
+		p := newTestProducer(b, sys, cta.Chicago(), Config{})
+		w, err := NewWeather(sys.RESTProxyURL, sys.Topics, WeatherConfig{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		sink := NewEmitter(p, w, nil)
+		s := newTestSimulation(b, p.net, SimulationConfig{Seed: 1, For: 24 * time.Hour, Speed: math.Inf(1)})
+		sum, err := s.Run(b.Context(), sink)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Flush(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if err := sink.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(sum.Events())/b.Elapsed().Seconds()*float64(b.N), "events/s")
+	}
+}

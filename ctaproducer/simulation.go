@@ -1,0 +1,252 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// DefaultStart returns when a simulation begins that is told nothing else: on
+// Wednesday 7 October 2026 at 07:30, local time of the network, when every line
+// of the 'L' runs.
+func DefaultStart(net *cta.Network) time.Time {
+	return time.Date(2026, time.October, 7, 7, 30, 0, 0, net.Location)
+}
+
+// In service without faults, the time between two trains at a platform stays
+// within these parts of the intended headway ([cta.Line.ServiceAt]; on each of n
+// branches it is n times the trunk's).
+const (
+	MinHeadway = 0.6
+	MaxHeadway = 1.4
+)
+
+// maxReplay is the simulated time that a simulation goes over again to take up
+// where an earlier one ended. It costs about a third of a second for a day.
+const maxReplay = 30 * day
+
+// SimulationConfig holds the optional settings of a [Simulation]. The zero value
+// begins at [DefaultStart] and runs without end, in real time.
+type SimulationConfig struct {
+	// Seed chooses the events: same seed, network, start and faults, same events,
+	// on every platform.
+	Seed uint64
+
+	// Start is the simulated time at which events begin, from 1970 to 2200; trains
+	// are on their lines by then. Default: DefaultStart.
+	Start time.Time
+
+	// After, when later than Start, leaves out the events up to that moment, which
+	// an earlier run with the same settings has sent (see [Producer.LastEvent]). More
+	// than 30 days after Start, the simulation starts afresh at After instead.
+	After time.Time
+
+	// For is how much simulated time is run. Default: without end.
+	For time.Duration
+
+	// Speed is simulated seconds a second; math.Inf(1) is as fast as the machine
+	// can. It doesn't change the events. Default: 1.
+	Speed float64
+
+	// NoFaults leaves out breakdowns of trains. With them, about one arrival in
+	// 2,500 is of a train that breaks down there, for 3 to 10 minutes.
+	NoFaults bool
+
+	// Progress, if not nil, is called about once a second of wall time while Run
+	// runs, and from its goroutine: it should return soon.
+	Progress func(Progress)
+
+	// Log receives a warning when the sink can't keep up with Speed. Default: silent.
+	Log *slog.Logger
+}
+
+func (c SimulationConfig) withDefaults(net *cta.Network) SimulationConfig {
+	if c.Start.IsZero() {
+		c.Start = DefaultStart(net)
+	}
+	if c.Speed == 0 {
+		c.Speed = 1
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c SimulationConfig) validate() error {
+	var faults []error
+	if y := c.Start.UTC().Year(); y < 1970 || y > 2200 {
+		faults = append(faults, fmt.Errorf("Start is %v, want a time from 1970 to 2200", c.Start))
+	}
+	if y := c.After.UTC().Year(); !c.After.IsZero() && y > 2200 {
+		faults = append(faults, fmt.Errorf("After is %v, want a time until 2200", c.After))
+	}
+	if c.For < 0 {
+		faults = append(faults, fmt.Errorf("For is %v, want 0 (without end) or more", c.For))
+	}
+	if !(c.Speed > 0) {
+		faults = append(faults, fmt.Errorf("Speed is %v, want more than 0 simulated seconds a second", c.Speed))
+	}
+	return errors.Join(faults...)
+}
+
+// Simulation is the life of a network: trains, riders and weather, as a stream
+// of events. It can be run any number of times, also at once: each run gives the
+// same events.
+type Simulation struct {
+	net *cta.Network
+	cfg SimulationConfig
+}
+
+// NewSimulation returns a simulation of net. The error lists every wrong setting.
+func NewSimulation(net *cta.Network, cfg SimulationConfig) (*Simulation, error) {
+	if net == nil {
+		return nil, errors.New("ctaproducer: simulation: no network")
+	}
+	cfg = cfg.withDefaults(net)
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("ctaproducer: simulation: %w", err)
+	}
+	cfg.Start = cfg.Start.Truncate(time.Millisecond).In(net.Location)
+	if cfg.After.Sub(cfg.Start) > maxReplay {
+		cfg.Start, cfg.After = cfg.After.Truncate(time.Millisecond).In(net.Location), time.Time{}
+	}
+	return &Simulation{net: net, cfg: cfg}, nil
+}
+
+// Begin returns the simulated time at which a run begins: Start, or After when
+// that is later.
+func (s *Simulation) Begin() time.Time {
+	if s.cfg.After.After(s.cfg.Start) {
+		return s.cfg.After.Truncate(time.Millisecond).In(s.net.Location)
+	}
+	return s.cfg.Start
+}
+
+// Events returns the events of a run, in order of time, without waiting for them.
+// The sequence ends when For is over, if ever.
+//
+// It begins with the latest arrival of each train that is already on its line,
+// which lie some minutes before Start, and with the weather at Start. A run that
+// goes on after an earlier one begins with what comes next.
+func (s *Simulation) Events() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for ev := range s.events() {
+			if !yield(*ev) {
+				return
+			}
+		}
+	}
+}
+
+// events is Events without copying; an event is good until the next one.
+func (s *Simulation) events() iter.Seq[*Event] {
+	return func(yield func(*Event) bool) {
+		start := s.cfg.Start
+		warm := warmUp(s.net)
+		e := newEngine(s.net, s.cfg.Seed, start.Add(-warm), !s.cfg.NoFaults)
+		e.skip(warm)
+
+		begin := s.Begin()
+		if resumed := begin.After(start); resumed {
+			e.skip(warm + begin.Sub(start) + time.Millisecond)
+		} else {
+			for _, ev := range append(e.standing(), e.observe(warm)...) {
+				if !yield(&ev) {
+					return
+				}
+			}
+		}
+		end := begin.Add(s.cfg.For)
+		for {
+			ev := e.next()
+			if s.cfg.For > 0 && !ev.At.Before(end) || !yield(&ev) {
+				return
+			}
+		}
+	}
+}
+
+// observe returns the weather at a moment, unless a reading falls on it anyway.
+func (e *engine) observe(at time.Duration) []Event {
+	if sinceHour(e.time(at).In(e.net.Location))%readingEvery == 0 {
+		return nil
+	}
+	return []Event{{At: e.time(at), Kind: WeatherEvent, Weather: e.weather.latest.weather}}
+}
+
+// warmUp is how long before its start a simulation begins unseen: long enough
+// for trains to have spread over every line, and to have come back.
+func warmUp(net *cta.Network) time.Duration {
+	var longest time.Duration
+	for _, l := range net.Lines {
+		if k := newTrack(l, "", newRiders(net, 0)); k != nil {
+			for _, p := range k.paths {
+				longest = max(longest, p.nominal(0))
+			}
+		}
+	}
+	return min(max(2*time.Hour, 3*longest/2), 12*time.Hour).Round(time.Minute)
+}
+
+// Sink takes the events of a simulation. A method may block: the simulated
+// clock waits. See [Emitter] for the one that sends them.
+type Sink interface {
+	Arrive(ctx context.Context, at time.Time, a cta.Arrival) error
+	Enter(ctx context.Context, at time.Time, e cta.TurnstileEntry) error
+	Observe(ctx context.Context, at time.Time, w cta.Weather) error
+}
+
+// Run passes the events of the simulation to sink, one at a time, each when its
+// time has come by Speed. It returns when For is over, when ctx ends (with a nil
+// error: what was passed until then is in the summary), or with the error of sink.
+//
+// Events are never left out. When sink can't keep up, by more than a second, the
+// simulated clock waits for it and then goes on at Speed: it doesn't catch up.
+func (s *Simulation) Run(ctx context.Context, sink Sink) (Summary, error) {
+	r := run{sim: s, sink: sink, digest: newDigest(), began: time.Now()}
+	r.sum.From = s.Begin()
+	r.sum.To = r.sum.From
+	r.pace.speed = s.cfg.Speed
+	var err error
+	for ev := range s.events() {
+		if err = r.await(ctx, ev.At); err != nil {
+			break
+		}
+		if err = pass(ctx, sink, ev); err != nil {
+			err = fmt.Errorf("ctaproducer: simulation: %s at %s: %w", ev.Kind, ev.At.Format(time.RFC3339), err)
+			break
+		}
+		r.digest.add(ev)
+		r.sum.count(ev)
+	}
+	if err == nil && s.cfg.For > 0 {
+		r.sum.To = r.sum.From.Add(s.cfg.For)
+		err = r.await(ctx, r.sum.To)
+	}
+	if ctx.Err() != nil {
+		err = nil // sink's error too is then a sign of the end
+	}
+	r.sum.Wall = time.Since(r.began)
+	r.sum.Digest = r.digest.sum()
+	return r.sum, err
+}
+
+func pass(ctx context.Context, sink Sink, ev *Event) error {
+	switch ev.Kind {
+	case ArrivalEvent:
+		return sink.Arrive(ctx, ev.At, ev.Arrival)
+	case EntryEvent:
+		return sink.Enter(ctx, ev.At, ev.Entry)
+	}
+	return sink.Observe(ctx, ev.At, ev.Weather)
+}
+
+// unpaced reports whether a speed is as fast as the machine can.
+func unpaced(speed float64) bool { return math.IsInf(speed, 1) }

@@ -1,0 +1,158 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Emitter is the [Sink] that sends a simulation's events to Kafka: arrivals and
+// entries by a [Producer], and the weather by a [Weather].
+//
+// The weather goes over HTTP, one reading after the other, from a goroutine and a
+// queue of its own, so that a slow REST Proxy doesn't hold trains and riders up.
+// While the proxy can't be reached, its reading is tried again for as long as the
+// Emitter is open, and the Log told; when 64 readings wait (five hours of
+// simulated time), Observe blocks, and with it the simulated clock. A reading
+// that is refused is an error, which the next Observe and Close return. No
+// reading is left out silently.
+type Emitter struct {
+	producer *Producer
+	weather  *Weather
+	log      *slog.Logger
+	readings chan observation
+	stop     context.CancelFunc // ends posting at once
+	done     chan struct{}      // closed when posting has ended
+	closing  sync.Once
+
+	mu  sync.Mutex
+	err error // of posting; nothing is posted after it
+}
+
+type observation struct {
+	at      time.Time
+	reading cta.Weather
+}
+
+const maxReadings = 64
+
+var _ Sink = (*Emitter)(nil)
+
+// NewEmitter returns a sink over a producer and weather hardware, which stay open
+// when it is closed. Without weather (nil), readings are left out. log may be nil.
+func NewEmitter(p *Producer, weather *Weather, log *slog.Logger) *Emitter {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	e := &Emitter{
+		producer: p, weather: weather, log: log,
+		readings: make(chan observation, maxReadings),
+		stop:     stop,
+		done:     make(chan struct{}),
+	}
+	go e.post(ctx)
+	return e
+}
+
+// Arrive emits an arrival at its station.
+func (e *Emitter) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error {
+	s, err := e.producer.Station(a.StationID)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx, at, a)
+}
+
+// Enter emits one entry at its station.
+func (e *Emitter) Enter(ctx context.Context, at time.Time, entry cta.TurnstileEntry) error {
+	t, err := e.producer.Turnstile(entry.StationID)
+	if err != nil {
+		return err
+	}
+	return t.Run(ctx, at, entry.Line, 1)
+}
+
+// Observe queues a weather reading. It returns the error of an earlier one. It
+// must not be called after Close.
+func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) error {
+	if err := e.failed(); err != nil || e.weather == nil {
+		return err
+	}
+	select {
+	case e.readings <- observation{at, w}:
+		return nil
+	case <-e.done:
+		return e.failed()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close posts the readings that wait, for up to 3 s, and returns what failed and
+// how many readings were not posted. It doesn't flush the producer.
+func (e *Emitter) Close() error {
+	e.closing.Do(func() {
+		close(e.readings)
+		defer time.AfterFunc(3*time.Second, e.stop).Stop()
+		<-e.done
+		e.stop()
+	})
+	return e.failed()
+}
+
+func (e *Emitter) failed() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
+}
+
+func (e *Emitter) post(ctx context.Context) {
+	defer close(e.done)
+	for o := range e.readings {
+		err := e.persist(ctx, o)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil { // closed: nothing comes in any more
+			err = fmt.Errorf("%d weather readings not posted: %w", len(e.readings)+1, err)
+		}
+		e.mu.Lock()
+		e.err = err
+		e.mu.Unlock()
+		return
+	}
+}
+
+// persist posts a reading until it is posted or refused, or until ctx ends.
+func (e *Emitter) persist(ctx context.Context, o observation) error {
+	for {
+		// Run tries again and waits by itself, for as long as is usual.
+		err := e.weather.Run(ctx, o.at, o.reading)
+		if err == nil || ctx.Err() != nil || refused(err) {
+			return err
+		}
+		e.log.Warn("weather can't be posted, going on trying", "reading", o.at, "waiting", len(e.readings), "err", err)
+		if pause(ctx, time.Second) != nil {
+			return err
+		}
+	}
+}
+
+// refused reports whether a reading failed for a reason that lasts: the proxy
+// said so, or it was none.
+func refused(err error) bool {
+	var answer *RESTError
+	if errors.As(err, &answer) {
+		busy := answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusRequestTimeout
+		return answer.Status < http.StatusInternalServerError && !busy
+	}
+	var service *cta.ServiceError
+	return !errors.As(err, &service)
+}

@@ -1,0 +1,95 @@
+package ctaproducer
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// grain is the least time slept: events that fall due within it are passed on
+	// together.
+	grain = 10 * time.Millisecond
+	// maxLag is how far a paced run may be behind, in wall time, before its clock waits.
+	maxLag = time.Second
+	// checkEvery is how many events an unpaced run passes on between looks at the clock.
+	checkEvery = 256
+)
+
+// run is one run of a simulation.
+type run struct {
+	sim    *Simulation
+	sink   Sink
+	sum    Summary
+	digest *digest
+	began  time.Time
+	told   time.Time // when Progress was last told
+	warned bool
+	passed int
+	pace   pace
+}
+
+// pace relates simulated to wall time, from a pair of both.
+type pace struct {
+	speed     float64
+	wall, sim time.Time
+}
+
+// set makes two times one moment.
+func (p *pace) set(wall, sim time.Time) { p.wall, p.sim = wall, sim }
+
+// wait returns how long it is from a wall time until a simulated one; negative
+// when that is past.
+func (p *pace) wait(now, sim time.Time) time.Duration {
+	ahead := float64(sim.Sub(p.sim)) / p.speed
+	// Very slow speeds lie beyond what a duration can hold.
+	return time.Duration(min(ahead, float64(100*365*day))) - now.Sub(p.wall)
+}
+
+// await waits until it is time for the event at a simulated time.
+func (r *run) await(ctx context.Context, at time.Time) error {
+	if unpaced(r.pace.speed) {
+		if r.passed++; r.passed%checkEvery == 1 {
+			r.progress(time.Now())
+			return ctx.Err()
+		}
+		return nil
+	}
+	now := time.Now()
+	if r.pace.wall.IsZero() {
+		r.pace.set(now, r.sum.From) // not before: the events that lead up to the start take their time
+	}
+	wait := r.pace.wait(now, at)
+	if -wait > maxLag && at.After(r.pace.sim) {
+		if !r.warned {
+			r.sim.cfg.Log.Warn("the simulated clock waits: events are taken more slowly than the speed wants",
+				"speed", r.pace.speed, "at", at)
+			r.warned = true
+		}
+		r.pace.set(now, at)
+	}
+	for wait > 0 {
+		r.progress(now)
+		if err := pause(ctx, min(max(wait, grain), time.Second)); err != nil {
+			return err
+		}
+		now = time.Now()
+		wait = r.pace.wait(now, at)
+	}
+	r.progress(now)
+	return ctx.Err()
+}
+
+// progress tells Progress once a second.
+func (r *run) progress(now time.Time) {
+	f := r.sim.cfg.Progress
+	if f == nil || now.Sub(r.told) < time.Second {
+		return
+	}
+	r.told = now
+	p := Progress{Summary: r.sum}
+	p.Wall = now.Sub(r.began)
+	if d := r.sim.cfg.For; d > 0 {
+		p.Done = float64(r.sum.To.Sub(r.sum.From)) / float64(d)
+	}
+	f(p)
+}

@@ -1,0 +1,62 @@
+package ctaproducer
+
+import (
+	"fmt"
+	"time"
+)
+
+// Summary says what a run of a [Simulation] passed on.
+type Summary struct {
+	Arrivals int64 // of trains, and changes of their status
+	Entries  int64
+	Readings int64 // of the weather
+
+	From, To time.Time     // simulated
+	Wall     time.Duration // that it took
+
+	// Digest is a hash of the events, in hex: the same for the same settings,
+	// whatever the speed and wherever they went. Empty while the run goes on.
+	Digest string
+}
+
+// Progress says how far a run has come.
+type Progress struct {
+	Summary         // so far; To is the simulated time
+	Done    float64 // part of For, 0 to 1; 0 when the run has no end
+}
+
+// Events is the number of all events.
+func (s Summary) Events() int64 { return s.Arrivals + s.Entries + s.Readings }
+
+// Rate is events a second of wall time.
+func (s Summary) Rate() float64 {
+	if s.Wall <= 0 {
+		return 0
+	}
+	return float64(s.Events()) / s.Wall.Seconds()
+}
+
+// String is the summary as lines for people, the last one "digest: <hex>".
+func (s Summary) String() string {
+	return fmt.Sprintf(`simulated: %s to %s (%s)
+events: %d (arrivals %d, entries %d, weather %d)
+wall time: %.2f s (%.0f events/s)
+digest: %s`,
+		s.From.Format("Mon 2006-01-02 15:04:05 MST"), s.To.Format("Mon 2006-01-02 15:04:05 MST"), s.To.Sub(s.From).Round(time.Second),
+		s.Events(), s.Arrivals, s.Entries, s.Readings,
+		s.Wall.Seconds(), s.Rate(), s.Digest)
+}
+
+func (s *Summary) count(ev *Event) {
+	switch ev.Kind {
+	case ArrivalEvent:
+		s.Arrivals++
+	case EntryEvent:
+		s.Entries++
+	case WeatherEvent:
+		s.Readings++
+	}
+	if ev.At.After(s.To) {
+		s.To = ev.At
+	}
+}

@@ -1,0 +1,335 @@
+package ctaproducer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// chicagoDay is a weekday of seed 1, from midnight.
+func chicagoDay(tb testing.TB, noFaults bool) *Simulation {
+	tb.Helper()
+	net := cta.Chicago()
+	return newTestSimulation(tb, net, SimulationConfig{
+		Seed:     1,
+		Start:    time.Date(2026, time.October, 7, 0, 0, 0, 0, net.Location),
+		For:      24 * time.Hour,
+		NoFaults: noFaults,
+	})
+}
+
+func arrivals(s *Simulation) []Event {
+	var events []Event
+	for ev := range s.Events() {
+		if ev.Kind == ArrivalEvent {
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+// place is where an arrival is, on its line.
+type place struct {
+	line      string
+	station   int
+	direction cta.Direction
+}
+
+func placeOf(a cta.Arrival) place { return place{a.Line, a.StationID, a.Direction} }
+
+func (p place) String() string { return fmt.Sprintf("%s %d %s", p.line, p.station, p.direction) }
+
+// move says what an arrival is after the train's one before.
+type move int
+
+const (
+	runs    move = iota // to the next station
+	turns               // at the end of a run, to the other platform
+	stands              // and its status has changed
+	appears             // from the depot
+	jumps
+)
+
+func moveOf(net *cta.Network, last *cta.Arrival, a cta.Arrival) move {
+	switch {
+	case a.PrevStationID == nil || a.PrevDirection == nil:
+		if last != nil && (last.TrainStatus != cta.OutOfService || last.StationID != a.StationID) {
+			if placeOf(*last) == placeOf(a) && last.PrevStationID == nil {
+				return stands
+			}
+			return jumps
+		}
+		return appears
+	case last == nil:
+		return appears // under way when the simulation began
+	case placeOf(*last) == placeOf(a):
+		if last.TrainStatus == a.TrainStatus {
+			return jumps
+		}
+		return stands
+	case *a.PrevStationID != last.StationID || *a.PrevDirection != last.Direction:
+		return jumps
+	case a.StationID == last.StationID:
+		return turns
+	}
+	for _, h := range net.Line(a.Line).Next(last.StationID, last.Direction) {
+		if h.Station.ID == a.StationID && h.Direction == a.Direction {
+			return runs
+		}
+	}
+	return jumps
+}
+
+func TestTrainsNeverJumpNorRunBackwards(t *testing.T) {
+	s := chicagoDay(t, false)
+	last := make(map[string]*cta.Arrival)
+	moves := make(map[move]int)
+	for _, ev := range arrivals(s) {
+		a := ev.Arrival
+		before := last[a.TrainID]
+		m := moveOf(s.net, before, a)
+		moves[m]++
+		if m == jumps {
+			t.Fatalf("%v: %+v after %+v", ev.At, a, before)
+		}
+		if m == turns {
+			line := s.net.Line(a.Line)
+			turnsBack := slices.ContainsFunc(line.Service, func(v cta.Service) bool { return v.Last == a.StationID })
+			if len(line.Next(before.StationID, before.Direction)) > 0 && !turnsBack {
+				t.Fatalf("%v: %s turns at %d, in the middle of its line", ev.At, a.TrainID, a.StationID)
+			}
+		}
+		if before != nil && before.Line != a.Line {
+			t.Fatalf("%v: %s changes from %s to %s", ev.At, a.TrainID, before.Line, a.Line)
+		}
+		last[a.TrainID] = &a
+	}
+	if moves[runs] < 40_000 || moves[turns] < 1000 || moves[stands] < 10 || moves[appears] < 50 {
+		t.Errorf("moves by kind: %v", moves)
+	}
+}
+
+func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
+	s := chicagoDay(t, false)
+	type visit struct {
+		train string
+		at    time.Time
+		n     int
+	}
+	standing := make(map[place]visit) // the latest at each platform
+	broken := make(map[place]string)  // trains
+	visits := make(map[string]visit)  // the latest of each train
+	order := make(map[[2]place]int)   // the visit to a platform of the latest train that went on to another
+	seen := make(map[place]int)
+	for _, ev := range arrivals(s) {
+		a := ev.Arrival
+		p := placeOf(a)
+		if before := standing[p]; before.train == a.TrainID && a.TrainStatus != cta.OutOfService {
+			delete(broken, p)
+		}
+		if a.TrainStatus == cta.OutOfService {
+			continue
+		}
+		if before, ok := standing[p]; ok && before.train != a.TrainID {
+			if gap := ev.At.Sub(before.at); gap < clearance+minDwell && !before.at.Before(s.Begin()) {
+				t.Fatalf("%v: %s comes to %v %v after %s", ev.At, a.TrainID, p, gap, before.train)
+			}
+			if b := broken[p]; b != "" {
+				t.Fatalf("%v: %s comes to %v, where %s stands broken down", ev.At, a.TrainID, p, b)
+			}
+		}
+		if a.TrainStatus == cta.BrokenDown {
+			broken[p] = a.TrainID
+		}
+		if standing[p].train != a.TrainID || a.PrevStationID == nil {
+			seen[p]++
+			if prev, ok := visits[a.TrainID]; ok && a.PrevStationID != nil {
+				from := place{a.Line, *a.PrevStationID, *a.PrevDirection}
+				link := [2]place{from, p}
+				if prev.n <= order[link] && from.station != p.station {
+					t.Fatalf("%v: %s has overtaken on its way from %v to %v", ev.At, a.TrainID, from, p)
+				}
+				order[link] = prev.n
+			}
+			visits[a.TrainID] = visit{a.TrainID, ev.At, seen[p]}
+		}
+		standing[p] = visit{a.TrainID, ev.At, seen[p]}
+	}
+}
+
+func TestHeadwaysStayInTheirBand(t *testing.T) {
+	s := chicagoDay(t, true)
+	last := make(map[place]Event)
+	checked, least, most := 0, 1.0, 1.0
+	for _, ev := range arrivals(s) {
+		p := placeOf(ev.Arrival)
+		before, ok := last[p]
+		if ev.Arrival.TrainStatus == cta.OutOfService || ok && before.Arrival.TrainID == ev.Arrival.TrainID {
+			continue
+		}
+		last[p] = ev
+		line := s.net.Line(p.line)
+		shortest, longest, steady := serviceOver(line, ev.At.Add(-150*time.Minute), ev.At)
+		if !ok || !steady || before.At.Before(s.Begin()) {
+			continue
+		}
+		branches := time.Duration(1)
+		for _, ls := range line.Stations {
+			if ls.ID == p.station && ls.Branch != "" {
+				branches = time.Duration(len(line.Routes))
+			}
+		}
+		gap := ev.At.Sub(before.At)
+		least = min(least, float64(gap)/float64(shortest*branches))
+		most = max(most, float64(gap)/float64(longest*branches))
+		checked++
+		if float64(gap) < MinHeadway*float64(shortest*branches) || float64(gap) > MaxHeadway*float64(longest*branches) {
+			t.Errorf("%v: %v after %v at %v, intended every %v to %v", ev.At, gap, before.At, p, shortest*branches, longest*branches)
+		}
+	}
+	t.Logf("%d headways, from %.2f to %.2f of the intended one", checked, least, most)
+	if checked < 40_000 {
+		t.Errorf("%d headways checked", checked)
+	}
+}
+
+// serviceOver returns the shortest and the longest headway intended in a span of
+// time; steady is false when the line didn't run, or ran otherwise, in part of it.
+func serviceOver(l *cta.Line, from, to time.Time) (shortest, longest time.Duration, steady bool) {
+	now, steady := l.ServiceAt(to)
+	shortest, longest = now.Headway, now.Headway
+	for at := from; at.Before(to); at = at.Add(10 * time.Minute) {
+		v, ok := l.ServiceAt(at)
+		steady = steady && ok && v.Last == now.Last
+		shortest, longest = min(shortest, v.Headway), max(longest, v.Headway)
+	}
+	return shortest, longest, steady
+}
+
+func TestAllLinesRunAtTheDefaultStart(t *testing.T) {
+	net := cta.Chicago()
+	s := newTestSimulation(t, net, SimulationConfig{For: 40 * time.Minute})
+	atOnce := make(map[string]map[string]bool)
+	branches := make(map[string]bool)
+	for _, ev := range arrivals(s) {
+		a := ev.Arrival
+		if ev.At.Before(s.Begin()) {
+			if atOnce[a.Line] == nil {
+				atOnce[a.Line] = make(map[string]bool)
+			}
+			atOnce[a.Line][a.TrainID] = true
+			if ev.At.Before(s.Begin().Add(-25 * time.Minute)) {
+				t.Errorf("%s was last seen at %v", a.TrainID, ev.At)
+			}
+		}
+		for _, ls := range net.Line(a.Line).Stations {
+			if ls.ID == a.StationID && ls.Branch != "" {
+				branches[ls.Branch] = true
+			}
+		}
+	}
+	for _, l := range net.Lines {
+		round := 2 * newTrack(l, "", newRiders(net, 0)).paths[0].nominal(0)
+		t.Logf("%s: %d trains", l.ID, len(atOnce[l.ID]))
+		if v, _ := l.ServiceAt(s.Begin()); len(atOnce[l.ID]) < int(round/v.Headway/3) || len(atOnce[l.ID]) == 0 {
+			t.Errorf("%s: %d trains stand or run at the start", l.ID, len(atOnce[l.ID]))
+		}
+	}
+	if got := slices.Sorted(maps.Keys(branches)); !slices.Equal(got, []string{"Ashland/63rd", "Cottage Grove"}) {
+		t.Errorf("trains on branches %q", got)
+	}
+}
+
+func TestPurpleRunsToTheLoopInRushHoursOnly(t *testing.T) {
+	const howard = 40900
+	s := chicagoDay(t, false)
+	purple := s.net.Line("purple")
+	last, _ := purple.Order(howard)
+	express, turned := make(map[int]int), 0
+	for _, ev := range arrivals(s) {
+		if ev.Arrival.Line != purple.ID {
+			continue
+		}
+		if order, _ := purple.Order(ev.Arrival.StationID); order > last {
+			express[ev.At.Hour()]++
+		}
+		if p := ev.Arrival.PrevStationID; ev.Arrival.StationID == howard && p != nil && *p == howard {
+			turned++
+		}
+	}
+	for _, h := range []int{7, 8, 16, 17} {
+		if express[h] < 50 {
+			t.Errorf("%d express arrivals in hour %d", express[h], h)
+		}
+	}
+	for _, h := range []int{0, 5, 12, 13, 14, 21, 23} {
+		if express[h] != 0 {
+			t.Errorf("%d express arrivals in hour %d", express[h], h)
+		}
+	}
+	if turned < 20 {
+		t.Errorf("%d trains turned at Howard", turned)
+	}
+}
+
+func TestBreakdownDelaysThoseBehind(t *testing.T) {
+	s := chicagoDay(t, false)
+	type fault struct {
+		train string
+		at    time.Time
+		until time.Time
+	}
+	faults := make(map[place]*fault)
+	n, delayed := 0, 0
+	for _, ev := range arrivals(s) {
+		a := ev.Arrival
+		p := placeOf(a)
+		f := faults[p]
+		switch {
+		case a.TrainStatus == cta.BrokenDown:
+			faults[p] = &fault{train: a.TrainID, at: ev.At}
+			n++
+		case f == nil:
+		case a.TrainID == f.train && f.until.IsZero():
+			f.until = ev.At
+			if d := f.until.Sub(f.at); d < 3*time.Minute || d > 10*time.Minute {
+				t.Errorf("%s was broken down for %v", f.train, d)
+			}
+		case a.TrainID != f.train:
+			if v, ok := s.net.Line(p.line).ServiceAt(f.at); ok && f.until.Sub(f.at) > v.Headway {
+				if ev.At.Before(f.until) {
+					t.Errorf("%s came to %v at %v, before %s was repaired", a.TrainID, p, ev.At, f.train)
+				}
+				if float64(ev.At.Sub(f.at)) > MaxHeadway*float64(v.Headway) {
+					delayed++
+				}
+			}
+			delete(faults, p)
+		}
+	}
+	if n < 5 || delayed == 0 {
+		t.Errorf("%d breakdowns, of which %d delayed the next train", n, delayed)
+	}
+}
+
+func TestTrainPrefixesTellLinesApart(t *testing.T) {
+	for _, c := range []struct{ ids, want []string }{
+		{[]string{"red", "blue", "brown"}, []string{"RE", "BL", "BR"}},
+		{[]string{"blue", "black"}, []string{"BLU", "BLA"}},
+		{[]string{"a", "b"}, []string{"A-", "B-"}},
+		{[]string{"10", "100"}, []string{"10", "100"}},
+		{[]string{"é-1", "-"}, []string{"É-1-", "--"}},
+	} {
+		var lines []*cta.Line
+		for _, id := range c.ids {
+			lines = append(lines, &cta.Line{ID: id})
+		}
+		if got := trainPrefixes(lines); !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q, want %q", c.ids, got, c.want)
+		}
+	}
+}

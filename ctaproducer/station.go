@@ -1,0 +1,54 @@
+package ctaproducer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// Station is a station's sensor of trains. It comes from [Producer.Station], and
+// is safe for concurrent use.
+type Station struct {
+	out       *kafka.Producer
+	station   *cta.Station
+	topic     string
+	partition []byte
+	format    kafka.Format[cta.Key, cta.Arrival]
+	emitted   prometheus.Counter
+}
+
+func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Station {
+	return &Station{
+		out:       p.out,
+		station:   s,
+		topic:     p.cfg.Topics.Arrivals(s),
+		partition: cta.PartitionKey(s.ID),
+		format:    p.arrivals.kafka(),
+		emitted:   emitted,
+	}
+}
+
+// Run emits one arrival, which happened at that time, to the station's topic. It
+// returns once the arrival is accepted for delivery, and blocks while too many
+// wait; [Producer.Flush] and [Producer.Close] return failures of delivery. An
+// arrival at another station is an error.
+func (s *Station) Run(ctx context.Context, at time.Time, a cta.Arrival) error {
+	if a.StationID != s.station.ID {
+		return fmt.Errorf("ctaproducer: arrival at station %d given to %s", a.StationID, s.station.Slug())
+	}
+	r, err := s.format.Record(ctx, s.topic, cta.KeyAt(at), a)
+	if err == nil {
+		r.PartitionBy = s.partition
+		err = s.out.Send(ctx, r, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("ctaproducer: arrival at %s: %w", s.station.Slug(), err)
+	}
+	s.emitted.Inc()
+	return nil
+}

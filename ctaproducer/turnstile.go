@@ -1,0 +1,99 @@
+package ctaproducer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+)
+
+// Turnstile is the turnstiles of a station. It comes from [Producer.Turnstile],
+// and is safe for concurrent use.
+type Turnstile struct {
+	out       *kafka.Producer
+	station   *cta.Station
+	topic     string
+	partition []byte
+	key       *wire.Avro[cta.Key]
+	value     *wire.Avro[cta.TurnstileEntry]
+	emitted   prometheus.Counter
+
+	// values holds the encoded entry of each of the station's lines, nil before its
+	// first: entries of a station for a line differ in their keys only.
+	values []atomic.Pointer[[]byte]
+}
+
+func newTurnstile(p *Producer, s *cta.Station, emitted prometheus.Counter) *Turnstile {
+	return &Turnstile{
+		out:       p.out,
+		station:   s,
+		topic:     p.cfg.Topics.Turnstiles(s),
+		partition: cta.PartitionKey(s.ID),
+		key:       p.turnstiles.key,
+		value:     p.turnstiles.value,
+		emitted:   emitted,
+		values:    make([]atomic.Pointer[[]byte], len(s.Lines)),
+	}
+}
+
+// Run emits that many entries of riders for a line, all of which happened at that
+// time, to the station's topic. It returns once they are accepted for delivery,
+// and blocks while too many wait; [Producer.Flush] and [Producer.Close] return
+// failures of delivery. When Run itself returns an error, some of the entries may
+// have been accepted. A line that doesn't stop at the station is an error.
+func (t *Turnstile) Run(ctx context.Context, at time.Time, line string, entries int) error {
+	if err := t.run(ctx, at, line, entries); err != nil {
+		return fmt.Errorf("ctaproducer: entry at %s: %w", t.station.Slug(), err)
+	}
+	return nil
+}
+
+func (t *Turnstile) run(ctx context.Context, at time.Time, line string, entries int) error {
+	i := slices.Index(t.station.Lines, line)
+	if i < 0 {
+		return fmt.Errorf("line is %q, want one of %s", line, strings.Join(t.station.Lines, ", "))
+	}
+	if entries < 0 {
+		return fmt.Errorf("entries is %d, want 0 or more", entries)
+	}
+	value, err := t.encoded(ctx, i)
+	if err != nil {
+		return err
+	}
+	key, err := t.key.Encode(ctx, t.topic, cta.KeyAt(at))
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	r := kafka.Record{Topic: t.topic, Key: key, Value: value, PartitionBy: t.partition}
+	for range entries {
+		if err := t.out.Send(ctx, r, nil); err != nil {
+			return err
+		}
+		t.emitted.Inc()
+	}
+	return nil
+}
+
+func (t *Turnstile) encoded(ctx context.Context, line int) ([]byte, error) {
+	if v := t.values[line].Load(); v != nil {
+		return *v, nil
+	}
+	v, err := t.value.Encode(ctx, t.topic, cta.TurnstileEntry{
+		StationID:   t.station.ID,
+		StationName: t.station.Name,
+		Line:        t.station.Lines[line],
+	})
+	if err != nil {
+		return nil, fmt.Errorf("value: %w", err)
+	}
+	t.values[line].Store(&v)
+	return v, nil
+}
