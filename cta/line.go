@@ -104,7 +104,8 @@ type Hop struct {
 //
 // There is none at the end of the line, from which a train begins a new run the
 // other way; for stations that aren't on the line; and for stations of a loop in
-// direction b, in which no train passes them.
+// direction b, in which no train passes them. A train that turns, at an end or
+// before, may first arrive at the same station once more, in the other direction.
 func (l *Line) Next(stationID int, d Direction) []Hop {
 	var hops []Hop
 	for _, r := range l.Routes {
