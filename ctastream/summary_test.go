@@ -2,16 +2,15 @@ package ctastream_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
-	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
@@ -144,20 +143,8 @@ func TestSettingsAreRefusedTogether(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{"Refresh is -1ns", "SessionTimeout is -1ns", "Input is", "Output is"} {
-		if !contains(err.Error(), want) {
+		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q lacks %q", err, want)
 		}
 	}
 }
-
-func contains(s, sub string) bool {
-	for i := range len(s) - len(sub) + 1 {
-		if s[i:i+len(sub)] == sub {
-			return true
-		}
-	}
-	return false
-}
-
-var _ = fmt.Sprint
-var _ kafka.Record

@@ -13,7 +13,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// Sarama's group consumer counts its fetches in the default registry of
+		// go-metrics too, whose one goroutine a process never ends.
+		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 // newBroker starts a broker that speaks the protocol. It ends with the test.
 func newBroker(tb testing.TB, opts ...kfake.Opt) *kfake.Cluster {

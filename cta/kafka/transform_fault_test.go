@@ -230,3 +230,53 @@ func (z *zombie) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.R
 	})
 	return out, err
 }
+
+// A process that takes over the identity of another ends it, and counts on.
+func TestTransformOfTheSameInstanceIsFenced(t *testing.T) {
+	c := newCluster(t, "in")
+	cfg := config("g")
+	cfg.InstanceID = "one"
+	old := newSummer(connect(t, c, testLog(t)))
+	done := make(chan error, 1)
+	go func() { done <- old.client.Transform(context.Background(), cfg, old) }()
+	<-old.begun
+	produce(t, c, "in", 100)
+	await(t, old.client, 100, 10*time.Second)
+
+	next := newSummer(connect(t, c, testLog(t)))
+	start(t, next.client, cfg, next)
+	<-next.begun
+	produce(t, c, "in", 100)
+	await(t, next.client, 200, 10*time.Second)
+	select {
+	case err := <-done:
+		if !errors.Is(err, kafka.ErrFenced) {
+			t.Errorf("error %v, want %v", err, kafka.ErrFenced)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the older one still runs")
+	}
+}
+
+// A static member that is back soon has its partitions at once, without its group
+// noticing.
+func TestTransformOfAnInstanceIsBackAtOnce(t *testing.T) {
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	cfg := config("g")
+	cfg.InstanceID = "one"
+	cfg.SessionTimeout = 10 * time.Second
+	first := newSummer(client)
+	stop := start(t, client, cfg, first)
+	<-first.begun
+	produce(t, c, "in", 100)
+	await(t, client, 100, 10*time.Second)
+	stop()
+	generation := c.GroupInfo("g").Epoch
+	produce(t, c, "in", 100)
+	start(t, client, cfg, newSummer(client))
+	await(t, client, 200, 5*time.Second)
+	if g := c.GroupInfo("g").Epoch; g != generation {
+		t.Errorf("generation goes from %d to %d", generation, g)
+	}
+}

@@ -92,7 +92,8 @@ func (x *transform) tune(conf *sarama.Config) {
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
 	conf.Consumer.Offsets.AutoCommit.Enable = false
 	conf.Consumer.Return.Errors = true
-	conf.Metadata.RefreshFrequency = 10 * time.Second // in which added partitions are seen
+	conf.Consumer.MaxWaitTime = 100 * time.Millisecond // how long giving up a partition takes
+	conf.Metadata.RefreshFrequency = 10 * time.Second  // in which added partitions are seen
 }
 
 func (x *transform) dialTransactions(id string) (sarama.Client, error) {

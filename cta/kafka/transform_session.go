@@ -146,7 +146,7 @@ func (s *session) gather(p Partition, claim sarama.ConsumerGroupClaim) (last *ga
 func (s *session) put(p Partition, messages []*sarama.ConsumerMessage) *gathering {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.gathered.records) >= s.x.cfg.MaxBatch && !s.over() {
+	for !s.over() && len(s.gathered.records) >= s.x.cfg.MaxBatch {
 		s.cond.Wait()
 	}
 	if s.over() {

@@ -1,0 +1,66 @@
+// Package ctastream derives what riders see from the raw topics: the entries
+// counted at each station, and the stations of each line. A third worker puts
+// aside the arrivals and weather readings that nobody can read.
+//
+//	sum, err := ctastream.NewTurnstileSummary(client, registry, ctastream.Config{})
+//	if err != nil {
+//		return err // names every setting that is wrong
+//	}
+//	return sum.Run(ctx) // nil once ctx ends
+//
+// # Workers
+//
+//	worker                 reads                       writes
+//	[TurnstileSummary]     entries, in either layout   TURNSTILE_SUMMARY: the count of each station
+//	[StationTransformer]   rows of the stations table  stations.table: the stations of each line
+//	[Inspector]            arrivals and weather        nothing but dead letters
+//
+// Any number of workers of a kind, in one process or many, share the partitions
+// as members of one consumer group. Topics that appear later are picked up.
+//
+// # Guarantees
+//
+// A station's published count equals the number of its entries, whichever worker
+// is killed, paused, fenced or given other partitions, and at whatever moment. A
+// reader of committed records never sees a count fall.
+//
+// Each batch of records is worked on in one transaction: what it changes, its dead
+// letters and its positions are committed together, or not at all. All that a
+// worker knows can be read from its output, so a restart takes time by the number
+// of stations, not of entries. A count is published when the transaction before is
+// done: some milliseconds after the entry, or a full batch later under load. Counts
+// between two transactions are not published one by one.
+//
+// # Dead letters
+//
+// A record that can't be read doesn't stop the flow. It goes, key and value as
+// they were, to the topic of dead letters, exactly once, with these headers as text:
+//
+//   - topic, partition, offset: where it was
+//   - reason: one of a few fixed texts
+//   - error: the details
+//   - truncated: its size in bytes, if it was too large to be copied whole
+//
+// It is counted in ctalive_stream_dead_letters_total, and logged once for each
+// topic and reason. A registry that doesn't answer is no such reason: the worker
+// waits for it.
+//
+// # Invariants that once cost a bug
+//
+//   - After an aborted transaction, the position in a partition doesn't rewind by
+//     itself: the session is given up and all state dropped, so that the group hands
+//     out the partitions again from the committed positions.
+//   - State is read after the positions are settled, and up to the end that the
+//     output then has, open transactions included ([kafka.Client.Settle]). The
+//     markers of one transaction reach its topics one after the other, so the end
+//     of what is committed at that time may lack counts that the positions include.
+//   - State of partitions that a worker keeps is not read again: it may be ahead of
+//     what is published, by the batch that is being committed.
+//   - Positions are sent as the member and generation that the batch's session has.
+//     The group refuses them once the partitions may be another's.
+//
+// # Testing
+//
+// Package ctatest runs a broker and a registry inside a test; every example here
+// uses package embedded in the same way.
+package ctastream

@@ -1,0 +1,167 @@
+package ctastream_test
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/ctastream"
+)
+
+// poison is what no reader of Avro can read, by the reason that it is given.
+func poison(t *testing.T, sys *ctatest.System) map[string][]byte {
+	t.Helper()
+	id, err := sys.Registry.Register(t.Context(), sys.Topics.Prefix+"poison-value",
+		`{"type":"record","name":"bad","fields":[{"name":"a","type":{"type":"array","items":"long"}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		"null":                 nil,
+		"too short":            {0, 0},
+		"wrong magic byte":     []byte("random bytes"),
+		"unknown schema id":    {0, 0x7f, 0, 0, 1, 2, 3},
+		"schema with an array": append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), 0),
+	}
+}
+
+// letters returns the reasons and origins of the dead letters, sorted.
+func letters(t *testing.T, records []kafka.Record) (reasons, origins []string) {
+	t.Helper()
+	for _, r := range records {
+		h := make(map[string]string)
+		for _, x := range r.Headers {
+			h[x.Key] = string(x.Value)
+		}
+		if h["error"] == "" {
+			t.Errorf("dead letter %v has no error", h)
+		}
+		reasons = append(reasons, h["reason"])
+		origins = append(origins, h["topic"]+"/"+h["partition"]+"/"+h["offset"])
+	}
+	slices.Sort(reasons)
+	slices.Sort(origins)
+	return reasons, origins
+}
+
+func TestPoisonedEntriesDontStopTheCount(t *testing.T) {
+	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+		t.Run(string(layout), func(t *testing.T) {
+			sys := ctatest.Start(t)
+			sys.Topics.Layout = layout
+			metrics := prometheus.NewRegistry()
+			cfg := testConfig(sys)
+			cfg.Metrics = metrics
+			lake, western := cta.Chicago().Station(40380), cta.Chicago().Station(40670)
+			sys.Enter(ctatest.At(7, 30), lake, 2)
+			sys.Enter(ctatest.At(7, 30), western, 1)
+
+			var want, origins []string
+			var bad []kafka.Record
+			for reason, value := range poison(t, sys) {
+				want = append(want, reason)
+				bad = append(bad, kafka.Record{Topic: sys.Topics.Turnstiles(lake), Key: []byte("k"), Value: value, PartitionBy: cta.PartitionKey(lake.ID)})
+			}
+			// An entry of another station is fine, but not here.
+			stray := sys.Read(sys.Topics.Turnstiles(western))
+			stray = slices.DeleteFunc(stray, func(r kafka.Record) bool {
+				return layout == cta.Shared && r.Partition != kafka.PartitionOf(cta.PartitionKey(western.ID), ctatest.SharedPartitions)
+			})
+			bad = append(bad, kafka.Record{Topic: sys.Topics.Turnstiles(lake), Key: stray[0].Key, Value: stray[0].Value, PartitionBy: cta.PartitionKey(lake.ID)})
+			want = append(want, map[cta.Layout]string{cta.PerStation: "wrong topic", cta.Shared: "wrong partition"}[layout])
+			slices.Sort(want)
+			sys.Send(bad...)
+			sys.Enter(ctatest.At(7, 31), lake, 3)
+
+			stop := startSummary(t, sys, cfg)
+			sys.AwaitCount(lake, 5)
+			stop()
+			startSummary(t, sys, cfg) // starts behind the bad ones
+			sys.Enter(ctatest.At(7, 32), lake, 1)
+			sys.AwaitCount(lake, 6)
+			sys.AwaitCount(western, 1)
+
+			got, from := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), len(bad)))
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("reasons (-want +got):\n%s", d)
+			}
+			p := int32(0)
+			if layout == cta.Shared {
+				p = kafka.PartitionOf(cta.PartitionKey(lake.ID), ctatest.SharedPartitions)
+			}
+			for i := range bad {
+				origins = append(origins, sys.Topics.Turnstiles(lake)+"/"+strconv.Itoa(int(p))+"/"+strconv.Itoa(2+i))
+			}
+			if d := cmp.Diff(origins, from); d != "" {
+				t.Errorf("origins (-want +got):\n%s", d)
+			}
+			if n := deadLetters(t, metrics); n != len(bad) {
+				t.Errorf("%d dead letters counted, want %d", n, len(bad))
+			}
+		})
+	}
+}
+
+// deadLetters returns the sum of the metric over all topics and reasons.
+func deadLetters(t *testing.T, reg *prometheus.Registry) (n int) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "ctalive_stream_dead_letters_total" {
+			for _, m := range f.GetMetric() {
+				n += int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return n
+}
+
+func TestInspectorFindsPoison(t *testing.T) {
+	sys := ctatest.Start(t)
+	lake := cta.Chicago().Station(40380)
+	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.Sunny})
+	good := map[string]kafka.Record{
+		sys.Topics.Arrivals(lake): sys.Read(sys.Topics.Arrivals(lake))[0],
+		sys.Topics.Weather():      sys.Read(sys.Topics.Weather())[0],
+	}
+
+	var want []string
+	var bad []kafka.Record
+	for reason, value := range poison(t, sys) {
+		for topic, r := range good {
+			bad = append(bad, kafka.Record{Topic: topic, Key: r.Key, Value: value})
+			want = append(want, reason)
+		}
+	}
+	for topic, r := range good {
+		bad = append(bad, kafka.Record{Topic: topic, Key: []byte("bad key"), Value: r.Value})
+		want = append(want, "wrong magic byte")
+	}
+	slices.Sort(want)
+	x, err := ctastream.NewInspector(sys.Kafka, sys.Registry, testConfig(sys))
+	stop := start(t, x, err)
+	sys.Send(bad...)
+	got, _ := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), len(bad)))
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("reasons (-want +got):\n%s", d)
+	}
+	stop()
+	x, err = ctastream.NewInspector(sys.Kafka, sys.Registry, testConfig(sys))
+	start(t, x, err)
+	sys.Send(bad[0])
+	sys.AwaitRecords(sys.Topics.DeadLetter(), len(bad)+1)
+	if n := len(sys.Read(sys.Topics.DeadLetter())); n != len(bad)+1 {
+		t.Errorf("%d dead letters, want %d", n, len(bad)+1)
+	}
+}

@@ -1,0 +1,157 @@
+package ctastream_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/ctastream"
+)
+
+func startStations(tb testing.TB, sys *ctatest.System) (stop func()) {
+	tb.Helper()
+	s, err := ctastream.NewStationTransformer(sys.Kafka, cta.Chicago(), testConfig(sys))
+	return start(tb, s, err)
+}
+
+// table reads stations.table as a reader of a compacted topic does.
+func table(t *testing.T, sys *ctatest.System) map[string]cta.StationRecord {
+	t.Helper()
+	got := make(map[string]cta.StationRecord)
+	for _, r := range sys.Read(sys.Topics.StationsTable()) {
+		if r.Value == nil {
+			delete(got, string(r.Key))
+			continue
+		}
+		var v cta.StationRecord
+		if err := json.Unmarshal(r.Value, &v); err != nil {
+			t.Fatal(err)
+		}
+		got[string(r.Key)] = v
+	}
+	return got
+}
+
+// row returns the row of a stop at Clark/Lake or another station.
+func row(stop, station, order int, lines ...string) cta.StationRow {
+	r := cta.StationRow{StopID: stop, StationID: station, StationName: "Station " + fmt.Sprint(station), Order: order}
+	for _, l := range []string{"red", "blue", "brown"} {
+		r.Lines = append(r.Lines, cta.LineFlag{Line: l})
+		for _, set := range lines {
+			if l == set {
+				r.Lines[len(r.Lines)-1].Set = true
+			}
+		}
+	}
+	return r
+}
+
+func TestStationsFollowTheirRows(t *testing.T) {
+	sys := ctatest.Start(t)
+	deletion := func(stop int) func() {
+		return func() {
+			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: fmt.Appendf(nil, `{"stop_id":%d}`, stop)})
+		}
+	}
+	rows := func(rows ...cta.StationRow) func() { return func() { sys.Rows(rows...) } }
+	blue, _ := cta.Chicago().Line("blue").Order(40380)
+	brown, _ := cta.Chicago().Line("brown").Order(40380)
+	record := func(station, order int, line string) cta.StationRecord {
+		return cta.StationRecord{StationID: station, StationName: fmt.Sprintf("Station %d", station), Order: order, Line: line}
+	}
+	steps := []struct {
+		name string
+		do   func()
+		want []cta.StationRecord
+	}{
+		{"a row of one line has its own order", rows(row(1, 40380, 7, "blue")), []cta.StationRecord{record(40380, 7, "blue")}},
+		{"a row of two lines has the network's orders", rows(row(2, 40380, 7, "blue", "brown")),
+			[]cta.StationRecord{record(40380, blue, "blue"), record(40380, brown, "brown")}},
+		{"a station that the network doesn't know keeps its row's", rows(row(9, 1, 3, "red", "blue")),
+			[]cta.StationRecord{record(40380, blue, "blue"), record(40380, brown, "brown"), record(1, 3, "red"), record(1, 3, "blue")}},
+		{"a stop that leaves a line takes it along", rows(row(2, 40380, 7, "blue"), row(9, 1, 3, "red")),
+			[]cta.StationRecord{record(40380, 7, "blue"), record(1, 3, "red")}},
+		{"a deleted stop that isn't the last changes nothing", deletion(2),
+			[]cta.StationRecord{record(40380, 7, "blue"), record(1, 3, "red")}},
+		{"the last one's deletion ends the record", deletion(1), []cta.StationRecord{record(1, 3, "red")}},
+		{"a stop that moves takes its record along", rows(row(9, 2, 4, "red")), []cta.StationRecord{record(2, 4, "red")}},
+		{"a deletion of nothing changes nothing", deletion(77), []cta.StationRecord{record(2, 4, "red")}},
+	}
+	for i, step := range steps {
+		// A worker of its own for each step: state comes from the topic alone. The
+		// marker is what tells that the step is done.
+		marker := row(1000+i, 1000+i, 0, "red")
+		stop := startStations(t, sys)
+		step.do()
+		sys.Rows(marker)
+		want := make(map[string]cta.StationRecord)
+		for _, r := range step.want {
+			want[r.Key()] = r
+		}
+		key := record(1000+i, 0, "red").Key()
+		want[key] = record(1000+i, 0, "red")
+		sys.AwaitRecords(sys.Topics.StationsTable(), 1)
+		var got map[string]cta.StationRecord
+		for got = table(t, sys); ; got = table(t, sys) {
+			if _, ok := got[key]; ok {
+				break
+			}
+			if t.Context().Err() != nil {
+				return
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, d)
+		}
+		sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: fmt.Appendf(nil, `{"schema":{},"payload":{"stop_id":%d}}`, 1000+i)})
+		stop()
+	}
+}
+
+func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
+	sys := ctatest.Start(t)
+	sys.Rows(cta.Chicago().Rows()...)
+	enveloped := append(row(1, 1, 0, "red").AppendJSON([]byte(`{"schema":{"type":"struct"},"payload":`)), '}')
+	sys.Send(
+		kafka.Record{Topic: sys.Topics.Stations(), Value: []byte("not JSON")},
+		kafka.Record{Topic: sys.Topics.Stations(), Value: []byte(`{"stop_id":1}`)},
+		kafka.Record{Topic: sys.Topics.Stations(), Value: []byte{0xff, 0, 1}},
+		kafka.Record{Topic: sys.Topics.Stations()},
+		kafka.Record{Topic: sys.Topics.Stations(), Key: []byte("x")},
+		kafka.Record{Topic: sys.Topics.Stations(), Value: enveloped},
+	)
+	var want int
+	for _, l := range cta.Chicago().Lines {
+		want += len(l.Stations)
+	}
+	want++ // the enveloped one
+	stop := startStations(t, sys)
+	sys.AwaitRecords(sys.Topics.StationsTable(), want)
+	got, _ := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), 5))
+	if d := cmp.Diff([]string{"not a station row", "not a station row", "not a station row", "not the key of a row", "not the key of a row"}, got); d != "" {
+		t.Errorf("reasons (-want +got):\n%s", d)
+	}
+	before := table(t, sys)
+	for _, l := range cta.Chicago().Lines {
+		for _, s := range l.Stations {
+			r, ok := before[cta.StationRecord{StationID: s.ID, Line: l.ID}.Key()]
+			if !ok || r.StationName != s.Name {
+				t.Errorf("%s on %s: %+v", s.Name, l.ID, r)
+			}
+		}
+	}
+	stop()
+
+	startStations(t, sys)
+	sys.Rows(cta.Chicago().Rows()...)
+	sys.Rows(row(2, 2, 0, "red"))
+	sys.AwaitRecords(sys.Topics.StationsTable(), want+1)
+	if n := len(sys.Read(sys.Topics.StationsTable())); n != want+1 {
+		t.Errorf("%d records after the rows came again, want %d", n, want+1)
+	}
+}

@@ -1,0 +1,36 @@
+package ctastream
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// Total returns the sum of the counts that a topic of counts holds now, of all
+// stations: 0 when there is no such topic. Values that can't be read are left out.
+func Total(ctx context.Context, client *kafka.Client, topic string) (int64, error) {
+	counts := make(map[int]int64)
+	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+		switch c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value); {
+		case err != nil:
+		case deleted:
+			delete(counts, c.StationID)
+		default:
+			counts[c.StationID] = c.Count
+		}
+		return nil
+	})
+	if err == nil {
+		err = ctx.Err() // a reading cut short is no sum
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ctastream: total of %s: %w", topic, err)
+	}
+	var total int64
+	for _, n := range counts {
+		total += n
+	}
+	return total, nil
+}
