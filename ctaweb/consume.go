@@ -177,37 +177,47 @@ func (c *consumer) lastWeather(ctx context.Context, client *kafka.Client) error 
 		return nil
 	}
 	for _, r := range records {
-		if err := c.handle(ctx, r); err != nil {
+		// One that can't be read is told of when its topic is read.
+		if reason, err := c.insist(ctx, kindWeather, r); err != nil && reason == "" {
 			return err
 		}
 	}
 	return nil
 }
 
-// handle reads a record, for as long as it takes a service that is away to come
-// back. It fails only when ctx ends.
+// handle reads a record. It fails only when ctx ends.
 func (c *consumer) handle(ctx context.Context, r kafka.Record) error {
 	kind := c.kind(r.Topic)
+	reason, err := c.insist(ctx, kind, r)
+	if err != nil && reason == "" {
+		return err
+	}
+	c.metrics.records.WithLabelValues(kind).Inc()
+	if err != nil {
+		c.skip(kind, reason, r, err)
+	}
+	return nil
+}
+
+// insist reads a record, for as long as it takes a registry that is away to come
+// back. An error without a reason is the end of ctx.
+func (c *consumer) insist(ctx context.Context, kind string, r kafka.Record) (reason string, err error) {
 	const away = "the schema registry does not answer"
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		reason, err := c.read(ctx, kind, r)
 		if err == nil || reason != "" {
 			c.status(away, false)
-			c.metrics.records.WithLabelValues(kind).Inc()
-			if err != nil {
-				c.skip(kind, reason, r, err)
-			}
-			return nil
+			return reason, err
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return "", ctx.Err()
 		}
 		if c.status(away, true) {
 			c.log.Warn("schema registry is needed and doesn't answer, trying on", "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return "", ctx.Err()
 		case <-time.After(wait):
 		}
 	}

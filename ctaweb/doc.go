@@ -1,2 +1,84 @@
-// Package ctaweb shows a network live: a page, a stream, a JSON API.
+// Package ctaweb shows a transit network live: where its trains are, how many
+// riders its stations have counted, and the weather, as a page, a stream and JSON.
+//
+//	m := ctaweb.NewModel(cta.Chicago())
+//	go ctaweb.Consume(ctx, client, registry, cta.Topics{}, m, ctaweb.ConsumeConfig{})
+//	http.Handle("/trains/", http.StripPrefix("/trains", ctaweb.Default(m)))
+//
+// # Concepts
+//
+// A [Model] is the state of the network, made of its events. [Consume] feeds it
+// from Kafka; the Apply methods feed it from anywhere else. [Model.Status] says
+// what it shows at a moment, and is all that the web part knows of it: use it
+// without the web as well.
+//
+// A [Handler] serves a model. [Default] makes one that does the right thing,
+// [NewHandler] one with settings, and [Serve] runs it as a server of its own with
+// sensible limits. These are its routes, under any prefix:
+//
+//	/                the page: rendered by the server, useful without scripts
+//	/events          the stream that keeps the page current
+//	/api/v1/status   a Status as JSON
+//	/healthz         200 while the process is alive
+//	/readyz          200 when the model is complete and its services answer, else
+//	                 503 with the reason
+//	/metrics         Prometheus metrics, if HandlerConfig.Gatherer is set
+//	/static/…        the page's style sheet, script and icon
+//
+// # Where a train is
+//
+// A train is where its latest event, by event time, says. Repeated and late
+// events change nothing, and of two at the same moment the same one wins in
+// whatever order they come. What is shown follows from that event and the clock,
+// in this order:
+//
+//  1. a train whose station isn't on its line, or whose line isn't in the
+//     network, is not shown;
+//  2. a train out of service is shown for 2 minutes, and not counted;
+//  3. a train that broke down stays at its station for up to an hour;
+//  4. any other stands at its station for half a minute, and then approaches the
+//     next one; both stations where branches part; none at the end of a line;
+//  5. a train that says nothing for 15 minutes and the running time to its next
+//     station is dropped.
+//
+// # The clock
+//
+// Every time above is event time. The model learns it from the pairs of an
+// event's time (the record's key) and the wall clock of its sending (the record's
+// timestamp): in real time both run alike, in an accelerated simulation or a
+// replay event time runs faster, and ages and minutes are right in each. Between
+// events the clock runs on at the speed observed, up to two minutes past the last
+// event; then it stands, and the age of the data, which is wall time, grows. Data
+// is stale from 30 seconds, or four times the usual time between its records. An
+// event time that falls back by five minutes, and stays there, is a source that
+// was started anew: its clock is taken, and trains of its former life are dropped.
+//
+// # The stream
+//
+// GET /events is a stream of server-sent events: "snapshot" with everything, then
+// "update" with what changed, several changes in one. Each has an id. Who comes
+// back with it, in Last-Event-ID or the query's "since", is told what was missed
+// if that is still known, and else gets a snapshot. A client that is too slow is
+// dropped without harm to others.
+//
+// # Guarantees
+//
+// Everything here is safe for concurrent use. A model's memory is bounded,
+// whatever its topics hold. Any number of handlers can show one model, and any
+// number of processes the same topics: none needs a consumer group. A reader
+// never sees the text of an internal error. The page loads nothing from other
+// hosts and has no inline script or style; its Content-Security-Policy says so,
+// and allows frames of the same origin.
+//
+// # Duties of the caller
+//
+// Close a [Handler] when its server shuts down, or streams hold the shutdown up;
+// [Serve] does. Middleware that wraps the ResponseWriter needs an Unwrap method
+// for the stream to be flushed. A server of one's own needs ReadHeaderTimeout and
+// MaxHeaderBytes; its WriteTimeout is no matter to the stream.
+//
+// # Testing
+//
+// Feed a [Model] by its Apply methods and give the wall clock: [Model.Status] and
+// HandlerConfig.Now take it. Package ctatest has a broker for [Consume].
 package ctaweb

@@ -32,11 +32,11 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	err := h.stream(w, r, last)
 	switch {
-	case err == nil || r.Context().Err() != nil:
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errBehind):
+		// First, because net/http ends the context of a request it can't write to.
 		h.metrics.dropped.WithLabelValues("slow").Inc()
 		h.cfg.Log.Debug("stream dropped", "client", r.RemoteAddr, "err", err)
-	case errors.Is(err, http.ErrNotSupported):
+	case errors.Is(err, http.ErrNotSupported) && r.Context().Err() == nil:
 		h.cfg.Log.Error("events can't be streamed: a ResponseWriter around this handler has neither Flush nor Unwrap", "err", err)
 	}
 }

@@ -1,0 +1,189 @@
+package ctaweb
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// consuming runs Consume on sys until the test ends, or until stop is called.
+func consuming(t *testing.T, sys *ctatest.System, m *Model, cfg ConsumeConfig) (stop func()) {
+	t.Helper()
+	cfg.Refresh = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, m, cfg) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Consume: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// await waits until the model is as wanted.
+func await(t *testing.T, sys *ctatest.System, m *Model, what string, check func(*Status) (string, bool)) {
+	t.Helper()
+	sys.Await(what, func(context.Context) (string, bool, error) {
+		state, ok := check(m.Status(time.Now()))
+		return state, ok, nil
+	})
+}
+
+// summary is what a record of the summary's topic says.
+func summary(sys *ctatest.System, value string) kafka.Record {
+	return kafka.Record{Topic: sys.Topics.TurnstileSummary(), Key: []byte("40890"), Value: []byte(value)}
+}
+
+func table(sys *ctatest.System, key, value string) kafka.Record {
+	r := kafka.Record{Topic: sys.Topics.StationsTable(), Key: []byte(key)}
+	if value != "" {
+		r.Value = []byte(value)
+	}
+	return r
+}
+
+func ensureTables(t *testing.T, sys *ctatest.System) {
+	t.Helper()
+	err := sys.Kafka.EnsureTopics(t.Context(),
+		kafka.TableTopic(sys.Topics.StationsTable(), 1), kafka.TableTopic(sys.Topics.TurnstileSummary(), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConsume(t *testing.T) {
+	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+		t.Run(string(layout), func(t *testing.T) {
+			sys := ctatest.Start(t)
+			sys.Topics.Layout = layout
+			net := cta.Chicago()
+			first, second := net.Station(ohare), net.Station(rosemont)
+			ensureTables(t, sys)
+			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.Windy})
+			sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(first, "blue", "1"))
+			sys.Send(
+				summary(sys, `{"STATION_ID":40890,"COUNT":7}`),
+				table(sys, "40890/blue", `{"station_id":40890,"station_name":"O'Hare Airport","order":0,"line":"blue"}`),
+				table(sys, "40230/blue", ""),
+			)
+			m := NewModel(net)
+			consuming(t, sys, m, ConsumeConfig{})
+			await(t, sys, m, "the model to be ready", func(st *Status) (string, bool) { return st.Reason, st.Ready })
+			st := m.Status(time.Now())
+			blue := st.Lines[1]
+			got := []any{st.Weather.Temperature, blue.Stations[0].Name, blue.Stations[0].Entries, blue.Stations[2].Name, where(st)}
+			want := []any{float32(61), "O'Hare Airport", int64(7), "Harlem", "1 a at 40890"}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("what was there (-want +got):\n%s", d)
+			}
+			// Rosemont's topic may be one that appears now.
+			sys.Arrive(ctatest.At(8, 3), ctatest.ArrivalFrom(first, second, cta.DirectionA, "blue", "1"))
+			sys.Send(summary(sys, `{"COUNT":9}`))
+			await(t, sys, m, "the train to go on", func(st *Status) (string, bool) {
+				return where(st), where(st) == "1 a at 40820"
+			})
+			await(t, sys, m, "the count to grow", func(st *Status) (string, bool) {
+				return "", st.Lines[1].Stations[0].Entries == 9
+			})
+		})
+	}
+}
+
+// What can't be read is counted, logged once for each reason and topic, and the
+// rest flows on.
+func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
+	sys := ctatest.Start(t)
+	net := cta.Chicago()
+	ensureTables(t, sys)
+	station := net.Station(ohare)
+	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(station, "blue", "1"))
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.Windy})
+	odd := ctatest.Arrival(station, "blue", "2")
+	odd.Direction = "sideways"
+	sys.Arrive(ctatest.At(8, 0), odd)
+	arrivals := sys.Topics.Arrivals(station)
+	sys.Send(
+		kafka.Record{Topic: arrivals, Key: []byte("?"), Value: []byte("?")},
+		kafka.Record{Topic: arrivals, Key: []byte("?"), Value: []byte("?")},
+		kafka.Record{Topic: arrivals},
+		kafka.Record{Topic: sys.Topics.Weather(), Key: []byte{1, 2, 3}, Value: []byte{}},
+		table(sys, "not a key", ""),
+		table(sys, "1/blue", "not JSON"),
+		summary(sys, `{"COUNT":"many"}`),
+		summary(sys, `{"COUNT":3}`),
+	)
+	sys.Arrive(ctatest.At(8, 3), ctatest.Arrival(net.Station(rosemont), "blue", "1"))
+
+	var log syncBuffer
+	reg := prometheus.NewRegistry()
+	m := NewModel(net)
+	stop := consuming(t, sys, m, ConsumeConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: reg})
+	await(t, sys, m, "the model to be ready", func(st *Status) (string, bool) { return st.Reason, st.Ready })
+	if d := cmp.Diff("1 a at 40820", where(m.Status(time.Now()))); d != "" {
+		t.Errorf("trains (-want +got):\n%s", d)
+	}
+	stop()
+	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 8 {
+		t.Errorf("%v unreadable records were counted, want 8", got)
+	}
+	if n := strings.Count(log.String(), "record skipped"); n < 5 || n > 7 {
+		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
+	}
+}
+
+// syncBuffer is a buffer for several goroutines.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func TestConsumeRefusesWrongSettings(t *testing.T) {
+	err := Consume(t.Context(), nil, nil, cta.Topics{}, NewModel(cta.Chicago()), ConsumeConfig{Arrivals: time.Second, Refresh: time.Hour})
+	want := "ctaweb: consume: Arrivals is 1s, want 1m to 24h\nRefresh is 1h0m0s, want 10ms to 1m"
+	if err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
+// sum is the sum of a counter's or gauge's series.
+func sum(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total float64
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return total
+}

@@ -1,0 +1,331 @@
+package ctaweb
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// newHandler returns a handler of m whose wall clock stands at 08:00:10 of the
+// tests' day.
+func newHandler(t testing.TB, m *Model, cfg HandlerConfig) *Handler {
+	t.Helper()
+	if cfg.Now == nil {
+		_, wall := clockAt("08:00:10")
+		cfg.Now = func() time.Time { return wall }
+	}
+	h, err := NewHandler(m, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
+}
+
+// small returns a model with a train at O'Hare, one broken down, weather and a count.
+func small() *Model {
+	m := NewModel(cta.Chicago())
+	for _, s := range []step{
+		weatherAt("08:00:00", 61.4, cta.PartlyCloudy),
+		arrive("08:00:00", "blue B1 a", ohare),
+		arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown),
+		counted("08:00:00", ohare, 1234567),
+	} {
+		s(m)
+	}
+	m.SetReady()
+	return m
+}
+
+func get(t testing.TB, h http.Handler, method, url string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(method, url, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func text(t testing.TB, r *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestEveryRoute(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	h := newHandler(t, small(), HandlerConfig{Metrics: reg, Gatherer: reg})
+	style, live, icon := "/"+h.assets.style, "/"+h.assets.live, "/"+h.assets.icon
+	tests := []struct {
+		method, url string
+		code        int
+		contentType string
+		has         string
+	}{
+		{"GET", "/", 200, "text/html; charset=utf-8", "<h1>Chicago &#39;L&#39; live</h1>"},
+		{"HEAD", "/", 200, "text/html; charset=utf-8", ""},
+		{"POST", "/", 405, "text/plain; charset=utf-8", "only GET and HEAD"},
+		{"GET", "/api/v1/status", 200, "application/json", `"temperature":61.4`},
+		{"HEAD", "/api/v1/status", 200, "application/json", ""},
+		{"DELETE", "/api/v1/status", 405, "application/json", `{"error":"only GET and HEAD are allowed here"}`},
+		{"GET", "/api/v1/nothing", 404, "application/json", `{"error":"there is no such resource"}`},
+		{"HEAD", "/events", 200, "text/event-stream", ""},
+		{"PUT", "/events", 405, "text/plain; charset=utf-8", "only GET and HEAD"},
+		{"GET", "/healthz", 200, "application/json", `{"status":"alive"}`},
+		{"GET", "/readyz", 200, "application/json", `{"ready":true,"age_seconds":10,"stale":false}`},
+		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "ctalive_web_requests_total"},
+		{"GET", style, 200, "text/css; charset=utf-8", ".l1{--line:#00a1de;--on:#000000"},
+		{"GET", live, 200, "text/javascript; charset=utf-8", "EventSource"},
+		{"GET", icon, 200, "image/svg+xml", "<svg"},
+		{"GET", "/static/", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "/static/style.css", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "/static/../handler.go", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "//", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "/nothing", 404, "text/plain; charset=utf-8", "no such"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.method+" "+tt.url, func(t *testing.T) {
+			r := get(t, h, tt.method, tt.url)
+			body := text(t, r)
+			if r.StatusCode != tt.code || r.Header.Get("Content-Type") != tt.contentType || !strings.Contains(body, tt.has) {
+				t.Errorf("%d, %s, %.300s\nwant %d, %s, with %s", r.StatusCode, r.Header.Get("Content-Type"), body, tt.code, tt.contentType, tt.has)
+			}
+			if tt.code == 405 && r.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("Allow is %q", r.Header.Get("Allow"))
+			}
+			if csp := r.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+				t.Errorf("Content-Security-Policy is %q", csp)
+			}
+			if r.Header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Error("X-Content-Type-Options is missing")
+			}
+		})
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	h := newHandler(t, NewModel(cta.Chicago()), HandlerConfig{})
+	r := get(t, h, "GET", "/readyz")
+	want := `{"ready":false,"reason":"starting","age_seconds":0,"stale":true}` + "\n"
+	if got := text(t, r); r.StatusCode != 503 || got != want {
+		t.Errorf("%d %s, want 503 %s", r.StatusCode, got, want)
+	}
+	if r := get(t, h, "GET", "/healthz"); r.StatusCode != 200 {
+		t.Errorf("not ready is not dead: healthz answers %d", r.StatusCode)
+	}
+	if r := get(t, h, "GET", "/metrics"); r.StatusCode != 404 {
+		t.Errorf("metrics without a gatherer answer %d, want 404", r.StatusCode)
+	}
+}
+
+func TestUnchangedIsNotSentAgain(t *testing.T) {
+	m := small()
+	h := newHandler(t, m, HandlerConfig{})
+	for _, url := range []string{"/", "/api/v1/status", "/" + h.assets.style} {
+		first := get(t, h, "GET", url, "Accept-Encoding", "gzip")
+		if first.Header.Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s is not compressed", url)
+		}
+		zipped, err := gzip.NewReader(first.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unzipped, err := io.ReadAll(zipped)
+		if plain := text(t, get(t, h, "GET", url)); err != nil || plain != string(unzipped) {
+			t.Errorf("%s differs when compressed (%v)", url, err)
+		}
+		tag := first.Header.Get("ETag")
+		if r := get(t, h, "GET", url, "Accept-Encoding", "gzip", "If-None-Match", `"x", W/`+tag); r.StatusCode != 304 || text(t, r) != "" {
+			t.Errorf("%s answers %d to its own tag %s, want 304", url, r.StatusCode, tag)
+		}
+		if r := get(t, h, "GET", url, "Accept-Encoding", "gzip;q=0", "If-None-Match", tag); r.StatusCode != 200 {
+			t.Errorf("%s answers %d to the tag of another encoding, want 200", url, r.StatusCode)
+		}
+	}
+}
+
+func TestMountedUnderAPrefix(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	mux := http.NewServeMux()
+	mux.Handle("/transit/l/", http.StripPrefix("/transit/l", h))
+	r := get(t, mux, "GET", "/transit/l/")
+	body := text(t, r)
+	if r.StatusCode != 200 {
+		t.Fatalf("the page answers %d", r.StatusCode)
+	}
+	for _, m := range regexp.MustCompile(`(?:href|src)="([^#"][^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if strings.HasPrefix(m[1], "/") || strings.Contains(m[1], ":") {
+			t.Errorf("address %s isn't relative", m[1])
+		}
+		if r := get(t, mux, "GET", "/transit/l/"+m[1]); r.StatusCode != 200 {
+			t.Errorf("address %s answers %d", m[1], r.StatusCode)
+		}
+	}
+	// Where a router passes the prefix without its slash, the page's addresses
+	// need it.
+	bare := http.StripPrefix("/transit/l", h)
+	if r := get(t, bare, "GET", "/transit/l?x=1"); r.StatusCode != 308 || r.Header.Get("Location") != "./l/" {
+		t.Errorf("%d to %q, want 308 to ./l/", r.StatusCode, r.Header.Get("Location"))
+	}
+}
+
+// hostile is a network whose every text holds markup.
+func hostile() *cta.Network {
+	const mark = `<script>alert(1)</script>"'&`
+	a := &cta.Station{ID: 1, Name: mark, Lines: []string{"x"}}
+	b := &cta.Station{ID: 2, Name: mark + "2", Lines: []string{"x"}}
+	return &cta.Network{
+		Name: mark, Location: time.UTC, Stations: []*cta.Station{a, b},
+		Lines: []*cta.Line{{
+			ID: `x"y>`, Name: mark, Color: "red;}body{}", TextColor: "#000",
+			Stations: []cta.LineStation{{Station: a, Order: 0, Branch: mark}, {Station: b, Order: 1, Branch: mark}},
+			Routes:   []cta.Route{{Stations: []*cta.Station{a, b}, Loop: 2}},
+		}},
+	}
+}
+
+func TestMarkupIsEscaped(t *testing.T) {
+	m := NewModel(hostile())
+	m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: 1, TrainID: `<script>t</script>"`, Direction: "a", Line: `x"y>`, TrainStatus: cta.BrokenDown}, wall0)
+	m.ApplyWeather(cta.KeyAt(wall0), cta.Weather{Status: "<script>"}, wall0)
+	m.ApplyStation(cta.StationRecord{StationID: 2, Line: `x"y>`, StationName: "<script>renamed"})
+	h := newHandler(t, m, HandlerConfig{Title: "<script>title", Now: func() time.Time { return wall0 }})
+	for _, url := range []string{"/", "/api/v1/status"} {
+		body := text(t, get(t, h, "GET", url))
+		if n := strings.Count(body, "<script"); url == "/" && n != 1 || url != "/" && n != 0 {
+			t.Errorf("%s has %d script elements:\n%s", url, n, body)
+		}
+		if url == "/" && !strings.Contains(body, "&lt;script&gt;renamed") {
+			t.Errorf("the page lacks the station's name:\n%s", body)
+		}
+	}
+	if css := text(t, get(t, h, "GET", "/"+h.assets.style)); strings.Contains(css, "red;}") {
+		t.Error("a colour that isn't one is in the style sheet")
+	}
+}
+
+// The golden page is the Yellow Line alone, which has three stations.
+func TestPageIsAsItWas(t *testing.T) {
+	net, err := cta.Chicago().Only("yellow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewModel(net)
+	for _, s := range []step{
+		weatherAt("08:00:00", 61.4, cta.PartlyCloudy),
+		arrive("08:00:00", "yellow Y1 a", 40140), arrive("07:58:00", "yellow Y2 b", 900_000),
+		arrive("07:58:00", "yellow Y3 b", howard), arrive("08:00:00", "yellow Y4 a", 41680, cta.BrokenDown),
+		counted("08:00:00", howard, 1234567),
+	} {
+		s(m)
+	}
+	m.SetReady()
+	h := newHandler(t, m, HandlerConfig{})
+	got := text(t, get(t, h, "GET", "/"))
+	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout, h.assets.style, h.assets.live, h.assets.icon} {
+		got = strings.ReplaceAll(got, vary, "…")
+	}
+	const file = "testdata/yellow.html"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("page (-want +got); UPDATE_GOLDEN=1 accepts it:\n%s", d)
+	}
+}
+
+func TestFirstLoadIsSmall(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	total := 0
+	for _, url := range []string{"/", "/" + h.assets.style, "/" + h.assets.live, "/" + h.assets.icon} {
+		total += len(text(t, get(t, h, "GET", url, "Accept-Encoding", "gzip")))
+	}
+	if total > 40_000 {
+		t.Errorf("the first load is %d bytes, want 40000 or fewer", total)
+	}
+	t.Logf("the first load is %d bytes compressed", total)
+}
+
+func TestStatusIsWhatTheModelShows(t *testing.T) {
+	m := small()
+	h := newHandler(t, m, HandlerConfig{})
+	var got Status
+	if err := json.NewDecoder(get(t, h, "GET", "/api/v1/status").Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	_, wall := clockAt("08:00:10")
+	equalTimes := cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
+	if d := cmp.Diff(m.Status(wall), &got, equalTimes); d != "" {
+		t.Errorf("status (-want +got):\n%s", d)
+	}
+}
+
+func TestWrongSettingsAreAllNamed(t *testing.T) {
+	_, err := NewHandler(small(), HandlerConfig{MaxStreams: -1, Interval: time.Hour, KeepAlive: time.Millisecond, WriteTimeout: -1})
+	want := `ctaweb: handler: Interval is 1h0m0s, want 10ms to 10s
+KeepAlive is 1ms, want 1s to 1m0s
+WriteTimeout is -1ns, want 100ms to 5m0s
+MaxStreams is -1, want 1 or more`
+	if err == nil || err.Error() != want {
+		t.Errorf("error is\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestTwoHandlersShareMetrics(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	for range 2 {
+		get(t, newHandler(t, small(), HandlerConfig{Metrics: reg}), "GET", "/")
+	}
+	if n := sum(t, reg, "ctalive_web_requests_total"); n != 2 {
+		t.Errorf("%v requests were counted, want 2", n)
+	}
+}
+
+func TestEveryColorIsLegible(t *testing.T) {
+	for _, l := range NewModel(cta.Chicago()).Status(wall0).Lines {
+		if c := contrast(l.Color, l.TextColor); c < minContrast {
+			t.Errorf("%s: contrast of text is %.2f, want %v", l.ID, c, minContrast)
+		}
+		for _, surface := range []string{lightSurface, darkSurface} {
+			if c := contrast(distinct(l.Color, surface), surface); c < 3 {
+				t.Errorf("%s on %s: contrast of drawings is %.2f, want 3", l.ID, surface, c)
+			}
+		}
+	}
+	style := read("style.css")
+	for _, surface := range []string{lightSurface, darkSurface} {
+		if !strings.Contains(style, "--card: "+surface) {
+			t.Errorf("style.css doesn't have the surface %s", surface)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
+		if got := number(n); got != want {
+			t.Errorf("number(%d) is %s, want %s", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,322 @@
+package ctaweb
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// serving is a server of h, or of root if it isn't nil, until the test ends.
+func serving(t testing.TB, h *Handler, root http.Handler, change ...func(*http.Server)) *httptest.Server {
+	t.Helper()
+	if root == nil {
+		root = h
+	}
+	srv := httptest.NewUnstartedServer(root)
+	for _, f := range change {
+		f(srv.Config)
+	}
+	srv.Start()
+	t.Cleanup(func() {
+		h.Close() // else its streams hold the server up
+		srv.Close()
+	})
+	return srv
+}
+
+// served is one event of a stream.
+type served struct {
+	name, id string
+	update   update
+	comment  bool
+}
+
+// follow opens a stream. next returns its next event, or fails the test.
+func follow(t *testing.T, url, last string) (next func() served, cancel func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	r, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Body.Close() })
+	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("stream answers %d, %s", r.StatusCode, r.Header.Get("Content-Type"))
+	}
+	lines := bufio.NewScanner(r.Body)
+	lines.Buffer(nil, 1<<20)
+	return func() served {
+		t.Helper()
+		var s served
+		for lines.Scan() {
+			line := lines.Text()
+			field, value, _ := strings.Cut(line, ": ")
+			switch field {
+			case "event":
+				s.name = value
+			case "id":
+				s.id = value
+			case "data":
+				if err := json.Unmarshal([]byte(value), &s.update); err != nil {
+					t.Fatal(err)
+				}
+			case "":
+				if value != "" {
+					s.comment = true
+				}
+				if line == "" && (s.name != "" || s.comment) {
+					return s
+				}
+			}
+		}
+		t.Fatalf("the stream ended: %v", lines.Err())
+		return s
+	}, cancel
+}
+
+// until returns the first event that is as wanted.
+func until(t *testing.T, next func() served, ok func(served) bool) served {
+	t.Helper()
+	for range 200 {
+		if s := next(); ok(s) {
+			return s
+		}
+	}
+	t.Fatal("200 events without the one that was wanted")
+	return served{}
+}
+
+func hasTrain(id string, station int) func(served) bool {
+	return func(s served) bool {
+		for _, t := range s.update.Trains {
+			if t.ID == id && t.Station == station {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// live are settings of a handler that is quick, by the real clock.
+func live() HandlerConfig {
+	return HandlerConfig{Interval: 10 * time.Millisecond, Now: time.Now}
+}
+
+// now makes a train arrive at this moment.
+func arriveNow(m *Model, train string, station int) {
+	now := time.Now()
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "blue", TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.InService}, now)
+}
+
+func TestStream(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	arriveNow(m, "1", ohare)
+	srv := serving(t, newHandler(t, m, live()), nil)
+	next, cancel := follow(t, srv.URL+"/events", "")
+	defer cancel()
+	if s := next(); s.name != "snapshot" || !hasTrain("1", ohare)(s) {
+		t.Fatalf("the first event is %+v, want a snapshot with the train", s)
+	}
+	arriveNow(m, "1", rosemont)
+	s := until(t, next, hasTrain("1", rosemont))
+	if s.name != "update" {
+		t.Errorf("the event is %s, want an update", s.name)
+	}
+	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
+	if s := until(t, next, func(s served) bool { return s.update.Entries != nil }); s.update.Entries["40890"] != 5 {
+		t.Errorf("entries are %v, want 5 at 40890", s.update.Entries)
+	}
+}
+
+// Who comes back is told what was missed, or all of it when that is unknown.
+func TestStreamResumes(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	arriveNow(m, "1", ohare)
+	h := newHandler(t, m, live())
+	srv := serving(t, h, nil)
+	next, cancel := follow(t, srv.URL+"/events", "")
+	last := next().id
+	cancel()
+	arriveNow(m, "1", rosemont)
+	time.Sleep(2 * h.cfg.Interval) // past the age in which a snapshot is used again
+	h.pub.snapshot()
+
+	next, cancel = follow(t, srv.URL+"/events", last)
+	if s := next(); s.name != "update" || !hasTrain("1", rosemont)(s) {
+		t.Errorf("after a known id comes %+v, want the update that was missed", s)
+	}
+	cancel()
+	next, cancel = follow(t, srv.URL+"/events?since="+last, "")
+	if s := next(); s.name != "update" {
+		t.Errorf("after a known id in the address comes %s, want an update", s.name)
+	}
+	cancel()
+	for _, id := range []string{"other-1", h.pub.epoch + "-999999", h.pub.epoch + "-x", "junk"} {
+		next, cancel = follow(t, srv.URL+"/events", id)
+		if s := next(); s.name != "snapshot" {
+			t.Errorf("after the unknown id %s comes %s, want a snapshot", id, s.name)
+		}
+		cancel()
+	}
+}
+
+// wrapper hides what a ResponseWriter can do but for Unwrap, as middleware does.
+type wrapper struct{ http.ResponseWriter }
+
+func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func TestStreamThroughMiddlewareAndReadTimeout(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	h := newHandler(t, m, live())
+	srv := serving(t, h, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(wrapper{w}, r)
+	}), func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond })
+	next, cancel := follow(t, srv.URL+"/events", "")
+	defer cancel()
+	next()
+	for begin, i := time.Now(), 0; time.Since(begin) < 600*time.Millisecond; i++ {
+		arriveNow(m, fmt.Sprint(i), rosemont)
+		until(t, next, hasTrain(fmt.Sprint(i), rosemont))
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	cfg := live()
+	cfg.MaxStreams = 2
+	srv := serving(t, newHandler(t, NewModel(cta.Chicago()), cfg), nil)
+	_, cancel := follow(t, srv.URL+"/events", "")
+	follow(t, srv.URL+"/events", "")
+	r, err := srv.Client().Get(srv.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(text(t, r), "too many") {
+		t.Errorf("one stream more is answered by %d, Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+	cancel()
+	for deadline := time.Now().Add(10 * time.Second); ; { // its place becomes free
+		r, err := srv.Client().Get(srv.URL + "/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode == 200 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a stream that ended stays taken")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestKeepAlive(t *testing.T) {
+	cfg := live()
+	cfg.KeepAlive = time.Second
+	// A model without events has nothing to say.
+	srv := serving(t, newHandler(t, NewModel(cta.Chicago()), cfg), nil)
+	next, _ := follow(t, srv.URL+"/events", "")
+	next()
+	if s := next(); !s.comment {
+		t.Errorf("in silence comes %+v, want a comment", s)
+	}
+}
+
+// A client that doesn't read is dropped, and the others never notice.
+func TestSlowClientIsDropped(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	cfg := live()
+	cfg.WriteTimeout = 200 * time.Millisecond
+	cfg.Metrics = reg
+	m := NewModel(cta.Chicago())
+	srv := serving(t, newHandler(t, m, cfg), nil, func(s *http.Server) {
+		s.ConnState = func(c net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+			}
+		}
+	})
+	slow, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	_ = slow.(*net.TCPConn).SetReadBuffer(4096)
+	fmt.Fprintf(slow, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+	next, cancel := follow(t, srv.URL+"/events", "")
+	defer cancel()
+	next()
+	deadline := time.Now().Add(15 * time.Second)
+	for i := 0; sum(t, reg, "ctalive_web_streams_dropped_total") == 0; i++ {
+		if time.Now().After(deadline) {
+			t.Fatal("the slow client is still there")
+		}
+		for j := range 300 {
+			arriveNow(m, fmt.Sprint(j), []int{ohare, rosemont}[i%2])
+		}
+		begin := time.Now()
+		until(t, next, hasTrain("299", []int{ohare, rosemont}[i%2]))
+		if d := time.Since(begin); d > 2*time.Second {
+			t.Errorf("the other client waited for %v", d)
+		}
+	}
+	if n := sum(t, reg, "ctalive_web_streams"); n != 1 {
+		t.Errorf("%v streams are open, want 1", n)
+	}
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(t, small(), live())
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, ln, h, nil) }()
+	next, _ := follow(t, "http://"+ln.Addr().String()+"/events", "")
+	next()
+	begin := time.Now()
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(begin); d > 2*time.Second {
+		t.Errorf("with a stream open it took %v to end", d)
+	}
+	if r := get(t, h, "GET", "/events"); r.StatusCode != 503 {
+		t.Errorf("a closed handler answers %d to a stream, want 503", r.StatusCode)
+	}
+}
+
+func TestServeTellsWhatFailed(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	if err := Serve(t.Context(), ln, newHandler(t, small(), HandlerConfig{}), nil); err == nil || !strings.Contains(err.Error(), ln.Addr().String()) {
+		t.Errorf("error is %v, want one that names %s", err, ln.Addr())
+	}
+}
