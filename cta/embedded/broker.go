@@ -7,7 +7,6 @@ import (
 	"net"
 	"regexp"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,28 +16,25 @@ import (
 type broker struct {
 	cluster *kfake.Cluster
 	ln      *guardListener
-	stop    chan struct{}
-	stopped chan struct{}
+	cleaner *cleaner
 }
-
-// cleanEvery is how often retention and compaction run. Kafka looks every five
-// minutes and every 15 seconds; kfake by itself every hour, and after a restart
-// not before a topic is created.
-const cleanEvery = time.Minute
 
 // segmentBytes is the size at which a log file is full. What retention or
 // compaction drops leaves the disk by whole files, so they are small here.
 const segmentBytes = "16777216"
 
 func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error) {
-	b := &broker{ln: newGuardListener(ln), stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &broker{ln: newGuardListener(ln)}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ctalive-embedded"),
 		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
 		kfake.WithLogger(brokerLog{log}),
-		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": segmentBytes}),
+		kfake.BrokerConfigs(map[string]string{
+			"log.segment.bytes":      segmentBytes,
+			"log.cleaner.backoff.ms": "3153600000000", // a century: see cleaner
+		}),
 	}
 	if dir != "" {
 		opts = append(opts, kfake.DataDir(dir))
@@ -50,7 +46,9 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 	b.cluster = cluster
 	b.control(kmsg.Metadata, b.createWanted)
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
-	go b.clean()
+	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), log); err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -156,25 +154,9 @@ func (b *broker) fetchUnknownGroup(kreq kmsg.Request) kmsg.Response {
 	return resp
 }
 
-// clean applies retention and compaction until close.
-func (b *broker) clean() {
-	defer close(b.stopped)
-	tick := time.NewTicker(cleanEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			b.cluster.Compact() // retention too
-		case <-b.stop:
-			return
-		}
-	}
-}
-
 // close stops the broker and waits until its connections are gone.
 func (b *broker) close() {
-	close(b.stop)
-	<-b.stopped // kfake must not be asked for anything once it is closed
+	b.cleaner.close() // kfake must not be asked for anything once it is closed
 	b.cluster.Close()
 	b.ln.wait()
 }

@@ -1,0 +1,180 @@
+package embedded
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// cleaner has kfake apply retention and compaction, so that a long run doesn't
+// grow for ever. kfake's own timer is off, because of two things in which its
+// cleaning isn't Kafka's:
+//
+//   - It takes the records of an open transaction for the latest of their keys,
+//     and drops the committed ones they would replace. When the transaction is
+//     aborted, the key is lost. So it may compact only while none is open.
+//   - It drops records of compacted topics by age, too. So those topics are set to
+//     keep them.
+//
+// With a data directory it rewrites a compacted partition in place; killed in the
+// milliseconds that this takes, it loses records. So it does that only when
+// there is something to gain.
+type cleaner struct {
+	cluster *kfake.Cluster
+	client  *kgo.Client
+	log     *slog.Logger
+	atLeast int64 // growth in bytes that makes compaction worth it
+
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	closed  bool
+	waiting bool  // for a moment without open transactions
+	size    int64 // of all compacted topics after the last compaction
+}
+
+const (
+	// cleanEvery is the time between two looks: Kafka looks at retention every five
+	// minutes and at compaction every 15 seconds.
+	cleanEvery = time.Minute
+	// compactAtLeast is far above what this project's tables hold, so that they are
+	// compacted for their repetitions only.
+	compactAtLeast = 8 << 20
+	cleanTimeout   = 10 * time.Second
+)
+
+func startCleaner(cluster *kfake.Cluster, addr string, log *slog.Logger) (*cleaner, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ClientID("ctalive-embedded-cleaner"))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &cleaner{
+		cluster: cluster, client: client, log: log, atLeast: compactAtLeast,
+		cancel: cancel, done: make(chan struct{}),
+	}
+	go c.run(ctx)
+	return c, nil
+}
+
+func (c *cleaner) run(ctx context.Context) {
+	defer close(c.done)
+	tick := time.NewTicker(cleanEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := c.clean(ctx); err != nil && ctx.Err() == nil {
+				c.log.Warn("embedded broker: old records are left for now", "err", err)
+			}
+		}
+	}
+}
+
+func (c *cleaner) close() {
+	c.cancel()
+	<-c.done
+	c.client.Close()
+	// A compaction at the end of a wait holds the lock. None begins after this.
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+}
+
+// clean applies retention, and has compaction done if it is worth it.
+func (c *cleaner) clean(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	resp, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, c.client)
+	if err != nil {
+		return err
+	}
+	var tables []string
+	for _, t := range resp.Topics {
+		if t.Topic == nil {
+			continue
+		}
+		policy := c.setting(*t.Topic, "cleanup.policy")
+		if !strings.Contains(policy, "compact") {
+			continue
+		}
+		tables = append(tables, *t.Topic)
+		if policy == "compact" && c.setting(*t.Topic, "retention.ms") != "-1" {
+			if err := c.keep(ctx, *t.Topic); err != nil {
+				return err
+			}
+		}
+	}
+	c.cluster.ApplyRetention()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if size, _ := c.state(tables); !c.waiting && size-c.size >= c.atLeast {
+		c.waiting = true
+		c.compactWhenQuiet(tables)
+	}
+	return nil
+}
+
+// compactWhenQuiet compacts ahead of the first request that finds no
+// transaction open. kfake handles one request at a time, so none begins
+// meanwhile; and while there are no requests, nothing grows.
+func (c *cleaner) compactWhenQuiet(tables []string) {
+	c.cluster.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.closed {
+			return nil, nil, false
+		}
+		if _, open := c.state(tables); open {
+			return nil, nil, false
+		}
+		c.cluster.DropControl()
+		c.cluster.Compact()
+		c.waiting = false
+		c.size, _ = c.state(tables)
+		return nil, nil, false
+	})
+}
+
+// state returns the size of topics, and whether a transaction is open in one of them.
+func (c *cleaner) state(topics []string) (size int64, open bool) {
+	for _, t := range topics {
+		for _, p := range c.cluster.PartitionInfos(t) {
+			size += p.NumBytes
+			open = open || p.LastStableOffset < p.HighWatermark
+		}
+	}
+	return size, open
+}
+
+// setting returns a topic's own setting, empty if it has none.
+func (c *cleaner) setting(topic, name string) string {
+	info := c.cluster.TopicInfo(topic)
+	if info == nil || info.Configs[name] == nil {
+		return ""
+	}
+	return *info.Configs[name]
+}
+
+// keep sets a topic to keep records of any age, as a compacted one does.
+func (c *cleaner) keep(ctx context.Context, topic string) error {
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	res := kmsg.NewIncrementalAlterConfigsRequestResource()
+	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, topic
+	conf := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	conf.Name, conf.Value, conf.Op = "retention.ms", kmsg.StringPtr("-1"), kmsg.IncrementalAlterConfigOpSet
+	res.Configs = append(res.Configs, conf)
+	req.Resources = append(req.Resources, res)
+	_, err := req.RequestWith(ctx, c.client)
+	return err
+}
