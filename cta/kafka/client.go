@@ -134,7 +134,7 @@ func (c *Client) connect(ctx context.Context) (sarama.Client, error) {
 		select {
 		case <-ctx.Done():
 			if last.err == nil {
-				last = trouble{err: ctx.Err(), text: "no answer", hint: hintStart}
+				last = trouble{err: ctx.Err(), text: "no answer", hint: c.muteHint()}
 			}
 			if cause := context.Cause(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				last.text = fmt.Sprintf("%v: %s", cause, last.text)

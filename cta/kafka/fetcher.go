@@ -158,12 +158,13 @@ func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*cursor]int64) {
 		r.signal(r.work)
 	}
 	for cur, kerr := range failed {
-		r.fail(cur, asked[cur], kerr)
+		f.fail(cur, asked[cur], kerr)
 	}
 }
 
 // fail deals with a partition that can't be read at the moment.
-func (r *reader) fail(cur *cursor, from int64, kerr sarama.KError) {
+func (f *fetcher) fail(cur *cursor, from int64, kerr sarama.KError) {
+	r := f.r
 	log := r.client.cfg.Log
 	r.client.stats.readErrors.Inc()
 	hold := func() {
@@ -173,23 +174,9 @@ func (r *reader) fail(cur *cursor, from int64, kerr sarama.KError) {
 	}
 	switch kerr {
 	case sarama.ErrOffsetOutOfRange:
-		oldest, err := offsets(r.sc, map[Partition]int32{cur.Partition: cur.leader}, func(Partition) int64 { return sarama.OffsetOldest })
-		at, ok := oldest[cur.Partition]
-		if err != nil || !ok {
+		if !f.restart(cur, from) {
 			hold()
-			return
 		}
-		log.Warn("records were removed before they were read; going on at the oldest",
-			"topic", cur.Topic, "partition", cur.Partition.Partition, "from", from, "oldest", at)
-		r.mu.Lock()
-		if cur.next == from {
-			cur.next = at
-			// What was to be caught up with is gone, or is in a topic that is gone.
-			cur.target = min(cur.target, at)
-			r.queue = append(r.queue, fetched{cur: cur, next: at})
-		}
-		r.mu.Unlock()
-		r.signal(r.work)
 	case sarama.ErrTopicAuthorizationFailed:
 		r.cancel(errors.New("kafka: read: topic " + cur.Topic + ": " + kerr.Error()))
 	default: // the leader has moved, or the topic is gone: scout finds out
@@ -197,6 +184,34 @@ func (r *reader) fail(cur *cursor, from int64, kerr sarama.KError) {
 		hold()
 		r.signal(r.stale)
 	}
+}
+
+// restart sets a partition to its oldest record, because its position is outside
+// of what the cluster holds.
+func (f *fetcher) restart(cur *cursor, from int64) bool {
+	r := f.r
+	leader := map[Partition]int32{cur.Partition: f.broker}
+	oldest, err := offsets(r.sc, leader, func(Partition) int64 { return sarama.OffsetOldest })
+	if err != nil {
+		return false
+	}
+	ends, err := offsets(r.sc, leader, func(Partition) int64 { return sarama.OffsetNewest })
+	at, ok := oldest[cur.Partition]
+	if err != nil || !ok {
+		return false
+	}
+	r.client.cfg.Log.Warn("records were removed before they were read; going on at the oldest",
+		"topic", cur.Topic, "partition", cur.Partition.Partition, "from", from, "oldest", at)
+	r.mu.Lock()
+	if cur.next == from {
+		cur.next = at
+		// In a new topic of the old name there is less to catch up with.
+		cur.target = min(cur.target, ends[cur.Partition])
+		r.queue = append(r.queue, fetched{cur: cur, next: at})
+	}
+	r.mu.Unlock()
+	r.signal(r.work)
+	return true
 }
 
 // decodeBlock returns the committed records of a block from an offset on, and

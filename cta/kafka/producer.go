@@ -300,7 +300,9 @@ func (p *Producer) awaitLocked(ctx context.Context, ch <-chan struct{}) error {
 // Close delivers what was accepted, for up to 5 s, and returns the failures that
 // nobody was told of. Records left then fail with [ErrClosed]; they may or may
 // not have been written.
-func (p *Producer) Close() error {
+func (p *Producer) Close() error { return p.closeWithin(closeTimeout) }
+
+func (p *Producer) closeWithin(limit time.Duration) error {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -314,7 +316,7 @@ func (p *Producer) Close() error {
 	}
 	p.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	_ = p.drain(ctx, upTo) // what it leaves is failed below
 

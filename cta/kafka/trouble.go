@@ -70,21 +70,36 @@ func (c *Client) diagnose(err error) trouble {
 		t.hint = c.wrongProtocolHint()
 	case isTimeout(err):
 		t.text = "no answer in time"
+		t.hint = c.muteHint()
 	}
 	return t
 }
 
+// wrongProtocolHint is for a connection that ends without a word.
 func (c *Client) wrongProtocolHint() string {
+	hint := "the port may "
 	switch {
-	case c.cfg.TLS == nil && c.cfg.SASL.Mechanism == "":
-		return "the port may want TLS or SASL: check the protocol of the address"
-	case c.cfg.TLS == nil:
-		return "the port may want TLS: check the protocol of the address"
+	case c.cfg.TLS != nil:
+		hint += "speak plain text"
 	case c.cfg.SASL.Mechanism == "":
-		return "the port may speak plain text, or want SASL: check the protocol of the address"
+		hint += "want TLS or SASL"
 	default:
-		return "the port may speak plain text: check the protocol of the address"
+		hint += "want TLS"
 	}
+	if c.cfg.SASL.Mechanism != "" {
+		hint += ", or not take user " + c.cfg.SASL.User
+	} else if c.cfg.TLS != nil {
+		hint += ", or want SASL"
+	}
+	return hint + ": check the settings against the port's protocol"
+}
+
+// muteHint is for a broker that takes a connection and doesn't answer.
+func (c *Client) muteHint() string {
+	if c.cfg.TLS == nil {
+		return hintStart
+	}
+	return hintStart + "; " + c.wrongProtocolHint()
 }
 
 func certificateFault(err error) string {

@@ -1,0 +1,356 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func TestPartitionIsJavas(t *testing.T) {
+	// From services.md 6.6, computed with Java's murmur2.
+	be32, be64 := []byte{0, 0, 0x9d, 0xbc}, []byte{0, 0, 0, 0, 0, 0, 0x9d, 0xbc}
+	_, c := newPair(t)
+	for _, test := range []struct {
+		key []byte
+		of  map[int32]int32
+	}{
+		{[]byte("40380"), map[int32]int32{3: 1, 10: 9, 30: 19}},
+		{be32, map[int32]int32{3: 0, 10: 0, 30: 0}},
+		{be64, map[int32]int32{3: 0, 10: 9, 30: 9}},
+		{[]byte(`"40380"`), map[int32]int32{3: 0, 10: 5, 30: 15}},
+	} {
+		for n, want := range test.of {
+			topic := fmt.Sprintf("t%d", n)
+			ensure(t, c, EventTopic(topic, n))
+			value := fmt.Sprintf("%x", test.key)
+			send(t, c,
+				Record{Topic: topic, Key: test.key, Value: []byte(value)},
+				Record{Topic: topic, Key: []byte("other"), PartitionBy: test.key, Value: []byte(value)})
+			found := 0
+			for _, r := range readAll(t, c, Names(topic), FromStart()) {
+				if string(r.Value) == value {
+					found++
+					if r.Partition != want {
+						t.Errorf("%x of %d partitions: %d, want %d", test.key, n, r.Partition, want)
+					}
+				}
+			}
+			if found != 2 {
+				t.Errorf("%x: %d records, want 2", test.key, found)
+			}
+		}
+	}
+}
+
+func TestRecordArrivesWhole(t *testing.T) {
+	_, c := newPair(t)
+	ensure(t, c, EventTopic("t", 1))
+	at := time.UnixMilli(1_790_000_000_123)
+	sent := []Record{
+		{Topic: "t", Key: []byte("k"), Value: []byte("v"), Time: at, Headers: []Header{{"a", []byte("1")}, {"b", nil}}},
+		{Topic: "t", Offset: 1, Key: []byte("k"), Time: at.Add(-time.Hour)}, // a tombstone, and older
+		{Topic: "t", Offset: 2, Value: []byte{}, Time: at.Add(time.Hour)},
+	}
+	send(t, c, sent...)
+	got := readAll(t, c, Names("t"), FromStart())
+	if d := cmp.Diff(sent, got, cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); d != "" {
+		t.Errorf("records (-want +got):\n%s", d)
+	}
+	before := time.Now().Add(-time.Second)
+	send(t, c, text("t", "now"))
+	got = readAll(t, c, Names("t"), FromEnd())
+	got = readAll(t, c, Names("t"), FromTime(before))
+	if last := got[len(got)-1]; last.Time.Before(before) || last.Time.After(time.Now().Add(time.Second)) {
+		t.Errorf("time of sending is %v", last.Time)
+	}
+}
+
+func TestSendBlocksWhenBufferIsFull(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("t", 1))
+	release := make(chan struct{})
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	p := newProducer(t, c, ProducerConfig{MaxBuffered: 10})
+	for i := range 10 {
+		if err := p.Send(t.Context(), text("t", strconv.Itoa(i)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := p.Send(ctx, text("t", "one too many"), nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("11th record: %v, want to block until the context ends", err)
+	}
+	if err := p.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("flush: %v", err)
+	}
+	close(release)
+	if err := p.Send(t.Context(), text("t", "10"), nil); err != nil {
+		t.Error(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := values(readAll(t, c, Names("t"), FromStart())); len(got) != 11 || got[10] != "10" {
+		t.Errorf("read %v", got)
+	}
+}
+
+func TestFailedDeliveryIsTold(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("good", 1), EventTopic("bad", 1))
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "bad", Err: kerr.TopicAuthorizationFailed, Count: -1})
+	p := newProducer(t, c, ProducerConfig{})
+	told := make(chan error, 2)
+	for _, topic := range []string{"good", "bad"} {
+		if err := p.Send(t.Context(), text(topic, "told"), func(err error) { told <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Errorf("flush returned %v, of which a callback was told", err)
+	}
+	failed := 0
+	for range 2 {
+		if err := <-told; err != nil {
+			failed++
+			if !strings.Contains(err.Error(), "bad/0") {
+				t.Errorf("%v, want the partition in it", err)
+			}
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d failures told, want 1", failed)
+	}
+	for range 3 {
+		if err := p.Send(t.Context(), text("bad", "untold"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "3 records") {
+		t.Errorf("flush returned %v, want 3 failures", err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Errorf("second flush returned %v again", err)
+	}
+	_ = p.Send(t.Context(), text("bad", "untold"), nil)
+	if err := p.Close(); err == nil {
+		t.Error("close didn't return the failure")
+	}
+	if err := p.Send(t.Context(), text("good", "late"), nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("send after close: %v", err)
+	}
+	if got := values(readAll(t, c, Names("good", "bad"), FromStart())); len(got) != 1 {
+		t.Errorf("read %v", got)
+	}
+}
+
+// After a failure the partition goes on, and the other ones never stopped.
+func TestPartitionGoesOnAfterAFailure(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("a", 1), EventTopic("b", 1))
+	p := newProducer(t, c, ProducerConfig{})
+	sendTo := func(values ...string) {
+		for _, v := range values {
+			for _, topic := range []string{"a", "b"} {
+				if err := p.Send(t.Context(), text(topic, v), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	sendTo("1", "2")
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "a", Err: kerr.MessageTooLarge, Count: 1})
+	sendTo("3")
+	if err := p.Flush(t.Context()); err == nil {
+		t.Error("no failure")
+	}
+	sendTo("4", "5")
+	if err := p.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for topic, want := range map[string][]string{"a": {"1", "2", "4", "5"}, "b": {"1", "2", "3", "4", "5"}} {
+		if d := cmp.Diff(want, values(readAll(t, c, Names(topic), FromStart()))); d != "" {
+			t.Errorf("%s (-want +got):\n%s", topic, d)
+		}
+	}
+}
+
+func TestRetriesKeepOrder(t *testing.T) {
+	for _, fault := range []*kerr.Error{
+		kerr.NotEnoughReplicas,
+		kerr.RequestTimedOut,          // written all the same
+		kerr.OutOfOrderSequenceNumber, // goes on under a new producer id
+	} {
+		t.Run(fault.Message, func(t *testing.T) {
+			t.Parallel()
+			cluster, c := newPair(t)
+			ensure(t, c, EventTopic("t", 3))
+			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "t", Err: fault, Count: 2})
+			p := newProducer(t, c, ProducerConfig{})
+			const each = 2000
+			for i := range each {
+				for part := range 3 {
+					if err := p.Send(t.Context(), Record{Topic: "t", Key: []byte{byte(part)}, Value: []byte(strconv.Itoa(i))}, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := p.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wantEach(t, readAll(t, c, Names("t"), FromStart()), 3, each)
+		})
+	}
+}
+
+// wantEach checks that each key has the values 0 to n-1, in order.
+func wantEach(tb testing.TB, records []Record, keys, n int) {
+	tb.Helper()
+	next := make(map[string]int)
+	for _, r := range records {
+		if got := string(r.Value); got != strconv.Itoa(next[string(r.Key)]) {
+			tb.Fatalf("key %x: value %s, want %d", r.Key, got, next[string(r.Key)])
+		}
+		next[string(r.Key)]++
+	}
+	for k, got := range next {
+		if got != n {
+			tb.Errorf("key %x: %d records, want %d", k, got, n)
+		}
+	}
+	if len(next) != keys {
+		tb.Errorf("%d keys, want %d", len(next), keys)
+	}
+}
+
+// The broker goes away and comes back at the same address, while records come.
+func TestRestartLosesAndDoublesNothing(t *testing.T) {
+	addr := closedPort(t)
+	_, text, _ := net.SplitHostPort(addr)
+	port, _ := strconv.Atoi(text)
+	dir := t.TempDir()
+	start := func() *kfake.Cluster {
+		for {
+			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir))
+			if err == nil {
+				return cluster
+			}
+			if !strings.Contains(err.Error(), "in use") {
+				t.Fatal(err)
+			}
+		}
+	}
+	cluster := start()
+	defer func() { cluster.Close() }()
+	c, logs := newClient(t, Config{Brokers: []string{addr}})
+	ensure(t, c, EventTopic("t", 4))
+
+	// A reader lives through it as well.
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var read atomic.Int64
+	reading := make(chan error, 1)
+	go func() {
+		reading <- c.Read(ctx, ReaderConfig{Match: Names("t")}, func(context.Context, Record) error {
+			read.Add(1)
+			return nil
+		})
+	}()
+
+	p := newProducer(t, c, ProducerConfig{MaxBuffered: 500})
+	const keys, each = 8, 3000
+	sent := make(chan error, 1)
+	go func() {
+		for i := range each {
+			for k := range keys {
+				if err := p.Send(t.Context(), Record{Topic: "t", Key: []byte{byte(k)}, Value: []byte(strconv.Itoa(i))}, nil); err != nil {
+					sent <- err
+					return
+				}
+			}
+			if i%100 == 0 {
+				time.Sleep(10 * time.Millisecond) // so that restarts fall into it
+			}
+		}
+		sent <- p.Flush(t.Context())
+	}()
+	for range 3 {
+		time.Sleep(80 * time.Millisecond)
+		cluster.Close()
+		time.Sleep(50 * time.Millisecond)
+		cluster = start()
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	wantEach(t, readAll(t, c, Names("t"), FromStart()), keys, each)
+	for deadline := time.Now().Add(10 * time.Second); read.Load() < keys*each && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	stop()
+	if err := <-reading; err != nil || read.Load() != keys*each {
+		t.Errorf("the reader saw %d records, %v; want %d\n%s", read.Load(), err, keys*each, logs)
+	}
+}
+
+func TestSendToAnUnknownTopicFails(t *testing.T) {
+	_, c := newPair(t)
+	p := newProducer(t, c, ProducerConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := p.Send(ctx, text("nowhere", "x"), nil); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("%v, want an error with the topic", err)
+	}
+	if err := p.Send(ctx, text("no where", "x"), nil); err == nil || !strings.Contains(err.Error(), `"no where"`) {
+		t.Errorf("%v, want an error with the name", err)
+	}
+	if err := p.Send(ctx, Record{Topic: "t", Value: bytes.Repeat([]byte{1}, maxMessageBytes)}, nil); err == nil || !strings.Contains(err.Error(), "at most 1000000") {
+		t.Errorf("%v, want the limit", err)
+	}
+}
+
+func TestCloseIsBoundedWhileTheBrokerIsMute(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("t", 1))
+	release := make(chan struct{})
+	defer close(release)
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		cluster.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	p := newProducer(t, c, ProducerConfig{})
+	told := make(chan error, 1)
+	if err := p.Send(t.Context(), text("t", "x"), func(err error) { told <- err }); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := p.closeWithin(200 * time.Millisecond); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("close took %v", took)
+	}
+	if err := <-told; !errors.Is(err, ErrClosed) {
+		t.Errorf("told %v, want ErrClosed", err)
+	}
+}
