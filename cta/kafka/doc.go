@@ -1,2 +1,67 @@
-// Package kafka is the system's one seam over its Kafka client.
+// Package kafka sends, reads and transforms Kafka records. It is the system's
+// one seam over its Kafka client, sarama: whatever is set or known about Kafka,
+// is here.
+//
+//	client, err := kafka.Connect(ctx, kafka.Config{Brokers: []string{"127.0.0.1:9092"}})
+//	if err != nil {
+//		return err // names the broker, and says what to do
+//	}
+//	defer client.Close()
+//	err = client.EnsureTopics(ctx, kafka.EventTopic("arrivals", 12))
+//
+// # Concepts
+//
+// A [Client] is a connection to one cluster; everything else is made from it.
+// [Client.EnsureTopics] creates topics on purpose: nothing here ever creates one
+// by naming it. A [Producer] sends records. [Client.Read] reads all partitions of
+// the topics that a [Match] means, without a group: for a program that wants
+// everything, as a dashboard does. [Client.Last] returns the newest records.
+// [Client.Transform] shares the partitions with the other members of a group, and
+// publishes what it makes of them exactly once. A [Format] encodes and decodes
+// the keys and values of one kind of record; its codecs come from elsewhere.
+//
+// # Guarantees
+//
+// Sending: a record is acknowledged by all in-sync replicas, is in the log once,
+// and is in order within its partition. At most [ProducerConfig.MaxBuffered]
+// records wait in memory; then Send blocks. A failed delivery reaches the
+// callback given with the record or, without one, the next Flush or Close: it is
+// never only a line in a log. While the cluster is away, records wait for up to
+// two minutes before they fail. A failed record may have been written all the
+// same: the answer was lost.
+//
+// One limit stands out. A broker that has lost what it knew of a producer (its
+// disk, or an unclean change of leader) can't tell a repeated batch from a new
+// one. The producer then goes on under a new id, and says so in its log.
+//
+// Reading: only committed records, in order within a partition. Whether a reader
+// has caught up is decided by positions, not by counting: offsets have gaps where
+// transactions end or were aborted and where compaction was at work.
+//
+// Outages: after [Connect], a cluster that goes away is waited for, with pauses
+// that grow to a second or two, and logged once for each new reason. Close never
+// takes longer than about 5 s.
+//
+// # Concurrency
+//
+// All methods are safe for concurrent use. handle and CaughtUp are called by the
+// goroutine that called [Client.Read]; a done function by one of the producer's,
+// so it must be quick and must not call the producer.
+//
+// # The caller's duties
+//
+// Close a producer before its client. Give [Config.TLS] for brokers that aren't
+// on this machine, and [Config.SASL] only with it: PLAIN sends the password as it
+// is. Records that were read share memory: they may be kept, not changed.
+//
+// # Metrics
+//
+// With [Config.Metrics]: ctalive_kafka_sent_records_total and _bytes_total by
+// topic, ctalive_kafka_send_errors_total, ctalive_kafka_send_retries_total,
+// ctalive_kafka_buffered_records, ctalive_kafka_read_records_total and
+// _bytes_total by topic, ctalive_kafka_read_errors_total.
+//
+// # Testing
+//
+// Package embedded runs a broker inside the process; every example here uses it.
 package kafka

@@ -1,0 +1,74 @@
+package kafka_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/embedded"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// Text is a codec of plain text; package wire has those for Avro and JSON.
+type Text struct{}
+
+func (Text) Encode(_ context.Context, _ string, s string) ([]byte, error) { return []byte(s), nil }
+func (Text) Decode(_ context.Context, _ string, b []byte) (string, error) { return string(b), nil }
+
+// A dashboard reads all topics of a kind, also those that come later, until it
+// has seen what there is.
+func ExampleClient_Read() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	services, err := embedded.Start(ctx, embedded.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer services.Close()
+	client, err := kafka.Connect(ctx, kafka.Config{Brokers: services.Brokers()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+
+	format := kafka.Format[string, string]{Key: Text{}, Value: Text{}}
+	if err := client.EnsureTopics(ctx, kafka.EventTopic("arrivals.lake", 1), kafka.TableTopic("stations", 1)); err != nil {
+		log.Fatal(err)
+	}
+	producer, err := client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer producer.Close()
+	for _, train := range []string{"B101", "G204"} {
+		record, err := format.Record(ctx, "arrivals.lake", "08:01", train)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := producer.Send(ctx, record, nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := producer.Flush(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	err = client.Read(ctx, kafka.ReaderConfig{
+		Match:     func(topic string) bool { return strings.HasPrefix(topic, "arrivals.") },
+		CaughtUp:  func() { fmt.Println("caught up") },
+		StopAtEnd: true, // without it, Read goes on until ctx ends
+	}, func(ctx context.Context, r kafka.Record) error {
+		at, train, err := format.Decode(ctx, r)
+		fmt.Println(r.Topic, at, train)
+		return err
+	})
+	fmt.Println(err)
+
+	// Output:
+	// arrivals.lake 08:01 B101
+	// arrivals.lake 08:01 G204
+	// caught up
+	// <nil>
+}
