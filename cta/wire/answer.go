@@ -32,6 +32,29 @@ func (e *answerError) Error() string {
 	return s
 }
 
+// forbids reports whether the answer is about who asks.
+func (e *answerError) forbids() bool {
+	return e.status == http.StatusUnauthorized || e.status == http.StatusForbidden
+}
+
+// The registry's codes of what is not there.
+const (
+	codeNoSubject = 40401
+	codeNoVersion = 40402
+	codeNoSchema  = 40403
+)
+
+// isUnknown reports whether the registry has said that it does not have what was
+// asked for. A bare 404 doesn't say so: it may come from a gateway while the
+// registry is away, and must not send good records to the dead letters.
+func isUnknown(err error) bool {
+	var answer *answerError
+	if !errors.As(err, &answer) || answer.status != http.StatusNotFound {
+		return false
+	}
+	return answer.code == codeNoSubject || answer.code == codeNoVersion || answer.code == codeNoSchema
+}
+
 // answers is a transport that bounds bodies and turns answers other than success
 // into errors: srclient's own leave out the status, and need a JSON body, which
 // proxies and gateways don't send.
@@ -57,13 +80,6 @@ func (t *answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// accept asks for the registry's own type: srclient asks for none, and some
-// gateways then answer in HTML.
-func accept(req *http.Request) error {
-	req.Header.Set("Accept", "application/vnd.schemaregistry.v1+json, application/json")
-	return nil
-}
-
 // CloseIdleConnections lets http.Client.CloseIdleConnections through.
 func (t *answers) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
@@ -86,6 +102,7 @@ func parseAnswer(status int, body []byte) *answerError {
 	} else if text := strings.TrimSpace(string(body)); !strings.HasPrefix(text, "<") {
 		e.message = text
 	}
+	e.message = strings.Join(strings.Fields(e.message), " ") // one line
 	const limit = 500
 	if len(e.message) > limit {
 		e.message = strings.ToValidUTF8(e.message[:limit], "") + "…"
@@ -97,7 +114,7 @@ func parseAnswer(status int, body []byte) *answerError {
 func mayPass(err error) bool {
 	var answer *answerError
 	if !errors.As(err, &answer) {
-		return true // no answer at all
+		return !errors.Is(err, errNotAvro) // no answer at all, or none of a registry
 	}
 	switch answer.status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -124,13 +141,15 @@ func hint(err error) string {
 		return "register a compatible schema, use another topic prefix, or set the subject's compatibility on purpose"
 	case errors.Is(err, ErrNotFound):
 		return ""
+	case errors.Is(err, errNotAvro):
+		return ""
 	case !errors.As(err, &answer):
 		return "start it, or check the address given by -registry"
 	}
 	switch {
-	case answer.status == http.StatusUnauthorized || answer.status == http.StatusForbidden:
+	case answer.forbids():
 		return "check the user and password in the registry's URL"
-	case answer.status == http.StatusUnsupportedMediaType || answer.status == http.StatusNotAcceptable || answer.status == http.StatusMethodNotAllowed:
+	case answer.status == http.StatusNotFound || answer.status == http.StatusUnsupportedMediaType || answer.status == http.StatusNotAcceptable || answer.status == http.StatusMethodNotAllowed:
 		return "check that the URL is a Schema Registry's, with its path if it has one"
 	case answer.status == http.StatusUnprocessableEntity:
 		return "the registry does not accept this schema: see its message"

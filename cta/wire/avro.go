@@ -27,16 +27,31 @@ type Avro[T any] struct {
 	schema   avro.Schema
 	suffix   string // of subjects
 
-	ids     sync.Map // topic → int
-	writers sync.Map // id → *writer
-	out     sync.Pool
-	in      sync.Pool
+	shape   *shape     // of what Encode makes
+	narrow  []intField // of T, checked by Encode
+	ids     sync.Map   // topic → int
+	writers sync.Map   // id → *writer
+	out     sync.Pool  // of *encoder[T]
+	in      sync.Pool  // of *decoder[T]
 }
 
 // writer is a schema that values were written with, as this codec reads it.
 type writer struct {
 	schema avro.Schema // resolved to the codec's own
-	err    *DecodeError
+	shape  *shape
+	err    *DecodeError // why the schema can't be read; final
+}
+
+// encoder and decoder hold the value beside what hamba needs, so that neither
+// costs an allocation a record.
+type encoder[T any] struct {
+	w *avro.Writer
+	v T
+}
+
+type decoder[T any] struct {
+	r *avro.Reader
+	v T
 }
 
 // AvroKey returns the codec of a topic's keys, under the subject "<topic>-key".
@@ -59,29 +74,16 @@ func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
 	if err := fits(schema, reflect.TypeFor[T]()); err != nil {
 		return nil, fmt.Errorf("wire: %w", err)
 	}
-	a := &Avro[T]{registry: r, text: text, schema: schema, suffix: suffix}
-	a.out.New = func() any { return avro.NewWriter(nil, 128, avro.WithWriterConfig(coding)) }
-	a.in.New = func() any { return avro.NewReader(nil, 0, avro.WithReaderConfig(coding)) }
+	a := &Avro[T]{
+		registry: r, text: text, schema: schema, suffix: suffix,
+		shape: shapeOf(schema, nil), narrow: intFields(schema, reflect.TypeFor[T]()),
+	}
+	a.out.New = func() any { return &encoder[T]{w: avro.NewWriter(nil, 128, avro.WithWriterConfig(coding))} }
+	a.in.New = func() any { return &decoder[T]{r: avro.NewReader(nil, 0, avro.WithReaderConfig(coding))} }
+	if err := a.probe(schema, a.shape); err != nil {
+		return nil, fmt.Errorf("wire: schema doesn't fit %s: %w", reflect.TypeFor[T](), err)
+	}
 	return a, nil
-}
-
-// fits returns an error that names every field of a record that a struct lacks.
-func fits(schema avro.Schema, t reflect.Type) error {
-	record, ok := schema.(*avro.RecordSchema)
-	if !ok || t.Kind() != reflect.Struct {
-		return nil // hamba tells at the first value
-	}
-	tags := make(map[string]bool)
-	for _, f := range reflect.VisibleFields(t) {
-		tags[f.Tag.Get("avro")] = true
-	}
-	var faults []error
-	for _, f := range record.Fields() {
-		if !tags[f.Name()] {
-			faults = append(faults, fmt.Errorf("schema %s has field %s, want a field of %s with tag avro:%q", record.FullName(), f.Name(), t, f.Name()))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // Register registers the codec's schema under the subjects of those topics, many
@@ -111,23 +113,54 @@ func (a *Avro[T]) id(ctx context.Context, topic string) (int, error) {
 }
 
 // Encode returns v's frame for a topic. The first use of a topic registers the
-// schema under its subject, unless Register has.
+// schema under its subject, unless Register has. A value that no reader could
+// take is an error: a symbol that is not the enum's, a number over 32 bits for an
+// int, a text that is not UTF-8, more than 64 KiB.
 func (a *Avro[T]) Encode(ctx context.Context, topic string, v T) ([]byte, error) {
 	id, err := a.id(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	w := a.out.Get().(*avro.Writer)
-	defer a.out.Put(w)
-	w.Error = nil
-	w.Reset(nil)
-	var prefix [frameSize]byte
-	w.Write(appendFrame(prefix[:0], id))
-	w.WriteVal(a.schema, &v)
-	if w.Error != nil {
-		return nil, fmt.Errorf("encode for %s: %w", topic, w.Error)
+	data, err := a.write(id, v)
+	if err != nil {
+		return nil, fmt.Errorf("encode for %s%s: %w", topic, a.suffix, err)
 	}
-	return append([]byte(nil), w.Buffer()...), nil
+	return data, nil
+}
+
+func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
+	e := a.out.Get().(*encoder[T])
+	defer func() {
+		if p := recover(); p != nil {
+			data, err = nil, fmt.Errorf("encoder: %v", p)
+			return // without e, whose state is unknown
+		}
+		var zero T
+		e.v = zero
+		a.out.Put(e)
+	}()
+	e.v = v
+	for _, f := range a.narrow {
+		if err := f.check(reflect.ValueOf(&e.v).Elem()); err != nil {
+			return nil, err
+		}
+	}
+	e.w.Error = nil
+	e.w.Reset(nil)
+	var frame [frameSize]byte
+	e.w.Write(appendFrame(frame[:0], id))
+	e.w.WriteVal(a.schema, &e.v)
+	if e.w.Error != nil {
+		return nil, e.w.Error
+	}
+	framed := e.w.Buffer()
+	if _, err := a.shape.walk(framed[frameSize:]); err != nil {
+		return nil, err
+	}
+	if err := checkBody(framed[frameSize:]); err != nil {
+		return nil, err
+	}
+	return append([]byte(nil), framed...), nil
 }
 
 // Decode reads a frame by the schema it was written with, resolved to the
@@ -138,8 +171,8 @@ func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err e
 	if err != nil {
 		return v, err
 	}
-	if len(body) > maxBody {
-		return v, checkBody(body)
+	if err := checkBody(body); err != nil {
+		return v, err
 	}
 	w, err := a.writer(ctx, id)
 	if err != nil {
@@ -148,10 +181,18 @@ func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err e
 	if w.err != nil {
 		return v, w.err
 	}
+	rest, err := w.shape.walk(body)
+	if err != nil {
+		return v, &DecodeError{Reason: ReasonBody, Err: err}
+	}
+	if len(rest) > 0 {
+		return v, &DecodeError{Reason: ReasonTrailing, Err: fmt.Errorf("found %d bytes after the body", len(rest))}
+	}
 	return a.read(w.schema, body)
 }
 
 func (a *Avro[T]) read(schema avro.Schema, body []byte) (v T, err error) {
+	d := a.in.Get().(*decoder[T])
 	// hamba's decoder has had panics on hostile bodies, and is maintained no more:
 	// what slips through our bounds is one bad record, not the end of the process.
 	defer func() {
@@ -160,22 +201,31 @@ func (a *Avro[T]) read(schema avro.Schema, body []byte) (v T, err error) {
 			v, err = zero, &DecodeError{Reason: ReasonBody, Err: fmt.Errorf("decoder: %v", p)}
 		}
 	}()
-	r := a.in.Get().(*avro.Reader)
-	r.Error = nil
-	r.Reset(body)
-	r.ReadVal(schema, &v)
-	if r.Error != nil {
-		var zero T
-		return zero, &DecodeError{Reason: ReasonBody, Err: r.Error}
+	d.r.Error = nil
+	d.r.Reset(body)
+	d.r.ReadVal(schema, &d.v)
+	v, err = d.v, d.r.Error
+	// What d.v points to is the caller's now: hamba writes into what it finds there.
+	var zero T
+	d.v = zero
+	d.r.Reset(nil)
+	a.in.Put(d)
+	if err != nil {
+		return zero, &DecodeError{Reason: ReasonBody, Err: err}
 	}
-	r.Peek()
-	if r.Error == nil {
-		var zero T
-		return zero, &DecodeError{Reason: ReasonTrailing}
-	}
-	r.Reset(nil) // let go of the body
-	a.in.Put(r)
 	return v, nil
+}
+
+// probe returns the error that any body of a schema would give: what hamba can't
+// read into T, it says at the first value only.
+func (a *Avro[T]) probe(schema avro.Schema, s *shape) error {
+	for _, last := range []bool{false, true} {
+		var misfit *DecodeError
+		if _, err := a.read(schema, s.sample(nil, last)); errors.As(err, &misfit) {
+			return misfit.Err
+		}
+	}
+	return nil
 }
 
 // writer returns the schema of an id, resolved; its err, if not nil, is final.
@@ -189,18 +239,33 @@ func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
 		// Not kept: the id may come to be known. The registry's client asks at most
 		// every few seconds.
 		return &writer{err: &DecodeError{Reason: ReasonUnknownID, Err: err}}, nil
+	case errors.Is(err, errNotAvro):
+		return &writer{err: &DecodeError{Reason: ReasonSchema, Err: err}}, nil
 	case err != nil:
 		return nil, err
 	}
+	w := a.understand(id, text)
+	a.writers.Store(id, w)
+	return w, nil
+}
+
+// understand resolves the schema of an id to the codec's own.
+func (a *Avro[T]) understand(id int, text string) *writer {
 	w := new(writer)
 	schema, derr := parse(text)
 	if derr == nil {
-		w.schema, err = avro.NewSchemaCompatibility().Resolve(a.schema, schema)
-		if err != nil {
-			derr = &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("id %d: %w", id, err)}
+		w.schema, w.shape, derr = resolve(a.schema, schema)
+	}
+	if derr == nil {
+		if err := a.probe(w.schema, w.shape); err != nil {
+			derr = &DecodeError{Reason: ReasonSchema, Err: err}
 		}
 	}
-	w.err = derr
-	a.writers.Store(id, w)
-	return w, nil
+	if derr != nil {
+		w.err = &DecodeError{Reason: derr.Reason, Err: fmt.Errorf("schema %d: %w", id, derr.Err)}
+		if derr.Err == nil {
+			w.err.Err = fmt.Errorf("schema %d", id)
+		}
+	}
+	return w
 }

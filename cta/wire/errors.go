@@ -13,6 +13,12 @@ var ErrIncompatible = errors.New("schema is incompatible with the subject's earl
 // under it is not there, and by [Registry.Schema] for an unknown id.
 var ErrNotFound = errors.New("not found")
 
+// errNotAvro is a schema of JSON Schema or Protobuf.
+var errNotAvro = errors.New("schema is not Avro")
+
+// errEmpty is an answer of success without what was asked for.
+var errEmpty = errors.New("answer has neither an id nor a schema: it is not a Schema Registry's")
+
 // DecodeError says that bytes can never be read, however often it is tried: a
 // record for the dead-letter topic.
 type DecodeError struct {

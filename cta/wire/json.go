@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -34,20 +34,24 @@ func (JSON[T]) Decode(_ context.Context, _ string, data []byte) (v T, err error)
 	if err := checkBody(data); err != nil {
 		return v, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&v); err != nil {
-		reason := ReasonNotJSON
-		var misfit *json.UnmarshalTypeError
-		if errors.As(err, &misfit) {
-			reason = ReasonJSONMisfit
+	if err := json.Unmarshal(data, &v); err != nil {
+		var zero T
+		reason := ReasonJSONMisfit
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			reason = ReasonNotJSON
 		}
-		return v, &DecodeError{Reason: reason, Err: err}
+		return zero, &DecodeError{Reason: reason, Err: err}
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return v, &DecodeError{Reason: ReasonNotJSON, Err: fmt.Errorf("found more after the first value, from byte %d on", d.InputOffset())}
+	if isNull(data) && reflect.TypeFor[T]().Kind() == reflect.Struct {
+		return v, &DecodeError{Reason: ReasonJSONMisfit, Err: fmt.Errorf("found null, want an object")}
 	}
 	return v, nil
 }
+
+// isNull reports whether data is JSON's null, which encoding/json takes for any
+// type and leaves at its zero value.
+func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
 
 // Text is the codec of plain text.
 type Text struct{}

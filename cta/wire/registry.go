@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -25,6 +26,10 @@ const (
 	unknownFor = 10 * time.Second
 	// maxUnknown bounds the ids remembered as unknown.
 	maxUnknown = 1024
+	// askAgain is when an unknown id is asked for a second time: a registry of
+	// several servers knows a new id everywhere only a moment after one gave it, and
+	// what is found unknown is a record lost to the dead letters.
+	askAgain = 100 * time.Millisecond
 	// tries of a request, with pauses from firstPause to lastPause, of which a
 	// random half is waited at least.
 	tries      = 4
@@ -95,17 +100,26 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 	client := &http.Client{Timeout: cfg.Timeout, Transport: &answers{next: transport}}
 	r := &Registry{
 		addr:    addr,
-		client:  srclient.NewSchemaRegistryClient(addr, srclient.WithClient(client), srclient.WithPreReqFn(accept)),
+		client:  srclient.NewSchemaRegistryClient(addr, srclient.WithClient(client), srclient.WithPreReqFn(dress(cfg.User, cfg.Password))),
 		http:    client,
 		log:     cfg.Log,
 		schemas: make(map[int]string),
 		unknown: make(map[int]time.Time),
 		ids:     make(map[subjectSchema]int),
 	}
-	if cfg.User != "" {
-		r.client.SetCredentials(cfg.User, cfg.Password)
-	}
 	return r, nil
+}
+
+// dress returns what srclient leaves out of its requests: an Accept, and the
+// credentials of a user with an empty password.
+func dress(user, password string) func(*http.Request) error {
+	return func(req *http.Request) error {
+		req.Header.Set("Accept", "application/vnd.schemaregistry.v1+json, application/json")
+		if user != "" {
+			req.SetBasicAuth(user, password)
+		}
+		return nil
+	}
 }
 
 // Wait waits until the registry answers, up to limit. The error is a
@@ -116,14 +130,14 @@ func (r *Registry) Wait(ctx context.Context, limit time.Duration) error {
 	for pause := firstPause; ; pause = min(2*pause, time.Second) {
 		_, err := r.ask(ctx, "wait", func() (any, error) { return r.client.GetGlobalCompatibilityLevel() })
 		var answer *answerError
-		// Any answer but a failure of its own shows that it lives.
-		if err == nil || errors.As(err, &answer) && answer.status < 500 && answer.status != http.StatusUnauthorized && answer.status != http.StatusForbidden {
+		// Whatever the registry itself answers shows that it lives.
+		if err == nil || errors.As(err, &answer) && answer.code != 0 && !mayPass(err) && !answer.forbids() {
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		final := errors.As(err, &answer) && answer.status < 500 // refused: waiting won't help
+		final := answer != nil && !mayPass(err) // refused: waiting won't help
 		if final || time.Until(deadline) < pause {
 			return r.fail(err)
 		}
@@ -153,11 +167,7 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 		return id, nil
 	}
 	got, err := r.retry(ctx, "register "+subject+" "+schema, func() (any, error) {
-		s, err := r.client.CreateSchema(subject, schema, srclient.Avro)
-		if err != nil {
-			return 0, err
-		}
-		return s.ID(), nil
+		return idOf(r.client.CreateSchema(subject, schema, srclient.Avro))
 	})
 	if err != nil {
 		return 0, r.explain(ctx, fmt.Sprintf("register a schema under %s", subject), err)
@@ -172,16 +182,24 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 // It is [ErrNotFound] when it isn't.
 func (r *Registry) Lookup(ctx context.Context, subject, schema string) (int, error) {
 	got, err := r.retry(ctx, "lookup "+subject+" "+schema, func() (any, error) {
-		s, err := r.client.LookupSchema(subject, schema, srclient.Avro)
-		if err != nil {
-			return 0, err
-		}
-		return s.ID(), nil
+		return idOf(r.client.LookupSchema(subject, schema, srclient.Avro))
 	})
 	if err != nil {
 		return 0, r.explain(ctx, fmt.Sprintf("look up a schema under %s", subject), err)
 	}
 	return got.(int), nil
+}
+
+// idOf returns the id in an answer. One without an id is from something that is
+// no registry.
+func idOf(s *srclient.Schema, err error) (any, error) {
+	if err != nil {
+		return 0, err
+	}
+	if s.ID() <= 0 {
+		return 0, errEmpty
+	}
+	return s.ID(), nil
 }
 
 // Schema returns the Avro schema of an id. It is [ErrNotFound] when the registry
@@ -195,19 +213,13 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 		return s, nil
 	}
 	what := fmt.Sprintf("fetch schema %d", id)
-	if unknown && time.Since(asked) < unknownFor {
-		return "", r.explain(ctx, what, &answerError{status: http.StatusNotFound, code: 40403, message: "unknown id"})
+	if id <= 0 || id > math.MaxInt32 || unknown && time.Since(asked) < unknownFor {
+		return "", r.explain(ctx, what, &answerError{status: http.StatusNotFound, code: codeNoSchema, message: "unknown id"})
 	}
-	got, err := r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) {
-		s, err := r.client.GetSchema(id)
-		if err != nil {
-			return "", err
-		}
-		if t := s.SchemaType(); t != nil && *t != "AVRO" && *t != "" {
-			return "", &answerError{status: http.StatusNotFound, code: 40403, message: fmt.Sprintf("is of type %s, want AVRO", *t)}
-		}
-		return s.Schema(), nil
-	})
+	got, err := r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) { return r.fetch(id) })
+	if isUnknown(err) && sleep(ctx, askAgain) == nil {
+		got, err = r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) { return r.fetch(id) })
+	}
 	if err != nil {
 		err = r.explain(ctx, what, err)
 		if errors.Is(err, ErrNotFound) {
@@ -225,6 +237,21 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	delete(r.unknown, id)
 	r.mu.Unlock()
 	return got.(string), nil
+}
+
+func (r *Registry) fetch(id int) (any, error) {
+	s, err := r.client.GetSchema(id)
+	if err != nil {
+		return "", err
+	}
+	if t := s.SchemaType(); t != nil && *t != "AVRO" && *t != "" {
+		return "", fmt.Errorf("%w: it is of type %s", errNotAvro, *t)
+	}
+	if s.Schema() == "" {
+		r.client.ResetCache() // srclient keeps it, and would not ask again
+		return "", errEmpty
+	}
+	return s.Schema(), nil
 }
 
 // ask runs call once for all that want the same thing now. srclient knows no
@@ -281,7 +308,9 @@ func (r *Registry) explain(ctx context.Context, what string, err error) error {
 		case http.StatusConflict:
 			err = fmt.Errorf("%w: %s", ErrIncompatible, answer.message)
 		case http.StatusNotFound:
-			err = fmt.Errorf("%w: %s", ErrNotFound, answer.message)
+			if isUnknown(answer) {
+				err = fmt.Errorf("%w: %s", ErrNotFound, answer.message)
+			}
 		}
 	}
 	return fmt.Errorf("%s: %w", what, r.fail(err))

@@ -258,7 +258,11 @@ func TestAnswers(t *testing.T) {
 		{"message is a list", 422, `{"error_code":422,"message":[{"loc":["body"],"msg":"field required"}]}`, nil, "field required"},
 		{"wrong password, HTML", 401, `<html><body>Unauthorized</body></html>`, nil, "401 Unauthorized (check the user and password"},
 		{"no registry", 415, `{"message":"HTTP 415 Unsupported Media Type"}`, nil, "check that the URL is a Schema Registry's"},
-		{"plain text", 404, `not here`, wire.ErrNotFound, "not here"},
+		{"unknown to a gateway", 404, `not here`, nil, "404 Not Found: not here (check that the URL is a Schema Registry's"},
+		{"unknown path", 404, `{"error_code":404,"message":"HTTP 404 Not Found"}`, nil, "check that the URL"},
+		{"unknown to the registry", 404, `{"error_code":40401,"message":"Subject\n not found."}`, wire.ErrNotFound, "not found: Subject not found."},
+		{"no id", 200, `{}`, nil, "it is not a Schema Registry's"},
+		{"a page", 200, `<html>`, nil, "invalid character"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
