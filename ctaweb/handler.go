@@ -26,7 +26,7 @@ type HandlerConfig struct {
 	// beyond it a client is told to come back later. Default: 10000.
 	MaxStreams int
 	// Interval is the least time between two updates of a stream, within which
-	// changes are gathered. From 10ms to 10s. Default: 125ms.
+	// changes are gathered. From 10ms to 10s. Default: 200ms.
 	Interval time.Duration
 	// KeepAlive is the silence after which a stream is sent a comment, so that
 	// proxies keep it. From 1s to 1m. Default: 20s.
@@ -52,7 +52,7 @@ func (c HandlerConfig) withDefaults(m *Model) HandlerConfig {
 		c.MaxStreams = 10_000
 	}
 	if c.Interval == 0 {
-		c.Interval = 125 * time.Millisecond
+		c.Interval = 200 * time.Millisecond
 	}
 	if c.KeepAlive == 0 {
 		c.KeepAlive = 20 * time.Second
