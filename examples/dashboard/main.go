@@ -1,0 +1,61 @@
+// Dashboard shows riders the state of the network, live, at
+// http://localhost:8888.
+//
+//	go run ./examples/dashboard
+//
+// It reads from the broker at 127.0.0.1:9092, or from where the flags say. With
+// no broker there it runs everything in its own process: broker, registry, REST
+// Proxy, simulation, workers and page.
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-921eec07/ctalive/ctaweb"
+	"github.com/seed-921eec07/ctalive/examples/internal/app"
+)
+
+func main() {
+	app.Main(app.Program{
+		Name:  "dashboard",
+		About: "Shows where the trains are, the weather, and the entries at every station, live.",
+		Flags: app.Web | app.Simulated | app.Database,
+		Run:   run,
+	})
+}
+
+func run(ctx context.Context, s *app.Settings) error {
+	listener, err := s.Listener(ctx) // first: a port in use is known before anything starts
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	v, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	model := ctaweb.NewModel(s.Network)
+	handler, err := ctaweb.NewHandler(model, ctaweb.HandlerConfig{Log: s.Log, Metrics: s.Metrics, Gatherer: s.Metrics})
+	if err != nil {
+		return err
+	}
+	roles := []app.Role{
+		{Name: "consumer", Run: func(ctx context.Context) error {
+			return ctaweb.Consume(ctx, v.Kafka, v.Registry, s.Topics, model, ctaweb.ConsumeConfig{Log: s.Log, Metrics: s.Metrics})
+		}},
+		{Name: "page", Run: func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, handler, nil) }},
+	}
+	if v.Embedded {
+		workers, err := s.Workers(v)
+		if err != nil {
+			return err
+		}
+		roles = append(append(roles, workers...), app.Role{Name: "simulation", Run: func(ctx context.Context) error {
+			_, err := s.Simulate(ctx, v, nil)
+			return err
+		}})
+	}
+	fmt.Fprintf(s.Stdout, "dashboard at http://%s\n", listener.Addr())
+	return app.Together(ctx, roles...)
+}

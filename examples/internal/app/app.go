@@ -1,0 +1,84 @@
+// Package app is what the example programs share: flags with environment
+// variables behind them, the choice of services, a clean end.
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Leave is how long a program has for its clean end after the first Ctrl+C.
+const Leave = 5 * time.Second
+
+// Program is one example program.
+type Program struct {
+	Name  string // as in "go run ./examples/<name>"
+	About string // a sentence or two for -h
+	Flags Group  // the groups of flags it has, beside those of the services
+	// Run does the work until ctx ends. Nothing is started before Run asks s for it.
+	Run func(ctx context.Context, s *Settings) error
+}
+
+// usageError is a fault in the command line: exit code 2.
+type usageError struct{ error }
+
+// Main runs p as the whole process and ends it: with code 0 after a clean end, 2
+// after a wrong flag, else 1 with one message. A second signal ends it at once.
+func Main(p Program) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		stop() // from here on a signal has its usual effect
+		time.AfterFunc(Leave, func() {
+			fmt.Fprintf(os.Stderr, "%s: no clean end within %v, leaving\n", p.Name, Leave)
+			os.Exit(1)
+		})
+	})
+	os.Exit(p.Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Main runs p with those arguments until ctx ends, and returns the exit code.
+func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	s, err := p.parse(args, os.Getenv, stdout, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "%s: %v\n(run with -h to see every flag)\n", p.Name, err)
+		return 2
+	}
+	err = p.Run(ctx, s)
+	err = errors.Join(err, s.close())
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = nil // told to end, and did
+	}
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		return 2
+	case err != nil:
+		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		return 1
+	}
+	return 0
+}
+
+// newLog writes one line an event, without the date: a terminal's log.
+func newLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey && len(groups) == 0 {
+				return slog.String(slog.TimeKey, a.Value.Time().Format("15:04:05.000"))
+			}
+			return a
+		},
+	}))
+}

@@ -1,0 +1,279 @@
+package app
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// Group is a set of flags that belong together.
+type Group int
+
+// The groups of flags.
+const (
+	Simulated Group = 1 << iota // -seed -speed -start -for -lines
+	Web                         // -listen for the page; without it, for metrics alone
+	Worker                      // -input -output -group
+	Database                    // -postgres
+	Connect                     // -connect
+)
+
+// The addresses at which the services usually are.
+const (
+	usualBroker   = "127.0.0.1:9092"
+	usualRegistry = "http://127.0.0.1:8081"
+	usualProxy    = "http://127.0.0.1:8082"
+	usualConnect  = "http://127.0.0.1:8083"
+	usualPage     = "127.0.0.1:8888"
+)
+
+// Settings is what the flags say, and what was started by them.
+type Settings struct {
+	Services  string // auto, embedded or external
+	Brokers   []string
+	Registry  string // URL
+	RESTProxy string // URL
+	Connect   string // URL
+	Postgres  string // URL; empty: none
+	DataDir   string
+	Topics    cta.Topics
+	Listen    string // host:port
+
+	Seed    uint64
+	Speed   float64 // simulated seconds a second; +Inf as fast as the machine can
+	Start   time.Time
+	For     time.Duration
+	Network *cta.Network // cut down to -lines
+
+	Input, Output, Group string
+
+	Log     *slog.Logger
+	Metrics *prometheus.Registry
+	Stdout  io.Writer
+	Stderr  io.Writer
+
+	name  string
+	given map[string]bool // flags set on the command line or in the environment
+	tls   bool
+	tlsCA string
+	sasl  kafka.SASL
+	close func() error // closes what Open opened
+}
+
+// Given reports whether a flag was set, on the command line or by its variable.
+func (s *Settings) Given(flag string) bool { return s.given[flag] }
+
+// Variable returns the environment variable behind a flag.
+func Variable(flag string) string {
+	return "CTALIVE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func (p Program) parse(args []string, getenv func(string) string, stdout, stderr io.Writer) (*Settings, error) {
+	s := &Settings{name: p.Name, given: map[string]bool{}, Stdout: stdout, Stderr: stderr,
+		Log: newLog(stderr), Metrics: prometheus.NewRegistry(), close: func() error { return nil }}
+	fs := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	late := s.define(fs, p.Flags)
+
+	var faults []error
+	fs.VisitAll(func(f *flag.Flag) {
+		v := getenv(Variable(f.Name))
+		if v == "" {
+			return
+		}
+		if err := f.Value.Set(v); err != nil {
+			faults = append(faults, fmt.Errorf("%s=%q: %w", Variable(f.Name), v, err))
+		}
+		s.given[f.Name] = true
+	})
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			p.usage(fs, stdout)
+		}
+		return nil, err
+	}
+	fs.Visit(func(f *flag.Flag) { s.given[f.Name] = true })
+	if fs.NArg() > 0 {
+		faults = append(faults, fmt.Errorf("unexpected argument %q", fs.Arg(0)))
+	}
+	faults = append(faults, late()...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}
+
+// define adds the flags of those groups to fs. late checks what can only be
+// checked once all of them are read.
+func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
+	var brokers, layout, start, lines string
+	fs.StringVar(&s.Services, "services", "auto", "`auto`, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
+	fs.StringVar(&brokers, "brokers", usualBroker, "Kafka brokers, `host:port,…`")
+	fs.StringVar(&s.Registry, "registry", usualRegistry, "Schema Registry, `URL`; user and password go in it")
+	fs.StringVar(&s.RESTProxy, "rest-proxy", usualProxy, "REST Proxy, `URL`")
+	fs.StringVar(&s.DataDir, "data-dir", "", "keep the embedded services' topics, positions and schemas in this `folder`; empty: in memory only")
+	fs.BoolVar(&s.tls, "tls", false, "speak TLS to the brokers")
+	fs.StringVar(&s.tlsCA, "tls-ca", "", "trust the certificates in this PEM `file` instead of the system's")
+	fs.StringVar(&s.sasl.Mechanism, "sasl", "", "SASL `mechanism`: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none")
+	fs.StringVar(&s.sasl.User, "sasl-user", "", "SASL user `name`")
+	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; better in the variable than on the command line")
+	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "start of the topics' names, `text`")
+	fs.StringVar(&layout, "layout", string(cta.PerStation), "`per-station` (a topic a station and kind) or shared (one a kind)")
+	if groups&Web != 0 {
+		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
+	} else {
+		fs.StringVar(&s.Listen, "listen", "", "serve /metrics and /healthz at `host:port`; empty: don't")
+	}
+	if groups&Database != 0 {
+		fs.StringVar(&s.Postgres, "postgres", "", "take the stations table from PostgreSQL, `URL` as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the embedded table")
+	}
+	if groups&Connect != 0 {
+		fs.StringVar(&s.Connect, "connect", usualConnect, "Kafka Connect, `URL`")
+	}
+	if groups&Worker != 0 {
+		fs.StringVar(&s.Input, "input", "", "read this `topic` instead of the usual ones")
+		fs.StringVar(&s.Output, "output", "", "write to this `topic` instead of the usual one")
+		fs.StringVar(&s.Group, "group", "", "consumer group, `name`; processes of one group share the work")
+	}
+	if groups&Simulated != 0 {
+		s.Speed = 20
+		fs.Uint64Var(&s.Seed, "seed", 1, "the same `number` gives the same events")
+		fs.Var((*speed)(&s.Speed), "speed", "simulated seconds a second, a `number`, or max")
+		fs.StringVar(&start, "start", "", "simulated `time` to begin at, as 2026-10-07T07:30, in the network's time zone; empty: a Wednesday's morning rush, or where kept data end")
+		fs.DurationVar(&s.For, "for", 0, "simulated `duration` after which to end, as 24h; 0: never")
+	}
+	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
+
+	return func() (faults []error) {
+		fault := func(flag, format string, a ...any) {
+			faults = append(faults, fmt.Errorf("-%s: %s", flag, fmt.Sprintf(format, a...)))
+		}
+		if s.Services != "auto" && s.Services != "embedded" && s.Services != "external" {
+			fault("services", "found %q, want auto, embedded or external", s.Services)
+		}
+		s.Brokers = strings.FieldsFunc(brokers, func(r rune) bool { return r == ',' || r == ' ' })
+		if len(s.Brokers) == 0 {
+			fault("brokers", "found none, want host:port,…")
+		}
+		for _, b := range s.Brokers {
+			if _, _, err := net.SplitHostPort(b); err != nil {
+				fault("brokers", "found %q, want host:port", b)
+			}
+		}
+		checkURL := func(flag, raw string, schemes ...string) {
+			u, err := url.Parse(raw)
+			if raw == "" || err == nil && u.Host != "" && contains(schemes, u.Scheme) {
+				return
+			}
+			if err == nil {
+				raw = u.Redacted() // what does not even parse is not shown: it may hold a password
+			} else {
+				raw = "something that is no URL"
+			}
+			fault(flag, "found %s, want %s://host:port", raw, schemes[0])
+		}
+		checkURL("registry", s.Registry, "http", "https")
+		checkURL("rest-proxy", s.RESTProxy, "http", "https")
+		checkURL("connect", s.Connect, "http", "https")
+		checkURL("postgres", s.Postgres, "postgres", "postgresql")
+		var err error
+		if s.Topics.Layout, err = cta.ParseLayout(layout); err != nil {
+			fault("layout", "%v", err)
+		}
+		if s.Listen != "" {
+			if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+				fault("listen", "found %q, want host:port, as %s", s.Listen, usualPage)
+			}
+		}
+		s.Network = cta.Chicago()
+		if lines != "" {
+			only, err := s.Network.Only(strings.Split(lines, ",")...)
+			if err != nil {
+				fault("lines", "%v", err)
+			} else {
+				s.Network = only
+			}
+		}
+		if start != "" {
+			if s.Start, err = parseTime(start, s.Network.Location); err != nil {
+				fault("start", "found %q, want a time as 2026-10-07T07:30", start)
+			}
+		}
+		if s.For < 0 {
+			fault("for", "found %v, want 0 or more", s.For)
+		}
+		if s.tlsCA != "" {
+			s.tls = true
+			if _, err := os.Stat(s.tlsCA); err != nil {
+				fault("tls-ca", "%v", err)
+			}
+		}
+		return faults
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
+
+func parseTime(s string, loc *time.Location) (time.Time, error) {
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
+			return t, nil
+		}
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+// speed is the value of -speed.
+type speed float64
+
+func (s *speed) String() string {
+	if s == nil {
+		return ""
+	}
+	if math.IsInf(float64(*s), 1) {
+		return "max"
+	}
+	return strconv.FormatFloat(float64(*s), 'g', -1, 64)
+}
+
+func (s *speed) Set(v string) error {
+	if v == "max" {
+		*s = speed(math.Inf(1))
+		return nil
+	}
+	f, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(f > 0) || math.IsInf(f, 0) {
+		return errors.New("want a number above 0, or max")
+	}
+	*s = speed(f)
+	return nil
+}
+
+// usage prints what -h shows.
+func (p Program) usage(fs *flag.FlagSet, w io.Writer) {
+	fmt.Fprintf(w, "%s\n\nUsage: go run ./examples/%s [flags]\n\n", p.About, p.Name)
+	fmt.Fprintf(w, "Each flag can be set by a variable too: -rest-proxy by %s.\n\n", Variable("rest-proxy"))
+	fs.SetOutput(w)
+	fs.PrintDefaults()
+}

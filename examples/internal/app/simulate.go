@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctastream"
+)
+
+// countedWithin bounds the wait, at the end of a simulation, for the worker that
+// counts its entries.
+const countedWithin = 30 * time.Second
+
+// Simulate runs the simulation until ctx or -for ends it, and delivers its
+// events. Without -start it goes on where kept data end.
+func (s *Settings) Simulate(ctx context.Context, v *Services, progress func(ctaproducer.Progress)) (sum ctaproducer.Summary, err error) {
+	producer, err := ctaproducer.New(v.Kafka, v.Registry, s.Network, ctaproducer.Config{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, producer.Close()) }()
+	if err := producer.Prepare(ctx); err != nil {
+		return sum, err
+	}
+	weather, err := ctaproducer.NewWeather(v.RESTProxy, s.Topics, ctaproducer.WeatherConfig{Log: s.Log, Metrics: s.Metrics})
+	if err != nil {
+		return sum, err
+	}
+	cfg := ctaproducer.SimulationConfig{Seed: s.Seed, Start: s.Start, For: s.For, Speed: s.Speed, Progress: progress, Log: s.Log}
+	if s.Start.IsZero() {
+		if cfg.After, _, err = producer.LastEvent(ctx); err != nil {
+			return sum, err
+		}
+	}
+	sim, err := ctaproducer.NewSimulation(s.Network, cfg)
+	if err != nil {
+		return sum, err
+	}
+	if !cfg.After.IsZero() {
+		fmt.Fprintf(s.Stderr, "%s: the topics hold events until %s, going on from there\n", s.name, cfg.After.In(s.Network.Location).Format("Mon 2006-01-02 15:04:05 MST"))
+	}
+	emitter := ctaproducer.NewEmitter(producer, weather, s.Log)
+	sum, err = sim.Run(ctx, emitter)
+	err = errors.Join(err, emitter.Close())
+	if err == nil {
+		// Not ctx: what was emitted is delivered, also after Ctrl+C.
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), Leave-time.Second)
+		if ctx.Err() == nil {
+			cancel()
+			flush, cancel = context.WithCancel(ctx)
+		}
+		err = producer.Flush(flush)
+		cancel()
+	}
+	return sum, err
+}
+
+// Counted waits until the published counts add up to at least entries, so that
+// a program which ends leaves complete counts behind.
+func (s *Settings) Counted(ctx context.Context, v *Services, entries int64) error {
+	ctx, cancel := context.WithTimeout(ctx, countedWithin)
+	defer cancel()
+	for {
+		total, err := ctastream.Total(ctx, v.Kafka, s.Topics.TurnstileSummary())
+		if err == nil && total >= entries {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%d of %d entries are counted after %v", total, entries, countedWithin), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// ShowProgress returns a function that tells w how far a simulation has come, on one line.
+func ShowProgress(w io.Writer) func(ctaproducer.Progress) {
+	return func(p ctaproducer.Progress) {
+		done := ""
+		if p.Done > 0 && !math.IsInf(p.Done, 0) {
+			done = fmt.Sprintf(" %3.0f%%", 100*p.Done)
+		}
+		fmt.Fprintf(w, "%s%s  %d arrivals, %d entries, %.0f events/s\n", p.To.Format("Mon 15:04:05"), done, p.Arrivals, p.Entries, p.Rate())
+	}
+}

@@ -1,0 +1,63 @@
+// Simulation emits the life of the network: trains arrive, riders enter, the
+// weather changes.
+//
+//	go run ./examples/simulation                              # 20 times real time, until Ctrl+C
+//	go run ./examples/simulation -speed max -for 24h -seed 1  # a whole weekday, as fast as it goes
+//
+// With no broker at 127.0.0.1:9092 it starts one, with a Schema Registry and a
+// REST Proxy, in its own process, and fills every role between the emitters and
+// the page; then the dashboard and the workers, in other terminals, find it. It
+// ends with a summary on standard output.
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctastream"
+	"github.com/seed-921eec07/ctalive/examples/internal/app"
+)
+
+func main() {
+	app.Main(app.Program{
+		Name:  "simulation",
+		About: "Emits the arrivals, entries and weather of a simulated network to Kafka.",
+		Flags: app.Simulated | app.Database,
+		Run:   run,
+	})
+}
+
+func run(ctx context.Context, s *app.Settings) error {
+	v, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	roles := s.Health()
+	var before int64
+	if v.Embedded {
+		workers, err := s.Workers(v)
+		if err != nil {
+			return err
+		}
+		roles = append(roles, workers...)
+		if before, err = ctastream.Total(ctx, v.Kafka, s.Topics.TurnstileSummary()); err != nil {
+			return err
+		}
+	}
+	var sum ctaproducer.Summary
+	working, done := context.WithCancel(ctx)
+	defer done()
+	roles = append(roles, app.Role{Name: "simulation", Run: func(context.Context) (err error) {
+		defer done() // the workers are here for it alone
+		if sum, err = s.Simulate(ctx, v, app.ShowProgress(s.Stderr)); err != nil || !v.Embedded || ctx.Err() != nil {
+			return err
+		}
+		return s.Counted(ctx, v, before+sum.Entries)
+	}})
+	if err := app.Together(working, roles...); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Stdout, sum)
+	return nil
+}
