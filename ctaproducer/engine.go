@@ -19,7 +19,8 @@ type engine struct {
 	origin time.Time     // what a clock of 0 stands for
 	now    time.Duration // since origin
 	queue  queue
-	out    []Event // what has happened and was not handed out yet
+	out    []Event // what has happened
+	taken  int     // how many of out were handed out
 	trains source
 	faults bool
 
@@ -58,16 +59,17 @@ func (e *engine) emit(ev Event) {
 	e.out = append(e.out, ev)
 }
 
-// next returns the next event. There always is one: the weather never ends.
-func (e *engine) next() Event {
+// next returns the next event, which is good until the next call. There always
+// is one: the weather never ends.
+func (e *engine) next() *Event {
+	if e.taken == len(e.out) {
+		e.out, e.taken = e.out[:0], 0
+	}
 	for len(e.out) == 0 {
 		e.step()
 	}
-	ev := e.out[0]
-	if e.out = e.out[1:]; len(e.out) == 0 {
-		e.out = nil
-	}
-	return ev
+	e.taken++
+	return &e.out[e.taken-1]
 }
 
 // step moves the clock to the next happening.
@@ -103,7 +105,7 @@ func (e *engine) step() {
 func (e *engine) skip(until time.Duration) {
 	for min(e.riders.next, e.queue.top()) < until {
 		e.step()
-		e.out = e.out[:0]
+		e.out, e.taken = e.out[:0], 0
 	}
 }
 

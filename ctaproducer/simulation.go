@@ -166,7 +166,7 @@ func (s *Simulation) events() iter.Seq[*Event] {
 		end := begin.Add(s.cfg.For)
 		for {
 			ev := e.next()
-			if s.cfg.For > 0 && !ev.At.Before(end) || !yield(&ev) {
+			if s.cfg.For > 0 && !ev.At.Before(end) || !yield(ev) {
 				return
 			}
 		}

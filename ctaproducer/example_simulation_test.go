@@ -1,0 +1,43 @@
+package ctaproducer_test
+
+import (
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// The first arrivals at Clark/Lake on a simulated morning, and how many riders
+// enter there in its first hour.
+func ExampleSimulation_Events() {
+	net := cta.Chicago()
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Seed: 1, For: time.Hour})
+	if err != nil {
+		log.Fatal(err)
+	}
+	lake := net.Station(40380)
+	trains, riders := 0, 0
+	for ev := range sim.Events() {
+		switch {
+		case ev.Kind == ctaproducer.EntryEvent && ev.Entry.StationID == lake.ID:
+			riders++
+		case ev.Kind != ctaproducer.ArrivalEvent || ev.Arrival.StationID != lake.ID:
+		case ev.At.Before(sim.Begin()): // a train that was there already
+		default:
+			if trains++; trains <= 4 {
+				line := net.Line(ev.Arrival.Line)
+				fmt.Printf("%s %s %s towards %s\n", ev.At.Format("15:04:05"), ev.Arrival.TrainID, line.Name, line.Towards(ev.Arrival.Direction))
+			}
+		}
+	}
+	fmt.Println(trains, "trains,", riders, "riders")
+
+	// Output:
+	// 07:30:01 BL008 Blue Line towards O'Hare
+	// 07:30:05 BL030 Blue Line towards Forest Park
+	// 07:30:48 OR010 Orange Line towards Loop
+	// 07:32:17 PI006 Pink Line towards Loop
+	// 85 trains, 2350 riders
+}
