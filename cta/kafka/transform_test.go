@@ -176,7 +176,7 @@ func testLog(tb testing.TB) *slog.Logger {
 
 func config(group string) kafka.TransformConfig {
 	return kafka.TransformConfig{
-		Group: group, Match: kafka.Names("in"), Refresh: 50 * time.Millisecond, SessionTimeout: 2 * time.Second,
+		Group: group, Match: kafka.Names("in"), Refresh: 50 * time.Millisecond, SessionTimeout: time.Second,
 	}
 }
 
