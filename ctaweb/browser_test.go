@@ -1,0 +1,248 @@
+package ctaweb
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// patience is how long a browser may take; it is used up by failures only.
+const patience = 90 * time.Second
+
+// tab is a page in a real browser, with what went wrong in it.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	trouble  []string
+	requests []string
+}
+
+// browse opens a tab of a headless Chromium. Without one the test is skipped, but
+// where CTALIVE_BROWSER is 1, as in CI, it fails.
+func browse(t *testing.T) *tab {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CTALIVE_BROWSER") == "1" {
+			t.Fatal("no chromium found: apt-get install chromium")
+		}
+		t.Skip("no chromium found: apt-get install chromium")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &tab{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, b.hear); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil && ctx.Err() == nil {
+			t.Logf("browser: %v", err)
+		}
+	})
+	return b
+}
+
+func (b *tab) hear(ev any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := ev.(type) {
+	case *runtime.EventConsoleAPICalled:
+		for _, a := range e.Args {
+			b.trouble = append(b.trouble, fmt.Sprintf("console: %s", a.Value))
+		}
+	case *runtime.EventExceptionThrown:
+		b.trouble = append(b.trouble, fmt.Sprintf("exception: %s", e.ExceptionDetails.Text))
+	case *cdplog.EventEntryAdded:
+		b.trouble = append(b.trouble, fmt.Sprintf("log: %s %s", e.Entry.Text, e.Entry.URL))
+	case *network.EventRequestWillBeSent:
+		b.requests = append(b.requests, e.Request.URL)
+	}
+}
+
+func (b *tab) open(url string) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, chromedp.Navigate(url)); err != nil {
+		b.t.Fatalf("browser: open %s: %v", url, err)
+	}
+}
+
+// eval is the text that a script's expression has in the page.
+func (b *tab) eval(js string) string {
+	b.t.Helper()
+	s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+js+")"))
+	if err != nil {
+		b.t.Fatalf("browser: %s: %v", js, err)
+	}
+	return s
+}
+
+// await waits until an expression has a value.
+func (b *tab) await(js, want string) {
+	b.t.Helper()
+	var got string
+	for b.ctx.Err() == nil {
+		if got = b.eval(js); got == want {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	b.t.Fatalf("browser: %s is %q, want %q", js, got, want)
+}
+
+// clean fails the test if the page complained, or asked another host for anything.
+func (b *tab) clean(host string, expected ...string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.trouble {
+		known := false
+		for _, e := range expected {
+			known = known || strings.Contains(s, e)
+		}
+		if !known {
+			b.t.Errorf("the page complains: %s", s)
+		}
+	}
+	for _, r := range b.requests {
+		if u, err := url.Parse(r); err != nil || u.Host != host && u.Scheme != "data" && u.Scheme != "about" {
+			b.t.Errorf("the page asks for %s", r)
+		}
+	}
+}
+
+func host(rawURL string) string {
+	u, _ := url.Parse(rawURL)
+	return u.Host
+}
+
+// What the page shows after updates is what the server renders, in every part.
+func TestPageLives(t *testing.T) {
+	b := browse(t)
+	m := NewModel(cta.Chicago())
+	m.SetReady()
+	arriveNow(m, "B1", ohare)
+	h := newHandler(t, m, live())
+	srv := serving(t, h, nil)
+	b.open(srv.URL + "/")
+	b.await(`document.body.className`, "live")
+	b.eval(`window.mark = "not reloaded"`)
+
+	arriveNow(m, "B1", rosemont)
+	arriveNow(m, "B2", ohare)
+	now := time.Now()
+	broken := cta.Arrival{Line: "red", TrainID: "R1", StationID: jarvis, Direction: "b", TrainStatus: cta.BrokenDown}
+	m.ApplyArrival(cta.KeyAt(now), broken, now)
+	m.ApplyCount(cta.TurnstileCount{StationID: 40380, Count: 1234}, now)
+	m.ApplyWeather(cta.KeyAt(now), cta.Weather{Temperature: 12.5, Status: cta.Precipitation}, now)
+
+	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
+	b.await(`document.querySelector('[data-t=B2]').title`, "Train B2 towards Forest Park, at O'Hare")
+	b.await(`document.querySelector('#line-blue .dir.a b').textContent`, "2")
+	b.await(`[...document.querySelectorAll('[data-s="40380"] .n b')].map(e => e.textContent).join()`, "1,234,1,234,1,234,1,234,1,234,1,234")
+	b.await(`document.querySelector('#line-blue .total b').textContent`, "1,234")
+	b.await(`document.querySelector('#alerts').textContent`, "Red Line: a train towards Howard has broken down at Jarvis")
+	b.await(`document.querySelector('#temperature').textContent + document.querySelector('#sky').textContent + document.querySelector('#icon').getAttribute('href')`,
+		"13 °FRain or snow#w-precipitation")
+	b.await(`document.querySelector('#trains').textContent`, "3")
+
+	// The words and places that the script chooses are those of the server.
+	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.closest('li').dataset.s].join()).sort().join('\n')`
+	const marks = `[...doc.querySelectorAll('.strip')].map(e => [...e.children].map(i => i.className).join()).join('\n')`
+	const head = `['#temperature', '#sky', '#date', '#fresh', '#alerts', '#trains'].map(s => doc.querySelector(s).textContent).join()`
+	b.eval(`fetch('./').then(r => r.text()).then(t => { window.rendered = new DOMParser().parseFromString(t, 'text/html') })`)
+	b.await(`typeof window.rendered`, "object")
+	for _, part := range []string{trains, marks, head} {
+		page := b.eval(strings.ReplaceAll(part, "doc.", "document."))
+		if rendered := b.eval(strings.ReplaceAll(part, "doc.", "window.rendered.")); page != rendered {
+			t.Errorf("the page shows\n%s\nand the server would render\n%s", page, rendered)
+		}
+	}
+	if got := b.eval(`window.mark`); got != "not reloaded" {
+		t.Error("the page was reloaded")
+	}
+	if got := b.eval(`document.documentElement.scrollWidth <= innerWidth`); got != "true" {
+		t.Error("the page is wider than its window")
+	}
+
+	// A station's new name is the shape of the page, which is loaded anew.
+	m.ApplyStation(cta.StationRecord{StationID: rosemont, Line: "blue", StationName: "<b>Rose</b>"})
+	b.await(`document.querySelector('#line-blue [data-s="40820"] .s').textContent`, "<b>Rose</b>")
+	b.clean(host(srv.URL))
+}
+
+func TestPageReconnects(t *testing.T) {
+	b := browse(t)
+	m := NewModel(cta.Chicago())
+	m.SetReady()
+	arriveNow(m, "B1", ohare)
+	first := newHandler(t, m, live())
+	var mu sync.Mutex
+	cur := first
+	srv := serving(t, first, swap(func() *Handler {
+		mu.Lock()
+		defer mu.Unlock()
+		return cur
+	}))
+	b.open(srv.URL + "/")
+	b.await(`document.body.className`, "live")
+	first.Close()
+	b.await(`document.body.className + document.querySelector('#fresh').textContent`, "lostreconnecting")
+	arriveNow(m, "B1", rosemont)
+	second := newHandler(t, m, live())
+	t.Cleanup(second.Close)
+	mu.Lock()
+	cur = second
+	mu.Unlock()
+	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
+	b.await(`document.body.className`, "live")
+	second.Close()
+	b.clean(host(srv.URL), "503")
+}
+
+func TestPageWithoutScripts(t *testing.T) {
+	b := browse(t)
+	srv := serving(t, newHandler(t, small(), HandlerConfig{}), nil)
+	off := emulation.SetScriptExecutionDisabledParams{Value: true}
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, off); err != nil {
+		t.Fatal(err)
+	}
+	b.open(srv.URL + "/")
+	body, err := chromedp.Run(b.ctx, chromedp.Text("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"61 °F", "Blue Line", "O'Hare", "1,234,567", "broken down at Jarvis", "08:00:10"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q:\n%.600s", want, body)
+		}
+	}
+	b.clean(host(srv.URL))
+}
