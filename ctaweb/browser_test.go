@@ -108,13 +108,16 @@ func (b *tab) eval(js string) string {
 func (b *tab) await(js, want string) {
 	b.t.Helper()
 	var got string
+	var err error
 	for b.ctx.Err() == nil {
-		if got = b.eval(js); got == want {
+		// While the page is loaded anew there is nothing to ask.
+		got, err = chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+js+")"))
+		if err == nil && got == want {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	b.t.Fatalf("browser: %s is %q, want %q", js, got, want)
+	b.t.Fatalf("browser: %s is %q, want %q (%v)", js, got, want, err)
 }
 
 // clean fails the test if the page complained, or asked another host for anything.

@@ -61,7 +61,7 @@ func renderPage(t *template.Template, title string, a *assets, s *snapshot) ([]b
 		data.Date = dateText(st)
 	}
 	if w := st.Weather; w != nil {
-		data.Weather = &weatherView{string(w.Status), fmt.Sprintf("%.0f °F", w.Temperature), skyText(w.Status)}
+		data.Weather = &weatherView{string(w.Status), degrees(w.Temperature), skyText(w.Status)}
 	}
 	for i, l := range st.Lines {
 		v := viewLine(i, l)
@@ -199,6 +199,11 @@ func dateText(st *Status) string {
 		date += fmt.Sprintf(" · %s× speed", strconv.FormatFloat(math.Round(st.Speed*10)/10, 'f', -1, 64))
 	}
 	return date
+}
+
+// degrees rounds halves up, as scripts do.
+func degrees(f float32) string {
+	return strconv.Itoa(int(math.Floor(float64(f)+0.5))) + " °F"
 }
 
 var skies = map[cta.WeatherStatus]string{
