@@ -24,11 +24,15 @@
 // A value is read by the schema it was written with, whose id it bears, and
 // resolved to the codec's own by Avro's rules: fields that the codec doesn't know
 // are skipped, those it misses take their defaults. In this order, a record is
-// refused with a [DecodeError] when it is null, too short, has another first byte
-// than zero, is over 64 KiB, has an id that the registry doesn't know; when the
+// refused with a [DecodeError] when it is null, has another first byte than zero,
+// is too short, is over 64 KiB, has an id that the registry doesn't know; when the
 // schema of that id has an array or a map, is recursive or does not fit; when the
-// body does not fit its schema; when bytes are left over. A registry that can't be
-// reached is no DecodeError: the same record may be read later.
+// body does not fit its schema, or has a symbol that the codec's enum lacks; when
+// bytes are left over. A registry that can't be reached, or a 404 that is not the
+// registry's own, is no DecodeError: the same record may be read later.
+//
+// Every body is held against its schema before the Avro library sees it, and so
+// is what Encode makes: nothing is written that could not be read.
 //
 // Schemas with arrays, maps or recursion are refused for encoding too. The events
 // of a transit system need none, and the Avro library's decoders for them have

@@ -19,17 +19,7 @@ const (
 // and maps (whose decoders have known faults on hostile sizes), recursion, and
 // size beyond reason.
 func parse(text string) (schema avro.Schema, derr *DecodeError) {
-	if len(text) > maxSchema {
-		return nil, &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("found a schema of %d bytes, want at most %d", len(text), maxSchema)}
-	}
-	defer func() { // schemas of strangers reach the parser, which nobody maintains
-		if p := recover(); p != nil {
-			schema, derr = nil, &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("parser: %v", p)}
-		}
-	}()
-	// A cache of its own: by default parsed names are shared by the whole program,
-	// so that two versions of a record would be taken for one.
-	schema, err := avro.ParseWithCache(text, "", &avro.SchemaCache{})
+	schema, err := parseAny(text)
 	if err != nil {
 		return nil, &DecodeError{Reason: ReasonSchema, Err: err}
 	}
@@ -38,6 +28,21 @@ func parse(text string) (schema avro.Schema, derr *DecodeError) {
 		return nil, derr
 	}
 	return schema, nil
+}
+
+// parseAny parses any Avro schema up to a size.
+func parseAny(text string) (schema avro.Schema, err error) {
+	if len(text) > maxSchema {
+		return nil, fmt.Errorf("found a schema of %d bytes, want at most %d", len(text), maxSchema)
+	}
+	defer func() { // schemas of strangers reach the parser, which nobody maintains
+		if p := recover(); p != nil {
+			schema, err = nil, fmt.Errorf("parser: %v", p)
+		}
+	}()
+	// A cache of its own: by default parsed names are shared by the whole program,
+	// so that two versions of a record would be taken for one.
+	return avro.ParseWithCache(text, "", &avro.SchemaCache{})
 }
 
 // check walks a schema; open holds the names of the records around it, types

@@ -5,11 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,121 +237,6 @@ func TestOutageIsNoDecodeError(t *testing.T) {
 	var down *cta.ServiceError
 	if wire.Reason(err) != "" || !errors.As(err, &down) || down.Service != "schema registry" {
 		t.Errorf("error is %v, want a ServiceError of the schema registry", err)
-	}
-}
-
-func TestAnswers(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		status int
-		body   string
-		is     error
-		want   string // in the message
-	}{
-		{"incompatible", 409, `{"error_code":409,"message":"Schema being registered is incompatible"}`, wire.ErrIncompatible, "being registered is incompatible"},
-		{"incompatible, newer code", 409, `{"error_code":40901,"message":"x"}`, wire.ErrIncompatible, "register a compatible schema"},
-		{"invalid schema", 422, `{"error_code":42201,"message":"Input schema is an invalid Avro schema"}`, nil, "422 Unprocessable Entity (code 42201): Input schema"},
-		{"message is a list", 422, `{"error_code":422,"message":[{"loc":["body"],"msg":"field required"}]}`, nil, "field required"},
-		{"wrong password, HTML", 401, `<html><body>Unauthorized</body></html>`, nil, "401 Unauthorized (check the user and password"},
-		{"no registry", 415, `{"message":"HTTP 415 Unsupported Media Type"}`, nil, "check that the URL is a Schema Registry's"},
-		{"unknown to a gateway", 404, `not here`, nil, "404 Not Found: not here (check that the URL is a Schema Registry's"},
-		{"unknown path", 404, `{"error_code":404,"message":"HTTP 404 Not Found"}`, nil, "check that the URL"},
-		{"unknown to the registry", 404, `{"error_code":40401,"message":"Subject\n not found."}`, wire.ErrNotFound, "not found: Subject not found."},
-		{"no id", 200, `{}`, nil, "it is not a Schema Registry's"},
-		{"a page", 200, `<html>`, nil, "invalid character"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(c.status)
-				fmt.Fprint(w, c.body)
-			}))
-			defer server.Close()
-			r := client(t, strings.Replace(server.URL, "//", "//me:secret@", 1))
-			_, err := r.Register(t.Context(), "s-value", `"int"`)
-			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("error is %q, want it to say %q", err, c.want)
-			}
-			if !strings.Contains(err.Error(), "s-value") || !strings.Contains(err.Error(), server.URL) || strings.Contains(err.Error(), "secret") {
-				t.Errorf("error is %q, want the subject and the address in it, and no password", err)
-			}
-		})
-	}
-}
-
-func TestRetriesWhatMayPass(t *testing.T) {
-	var calls atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if user, password, _ := req.BasicAuth(); user != "me" || password != "secret" {
-			w.WriteHeader(401)
-			return
-		}
-		if calls.Add(1) == 1 {
-			w.WriteHeader(503)
-			return
-		}
-		fmt.Fprint(w, `{"id":7,"schema":"\"int\""}`)
-	}))
-	defer server.Close()
-	r := client(t, strings.Replace(server.URL, "//", "//me:secret@", 1))
-	if id, err := r.Register(t.Context(), "s-value", `"int"`); id != 7 || err != nil {
-		t.Errorf("got id %d, %v, want 7", id, err)
-	}
-}
-
-func TestOneOfManyAsks(t *testing.T) {
-	var calls atomic.Int32
-	release := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		calls.Add(1)
-		<-release
-		fmt.Fprint(w, `{"schema":"\"int\""}`)
-	}))
-	defer server.Close()
-	r := client(t, server.URL)
-	var wg sync.WaitGroup
-	for range 100 {
-		wg.Go(func() {
-			if s, err := r.Schema(t.Context(), 5); s != `"int"` || err != nil {
-				t.Errorf("got %q, %v", s, err)
-			}
-		})
-	}
-	close(release)
-	wg.Wait()
-	if n := calls.Load(); n != 1 {
-		t.Errorf("asked %d times, want once", n)
-	}
-}
-
-func TestCallerLeavesWithItsContext(t *testing.T) {
-	asked, release := make(chan struct{}), make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		close(asked)
-		<-release
-	}))
-	defer server.Close()
-	defer close(release)
-	r := client(t, server.URL)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-asked; cancel() }()
-	if _, err := r.Schema(ctx, 1); !errors.Is(err, context.Canceled) {
-		t.Errorf("error is %v, want %v", err, context.Canceled)
-	}
-}
-
-func TestWaitSaysWhatIsMissing(t *testing.T) {
-	r := client(t, "http://127.0.0.1:1")
-	err := r.Wait(t.Context(), 0)
-	want := "schema registry at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused (start it, or check the address given by -registry)"
-	if err == nil || err.Error() != want {
-		t.Errorf("got  %v\nwant %s", err, want)
-	}
-}
-
-func TestSettingsAreRefusedTogether(t *testing.T) {
-	_, err := wire.NewRegistry(wire.RegistryConfig{URL: "ftp://u:pw@x", Timeout: -1})
-	if err == nil || !strings.Contains(err.Error(), "URL is") || !strings.Contains(err.Error(), "Timeout is -1ns") || strings.Contains(err.Error(), "pw") {
-		t.Errorf("error is %v, want both faults and no password", err)
 	}
 }
 
