@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -99,8 +100,10 @@ type transform struct {
 	fetch  sarama.Client
 	coord  sarama.Client
 	group  sarama.ConsumerGroup
-	errors sync.WaitGroup // the goroutine that logs the group's errors
 	txn    *transaction
+
+	helpers sync.WaitGroup // goroutines beside the members'
+	swept   atomic.Int64   // when sweepSoon last did something, in ns
 }
 
 func newTransform(c *Client, cfg TransformConfig, t Transformer) (*transform, error) {

@@ -32,6 +32,13 @@ func (x *transform) open(ctx context.Context) error {
 		x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		x.txn = newTransaction(x.cfg, x.dialTransactions)
 	}
+	if x.cfg.InstanceID != "" && x.txn.id == "" {
+		// Before the positions are asked for: they may wait for this one's last
+		// transaction. Later members come to it when they have joined.
+		if err := x.txn.open(""); err != nil {
+			return err
+		}
+	}
 	var err error
 	if x.fetch == nil {
 		if x.fetch, err = x.client.dial(x.ctx, x.tune); err != nil {
@@ -44,10 +51,10 @@ func (x *transform) open(ctx context.Context) error {
 		}
 	}
 	if x.group == nil {
-		if x.group, err = sarama.NewConsumerGroupFromClient(x.cfg.Group, newGroupClient(x.fetch, x.coord)); err != nil {
+		if x.group, err = sarama.NewConsumerGroupFromClient(x.cfg.Group, x.groupClient()); err != nil {
 			return fmt.Errorf("group %s: %w", x.cfg.Group, err)
 		}
-		x.errors.Go(func() {
+		x.helpers.Go(func() {
 			for err := range x.group.Errors() {
 				x.log.warn("group trouble", err)
 			}
@@ -68,7 +75,7 @@ func (x *transform) close() {
 		if err := x.group.Close(); err != nil {
 			x.log.warn("leaving the group failed", err)
 		}
-		x.errors.Wait()
+		x.helpers.Wait()
 	}
 	x.txn.close()
 	for _, c := range []sarama.Client{x.fetch, x.coord} {
@@ -124,11 +131,14 @@ type groupClient struct {
 	conf  *sarama.Config
 }
 
-func newGroupClient(fetch, coord sarama.Client) groupClient {
-	conf := *fetch.Config()
+func (x *transform) groupClient() groupClient {
+	conf := *x.fetch.Config()
 	conf.Metadata.Retry.Max = settleTries
-	conf.Metadata.Retry.Backoff = settlePause
-	return groupClient{fetch, coord, &conf}
+	conf.Metadata.Retry.BackoffFunc = func(int, int) time.Duration {
+		x.sweepSoon()
+		return settlePause
+	}
+	return groupClient{x.fetch, x.coord, &conf}
 }
 
 func (c groupClient) Config() *sarama.Config { return c.conf }

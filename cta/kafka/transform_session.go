@@ -69,7 +69,7 @@ func newSession(x *transform, cancel context.CancelFunc) *session {
 // first partitions are known.
 func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 	s.sarama = sess
-	if err := s.x.txn.open(); err != nil {
+	if err := s.x.txn.open(sess.MemberID()); err != nil {
 		s.fail(err)
 		return err
 	}
@@ -187,6 +187,7 @@ func (s *session) assign() error {
 	}
 	s.x.metrics.rebalances.Inc()
 	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID())
+	s.x.sweep() // their last member may have left a transaction open
 	if err := s.x.work.Assign(s.sarama.Context(), gained); err != nil {
 		return s.outcome(err)
 	}

@@ -60,6 +60,9 @@ func (s *summer) Assign(ctx context.Context, gained []kafka.Partition) error {
 		want[sumKey(p)] = p
 		s.sums[p] = 0
 	}
+	if err := s.client.Settle(ctx, "sums"); err != nil {
+		return err
+	}
 	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("sums"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		if p, ok := want[string(r.Key)]; ok {
 			s.sums[p] = binary.BigEndian.Uint64(r.Value)

@@ -27,24 +27,30 @@ type transaction struct {
 	producer sarama.AsyncProducer // nil until open, and after a failure
 }
 
-// newTransaction returns a transaction for a member. A static member has a
-// transactional id of its own, so that a restart ends at once what the process
-// before left open. Others get one that nobody else ever has: who they are
-// decides the group, which refuses the positions of those it has given up.
 func newTransaction(cfg TransformConfig, dial func(string) (sarama.Client, error)) *transaction {
 	t := &transaction{group: cfg.Group, dial: dial}
 	if cfg.InstanceID != "" {
 		t.instance = &cfg.InstanceID
-		t.id = cfg.Group + "-" + cfg.InstanceID
-	} else {
-		t.id = fmt.Sprintf("%s-%016x", cfg.Group, rand.Uint64())
 	}
 	return t
 }
 
 // open makes the producer if there's none. That ends the last transaction of the
-// same id, whichever way it was going.
-func (t *transaction) open() error {
+// same id, whichever way it was going. Each member has an id of its own: a static
+// one the same after a restart, so that it ends what it left open before.
+func (t *transaction) open(member string) error {
+	id := t.group + memberInfix + member
+	if t.instance != nil {
+		id = t.group + instanceInfix + *t.instance
+	}
+	if t.id != id {
+		t.close()
+		t.id = id
+	}
+	return t.reopen()
+}
+
+func (t *transaction) reopen() error {
 	if t.producer != nil {
 		return nil
 	}
@@ -75,7 +81,7 @@ func (t *transaction) reset(cause error) {
 	if t.instance != nil && fenced(cause) {
 		return
 	}
-	_ = t.open() // tried again when the group has been joined
+	_ = t.reopen() // tried again when the group has been joined
 }
 
 // close gives everything up.
