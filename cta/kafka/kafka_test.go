@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -14,6 +15,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Parallel tests here wait more than they compute.
+	_ = flag.Set("test.parallel", "8")
 	goleak.VerifyTestMain(m,
 		// Sarama's group consumer counts its fetches in the default registry of
 		// go-metrics too, whose one goroutine a process never ends.

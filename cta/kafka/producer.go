@@ -21,6 +21,9 @@ const (
 	// waited for: metadata trails the creation of a topic.
 	unknownTopicTimeout = 5 * time.Second
 	defaultMaxBuffered  = 16384
+	// maxBufferedBytes bounds the memory of the records of one producer, whatever
+	// their number: sixteen thousand records of the largest size are 16 GB.
+	maxBufferedBytes = 64 << 20
 )
 
 // ErrClosed is returned by [Producer.Send] and [Producer.Flush] after Close, and
@@ -30,7 +33,7 @@ var ErrClosed = errors.New("kafka: producer is closed")
 // ProducerConfig holds the optional settings of a [Producer].
 type ProducerConfig struct {
 	// MaxBuffered bounds the records accepted and not yet acknowledged: Send
-	// blocks when they are reached. Default: 16384.
+	// blocks when they are reached, or 64 MB of records are. Default: 16384.
 	MaxBuffered int
 }
 
@@ -59,6 +62,7 @@ type Producer struct {
 	room     chan struct{} // closed when records have left, if somebody waits; else nil
 	idle     chan struct{} // closed when accepted is settled, if somebody waits; else nil
 	buffered int           // records accepted and not settled
+	bytes    int           // of those
 	accepted uint64        // records ever accepted
 	urgent   int           // Flush and Close calls that wait: nothing lingers
 	closed   bool
@@ -109,7 +113,8 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 //
 // An error of Send means that r was not accepted and done won't be called: ctx
 // has ended, the producer is closed, the topic doesn't exist, or r is larger than
-// a broker takes (1 MB). done must not call the producer.
+// a broker takes (1 MB). done must be quick, and must not call the producer. The
+// bytes of r must not change before its outcome is known.
 func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 	if size := recordSize(r); size > maxMessageBytes {
 		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d", r.Topic, size, maxMessageBytes)
@@ -120,13 +125,13 @@ func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 			p.mu.Unlock()
 			return ErrClosed
 		}
-		if p.buffered >= p.limit {
+		if p.buffered >= p.limit || p.bytes >= maxBufferedBytes {
 			room := p.roomLocked()
 			p.mu.Unlock()
 			select {
 			case <-room:
 			case <-ctx.Done():
-				return fmt.Errorf("kafka: %d records are waiting for the broker: %w", p.limit, ctx.Err())
+				return fmt.Errorf("kafka: the buffer is full of records that wait for the broker: %w", ctx.Err())
 			}
 			continue
 		}
@@ -171,6 +176,7 @@ func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) e
 	p.accepted++
 	o.add(r, p.accepted, done)
 	p.buffered++
+	p.bytes += recordSize(r)
 	p.client.stats.buffered.Inc()
 	p.readyLocked(o)
 	return nil

@@ -310,6 +310,10 @@ func (p *Producer) finish(o *outbox, err error) {
 	p.client.stats.buffered.Sub(float64(n))
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err == nil && p.complaint != "" {
+		p.complaint = ""
+		p.client.cfg.Log.Info("sending goes on", "topic", o.Topic, "partition", o.Partition.Partition)
+	}
 	if err != nil {
 		if untold := n - len(b.done); untold > 0 {
 			p.untold.add(err, untold)
@@ -318,6 +322,7 @@ func (p *Producer) finish(o *outbox, err error) {
 	o.pop(err == nil)
 	o.taken, o.backoff, o.lost = false, 0, time.Time{}
 	p.buffered -= n
+	p.bytes -= b.bytes
 	if p.room != nil {
 		close(p.room)
 		p.room = nil
@@ -374,8 +379,8 @@ func (p *Producer) complain(errs ...error) {
 		return
 	}
 	for _, err := range errs {
-		if err == nil {
-			continue
+		if err == nil || errors.Is(err, sarama.ErrOffsetsLoadInProgress) || errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable) {
+			continue // a new cluster takes a moment to give its first producer id
 		}
 		text := p.client.diagnose(err).text
 		p.mu.Lock()
