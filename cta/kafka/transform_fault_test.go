@@ -180,6 +180,7 @@ func producesInTransaction(frame []byte, version int16) bool {
 // A member that hangs in its work beyond the session's time-out is a zombie: what
 // it then publishes must not count.
 func TestTransformFencesZombies(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in")
 	slow := connect(t, c, testLog(t))
 	quick := connect(t, c, testLog(t))
@@ -233,6 +234,7 @@ func (z *zombie) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.R
 
 // A process that takes over the identity of another ends it, and counts on.
 func TestTransformOfTheSameInstanceIsFenced(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in")
 	cfg := config("g")
 	cfg.InstanceID = "one"
@@ -261,6 +263,7 @@ func TestTransformOfTheSameInstanceIsFenced(t *testing.T) {
 // A static member that is back soon has its partitions at once, without its group
 // noticing.
 func TestTransformOfAnInstanceIsBackAtOnce(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in")
 	client := connect(t, c, testLog(t))
 	cfg := config("g")

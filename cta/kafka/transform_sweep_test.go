@@ -14,11 +14,13 @@ import (
 // A member that was killed within a transaction holds up neither the positions of
 // its partitions nor those who read what it published.
 func TestTransformEndsTransactionsOfTheDead(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		offsets bool
 	}{{"before it sent positions", false}, {"after it sent positions", true}} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, "in")
 			client := connect(t, cluster, testLog(t))
 			produce(t, cluster, "in", 100)
@@ -31,6 +33,7 @@ func TestTransformEndsTransactionsOfTheDead(t *testing.T) {
 
 // A group whose name begins like another's leaves the other's transactions alone.
 func TestTransformLeavesOtherGroupsTransactionsAlone(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in")
 	client := connect(t, c, testLog(t))
 	cl := orphan(t, c, "g.member2.member:alive", false)

@@ -184,6 +184,7 @@ func config(group string) kafka.TransformConfig {
 }
 
 func TestTransformCountsAcrossRestarts(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in")
 	client := connect(t, c, testLog(t))
 	var want uint64
@@ -199,6 +200,7 @@ func TestTransformCountsAcrossRestarts(t *testing.T) {
 // Members come and go while records arrive. Two goroutines check each other:
 // readers of sums never see one fall, and in the end all are counted once.
 func TestTransformSharesAndMovesPartitions(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in")
 	client := connect(t, c, testLog(t))
 	ctx, cancel := context.WithCancel(context.Background())
