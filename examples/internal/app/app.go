@@ -13,6 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // Leave is how long a program has for its clean end after the first Ctrl+C.
@@ -23,6 +25,10 @@ type Program struct {
 	Name  string // as in "go run ./examples/<name>"
 	About string // a sentence or two for -h
 	Flags Group  // the groups of flags it has, beside those of the services
+	// Network returns the network of the program. Default: [cta.Chicago].
+	Network func() (*cta.Network, error)
+	// Services is the default of -services. Default: auto.
+	Services string
 	// Run does the work until ctx ends. Nothing is started before Run asks s for it.
 	Run func(ctx context.Context, s *Settings) error
 }
@@ -46,7 +52,15 @@ func Main(p Program) {
 
 // Main runs p with those arguments until ctx ends, and returns the exit code.
 func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s, err := p.parse(args, os.Getenv, stdout, stderr)
+	network := cta.Chicago()
+	if p.Network != nil {
+		var err error
+		if network, err = p.Network(); err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+			return 1
+		}
+	}
+	s, err := p.parse(network, args, os.Getenv, stdout, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0

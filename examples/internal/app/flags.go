@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +51,7 @@ type Settings struct {
 	RESTProxy string // URL
 	Connect   string // URL
 	Postgres  string // URL; empty: none
+	Wait      time.Duration
 	DataDir   string
 	Topics    cta.Topics
 	Listen    string // host:port
@@ -82,8 +85,8 @@ func Variable(flag string) string {
 	return "CTALIVE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-func (p Program) parse(args []string, getenv func(string) string, stdout, stderr io.Writer) (*Settings, error) {
-	s := &Settings{name: p.Name, given: map[string]bool{}, Stdout: stdout, Stderr: stderr,
+func (p Program) parse(network *cta.Network, args []string, getenv func(string) string, stdout, stderr io.Writer) (*Settings, error) {
+	s := &Settings{name: p.Name, Network: network, Services: cmp.Or(p.Services, "auto"), given: map[string]bool{}, Stdout: stdout, Stderr: stderr,
 		Log: newLog(stderr), Metrics: prometheus.NewRegistry(), close: func() error { return nil }}
 	fs := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -121,10 +124,11 @@ func (p Program) parse(args []string, getenv func(string) string, stdout, stderr
 // checked once all of them are read.
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
 	var brokers, layout, start, lines string
-	fs.StringVar(&s.Services, "services", "auto", "`auto`, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
+	fs.StringVar(&s.Services, "services", s.Services, "`mode`: auto, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
 	fs.StringVar(&brokers, "brokers", usualBroker, "Kafka brokers, `host:port,…`")
 	fs.StringVar(&s.Registry, "registry", usualRegistry, "Schema Registry, `URL`; user and password go in it")
 	fs.StringVar(&s.RESTProxy, "rest-proxy", usualProxy, "REST Proxy, `URL`")
+	fs.DurationVar(&s.Wait, "wait", 30*time.Second, "how long to wait at the start for a service that isn't up yet, `duration`")
 	fs.StringVar(&s.DataDir, "data-dir", "", "keep the embedded services' topics, positions and schemas in this `folder`; empty: in memory only")
 	fs.BoolVar(&s.tls, "tls", false, "speak TLS to the brokers")
 	fs.StringVar(&s.tlsCA, "tls-ca", "", "trust the certificates in this PEM `file` instead of the system's")
@@ -132,7 +136,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&s.sasl.User, "sasl-user", "", "SASL user `name`")
 	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; better in the variable than on the command line")
 	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "start of the topics' names, `text`")
-	fs.StringVar(&layout, "layout", string(cta.PerStation), "`per-station` (a topic a station and kind) or shared (one a kind)")
+	fs.StringVar(&layout, "layout", string(cta.PerStation), "`layout`: per-station (a topic a station and kind) or shared (one a kind)")
 	if groups&Web != 0 {
 		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
 	} else {
@@ -159,6 +163,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
 
 	return func() (faults []error) {
+		var err error
 		fault := func(flag, format string, a ...any) {
 			faults = append(faults, fmt.Errorf("-%s: %s", flag, fmt.Sprintf(format, a...)))
 		}
@@ -176,7 +181,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		}
 		checkURL := func(flag, raw string, schemes ...string) {
 			u, err := url.Parse(raw)
-			if raw == "" || err == nil && u.Host != "" && contains(schemes, u.Scheme) {
+			if raw == "" || err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme) {
 				return
 			}
 			if err == nil {
@@ -190,16 +195,17 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		checkURL("rest-proxy", s.RESTProxy, "http", "https")
 		checkURL("connect", s.Connect, "http", "https")
 		checkURL("postgres", s.Postgres, "postgres", "postgresql")
-		var err error
 		if s.Topics.Layout, err = cta.ParseLayout(layout); err != nil {
 			fault("layout", "%v", err)
+		}
+		if err := s.Topics.Validate(); err != nil {
+			fault("prefix", "%v", err)
 		}
 		if s.Listen != "" {
 			if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 				fault("listen", "found %q, want host:port, as %s", s.Listen, usualPage)
 			}
 		}
-		s.Network = cta.Chicago()
 		if lines != "" {
 			only, err := s.Network.Only(strings.Split(lines, ",")...)
 			if err != nil {
@@ -213,6 +219,9 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 				fault("start", "found %q, want a time as 2026-10-07T07:30", start)
 			}
 		}
+		if s.Wait <= 0 {
+			fault("wait", "found %v, want more than 0", s.Wait)
+		}
 		if s.For < 0 {
 			fault("for", "found %v, want 0 or more", s.For)
 		}
@@ -224,15 +233,6 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		}
 		return faults
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 func parseTime(s string, loc *time.Location) (time.Time, error) {

@@ -52,13 +52,13 @@ func (s *Settings) Open(ctx context.Context) (*Services, error) {
 			s.name, why, strings.Join(s.Brokers, ","), redact(s.Registry))
 	}
 	v.RESTProxy = s.RESTProxy
-	if v.Kafka, err = s.connect(ctx, 30*time.Second); err != nil {
+	if v.Kafka, err = s.connect(ctx, s.Wait); err != nil {
 		return nil, err
 	}
 	if v.Registry, err = wire.NewRegistry(wire.RegistryConfig{URL: s.Registry, Log: s.Log}); err != nil {
 		return nil, err
 	}
-	if err := v.Registry.Wait(ctx, 30*time.Second); err != nil {
+	if err := v.Registry.Wait(ctx, s.Wait); err != nil {
 		return nil, err
 	}
 	s.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
