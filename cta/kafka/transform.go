@@ -79,7 +79,7 @@ const (
 // the next. So a quiet topic is committed record by record, and a busy one in
 // batches that grow with the load, up to MaxBatch records.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
-	x, err := newTransform(c, cfg, t)
+	x, err := newTransform(ctx, c, cfg, t)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ type transform struct {
 	metrics *transformMetrics
 	log     *reasons
 
-	ctx    context.Context // that of every connection; nil until open
+	ctx    context.Context // that of every connection
 	cancel context.CancelFunc
 	fetch  sarama.Client
 	coord  sarama.Client
@@ -106,7 +106,7 @@ type transform struct {
 	swept   atomic.Int64   // when sweepSoon last did something, in ns
 }
 
-func newTransform(c *Client, cfg TransformConfig, t Transformer) (*transform, error) {
+func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transformer) (*transform, error) {
 	var faults []error
 	if cfg.Group == "" {
 		faults = append(faults, errors.New("Group is empty, want the name of a consumer group"))
@@ -134,20 +134,25 @@ func newTransform(c *Client, cfg TransformConfig, t Transformer) (*transform, er
 	if cfg.MaxBatch == 0 {
 		cfg.MaxBatch = defaultMaxBatch
 	}
-	return &transform{
+	x := &transform{
 		client:  c,
 		cfg:     cfg,
 		work:    t,
 		metrics: newTransformMetrics(c.cfg.Metrics, cfg.Group),
 		log:     newReasons(c.cfg.Log, "group", cfg.Group),
-	}, nil
+	}
+	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	x.txn = newTransaction(cfg, x.dialTransactions)
+	return x, nil
 }
 
 // run is a member of the group again and again until ctx ends.
 func (x *transform) run(ctx context.Context) error {
+	// Sarama heeds no context; that its connections end makes it give up.
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(hangTimeout, x.cancel) })()
 	var pause backoff
 	for ctx.Err() == nil {
-		err := x.open(ctx)
+		err := x.open()
 		if err == nil {
 			err = x.member(ctx, &pause)
 		}
@@ -232,8 +237,6 @@ func (x *transform) watch(ctx, sctx context.Context, topics []string, s *session
 			s.stop()
 			leave := time.AfterFunc(leaveTimeout, s.cancel)
 			defer leave.Stop()
-			hang := time.AfterFunc(hangTimeout, x.cancel)
-			defer hang.Stop()
 			<-sctx.Done()
 			return
 		case <-tick.C:

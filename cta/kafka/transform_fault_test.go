@@ -283,3 +283,21 @@ func TestTransformOfAnInstanceIsBackAtOnce(t *testing.T) {
 		t.Errorf("generation goes from %d to %d", generation, g)
 	}
 }
+
+// A member leaves in time though the cluster is gone, and nothing of it stays.
+func TestTransformLeavesWithoutItsCluster(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	s := newSummer(client)
+	stop := start(t, client, config("g"), s)
+	<-s.begun
+	produce(t, c, "in", 100)
+	c.Close()
+	time.Sleep(100 * time.Millisecond) // in the middle of its attempts
+	begun := time.Now()
+	stop()
+	if d := time.Since(begun); d > 5*time.Second {
+		t.Errorf("it took %v to leave, want 5 s at most", d)
+	}
+}

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -27,11 +26,7 @@ const (
 )
 
 // open connects what is not connected yet.
-func (x *transform) open(ctx context.Context) error {
-	if x.ctx == nil {
-		x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		x.txn = newTransaction(x.cfg, x.dialTransactions)
-	}
+func (x *transform) open() error {
 	if x.cfg.InstanceID != "" && x.txn.id == "" {
 		// Before the positions are asked for: they may wait for this one's last
 		// transaction. Later members come to it when they have joined.
@@ -65,9 +60,6 @@ func (x *transform) open(ctx context.Context) error {
 
 // close leaves the group and ends every connection.
 func (x *transform) close() {
-	if x.ctx == nil {
-		return
-	}
 	hang := time.AfterFunc(hangTimeout-leaveTimeout, x.cancel)
 	defer hang.Stop()
 	defer x.cancel()
@@ -109,18 +101,25 @@ func (x *transform) dialTransactions(id string) (sarama.Client, error) {
 		conf.Producer.Idempotent = true
 		conf.Producer.Partitioner = newPartitioner
 		conf.Producer.Retry.Max = 20
-		conf.Producer.Retry.Backoff = 50 * time.Millisecond
 		conf.Producer.Transaction.ID = id
 		conf.Producer.Transaction.Timeout = transactionTimeout
 		conf.Producer.Transaction.Retry.Max = 40
-		conf.Producer.Transaction.Retry.BackoffFunc = transactionBackoff
+		conf.Producer.Retry.BackoffFunc = func(int, int) time.Duration { return x.whileOpen(50 * time.Millisecond) }
+		// Short at first, when the broker is only finishing the transaction before;
+		// 3 s in all.
+		conf.Producer.Transaction.Retry.BackoffFunc = func(retries, _ int) time.Duration {
+			return x.whileOpen(min(time.Millisecond<<min(retries, 10), 100*time.Millisecond))
+		}
 	})
 }
 
-// transactionBackoff is short at first, when the broker is only finishing the
-// transaction before, and adds up to 3 s.
-func transactionBackoff(retries, _ int) time.Duration {
-	return min(time.Millisecond<<min(retries, 10), 100*time.Millisecond)
+// whileOpen returns a pause between attempts, none when they are in vain because
+// the connections have been ended.
+func (x *transform) whileOpen(d time.Duration) time.Duration {
+	if x.ctx.Err() != nil {
+		return 0
+	}
+	return d
 }
 
 // groupClient is what the consumer group sees: fetches go over one client, and
@@ -136,7 +135,7 @@ func (x *transform) groupClient() groupClient {
 	conf.Metadata.Retry.Max = settleTries
 	conf.Metadata.Retry.BackoffFunc = func(int, int) time.Duration {
 		x.sweepSoon()
-		return settlePause
+		return x.whileOpen(settlePause)
 	}
 	return groupClient{x.fetch, x.coord, &conf}
 }
