@@ -20,9 +20,11 @@
 // There is one broker without authentication or encryption, so every address
 // should be one of this machine alone, as the default ones are. As with Kafka's own
 // defaults, a client that asks for an unknown topic and allows its creation gets
-// it, with one partition. Groups start without Kafka's initial delay of 3 s. Old
-// records go, and compacted topics are compacted, once a minute; whole segments
-// are 16 MiB, so what is past its retention may stay that much longer on disk.
+// it, with one partition. Groups start without Kafka's initial delay of 3 s.
+// Retention is applied once a minute; compaction when compacted topics have grown
+// by 8 MiB, at a moment when no transaction is open in them. Compatibility is
+// checked between Avro schemas without references to others; other schemas are
+// taken as they are.
 //
 // # Data
 //

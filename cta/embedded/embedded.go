@@ -189,9 +189,8 @@ func listenCause(err error) error {
 	return err
 }
 
-// Brokers returns the address of the broker, as [kafka.Config] wants it.
-//
-// [kafka.Config]: https://pkg.go.dev/github.com/seed-921eec07/ctalive/cta/kafka#Config
+// Brokers returns the address of the broker, as the settings of Kafka clients
+// want it: a list of one.
 func (s *Services) Brokers() []string { return []string{s.brokerAddr} }
 
 // RegistryURL returns the registry's address, as "http://127.0.0.1:8081".

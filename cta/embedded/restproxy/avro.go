@@ -18,16 +18,16 @@ import (
 // part is a side of the records.
 type part struct {
 	suffix   string // of the subject
-	name     string
+	name     string // of the members
 	noSchema int // the code when data has no schema
 	choice   func(request) schemaChoice
 	data     func(record) json.RawMessage
 }
 
 var (
-	keys = part{"-key", "Keys", 42201,
+	keys = part{"-key", "key", 42201,
 		func(r request) schemaChoice { return r.key }, func(r record) json.RawMessage { return r.key }}
-	values = part{"-value", "Values", 42202,
+	values = part{"-value", "value", 42202,
 		func(r request) schemaChoice { return r.value }, func(r record) json.RawMessage { return r.value }}
 )
 
@@ -36,10 +36,10 @@ var (
 func (h *Handler) side(ctx context.Context, topic string, p part, req request) (encoder, *int, error) {
 	choice := p.choice(req)
 	if !choice.given() {
-		for _, r := range req.records {
+		for i, r := range req.records {
 			if p.data(r) != nil {
 				return nil, nil, refuse(http.StatusUnprocessableEntity, p.noSchema,
-					"%s schema missing: records have %s, but the request has neither a schema for them nor an id", p.name[:len(p.name)-1], p.name)
+					"The request has neither %s_schema nor %s_schema_id, but record %d has a %s", p.name, p.name, i, p.name)
 			}
 		}
 		return nil, nil, nil
