@@ -45,6 +45,15 @@
 // topic and reason. A registry that doesn't answer is no such reason: the worker
 // waits for it.
 //
+// # Metrics
+//
+// With [Config.Metrics], by group: ctalive_stream_restored_keys; and by topic and
+// reason: ctalive_stream_dead_letters_total. The client that a worker was given has
+// those of the transactions, by group, in its own [kafka.Config.Metrics]:
+// ctalive_stream_records_processed_total, ctalive_stream_transactions_committed_total
+// and _aborted_total, ctalive_stream_rebalances_total, ctalive_stream_commit_seconds,
+// and ctalive_stream_lag_records by topic.
+//
 // # Invariants that once cost a bug
 //
 //   - After an aborted transaction, the position in a partition doesn't rewind by
@@ -56,6 +65,9 @@
 //     of what is committed at that time may lack counts that the positions include.
 //   - State of partitions that a worker keeps is not read again: it may be ahead of
 //     what is published, by the batch that is being committed.
+//   - A transaction that a dead member left open holds up its heirs and all readers
+//     until it times out. So the id of a transaction names its member, and members
+//     end those of members that the group has given up.
 //   - Positions are sent as the member and generation that the batch's session has.
 //     The group refuses them once the partitions may be another's.
 //

@@ -186,6 +186,17 @@ func (t *transaction) send(out []Record) error {
 	return failed
 }
 
+func fromSarama(m *sarama.ConsumerMessage) Record {
+	r := Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Key: m.Key, Value: m.Value, Time: m.Timestamp}
+	if len(m.Headers) > 0 {
+		r.Headers = make([]Header, len(m.Headers))
+		for i, h := range m.Headers {
+			r.Headers[i] = Header{Key: string(h.Key), Value: h.Value}
+		}
+	}
+	return r
+}
+
 func toSarama(m *sarama.ProducerMessage, r *Record) {
 	m.Topic, m.Timestamp = r.Topic, r.Time
 	if r.Key != nil {
