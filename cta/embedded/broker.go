@@ -47,7 +47,8 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 	b.control(kmsg.Metadata, b.createWanted)
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
 	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), log); err != nil {
-		return nil, err
+		cluster.Close()
+		return nil, fmt.Errorf("embedded: Kafka broker: %w", err)
 	}
 	return b, nil
 }

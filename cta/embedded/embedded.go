@@ -200,7 +200,7 @@ func (s *Services) RegistryURL() string { return s.registryURL }
 func (s *Services) RESTProxyURL() string { return s.proxyURL }
 
 // Close stops the services, the REST Proxy first and the broker last, and
-// writes what is to be kept to the data directory. It takes 5 s at most when
+// writes what is to be kept to the data directory. It takes 2 s at most when
 // clients hold on to their requests. Further calls return the same.
 func (s *Services) Close() error {
 	s.closing.Do(func() {
@@ -233,4 +233,4 @@ func (s *Services) Close() error {
 }
 
 // closeTimeout bounds the wait for requests in hand.
-const closeTimeout = 5 * time.Second
+const closeTimeout = 2 * time.Second

@@ -19,7 +19,7 @@ import (
 type part struct {
 	suffix   string // of the subject
 	name     string // of the members
-	noSchema int // the code when data has no schema
+	noSchema int    // the code when data has no schema
 	choice   func(request) schemaChoice
 	data     func(record) json.RawMessage
 }
