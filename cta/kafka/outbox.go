@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type outbox struct {
 	seq     int32     // of the next batch
 	lost    time.Time // since when the cluster has not known the topic; else zero
 	backoff time.Duration
+	limit   int // bytes of a batch, once the broker has refused more; else 0
 }
 
 // batch is what goes to a partition in one request. Once it is sent, its records
@@ -42,7 +44,7 @@ type batch struct {
 	sealed  bool
 	records *sarama.RecordBatch
 	slab    []sarama.Record
-	done    []func(error) // of the records that have one
+	done    []func(error) // by record; shorter when the rest has none
 }
 
 // add appends r, the number-th record accepted.
@@ -55,7 +57,7 @@ func (o *outbox) add(r Record, number uint64, done func(error)) {
 	at = at.Truncate(time.Millisecond)
 	size := recordSize(r)
 	var b *batch
-	if n := len(o.queue); n > 0 && !o.queue[n-1].sealed && o.queue[n-1].bytes+size <= maxBatchBytes {
+	if n := len(o.queue); n > 0 && !o.queue[n-1].sealed && o.queue[n-1].bytes+size <= cmp.Or(o.limit, maxBatchBytes) {
 		b = o.queue[n-1]
 	} else {
 		b = &batch{first: number, created: now, records: &sarama.RecordBatch{Version: 2, FirstTimestamp: at, MaxTimestamp: at}}
@@ -63,6 +65,9 @@ func (o *outbox) add(r Record, number uint64, done func(error)) {
 	}
 	b.append(r, at, size)
 	if done != nil {
+		for len(b.done) < len(b.records.Records)-1 {
+			b.done = append(b.done, nil)
+		}
 		b.done = append(b.done, done)
 	}
 }
@@ -111,6 +116,45 @@ func (o *outbox) pop(delivered bool) {
 	} else {
 		o.pid = -1
 	}
+}
+
+// split makes two batches of the oldest, which the broker has refused as too
+// large, and reports whether it could.
+func (o *outbox) split() bool {
+	b := o.queue[0]
+	n := len(b.records.Records)
+	if n < 2 {
+		return false
+	}
+	o.queue = slices.Replace(o.queue, 0, 1, b.part(0, n/2), b.part(n/2, n))
+	o.limit = b.bytes / 2 // so that later ones needn't be
+	return true
+}
+
+// part returns a batch of some of b's records.
+func (b *batch) part(from, to int) *batch {
+	all := b.records
+	first := all.FirstTimestamp.Add(all.Records[from].TimestampDelta)
+	p := &batch{
+		first: b.first, created: b.created, sealed: true,
+		records: &sarama.RecordBatch{Version: 2, FirstTimestamp: first, MaxTimestamp: all.MaxTimestamp},
+	}
+	for i, r := range all.Records[from:to] {
+		moved := *r
+		moved.OffsetDelta = int64(i)
+		moved.TimestampDelta = all.FirstTimestamp.Add(r.TimestampDelta).Sub(first)
+		p.records.Records = append(p.records.Records, &moved)
+		p.payload += len(r.Key) + len(r.Value)
+	}
+	p.records.LastOffsetDelta = int32(to - from - 1)
+	p.bytes = b.bytes / 2
+	if from > 0 {
+		p.bytes = b.bytes - b.bytes/2 // both together are what was counted
+	}
+	if from < len(b.done) {
+		p.done = b.done[from:min(to, len(b.done))]
+	}
+	return p
 }
 
 func recordSize(r Record) int {

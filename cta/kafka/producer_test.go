@@ -178,7 +178,7 @@ func TestPartitionGoesOnAfterAFailure(t *testing.T) {
 	if err := p.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "a", Err: kerr.MessageTooLarge, Count: 1})
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "a", Err: kerr.InvalidRecord, Count: 1})
 	sendTo("3")
 	if err := p.Flush(t.Context()); err == nil {
 		t.Error("no failure")
@@ -191,6 +191,54 @@ func TestPartitionGoesOnAfterAFailure(t *testing.T) {
 		if d := cmp.Diff(want, values(readAll(t, c, Names(topic), FromStart()))); d != "" {
 			t.Errorf("%s (-want +got):\n%s", topic, d)
 		}
+	}
+}
+
+// A topic may take less than our batches hold.
+func TestBatchesShrinkToWhatTheBrokerTakes(t *testing.T) {
+	_, c := newPair(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "4000"}))
+	ensure(t, c, EventTopic("t", 1))
+	p := newProducer(t, c, ProducerConfig{})
+	const n = 1000
+	day := time.UnixMilli(1_790_000_000_000)
+	var told atomic.Int64
+	for i := range n {
+		done := func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			told.Add(1)
+		}
+		if i%3 == 0 {
+			done = nil
+		}
+		r := Record{Topic: "t", Key: []byte("k"), Value: []byte(strconv.Itoa(i)), Time: day.Add(time.Duration(i) * time.Second)}
+		if err := p.Send(t.Context(), r, done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if told.Load() != n-(n+2)/3 {
+		t.Errorf("%d callbacks", told.Load())
+	}
+	records := readAll(t, c, Names("t"), FromStart())
+	wantEach(t, records, 1, n)
+	for i, r := range records {
+		if want := day.Add(time.Duration(i) * time.Second); !r.Time.Equal(want) {
+			t.Fatalf("record %d has time %v, want %v", i, r.Time, want)
+		}
+	}
+	err := p.Send(t.Context(), Record{Topic: "t", Value: make([]byte, 5000)}, nil)
+	if err == nil {
+		err = p.Flush(t.Context())
+	}
+	if err == nil || !strings.Contains(err.Error(), "t/0") {
+		t.Errorf("a record too large for the topic: %v", err)
+	}
+	if p.bytes != 0 || p.buffered != 0 {
+		t.Errorf("%d records of %d bytes are still counted", p.buffered, p.bytes)
 	}
 }
 
