@@ -3,7 +3,6 @@ package ctatest
 import (
 	"context"
 	"crypto/rand"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -49,10 +48,9 @@ type System struct {
 func Start(tb testing.TB) *System {
 	tb.Helper()
 	s := &System{tb: tb, ensured: make(map[string]bool)}
-	if brokers := os.Getenv("CTALIVE_BROKERS"); brokers != "" {
-		s.Brokers = strings.Split(brokers, ",")
-		s.RegistryURL = s.env("CTALIVE_REGISTRY")
-		s.RESTProxyURL = s.env("CTALIVE_REST_PROXY")
+	var cfg kafka.Config
+	if External() {
+		cfg = s.external()
 	} else {
 		services, err := embedded.Start(tb.Context(), embedded.Config{})
 		if err != nil {
@@ -60,12 +58,13 @@ func Start(tb testing.TB) *System {
 		}
 		s.onEnd("embedded services", services.Close)
 		s.Brokers, s.RegistryURL, s.RESTProxyURL = services.Brokers(), services.RegistryURL(), services.RESTProxyURL()
+		cfg = kafka.Config{Brokers: s.Brokers, Wait: Patience}
 	}
 	name := "ctatest." + unlikeTopic.ReplaceAllString(tb.Name(), "-") + "." + strings.ToLower(rand.Text()[:8]) + "."
 	s.Topics = cta.Topics{Prefix: name, Summary: name + "TURNSTILE_SUMMARY"}
 
 	var err error
-	if s.Kafka, err = kafka.Connect(tb.Context(), kafka.Config{Brokers: s.Brokers, Wait: Patience}); err != nil {
+	if s.Kafka, err = kafka.Connect(tb.Context(), cfg); err != nil {
 		tb.Fatalf("ctatest: start: %v", err)
 	}
 	s.onEnd("Kafka client", s.Kafka.Close)
@@ -82,16 +81,6 @@ func Start(tb testing.TB) *System {
 
 // unlikeTopic is what a test's name may hold and a topic's may not.
 var unlikeTopic = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
-
-// env returns a variable that has to be set since CTALIVE_BROKERS is.
-func (s *System) env(name string) string {
-	s.tb.Helper()
-	v := os.Getenv(name)
-	if v == "" {
-		s.tb.Fatalf("ctatest: start: CTALIVE_BROKERS is set, so %s has to be, too", name)
-	}
-	return v
-}
 
 func (s *System) onEnd(what string, closer func() error) {
 	s.tb.Cleanup(func() {

@@ -18,9 +18,12 @@
 //
 // By default each test gets an embedded broker, registry and REST Proxy of its
 // own (package embedded), in a few milliseconds. With CTALIVE_BROKERS,
-// CTALIVE_REGISTRY and CTALIVE_REST_PROXY set, tests use those services instead.
-// Each test then has topic names of its own; they stay behind, so give such tests
-// a cluster that may be thrown away.
+// CTALIVE_REGISTRY and CTALIVE_REST_PROXY set, tests use those services instead;
+// CTALIVE_TLS_CA (a PEM file), CTALIVE_SASL, CTALIVE_SASL_USER and
+// CTALIVE_SASL_PASSWORD are for brokers that want TLS and SASL, and user and
+// password of the other services go in their URLs. Each test then has topic names
+// of its own; they stay behind, so give such tests a cluster that may be thrown
+// away.
 //
 // # Outside tests
 //
