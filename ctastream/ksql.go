@@ -1,0 +1,366 @@
+package ctastream
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// ErrLayout is returned by [NewKSQL] for the layout [cta.PerStation]: a stream of
+// KSQL reads one topic, not hundreds.
+var ErrLayout = errors.New("ksqlDB needs the shared layout: one topic of entries")
+
+const (
+	ksqlStream = "TURNSTILE"
+	ksqlTable  = "TURNSTILE_SUMMARY"
+	// ksqlType is understood by every version.
+	ksqlType = "application/vnd.ksql.v1+json"
+	// maxKSQLAnswer bounds what is read of an answer, in bytes.
+	maxKSQLAnswer = 4 << 20
+)
+
+// KSQLConfig holds the optional settings of a [KSQL].
+type KSQLConfig struct {
+	// Topics names the topics to read and to write; its layout must be [cta.Shared].
+	Topics cta.Topics
+	// User and Password are for basic authentication. Default: those in the URL.
+	User, Password string
+	// Timeout bounds one request. Default: 30s.
+	Timeout time.Duration
+	// Wait bounds how long a server that is starting, or a statement that it still
+	// works on, is waited for. Default: 60s.
+	Wait time.Duration
+	// Log receives retries. Default: silent.
+	Log *slog.Logger
+}
+
+// KSQL has the entries counted by a ksqlDB or KSQL server, in the place of a
+// [TurnstileSummary]: as stream TURNSTILE over the topic of entries, and table
+// TURNSTILE_SUMMARY over that. The input is a stream on purpose: as a table, entries
+// with equal keys would replace each other and be counted once.
+//
+// The statements follow the server's version, which differ in what they accept:
+//
+//  1. KSQL 5.0 to 5.3: no EMIT CHANGES;
+//  2. KSQL 5.4 and 5.5, ksqlDB 0.6 to 0.9: EMIT CHANGES; the key is the id, which
+//     is in the value too;
+//  3. ksqlDB 0.10 to 0.13 (Confluent Platform 6.0): the id is copied into the value
+//     by AS_VALUE;
+//  4. from ksqlDB 0.14 (6.1) on: keys are JSON, so that the key is text.
+//
+// A server counts at least once by default: after a crash its counts may be too high.
+type KSQL struct {
+	url    *url.URL // without credentials
+	cfg    KSQLConfig
+	client *http.Client
+}
+
+// KSQLStatus is what a server has of the count of entries.
+type KSQLStatus struct {
+	Version string   // of the server
+	Stream  bool     // TURNSTILE is there
+	Table   bool     // TURNSTILE_SUMMARY is there
+	Queries []string // ids of the queries that write the table
+}
+
+// Counting reports whether stream, table and query are there.
+func (s KSQLStatus) Counting() bool { return s.Stream && s.Table && len(s.Queries) > 0 }
+
+// NewKSQL returns a client of the server at a URL. The error lists every wrong
+// setting, and is [ErrLayout] when the topics' layout is not the shared one.
+// Nothing is contacted yet.
+func NewKSQL(serverURL string, cfg KSQLConfig) (*KSQL, error) {
+	faults := []error{cfg.Topics.Validate()}
+	u, err := url.Parse(serverURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		faults = append(faults, errors.New("the server's address is no URL, want http://host:port")) // it may hold a password
+	}
+	if cfg.Topics.Layout != cta.Shared {
+		faults = append(faults, fmt.Errorf("%w (layout is %q: set it to %q, for the producers too)", ErrLayout, cmp.Or(cfg.Topics.Layout, cta.PerStation), cta.Shared))
+	}
+	for name, d := range map[string]time.Duration{"Timeout": cfg.Timeout, "Wait": cfg.Wait} {
+		if d < 0 {
+			faults = append(faults, fmt.Errorf("%s is %v, want a positive duration", name, d))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("ctastream: ksqlDB: %w", err)
+	}
+	if cfg.User == "" && u.User != nil {
+		cfg.User = u.User.Username()
+		cfg.Password, _ = u.User.Password()
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	u.Path = strings.TrimRight(u.Path, "/")
+	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
+	cfg.Wait = cmp.Or(cfg.Wait, time.Minute)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &KSQL{url: u, cfg: cfg, client: &http.Client{Timeout: cfg.Timeout}}, nil
+}
+
+// Create creates the stream and the table where they are missing, and returns
+// once the server has them. Entries are counted from the oldest in the topic,
+// which must exist.
+func (k *KSQL) Create(ctx context.Context) error {
+	status, err := k.Status(ctx)
+	if err != nil {
+		return err
+	}
+	stream, table, err := k.statements(status.Version)
+	if err != nil {
+		return k.fail(err)
+	}
+	if !status.Stream {
+		if err := k.execute(ctx, stream); err != nil {
+			return err
+		}
+	}
+	if !status.Table {
+		return k.execute(ctx, table)
+	}
+	return nil
+}
+
+// Drop ends the queries and removes table and stream. What isn't there is no
+// error. The topics stay.
+func (k *KSQL) Drop(ctx context.Context) error {
+	status, err := k.Status(ctx)
+	if err != nil {
+		return err
+	}
+	var statements []string
+	for _, id := range status.Queries {
+		statements = append(statements, "TERMINATE "+id+";")
+	}
+	if status.Table {
+		statements = append(statements, "DROP TABLE "+ksqlTable+";")
+	}
+	if status.Stream {
+		statements = append(statements, "DROP STREAM "+ksqlStream+";")
+	}
+	for _, s := range statements {
+		if err := k.execute(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Status asks the server what it has.
+func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
+	var info struct {
+		KsqlServerInfo struct {
+			Version string `json:"version"`
+		}
+	}
+	if err := k.call(ctx, http.MethodGet, "/info", nil, &info); err != nil {
+		return s, err
+	}
+	s.Version = info.KsqlServerInfo.Version
+	entities, err := k.post(ctx, "LIST STREAMS; LIST TABLES; SHOW QUERIES;")
+	if err != nil {
+		return s, err
+	}
+	for _, e := range entities {
+		s.Stream = s.Stream || slices.ContainsFunc(e.Streams, named(ksqlStream))
+		s.Table = s.Table || slices.ContainsFunc(e.Tables, named(ksqlTable))
+		for _, q := range e.Queries {
+			if slices.Contains(q.Sinks, ksqlTable) {
+				s.Queries = append(s.Queries, string(q.ID))
+			}
+		}
+	}
+	return s, nil
+}
+
+// statements returns the two statements as a version of the server takes them.
+func (k *KSQL) statements(version string) (stream, table string, err error) {
+	var major, minor int
+	if n, _ := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &major, &minor); n < 2 {
+		return "", "", fmt.Errorf("found version %q, want one as 7.4.0 or 0.29.0", version)
+	}
+	if major >= 5 { // of the platform; the numbers of ksqlDB from 5.5 on
+		switch {
+		case major == 5 && minor <= 3:
+			minor = 5
+		case major == 5:
+			minor = minor + 2 // 5.4 is 0.6, 5.5 is 0.7
+		case major == 6 && minor == 0:
+			minor = 10
+		case major == 6 && minor == 1:
+			minor = 14
+		default:
+			minor = 17
+		}
+	} else if major > 0 {
+		minor = 17
+	}
+	var keyNone, keyJSON, emit string
+	columns := "STATION_ID, COUNT(*) AS COUNT"
+	if minor >= 6 {
+		emit = " EMIT CHANGES"
+	}
+	if minor >= 10 {
+		columns = "STATION_ID AS STATION_KEY, AS_VALUE(STATION_ID) AS STATION_ID, COUNT(*) AS COUNT"
+	}
+	if minor >= 14 {
+		keyNone, keyJSON = "KEY_FORMAT='NONE', ", "KEY_FORMAT='JSON', "
+	}
+	input := k.cfg.Topics.Turnstiles(&cta.Station{})
+	stream = fmt.Sprintf("CREATE STREAM %s (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='%s', %sVALUE_FORMAT='AVRO');",
+		ksqlStream, input, keyNone)
+	table = fmt.Sprintf("CREATE TABLE %s WITH (KAFKA_TOPIC='%s', %sVALUE_FORMAT='JSON') AS SELECT %s FROM %s GROUP BY STATION_ID%s;",
+		ksqlTable, k.cfg.Topics.TurnstileSummary(), keyJSON, columns, ksqlStream, emit)
+	return stream, table, nil
+}
+
+// execute runs one statement and waits until the server has done it. That it is
+// done already is success.
+func (k *KSQL) execute(ctx context.Context, statement string) error {
+	entities, err := k.post(ctx, statement)
+	var answer *ksqlError
+	switch {
+	case errors.As(err, &answer) && answer.done(statement):
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, e := range entities {
+		if err := k.await(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await follows a command until it has ended: a server answers after five
+// seconds, done or not.
+func (k *KSQL) await(ctx context.Context, e ksqlEntity) error {
+	if e.CommandStatus == nil {
+		return nil
+	}
+	deadline := time.Now().Add(k.cfg.Wait)
+	status := *e.CommandStatus
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		switch status.Status {
+		case "SUCCESS", "RUNNING", "TERMINATED":
+			return nil
+		case "ERROR":
+			return k.fail(&ksqlError{status: http.StatusOK, Message: status.Message})
+		}
+		if time.Now().After(deadline) {
+			return k.fail(fmt.Errorf("command %s is %s after %v", e.CommandID, status.Status, k.cfg.Wait))
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+		path := "/status"
+		for part := range strings.SplitSeq(e.CommandID, "/") {
+			path += "/" + url.PathEscape(part)
+		}
+		if err := k.call(ctx, http.MethodGet, path, nil, &status); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *KSQL) post(ctx context.Context, statements string) (entities []ksqlEntity, err error) {
+	body := map[string]any{
+		"ksql": statements,
+		// Without it a query begins with the entries that come after it.
+		"streamsProperties": map[string]string{"ksql.streams.auto.offset.reset": "earliest"},
+	}
+	return entities, k.call(ctx, http.MethodPost, "/ksql", body, &entities)
+}
+
+// call asks until the server answers something else than to come back later.
+func (k *KSQL) call(ctx context.Context, method, path string, body, answer any) error {
+	deadline := time.Now().Add(k.cfg.Wait)
+	var last string
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := k.try(ctx, method, path, body, answer)
+		var refused *ksqlError
+		if err == nil || ctx.Err() != nil || errors.As(err, &refused) && !refused.later() || time.Now().Add(pause).After(deadline) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return k.fail(err)
+		}
+		if err.Error() != last {
+			last = err.Error()
+			k.cfg.Log.Warn("waiting for ksqlDB", "addr", k.url.String(), "err", err)
+		}
+		if err := sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *KSQL) try(ctx context.Context, method, path string, body, answer any) error {
+	var payload io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		payload = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, k.url.String()+path, payload)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", ksqlType+", application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", ksqlType)
+	}
+	if k.cfg.User != "" {
+		req.SetBasicAuth(k.cfg.User, k.cfg.Password)
+	}
+	resp, err := k.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxKSQLAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("answer cut short: %w", err)
+	case len(data) > maxKSQLAnswer:
+		return &ksqlError{status: resp.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", maxKSQLAnswer)}
+	case resp.StatusCode != http.StatusOK:
+		return parseKSQLError(resp.StatusCode, data)
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return &ksqlError{status: resp.StatusCode, Message: "the answer is not ksqlDB's: " + err.Error()}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close closes idle connections.
+func (k *KSQL) Close() { k.client.CloseIdleConnections() }
