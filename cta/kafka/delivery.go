@@ -134,15 +134,19 @@ func (p *Producer) finish(o *outbox, err error) {
 func (p *Producer) again(boxes []*outbox, err error) {
 	p.client.stats.retries.Add(float64(len(boxes)))
 	topics := make(map[string]bool)
+	repeated := false
 	for _, o := range boxes {
 		topics[o.Topic] = true
+		repeated = repeated || o.backoff > 0
 	}
 	names := make([]string, 0, len(topics))
 	for name := range topics {
 		names = append(names, name)
 	}
 	refreshErr := p.sc.RefreshMetadata(names...)
-	p.complain(err, refreshErr)
+	if repeated { // brokers close idle connections, which is nobody's trouble
+		p.complain(err, refreshErr)
+	}
 	leaders := make([]int32, len(boxes))
 	for i, o := range boxes {
 		leaders[i] = -1
