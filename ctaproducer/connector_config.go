@@ -27,7 +27,7 @@ const (
 	ConfluentJDBC ConnectorKind = "confluent"
 	// Debezium is Debezium's source for PostgreSQL. It wants a database with
 	// wal_level=logical and a user that may replicate. Unlike the other two it sees
-	// changed and deleted rows too; its records have the text of stop_id as key,
+	// changed and deleted rows too; its records have a key as {"stop_id":30001},
 	// and a deleted row becomes a tombstone.
 	Debezium ConnectorKind = "debezium"
 )
@@ -216,16 +216,14 @@ func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
 	s["publication.name"] = slot
 	s["publication.autocreate.mode"] = "filtered"
 	s["tombstones.on.delete"] = "true"
-	// The row instead of Debezium's envelope (a deletion becomes its tombstone), the
-	// topic of the JDBC sources, and the bare stop_id as key.
-	s["transforms"] = "row,topic,stop"
+	// The row instead of Debezium's envelope (a deletion becomes its tombstone), and
+	// the topic of the JDBC sources.
+	s["transforms"] = "row,topic"
 	s["transforms.row.type"] = "io.debezium.transforms.ExtractNewRecordState"
 	s["transforms.row.delete.tombstone.handling.mode"] = "tombstone"
 	s["transforms.topic.type"] = "org.apache.kafka.connect.transforms.RegexRouter"
 	s["transforms.topic.regex"] = `.*\.public\.` + stationsTable
 	s["transforms.topic.replacement"] = c.Topics.Stations()
-	s["transforms.stop.type"] = "org.apache.kafka.connect.transforms.ExtractField$Key"
-	s["transforms.stop.field"] = "stop_id"
 }
 
 // debeziumSlot is the name of the replication slot and of the publication of a

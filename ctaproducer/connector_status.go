@@ -107,7 +107,7 @@ func (c *Connector) trimTrace(trace string) string {
 			first = line
 		}
 	}
-	if last != "" {
+	if last != "" && !strings.HasSuffix(first, last) {
 		first += "; caused by " + last
 	}
 	return oneLine(c.worker.secrets.scrub(first))

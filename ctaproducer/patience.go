@@ -12,14 +12,19 @@ import (
 // bounded time.
 type patience struct {
 	wait time.Duration // no try begins later than this after the first
-	// now and pause are the clock; tests give another one.
-	now   func() time.Time
-	pause func(ctx context.Context, d time.Duration) error
+	// now and pause are the clock, spread is the dice; tests give others.
+	now    func() time.Time
+	pause  func(ctx context.Context, d time.Duration) error
+	spread func(d time.Duration) time.Duration
 }
 
 func newPatience(wait time.Duration) patience {
-	return patience{wait: wait, now: time.Now, pause: pause}
+	return patience{wait: wait, now: time.Now, pause: pause, spread: spread}
 }
+
+// spread returns a time between half of d and d, so that many clients don't come
+// back at once.
+func spread(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
 // pause waits for d or for the end of ctx, whose error it then returns.
 func pause(ctx context.Context, d time.Duration) error {
@@ -62,8 +67,7 @@ func (p patience) run(ctx context.Context, told func(err error, after time.Durat
 			}
 			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
 		}
-		// Between half and all of it, so that many clients don't come back at once.
-		after := next/2 + rand.N(next/2+1)
+		after := p.spread(next)
 		if v.after > 0 {
 			after = v.after
 		}

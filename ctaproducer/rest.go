@@ -31,10 +31,13 @@ type RESTError struct {
 
 // Error names status, code and message.
 func (e *RESTError) Error() string {
-	if e.Code == 0 || e.Code == e.Status {
-		return fmt.Sprintf("HTTP %d: %s", e.Status, e.Message)
+	status := fmt.Sprintf("HTTP %d", e.Status)
+	// Some servers' messages begin like that.
+	message := strings.TrimLeft(strings.TrimPrefix(e.Message, status), ": ")
+	if e.Code != 0 && e.Code != e.Status {
+		status += fmt.Sprintf(", code %d", e.Code)
 	}
-	return fmt.Sprintf("HTTP %d, code %d: %s", e.Status, e.Code, e.Message)
+	return status + ": " + message
 }
 
 // restService is a service that speaks JSON over HTTP, with the rules that hold
@@ -147,7 +150,7 @@ func (s *restService) refusal(a *restAnswer) *RESTError {
 		e.Code, _ = strconv.Atoi(body.Code.String())
 		// Karapace's message is a list now and then.
 		if json.Unmarshal(body.Message, &e.Message) != nil {
-			e.Message = string(body.Message)
+			e.Message = compactJSON(string(body.Message))
 		}
 	} else if text := strings.TrimSpace(string(a.body)); !strings.HasPrefix(text, "<") {
 		e.Message = text
@@ -182,7 +185,7 @@ func oneLine(text string) string {
 		}
 	}
 	text = strings.ToValidUTF8(strings.Join(lines, "; "), "?")
-	text = strings.ReplaceAll(text, ":; ", ": ")
+	text = strings.TrimSuffix(strings.ReplaceAll(text, ":; ", ": "), ".")
 	if runes := []rune(text); len(runes) > limit {
 		text = string(runes[:limit]) + "…"
 	}

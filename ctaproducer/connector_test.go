@@ -1,0 +1,218 @@
+package ctaproducer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+func TestConnectorAgainstAnswers(t *testing.T) {
+	type exchange struct {
+		Name    string
+		Call    string // the method
+		Kind    ConnectorKind
+		Answers []answer
+		Result  string
+		Error   string
+	}
+	for _, x := range readExchanges[exchange](t, "connector.json") {
+		t.Run(x.Name, func(t *testing.T) {
+			worker := newReplay(t, x.Answers)
+			var logged bytes.Buffer
+			c, err := NewConnector(worker.URL, ConnectorConfig{
+				Postgres: "postgres://cta_admin:chicago@db:5432/cta", Kind: x.Kind,
+				Log: slog.New(slog.NewTextHandler(&logged, nil)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.patience, _ = fakePatience(c.patience)
+			result, err := callConnector(t.Context(), c, x.Call)
+			if err != nil {
+				result = ""
+			}
+			if got := errorTextOf(err, worker.URL); got != x.Error {
+				t.Errorf("error\n got: %s\nwant: %s", got, x.Error)
+			}
+			if d := cmp.Diff(x.Result, result); d != "" {
+				t.Errorf("result (-want +got):\n%s", d)
+			}
+			text := strings.ReplaceAll(logged.String()+errorTextOf(err, ""), "org.chicago.cta", "")
+			if strings.Contains(text, "chicago") {
+				t.Errorf("password shown:\n%s", text)
+			}
+			if service := (*cta.ServiceError)(nil); err != nil && !errors.As(err, &service) {
+				t.Errorf("%v is no ServiceError", err)
+			}
+			worker.done(t)
+		})
+	}
+}
+
+func callConnector(ctx context.Context, c *Connector, method string) (string, error) {
+	switch method {
+	case "Create":
+		created, err := c.Create(ctx)
+		if created {
+			return "created", err
+		}
+		return "updated", err
+	case "Plugins":
+		plugins, err := c.Plugins(ctx)
+		return sourceClasses(plugins), err
+	case "Validate":
+		return "valid", c.Validate(ctx)
+	case "Status":
+		s, err := c.Status(ctx)
+		return s.String(), err
+	case "AwaitRunning":
+		s, err := c.AwaitRunning(ctx)
+		return s.String(), err
+	case "Delete":
+		return "deleted", c.Delete(ctx)
+	}
+	return "", errors.New("no such call: " + method)
+}
+
+// created returns the settings that Create sends for a kind.
+func created(t *testing.T, cfg ConnectorConfig) map[string]string {
+	t.Helper()
+	worker := newReplay(t, []answer{
+		{Request: "GET /connector-plugins", Status: http.StatusOK, Body: json.RawMessage(`[{"class":"` + cfg.Kind.Class() + `","type":"source"}]`)},
+		{Request: "PUT /connectors/stations/config", Status: http.StatusCreated, Body: json.RawMessage(`{}`)},
+	})
+	c, err := NewConnector(worker.URL, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var settings map[string]string
+	if err := json.Unmarshal(worker.requests()[1].body, &settings); err != nil {
+		t.Fatal(err)
+	}
+	return settings
+}
+
+func TestConnectorSettingsForJDBC(t *testing.T) {
+	want := map[string]string{
+		"name": "stations", "connector.class": "io.aiven.connect.jdbc.JdbcSourceConnector", "tasks.max": "1",
+		"connection.url": "jdbc:postgresql://db:5433/cta?sslmode=require", "connection.user": "cta_admin", "connection.password": "p@ss",
+		"table.whitelist": "stations", "schema.pattern": "public",
+		"mode": "incrementing", "incrementing.column.name": "stop_id",
+		"topic.prefix": "org.chicago.cta.", "poll.interval.ms": "60000", "batch.max.rows": "500",
+		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+		"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "3",
+		"topic.creation.default.cleanup.policy": "delete",
+	}
+	got := created(t, ConnectorConfig{
+		Kind: AivenJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
+		PollInterval: time.Minute, Replication: 3,
+	})
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("settings (-want +got):\n%s", d)
+	}
+	want["connector.class"] = "io.confluent.connect.jdbc.JdbcSourceConnector"
+	got = created(t, ConnectorConfig{
+		Kind: ConfluentJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
+		PollInterval: time.Minute, Replication: 3,
+	})
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("Confluent's settings (-want +got):\n%s", d)
+	}
+}
+
+func TestConnectorSettingsForDebezium(t *testing.T) {
+	want := map[string]string{
+		"name": "stations", "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1",
+		"database.hostname": "db", "database.port": "5432", "database.user": "cta_admin",
+		"database.password": "chicago", "database.dbname": "cta",
+		"plugin.name": "pgoutput", "snapshot.mode": "initial", "table.include.list": "public.stations",
+		"topic.prefix": "org.chicago.cta", "slot.name": "ctalive_stations",
+		"publication.name": "ctalive_stations", "publication.autocreate.mode": "filtered",
+		"tombstones.on.delete": "true",
+		"transforms":           "row,topic",
+		"transforms.row.type":  "io.debezium.transforms.ExtractNewRecordState",
+		"transforms.row.delete.tombstone.handling.mode": "tombstone",
+		"transforms.topic.type":                         "org.apache.kafka.connect.transforms.RegexRouter",
+		"transforms.topic.regex":                        `.*\.public\.stations`,
+		"transforms.topic.replacement":                  "org.chicago.cta.stations",
+		"key.converter":                                 "org.apache.kafka.connect.json.JsonConverter",
+		"key.converter.schemas.enable":                  "false",
+		"value.converter":                               "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter.schemas.enable":                "false",
+		"topic.creation.default.partitions":             "1",
+		"topic.creation.default.replication.factor":     "-1",
+		"topic.creation.default.cleanup.policy":         "delete",
+	}
+	got := created(t, ConnectorConfig{Kind: Debezium, Postgres: "postgres://cta_admin:chicago@db/cta"})
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("settings (-want +got):\n%s", d)
+	}
+}
+
+func TestConnectorListsWrongSettings(t *testing.T) {
+	_, err := NewConnector("connect:8083", ConnectorConfig{
+		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, Partitions: -1, Replication: -1,
+	})
+	want := `ctaproducer: connector: URL is "connect:8083", want http://host:port
+Postgres is "mysql://root:xxxxx@db/cta", want postgres://user:password@host:5432/database
+Name is "a b", want letters, digits, dots, dashes and underscores
+Kind is "oracle", want one of ["aiven" "confluent" "debezium"]
+PollInterval is 1ns, want 100ms or more
+Partitions is -1, want 1 or more
+Replication is -1, want 1 or more, or 0 for the broker's default`
+	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
+		t.Errorf("error (-want +got):\n%s", d)
+	}
+}
+
+func TestScrub(t *testing.T) {
+	var s secrets
+	s.add(`p@ss"1`)
+	s.keep = "org.chicago.cta."
+	for _, c := range []struct{ name, text, want string }{
+		{"a Java map", `{connection.password=secret, x=1}`, `{connection.password=***, x=1}`},
+		{"JSON", `{"database.password" : "a\"b","x":1}`, `{"database.password" : ***,"x":1}`},
+		{"JSON in JSON", `{\"database.password\":\"ab\",\"x\":1}`, `{\"database.password\":***,\"x\":1}`},
+		{"a URL", `at postgres://u:pw@host/db`, `at postgres://u:***@host/db`},
+		{"a JDBC URL", `jdbc:postgresql://h/db?user=u&password=pw&ssl=1`, `jdbc:postgresql://h/db?user=u&password=***&ssl=1`},
+		{"the known one", `got p@ss"1 here`, `got *** here`},
+		{"the known one, encoded", `got p%40ss%221 and p@ss\"1`, `got *** and ***`},
+		{"nothing", `password authentication failed for user "u"`, `password authentication failed for user "u"`},
+	} {
+		if got := s.scrub(c.text); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// Whatever surrounds a password, it goes.
+func FuzzScrub(f *testing.F) {
+	f.Add(`{"connection.password":"`, `"}`)
+	f.Add("org.chicago.cta.", " at postgres://u:")
+	f.Add(`connection.password=`, ", topic.prefix=org.chicago.cta.")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		const secret = "Xq7-hunter2"
+		if strings.Contains(before+after, secret) {
+			t.Skip()
+		}
+		s := secrets{keep: "org.chicago.cta."}
+		s.add(secret)
+		if got := oneLine(s.scrub(before + secret + after)); strings.Contains(got, secret) {
+			t.Errorf("%q shows it", got)
+		}
+	})
+}

@@ -1,0 +1,141 @@
+package ctaproducer
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// An exchange is what a service answers, composed from what the products were
+// seen to answer. The files in testdata/exchanges hold them.
+
+// answer is one HTTP answer of a recorded exchange.
+type answer struct {
+	// Request is method and path, if the test wants them checked.
+	Request string            `json:"request,omitempty"`
+	Status  int               `json:"status"`
+	Type    string            `json:"type,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    json.RawMessage   `json:"body,omitempty"` // a string is sent as text
+	Repeat  bool              `json:"repeat,omitempty"`
+}
+
+// request is one that a replaying service has got.
+type request struct {
+	method, path string
+	header       http.Header
+	body         []byte
+}
+
+// replay serves answers in their order.
+type replay struct {
+	*httptest.Server
+	mu   sync.Mutex
+	got  []request
+	left []answer
+}
+
+func newReplay(t *testing.T, answers []answer) *replay {
+	r := &replay{left: answers}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Errorf("read request: %v", err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.got = append(r.got, request{req.Method, req.URL.EscapedPath(), req.Header, body})
+		if len(r.left) == 0 {
+			t.Errorf("unexpected request %s %s", req.Method, req.URL)
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		a := r.left[0]
+		if !a.Repeat {
+			r.left = r.left[1:]
+		}
+		if got := req.Method + " " + req.URL.EscapedPath(); a.Request != "" && a.Request != got {
+			t.Errorf("request %s, want %s", got, a.Request)
+		}
+		if a.Type != "" {
+			w.Header().Set("Content-Type", a.Type)
+		}
+		for name, value := range a.Headers {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(a.Status)
+		text := string(a.Body)
+		if strings.HasPrefix(text, `"`) {
+			if err := json.Unmarshal(a.Body, &text); err != nil {
+				t.Errorf("answer: %v", err)
+			}
+		}
+		_, _ = io.WriteString(w, text)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *replay) requests() []request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.got
+}
+
+// done reports answers that nobody asked for.
+func (r *replay) done(t *testing.T) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range r.left {
+		if !a.Repeat {
+			t.Errorf("answer not asked for: %d %s", a.Status, a.Body)
+		}
+	}
+}
+
+func readExchanges[T any](t *testing.T, name string) []T {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "exchanges", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []T
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return cases
+}
+
+// fakePatience never waits: its clock jumps. It returns the pauses that were made.
+func fakePatience(p patience) (patience, *[]time.Duration) {
+	clock := time.Date(2026, 10, 7, 12, 30, 0, 0, time.UTC)
+	var pauses []time.Duration
+	p.now = func() time.Time { return clock }
+	p.pause = func(ctx context.Context, d time.Duration) error {
+		pauses = append(pauses, d)
+		clock = clock.Add(d)
+		return ctx.Err()
+	}
+	p.spread = func(d time.Duration) time.Duration { return d }
+	return p, &pauses
+}
+
+// errorTextOf is an error's text with a fixed word for the service's address.
+func errorTextOf(err error, address string) string {
+	if err == nil {
+		return ""
+	}
+	if address == "" {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), address, "{service}")
+}

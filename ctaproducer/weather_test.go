@@ -1,0 +1,282 @@
+package ctaproducer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+var (
+	morning = time.Date(2026, 10, 7, 7, 30, 0, 0, time.UTC)
+	sunny   = cta.Weather{Temperature: 40.5, Status: cta.Sunny}
+)
+
+func newTestWeather(t *testing.T, url string, cfg WeatherConfig) (*Weather, *[]time.Duration) {
+	t.Helper()
+	w, err := NewWeather(url, cta.Topics{}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pauses *[]time.Duration
+	w.patience, pauses = fakePatience(w.patience)
+	return w, pauses
+}
+
+func TestWeatherAgainstAnswers(t *testing.T) {
+	type exchange struct {
+		Name    string
+		Runs    int
+		Answers []answer
+		Sent    []string // by request: schemas, or ids with their numbers
+		Paused  string   // the only pause made; empty: any
+		Error   string   // of the last run
+	}
+	for _, file := range []string{"weather_confluent.json", "weather_karapace.json"} {
+		for _, x := range readExchanges[exchange](t, file) {
+			t.Run(file+"/"+x.Name, func(t *testing.T) {
+				proxy := newReplay(t, x.Answers)
+				w, pauses := newTestWeather(t, proxy.URL, WeatherConfig{})
+				var err error
+				for i := range x.Runs {
+					if err = w.Run(t.Context(), morning, sunny); err != nil && i < x.Runs-1 {
+						t.Fatalf("run %d: %v", i, err)
+					}
+				}
+				if got := errorTextOf(err, proxy.URL); got != x.Error {
+					t.Errorf("error\n got: %s\nwant: %s", got, x.Error)
+				}
+				var sent []string
+				for _, r := range proxy.requests() {
+					sent = append(sent, checkPost(t, r))
+				}
+				if d := cmp.Diff(x.Sent, sent); d != "" {
+					t.Errorf("requests (-want +got):\n%s", d)
+				}
+				if x.Paused != "" && fmt.Sprint(*pauses) != "["+x.Paused+"]" {
+					t.Errorf("paused %v, want %s", *pauses, x.Paused)
+				}
+				proxy.done(t)
+			})
+		}
+	}
+}
+
+// checkPost checks a request's form and says whether it had schemas or ids.
+func checkPost(t *testing.T, r request) string {
+	t.Helper()
+	if r.method != http.MethodPost || r.path != "/topics/org.chicago.cta.weather" {
+		t.Errorf("request %s %s", r.method, r.path)
+	}
+	if got, want := r.header.Get("Content-Type"), "application/vnd.kafka.avro.v2+json"; got != want {
+		t.Errorf("Content-Type %s, want %s", got, want)
+	}
+	if got, want := r.header.Get("Accept"), "application/vnd.kafka.v2+json"; got != want {
+		t.Errorf("Accept %s, want %s", got, want)
+	}
+	dec := json.NewDecoder(bytes.NewReader(r.body))
+	dec.DisallowUnknownFields()
+	var body struct {
+		KeySchema     *string           `json:"key_schema"`
+		ValueSchema   *string           `json:"value_schema"`
+		KeySchemaID   int               `json:"key_schema_id"`
+		ValueSchemaID int               `json:"value_schema_id"`
+		Records       []json.RawMessage `json:"records"`
+	}
+	if err := dec.Decode(&body); err != nil {
+		t.Fatalf("%v in %s", err, r.body)
+	}
+	const record = `{"key":{"timestamp":1791358200000},"value":{"temperature":40.5,"status":"sunny"}}`
+	if len(body.Records) != 1 || string(body.Records[0]) != record {
+		t.Errorf("records %s, want %s", body.Records, record)
+	}
+	if body.KeySchema == nil && body.ValueSchema == nil {
+		return fmt.Sprintf("ids %d %d", body.KeySchemaID, body.ValueSchemaID)
+	}
+	if body.KeySchemaID != 0 || body.ValueSchemaID != 0 {
+		t.Errorf("schemas and ids in one request: %s", r.body)
+	}
+	for want, got := range map[string]*string{schemas.WeatherKey: body.KeySchema, schemas.WeatherValue: body.ValueSchema} {
+		if got == nil || compactJSON(want) != *got {
+			t.Errorf("schema %v, want %s", got, compactJSON(want))
+		}
+	}
+	return "schemas"
+}
+
+func TestWeatherHangingProxy(t *testing.T) {
+	release := make(chan struct{})
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // a server sees its client leave only then
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	defer proxy.Close()
+	defer close(release)
+	w, _ := newTestWeather(t, proxy.URL, WeatherConfig{Timeout: 20 * time.Millisecond, Wait: time.Second})
+	err := w.Run(t.Context(), morning, sunny)
+	want := "REST Proxy at {service}: no answer within 20ms: context deadline exceeded, after 3 tries (check that the REST Proxy reaches its brokers; the reading may be in org.chicago.cta.weather nevertheless)"
+	if d := cmp.Diff(want, errorTextOf(err, proxy.URL)); d != "" {
+		t.Errorf("error (-want +got):\n%s", d)
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v is no DeadlineExceeded", err)
+	}
+}
+
+func TestWeatherEndsWithItsContext(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // a server sees its client leave only then
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer proxy.Close()
+	w, _ := newTestWeather(t, proxy.URL, WeatherConfig{})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-arrived; cancel() }()
+	err := w.Run(ctx, morning, sunny)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+	if service := (*cta.ServiceError)(nil); errors.As(err, &service) {
+		t.Errorf("%v blames the service", err)
+	}
+}
+
+func TestWeatherNobodyListens(t *testing.T) {
+	address := closedAddress(t)
+	w, pauses := newTestWeather(t, "http://"+address, WeatherConfig{Wait: time.Second})
+	err := w.Run(t.Context(), morning, sunny)
+	want := "REST Proxy at http://{service}: dial tcp {service}: connect: connection refused, after 3 tries (start it, or leave out -rest-proxy to use the embedded one)"
+	if d := cmp.Diff(want, errorTextOf(err, address)); d != "" {
+		t.Errorf("error (-want +got):\n%s", d)
+	}
+	if len(*pauses) != 2 {
+		t.Errorf("paused %v, want twice", *pauses)
+	}
+}
+
+// closedAddress returns an address of this machine on which nobody listens.
+func closedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+func TestWeatherRefusesBadReadings(t *testing.T) {
+	w, _ := newTestWeather(t, "http://127.0.0.1:1", WeatherConfig{})
+	err := w.Run(t.Context(), morning, cta.Weather{Temperature: float32(math.NaN()), Status: "raining"})
+	want := `ctaproducer: weather: temperature is NaN, want a number of °F
+status is "raining", want one of ["sunny" "partly_cloudy" "cloudy" "windy" "precipitation"]`
+	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
+		t.Errorf("error (-want +got):\n%s", d)
+	}
+}
+
+func TestWeatherSettings(t *testing.T) {
+	_, err := NewWeather("ftp://user:hunter2@proxy", cta.Topics{}, WeatherConfig{Timeout: time.Hour, Wait: -1})
+	want := `ctaproducer: weather: URL is "ftp://user:xxxxx@proxy", want http://host:port
+Timeout is 1h0m0s, want 1ms to 5m
+Wait is -1ns, want it positive`
+	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
+		t.Errorf("error (-want +got):\n%s", d)
+	}
+	_, err = NewWeather("http://user:hunter%2@proxy", cta.Topics{}, WeatherConfig{})
+	if err == nil || strings.Contains(err.Error(), "hunter") {
+		t.Errorf("error %v, want one without the password", err)
+	}
+}
+
+// The user of the URL identifies us, and is in no error and no log, even when
+// the proxy repeats what it got.
+func TestWeatherKeepsItsPassword(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"error_code": 503, "message": "sorry " + user + " " + password + " " + r.Header.Get("Authorization"),
+		})
+	}))
+	defer proxy.Close()
+	var logged bytes.Buffer
+	address := strings.Replace(proxy.URL, "http://", "http://weatherman:hunter2@", 1)
+	w, _ := newTestWeather(t, address, WeatherConfig{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	err := w.Run(t.Context(), morning, sunny)
+	want := "REST Proxy at {service}: HTTP 503: sorry weatherman *** Basic ***, after 10 tries (check that the REST Proxy's brokers are up)"
+	if d := cmp.Diff(want, errorTextOf(err, proxy.URL)); d != "" {
+		t.Errorf("error (-want +got):\n%s", d)
+	}
+	if !strings.Contains(logged.String(), "trying again") || strings.Contains(logged.String(), "hunter2") {
+		t.Errorf("log:\n%s", &logged)
+	}
+	var refused *RESTError
+	if !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
+		t.Errorf("cause %v, want a RESTError", err)
+	}
+}
+
+func TestWeatherMetricsAreShared(t *testing.T) {
+	ok := answer{Status: 200, Body: json.RawMessage(`{"offsets":[{"partition":0,"offset":1}]}`)}
+	bad := answer{Status: 415, Body: json.RawMessage(`{"error_code":415,"message":"no"}`)}
+	again := answer{Status: 503, Body: json.RawMessage(`{"error_code":503,"message":"no"}`)}
+	proxy := newReplay(t, []answer{ok, again, ok, bad})
+	metrics := prometheus.NewRegistry()
+	one, _ := newTestWeather(t, proxy.URL, WeatherConfig{Metrics: metrics})
+	two, _ := newTestWeather(t, proxy.URL, WeatherConfig{Metrics: metrics})
+	for _, w := range []*Weather{one, two, two} {
+		_ = w.Run(t.Context(), morning, sunny)
+	}
+	want := map[string]float64{
+		"ctalive_weather_readings_total failed": 1,
+		"ctalive_weather_readings_total posted": 2,
+		"ctalive_weather_retries_total":         1,
+	}
+	if d := cmp.Diff(want, counts(t, metrics)); d != "" {
+		t.Errorf("metrics (-want +got):\n%s", d)
+	}
+}
+
+// counts returns the counters of a registry by name and labels' values.
+func counts(t *testing.T, metrics *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]float64)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			got[name] = m.GetCounter().GetValue()
+		}
+	}
+	return got
+}
