@@ -13,6 +13,16 @@ type lineLayout struct {
 	*cta.Line
 	rows []row
 	at   map[int]int // a station's row
+	a, b string      // the riders' names of the directions
+}
+
+// towards is the riders' name of a direction, which Line.Towards would make anew
+// for every train.
+func (l *lineLayout) towards(d cta.Direction) string {
+	if d == cta.DirectionA {
+		return l.a
+	}
+	return l.b
 }
 
 // row is a station's place on a line.
@@ -61,7 +71,7 @@ func layOut(net *cta.Network, records map[recordKey]stationName) []lineLayout {
 		for i, r := range rows {
 			at[r.id] = i
 		}
-		lines[i] = lineLayout{l, rows, at}
+		lines[i] = lineLayout{l, rows, at, l.Towards(cta.DirectionA), l.Towards(cta.DirectionB)}
 	}
 	return lines
 }

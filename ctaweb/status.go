@@ -153,7 +153,7 @@ func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Sta
 func lineStatus(l lineLayout, trains []*Train, counts map[int]count) *LineStatus {
 	ls := &LineStatus{
 		ID: l.ID, Name: l.Name, Color: l.Color, TextColor: legible(l.Color, l.TextColor),
-		Towards: Towards{l.Towards(cta.DirectionA), l.Towards(cta.DirectionB)},
+		Towards: Towards{l.a, l.b},
 		Trains:  trains, Stations: make([]*Station, len(l.rows)),
 	}
 	if trains == nil {
@@ -170,7 +170,7 @@ func lineStatus(l lineLayout, trains []*Train, counts map[int]count) *LineStatus
 	show := func(station int, t *Train, d cta.Direction) {
 		if i, ok := l.at[station]; ok {
 			st := ls.Stations[i]
-			st.Trains = append(st.Trains, StationTrain{t.ID, d, l.Towards(d), t.Status, t.State})
+			st.Trains = append(st.Trains, StationTrain{t.ID, d, l.towards(d), t.Status, t.State})
 		}
 	}
 	for _, t := range trains {
@@ -195,7 +195,7 @@ func place(l lineLayout, t train, now time.Time, loc *time.Location) *Train {
 		return nil
 	}
 	v := &Train{
-		ID: a.TrainID, Line: a.Line, Direction: a.Direction, Towards: l.Towards(a.Direction),
+		ID: a.TrainID, Line: a.Line, Direction: a.Direction, Towards: l.towards(a.Direction),
 		Status: a.TrainStatus, State: At, Station: a.StationID, Since: since,
 		Next: nextStations(l, a.StationID, a.Direction, now),
 	}
