@@ -23,8 +23,7 @@ type origin struct {
 	index int // in path
 	// lag is what trains from here wait after their slot, so that trains of several
 	// branches come to the trunk a headway apart.
-	lag     time.Duration
-	through bool // trains from further out pass here too
+	lag time.Duration
 }
 
 // call is a wish for a train on an origin's platform.
@@ -37,24 +36,19 @@ type call struct {
 
 // serve takes up the service of the hour that begins.
 func (e *engine) serve(k *track, local time.Time) {
-	k.service, k.running = k.line.ServiceAt(local)
-	k.running = k.running && k.service.Headway > 0
+	service, ok := k.line.ServiceAt(local)
+	if k.running = ok && service.Headway > 0; k.running {
+		k.service = service // trains still out finish their runs by the last one
+	}
 	k.out.origins, k.back.origins = nil, nil
 	var longest time.Duration
 	for _, p := range k.paths {
 		k.out.origins = append(k.out.origins, origin{path: p})
-		o := origin{path: p, index: p.far}
-		if _, back, ok := k.short(p); ok {
-			o.index, o.through = back, true
-		} else if !p.route.Terminates() {
-			continue
+		if _, _, short := k.short(p); short || !p.route.Terminates() {
+			continue // trains return without being sent off, as far apart as they came
 		}
-		same := func(other origin) bool { return other.path.platforms[other.index] == p.platforms[o.index] }
-		if slices.ContainsFunc(k.back.origins, same) {
-			continue
-		}
-		longest = max(longest, p.nominal(o.index))
-		k.back.origins = append(k.back.origins, o)
+		longest = max(longest, p.nominal(p.far))
+		k.back.origins = append(k.back.origins, origin{path: p, index: p.far})
 	}
 	for i := range k.back.origins {
 		o := &k.back.origins[i]
@@ -119,9 +113,6 @@ func (e *engine) slot(d *dispatcher) {
 // be ready, or else one from the depot.
 func (e *engine) call(c *call) {
 	p := c.path.platforms[c.index]
-	if c.through && e.now-p.departed < c.headway*6/10 {
-		return // one that came from further out takes the slot
-	}
 	t := p.first()
 	switch {
 	case t != nil && t.ready <= e.now:
@@ -164,14 +155,22 @@ func (e *engine) launch(k *track, p *platform) *train {
 }
 
 // park takes a train that has come to the end of its run off the platform, to
-// the yard of the platform it will leave from.
-func (e *engine) park(t *train, start *platform) {
+// the yard of the platform it will leave from. Where it turns back before the end
+// of the line it soon leaves, since its way is to that terminal from which it came.
+func (e *engine) park(t *train) {
+	turned := e.now + e.trains.between(100*time.Second, 160*time.Second)
+	if t.path.links[t.index] != nil {
+		t.index, t.starting = t.turn, true
+		e.queue.push(happening{at: turned, kind: trainDue, train: t})
+		return
+	}
+	start := t.path.platforms[t.turn]
 	if !t.track.origin(start) || len(start.yard) >= 2 {
 		e.retire(t, start)
 		return
 	}
 	t.start = start
-	t.ready = e.now + e.trains.between(100*time.Second, 160*time.Second)
+	t.ready = turned
 	start.yard = append(start.yard, t)
 }
 

@@ -122,7 +122,7 @@ func (e *engine) ready(t *train) {
 	p := t.at
 	if t.turn >= 0 {
 		e.leave(p)
-		e.park(t, t.path.platforms[t.turn])
+		e.park(t)
 		return
 	}
 	// A train that has come close to the one ahead waits a little. Otherwise it

@@ -35,9 +35,9 @@ func ExampleSimulation_Events() {
 	fmt.Println(trains, "trains,", riders, "riders")
 
 	// Output:
-	// 07:30:01 BL008 Blue Line towards O'Hare
-	// 07:30:05 BL030 Blue Line towards Forest Park
-	// 07:30:48 OR010 Orange Line towards Loop
-	// 07:32:17 PI006 Pink Line towards Loop
+	// 07:30:23 BL005 Blue Line towards Forest Park
+	// 07:30:36 OR006 Orange Line towards Loop
+	// 07:30:43 BL032 Blue Line towards O'Hare
+	// 07:32:15 BR001 Brown Line towards Loop
 	// 85 trains, 2350 riders
 }

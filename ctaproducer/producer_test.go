@@ -272,6 +272,9 @@ func TestEmitterOutlastsTheProxy(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
+	if err := e.Observe(t.Context(), morning, sunny); err == nil {
+		t.Error("a closed emitter takes a reading")
+	}
 	if n := posts.Load(); n != 10 {
 		t.Errorf("%d readings posted, want 10", n)
 	}

@@ -27,9 +27,10 @@ type Emitter struct {
 	weather  *Weather
 	log      *slog.Logger
 	readings chan observation
+	once     sync.Once
+	closed   chan struct{}      // closed by Close
 	stop     context.CancelFunc // ends posting at once
 	done     chan struct{}      // closed when posting has ended
-	closing  sync.Once
 
 	mu  sync.Mutex
 	err error // of posting; nothing is posted after it
@@ -54,6 +55,7 @@ func NewEmitter(p *Producer, weather *Weather, log *slog.Logger) *Emitter {
 	e := &Emitter{
 		producer: p, weather: weather, log: log,
 		readings: make(chan observation, maxReadings),
+		closed:   make(chan struct{}),
 		stop:     stop,
 		done:     make(chan struct{}),
 	}
@@ -79,11 +81,16 @@ func (e *Emitter) Enter(ctx context.Context, at time.Time, entry cta.TurnstileEn
 	return t.Run(ctx, at, entry.Line, 1)
 }
 
-// Observe queues a weather reading. It returns the error of an earlier one. It
-// must not be called after Close.
+// Observe queues a weather reading. It returns the error of an earlier one, and an
+// error after Close.
 func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) error {
 	if err := e.failed(); err != nil || e.weather == nil {
 		return err
+	}
+	select {
+	case <-e.closed:
+		return errors.New("ctaproducer: the emitter is closed")
+	default:
 	}
 	select {
 	case e.readings <- observation{at, w}:
@@ -98,8 +105,8 @@ func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) erro
 // Close posts the readings that wait, for up to 3 s, and returns what failed and
 // how many readings were not posted. It doesn't flush the producer.
 func (e *Emitter) Close() error {
-	e.closing.Do(func() {
-		close(e.readings)
+	e.once.Do(func() {
+		close(e.closed)
 		defer time.AfterFunc(3*time.Second, e.stop).Stop()
 		<-e.done
 		e.stop()
@@ -115,18 +122,37 @@ func (e *Emitter) failed() error {
 
 func (e *Emitter) post(ctx context.Context) {
 	defer close(e.done)
-	for o := range e.readings {
+	for {
+		o, ok := e.take()
+		if !ok {
+			return
+		}
 		err := e.persist(ctx, o)
 		if err == nil {
 			continue
 		}
 		if ctx.Err() != nil { // closed: nothing comes in any more
-			err = fmt.Errorf("%d weather readings not posted: %w", len(e.readings)+1, err)
+			err = fmt.Errorf("ctaproducer: %d weather readings not posted: %w", len(e.readings)+1, err)
 		}
 		e.mu.Lock()
 		e.err = err
 		e.mu.Unlock()
 		return
+	}
+}
+
+// take waits for a reading. ok is false when the emitter is closed and none waits.
+func (e *Emitter) take() (o observation, ok bool) {
+	select {
+	case o = <-e.readings:
+		return o, true
+	case <-e.closed:
+	}
+	select {
+	case o = <-e.readings:
+		return o, true
+	default:
+		return o, false
 	}
 }
 

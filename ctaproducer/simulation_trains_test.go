@@ -266,7 +266,7 @@ func TestPurpleRunsToTheLoopInRushHoursOnly(t *testing.T) {
 			t.Errorf("%d express arrivals in hour %d", express[h], h)
 		}
 	}
-	for _, h := range []int{0, 5, 12, 13, 14, 21, 23} {
+	for _, h := range []int{0, 1, 2, 5, 12, 13, 14, 21, 23} {
 		if express[h] != 0 {
 			t.Errorf("%d express arrivals in hour %d", express[h], h)
 		}
@@ -330,6 +330,29 @@ func TestTrainPrefixesTellLinesApart(t *testing.T) {
 		}
 		if got := trainPrefixes(lines); !slices.Equal(got, c.want) {
 			t.Errorf("%q: %q, want %q", c.ids, got, c.want)
+		}
+	}
+}
+
+// Trains go home as often as they go out: no depot fills while another one takes
+// ever more trains into service.
+func TestFleetsDoNotGrow(t *testing.T) {
+	net := cta.Chicago()
+	e := newEngine(net, 1, DefaultStart(net), true)
+	fleets := func() map[string]int {
+		n := make(map[string]int)
+		for _, k := range e.tracks {
+			n[k.line.ID] = len(k.fleet)
+		}
+		return n
+	}
+	e.skip(2 * day)
+	before := fleets()
+	e.skip(9 * day)
+	for line, n := range fleets() {
+		t.Logf("%s: %d trains after two days, %d after nine", line, before[line], n)
+		if n > before[line]*5/4+2 {
+			t.Errorf("%s: %d trains after two days, %d after nine", line, before[line], n)
 		}
 	}
 }
