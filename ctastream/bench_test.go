@@ -21,17 +21,23 @@ func BenchmarkCounting(b *testing.B) {
 	s.tallies, s.sizes = newTallies(), make(map[string]int32)
 	s.reread()
 	var batch []kafka.Record
-	for i, st := range cta.Chicago().Stations {
+	for _, st := range cta.Chicago().Stations {
 		sys.Enter(ctatest.At(8, 0), st, 1)
 		r := sys.Read(sys.Topics.Turnstiles(st))[0]
 		for range 200 {
 			batch = append(batch, r)
 		}
-		_ = i
+
+	}
+	for i := range batch {
+		s.tallies.assign(kafka.Partition{Topic: batch[i].Topic, Partition: batch[i].Partition})
 	}
 	b.ResetTimer()
 	b.ReportAllocs()
-	for range b.N {
+	for n := range b.N {
+		for i := range batch {
+			batch[i].Offset = int64(n*len(batch) + i)
+		}
 		if _, err := (*summarizer)(s).Transform(context.Background(), batch); err != nil {
 			b.Fatal(err)
 		}

@@ -21,6 +21,11 @@ import (
 // partition" or "wrong topic"). So producers to a topic of several partitions
 // choose the partition by the station, as [cta.PartitionKey] says; and the number
 // of partitions, or the layout, is changed while no worker runs.
+//
+// A published count has a header, position, that says up to which offset of which
+// partition entries are counted. So counts stay exact even if the group's own
+// positions are lost. Whoever deletes a topic of entries and makes it anew deletes
+// the topic of counts, too.
 type TurnstileSummary struct {
 	worker
 	values *wire.Avro[cta.TurnstileEntry]
@@ -93,13 +98,30 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) error
 		case err != nil:
 			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
 		case deleted:
-			s.tallies.restore(cta.TurnstileCount{StationID: c.StationID})
+			s.tallies.restore(cta.TurnstileCount{StationID: c.StationID}, "")
 		default:
-			s.tallies.restore(c)
+			s.tallies.restore(c, header(r, positionHeader))
 		}
 	})
+	if err != nil {
+		return err
+	}
+	for _, p := range gained {
+		src := s.tallies.assign(p)
+		if src.next == 0 {
+			continue
+		}
+		end, err := s.client.End(ctx, p)
+		if err != nil {
+			return err
+		}
+		if end < src.next {
+			s.cfg.Log.Warn("topic ends before what was counted of it: counting it as a new one", "topic", p.Topic, "partition", p.Partition, "counted", src.next, "end", end)
+			src.next = 0
+		}
+	}
 	s.restored.Set(float64(len(s.tallies.stations)))
-	return err
+	return nil
 }
 
 // Revoke forgets the counts of stations that another worker counts from now on.
@@ -111,8 +133,15 @@ func (s *summarizer) Revoke(lost []kafka.Partition) {
 // Transform counts a batch of entries.
 func (s *summarizer) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	var out []kafka.Record
+	src := new(source)
 	for i := range batch {
 		r := &batch[i]
+		if r.Partition != src.Partition.Partition || r.Topic != src.Topic {
+			src = s.tallies.sources[kafka.Partition{Topic: r.Topic, Partition: r.Partition}]
+		}
+		if !src.take(r.Offset) {
+			continue
+		}
 		rd := s.read[string(r.Value)]
 		if rd == nil || rd.at.Partition != r.Partition || rd.at.Topic != r.Topic {
 			var err error

@@ -3,6 +3,7 @@ package ctastream
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
@@ -16,6 +17,17 @@ type tally struct {
 	home    kafka.Partition // where its entries come from; zero when none has come to this member
 }
 
+// source is a partition whose entries this member counts.
+type source struct {
+	kafka.Partition
+	next    int64          // all entries below are counted
+	headers []kafka.Header // for what is published of it now; nil until made
+}
+
+// positionHeader tells, beside a published count, which entries are counted: all
+// of a partition below an offset, as "topic/partition/offset".
+const positionHeader = "position"
+
 // tallies are the counts that one member knows. The published counts are known
 // of every station; it goes on counting those whose entries it is given.
 //
@@ -24,15 +36,30 @@ type tally struct {
 //   - A tally whose home is assigned is newer than what is published, or equal.
 //   - A tally without a home is never published.
 //   - Forgetting a partition forgets every tally that it has changed.
+//   - What is published tells by itself which entries it counts. The group's
+//     positions are committed with it, but a broker that was killed has been seen
+//     to answer without them for a while after its restart (Apache Kafka 4.3.1).
 type tallies struct {
 	stations map[int]*tally
 	touched  []*tally // those changed, in the order of their first entry
+	sources  map[kafka.Partition]*source
+	counted  map[kafka.Partition]int64 // the positions restored
 }
 
-func newTallies() *tallies { return &tallies{stations: make(map[int]*tally)} }
+func newTallies() *tallies {
+	return &tallies{
+		stations: make(map[int]*tally),
+		sources:  make(map[kafka.Partition]*source),
+		counted:  make(map[kafka.Partition]int64),
+	}
+}
 
-// restore takes a published count, unless this member is counting the station.
-func (t *tallies) restore(c cta.TurnstileCount) {
+// restore takes a published count, unless this member is counting the station,
+// and the position published with it.
+func (t *tallies) restore(c cta.TurnstileCount, position string) {
+	if p, next, ok := parsePosition(position); ok {
+		t.counted[p] = max(t.counted[p], next)
+	}
 	tl := t.stations[c.StationID]
 	if tl == nil {
 		tl = &tally{station: c.StationID}
@@ -41,6 +68,39 @@ func (t *tallies) restore(c cta.TurnstileCount) {
 	if tl.home == (kafka.Partition{}) {
 		tl.count = c.Count
 	}
+}
+
+// assign begins with a partition, at the position restored for it.
+func (t *tallies) assign(p kafka.Partition) *source {
+	s := &source{Partition: p, next: t.counted[p]}
+	t.sources[p] = s
+	return s
+}
+
+// take reports whether the entry at an offset is yet to be counted, and has it
+// for counted from now on.
+func (s *source) take(offset int64) bool {
+	if offset < s.next {
+		return false
+	}
+	s.next = offset + 1
+	return true
+}
+
+func parsePosition(s string) (p kafka.Partition, next int64, ok bool) {
+	rest, offset, ok1 := cutLast(s)
+	topic, partition, ok2 := cutLast(rest)
+	next, err1 := strconv.ParseInt(offset, 10, 64)
+	n, err2 := strconv.ParseInt(partition, 10, 32)
+	return kafka.Partition{Topic: topic, Partition: int32(n)}, next, ok1 && ok2 && err1 == nil && err2 == nil
+}
+
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
 }
 
 // station returns the tally of a station, whose entries come from p.
@@ -77,17 +137,38 @@ func (t *tallies) forget(lost []kafka.Partition) {
 			delete(t.stations, id)
 		}
 	}
+	for p := range gone {
+		delete(t.sources, p)
+	}
 	t.touched = slices.DeleteFunc(t.touched, func(tl *tally) bool { return gone[tl.home] })
 }
 
 // publish returns a record for each count that has changed since the last call.
 func (t *tallies) publish(topic string, out []kafka.Record) []kafka.Record {
+	for _, s := range t.sources {
+		s.headers = nil
+	}
 	for _, tl := range t.touched {
 		tl.changed = false
-		out = append(out, kafka.Record{Topic: topic, Key: cta.PartitionKey(tl.station), Value: appendCount(nil, tl)})
+		out = append(out, kafka.Record{
+			Topic:   topic,
+			Key:     cta.PartitionKey(tl.station),
+			Value:   appendCount(nil, tl),
+			Headers: t.sources[tl.home].position(),
+		})
 	}
 	t.touched = t.touched[:0]
 	return out
+}
+
+// position returns the headers that say where the source has been counted to.
+func (s *source) position() []kafka.Header {
+	if s.headers == nil {
+		value := append([]byte(s.Topic), '/')
+		value = append(strconv.AppendInt(value, int64(s.Partition.Partition), 10), '/')
+		s.headers = []kafka.Header{{Key: positionHeader, Value: strconv.AppendInt(value, s.next, 10)}}
+	}
+	return s.headers
 }
 
 // appendCount appends a count as ksqlDB writes it: see [cta.TurnstileCount].

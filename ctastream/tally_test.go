@@ -16,6 +16,7 @@ type cluster struct {
 	entries   map[kafka.Partition][]int // stations, in the order of their entries
 	positions map[kafka.Partition]int   // committed
 	published map[int]int64             // committed
+	headers   map[int]string            // position, committed with published
 	members   []*member
 }
 
@@ -29,6 +30,7 @@ type member struct {
 
 type transaction struct {
 	counts    map[int]int64
+	headers   map[int]string
 	positions map[kafka.Partition]int
 }
 
@@ -42,6 +44,7 @@ func newCluster(partitions, members int) *cluster {
 		entries:   make(map[kafka.Partition][]int),
 		positions: make(map[kafka.Partition]int),
 		published: make(map[int]int64),
+		headers:   make(map[int]string),
 	}
 	for i := range partitions {
 		c.entries[kafka.Partition{Topic: "t", Partition: int32(i)}] = nil
@@ -58,11 +61,13 @@ func (c *cluster) partitions() []kafka.Partition {
 
 // work gives m up to n records of each of its partitions.
 func (c *cluster) work(m *member, n int) {
-	tx := transaction{counts: make(map[int]int64), positions: make(map[kafka.Partition]int)}
+	tx := transaction{counts: make(map[int]int64), headers: make(map[int]string), positions: make(map[kafka.Partition]int)}
 	for p, next := range m.next {
 		end := min(next+n, len(c.entries[p]))
-		for _, station := range c.entries[p][next:end] {
-			m.tallies.enter(m.tallies.station(station, p))
+		for i, station := range c.entries[p][next:end] {
+			if m.tallies.sources[p].take(int64(next + i)) {
+				m.tallies.enter(m.tallies.station(station, p))
+			}
 		}
 		m.next[p], tx.positions[p] = end, end
 	}
@@ -72,6 +77,7 @@ func (c *cluster) work(m *member, n int) {
 			panic(err)
 		}
 		tx.counts[v.StationID] = v.Count
+		tx.headers[v.StationID] = header(r, positionHeader)
 	}
 	m.pending = append(m.pending, tx)
 }
@@ -81,7 +87,10 @@ func (c *cluster) work(m *member, n int) {
 func (c *cluster) commit(t *rapid.T, m *member) {
 	tx := m.pending[0]
 	m.pending = m.pending[1:]
-	maps.Copy(c.positions, tx.positions)
+	for p, next := range tx.positions {
+		c.positions[p] = max(c.positions[p], next) // lower when positions had been lost
+	}
+	maps.Copy(c.headers, tx.headers)
 	for station, count := range tx.counts {
 		if count <= c.published[station] {
 			t.Fatalf("count of station %d goes from %d to %d", station, c.published[station], count)
@@ -106,9 +115,10 @@ func (c *cluster) commit(t *rapid.T, m *member) {
 // assign gives m partitions that nobody has.
 func (c *cluster) assign(m *member, gained ...kafka.Partition) {
 	for station, count := range c.published {
-		m.tallies.restore(cta.TurnstileCount{StationID: station, Count: count})
+		m.tallies.restore(cta.TurnstileCount{StationID: station, Count: count}, c.headers[station])
 	}
 	for _, p := range gained {
+		m.tallies.assign(p)
 		m.next[p] = c.positions[p]
 	}
 }
@@ -158,6 +168,14 @@ func TestTalliesAreExactUnderAnyFaults(t *testing.T) {
 			"abort": func(t *rapid.T) {
 				m := memberOf.Draw(t, "member")
 				c.assign(m, c.lose(m)...)
+			},
+			"lose positions": func(t *rapid.T) {
+				m := memberOf.Draw(t, "member")
+				lost := c.lose(m)
+				c.assign(m, lost...)
+				for _, p := range lost {
+					m.next[p] = rapid.IntRange(0, c.positions[p]).Draw(t, "position")
+				}
 			},
 			"kill": func(t *rapid.T) {
 				m := memberOf.Draw(t, "member")

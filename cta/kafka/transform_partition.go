@@ -15,6 +15,14 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int32, error) {
 	})
 }
 
+// End returns the offset that the next record of a partition will have. It returns
+// an error only when ctx ends before the cluster has answered.
+func (c *Client) End(ctx context.Context, p Partition) (int64, error) {
+	return until(ctx, func() (int64, error) {
+		return c.sc.GetOffset(p.Topic, p.Partition, sarama.OffsetNewest)
+	})
+}
+
 // PartitionOf returns the partition that a record with that PartitionBy, or
 // failing that with that key, is sent to in a topic of n partitions.
 func PartitionOf(key []byte, n int32) int32 {
