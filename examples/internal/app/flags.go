@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
 // Group is a set of flags that belong together.
@@ -31,7 +32,8 @@ const (
 	Web                         // -listen for the page; without it, for metrics alone
 	Worker                      // -input -output -group
 	Database                    // -postgres
-	Connect                     // -connect
+	Connect                     // -connect -connector -name -delete
+	KSQL                        // -engine -ksql -drop
 )
 
 // The addresses at which the services usually are.
@@ -40,6 +42,7 @@ const (
 	usualRegistry = "http://127.0.0.1:8081"
 	usualProxy    = "http://127.0.0.1:8082"
 	usualConnect  = "http://127.0.0.1:8083"
+	usualKSQL     = "http://127.0.0.1:8088"
 	usualPage     = "127.0.0.1:8888"
 )
 
@@ -47,10 +50,15 @@ const (
 type Settings struct {
 	Services  string // auto, embedded or external
 	Brokers   []string
-	Registry  string // URL
-	RESTProxy string // URL
-	Connect   string // URL
-	Postgres  string // URL; empty: none
+	Registry  string                      // URL
+	RESTProxy string                      // URL
+	Connect   string                      // URL
+	Connector ctaproducer.ConnectorConfig // its Kind and Name
+	Delete    bool                        // -delete
+	KSQL      string                      // URL
+	Engine    string                      // go or ksqldb
+	Drop      bool                        // what -engine ksqldb created
+	Postgres  string                      // URL; empty: none
 	Wait      time.Duration
 	DataDir   string
 	Topics    cta.Topics
@@ -123,7 +131,7 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 // define adds the flags of those groups to fs. late checks what can only be
 // checked once all of them are read.
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
-	var brokers, layout, start, lines string
+	var brokers, layout, start, lines, connector string
 	fs.StringVar(&s.Services, "services", s.Services, "`mode`: auto, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
 	fs.StringVar(&brokers, "brokers", usualBroker, "Kafka brokers, `host:port,…`")
 	fs.StringVar(&s.Registry, "registry", usualRegistry, "Schema Registry, `URL`; user and password go in it")
@@ -146,7 +154,15 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Postgres, "postgres", "", "take the stations table from PostgreSQL, `URL` as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the embedded table")
 	}
 	if groups&Connect != 0 {
-		fs.StringVar(&s.Connect, "connect", usualConnect, "Kafka Connect, `URL`")
+		fs.StringVar(&s.Connect, "connect", usualConnect, "Kafka Connect, `URL`; user and password go in it")
+		fs.StringVar(&connector, "connector", "auto", "`product` that reads the table: aiven, confluent or debezium; auto: the first that the worker has")
+		fs.StringVar(&s.Connector.Name, "name", "stations", "the connector's `name` on the worker")
+		fs.BoolVar(&s.Delete, "delete", false, "delete the connector instead of creating it")
+	}
+	if groups&KSQL != 0 {
+		fs.StringVar(&s.Engine, "engine", "go", "what does the work, `name`: go, in this process, or ksqldb, on the server given by -ksql (needs -layout shared)")
+		fs.StringVar(&s.KSQL, "ksql", usualKSQL, "ksqlDB, `URL`")
+		fs.BoolVar(&s.Drop, "drop", false, "with -engine ksqldb: end the query and drop its table and stream")
 	}
 	if groups&Worker != 0 {
 		fs.StringVar(&s.Input, "input", "", "read this `topic` instead of the usual ones")
@@ -194,7 +210,16 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		checkURL("registry", s.Registry, "http", "https")
 		checkURL("rest-proxy", s.RESTProxy, "http", "https")
 		checkURL("connect", s.Connect, "http", "https")
+		checkURL("ksql", s.KSQL, "http", "https")
+		if s.Engine != "" && s.Engine != "go" && s.Engine != "ksqldb" {
+			fault("engine", "found %q, want go or ksqldb", s.Engine)
+		}
 		checkURL("postgres", s.Postgres, "postgres", "postgresql")
+		if groups&Connect != 0 && connector != "auto" {
+			if s.Connector.Kind, err = ctaproducer.ParseConnectorKind(connector); err != nil {
+				fault("connector", "found %q, want auto, aiven, confluent or debezium", connector)
+			}
+		}
 		if s.Topics.Layout, err = cta.ParseLayout(layout); err != nil {
 			fault("layout", "%v", err)
 		}

@@ -123,6 +123,17 @@ func (s *Settings) address(flag, usual string) string {
 	return addr
 }
 
+// OpenKafka connects to external brokers alone, for a program that has no use
+// for the other services.
+func (s *Settings) OpenKafka(ctx context.Context) (*kafka.Client, error) {
+	client, err := s.connect(ctx, s.Wait)
+	if err != nil {
+		return nil, err
+	}
+	s.close = client.Close
+	return client, nil
+}
+
 // connect connects to the brokers, as the flags on TLS and SASL say.
 func (s *Settings) connect(ctx context.Context, wait time.Duration) (*kafka.Client, error) {
 	cfg := kafka.Config{Brokers: s.Brokers, ClientID: "ctalive-" + s.name, SASL: s.sasl, Wait: wait, Log: s.Log, Metrics: s.Metrics}

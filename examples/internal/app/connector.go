@@ -1,0 +1,19 @@
+package app
+
+import (
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// usualPostgres is the database of the stack and of the course.
+const usualPostgres = "postgres://cta_admin:chicago@127.0.0.1:5432/cta"
+
+// NewConnector returns the connector on the worker of -connect that reads the
+// database of -postgres: the usual one where that is empty.
+func (s *Settings) NewConnector() (*ctaproducer.Connector, error) {
+	if s.Postgres == "" {
+		s.Postgres = usualPostgres
+	}
+	cfg := s.Connector
+	cfg.Postgres, cfg.Topics, cfg.Wait, cfg.Log, cfg.Metrics = s.Postgres, s.Topics, s.Wait, s.Log, s.Metrics
+	return ctaproducer.NewConnector(s.Connect, cfg)
+}
