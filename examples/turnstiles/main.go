@@ -4,10 +4,15 @@
 //
 // Run it more than once, and the processes share the work. Kill one at any
 // moment: another goes on where its last commit was.
+//
+//	go run ./examples/turnstiles -engine ksqldb -layout shared
+//
+// has the ksqlDB server at 127.0.0.1:8088 count them instead, and ends.
 package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
@@ -17,12 +22,15 @@ func main() {
 	app.Main(app.Program{
 		Name:  "turnstiles",
 		About: "Counts the entries at each station, exactly once.",
-		Flags: app.Worker,
+		Flags: app.Worker | app.KSQL,
 		Run:   run,
 	})
 }
 
 func run(ctx context.Context, s *app.Settings) error {
+	if s.Engine == "ksqldb" {
+		return ksql(ctx, s)
+	}
 	v, err := s.Open(ctx)
 	if err != nil {
 		return err
@@ -32,4 +40,25 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	return app.Together(ctx, append(s.Health(), app.Role{Name: "turnstile summary", Run: summary.Run})...)
+}
+
+func ksql(ctx context.Context, s *app.Settings) error {
+	server, err := ctastream.NewKSQL(s.KSQL, ctastream.KSQLConfig{Topics: s.Topics, Wait: s.Wait, Log: s.Log})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	work := server.Create
+	if s.Drop {
+		work = server.Drop
+	}
+	if err := work(ctx); err != nil {
+		return err
+	}
+	status, err := server.Status(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Stdout, "ksqlDB %s: stream %t, table %t, queries %v\n", status.Version, status.Stream, status.Table, status.Queries)
+	return nil
 }
