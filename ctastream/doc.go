@@ -65,6 +65,10 @@
 //     of what is committed at that time may lack counts that the positions include.
 //   - State of partitions that a worker keeps is not read again: it may be ahead of
 //     what is published, by the batch that is being committed.
+//   - The group's positions can be lost: they expire with an unused group, and a
+//     broker that was killed has been seen to answer without them after its restart.
+//     So each count says which entries it counts, and those are passed over. Rows of
+//     stations may come again; dead letters then do, too.
 //   - A transaction that a dead member left open holds up its heirs and all readers
 //     until it times out. So the id of a transaction names its member, and members
 //     end those of members that the group has given up.

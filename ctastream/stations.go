@@ -122,23 +122,27 @@ func (t *transformation) take(r kafka.Record) error {
 	return nil
 }
 
-// parseStopKey returns the stop that a key names: {"stop_id":30001}, bare or in
-// the envelope with a schema.
+// parseStopKey returns the stop that a key names: 30001, as the usual transforms
+// of Connect leave it, or {"stop_id":30001}, bare or in the envelope with a schema.
 func parseStopKey(key []byte) (int, error) {
 	if key == nil {
 		return 0, errors.New("neither key nor value")
 	}
+	var envelope struct {
+		Payload json.RawMessage `json:"payload"`
+	}
+	if json.Unmarshal(key, &envelope) == nil && envelope.Payload != nil {
+		key = envelope.Payload
+	}
+	var stop int
+	if json.Unmarshal(key, &stop) == nil && !bytes.Equal(bytes.TrimSpace(key), []byte("null")) {
+		return stop, nil
+	}
 	var v struct {
-		StopID  *int `json:"stop_id"`
-		Payload *struct {
-			StopID *int `json:"stop_id"`
-		} `json:"payload"`
+		StopID *int `json:"stop_id"`
 	}
 	if err := json.Unmarshal(key, &v); err != nil {
 		return 0, err
-	}
-	if v.StopID == nil && v.Payload != nil {
-		v.StopID = v.Payload.StopID
 	}
 	if v.StopID == nil {
 		return 0, errors.New("member stop_id is missing")

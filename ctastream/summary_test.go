@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -132,6 +133,27 @@ func TestSummaryFindsNewTopics(t *testing.T) {
 	for _, s := range stations {
 		sys.Enter(ctatest.At(9, 0), s, 2)
 		sys.AwaitCount(s, 2)
+	}
+}
+
+// A group without positions reads all entries again. They are counted already.
+func TestSummaryCountsOnceThoughPositionsAreLost(t *testing.T) {
+	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+		t.Run(string(layout), func(t *testing.T) {
+			sys := ctatest.Start(t)
+			sys.Topics.Layout = layout
+			lake, western := cta.Chicago().Station(40380), cta.Chicago().Station(40670)
+			for round := int64(1); round <= 3; round++ {
+				cfg := testConfig(sys)
+				cfg.Group += strconv.FormatInt(round, 10)
+				stop := startSummary(t, sys, cfg)
+				sys.Enter(ctatest.At(7, 30), lake, 3)
+				sys.Enter(ctatest.At(7, 30), western, 1)
+				sys.AwaitCount(lake, 3*round)
+				sys.AwaitCount(western, round)
+				stop()
+			}
+		})
 	}
 }
 
