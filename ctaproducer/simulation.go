@@ -21,7 +21,9 @@ func DefaultStart(net *cta.Network) time.Time {
 
 // In service without faults, the time between two trains at a platform stays
 // within these parts of the intended headway ([cta.Line.ServiceAt]; on each of n
-// branches it is n times the trunk's).
+// branches it is n times the trunk's). For some two hours after the intended
+// headway has changed, trains sent off before and after are on the line together,
+// and the band spans the shorter and the longer one.
 const (
 	MinHeadway = 0.6
 	MaxHeadway = 1.4
