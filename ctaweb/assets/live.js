@@ -52,8 +52,8 @@ function spot(t) {
 	return { cell: direction === "a" ? row.a : row.b, style: "t " + style, words };
 }
 
-function draw(changed, gone) {
-	const animate = !calm.matches && document.visibilityState === "visible";
+function draw(changed, gone, glide) {
+	const animate = glide && document.visibilityState === "visible";
 	const before = new Map();
 	if (animate) {
 		for (const t of changed) {
@@ -95,8 +95,15 @@ function draw(changed, gone) {
 		// Not across the page, nor in lines that are folded away.
 		if ((dx || dy) && from.width && to.width && Math.abs(dy) < 200 && Math.abs(dx) < 200) moves.push([b, dx, dy]);
 	}
+	if (!moves.length) return;
 	for (const [b, dx, dy] of moves) {
-		b.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: "none" }], { duration: 450, easing: "ease-out" });
+		b.style.transition = "none";
+		b.style.translate = `${dx}px ${dy}px`;
+	}
+	document.body.getBoundingClientRect(); // one layout with all of them where they were
+	for (const [b] of moves) {
+		b.style.transition = "";
+		b.style.translate = "";
 	}
 }
 
@@ -201,9 +208,11 @@ function apply(u, whole) {
 		const there = new Set(changed.map((t) => t.id));
 		gone = [...badges.keys()].filter((id) => !there.has(id));
 	}
-	draw(changed, gone);
-	// In a hurried simulation every number changes all the time.
-	count(u.entries ?? {}, !whole && u.speed < 3 && !calm.matches);
+	// In a hurried simulation everything moves all the time: gliding and flashing
+	// would then tell nothing, and keep a slow machine busy.
+	const gentle = !whole && u.speed < 3 && !calm.matches;
+	draw(changed, gone, gentle);
+	count(u.entries ?? {}, gentle);
 	if (u.weather) weather(u.weather);
 	clock(u);
 	sums();
