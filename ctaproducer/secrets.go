@@ -19,11 +19,7 @@ func (s *secrets) add(secret string) {
 		return
 	}
 	quoted, _ := json.Marshal(secret)
-	for _, v := range []string{
-		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`),
-	} {
-		s.values = append(s.values, v)
-	}
+	s.values = append(s.values, secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`))
 }
 
 const masked = "***"

@@ -43,27 +43,23 @@ func BenchmarkSummaryDelay(b *testing.B) {
 	}
 
 	var mu sync.Mutex
-	acked := make(map[int][]time.Time) // by station: when each entry was acknowledged
-	var delays []time.Duration
+	acked := make(map[int][]time.Time)  // by station: when each entry was acknowledged
+	counts := make(map[int][]published) // by station, rising
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		_ = sys.Kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(sys.Topics.TurnstileSummary())}, func(_ context.Context, r kafka.Record) error {
-			now := time.Now()
+		err := sys.Kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(sys.Topics.TurnstileSummary())}, func(_ context.Context, r kafka.Record) error {
+			at := time.Now()
 			c, _, err := cta.ParseTurnstileCount(r.Key, r.Value)
-			if err != nil {
-				return err
+			if err == nil {
+				mu.Lock()
+				counts[c.StationID] = append(counts[c.StationID], published{c.Count - 1, at}) // one was there before
+				mu.Unlock()
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			for ; c.Count > 1 && len(acked[c.StationID]) > 0; c.Count-- {
-				if at := acked[c.StationID][0]; now.After(at) {
-					delays = append(delays, now.Sub(at))
-				}
-				acked[c.StationID] = acked[c.StationID][1:]
-				break // a count stands for the oldest entry that it may be the first to include
-			}
-			return nil
+			return err
 		})
+		if err != nil {
+			b.Error(err)
+		}
 	})
 	producer, err := sys.Kafka.NewProducer(kafka.ProducerConfig{})
 	if err != nil {
@@ -84,18 +80,44 @@ func BenchmarkSummaryDelay(b *testing.B) {
 		}
 	}
 	tick.Stop()
-	_ = producer.Close()
-	time.Sleep(200 * time.Millisecond)
+	if err := producer.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for i, st := range stations {
+		n := rate * seconds / len(stations)
+		if i < rate*seconds%len(stations) {
+			n++
+		}
+		sys.AwaitCount(st, int64(n+1))
+	}
 	cancel()
 	if err := <-running; err != nil {
 		b.Fatal(err)
 	}
 	wait.Wait()
+
+	var delays []time.Duration
+	for station, times := range acked {
+		rest := counts[station]
+		for i, at := range times {
+			for len(rest) > 0 && rest[0].count <= int64(i) {
+				rest = rest[1:]
+			}
+			if len(rest) > 0 {
+				delays = append(delays, max(0, rest[0].at.Sub(at)))
+			}
+		}
+	}
 	slices.Sort(delays)
-	if len(delays) == 0 {
-		b.Fatal("no delays")
+	if len(delays) < rate*seconds*9/10 { // the reader may have ended before the last counts
+		b.Fatalf("%d delays of %d entries", len(delays), rate*seconds)
 	}
 	b.ReportMetric(float64(delays[len(delays)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(delays[len(delays)*99/100].Microseconds())/1000, "p99-ms")
-	b.ReportMetric(float64(len(delays)), "delays")
+}
+
+// published is a count, and when a reader of committed records had it.
+type published struct {
+	count int64
+	at    time.Time
 }
