@@ -28,6 +28,9 @@ type Config struct {
 	// connect to, so it can't be left out. An empty address is a free port of
 	// 127.0.0.1.
 	Kafka, Registry, RESTProxy string
+	// Advertise is the address that the broker tells its clients to connect to, as
+	// that of a proxy before it. Default: the one that it listens on.
+	Advertise string
 	// Log receives starts, stops and faults. Default: silent.
 	Log *slog.Logger
 }
@@ -74,7 +77,7 @@ func Start(ctx context.Context, cfg Config) (*Services, error) {
 func (c Config) validate() error {
 	var faults []error
 	for _, a := range []struct{ field, addr string }{
-		{"Kafka", c.Kafka}, {"Registry", c.Registry}, {"RESTProxy", c.RESTProxy},
+		{"Kafka", c.Kafka}, {"Registry", c.Registry}, {"RESTProxy", c.RESTProxy}, {"Advertise", c.Advertise},
 	} {
 		if a.addr == "" {
 			continue
@@ -120,6 +123,9 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 			return err
 		}
 		listeners = append(listeners, ln)
+	}
+	if cfg.Advertise != "" {
+		listeners[0] = advertised{listeners[0], cfg.Advertise}
 	}
 	s.brokerAddr = listeners[0].Addr().String()
 	s.registryURL = "http://" + listeners[1].Addr().String()

@@ -1,0 +1,29 @@
+package embedded
+
+import (
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// advertised is a listener that goes by another address than its own. kfake tells
+// its clients to connect to what a listener says its address is.
+type advertised struct {
+	net.Listener
+	at string
+}
+
+// Addr returns the address that clients connect to.
+func (l advertised) Addr() net.Addr { return address(l.at) }
+
+type address string
+
+// Network returns tcp.
+func (address) Network() string { return "tcp" }
+
+// String returns the address as host:port.
+func (a address) String() string { return string(a) }
+
+// Cluster returns the broker itself, for tests of what clients do when it answers
+// with errors ([kfake.Cluster.Fault]). It must not be closed: [Services.Close] does.
+func (s *Services) Cluster() *kfake.Cluster { return s.broker.cluster }
