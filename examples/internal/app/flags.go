@@ -30,7 +30,7 @@ type Group int
 const (
 	Simulated Group = 1 << iota // -seed -speed -start -for -lines
 	Web                         // -listen for the page; without it, for metrics alone
-	Worker                      // -input -output -group
+	Worker                      // -input -output -group -instance-id -session-timeout
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -delete
 	KSQL                        // -engine -ksql -drop
@@ -71,6 +71,8 @@ type Settings struct {
 	Network *cta.Network // cut down to -lines
 
 	Input, Output, Group string
+	InstanceID           string
+	SessionTimeout       time.Duration
 
 	Log     *slog.Logger
 	Metrics *prometheus.Registry
@@ -168,6 +170,8 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Input, "input", "", "read this `topic` instead of the usual ones")
 		fs.StringVar(&s.Output, "output", "", "write to this `topic` instead of the usual one")
 		fs.StringVar(&s.Group, "group", "", "consumer group, `name`; processes of one group share the work")
+		fs.StringVar(&s.InstanceID, "instance-id", "", "`name` of this process in its group, the same after a restart: back within the session time-out, it keeps its partitions; empty: none")
+		fs.DurationVar(&s.SessionTimeout, "session-timeout", 10*time.Second, "after which `duration` of silence a process's partitions go to others; brokers take 6s to 30m by default")
 	}
 	if groups&Simulated != 0 {
 		s.Speed = 20
@@ -246,6 +250,9 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		}
 		if s.Wait <= 0 {
 			fault("wait", "found %v, want more than 0", s.Wait)
+		}
+		if groups&Worker != 0 && s.SessionTimeout <= 0 {
+			fault("session-timeout", "found %v, want more than 0", s.SessionTimeout)
 		}
 		if s.For < 0 {
 			fault("for", "found %v, want 0 or more", s.For)

@@ -59,10 +59,11 @@ func (s *Settings) Workers(v *Services) ([]Role, error) {
 	}, nil
 }
 
-// Stream returns the settings of a stream processor, with -input, -output and
-// -group where the program has them.
+// Stream returns the settings of a stream processor, with those of the group
+// Worker where the program has them.
 func (s *Settings) Stream() ctastream.Config {
-	return ctastream.Config{Topics: s.Topics, Input: s.Input, Output: s.Output, Group: s.Group, Log: s.Log, Metrics: s.Metrics}
+	return ctastream.Config{Topics: s.Topics, Input: s.Input, Output: s.Output, Group: s.Group,
+		InstanceID: s.InstanceID, SessionTimeout: s.SessionTimeout, Log: s.Log, Metrics: s.Metrics}
 }
 
 // Listener listens at -listen. An address in use is an error that says what to do.
