@@ -257,9 +257,11 @@ var connectHints = []struct{ word, hint string }{
 	{"must be superuser or replication role", "let the database's user replicate: ALTER ROLE … REPLICATION"},
 	{"recommended tables", "check that the worker reaches the database at {db}, and that user and password are right"},
 	{"Connection refused", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
+	{"refused. Check that the hostname", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
 	{"could not be established", "check that the worker reaches the database at {db}, and that user and password are right"},
 	{"connection attempt failed", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
 	{"UnknownHost", "use a name of the database that the worker can resolve, instead of {db}"},
+	{"No table filters found", "check that the database has table public.stations: examples/connector loads it"},
 	{"does not exist", "create what is missing: examples/connector loads the table"},
 }
 

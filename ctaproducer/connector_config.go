@@ -216,11 +216,11 @@ func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
 	s["publication.name"] = slot
 	s["publication.autocreate.mode"] = "filtered"
 	s["tombstones.on.delete"] = "true"
-	// The row instead of Debezium's envelope (a deletion becomes its tombstone), and
-	// the topic of the JDBC sources.
+	// The row instead of Debezium's envelope, and the topic of the JDBC sources. With
+	// the mode "tombstone" JsonConverter would write a deletion as the text null.
 	s["transforms"] = "row,topic"
 	s["transforms.row.type"] = "io.debezium.transforms.ExtractNewRecordState"
-	s["transforms.row.delete.tombstone.handling.mode"] = "tombstone"
+	s["transforms.row.delete.tombstone.handling.mode"] = "delete-to-tombstone"
 	s["transforms.topic.type"] = "org.apache.kafka.connect.transforms.RegexRouter"
 	s["transforms.topic.regex"] = `.*\.public\.` + stationsTable
 	s["transforms.topic.replacement"] = c.Topics.Stations()

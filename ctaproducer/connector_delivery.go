@@ -2,6 +2,7 @@ package ctaproducer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -31,7 +32,7 @@ func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, sto
 			return d, err
 		}
 		s, err := c.Status(ctx)
-		if err != nil {
+		if err != nil && (late || !errors.Is(err, ErrNoConnector)) { // known a moment after Create
 			return d, err
 		}
 		if failures++; !s.failed() {

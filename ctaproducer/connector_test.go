@@ -145,7 +145,7 @@ func TestConnectorSettingsForDebezium(t *testing.T) {
 		"tombstones.on.delete": "true",
 		"transforms":           "row,topic",
 		"transforms.row.type":  "io.debezium.transforms.ExtractNewRecordState",
-		"transforms.row.delete.tombstone.handling.mode": "tombstone",
+		"transforms.row.delete.tombstone.handling.mode": "delete-to-tombstone",
 		"transforms.topic.type":                         "org.apache.kafka.connect.transforms.RegexRouter",
 		"transforms.topic.regex":                        `.*\.public\.stations`,
 		"transforms.topic.replacement":                  "org.chicago.cta.stations",

@@ -17,7 +17,7 @@ import (
 //
 // Rows come as Kafka Connect writes them, bare or in the envelope with a schema. A
 // row replaces the one before of the same stop; a record with a key that holds
-// stop_id and no value deletes it, as Debezium writes deletions. A station leaves
+// stop_id and no value, or null, deletes it, as Debezium writes deletions. A station leaves
 // a line, which is published as a record without a value, when none of its stops
 // is left on it. What changes nothing is not published again.
 //
@@ -106,7 +106,7 @@ func (t *transformation) Transform(_ context.Context, batch []kafka.Record) ([]k
 }
 
 func (t *transformation) take(r kafka.Record) error {
-	if r.Value == nil {
+	if deleted(r.Value) {
 		stop, err := parseStopKey(r.Key)
 		if err != nil {
 			return unreadable("not the key of a row", err)
@@ -120,6 +120,17 @@ func (t *transformation) take(r kafka.Record) error {
 	}
 	t.table.upsert(row)
 	return nil
+}
+
+// deleted reports whether a value says that its row is no more: there is none, or
+// it is the null that Connect's JsonConverter writes, bare or in the envelope,
+// for a deletion that comes with a schema, as some transforms of Debezium leave it.
+func deleted(value []byte) bool {
+	if len(value) > 0 && len(value) < 4096 && value[0] == '{' && bytes.Contains(value, []byte(`"payload":null`)) {
+		var envelope map[string]json.RawMessage
+		return json.Unmarshal(value, &envelope) == nil && len(envelope) == 2 && string(envelope["payload"]) == "null"
+	}
+	return value == nil || string(value) == "null"
 }
 
 // parseStopKey returns the stop that a key names: 30001, as the usual transforms

@@ -53,10 +53,11 @@ func row(stop, station, order int, lines ...string) cta.StationRow {
 
 func TestStationsFollowTheirRows(t *testing.T) {
 	sys := ctatest.Start(t)
-	deletion := func(stop int) func() { // with the key as it is, or as the usual transforms leave it
+	deletion := func(stop int) func() { // with key and value as they are, or as some transforms leave them
 		key := []string{`{"stop_id":%d}`, `%d`}[stop%2]
+		value := [][]byte{nil, []byte("null"), []byte(`{"schema":null,"payload":null}`)}[stop%3]
 		return func() {
-			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: fmt.Appendf(nil, key, stop)})
+			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: fmt.Appendf(nil, key, stop), Value: value})
 		}
 	}
 	rows := func(rows ...cta.StationRow) func() { return func() { sys.Rows(rows...) } }
