@@ -33,20 +33,21 @@ func (f Format[K, V]) Record(ctx context.Context, topic string, k K, v V) (Recor
 	return Record{Topic: topic, Key: key, Value: value}, nil
 }
 
-// Decode decodes a record's key and value. The error says which of both failed
+// Decode decodes a record's value and key. The error says which of both failed
 // and where the record is, and wraps the codec's.
 func (f Format[K, V]) Decode(ctx context.Context, r Record) (K, V, error) {
 	var (
 		noK K
 		noV V
 	)
-	k, err := f.Key.Decode(ctx, r.Topic, r.Key)
-	if err != nil {
-		return noK, noV, r.fault("key", err)
-	}
+	// The value first: where both are bad, it tells more about the record.
 	v, err := f.Value.Decode(ctx, r.Topic, r.Value)
 	if err != nil {
 		return noK, noV, r.fault("value", err)
+	}
+	k, err := f.Key.Decode(ctx, r.Topic, r.Key)
+	if err != nil {
+		return noK, noV, r.fault("key", err)
 	}
 	return k, v, nil
 }

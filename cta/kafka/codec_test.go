@@ -31,8 +31,10 @@ func TestFormatErrorsSayWhich(t *testing.T) {
 		t.Errorf("decoded %d, %d, %v", k, v, err)
 	}
 	at := Record{Topic: "t", Partition: 3, Offset: 17}
+	_, _, badBoth := f.Decode(t.Context(), at)
+	at.Value = []byte("1")
 	_, _, badKey := f.Decode(t.Context(), at)
-	at.Key = []byte("1")
+	at.Key, at.Value = []byte("1"), nil
 	_, _, badValue := f.Decode(t.Context(), at)
 	_, noKey := f.Record(t.Context(), "t", -1, 1)
 	_, noValue := f.Record(t.Context(), "t", 1, -1)
@@ -41,6 +43,7 @@ func TestFormatErrorsSayWhich(t *testing.T) {
 		want  string
 		cause error
 	}{
+		{badBoth, "value of record t/3@17: ", strconv.ErrSyntax},
 		{badKey, "key of record t/3@17: ", strconv.ErrSyntax},
 		{badValue, "value of record t/3@17: ", strconv.ErrSyntax},
 		{noKey, "key for t: ", strconv.ErrRange},
