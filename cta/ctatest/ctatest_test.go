@@ -14,7 +14,12 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// Sarama's group consumer counts its fetches in the default registry of
+		// go-metrics too, whose one goroutine a process never ends.
+		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 // TestEvents publishes every kind of event in both layouts and looks at the topics.
 func TestEvents(t *testing.T) {
