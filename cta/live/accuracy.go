@@ -1,0 +1,328 @@
+package live
+
+import (
+	"time"
+)
+
+// Horizon is how far ahead a prediction was made.
+type Horizon struct {
+	From, To time.Duration
+	// Early and Late bound the error of a prediction that counts as accurate: how
+	// much sooner, and later, than predicted the train may come.
+	Early, Late time.Duration
+}
+
+const horizons = 4
+
+// Horizons are the four that are scored, with the bands of accuracy that transit
+// agencies publish for them.
+var Horizons = [horizons]Horizon{
+	{0, 3 * time.Minute, 30 * time.Second, 90 * time.Second},
+	{3 * time.Minute, 6 * time.Minute, 60 * time.Second, 150 * time.Second},
+	{6 * time.Minute, 10 * time.Minute, 60 * time.Second, 210 * time.Second},
+	{10 * time.Minute, 15 * time.Minute, 90 * time.Second, 270 * time.Second},
+}
+
+// Score is how good the predictions of one horizon were: those of the last hour,
+// or since the tracker was made.
+type Score struct {
+	Horizon
+	Recent, All Errors
+}
+
+// Errors are those of a number of predictions, each the time of arrival less the
+// time predicted.
+type Errors struct {
+	Count int64
+	// Error is the mean absolute error, PlainError that of distance over mean speed
+	// for the same trains.
+	Error, PlainError time.Duration
+	// Bias is the mean error: above zero, trains came later than predicted.
+	Bias time.Duration
+	// InBand and PlainInBand are the shares with errors inside the horizon's band,
+	// InRange that of trains that came from Earliest to Latest. 0 to 1.
+	InBand, PlainInBand, InRange float64
+	// Missed is the number of further predictions whose train never came.
+	Missed int64
+}
+
+// Figures of scoring.
+const (
+	recordEvery = 30 * second
+	maxPending  = 100_000 // predictions that wait for their trains
+	expiry      = 40 * minute
+	bucketSpan  = 10 * minute
+	buckets     = 6 // an hour of them
+)
+
+// pending is a prediction that waits for its train.
+type pending struct {
+	node        int32
+	number      int32 // of a departure that has not been: how many come before, and itself
+	made, at    int64
+	plain       int64
+	early, late int64
+	horizon     uint8
+	maybe       bool
+}
+
+// score keeps predictions and what became of them.
+type score struct {
+	recorded   int64
+	waiting    int // pending predictions, everywhere
+	departures map[int32]*departures
+	all        [horizons]tally
+	recent     [buckets]struct {
+		slot int64
+		of   [horizons]tally
+	}
+	now int64
+}
+
+// departures are predictions for runs that have not begun, at the platform where
+// they will.
+type departures struct {
+	last    int64 // when the latest run began that was counted
+	pending []pending
+}
+
+type tally struct {
+	n, missed                    int64
+	err, plainErr, bias          int64 // ms, sums
+	inBand, plainInBand, inRange int64
+}
+
+func newScore() score { return score{departures: map[int32]*departures{}} }
+
+// Record notes the predictions of this moment, to be scored when the trains come.
+// It is to be called at regular times, by event time; calls less than half a
+// minute after the latest do nothing. What is recorded are the boards' next
+// trains up to fifteen minutes ahead: what riders were told.
+func (t *Tracker) Record(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := now.UnixMilli()
+	if at < t.score.recorded+recordEvery {
+		return
+	}
+	t.viewLocked(at) // leaves in scratch what is needed
+	t.score.now, t.score.recorded = at, at
+	t.settle()
+	t.note()
+}
+
+// settle scores the predictions whose trains have come.
+func (t *Tracker) settle() {
+	s := &t.scratch
+	for node, d := range t.score.departures {
+		t.begin(node, d)
+	}
+	for i, tr := range s.order {
+		if len(tr.pending) > 0 {
+			span := s.spans[i]
+			tr.pending = t.score.settle(tr.pending, s.visits[span[0]:span[1]])
+		}
+	}
+}
+
+// begin hands the predictions for runs that have begun to the trains that make them.
+func (t *Tracker) begin(node int32, d *departures) {
+	s := &t.scratch
+	st := &s.nodes[node]
+	for i := st.n - 1; i >= 0; i-- {
+		p := st.recent[i]
+		if p.at <= d.last {
+			continue
+		}
+		d.last = p.at
+		keep := d.pending[:0]
+		for _, q := range d.pending {
+			if q.made >= p.at { // known too late for it
+				keep = append(keep, q)
+				continue
+			}
+			if q.number--; q.number > 0 {
+				keep = append(keep, q)
+				continue
+			}
+			tr := s.order[p.train]
+			tr.pending = append(tr.pending, q)
+		}
+		d.pending = keep
+	}
+	d.pending = t.score.expire(d.pending)
+}
+
+// settle scores those of a train's predictions that its visits decide, and
+// returns the others.
+func (c *score) settle(of []pending, visits []visit) []pending {
+	keep := of[:0]
+	for _, p := range of {
+		came := int64(0)
+		for i := len(visits) - 1; i >= 0 && visits[i].at > p.made; i-- {
+			if visits[i].node == p.node && visits[i].at <= p.made+expiry {
+				came = visits[i].at
+			}
+		}
+		if came == 0 {
+			keep = append(keep, p)
+			continue
+		}
+		c.waiting--
+		c.count(p, came)
+	}
+	return c.expire(keep)
+}
+
+// expire drops predictions whose trains won't come any more.
+func (c *score) expire(of []pending) []pending {
+	keep := of[:0]
+	for _, p := range of {
+		if c.now-p.made <= expiry {
+			keep = append(keep, p)
+			continue
+		}
+		c.waiting--
+		c.miss(p)
+	}
+	return keep
+}
+
+// lose drops the predictions of a train that is gone.
+func (c *score) lose(of []pending) {
+	for _, p := range of {
+		c.waiting--
+		c.miss(p)
+	}
+}
+
+func (c *score) miss(p pending) {
+	if p.maybe {
+		return // it has taken the other branch
+	}
+	c.all[p.horizon].missed++
+	c.bucket().of[p.horizon].missed++
+}
+
+func (c *score) count(p pending, came int64) {
+	c.all[p.horizon].add(p, came)
+	c.bucket().of[p.horizon].add(p, came)
+}
+
+func (c *score) bucket() *struct {
+	slot int64
+	of   [horizons]tally
+} {
+	slot := c.now / bucketSpan
+	b := &c.recent[slot%buckets]
+	if b.slot != slot {
+		b.slot, b.of = slot, [horizons]tally{}
+	}
+	return b
+}
+
+func (y *tally) add(p pending, came int64) {
+	h := &Horizons[p.horizon]
+	in := func(err int64) int64 {
+		if err >= -h.Early.Milliseconds() && err <= h.Late.Milliseconds() {
+			return 1
+		}
+		return 0
+	}
+	err, plain := came-p.at, came-p.plain
+	y.n++
+	y.err += max(err, -err)
+	y.plainErr += max(plain, -plain)
+	y.bias += err
+	y.inBand += in(err)
+	y.plainInBand += in(plain)
+	if err >= -p.early && err <= p.late {
+		y.inRange++
+	}
+}
+
+// note adds the present predictions to those that wait.
+func (t *Tracker) note() {
+	s, c := &t.scratch, &t.score
+	for i := range s.nodes {
+		of := s.nodes[i].forecasts
+		for _, j := range of[:min(perBoard, len(of))] {
+			f := &s.forecasts[j]
+			h := horizon(f.at - s.now)
+			if h < 0 || c.waiting >= maxPending {
+				continue
+			}
+			early, late := f.margin()
+			p := pending{node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
+			c.waiting++
+			v := &s.vehicles[f.vehicle]
+			if v.number == 0 {
+				tr := s.order[v.train]
+				tr.pending = append(tr.pending, p)
+				continue
+			}
+			p.number = int32(v.number)
+			d := c.departures[v.node]
+			if d == nil {
+				d = &departures{last: s.now}
+				if st := &s.nodes[v.node]; st.n > 0 {
+					d.last = st.recent[0].at
+				}
+				c.departures[v.node] = d
+			}
+			d.pending = append(d.pending, p)
+		}
+	}
+}
+
+// horizon is the index in Horizons of a time ahead, -1 when it is in none.
+func horizon(ms int64) int {
+	for i, h := range Horizons {
+		if ms >= h.From.Milliseconds() && ms < h.To.Milliseconds() {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *score) scores(now int64) (scores [horizons]Score) {
+	for i := range scores {
+		var recent tally
+		for _, b := range c.recent {
+			if b.slot > now/bucketSpan-buckets {
+				recent.merge(b.of[i])
+			}
+		}
+		scores[i] = Score{Horizon: Horizons[i], Recent: recent.errors(), All: c.all[i].errors()}
+	}
+	return scores
+}
+
+func (y *tally) merge(o tally) {
+	y.n += o.n
+	y.missed += o.missed
+	y.err += o.err
+	y.plainErr += o.plainErr
+	y.bias += o.bias
+	y.inBand += o.inBand
+	y.plainInBand += o.plainInBand
+	y.inRange += o.inRange
+}
+
+func (y tally) errors() Errors {
+	e := Errors{Count: y.n, Missed: y.missed}
+	if y.n == 0 {
+		return e
+	}
+	mean := func(sum int64) time.Duration { return time.Duration(sum/y.n) * time.Millisecond }
+	share := func(n int64) float64 { return float64(n) / float64(y.n) }
+	e.Error, e.PlainError, e.Bias = mean(y.err), mean(y.plainErr), mean(y.bias)
+	e.InBand, e.PlainInBand, e.InRange = share(y.inBand), share(y.plainInBand), share(y.inRange)
+	return e
+}
+
+// forget drops the predictions that wait.
+func (c *score) forget() {
+	clear(c.departures)
+	c.waiting, c.recorded = 0, 0
+}

@@ -1,0 +1,101 @@
+// Package live derives from a network's events what riders ask: where the trains
+// are, when the next ones come and how sure that is, whether a line runs well, and
+// how crowded a station is. It knows no clock but the time it is given, no Kafka
+// and no web.
+//
+//	t := live.NewTracker(net)
+//	t.ApplyArrival(key, arrival) // as events come, in any order
+//	t.Record(now)                // every half minute, to score predictions
+//	v := t.View(now)
+//	for _, b := range v.Station(40380) {
+//		fmt.Println(b.Line, b.Direction, b.Next)
+//	}
+//
+// # Concepts
+//
+// All times are event times. A [Tracker] remembers the arrivals of the last two
+// hours, and [Tracker.View] derives everything from them anew, so that a [View]
+// depends on the set of events and the moment only: late and repeated events end
+// up where they belong, and the order of delivery doesn't matter. What a tracker
+// takes of memory is bounded: 4,000 trains of 160 events, 100,000 predictions that
+// wait to be scored, 51 counts of each station. A View of the 'L' takes about a
+// millisecond, and is made again only when events or the time have changed.
+// Everything may be used by many goroutines at once.
+//
+// # Trains
+//
+// A train is [Stopped] for 25 seconds after it has come to a station, or
+// [Running] towards the next, as far as trains usually are by then, and just
+// before it when it is late. It is [Standing] while it says that it is broken
+// down, and [Turning] at the end of its run. A train that is overdue by three
+// minutes, or by the time its segment takes if that is longer, without its being
+// held up by another, is [Silent]: it is shown, and nothing is predicted of it.
+// It is dropped when it is overdue by fifteen minutes, two minutes after it has
+// left service, an hour after it broke down or ended its run.
+//
+// # Predictions
+//
+// For a train on its way, times add up from where it was last, by these rules:
+//
+//  1. A segment takes, from arrival to arrival, the mean of its last eight trains,
+//     newer ones counting more. Times far from their median are left out, as are
+//     those of trains that broke down.
+//  2. Where none was seen, it takes the distance over the mean speed of the line's
+//     other segments, or 9 m/s. One or two trains are averaged with that.
+//  3. A broken-down train leaves when breakdowns end, going by those seen, and in a
+//     minute and a half at the earliest.
+//  4. Trains don't pass one another: one comes a minute after the one ahead leaves,
+//     or later.
+//  5. A train closer to the one ahead than 0.7 of the intended headway is held, for
+//     four minutes at most.
+//  6. A train that is overdue comes in a few seconds, up to a minute when it is very
+//     late.
+//  7. Round the Loop and back trains run through. At an end of the line, or where
+//     the hour's service turns back, the run ends; the next departs a headway after
+//     the last, and is likely the train that has waited longest. When a departure
+//     is overdue by three quarters of a headway, the next is expected instead.
+//  8. Where branches part and it isn't known which one a train takes, it is
+//     predicted for both, as [Arrival.Maybe].
+//
+// The range of a prediction grows with the spread of every segment's times, with
+// distance, lateness, a breakdown and a departure still to come.
+//
+// [Tracker.Record] keeps what the boards say, and [View.Scores] how wrong it was,
+// by [Horizons], beside distance over mean speed for the same trains.
+//
+// # Status
+//
+// A direction's sentence comes from the first of these rules that holds:
+//
+//  1. [NoService], good: no service is intended, and no train is on its way.
+//  2. [NeverHeard], unknown: no event of the line was seen in two hours.
+//  3. [LineSilent], unknown: nothing was heard of the line for two minutes, though
+//     three trains or departures, or all there are, were due more than a minute
+//     ago; or no train is known, for fifteen minutes of service.
+//  4. [TrainStuck]: a train is broken down; major after five minutes, else minor.
+//  5. [LongGap]: more than 1.5 of the intended headway lies between the last train
+//     at a station and the next expected; major above 3. The longest is named.
+//  6. [CloseUp], minor: the latest two trains at a station, where the second is
+//     still the last heard of, came at less than 0.75 of the intended headway. The
+//     closest are named.
+//  7. [OnHeadway], good: the median time between trains at the stations.
+//  8. [TooEarly], good: trains run, but too few were seen to say how often.
+//
+// The intended headway at a station is that of the hour in which its trains
+// began their runs; where only some routes of the line pass, a multiple of it.
+// When headways change, the longer one counts for gaps and the shorter one for
+// bunching.
+//
+// # Crowding
+//
+// Entries of the last fifteen minutes are compared with the station's average for
+// such a day, times the hour's share: [Quiet] under 0.6 of it, [Busy] over 1.4,
+// [VeryBusy] over twice, if they differ by more than chance would explain.
+//
+// # Duties of the caller
+//
+// The time passed to View and Record should come from the events (see package
+// ctaweb for a clock that does). Events more than a minute ahead of it don't count
+// yet. When the source of events starts anew at an earlier time, call
+// [Tracker.Reset].
+package live

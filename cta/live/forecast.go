@@ -1,0 +1,265 @@
+package live
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Figures of forecasts, in milliseconds.
+const (
+	// separation is the least time between the arrivals of two trains at a platform.
+	separation = 60 * second
+	// Trains are held at platforms to keep this part of the headway to the one
+	// ahead, for no longer than maxHold.
+	kept7, kept10 = 7, 10
+	maxHold       = 4 * minute
+	// far is how far ahead every train is forecast; where fewer than perBoard trains
+	// come by then, forecasts go on to farthest.
+	far, farthest = 20 * minute, 70 * minute
+	perBoard      = 3
+	// A train that is overdue by silentAfter, or by the time its segment takes, is
+	// silent; by goneAfter it is dropped.
+	silentAfter, goneAfter = 3 * minute, 15 * minute
+	standingFor            = 60 * minute // a broken-down train is shown
+	turningFor             = 60 * minute // a train that waits at the end of its run
+	outFor                 = 2 * minute  // a train that left service
+	maxDepartures          = 24          // of one platform
+)
+
+// vehicle is a train, or a departure that is to be expected.
+type vehicle struct {
+	train     int32 // index in order; -1 when it isn't known
+	node      int32
+	at        int64 // when it came to node, or will depart from it
+	left      int64 // when it leaves node (see nodeState.leader)
+	variance  float64
+	where     int64 // how far it has come: a potential
+	number    int   // of a departure, from 1; 0 for a train on its way
+	state     State
+	due       int64    // at the next platform, by what is known without its being late
+	forecasts [2]int32 // span of scratch.forecasts
+	dropped   bool
+}
+
+// forecast is when a vehicle comes to a platform.
+type forecast struct {
+	vehicle  int32
+	node     int32
+	at       int64
+	plain    int64 // by distance over mean speed alone
+	variance float64
+	observed bool // every segment on the way
+	maybe    bool // it may take another branch
+}
+
+// step is a place that a vehicle comes to.
+type step struct {
+	node     int32
+	at, left int64
+	ahead    int64 // when the train ahead left
+	metres   float64
+	variance float64
+	hops     int
+	observed bool
+	maybe    bool
+}
+
+// forecast works out when each vehicle comes where. Those in front go first, as
+// those behind can't pass them.
+func (s *scratch) forecast() {
+	for i := range s.g.lines {
+		s.potentials(&s.g.lines[i])
+	}
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		n.leader = math.MinInt64 / 2
+		if n.n > 0 {
+			n.leader = n.recent[0].left
+		}
+	}
+	for i, span := range s.spans {
+		if span[1] > span[0] {
+			s.addTrain(int32(i), &s.visits[span[1]-1])
+		}
+	}
+	for i := range s.g.lines {
+		for _, o := range s.g.lines[i].origins {
+			s.addDepartures(o)
+		}
+	}
+	order := s.front[:0]
+	for i := range s.vehicles {
+		order = append(order, int32(i))
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		x, y := &s.vehicles[a], &s.vehicles[b]
+		return cmp.Or(cmp.Compare(y.where, x.where), cmp.Compare(x.at, y.at), cmp.Compare(a, b))
+	})
+	s.front = order
+	for _, i := range order {
+		s.run(i)
+	}
+	for i := range s.nodes {
+		slices.SortFunc(s.nodes[i].forecasts, func(a, b int32) int {
+			return cmp.Or(cmp.Compare(s.forecasts[a].at, s.forecasts[b].at), cmp.Compare(a, b))
+		})
+	}
+}
+
+// potentials gives each platform of a line a nominal time, so that those of two
+// platforms differ by the time that trains take from one to the other.
+func (s *scratch) potentials(l *lineGraph) {
+	for _, run := range l.runs {
+		out := s.g.nodes[run[0]].order == 0
+		var at int64
+		for i, n := range run {
+			if i > 0 {
+				at += s.edges[s.g.edge(run[i-1], n)].mean
+			}
+			st := &s.nodes[n]
+			st.offset = max(st.offset, at)
+			if out && !st.set {
+				st.potential, st.set = at, true
+			}
+		}
+	}
+	for _, run := range l.runs {
+		for i := len(run) - 1; i >= 0; i-- {
+			if st := &s.nodes[run[i]]; !st.set {
+				st.set = true
+				if i+1 < len(run) {
+					st.potential = s.nodes[run[i+1]].potential - s.edges[s.g.edge(run[i], run[i+1])].mean
+				}
+			}
+		}
+	}
+}
+
+// onward returns the edges that a train takes which came to a node at a time.
+func (s *scratch) onward(n int32, at int64) []int32 {
+	nd := &s.g.nodes[n]
+	if nd.short && s.at(nd.line, at).last == int32(nd.station.ID) {
+		return nil
+	}
+	return nd.next
+}
+
+func (s *scratch) addTrain(index int32, v *visit) {
+	nd := &s.g.nodes[v.node]
+	age := s.now - v.at
+	ve := vehicle{train: index, node: v.node, at: v.at, left: v.at, due: math.MaxInt64}
+	next := s.onward(v.node, v.at)
+	switch {
+	case v.status == outOfService:
+		ve.state, ve.dropped = Turning, s.now-v.since > outFor
+	case v.status == brokenDown:
+		ve.state, ve.dropped = Standing, s.now-v.since > standingFor
+		ve.left = max(v.since+s.standing.mean(), s.now+90*second)
+		ve.variance = sq(150)
+		s.lines[nd.line].stand(nd.direction, v)
+	case len(next) == 0:
+		ve.state, ve.dropped = Turning, age > turningFor
+	default:
+		if v.since > v.at { // repaired: it leaves without the usual stop
+			ve.left = v.since - 10*second
+		}
+		ve.state = Running
+		if age < stop {
+			ve.state = Stopped
+		}
+	}
+	ve.where = s.nodes[v.node].potential
+	if len(next) > 0 {
+		ve.where += min(max(age, 0), s.edges[next[0]].mean)
+	}
+	s.vehicles = append(s.vehicles, ve)
+}
+
+// run forecasts one vehicle.
+func (s *scratch) run(index int32) {
+	v := &s.vehicles[index]
+	v.forecasts = [2]int32{int32(len(s.forecasts)), int32(len(s.forecasts))}
+	if v.dropped || v.state == Turning && v.number == 0 {
+		return
+	}
+	first := step{node: v.node, at: v.at, left: v.left, ahead: math.MinInt64 / 2, variance: v.variance, observed: true}
+	if v.number > 0 {
+		first.observed = false
+		s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance})
+		first.ahead, s.nodes[v.node].leader = s.nodes[v.node].leader, v.at
+	} else {
+		for _, p := range s.nodes[v.node].recent[:s.nodes[v.node].n] {
+			if p.train != v.train && p.at <= v.at {
+				first.ahead = p.left
+				break
+			}
+		}
+	}
+	s.steps = append(s.steps[:0], first)
+	for len(s.steps) > 0 {
+		st := s.steps[len(s.steps)-1]
+		s.steps = s.steps[:len(s.steps)-1]
+		next := s.onward(st.node, st.at)
+		for _, e := range next {
+			to, ok := s.follow(v, index, st, e, len(next) > 1)
+			if ok {
+				s.steps = append(s.steps, to)
+			}
+		}
+	}
+	v.forecasts[1] = int32(len(s.forecasts))
+}
+
+// follow takes a vehicle over an edge; ok is false when it isn't followed further.
+func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool) (to step, ok bool) {
+	est, ed := &s.edges[e], &s.g.edges[e]
+	n := &s.nodes[ed.to]
+	left := st.left
+	if headway := s.at(s.g.nodes[st.node].line, st.at).headway; headway > 0 {
+		hold := st.ahead + s.g.spacing(st.node, headway)*kept7/kept10
+		left = max(left, min(hold, st.at+maxHold))
+	}
+	at := max(left+est.mean, n.leader+separation)
+	variance := st.variance + est.variance + sq(2)
+	if st.hops == 0 && v.number == 0 {
+		v.due = min(v.due, at)
+		if late := s.now - at; late > -4*second {
+			if v.state == Running && late > max(silentAfter, est.mean) {
+				v.state, v.dropped = Silent, late > goneAfter
+				return step{}, false
+			}
+			at = s.now + min(max(late/5, 4*second), minute)
+			variance += sq(float64(max(late, 0)) / 3000)
+		}
+	}
+	to = step{
+		node: ed.to, at: at, left: at, ahead: n.leader,
+		metres: st.metres + ed.metres, variance: variance, hops: st.hops + 1,
+		observed: st.observed && est.observed, maybe: st.maybe || parting,
+	}
+	if !to.maybe {
+		s.nodes[st.node].leader = max(s.nodes[st.node].leader, at-est.mean)
+		n.leader = max(n.leader, at)
+	}
+	plain := max(s.now, v.left+int64(to.metres/s.speed[s.g.nodes[ed.to].line]*1000))
+	enough := len(n.forecasts) >= perBoard && s.now+far < at
+	if enough || at > s.now+farthest || to.hops > 200 {
+		return step{}, false
+	}
+	s.add(forecast{vehicle: index, node: ed.to, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe})
+	return to, true
+}
+
+func (s *scratch) add(f forecast) {
+	n := &s.nodes[f.node]
+	n.forecasts = append(n.forecasts, int32(len(s.forecasts)))
+	s.forecasts = append(s.forecasts, f)
+}
+
+// margin is how much earlier and later than expected a train may come, in ms: in
+// nine cases of ten it does not.
+func (f *forecast) margin() (early, late int64) {
+	sd := math.Sqrt(f.variance) * 1000
+	return int64(1.3*sd) + 5*second, int64(1.5*sd) + 10*second
+}

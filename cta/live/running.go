@@ -1,0 +1,311 @@
+package live
+
+import (
+	"math"
+	"slices"
+)
+
+// Figures of running times. Speeds are over the great circle between two
+// stations, from one arrival to the next.
+const (
+	// meanSpeed is taken for a line of which nothing was observed: 9 m/s.
+	meanSpeed = 9.0
+	// stop is the part of the time between two arrivals that a train stands at the
+	// first, as far as is known: arrivals say nothing of departures.
+	stop = 25 * second
+	// remembered is how many of the latest trains over an edge count.
+	remembered = 8
+	// halfLife is the age at which an observation counts half.
+	halfLife = 30 * minute
+	// An edge can't take less, or more, or its two events belong to different runs.
+	quickest, slowest = 10 * second, 30 * minute
+)
+
+// scratch is what View derives, in buffers that are used again.
+type scratch struct {
+	g   *graph
+	now int64
+	schedule
+	order     []*train
+	visits    []visit
+	spans     [][2]int32    // of visits, by train
+	passed    []observation // by edge, remembered each: the latest first
+	passes    []uint8       // how many, by edge
+	edges     []estimate    // by edge
+	speed     []float64     // by line, m/s
+	nodes     []nodeState   // by node
+	vehicles  []vehicle
+	lines     []lineState
+	front     []int32 // vehicles, those in front first
+	forecasts []forecast
+	steps     []step // of a forecast, that wait
+	every     []int64
+	standing  standing
+}
+
+// visit is a train's stay at a platform.
+type visit struct {
+	node   int32
+	status status
+	stood  bool  // the train was broken down during it
+	at     int64 // ms: when it came
+	since  int64 // ms: when it came, broke down or was repaired, whichever was last
+}
+
+// observation is the time that a train took over an edge, in ms.
+type observation struct{ at, took int64 }
+
+// estimate is how long trains take over an edge, from arrival to arrival.
+type estimate struct {
+	mean     int64   // ms
+	variance float64 // s², of one train's time
+	observed bool
+}
+
+// nodeState is what is known about a platform.
+type nodeState struct {
+	recent [kept]passage // the latest first
+	n      int
+	// leader is when the train ahead leaves, by forecast or by what was seen, as the
+	// time of an arrival that would have left then after the usual stop.
+	leader int64
+	// potential is the nominal time from the beginning of the line's runs.
+	potential, offset int64
+	set               bool
+	forecasts         []int32 // by time
+	board             int     // index in View.Boards
+}
+
+// kept is how many passages of a platform are remembered.
+const kept = 5
+
+// passage is a train's coming to a platform, and when it left (see leader).
+type passage struct {
+	at, left int64
+	train    int32
+}
+
+func newScratch(g *graph) scratch {
+	return scratch{
+		g:      g,
+		passed: make([]observation, len(g.edges)*remembered),
+		passes: make([]uint8, len(g.edges)),
+		edges:  make([]estimate, len(g.edges)),
+		speed:  make([]float64, len(g.lines)),
+		nodes:  make([]nodeState, len(g.nodes)),
+		lines:  make([]lineState, len(g.lines)),
+	}
+}
+
+// observe reads the trains' events up to now.
+func (s *scratch) observe(order []*train, now int64) {
+	s.now, s.order = now, order
+	s.fill(s.g, now)
+	s.visits, s.spans, s.vehicles = s.visits[:0], s.spans[:0], s.vehicles[:0]
+	clear(s.passes)
+	s.standing = standing{}
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		*n = nodeState{forecasts: n.forecasts[:0]}
+	}
+	for i := range s.lines {
+		s.lines[i] = lineState{}
+	}
+	for _, tr := range order {
+		from := len(s.visits)
+		s.visit(tr.events)
+		of := s.visits[from:]
+		s.spans = append(s.spans, [2]int32{int32(from), int32(len(s.visits))})
+		for i := 1; i < len(of); i++ {
+			s.pass(&of[i-1], &of[i])
+		}
+	}
+	s.estimate()
+	for i, span := range s.spans {
+		s.passages(int32(i), s.visits[span[0]:span[1]])
+	}
+}
+
+// visit appends the visits that events tell of.
+func (s *scratch) visit(events []event) {
+	from := len(s.visits)
+	for _, e := range events {
+		if e.at > s.now+slack {
+			return
+		}
+		line := &s.lines[s.g.nodes[e.node].line]
+		line.heard = max(line.heard, e.at)
+		var v *visit
+		if len(s.visits) > from {
+			v = &s.visits[len(s.visits)-1]
+		}
+		if v == nil || v.node != e.node || v.status == outOfService && e.status != outOfService {
+			s.visits = append(s.visits, visit{node: e.node, status: e.status, at: e.at, since: e.at, stood: e.status == brokenDown})
+			continue
+		}
+		if v.status == brokenDown && e.status == inService {
+			s.standing.add(e.at - v.since)
+		}
+		if v.status != e.status {
+			v.since = e.at
+		}
+		v.status = e.status
+		v.stood = v.stood || e.status == brokenDown
+	}
+}
+
+// pass notes a train's time over an edge, unless it broke down on the way.
+func (s *scratch) pass(from, to *visit) {
+	e := s.g.edge(from.node, to.node)
+	took := to.at - from.at
+	if e < 0 || from.stood || from.status != inService || took < quickest || took > slowest {
+		return
+	}
+	of := s.passed[int(e)*remembered:][:remembered]
+	n := int(s.passes[e])
+	o := observation{to.at, took}
+	newer := func(a, b observation) bool { return a.at > b.at || a.at == b.at && a.took > b.took }
+	i := n
+	for i > 0 && newer(o, of[i-1]) {
+		i--
+	}
+	if i == remembered {
+		return
+	}
+	n = min(n+1, remembered)
+	copy(of[i+1:n], of[i:n-1])
+	of[i] = o
+	s.passes[e] = uint8(n)
+}
+
+// estimate fills edges and speed.
+func (s *scratch) estimate() {
+	type total struct{ metres, seconds float64 }
+	var totals [64]total
+	lines := totals[:0]
+	if len(s.g.lines) > len(totals) {
+		lines = make([]total, 0, len(s.g.lines))
+	}
+	lines = lines[:len(s.g.lines)]
+	for i := range s.edges {
+		n := int(s.passes[i])
+		if n == 0 {
+			s.edges[i] = estimate{}
+			continue
+		}
+		s.edges[i] = typical(s.passed[i*remembered:][:n], s.now)
+		e := &s.g.edges[i]
+		l := &lines[s.g.nodes[e.from].line]
+		l.metres += e.metres
+		l.seconds += float64(s.edges[i].mean) / 1000
+	}
+	for i, l := range lines {
+		s.speed[i] = meanSpeed
+		if l.seconds > 0 {
+			// A line that nobody has run over long enough is not known by one segment.
+			const trust = 600 // s
+			s.speed[i] = (l.metres + meanSpeed*trust) / (l.seconds + trust)
+		}
+	}
+	for i := range s.edges {
+		e := &s.g.edges[i]
+		guess := e.metres / s.speed[s.g.nodes[e.from].line] * 1000
+		est := &s.edges[i]
+		switch n := s.passes[i]; {
+		case n == 0:
+			*est = estimate{mean: max(int64(guess), quickest), variance: sq(15 + 0.2*guess/1000)}
+		case n < 3: // one or two trains may have been held up: the distance has its say
+			est.mean = (est.mean*2*int64(n) + int64(guess)) / (2*int64(n) + 1)
+			est.variance += sq(0.05 * guess / 1000)
+		}
+	}
+}
+
+// typical is the mean of the observations near their median, newer ones counting
+// more, and their spread.
+func typical(of []observation, now int64) estimate {
+	var took [remembered]int64
+	for i, o := range of {
+		took[i] = o.took
+	}
+	sorted := took[:len(of)]
+	slices.Sort(sorted)
+	median := (sorted[len(sorted)/2] + sorted[(len(sorted)-1)/2]) / 2
+	if len(sorted) == 2 {
+		median = sorted[0] // the other may have been held up
+	}
+	near := max(median/5, 15*second)
+	var sum, weights float64
+	for _, o := range of {
+		if d := o.took - median; d <= near && d >= -near {
+			w := weight(now - o.at)
+			sum += w * float64(o.took)
+			weights += w
+		}
+	}
+	mean := sum / weights
+	var spread float64
+	for _, o := range of {
+		// A train that was held up counts, but not for how long.
+		spread += sq(min(math.Abs(float64(o.took)-mean), 45_000) / 1000)
+	}
+	const prior = 6 * 6 // s²: what a few alike observations don't refute
+	return estimate{
+		mean:     int64(mean),
+		variance: (spread + 3*prior) / float64(len(of)+3),
+		observed: true,
+	}
+}
+
+// weight is that of an observation of some age: 1 when new, a half at halfLife.
+func weight(age int64) float64 { return 1 / (1 + float64(max(age, 0))/float64(halfLife)) }
+
+func sq(x float64) float64 { return x * x }
+
+// passages notes when a train came to platforms, and left them.
+func (s *scratch) passages(index int32, of []visit) {
+	for i := range of {
+		v := &of[i]
+		if v.status == outOfService && v.since == v.at {
+			continue
+		}
+		left := v.at
+		if v.since > v.at {
+			left = v.since
+		}
+		if i+1 < len(of) {
+			if e := s.g.edge(v.node, of[i+1].node); e >= 0 {
+				left = max(v.at, of[i+1].at-s.edges[e].mean)
+			}
+		}
+		n := &s.nodes[v.node]
+		j := n.n
+		for j > 0 && v.at > n.recent[j-1].at {
+			j--
+		}
+		if j == kept {
+			continue
+		}
+		n.n = min(n.n+1, kept)
+		copy(n.recent[j+1:n.n], n.recent[j:n.n-1])
+		n.recent[j] = passage{v.at, left, index}
+	}
+}
+
+// standing is how long breakdowns last: those seen, and some taken for granted.
+type standing struct {
+	n     int64
+	total int64 // ms
+}
+
+// usualStand is taken for the length of a breakdown before any was seen.
+const usualStand = 6 * minute
+
+func (d *standing) add(took int64) {
+	if took > 0 {
+		d.n++
+		d.total += min(took, 30*minute)
+	}
+}
+
+func (d *standing) mean() int64 { return (d.total + 4*usualStand) / (d.n + 4) }

@@ -1,0 +1,316 @@
+package live
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// View is what the events say about one moment. It is read-only and may be kept.
+type View struct {
+	AsOf   time.Time
+	Trains []Train         // by id
+	Lines  []LineStatus    // in the network's order
+	Boards []Board         // by line, then direction, in running order
+	Crowds map[int]Crowd   // by station
+	Scores [horizons]Score // of past predictions, by horizon: see [Tracker.Record]
+
+	trains map[string]int
+	boards map[int][]int // by station
+}
+
+// Train returns the train of that id.
+func (v *View) Train(id string) (t Train, ok bool) {
+	i, ok := v.trains[id]
+	if !ok {
+		return Train{}, false
+	}
+	return v.Trains[i], true
+}
+
+// Station returns the boards of a station: one for each line and direction that
+// has a platform there, in the network's order.
+func (v *View) Station(id int) []Board {
+	var boards []Board
+	for _, i := range v.boards[id] {
+		boards = append(boards, v.Boards[i])
+	}
+	return boards
+}
+
+// Line returns the status of a line.
+func (v *View) Line(id string) (s LineStatus, ok bool) {
+	i := slices.IndexFunc(v.Lines, func(l LineStatus) bool { return l.Line == id })
+	if i < 0 {
+		return LineStatus{}, false
+	}
+	return v.Lines[i], true
+}
+
+// State says what a train does, as far as is known.
+type State string
+
+// Every State.
+const (
+	Stopped  State = "stopped"  // at its station, which it has just come to
+	Running  State = "running"  // on its way to the next
+	Standing State = "standing" // broken down at its station
+	Turning  State = "turning"  // at the end of its run, before it begins another
+	Silent   State = "silent"   // long overdue at its next station, without a word
+)
+
+// Train is a train and where it is.
+type Train struct {
+	ID        string
+	Line      string
+	Direction cta.Direction
+	Status    cta.TrainStatus // as it said last
+	State     State
+	Station   int       // that it came to last
+	Arrived   time.Time // when
+	Since     time.Time // when it said Status first
+	// Next holds the stations it may come to next: more than one where branches
+	// part. At the end of a run there is none.
+	Next []Hop
+	// Fraction is how much of the way from Station to Next it has gone, by the time
+	// that trains take: 0 to 1, less than 1 until it comes.
+	Fraction            float64
+	Latitude, Longitude float64 // on the straight line between the two
+	// Stops are the arrivals expected of it, in the order of its run: some twenty
+	// minutes of them.
+	Stops []Arrival
+}
+
+// Hop is a station, and the direction in which a train comes to it.
+type Hop struct {
+	Station   int
+	Direction cta.Direction
+}
+
+// Board is a platform's next trains.
+type Board struct {
+	Line      string
+	Station   int
+	Direction cta.Direction
+	// Here are the trains that stand at the platform.
+	Here []string
+	// Next are the trains to come, the first three.
+	Next    []Arrival
+	Headway Headway
+}
+
+// Arrival is an expected arrival.
+type Arrival struct {
+	Line      string
+	Station   int
+	Direction cta.Direction
+	// Train is empty for a run that no known train is seen to be for. For others
+	// that have not begun (Basis is ByHeadway), it is the train likely to make it.
+	Train string
+	// Expected is when it comes, as a best guess. In about nine cases of ten it comes
+	// from Earliest to Latest.
+	Expected, Earliest, Latest time.Time
+	// Guess is Expected by nothing but distance over mean speed, for comparison.
+	Guess time.Time
+	Basis Basis
+	// Maybe is true of a train that may take another branch: it isn't known yet.
+	Maybe bool
+}
+
+// Basis says what a predicted arrival is built on.
+type Basis string
+
+// Every Basis.
+const (
+	ByObservation Basis = "observed" // of the last trains, over every segment
+	ByDistance    Basis = "distance" // over mean speed, for some segments
+	ByHeadway     Basis = "headway"  // intended: the train has not begun its run
+)
+
+// derive works out the view of a moment.
+func (t *Tracker) derive(now int64) *View {
+	s := &t.scratch
+	s.observe(t.order, now)
+	s.forecasts = s.forecasts[:0]
+	s.forecast()
+	s.assign()
+	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: map[int][]int{}}
+	s.boards(v)
+	s.trains(v)
+	s.status(v)
+	v.Crowds = t.crowds(now)
+	v.Scores = t.score.scores(now)
+	return v
+}
+
+func (s *scratch) time(ms int64) time.Time { return time.UnixMilli(ms).In(s.g.location) }
+
+// assign gives departures the trains that are likely to make them: those that
+// end their runs first.
+func (s *scratch) assign() {
+	type ready struct {
+		at    int64
+		train int32
+	}
+	var waiting []ready
+	for i := range s.g.lines {
+		for _, o := range s.g.lines[i].origins {
+			waiting = waiting[:0]
+			for j := range s.vehicles {
+				v := &s.vehicles[j]
+				if v.train < 0 || v.dropped || v.number > 0 || s.g.nodes[v.node].line != int32(i) {
+					continue
+				}
+				if v.state == Turning && s.order[v.train].events != nil && s.g.nodes[v.node].turn == o && s.last(v).status == inService {
+					waiting = append(waiting, ready{v.at, v.train})
+					continue
+				}
+				if f := v.forecasts; f[1] > f[0] {
+					if end := &s.forecasts[f[1]-1]; s.g.nodes[end.node].turn == o && len(s.onward(end.node, end.at)) == 0 {
+						waiting = append(waiting, ready{end.at, v.train})
+					}
+				}
+			}
+			slices.SortFunc(waiting, func(a, b ready) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.train, b.train)) })
+			for j := range s.vehicles {
+				v := &s.vehicles[j]
+				if v.number == 0 || v.node != o || len(waiting) == 0 || waiting[0].at+2*minute > v.at {
+					continue
+				}
+				v.train, waiting = waiting[0].train, waiting[1:]
+			}
+		}
+	}
+}
+
+// last is the latest visit of a vehicle that is a train.
+func (s *scratch) last(v *vehicle) *visit { return &s.visits[s.spans[v.train][1]-1] }
+
+func (s *scratch) arrival(f *forecast) Arrival {
+	n := &s.g.nodes[f.node]
+	v := &s.vehicles[f.vehicle]
+	early, late := f.margin()
+	a := Arrival{
+		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction,
+		Expected: s.time(f.at), Earliest: s.time(max(f.at-early, min(f.at, s.now))), Latest: s.time(f.at + late),
+		Guess: s.time(f.plain), Basis: ByDistance, Maybe: f.maybe,
+	}
+	if v.train >= 0 {
+		a.Train = s.order[v.train].id
+	}
+	switch {
+	case v.number > 0:
+		a.Basis = ByHeadway
+	case f.observed:
+		a.Basis = ByObservation
+	}
+	return a
+}
+
+func (s *scratch) boards(v *View) {
+	v.Boards = make([]Board, 0, len(s.g.nodes))
+	next := make([]Arrival, 0, perBoard*len(s.g.nodes))
+	for i := range s.g.lines {
+		l := &s.g.lines[i]
+		for _, nodes := range l.nodes {
+			for _, n := range nodes {
+				nd := &s.g.nodes[n]
+				from := len(next)
+				for _, f := range s.nodes[n].forecasts[:min(perBoard, len(s.nodes[n].forecasts))] {
+					next = append(next, s.arrival(&s.forecasts[f]))
+				}
+				v.boards[nd.station.ID] = append(v.boards[nd.station.ID], len(v.Boards))
+				s.nodes[n].board = len(v.Boards)
+				v.Boards = append(v.Boards, Board{
+					Line: l.ID, Station: nd.station.ID, Direction: nd.direction,
+					Next: next[from:len(next):len(next)], Headway: s.headway(n),
+				})
+			}
+		}
+	}
+}
+
+func (s *scratch) trains(v *View) {
+	var total int32
+	for i := range s.vehicles {
+		if ve := &s.vehicles[i]; ve.number == 0 {
+			total += ve.forecasts[1] - ve.forecasts[0]
+		}
+	}
+	stops := make([]Arrival, 0, total)
+	for i := range s.vehicles {
+		ve := &s.vehicles[i]
+		if ve.number > 0 || ve.dropped {
+			continue
+		}
+		t := s.train(ve)
+		from := len(stops)
+		for j := ve.forecasts[0]; j < ve.forecasts[1]; j++ {
+			stops = append(stops, s.arrival(&s.forecasts[j]))
+		}
+		t.Stops = stops[from:len(stops):len(stops)]
+		v.trains[t.ID] = len(v.Trains)
+		v.Trains = append(v.Trains, t)
+		if t.State == Stopped || t.State == Standing || t.State == Turning && t.Status == cta.InService && s.now-ve.at < minute {
+			b := &v.Boards[s.nodes[ve.node].board]
+			b.Here = append(b.Here, t.ID)
+		}
+	}
+}
+
+func (s *scratch) train(ve *vehicle) Train {
+	n, last := &s.g.nodes[ve.node], s.last(ve)
+	t := Train{
+		ID: s.order[ve.train].id, Line: s.g.lines[n.line].ID, Direction: n.direction,
+		Status: cta.InService, State: ve.state,
+		Station: n.station.ID, Arrived: s.time(last.at), Since: s.time(last.since),
+		Latitude: n.station.Latitude, Longitude: n.station.Longitude,
+	}
+	switch last.status {
+	case brokenDown:
+		t.Status = cta.BrokenDown
+	case outOfService:
+		t.Status = cta.OutOfService
+		return t
+	}
+	next := s.onward(ve.node, ve.at)
+	for _, e := range next {
+		to := &s.g.nodes[s.g.edges[e].to]
+		t.Next = append(t.Next, Hop{to.station.ID, to.direction})
+	}
+	if len(next) == 0 || ve.state == Standing {
+		return t
+	}
+	e := next[s.likely(ve, next)]
+	took := s.edges[e].mean
+	halt := min(stop, took/2)
+	t.Fraction = min(max(float64(s.now-ve.left-halt)/float64(took-halt), 0), mostly)
+	to := s.g.nodes[s.g.edges[e].to].station
+	t.Latitude += t.Fraction * (to.Latitude - t.Latitude)
+	t.Longitude += t.Fraction * (to.Longitude - t.Longitude)
+	return t
+}
+
+// mostly is the fraction of its way at which a train is shown that is late: it
+// waits before the station.
+const mostly = 0.95
+
+// likely is which of several edges a train takes, for its place on the map: the
+// one that no train has taken for longest.
+func (s *scratch) likely(ve *vehicle, next []int32) int {
+	best, oldest := 0, int64(math.MaxInt64)
+	for i, e := range next {
+		n := &s.nodes[s.g.edges[e].to]
+		at := int64(math.MinInt64)
+		if n.n > 0 {
+			at = n.recent[0].at
+		}
+		if at < oldest {
+			best, oldest = i, at
+		}
+	}
+	return best
+}
