@@ -1,0 +1,186 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// verdict is what the run has shown.
+type verdict struct {
+	entries    int64
+	acked      int64
+	counts     int
+	claims     int64 // published counts that were held against the entries they count
+	mismatches []string
+}
+
+// ledger holds what is published against the entries, as they are read.
+type ledger struct {
+	claims map[source][]claim       // of each source, by position
+	counts map[source]map[int]int64 // entries so far, by station
+	last   map[int]map[int]int64    // the last number, by station and incarnation
+	faults []string
+	judged int64
+}
+
+func newLedger(claims map[source][]claim) *ledger {
+	for _, c := range claims {
+		slices.SortStableFunc(c, func(a, b claim) int { return cmp.Compare(a.upTo, b.upTo) })
+	}
+	return &ledger{claims: claims, counts: make(map[source]map[int]int64), last: make(map[int]map[int]int64)}
+}
+
+// entry takes the next entry of a partition.
+func (l *ledger) entry(s source, offset int64, key, value []byte) error {
+	station, ms, err := parseEntry(key, value)
+	if err != nil {
+		return fmt.Errorf("%s/%d at offset %d: %w", s.topic, s.partition, offset, err)
+	}
+	l.judge(s, offset)
+	if l.counts[s] == nil {
+		l.counts[s] = make(map[int]int64)
+	}
+	l.counts[s][station]++
+	incarnation, number := entryID(ms)
+	if l.last[station] == nil {
+		l.last[station] = make(map[int]int64)
+	}
+	last := l.last[station][incarnation]
+	switch {
+	case number <= last:
+		l.fault("station %d: entry %d of producer %d is there again after %d, at offset %d", station, number, incarnation, last, offset)
+	case number > last+1:
+		l.fault("station %d: entries %d to %d of producer %d are missing before offset %d", station, last+1, number-1, incarnation, offset)
+	}
+	l.last[station][incarnation] = max(last, number)
+	return nil
+}
+
+// judge settles the claims on what comes before an offset.
+func (l *ledger) judge(s source, offset int64) {
+	claims := l.claims[s]
+	for len(claims) > 0 && claims[0].upTo <= offset {
+		c := claims[0]
+		claims = claims[1:]
+		l.judged++
+		if n := l.counts[s][c.station]; n != c.count {
+			l.fault("station %d: count %d was published for the entries below offset %d of %s/%d, which are %d", c.station, c.count, c.upTo, s.topic, s.partition, n)
+		}
+	}
+	l.claims[s] = claims
+}
+
+func (l *ledger) fault(format string, a ...any) {
+	l.faults = append(l.faults, fmt.Sprintf(format, a...))
+}
+
+// totals returns the entries by station.
+func (l *ledger) totals() map[int]int64 {
+	totals := make(map[int]int64)
+	for _, stations := range l.counts {
+		for station, n := range stations {
+			totals[station] += n
+		}
+	}
+	return totals
+}
+
+// judge reads everything again from the start, and compares.
+func (h *run) judge(ctx context.Context) (*verdict, error) {
+	h.say("judging")
+	h.watcher.mu.Lock()
+	v := &verdict{mismatches: slices.Clone(h.watcher.faults)}
+	l := newLedger(h.watcher.claims)
+	h.watcher.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	err := readAll(ctx, h.direct, h.dial(), h.entryTopics(), func(r *kgo.Record) error {
+		v.entries++
+		return l.entry(source{r.Topic, r.Partition}, r.Offset, r.Key, r.Value)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for s := range maps.Clone(l.claims) {
+		l.judge(s, 1<<62)
+	}
+	v.claims = l.judged
+	v.mismatches = append(v.mismatches, l.faults...)
+
+	h.mu.Lock()
+	for incarnation, stations := range h.acked {
+		for station, n := range stations {
+			v.acked += n
+			if got := l.last[station][incarnation]; got < n {
+				v.mismatches = append(v.mismatches, fmt.Sprintf("station %d: %d entries of producer %d were acknowledged, %d are there", station, n, incarnation, got))
+			}
+		}
+	}
+	h.mu.Unlock()
+
+	counts, err := lastCounts(ctx, h.direct, h.dial(), h.s.topics())
+	if err != nil {
+		return nil, err
+	}
+	v.counts = len(counts)
+	totals := l.totals()
+	for _, s := range h.network.Stations {
+		if counts[s.ID] != totals[s.ID] {
+			v.mismatches = append(v.mismatches, fmt.Sprintf("station %d: %d entries, published count %d (%+d)", s.ID, totals[s.ID], counts[s.ID], counts[s.ID]-totals[s.ID]))
+		}
+	}
+	for _, p := range h.processes() {
+		v.mismatches = append(v.mismatches, p.panics()...)
+	}
+	return v, nil
+}
+
+// report prints what was done and found. It returns an error if anything wasn't right.
+func (h *run) report(w io.Writer, v *verdict) error {
+	byKind := h.stalls.byKind()
+	total := 0
+	fmt.Fprintf(w, "broker %s, %d workers, layout %s, seed %d, broken for %v\n\n", h.s.broker, h.s.workers, h.s.layout, h.s.seed, h.broken.Round(time.Second))
+	fmt.Fprintf(w, "%-16s %6s   %s\n", "fault", "times", "longest stall of a station after it: shortest, mean, longest")
+	for _, name := range slices.Sorted(maps.Keys(byKind)) {
+		k := byKind[name]
+		total += k.faults
+		fmt.Fprintf(w, "%-16s %6d   %v, %v, %v\n", name, k.faults, k.shortest.Round(time.Millisecond), k.mean.Round(time.Millisecond), k.longest.Round(time.Millisecond))
+	}
+	fmt.Fprintf(w, "%-16s %6d\n\n", "all", total)
+	_, read := h.watcher.total()
+	fmt.Fprintf(w, "entries %d (acknowledged for certain %d), producers %d\n", v.entries, v.acked, h.producer.starts)
+	fmt.Fprintf(w, "counts published %d, of them repeated %d, held against their entries %d, stations %d\n", read, h.watcher.repeated, v.claims, v.counts)
+	fmt.Fprintf(w, "every station counted again %v after the last fault, all entries counted %v after the last one\n",
+		h.recovered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
+	for _, p := range h.processes() {
+		h.notes = append(h.notes, p.ends...)
+	}
+	if len(h.notes) > 0 {
+		fmt.Fprintf(w, "\nnotes: %d\n", len(h.notes))
+		show(w, h.notes)
+	}
+	fmt.Fprintf(w, "\nmismatches: %d\n", len(v.mismatches))
+	if len(v.mismatches) == 0 {
+		return nil
+	}
+	show(w, v.mismatches)
+	h.keepLogs()
+	return errors.New("counts and entries do not match")
+}
+
+func show(w io.Writer, lines []string) {
+	for _, line := range lines[:min(len(lines), most)] {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+	if n := len(lines) - most; n > 0 {
+		fmt.Fprintf(w, "  and %d more\n", n)
+	}
+}

@@ -1,0 +1,162 @@
+// Faults breaks a running system at random moments, and counts whether every
+// entry was counted once.
+//
+//	go run ./testdata/faults -seed 1 -for 2m
+//	go run ./testdata/faults -seed 1 -for 90s -broker kafka
+//
+// It runs, as processes of their own: a broker, workers (examples/turnstiles) and
+// a producer that emits as fast as it may. All of their traffic goes through a
+// proxy of the harness's own. By a schedule that follows from the seed, processes
+// are killed, paused and ended, connections cut, delayed and held up, and the
+// broker answers with errors. A reader that shares no code with the library
+// follows what is published. In the end another one reads all entries, and what
+// was published is held against them:
+//
+//   - each station's last count is the number of its entries;
+//   - no count of a station was ever below one published before;
+//   - each count says truly which entries it counts, and never counted entries
+//     that weren't there yet;
+//   - an entry that was acknowledged is there, once, in the order of sending.
+//
+// The process ends with 1 when any of that is not so, and prints what was done,
+// what was found, and how long counting stood still. With -careless, workers count
+// at least once rather than exactly once: then it has to end with 1.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// settings are the flags.
+type settings struct {
+	role     string
+	seed     uint64
+	duration time.Duration
+	broker   string
+	workers  int
+	rate     int
+	layout   string
+	lines    string
+	every    time.Duration
+	only     string
+	static   bool
+	session  time.Duration
+	careless bool
+	race     bool
+	keep     bool
+	verbose  bool
+
+	// Of the roles that the harness starts itself as.
+	brokers, advertise, registry, control, data string
+	incarnation                                 int
+	name                                        string
+}
+
+func (s *settings) define(fs *flag.FlagSet) {
+	fs.Uint64Var(&s.seed, "seed", 1, "the same `number` gives the same schedule of faults")
+	fs.DurationVar(&s.duration, "for", 2*time.Minute, "how long to break things, `duration`; counting up to the end comes on top")
+	fs.StringVar(&s.broker, "broker", "embedded", "embedded, or kafka: Apache Kafka, as testdata/stack downloads it")
+	fs.IntVar(&s.workers, "workers", 3, "`number` of workers")
+	fs.IntVar(&s.rate, "rate", 20000, "entries a second on average, in bursts, `number`; 0: as fast as possible")
+	fs.StringVar(&s.layout, "layout", string(cta.PerStation), "per-station or shared")
+	fs.StringVar(&s.lines, "lines", "", "only the stations of these lines, `id,…`; empty: all")
+	fs.DurationVar(&s.every, "every", 1500*time.Millisecond, "a fault about every `duration`")
+	fs.StringVar(&s.only, "only", "", "only these `kinds` of faults, with commas between; none: no faults; empty: all ("+strings.Join(kindNames(), ", ")+")")
+	fs.BoolVar(&s.static, "static", false, "workers have stable names in their group")
+	fs.DurationVar(&s.session, "session-timeout", 6*time.Second, "of the workers, `duration`")
+	fs.BoolVar(&s.careless, "careless", false, "workers count at least once: to show that the harness sees it")
+	fs.BoolVar(&s.race, "race", false, "build the workers with the race detector")
+	fs.BoolVar(&s.keep, "keep", false, "keep the folder of data and logs")
+	fs.BoolVar(&s.verbose, "v", false, "print every fault as it happens")
+
+	fs.StringVar(&s.role, "role", "", "for the harness's own use")
+	fs.StringVar(&s.brokers, "brokers", "", "of a role")
+	fs.StringVar(&s.advertise, "advertise", "", "of a role")
+	fs.StringVar(&s.registry, "registry", "", "of a role")
+	fs.StringVar(&s.control, "control", "", "of a role")
+	fs.StringVar(&s.data, "data", "", "of a role")
+	fs.StringVar(&s.name, "name", "", "of a role")
+	fs.IntVar(&s.incarnation, "incarnation", 0, "of a role")
+}
+
+func (s *settings) topics() cta.Topics { return cta.Topics{Layout: cta.Layout(s.layout)} }
+
+func (s *settings) network() (*cta.Network, error) {
+	if s.lines == "" {
+		return cta.Chicago(), nil
+	}
+	return cta.Chicago().Only(strings.Split(s.lines, ",")...)
+}
+
+func main() {
+	var s settings
+	s.define(flag.CommandLine)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	switch s.role {
+	case "":
+		err = harness(ctx, &s)
+	case "broker":
+		err = runBroker(ctx, &s)
+	case "producer":
+		err = runProducer(ctx, &s)
+	case "careless":
+		err = runCareless(ctx, &s)
+	default:
+		err = fmt.Errorf("no role %q", s.role)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "faults: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// harness builds, runs and judges.
+func harness(ctx context.Context, s *settings) error {
+	if runtime.GOOS == "windows" {
+		return fmt.Errorf("pauses of processes want a Unix system")
+	}
+	if err := s.validate(); err != nil {
+		return err
+	}
+	// An end that can't be missed, whatever hangs.
+	limit := s.duration + 6*time.Minute
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	h, err := newRun(ctx, s)
+	if err != nil {
+		return err
+	}
+	time.AfterFunc(limit+30*time.Second, func() {
+		fmt.Fprintf(os.Stderr, "faults: no end within %v, leaving\n", limit)
+		h.killAll()
+		os.Exit(1)
+	})
+	defer h.close()
+	if err := h.start(ctx); err != nil {
+		return err
+	}
+	begun := time.Now()
+	h.breakThings(ctx)
+	h.broken = time.Since(begun)
+	if err := h.mend(ctx); err != nil {
+		return err
+	}
+	v, err := h.judge(ctx)
+	if err != nil {
+		return err
+	}
+	return h.report(os.Stdout, v)
+}
