@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // broker is kfake with the few answers in which it differs from Kafka put right.
@@ -23,11 +24,23 @@ type broker struct {
 // compaction drops leaves the disk by whole files, so they are small here.
 const segmentBytes = "16777216"
 
+// versions are those of the newest Kafka that kfake knows, without what ends Java
+// clients with an exception: in its answers settings of created topics have no
+// source (CreateTopics from version 5), and described partitions null for a list
+// that must be there (DescribeTopicPartitions; Metadata says the same).
+func versions() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(kmsg.CreateTopics.Int16(), 4)
+	v.SetMaxKeyVersion(kmsg.DescribeTopicPartitions.Int16(), -1)
+	return v
+}
+
 func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error) {
 	b := &broker{ln: newGuardListener(ln)}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ctalive-embedded"),
+		kfake.MaxVersions(versions()),
 		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
 		kfake.WithLogger(brokerLog{log}),

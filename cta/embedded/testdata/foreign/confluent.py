@@ -1,5 +1,6 @@
 """Uses the embedded broker and registry as a program of the confluent-kafka
-library would: python confluent.py <brokers> <registry> <topic of arrivals>.
+library would: python confluent.py <brokers> <registry> <topic of arrivals>
+[<prefix of its own topics and groups>]. Real services are used the same way.
 Every step that goes wrong ends it with an exception; the last line is "done"."""
 
 import sys
@@ -9,13 +10,14 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-brokers, registry_url, arrivals = sys.argv[1:]
+brokers, registry_url, arrivals = sys.argv[1:4]
+prefix = sys.argv[4] if len(sys.argv) > 4 else ""
 registry = SchemaRegistryClient({"url": registry_url})
 decode = AvroDeserializer(registry)
 
 
 def consumer(group, **settings):
-    return Consumer({"bootstrap.servers": brokers, "group.id": group, "auto.offset.reset": "earliest", **settings})
+    return Consumer({"bootstrap.servers": brokers, "group.id": prefix + group, "auto.offset.reset": "earliest", **settings})
 
 
 def poll(c, n):
@@ -49,7 +51,7 @@ def read_arrivals():
 
 def write_and_read():
     """Avro there and back, to a topic that nobody has created."""
-    topic = "foreign.weather"
+    topic = prefix + "foreign.weather"
     schema = '{"type":"record","name":"w","fields":[{"name":"t","type":["null","double"],"default":null}]}'
     encode = AvroSerializer(registry, schema)
     context = SerializationContext(topic, MessageField.VALUE)
@@ -71,8 +73,8 @@ def write_and_read():
 
 def transact():
     """Of two transactions one is aborted, which its readers don't see."""
-    topic = "foreign.transactions"
-    p = Producer({"bootstrap.servers": brokers, "transactional.id": "foreign"})
+    topic = prefix + "foreign.transactions"
+    p = Producer({"bootstrap.servers": brokers, "transactional.id": prefix + "foreign"})
     p.init_transactions(20)
     for value, end in (("kept", p.commit_transaction), ("dropped", p.abort_transaction), ("kept too", p.commit_transaction)):
         p.begin_transaction()
