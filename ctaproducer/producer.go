@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
@@ -93,7 +93,10 @@ func newAvroFormat[V any](reg *wire.Registry, key, value string) (avroFormat[V],
 }
 
 func (f avroFormat[V]) register(ctx context.Context, topics ...string) error {
-	return errors.Join(f.key.Register(ctx, topics...), f.value.Register(ctx, topics...))
+	if err := f.key.Register(ctx, topics...); err != nil {
+		return err
+	}
+	return f.value.Register(ctx, topics...)
 }
 
 func (f avroFormat[V]) kafka() kafka.Format[cta.Key, V] {
@@ -159,14 +162,12 @@ func (p *Producer) Prepare(ctx context.Context) error {
 		topics = append(topics, kafka.EventTopic(name, 1))
 	}
 
-	var wg sync.WaitGroup
-	var faults [4]error
-	wg.Go(func() { faults[0] = p.client.EnsureTopics(ctx, topics...) })
-	wg.Go(func() { faults[1] = p.arrivals.register(ctx, arrivals...) })
-	wg.Go(func() { faults[2] = p.turnstiles.register(ctx, turnstiles...) })
-	wg.Go(func() { faults[3] = p.weather.register(ctx, p.cfg.Topics.Weather()) })
-	wg.Wait()
-	if err := errors.Join(faults[:]...); err != nil {
+	g, gctx := errgroup.WithContext(ctx) // the first fault stands for all: they are alike
+	g.Go(func() error { return p.client.EnsureTopics(gctx, topics...) })
+	g.Go(func() error { return p.arrivals.register(gctx, arrivals...) })
+	g.Go(func() error { return p.turnstiles.register(gctx, turnstiles...) })
+	g.Go(func() error { return p.weather.register(gctx, p.cfg.Topics.Weather()) })
+	if err := g.Wait(); err != nil {
 		return fmt.Errorf("ctaproducer: prepare: %w", err)
 	}
 	p.cfg.Log.Info("topics and schemas are ready", "topics", len(topics), "took", time.Since(began).Round(time.Millisecond))

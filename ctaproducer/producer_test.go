@@ -299,7 +299,15 @@ func TestEmitterReturnsARefusal(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "bad schema") {
 		t.Errorf("Observe returned %v", err)
 	}
-	if err := e.Close(); err == nil || !strings.Contains(err.Error(), "bad schema") {
+	if err := e.Close(); err != nil {
+		t.Errorf("Close returned %v, which was told before", err)
+	}
+
+	untold := NewEmitter(p, w, nil)
+	if err := untold.Observe(t.Context(), morning, sunny); err != nil {
+		t.Fatal(err)
+	}
+	if err := untold.Close(); err == nil || !strings.Contains(err.Error(), "bad schema") {
 		t.Errorf("Close returned %v", err)
 	}
 }

@@ -20,8 +20,8 @@ import (
 // While the proxy can't be reached, its reading is tried again for as long as the
 // Emitter is open, and the Log told; when 64 readings wait (five hours of
 // simulated time), Observe blocks, and with it the simulated clock. A reading
-// that is refused is an error, which the next Observe and Close return. No
-// reading is left out silently.
+// that is refused is an error, which the next event of any kind returns, or Close
+// when none comes. No reading is left out silently.
 type Emitter struct {
 	producer *Producer
 	weather  *Weather
@@ -32,8 +32,9 @@ type Emitter struct {
 	stop     context.CancelFunc // ends posting at once
 	done     chan struct{}      // closed when posting has ended
 
-	mu  sync.Mutex
-	err error // of posting; nothing is posted after it
+	mu   sync.Mutex
+	err  error // of posting; nothing is posted after it
+	told bool  // err was returned
 }
 
 type observation struct {
@@ -65,6 +66,9 @@ func NewEmitter(p *Producer, weather *Weather, log *slog.Logger) *Emitter {
 
 // Arrive emits an arrival at its station.
 func (e *Emitter) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error {
+	if err := e.failed(); err != nil {
+		return err
+	}
 	s, err := e.producer.Station(a.StationID)
 	if err != nil {
 		return err
@@ -74,6 +78,9 @@ func (e *Emitter) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error
 
 // Enter emits one entry at its station.
 func (e *Emitter) Enter(ctx context.Context, at time.Time, entry cta.TurnstileEntry) error {
+	if err := e.failed(); err != nil {
+		return err
+	}
 	t, err := e.producer.Turnstile(entry.StationID)
 	if err != nil {
 		return err
@@ -81,8 +88,7 @@ func (e *Emitter) Enter(ctx context.Context, at time.Time, entry cta.TurnstileEn
 	return t.Run(ctx, at, entry.Line, 1)
 }
 
-// Observe queues a weather reading. It returns the error of an earlier one, and an
-// error after Close.
+// Observe queues a weather reading. It returns an error after Close.
 func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) error {
 	if err := e.failed(); err != nil || e.weather == nil {
 		return err
@@ -102,8 +108,9 @@ func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) erro
 	}
 }
 
-// Close posts the readings that wait, for up to 3 s, and returns what failed and
-// how many readings were not posted. It doesn't flush the producer.
+// Close posts the readings that wait, for up to 3 s, and returns what failed, if
+// no event was told, and how many readings were not posted. It doesn't flush the
+// producer.
 func (e *Emitter) Close() error {
 	e.once.Do(func() {
 		close(e.closed)
@@ -111,12 +118,25 @@ func (e *Emitter) Close() error {
 		<-e.done
 		e.stop()
 	})
-	return e.failed()
-}
-
-func (e *Emitter) failed() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.told {
+		return nil
+	}
+	e.told = true
+	return e.err
+}
+
+// failed returns why no reading is posted any more, nil as long as they are.
+func (e *Emitter) failed() error {
+	select {
+	case <-e.done:
+	default:
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.told = e.err != nil
 	return e.err
 }
 
@@ -133,6 +153,8 @@ func (e *Emitter) post(ctx context.Context) {
 		}
 		if ctx.Err() != nil { // closed: nothing comes in any more
 			err = fmt.Errorf("ctaproducer: %d weather readings not posted: %w", len(e.readings)+1, err)
+		} else {
+			err = fmt.Errorf("weather reading of %s: %w", o.at.Format(time.RFC3339), err)
 		}
 		e.mu.Lock()
 		e.err = err

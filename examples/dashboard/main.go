@@ -41,20 +41,20 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	roles := []app.Role{
-		{Name: "consumer", Run: func(ctx context.Context) error {
+		func(ctx context.Context) error {
 			return ctaweb.Consume(ctx, v.Kafka, v.Registry, s.Topics, model, ctaweb.ConsumeConfig{Log: s.Log, Metrics: s.Metrics})
-		}},
-		{Name: "page", Run: func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, handler, nil) }},
+		},
+		func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, handler, nil) },
 	}
 	if v.Embedded {
 		workers, err := s.Workers(v)
 		if err != nil {
 			return err
 		}
-		roles = append(append(roles, workers...), app.Role{Name: "simulation", Run: func(ctx context.Context) error {
+		roles = append(append(roles, workers...), func(ctx context.Context) error {
 			_, err := s.Simulate(ctx, v, nil)
 			return err
-		}})
+		})
 	}
 	fmt.Fprintf(s.Stdout, "dashboard at http://%s\n", listener.Addr())
 	return app.Together(ctx, roles...)

@@ -66,14 +66,14 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	roles = append(roles,
-		app.Role{Name: "simulation", Run: func(ctx context.Context) error {
+		func(ctx context.Context) error {
 			_, err := s.Simulate(ctx, v, nil)
 			return err
-		}},
-		app.Role{Name: "consumer", Run: func(ctx context.Context) error {
+		},
+		func(ctx context.Context) error {
 			return ctaweb.Consume(ctx, v.Kafka, v.Registry, s.Topics, model, ctaweb.ConsumeConfig{Log: s.Log})
-		}},
-		app.Role{Name: "site", Run: func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, live, site) }})
+		},
+		func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, live, site) })
 	fmt.Fprintf(s.Stdout, "site at http://%s, dashboard at /live/\n", listener.Addr())
 	return app.Together(ctx, roles...)
 }

@@ -48,13 +48,13 @@ func run(ctx context.Context, s *app.Settings) error {
 	var sum ctaproducer.Summary
 	working, done := context.WithCancel(ctx)
 	defer done()
-	roles = append(roles, app.Role{Name: "simulation", Run: func(context.Context) (err error) {
+	roles = append(roles, func(ctx context.Context) (err error) {
 		defer done() // the workers are here for it alone
 		if sum, err = s.Simulate(ctx, v, app.ShowProgress(s.Stderr)); err != nil || !v.Embedded || ctx.Err() != nil {
 			return err
 		}
 		return s.Counted(ctx, v, before+sum.Entries)
-	}})
+	})
 	if err := app.Together(working, roles...); err != nil {
 		return err
 	}

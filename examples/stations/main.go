@@ -35,6 +35,6 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	return app.Together(ctx, append(s.Health(),
-		app.Role{Name: "station transformer", Run: transformer.Run},
-		app.Role{Name: "inspector", Run: inspector.Run})...)
+		transformer.Run,
+		inspector.Run)...)
 }

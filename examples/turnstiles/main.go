@@ -39,7 +39,7 @@ func run(ctx context.Context, s *app.Settings) error {
 	if err != nil {
 		return err
 	}
-	return app.Together(ctx, append(s.Health(), app.Role{Name: "turnstile summary", Run: summary.Run})...)
+	return app.Together(ctx, append(s.Health(), summary.Run)...)
 }
 
 func ksql(ctx context.Context, s *app.Settings) error {

@@ -16,10 +16,7 @@ import (
 )
 
 // Role is one part of the system: it works until ctx ends.
-type Role struct {
-	Name string
-	Run  func(ctx context.Context) error
-}
+type Role func(ctx context.Context) error
 
 // Together runs the roles side by side until ctx ends or one fails, which ends
 // the others. A role that is done early ends nothing but itself.
@@ -30,8 +27,8 @@ func Together(ctx context.Context, roles ...Role) error {
 	var wg sync.WaitGroup
 	for i, r := range roles {
 		wg.Go(func() {
-			if err := r.Run(ctx); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
-				errs[i] = fmt.Errorf("%s: %w", r.Name, err)
+			if err := r(ctx); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
+				errs[i] = err
 				cancel()
 			}
 		})
@@ -51,12 +48,7 @@ func (s *Settings) Workers(v *Services) ([]Role, error) {
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		return nil, err
 	}
-	return []Role{
-		{"station source", source.Run},
-		{"station transformer", stations.Run},
-		{"turnstile summary", summary.Run},
-		{"inspector", inspector.Run},
-	}, nil
+	return []Role{source.Run, stations.Run, summary.Run, inspector.Run}, nil
 }
 
 // Stream returns the settings of a stream processor, with those of the group
@@ -84,13 +76,13 @@ func (s *Settings) Health() []Role {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	return []Role{{"metrics", func(ctx context.Context) error {
+	return []Role{func(ctx context.Context) error {
 		l, err := s.Listener(ctx)
 		if err != nil {
 			return err
 		}
 		return serve(ctx, l, mux)
-	}}}
+	}}
 }
 
 // serve serves h on l until ctx ends.
