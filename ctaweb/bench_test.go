@@ -98,7 +98,7 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			m := NewModel(cta.Chicago())
-			cfg := live()
+			cfg := brisk()
 			h := newHandler(b, m, cfg)
 			srv := httptest.NewServer(h)
 			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n}}

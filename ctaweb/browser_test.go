@@ -152,7 +152,7 @@ func TestPageLives(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	m.SetReady()
 	arriveNow(m, "B1", ohare)
-	h := newHandler(t, m, live())
+	h := newHandler(t, m, brisk())
 	srv := serving(t, h, nil)
 	b.open(srv.URL + "/")
 	b.await(`document.body.className`, "live")
@@ -206,7 +206,7 @@ func TestPageReconnects(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	m.SetReady()
 	arriveNow(m, "B1", ohare)
-	first := newHandler(t, m, live())
+	first := newHandler(t, m, brisk())
 	var mu sync.Mutex
 	cur := first
 	srv := serving(t, first, swap(func() *Handler {
@@ -219,7 +219,7 @@ func TestPageReconnects(t *testing.T) {
 	first.Close()
 	b.await(`document.body.className + document.querySelector('#fresh').textContent`, "lostreconnecting")
 	arriveNow(m, "B1", rosemont)
-	second := newHandler(t, m, live())
+	second := newHandler(t, m, brisk())
 	t.Cleanup(second.Close)
 	mu.Lock()
 	cur = second

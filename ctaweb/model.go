@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // Figures of what counts as current. Those of event time hold at any speed of
@@ -44,13 +45,15 @@ const (
 // nothing, and the order of delivery doesn't matter. It is safe for concurrent
 // use, and the memory it takes is bounded.
 type Model struct {
-	net *cta.Network
+	net     *cta.Network
+	tracker *live.Tracker
 
 	mu      sync.Mutex
 	state   state
-	lines   []lineLayout // of state.records; nil when out of date
-	layout  uint64       // changes with lines
-	version uint64       // changes with anything that a Status shows
+	due     map[string]dueAt // by train
+	lines   []lineLayout     // of state.records; nil when out of date
+	layout  uint64           // changes with lines
+	version uint64           // changes with anything that a Status shows
 	waiting chan struct{}
 	ready   bool
 	reason  string
@@ -60,8 +63,10 @@ type Model struct {
 // when it has caught up, and [Model.SetReady] does where events come from elsewhere.
 func NewModel(net *cta.Network) *Model {
 	return &Model{
-		net:    net,
-		reason: "starting",
+		net:     net,
+		tracker: live.NewTracker(net),
+		due:     map[string]dueAt{},
+		reason:  "starting",
 		state: state{
 			trains:  map[string]train{},
 			counts:  map[int]count{},
@@ -76,7 +81,18 @@ func (m *Model) Network() *cta.Network { return m.net }
 // ApplyArrival takes an arrival. wall is when its record was sent. It reports
 // whether the model changed.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
-	return m.apply(func(s *state) bool { return s.arrival(k.Timestamp, a, wall.UnixMilli()) })
+	return m.apply(func(s *state) bool {
+		changed, believed := s.arrival(k.Timestamp, a, wall.UnixMilli())
+		if s.restarted {
+			s.restarted = false
+			m.tracker.Reset()
+		}
+		// A late event is of no matter to where a train is, but tells how long it took.
+		if believed && m.tracker.ApplyArrival(k, a) && m.ready {
+			m.tracker.Record(m.at(wall))
+		}
+		return changed
+	})
 }
 
 // ApplyWeather takes a weather reading. wall is when its record was sent. It
@@ -88,7 +104,13 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
 // ApplyCount takes a station's count of entries: that of the latest record holds.
 // It reports whether the model changed.
 func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
-	return m.apply(func(s *state) bool { return s.count(c.StationID, count{wall.UnixMilli(), c.Count}) })
+	return m.apply(func(s *state) bool {
+		changed := s.count(c.StationID, count{wall.UnixMilli(), c.Count})
+		if changed && s.clock.known() {
+			m.tracker.ApplyCount(c.StationID, c.Count, m.at(wall))
+		}
+		return changed
+	})
 }
 
 // ForgetCount takes a tombstone of a station's count. It reports whether the
@@ -193,25 +215,44 @@ func (m *Model) Now(wall time.Time) (now time.Time, ok bool) {
 	if !m.state.clock.known() {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(m.state.clock.now(wall.UnixMilli())).In(location(m.net)), true
+	return m.at(wall), true
+}
+
+// at is the event time at a wall time. It is called with mu held, and needs a
+// known clock.
+func (m *Model) at(wall time.Time) time.Time {
+	return time.UnixMilli(m.state.clock.now(wall.UnixMilli())).In(location(m.net))
 }
 
 // Status returns what the model shows at a wall time. The caller owns the result.
-func (m *Model) Status(wall time.Time) *Status {
-	st, _, _ := m.status(wall)
-	return st
+func (m *Model) Status(wall time.Time) *Status { return m.look(wall).status }
+
+// View returns what is derived from the model's events at a wall time: predicted
+// arrivals, headways, how lines run, crowding. It is empty before the first event,
+// and shared: don't change it.
+func (m *Model) View(wall time.Time) *live.View { return m.look(wall).view }
+
+// moment is what a model shows at a wall time, and the version and layout it is of.
+type moment struct {
+	status          *Status
+	view            *live.View
+	version, layout uint64
 }
 
-// status also returns the version and the layout that the Status is of.
-func (m *Model) status(wall time.Time) (st *Status, version, layout uint64) {
+func (m *Model) look(wall time.Time) moment {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.lines == nil {
 		m.lines = layOut(m.net, m.state.records)
 	}
-	st = derive(m.net, m.lines, &m.state, wall)
+	st := derive(m.net, m.lines, &m.state, wall)
 	st.Ready, st.Reason = m.ready, m.reason
-	return st, m.version, m.layout
+	view := &live.View{}
+	if m.state.clock.known() {
+		view = m.tracker.View(m.at(wall))
+		m.enrich(st, view)
+	}
+	return moment{st, view, m.version, m.layout}
 }
 
 func location(net *cta.Network) *time.Location {
@@ -229,8 +270,10 @@ type state struct {
 	records map[recordKey]stationName
 	weather *weather
 	clock   clock
-	limit   int   // of trains, at which the silent ones are looked for
-	pruned  int64 // event time at which they were last
+	// restarted is set when the source was found to have started anew.
+	restarted bool
+	limit     int   // of trains, at which the silent ones are looked for
+	pruned    int64 // event time at which they were last
 }
 
 type train struct {
@@ -256,34 +299,36 @@ type stationName struct {
 	removed bool
 }
 
-func (s *state) arrival(event int64, a cta.Arrival, wall int64) bool {
+// arrival also reports whether the event is to be believed at all.
+func (s *state) arrival(event int64, a cta.Arrival, wall int64) (changed, believed bool) {
 	if a.Direction != cta.DirectionA && a.Direction != cta.DirectionB {
-		return false
+		return false, false
 	}
 	if a.TrainID == "" || len(a.TrainID) > maxText || len(a.Line) > maxText {
-		return false
+		return false, false
 	}
 	if !s.observe(event, wall) {
-		return false
+		return false, false
 	}
 	t := train{event, a}
 	old, seen := s.trains[a.TrainID]
 	if seen && compareTrains(t, old) <= 0 {
-		return false
+		return false, true
 	}
 	if !seen && !s.room() {
-		return false
+		return false, true
 	}
 	// The record's buffers may be shared.
 	t.arrival.TrainID = strings.Clone(a.TrainID)
 	s.trains[t.arrival.TrainID] = t
-	return true
+	return true, true
 }
 
 // observe sets the clock. It is false for an event of an earlier life of the
 // source, which is not to be believed.
 func (s *state) observe(event, wall int64) bool {
 	if s.clock.observe(event, wall) {
+		s.restarted = true
 		now := s.clock.now(s.clock.newest)
 		for id, t := range s.trains {
 			if t.event > now+time.Minute.Milliseconds() {

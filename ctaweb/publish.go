@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // backlog is the number of updates kept for streams that come back.
@@ -38,6 +40,7 @@ type publisher struct {
 // snapshot is a Status with its renderings, each made when first asked for.
 type snapshot struct {
 	status  *Status
+	view    *live.View
 	version uint64 // of the model
 	seq     uint64
 	id      string // of the snapshot, for streams and ETags
@@ -102,8 +105,9 @@ func (p *publisher) advance() *snapshot {
 	if p.cur != nil && now.Sub(p.cur.at) < p.interval && !now.Before(p.cur.at) {
 		return p.cur
 	}
-	st, version, layout := p.model.status(now)
-	next := &snapshot{status: st, version: version, at: now}
+	look := p.model.look(now)
+	st, version, layout := look.status, look.version, look.layout
+	next := &snapshot{status: st, view: look.view, version: version, at: now}
 	var from *Status
 	if p.cur != nil {
 		from = p.cur.status

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // Status is what a [Model] shows at one moment, and the JSON of GET /api/v1/status.
@@ -45,10 +46,26 @@ type LineStatus struct {
 	TextColor string `json:"text_color"` // "#rrggbb", legible on Color
 	// Entries is the sum over the line's stations; a station of several lines
 	// counts on each.
-	Entries  int64      `json:"entries"`
-	Towards  Towards    `json:"towards"`
-	Trains   []*Train   `json:"trains"` // by id
-	Stations []*Station `json:"stations"`
+	Entries int64   `json:"entries"`
+	Towards Towards `json:"towards"`
+	// Level is that of the worse direction.
+	Level live.Level `json:"level"`
+	// Directions say how the line runs, a then b; none before the first event.
+	Directions []DirectionStatus `json:"directions"`
+	Trains     []*Train          `json:"trains"` // by id
+	Stations   []*Station        `json:"stations"`
+}
+
+// DirectionStatus is how a line runs in one direction.
+type DirectionStatus struct {
+	Direction cta.Direction `json:"direction"`
+	Towards   string        `json:"towards"` // at this hour
+	Level     live.Level    `json:"level"`
+	Sentence  string        `json:"sentence"`
+	// EverySeconds is the median time between trains, IntendedSeconds what it
+	// should be. They are 0 when unknown, or without service.
+	EverySeconds    int64 `json:"every_seconds"`
+	IntendedSeconds int64 `json:"intended_seconds"`
 }
 
 // Towards holds the riders' names of a line's two directions.
@@ -84,6 +101,11 @@ type Train struct {
 	// Next holds the stations it may come to next: one for each branch where
 	// branches part, none at the end of the line.
 	Next []Next `json:"next"`
+	// Due is when it is expected at the first of Next, as it was when it came to
+	// Station; left out when there is no telling.
+	Due time.Time `json:"due,omitzero"`
+	// Silent is true of a train that is long overdue.
+	Silent bool `json:"silent,omitempty"`
 }
 
 // Next is a station that a train goes on to, and the direction it comes in.
@@ -101,6 +123,8 @@ type Station struct {
 	Loop   bool   `json:"loop,omitempty"`   // on the way round that ends a run
 	// Entries is the number of riders counted at the station, on whichever line.
 	Entries int64 `json:"entries"`
+	// Crowding compares the entries of the last 15 minutes with what is usual.
+	Crowding live.Crowding `json:"crowding"`
 	// Trains are those of this line at the station or approaching it. Where
 	// branches part, a train approaches the first station of each.
 	Trains []StationTrain `json:"trains"`
@@ -154,7 +178,8 @@ func lineStatus(l lineLayout, trains []*Train, counts map[int]count) *LineStatus
 	ls := &LineStatus{
 		ID: l.ID, Name: l.Name, Color: l.Color, TextColor: legible(l.Color, l.TextColor),
 		Towards: Towards{l.a, l.b},
-		Trains:  trains, Stations: make([]*Station, len(l.rows)),
+		Level:   live.LevelUnknown, Directions: []DirectionStatus{},
+		Trains: trains, Stations: make([]*Station, len(l.rows)),
 	}
 	if trains == nil {
 		ls.Trains = []*Train{}
@@ -164,7 +189,7 @@ func lineStatus(l lineLayout, trains []*Train, counts map[int]count) *LineStatus
 		ls.Entries += n
 		ls.Stations[i] = &Station{
 			ID: r.id, Name: r.name, Order: r.order, Branch: r.branch, Loop: r.loop,
-			Entries: n, Trains: []StationTrain{},
+			Entries: n, Crowding: live.CrowdUnknown, Trains: []StationTrain{},
 		}
 	}
 	show := func(station int, t *Train, d cta.Direction) {

@@ -117,8 +117,8 @@ func hasTrain(id string, station int) func(served) bool {
 	}
 }
 
-// live are settings of a handler that is quick, by the real clock.
-func live() HandlerConfig {
+// brisk are settings of a handler that is quick, by the real clock.
+func brisk() HandlerConfig {
 	return HandlerConfig{Interval: 10 * time.Millisecond, Now: time.Now}
 }
 
@@ -131,7 +131,7 @@ func arriveNow(m *Model, train string, station int) {
 func TestStream(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	arriveNow(m, "1", ohare)
-	srv := serving(t, newHandler(t, m, live()), nil)
+	srv := serving(t, newHandler(t, m, brisk()), nil)
 	next, cancel := follow(t, srv.URL+"/events", "")
 	defer cancel()
 	if s := next(); s.name != "snapshot" || !hasTrain("1", ohare)(s) {
@@ -152,7 +152,7 @@ func TestStream(t *testing.T) {
 func TestStreamResumes(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	arriveNow(m, "1", ohare)
-	h := newHandler(t, m, live())
+	h := newHandler(t, m, brisk())
 	srv := serving(t, h, nil)
 	next, cancel := follow(t, srv.URL+"/events", "")
 	last := next().id
@@ -187,7 +187,7 @@ func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func TestStreamThroughMiddlewareAndReadTimeout(t *testing.T) {
 	m := NewModel(cta.Chicago())
-	h := newHandler(t, m, live())
+	h := newHandler(t, m, brisk())
 	srv := serving(t, h, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(wrapper{w}, r)
 	}), func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond })
@@ -201,7 +201,7 @@ func TestStreamThroughMiddlewareAndReadTimeout(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	cfg := live()
+	cfg := brisk()
 	cfg.MaxStreams = 2
 	srv := serving(t, newHandler(t, NewModel(cta.Chicago()), cfg), nil)
 	_, cancel := follow(t, srv.URL+"/events", "")
@@ -232,7 +232,7 @@ func TestStreamsAreBounded(t *testing.T) {
 }
 
 func TestKeepAlive(t *testing.T) {
-	cfg := live()
+	cfg := brisk()
 	cfg.KeepAlive = time.Second
 	// A model without events has nothing to say.
 	srv := serving(t, newHandler(t, NewModel(cta.Chicago()), cfg), nil)
@@ -246,7 +246,7 @@ func TestKeepAlive(t *testing.T) {
 // A client that doesn't read is dropped, and the others never notice.
 func TestSlowClientIsDropped(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	cfg := live()
+	cfg := brisk()
 	cfg.WriteTimeout = 200 * time.Millisecond
 	cfg.Metrics = reg
 	m := NewModel(cta.Chicago())
@@ -291,7 +291,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHandler(t, small(), live())
+	h := newHandler(t, small(), brisk())
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Serve(ctx, ln, h, nil) }()

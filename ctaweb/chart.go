@@ -1,0 +1,310 @@
+package ctaweb
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Figures of the map, in its own units.
+const (
+	chartSize   = 940.0 // its longer side
+	chartMargin = 34.0
+	chartTrack  = 4.6 // between lines that share track
+
+	// Distance from the centre is drawn as its power: the middle, where stations
+	// are close, is large, the ends of the lines are not far away, and directions
+	// stay as they are.
+	chartPower = 0.55
+)
+
+// point is a place on the map; x grows to the east, y to the south.
+type point struct{ x, y float64 }
+
+func (p point) to(q point, f float64) point { return point{p.x + f*(q.x-p.x), p.y + f*(q.y-p.y)} }
+
+// edge is a pair of stations that trains run between, the lower id first.
+type edge [2]int
+
+func edgeOf(a, b int) edge { return edge{min(a, b), max(a, b)} }
+
+// chart is the map of a network: where each line passes each of its stations.
+// It depends on the network alone.
+type chart struct {
+	width, height float64
+	at            map[string]map[int]point  // by line and station
+	tracks        map[string][]edge         // of each line, in the order of its routes
+	via           map[string]map[edge][]int // stations that a line passes without stopping, from the lower id
+}
+
+// newChart draws net, or returns nil when its stations have no places.
+func newChart(net *cta.Network) *chart {
+	where := project(net)
+	if where == nil {
+		return nil
+	}
+	c := &chart{at: map[string]map[int]point{}, tracks: map[string][]edge{}, via: map[string]map[edge][]int{}}
+	for _, l := range net.Lines {
+		c.tracks[l.ID] = edges(l)
+	}
+	shared := map[edge][]string{} // the lines side by side, in the network's order
+	pieces := map[string][]edge{} // of each line's track, between stations of any line
+	for _, l := range net.Lines {
+		c.via[l.ID] = map[edge][]int{}
+		for _, e := range c.tracks[l.ID] {
+			way := []int{e[0]}
+			if mid := c.passes(net, l, e); mid != nil {
+				c.via[l.ID][e] = mid
+				way = append(way, mid...)
+			}
+			way = append(way, e[1])
+			for i := 1; i < len(way); i++ {
+				p := edgeOf(way[i-1], way[i])
+				if !slices.Contains(shared[p], l.ID) {
+					shared[p] = append(shared[p], l.ID)
+					pieces[l.ID] = append(pieces[l.ID], p)
+				}
+			}
+		}
+	}
+	for _, l := range net.Lines {
+		c.at[l.ID] = offset(l.ID, pieces[l.ID], shared, where)
+	}
+	c.fit()
+	return c
+}
+
+// edges are the pairs of stations that a line's trains run between.
+func edges(l *cta.Line) []edge {
+	var list []edge
+	add := func(a, b *cta.Station) {
+		if e := edgeOf(a.ID, b.ID); a.ID != b.ID && !slices.Contains(list, e) {
+			list = append(list, e)
+		}
+	}
+	for _, r := range l.Routes {
+		for i := 1; i < len(r.Stations); i++ {
+			add(r.Stations[i-1], r.Stations[i])
+		}
+		if !r.Terminates() && r.Loop > 0 {
+			add(r.Stations[len(r.Stations)-1], r.Stations[r.Loop-1])
+		}
+	}
+	return list
+}
+
+// passes returns the stations of another line between the ends of an edge, where
+// a line runs beside it without stopping: the way through them is hardly longer.
+func (c *chart) passes(net *cta.Network, l *cta.Line, e edge) []int {
+	direct := cta.Distance(net.Station(e[0]), net.Station(e[1]))
+	for _, other := range net.Lines {
+		if other == l {
+			continue
+		}
+		for _, r := range other.Routes {
+			index := func(id int) int {
+				return slices.IndexFunc(r.Stations, func(s *cta.Station) bool { return s.ID == id })
+			}
+			i, j := index(e[0]), index(e[1])
+			back := i > j
+			if back {
+				i, j = j, i
+			}
+			if i < 0 || j < i+2 {
+				continue
+			}
+			var mid []int
+			length := 0.0
+			for k := i; k < j; k++ {
+				length += cta.Distance(r.Stations[k], r.Stations[k+1])
+				if k > i {
+					mid = append(mid, r.Stations[k].ID)
+				}
+			}
+			if length > 1.15*direct {
+				continue
+			}
+			if back {
+				slices.Reverse(mid)
+			}
+			return mid
+		}
+	}
+	return nil
+}
+
+// project places the stations on a plane around the middle of the network: that
+// of its loops, or of all its stations.
+func project(net *cta.Network) map[int]point {
+	var middle []*cta.Station
+	for _, l := range net.Lines {
+		for _, r := range l.Routes {
+			if !r.Terminates() {
+				middle = append(middle, r.Stations[r.Loop:]...)
+			}
+		}
+	}
+	if middle == nil {
+		middle = net.Stations
+	}
+	var lat, lon float64
+	for _, s := range middle {
+		lat += s.Latitude / float64(len(middle))
+		lon += s.Longitude / float64(len(middle))
+	}
+	where := make(map[int]point, len(net.Stations))
+	var far float64
+	for _, s := range net.Stations {
+		const km = 111.2 // a degree of latitude
+		p := point{(s.Longitude - lon) * km * math.Cos(lat*math.Pi/180), (lat - s.Latitude) * km}
+		if r := math.Hypot(p.x, p.y); r > 0 {
+			const soft = 0.12 // km, so that the very middle doesn't burst
+			f := (math.Pow(r+soft, chartPower) - math.Pow(soft, chartPower)) / r
+			p = point{p.x * f, p.y * f}
+			far = max(far, r)
+		}
+		where[s.ID] = p
+	}
+	if far == 0 || math.IsNaN(far) || math.IsInf(far, 0) {
+		return nil
+	}
+	low, high := bounds(where)
+	scale := (chartSize - 2*chartMargin) / max(high.x-low.x, high.y-low.y)
+	for id, p := range where {
+		where[id] = point{p.x * scale, p.y * scale}
+	}
+	return where
+}
+
+func bounds(points map[int]point) (low, high point) {
+	low, high = point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	for _, p := range points {
+		low = point{min(low.x, p.x), min(low.y, p.y)}
+		high = point{max(high.x, p.x), max(high.y, p.y)}
+	}
+	return low, high
+}
+
+// offset places a line's stations beside the lines it shares track with.
+func offset(line string, pieces []edge, shared map[edge][]string, where map[int]point) map[int]point {
+	type side struct{ base, dir, normal point }
+	sides := map[int][]side{}
+	for _, e := range pieces {
+		a, b := where[e[0]], where[e[1]]
+		dir, normal := orient(a, b)
+		n := len(shared[e])
+		by := chartTrack * (float64(slices.Index(shared[e], line)) - float64(n-1)/2)
+		for _, id := range e {
+			p := where[id]
+			sides[id] = append(sides[id], side{point{p.x + by*normal.x, p.y + by*normal.y}, dir, normal})
+		}
+	}
+	at := make(map[int]point, len(sides))
+	for id, of := range sides {
+		var mean point
+		for _, s := range of {
+			mean.x += s.base.x / float64(len(of))
+			mean.y += s.base.y / float64(len(of))
+		}
+		at[id] = mean
+		if len(of) != 2 {
+			continue
+		}
+		// Where the line turns, its two sides meet.
+		s, t := of[0], of[1]
+		cross := s.dir.x*t.dir.y - s.dir.y*t.dir.x
+		if math.Abs(cross) < 0.35 {
+			continue
+		}
+		f := ((t.base.x-s.base.x)*t.dir.y - (t.base.y-s.base.y)*t.dir.x) / cross
+		at[id] = point{s.base.x + f*s.dir.x, s.base.y + f*s.dir.y}
+	}
+	return at
+}
+
+// orient is the direction of a track and its normal: towards the middle where
+// the track runs round it, clockwise where it runs out from it, so that lines keep
+// their order from one piece to the next.
+func orient(a, b point) (dir, normal point) {
+	length := max(math.Hypot(b.x-a.x, b.y-a.y), 1e-9)
+	dir = point{(b.x - a.x) / length, (b.y - a.y) / length}
+	mid := a.to(b, 0.5)
+	normal = point{-dir.y, dir.x}
+	r := max(math.Hypot(mid.x, mid.y), 1e-9)
+	inward := -(normal.x*mid.x + normal.y*mid.y) / r
+	outward := (dir.x*mid.x + dir.y*mid.y) / r
+	if math.Abs(inward) > 0.6 && inward < 0 || math.Abs(inward) <= 0.6 && outward < 0 {
+		normal = point{-normal.x, -normal.y}
+	}
+	return dir, normal
+}
+
+// fit moves the map to where x and y begin at 0.
+func (c *chart) fit() {
+	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	for _, line := range c.at {
+		l, h := bounds(line)
+		low = point{min(low.x, l.x), min(low.y, l.y)}
+		high = point{max(high.x, h.x), max(high.y, h.y)}
+	}
+	for _, line := range c.at {
+		for id, p := range line {
+			line[id] = point{p.x - low.x + chartMargin, p.y - low.y + chartMargin}
+		}
+	}
+	c.width, c.height = high.x-low.x+2*chartMargin, high.y-low.y+2*chartMargin
+}
+
+// way is the line's way from one station to the next, both included.
+func (c *chart) way(line string, from, to int) []point {
+	at := c.at[line]
+	ids := slices.Clone(c.via[line][edgeOf(from, to)])
+	if from > to {
+		slices.Reverse(ids)
+	}
+	ids = append(append([]int{from}, ids...), to)
+	way := make([]point, 0, len(ids))
+	for _, id := range ids {
+		if p, ok := at[id]; ok {
+			way = append(way, p)
+		}
+	}
+	return way
+}
+
+// along is the place at a fraction of a way, and the angle of travel there, in
+// degrees clockwise from the east.
+func along(way []point, f float64) (p point, angle float64) {
+	if len(way) == 0 {
+		return point{}, 0
+	}
+	var total float64
+	for i := 1; i < len(way); i++ {
+		total += math.Hypot(way[i].x-way[i-1].x, way[i].y-way[i-1].y)
+	}
+	rest := total * f
+	p = way[0]
+	for i := 1; i < len(way); i++ {
+		a, b := way[i-1], way[i]
+		d := math.Hypot(b.x-a.x, b.y-a.y)
+		angle = math.Atan2(b.y-a.y, b.x-a.x) * 180 / math.Pi
+		if rest <= d || i == len(way)-1 {
+			return a.to(b, min(rest/max(d, 1e-9), 1)), angle
+		}
+		rest -= d
+	}
+	return p, angle
+}
+
+// svgPath is a way as SVG has it.
+func svgPath(way []point) string {
+	var b strings.Builder
+	for i, p := range way {
+		b.WriteByte("ML"[min(i, 1)])
+		fmt.Fprintf(&b, "%.1f %.1f", p.x, p.y)
+	}
+	return b.String()
+}
