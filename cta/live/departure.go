@@ -27,6 +27,9 @@ func (s *scratch) addDepartures(origin int32) {
 	if !s.begins(origin, svc) {
 		return
 	}
+	if s.now-s.lines[line].heard > goneAfter && s.began(line, s.now) < s.now-goneAfter {
+		return // nothing is known of the line any more
+	}
 	headway := s.g.spacing(origin, svc.headway)
 	next, spread, ok := s.nextDeparture(origin, headway)
 	if !ok {
@@ -71,7 +74,7 @@ func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread f
 	}
 	last := n.recent[0].at
 	if s.now-last > 3*headway+10*minute {
-		return last + headway, float64(headway) / 3000, s.now-last < window/2
+		return 0, 0, false
 	}
 	var guesses [kept]int64
 	for i, p := range n.recent[:n.n] {

@@ -71,13 +71,15 @@
 //  2. [NeverHeard], unknown: no event of the line was seen in two hours.
 //  3. [LineSilent], unknown: nothing was heard of the line for two minutes, though
 //     three trains or departures, or all there are, were due more than a minute
-//     ago; or no train is known, for fifteen minutes of service.
+//     ago; or for 25 seconds, though four trains are late and other lines were
+//     heard since; or no train is known, for fifteen minutes of service.
 //  4. [TrainStuck]: a train is broken down; major after five minutes, else minor.
 //  5. [LongGap]: more than 1.5 of the intended headway lies between the last train
-//     at a station and the next expected; major above 3. The longest is named.
-//  6. [CloseUp], minor: the latest two trains at a station, where the second is
-//     still the last heard of, came at less than 0.75 of the intended headway. The
-//     closest are named.
+//     at a station and the next expected; major above 3. The longest is named, and
+//     bunched trains, which are its usual counterpart.
+//  6. [CloseUp]: the latest two trains at a station, where the second is
+//     still the last heard of, came at less than 0.75 of the intended headway; minor
+//     below a half, else good. The closest are named.
 //  7. [OnHeadway], good: the median time between trains at the stations.
 //  8. [TooEarly], good: trains run, but too few were seen to say how often.
 //

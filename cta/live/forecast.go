@@ -216,8 +216,8 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	est, ed := &s.edges[e], &s.g.edges[e]
 	n := &s.nodes[ed.to]
 	left := st.left
-	if headway := s.at(s.g.nodes[st.node].line, st.at).headway; headway > 0 {
-		hold := st.ahead + s.g.spacing(st.node, headway)*kept7/kept10
+	if headway := s.intended(st.node, st.at); headway > 0 {
+		hold := st.ahead + headway*kept7/kept10
 		left = max(left, min(hold, st.at+maxHold))
 	}
 	at := max(left+est.mean, n.leader+separation)
@@ -225,7 +225,7 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	if st.hops == 0 && v.number == 0 {
 		v.due = min(v.due, at)
 		if late := s.now - at; late > -4*second {
-			if v.state == Running && late > max(silentAfter, est.mean) {
+			if v.state == Silent || v.state == Running && late > max(silentAfter, est.mean) {
 				v.state, v.dropped = Silent, late > goneAfter
 				return step{}, false
 			}

@@ -46,7 +46,10 @@ type node struct {
 	// not empty), short is true.
 	turn  int32
 	short bool
-	order int // on a route; the same as the station's place on the line
+	// decided is the last such platform that trains pass on their way here, -1 when
+	// there is none; back is the one from which trains of short runs come here.
+	decided, back int32
+	order         int // on a route; the same as the station's place on the line
 	// routes is how many of the line's routes lead here.
 	routes int
 }
@@ -115,6 +118,19 @@ func (g *graph) addLine(l *lineGraph) {
 			g.nodes[out].turn, g.nodes[out].short = back, true
 		}
 	}
+	for _, run := range l.runs {
+		var decided, back int32 = -1, -1
+		for _, n := range run {
+			nd := &g.nodes[n]
+			if back < 0 && nd.direction == cta.DirectionB && slices.ContainsFunc(l.Service, func(s cta.Service) bool { return s.Last == nd.station.ID }) {
+				back = n
+			}
+			nd.decided, nd.back = max(nd.decided, decided), max(nd.back, back)
+			if nd.short {
+				decided = n
+			}
+		}
+	}
 	for _, nodes := range l.nodes {
 		for _, n := range nodes {
 			if t := g.nodes[n].turn; t >= 0 && !slices.Contains(l.origins, t) {
@@ -131,7 +147,7 @@ func (g *graph) node(l *lineGraph, h cta.Hop, order int) int32 {
 	if !ok {
 		n = int32(len(g.nodes))
 		g.at[key] = n
-		g.nodes = append(g.nodes, node{line: int32(l.index), station: h.Station, direction: h.Direction, turn: -1, order: order})
+		g.nodes = append(g.nodes, node{line: int32(l.index), station: h.Station, direction: h.Direction, turn: -1, decided: -1, back: -1, order: order})
 		l.nodes[dir(h.Direction)] = append(l.nodes[dir(h.Direction)], n)
 	}
 	return n

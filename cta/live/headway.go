@@ -1,8 +1,9 @@
 package live
 
 import (
-	"math"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // A headway below bunchedBelow of the intended one is bunching, one above
@@ -10,6 +11,9 @@ import (
 const (
 	bunchedBelow = 0.75
 	gapAbove     = 1.5
+	// change is how far from nominal the time may be at which a new headway reaches a
+	// platform.
+	change = 10 * minute
 )
 
 // Spacing says how the time between trains compares with what is intended.
@@ -38,19 +42,24 @@ type Headway struct {
 }
 
 // intended returns the headway intended at a platform for trains that are there
-// at a time, by the service when they began; 0 when none is.
+// at a time, by the service when they began, or when they passed the last place
+// where the service of the hour has them turn back; 0 when none is.
 func (s *scratch) intended(n int32, at int64) int64 {
 	nd, st := &s.g.nodes[n], &s.nodes[n]
-	svc := s.at(nd.line, at-st.offset)
-	if svc.headway > 0 && svc.last != 0 {
-		svc = slotService{}
+	since := st.offset
+	if nd.decided >= 0 {
+		since -= s.nodes[nd.decided].offset
 	}
-	if svc.headway > 0 {
+	svc := s.at(nd.line, at-since)
+	if svc.headway > 0 && (svc.last == 0 || nd.direction == cta.DirectionA && s.within(n, svc.last)) {
 		return s.g.spacing(n, svc.headway)
 	}
-	short := s.at(nd.line, at-s.shortOffset(n, at))
-	if short.headway > 0 && short.last != 0 && s.within(n, short.last) {
-		return s.g.spacing(n, short.headway)
+	if nd.back < 0 {
+		return 0
+	}
+	svc = s.at(nd.line, at-(st.offset-s.nodes[nd.back].offset))
+	if svc.headway > 0 && svc.last != 0 && s.within(n, svc.last) {
+		return s.g.spacing(n, svc.headway)
 	}
 	return 0
 }
@@ -60,21 +69,6 @@ func (s *scratch) within(n, last int32) bool {
 	nd := &s.g.nodes[n]
 	order, ok := s.g.lines[nd.line].Order(int(last))
 	return ok && nd.order <= order && !s.g.loops[n]
-}
-
-// shortOffset is the nominal time to a node from the beginning of its run, when
-// trains turn back before the end of the line.
-func (s *scratch) shortOffset(n int32, at int64) int64 {
-	nd, st := &s.g.nodes[n], &s.nodes[n]
-	if dir(nd.direction) == 0 {
-		return st.offset
-	}
-	if last := s.at(nd.line, at).last; last != 0 {
-		if o, ok := s.g.at[platform{s.g.lines[nd.line].ID, int(last), nd.direction}]; ok {
-			return max(0, st.potential-s.nodes[o].potential)
-		}
-	}
-	return st.offset
 }
 
 // headway is the headway at a node, now.
@@ -101,22 +95,44 @@ func (s *scratch) headway(n int32) Headway {
 	if intended == 0 {
 		return h
 	}
-	// At the beginning of service, time runs from when the first train is due.
-	from := last
-	if began := s.began(s.g.nodes[n].line, s.now-st.offset); began > math.MinInt64 {
-		from = max(from, began+st.offset)
-	}
 	// When headways grow or shrink, trains of both services are about.
-	before := max(s.intended(n, last), intended)
+	before := max(s.intended(n, last-change), s.intended(n, next+change), intended)
 	switch {
-	case float64(next-from) > gapAbove*float64(before):
+	case float64(next-last) > gapAbove*float64(before) && float64(next-s.servedSince(n, last)) > gapAbove*float64(before):
 		h.Spacing = Gap
-	case st.n > 1 && s.now-last < intended && float64(last-st.recent[1].at) < bunchedBelow*float64(min(intended, max(1, s.intended(n, last)))):
+	case s.bunched(n, intended):
 		h.Spacing = Bunched
 	case st.n > 1:
 		h.Spacing = Regular
 	}
 	return h
+}
+
+// servedSince is since when a platform has been served without a break, last at
+// the earliest: the time before the first train of a service is no gap.
+func (s *scratch) servedSince(n int32, last int64) int64 {
+	const step = 2 * minute
+	for t := s.now - step; t > last; t -= step {
+		if s.intended(n, t) == 0 {
+			return t + step
+		}
+	}
+	return last
+}
+
+// bunched reports whether the latest two trains at a node came close together,
+// not long ago.
+func (s *scratch) bunched(n int32, intended int64) bool {
+	st := &s.nodes[n]
+	if st.n < 2 || s.now-st.recent[0].at >= intended {
+		return false
+	}
+	for _, at := range [...]int64{st.recent[1].at - change, st.recent[0].at + change} {
+		if then := s.intended(n, at); then > 0 {
+			intended = min(intended, then)
+		}
+	}
+	return float64(st.recent[0].at-st.recent[1].at) < bunchedBelow*float64(intended)
 }
 
 // sure is the first forecast at a platform of a train that is sure to come there.

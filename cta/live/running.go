@@ -41,6 +41,7 @@ type scratch struct {
 	steps     []step // of a forecast, that wait
 	every     []int64
 	standing  standing
+	heard     int64 // ms: when any train said something last
 }
 
 // visit is a train's stay at a platform.
@@ -230,10 +231,9 @@ func typical(of []observation, now int64) estimate {
 	}
 	sorted := took[:len(of)]
 	slices.Sort(sorted)
-	median := (sorted[len(sorted)/2] + sorted[(len(sorted)-1)/2]) / 2
-	if len(sorted) == 2 {
-		median = sorted[0] // the other may have been held up
-	}
+	// Of two in the middle the shorter one: what is long was held up. It has to be one
+	// that was seen, so that there is something near it.
+	median := sorted[(len(sorted)-1)/2]
 	near := max(median/5, 15*second)
 	var sum, weights float64
 	for _, o := range of {

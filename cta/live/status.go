@@ -65,19 +65,25 @@ type DirectionStatus struct {
 }
 
 // A standing train is a major matter after majorStand, a gap beyond majorGap of
-// the intended headway. A line is silent when nothing was heard for silence,
-// though trains were due overdueBy before.
+// the intended headway; bunching is a minor one below closeBy of it. A line is silent when nothing was heard for silence,
+// though trains were due overdueBy before; or, where many trains run, when nothing
+// was heard for hush, though hushMissed are late and other lines were heard since.
 const (
 	majorStand = 5 * minute
 	majorGap   = 3.0
+	closeBy    = 0.5
 	silence    = 2 * minute
 	overdueBy  = minute
 	overdueMin = 3
+	hush       = 25 * second
+	hushBehind = 20 * second
+	hushMissed = 4
 )
 
 // lineState is what is gathered about a line on the way.
 type lineState struct {
 	heard    int64 // ms; 0 when never
+	missed   int   // trains due a moment ago or longer
 	overdue  int   // trains and departures
 	expected int   // trains on their way, and overdue departures
 	standing [2]*visit
@@ -98,6 +104,10 @@ func (l *lineState) late(due int64, headway, now int64) {
 }
 
 func (s *scratch) status(v *View) {
+	s.heard = 0
+	for i := range s.lines {
+		s.heard = max(s.heard, s.lines[i].heard)
+	}
 	for i := range s.vehicles {
 		ve := &s.vehicles[i]
 		if ve.number > 0 || ve.state != Running && ve.state != Silent || ve.due == math.MaxInt64 {
@@ -107,6 +117,9 @@ func (s *scratch) status(v *View) {
 		l.expected++
 		if s.now-ve.due > overdueBy {
 			l.overdue++
+		}
+		if ve.due < s.now-5*second {
+			l.missed++
 		}
 	}
 	v.Lines = make([]LineStatus, len(s.g.lines))
@@ -150,7 +163,8 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 			if sv.gap < 0 || h.Current.Round(time.Minute) > v.Boards[s.nodes[sv.gap].board].Headway.Current.Round(time.Minute) {
 				sv.gap = n
 			}
-		case Bunched:
+		}
+		if s.bunched(n, h.Intended.Milliseconds()) {
 			sv.bunched++
 			// Where the second of them was last; stations behind are history.
 			if s.spans[st.recent[0].train][1] > 0 && s.visits[s.spans[st.recent[0].train][1]-1].node == n &&
@@ -208,10 +222,9 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		return say(Good, NoService, "no service at this hour")
 	case state.heard == 0:
 		return say(LevelUnknown, NeverHeard, "nothing known of its trains yet")
-	case quiet >= silence && state.expected > 0 && state.overdue >= min(overdueMin, state.expected),
-		quiet >= goneAfter && state.expected == 0 && svc.headway > 0 && s.began(int32(line), s.now) < s.now-goneAfter:
+	case s.silent(line, svc):
 		ds.Lasts = time.Duration(quiet) * time.Millisecond
-		return say(LevelUnknown, LineSilent, "nothing heard of its trains for %s", minutes(ds.Lasts))
+		return say(LevelUnknown, LineSilent, "nothing heard of its trains for %s", passed(ds.Lasts))
 	case stuck != nil:
 		at := s.g.nodes[stuck.node].station
 		ds.Station, ds.Lasts = at.ID, time.Duration(s.now-stuck.since)*time.Millisecond
@@ -224,17 +237,21 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		if sv.gap >= 0 {
 			gap = fmt.Sprintf(", a gap of %s at %s", minutes(s.current(v, sv.gap)), s.g.nodes[sv.gap].station.Name)
 		}
-		return say(level, TrainStuck, "a train has been standing at %s for %s%s%s", at.Name, minutes(ds.Lasts), gap, otherwise)
+		return say(level, TrainStuck, "a train has been standing at %s for %s%s%s", at.Name, passed(ds.Lasts), gap, otherwise)
 	case sv.gap >= 0:
 		ds.Station, ds.Lasts = s.g.nodes[sv.gap].station.ID, s.current(v, sv.gap)
 		level := Minor
 		if float64(ds.Lasts) > majorGap*float64(v.Boards[s.nodes[sv.gap].board].Headway.Intended) {
 			level = Major
 		}
-		return say(level, LongGap, "a gap of %s at %s%s", minutes(ds.Lasts), s.g.nodes[sv.gap].station.Name, otherwise)
+		return say(level, LongGap, "a gap of %s at %s%s%s", minutes(ds.Lasts), s.g.nodes[sv.gap].station.Name, s.closeUp(v, sv.bunch, ", and "), otherwise)
 	case sv.bunch >= 0:
 		ds.Station, ds.Lasts = s.g.nodes[sv.bunch].station.ID, v.Boards[s.nodes[sv.bunch].board].Headway.Observed
-		return say(Minor, CloseUp, "two trains %s apart at %s%s", minutes(ds.Lasts), s.g.nodes[sv.bunch].station.Name, otherwise)
+		level := Good
+		if float64(ds.Lasts) < closeBy*float64(v.Boards[s.nodes[sv.bunch].board].Headway.Intended) {
+			level = Minor
+		}
+		return say(level, CloseUp, "%s%s", s.closeUp(v, sv.bunch, ""), otherwise)
 	case sv.every > 0:
 		return say(Good, OnHeadway, "every %s", minutes(ds.Every))
 	case svc.headway == 0:
@@ -243,9 +260,26 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	return say(Good, TooEarly, "trains run, every %s if as intended", minutes(ds.Intended))
 }
 
+// silent reports whether a line's trains say nothing, though they should.
+func (s *scratch) silent(line int, svc slotService) bool {
+	l := &s.lines[line]
+	quiet := s.now - l.heard
+	return quiet >= silence && l.expected > 0 && l.overdue >= min(overdueMin, l.expected) ||
+		quiet >= hush && l.missed >= hushMissed && s.heard-l.heard >= hushBehind ||
+		quiet >= goneAfter && l.expected == 0 && svc.headway > 0 && s.began(int32(line), s.now) < s.now-goneAfter
+}
+
 // current is the time from the latest train at a platform to the next.
 func (s *scratch) current(v *View, n int32) time.Duration {
 	return v.Boards[s.nodes[n].board].Headway.Current
+}
+
+// closeUp says where trains are bunched; n is -1 when they are not.
+func (s *scratch) closeUp(v *View, n int32, and string) string {
+	if n < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%stwo trains %s apart at %s", and, minutes(v.Boards[s.nodes[n].board].Headway.Observed), s.g.nodes[n].station.Name)
 }
 
 func (s *scratch) stuckTrain(v *visit) string {
@@ -278,6 +312,14 @@ func minutes(d time.Duration) string {
 		d = time.Minute
 	}
 	return fmt.Sprintf("%d min", d.Round(time.Minute)/time.Minute)
+}
+
+// passed says a time in the whole minutes of it that are over.
+func passed(d time.Duration) string {
+	if d < time.Minute {
+		return "less than a minute"
+	}
+	return fmt.Sprintf("%d min", d/time.Minute)
 }
 
 // when says a moment of the next days.

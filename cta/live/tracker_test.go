@@ -1,0 +1,191 @@
+package live
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+var whole = cmp.AllowUnexported(View{})
+
+// said by one line of 'L', for an hour of a day with faults.
+func hourOf(tb testing.TB, line string) []said {
+	tb.Helper()
+	var all []said
+	for _, e := range simulated(tb, ctaproducer.SimulationConfig{Seed: 5, Start: day(8), For: time.Hour}) {
+		if e.Arrival.Line == line {
+			all = append(all, said{e.At, e.Arrival})
+		}
+	}
+	return all
+}
+
+func TestOrderAndRepetitionDontMatter(t *testing.T) {
+	events := slices.Concat(hourOf(t, "yellow"), hourOf(t, "green"))
+	now := day(9)
+	feed := func(tr *Tracker, events []said) {
+		for _, e := range events {
+			tr.ApplyArrival(cta.KeyAt(e.at), e.a)
+		}
+	}
+	type count struct {
+		at time.Time
+		n  int64
+	}
+	var counts []count
+	for i := range 40 {
+		counts = append(counts, count{day(8).Add(time.Duration(i) * 90 * time.Second), int64(i * i)})
+	}
+	const lake = 40380
+	in := NewTracker(cta.Chicago())
+	feed(in, events)
+	for _, c := range counts {
+		in.ApplyCount(lake, c.n, c.at)
+	}
+	want := in.View(now)
+	rapid.Check(t, func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		random := rand.New(rand.NewPCG(seed, 0))
+		tr := NewTracker(cta.Chicago())
+		mixed := slices.Clone(events)
+		random.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+		if early := rapid.IntRange(0, len(mixed)).Draw(rt, "early"); early < len(mixed) {
+			feed(tr, mixed[:early])
+			tr.View(now.Add(-time.Duration(random.IntN(60)) * time.Minute))
+		}
+		feed(tr, mixed)
+		repeated := mixed[:rapid.IntRange(0, len(mixed)).Draw(rt, "repeated")]
+		before := tr.Version()
+		feed(tr, repeated)
+		if tr.Version() != before {
+			rt.Errorf("repeated events change the version")
+		}
+		random.Shuffle(len(counts), func(i, j int) { counts[i], counts[j] = counts[j], counts[i] })
+		for _, c := range slices.Concat(counts, counts) {
+			tr.ApplyCount(lake, c.n, c.at)
+		}
+		if d := cmp.Diff(want, tr.View(now), whole); d != "" {
+			rt.Fatalf("view (-in order +mixed):\n%s", d)
+		}
+	})
+}
+
+// arrived is an arrival of a train on the Blue Line.
+func arrived(train string, station int, d cta.Direction, status cta.TrainStatus) cta.Arrival {
+	return cta.Arrival{StationID: station, TrainID: train, Direction: d, Line: "blue", TrainStatus: status}
+}
+
+const (
+	ohare      = 40890
+	rosemont   = 40820
+	cumberland = 40230
+	forestPark = 40390
+)
+
+func TestTrainIsWhereItsEventsSay(t *testing.T) {
+	clock := day(8)
+	type says struct {
+		before  time.Duration // the moment looked at
+		station int
+		status  cta.TrainStatus
+	}
+	for name, tt := range map[string]struct {
+		says  []says
+		want  State
+		at    int
+		moved bool
+		gone  bool
+	}{
+		"just come":                  {says: []says{{10 * time.Second, rosemont, cta.InService}}, want: Stopped, at: rosemont},
+		"on its way":                 {says: []says{{70 * time.Second, rosemont, cta.InService}}, want: Running, at: rosemont, moved: true},
+		"late event changes nothing": {says: []says{{10 * time.Second, rosemont, cta.InService}, {5 * time.Minute, ohare, cta.InService}}, want: Stopped, at: rosemont},
+		"broken down":                {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}}, want: Standing, at: rosemont},
+		"repaired":                   {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}, {70 * time.Second, rosemont, cta.InService}}, want: Running, at: rosemont, moved: true},
+		"silent":                     {says: []says{{12 * time.Minute, rosemont, cta.InService}}, want: Silent, at: rosemont, moved: true},
+		"silent for long":            {says: []says{{30 * time.Minute, rosemont, cta.InService}}, gone: true},
+		"at the end of its run":      {says: []says{{5 * time.Minute, forestPark, cta.InService}}, want: Turning, at: forestPark},
+		"out of service":             {says: []says{{time.Minute, forestPark, cta.OutOfService}}, want: Turning, at: forestPark},
+		"long out of service":        {says: []says{{3 * time.Minute, forestPark, cta.OutOfService}}, gone: true},
+		"event of the future":        {says: []says{{5 * time.Minute, ohare, cta.InService}, {-10 * time.Minute, rosemont, cta.InService}}, want: Running, at: ohare, moved: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := NewTracker(cta.Chicago())
+			for _, s := range tt.says {
+				if !tr.ApplyArrival(cta.KeyAt(clock.Add(-s.before)), arrived("BL001", s.station, cta.DirectionA, s.status)) {
+					t.Errorf("event of %v ago is not taken", s.before)
+				}
+			}
+			got, ok := tr.View(clock).Train("BL001")
+			if ok == tt.gone {
+				t.Fatalf("train is shown: %v", ok)
+			}
+			if tt.gone {
+				return
+			}
+			if got.State != tt.want || got.Station != tt.at || (got.Fraction > 0) != tt.moved || got.Fraction >= 1 {
+				t.Errorf("%s at %d, moved %v, want %s at %d", got.State, got.Station, got.Fraction, tt.want, tt.at)
+			}
+		})
+	}
+}
+
+func TestWhatIsNotTaken(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	long := make([]byte, maxText+1)
+	for name, a := range map[string]cta.Arrival{
+		"no train":          arrived("", rosemont, cta.DirectionA, cta.InService),
+		"long id":           arrived(string(long), rosemont, cta.DirectionA, cta.InService),
+		"unknown station":   arrived("BL001", 1, cta.DirectionA, cta.InService),
+		"unknown direction": arrived("BL001", rosemont, "c", cta.InService),
+		"unknown status":    arrived("BL001", rosemont, cta.DirectionA, "lost"),
+	} {
+		if tr.ApplyArrival(cta.KeyAt(day(8)), a) {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if tr.ApplyCount(1, 1, day(8)) || tr.ApplyCount(rosemont, -1, day(8)) {
+		t.Error("count of an unknown station, or below zero: taken")
+	}
+	tr.View(day(8))
+	if tr.ApplyArrival(cta.KeyAt(day(5)), arrived("BL001", rosemont, cta.DirectionA, cta.InService)) {
+		t.Error("event of three hours ago: taken")
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	for i := range 1000 {
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(i)*time.Second)), arrived("BL001", rosemont, cta.DirectionA, cta.InService))
+		tr.ApplyCount(rosemont, int64(i), day(8).Add(time.Duration(i)*time.Minute))
+	}
+	if n := len(tr.trains["BL001"].events); n != maxEvents {
+		t.Errorf("%d events, want %d", n, maxEvents)
+	}
+	if n := len(tr.counters[rosemont].counts); n != ticks {
+		t.Errorf("%d counts, want %d", n, ticks)
+	}
+	tr.View(day(12))
+	if len(tr.trains) != 0 || len(tr.order) != 0 {
+		t.Errorf("%d trains after hours of silence", len(tr.trains))
+	}
+}
+
+func TestResetTakesAnEarlierTime(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	tr.ApplyArrival(cta.KeyAt(day(12)), arrived("BL001", rosemont, cta.DirectionA, cta.InService))
+	tr.View(day(12))
+	tr.Reset()
+	if !tr.ApplyArrival(cta.KeyAt(day(7)), arrived("BL002", rosemont, cta.DirectionA, cta.InService)) {
+		t.Error("event of the new life isn't taken")
+	}
+	if got := tr.View(day(7)).Trains; len(got) != 1 || got[0].ID != "BL002" {
+		t.Errorf("trains %v, want BL002", got)
+	}
+}
