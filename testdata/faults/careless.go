@@ -33,7 +33,7 @@ func runCareless(ctx context.Context, s *settings) error {
 	counts := make(map[int]int64)
 	c, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.ConsumerGroup("careless"), kgo.DisableAutoCommit(),
 		kgo.ConsumeRegex(), kgo.ConsumeTopics(".*station.turnstiles.*"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.SessionTimeout(s.session), kgo.HeartbeatInterval(s.session/6), kgo.MetadataMaxAge(2*time.Second), kgo.RequestRetries(50),
+		kgo.SessionTimeout(s.session), kgo.HeartbeatInterval(s.session/6), kgo.MetadataMinAge(500*time.Millisecond), kgo.MetadataMaxAge(2*time.Second), kgo.RequestRetries(50),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, _ map[string][]int32) {
 			restored, err := lastCounts(ctx, s.brokers, nil, topics)

@@ -54,6 +54,7 @@ type settings struct {
 	careless bool
 	race     bool
 	keep     bool
+	dump     time.Duration
 	verbose  bool
 
 	// Of the roles that the harness starts itself as.
@@ -77,6 +78,7 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.BoolVar(&s.careless, "careless", false, "workers count at least once: to show that the harness sees it")
 	fs.BoolVar(&s.race, "race", false, "build the workers with the race detector")
 	fs.BoolVar(&s.keep, "keep", false, "keep the folder of data and logs")
+	fs.DurationVar(&s.dump, "dump", 0, "end the workers with their goroutines in their logs when counting has not recovered this `duration` after the last fault; 0: don't")
 	fs.BoolVar(&s.verbose, "v", false, "print every fault as it happens")
 
 	fs.StringVar(&s.role, "role", "", "for the harness's own use")

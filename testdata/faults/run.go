@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -256,6 +257,13 @@ func (h *run) mend(ctx context.Context) error {
 		if ctx.Err() != nil || time.Since(recovering) > time.Minute {
 			h.note("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
 			break
+		}
+		if h.s.dump > 0 && time.Since(recovering) > h.s.dump {
+			h.s.dump = 0
+			for _, w := range h.workers {
+				w.signal(syscall.SIGQUIT)
+			}
+			h.note("goroutines are in the workers' logs: %s", h.keepLogs())
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
