@@ -68,7 +68,8 @@
 // A direction's sentence comes from the first of these rules that holds:
 //
 //  1. [NoService], good: no service is intended, and no train is on its way.
-//  2. [NeverHeard], unknown: no event of the line was seen in two hours.
+//  2. [NeverHeard], unknown: no event of the line was seen in two hours, and service
+//     began more than fifteen minutes ago; before, it is [TooEarly].
 //  3. [LineSilent], unknown: nothing was heard of the line for two minutes, though
 //     three trains or departures, or all there are, were due more than a minute
 //     ago; or for 25 seconds, though four trains are late and other lines were
@@ -98,6 +99,7 @@
 //
 // The time passed to View and Record should come from the events (see package
 // ctaweb for a clock that does). Events more than a minute ahead of it don't count
-// yet. When the source of events starts anew at an earlier time, call
+// yet. A View is made once for each time it is asked for: cut the time to seconds
+// to share it. When the source of events starts anew at an earlier time, call
 // [Tracker.Reset].
 package live

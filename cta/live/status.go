@@ -220,6 +220,8 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 			return say(Good, NoService, "no service at this hour; it begins again %s", when(at, s.time(s.now)))
 		}
 		return say(Good, NoService, "no service at this hour")
+	case state.heard == 0 && svc.headway > 0 && s.began(int32(line), s.now) > s.now-goneAfter:
+		return say(Good, TooEarly, "service begins, every %s if as intended", minutes(ds.Intended))
 	case state.heard == 0:
 		return say(LevelUnknown, NeverHeard, "nothing known of its trains yet")
 	case s.silent(line, svc):

@@ -1,0 +1,206 @@
+package live
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+func smalltown(tb testing.TB) *cta.Network {
+	tb.Helper()
+	net, err := cta.Load(os.DirFS("../testdata/smalltown"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return net
+}
+
+// Whatever trains say, a view holds together.
+func TestAnyEventsGiveASoundView(t *testing.T) {
+	statuses := []cta.TrainStatus{cta.InService, cta.InService, cta.InService, cta.OutOfService, cta.BrokenDown}
+	nets := []*cta.Network{cta.Chicago(), smalltown(t)}
+	rapid.Check(t, func(rt *rapid.T) {
+		net := nets[rapid.IntRange(0, 1).Draw(rt, "network")]
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
+		now := day(rapid.IntRange(0, 23).Draw(rt, "hour"))
+		tr := NewTracker(net)
+		for range rapid.IntRange(0, 1500).Draw(rt, "events") {
+			l := net.Lines[random.IntN(len(net.Lines))]
+			a := cta.Arrival{
+				TrainID: l.ID + string(rune('a'+random.IntN(20))), Line: l.ID,
+				StationID: l.Stations[random.IntN(len(l.Stations))].ID,
+				Direction: cta.DirectionA, TrainStatus: statuses[random.IntN(len(statuses))],
+			}
+			if random.IntN(2) == 0 {
+				a.Direction = cta.DirectionB
+			}
+			tr.ApplyArrival(cta.KeyAt(now.Add(-time.Duration(random.IntN(130*60))*time.Second)), a)
+		}
+		for range 3 {
+			tr.Record(now)
+			sound(rt, tr.View(now))
+			now = now.Add(time.Minute)
+		}
+	})
+}
+
+func sound(t *rapid.T, v *View) {
+	t.Helper()
+	for _, tr := range v.Trains {
+		if !(tr.Fraction >= 0 && tr.Fraction < 1) || !(tr.Latitude > 40 && tr.Latitude < 50) {
+			t.Errorf("train %s has gone %v of its way, to %v", tr.ID, tr.Fraction, tr.Latitude)
+		}
+		for i, a := range tr.Stops {
+			if a.Train != tr.ID || i > 0 && !a.Maybe && a.Expected.Before(tr.Stops[i-1].Expected) {
+				t.Errorf("train %s: stops are %v", tr.ID, tr.Stops)
+			}
+		}
+	}
+	for _, b := range v.Boards {
+		if len(b.Next) > perBoard || !slices.IsSortedFunc(b.Next, func(x, y Arrival) int { return x.Expected.Compare(y.Expected) }) {
+			t.Errorf("board %+v", b)
+		}
+		for _, a := range b.Next {
+			if a.Expected.Before(v.AsOf) || a.Earliest.Before(v.AsOf) || a.Earliest.After(a.Expected) || !a.Latest.After(a.Expected) {
+				t.Errorf("at %v: %+v", v.AsOf, a)
+			}
+		}
+	}
+	for _, l := range v.Lines {
+		for _, d := range l.Directions {
+			if d.Level == "" || d.Cause == "" || !strings.Contains(d.Sentence, " towards "+d.Towards+": ") || strings.Contains(d.Sentence, "%!") {
+				t.Errorf("status %+v", d)
+			}
+		}
+	}
+}
+
+func TestBranchIsOpenUntilKnown(t *testing.T) {
+	const garfield, king, halsted = 40510, 41140, 40940
+	tr := NewTracker(cta.Chicago())
+	arrive := func(at time.Duration, train string, station int) {
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(at)), cta.Arrival{
+			StationID: station, TrainID: train, Line: "green", Direction: cta.DirectionA, TrainStatus: cta.InService,
+		})
+	}
+	at := func(station int) Arrival {
+		for _, b := range tr.View(day(8).Add(time.Minute)).Station(station) {
+			if b.Line == "green" && b.Direction == cta.DirectionA && len(b.Next) > 0 && b.Next[0].Train == "GR001" {
+				return b.Next[0]
+			}
+		}
+		return Arrival{}
+	}
+	arrive(0, "GR001", garfield)
+	if !at(king).Maybe || !at(halsted).Maybe {
+		t.Errorf("before the branches: %+v and %+v, want both, as maybe", at(king), at(halsted))
+	}
+	if train, _ := tr.View(day(8).Add(time.Minute)).Train("GR001"); len(train.Next) != 2 {
+		t.Errorf("next is %v, want a station of each branch", train.Next)
+	}
+	const cottage = 40720
+	arrive(time.Minute, "GR001", king)
+	if a := at(cottage); a.Maybe || a.Train == "" || at(halsted).Train != "" {
+		t.Errorf("on a branch: %+v and %+v, want the one, for sure", a, at(halsted))
+	}
+}
+
+func TestTrainsRunRoundTheLoopAndBack(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	brown := cta.Chicago().Line("brown").Routes[0]
+	before := brown.Stations[brown.Loop-1]
+	tr.ApplyArrival(cta.KeyAt(day(8)), cta.Arrival{
+		StationID: before.ID, TrainID: "BR001", Line: "brown", Direction: cta.DirectionA, TrainStatus: cta.InService,
+	})
+	train, _ := tr.View(day(8).Add(10 * time.Second)).Train("BR001")
+	var back []Arrival
+	for i, a := range train.Stops {
+		if a.Direction == cta.DirectionB {
+			back = train.Stops[i:]
+			break
+		}
+	}
+	if len(train.Stops) < 10 || len(back) == 0 || back[0].Station != before.ID {
+		t.Fatalf("stops %v, want those of the Loop and then %s", train.Stops, before.Name)
+	}
+	first, again := train.Stops[0], back[0]
+	if first.Latest.Sub(first.Earliest) >= again.Latest.Sub(again.Earliest) {
+		t.Error("the range is no wider on the way back")
+	}
+}
+
+func TestWhatIsSaidWithoutTrains(t *testing.T) {
+	three := time.Date(2026, time.October, 7, 3, 0, 0, 0, cta.Chicago().Location)
+	for name, tt := range map[string]struct {
+		at   time.Time
+		line string
+		want string
+	}{
+		"at night":                       {three, "pink", "Pink Line towards 54th/Cermak: no service at this hour; it begins again at 04:00"},
+		"late in the evening":            {day(23).Add(30 * time.Minute), "yellow", "Yellow Line towards Dempster-Skokie: no service at this hour; it begins again on Thursday at 05:00"},
+		"when service begins":            {day(5).Add(5 * time.Minute), "yellow", "Yellow Line towards Dempster-Skokie: service begins, every 15 min if as intended"},
+		"in service":                     {day(8), "blue", "Blue Line towards O'Hare: nothing known of its trains yet"},
+		"where trains turn at this hour": {day(12), "purple", "Purple Line towards Linden: nothing known of its trains yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := NewTracker(cta.Chicago()).View(tt.at).Line(tt.line)
+			if got := l.Directions[1].Sentence; got != tt.want {
+				t.Errorf("said %q, want %q", got, tt.want)
+			}
+		})
+	}
+	l, _ := NewTracker(cta.Chicago()).View(day(12)).Line("purple")
+	if got := l.Directions[0].Towards; got != "Howard" {
+		t.Errorf("towards %s at noon, want Howard", got)
+	}
+}
+
+func TestCrowding(t *testing.T) {
+	const lake = 40380
+	usual := cta.Chicago().Station(lake).Entries.Weekday * cta.Chicago().Hourly[8] / 4
+	for name, tt := range map[string]struct {
+		share float64       // of the usual entries
+		over  time.Duration // that are counted
+		want  Crowding
+	}{
+		"as usual":     {1, 20 * time.Minute, Usual},
+		"half":         {0.5, 20 * time.Minute, Quiet},
+		"half as much": {1.6, 20 * time.Minute, Busy},
+		"three times":  {3, 20 * time.Minute, VeryBusy},
+		"for a while":  {1, 8 * time.Minute, Usual},
+		"not for long": {3, 3 * time.Minute, CrowdUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := NewTracker(cta.Chicago())
+			now := day(8).Add(45 * time.Minute)
+			for since := time.Duration(0); since <= tt.over; since += 10 * time.Second {
+				n := 1000 + tt.share*usual*since.Minutes()/15
+				tr.ApplyCount(lake, int64(n), now.Add(since-tt.over))
+			}
+			got := tr.View(now).Crowds[lake]
+			if got.Level != tt.want {
+				t.Errorf("%+v, want %s", got, tt.want)
+			}
+		})
+	}
+	if got := NewTracker(cta.Chicago()).View(day(8)).Crowds[lake].Level; got != CrowdUnknown {
+		t.Errorf("crowding without a count is %s", got)
+	}
+}
+
+func TestCountThatBeganAnew(t *testing.T) {
+	var c counter
+	for i, n := range []int64{100, 130, 10, 40} {
+		c.add(int64(i)*minute, n)
+	}
+	if n, _ := c.entered(0, 3*minute); n != 60 {
+		t.Errorf("%d entered, want 30 and 30", n)
+	}
+}
