@@ -1,12 +1,14 @@
 package stack
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
@@ -54,4 +56,54 @@ func TestRegistryWithBasicAuth(t *testing.T) {
 		t.Errorf("a wrong password gives %v, want an error with the address and without the password", err)
 	}
 	t.Log(err)
+}
+
+// A registry that is away, and one that refuses a schema, each give one message.
+func TestRegistryFailures(t *testing.T) {
+	sys := ctatest.Start(t)
+	topic := sys.Topics.Weather()
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.Windy})
+	for _, test := range []struct {
+		name, url, schema string
+		want              []string
+	}{
+		{"away", "http://127.0.0.1:1", schemas.WeatherValue,
+			[]string{"schema registry at http://127.0.0.1:1", "connection refused"}},
+		{"incompatible", sys.RegistryURL, `{"type":"record","name":"weather","fields":[{"name":"humidity","type":"float"}]}`,
+			[]string{"schema registry at " + sys.RegistryURL, topic + "-value", "incompatible"}},
+		{"not a registry", "http://" + sys.Brokers[0], schemas.WeatherValue,
+			[]string{"schema registry at http://" + sys.Brokers[0]}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			registry, err := wire.NewRegistry(wire.RegistryConfig{URL: test.url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer registry.Close()
+			codec, err := wire.AvroValue[struct {
+				Humidity    float32 `avro:"humidity"`
+				Temperature float32 `avro:"temperature"`
+				Status      string  `avro:"status"`
+			}](registry, test.schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err = codec.Encode(ctx, topic, struct {
+				Humidity    float32 `avro:"humidity"`
+				Temperature float32 `avro:"temperature"`
+				Status      string  `avro:"status"`
+			}{})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			t.Log(err)
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the message lacks %q", part)
+				}
+			}
+		})
+	}
 }
