@@ -25,6 +25,7 @@ type assets struct {
 	named             map[string]*asset
 	style, live, icon string // addresses, relative to the page
 	build             string // changes with any of them
+	openapi           *asset
 }
 
 type asset struct {
@@ -33,12 +34,22 @@ type asset struct {
 	body        body
 }
 
-func newAssets(net *cta.Network) *assets {
+// pageFiles are the templates: base.html has what all pages share.
+var pageFiles = []string{"base.html", "page.html", "line.html", "stations.html", "station.html", "train.html", "board.html", "missing.html"}
+
+func newAssets(net *cta.Network, src source) *assets {
 	a := &assets{named: map[string]*asset{}}
-	a.style = a.add("style", ".css", "text/css; charset=utf-8", read("style.css")+lineColors(net))
-	a.live = a.add("live", ".js", "text/javascript; charset=utf-8", read("live.js"))
-	a.icon = a.add("icon", ".svg", "image/svg+xml", read("icon.svg"))
-	a.build = hash(a.style + a.live + read("page.html"))
+	a.style = a.add("style", ".css", "text/css; charset=utf-8", src.read("style.css")+lineColors(net))
+	a.live = a.add("live", ".js", "text/javascript; charset=utf-8", src.read("live.js"))
+	a.icon = a.add("icon", ".svg", "image/svg+xml", src.read("icon.svg"))
+	pages := ""
+	for _, name := range pageFiles {
+		pages += src.read(name)
+	}
+	a.build = hash(a.style + a.live + pages)
+	api := read("openapi.json")
+	a.openapi = &asset{contentType: "application/json", hash: hash(api)}
+	_, _ = a.openapi.body.get(func() ([]byte, error) { return []byte(api), nil })
 	return a
 }
 

@@ -73,7 +73,7 @@ func BenchmarkPage(b *testing.B) {
 	s := h.pub.snapshot()
 	b.ReportAllocs()
 	for b.Loop() {
-		data, err := renderPage(h.page, "title", h.assets, s)
+		data, err := h.execute("page.html", h.systemPage(s))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -17,7 +17,7 @@ const (
 
 	// Distance from the centre is drawn as its power: the middle, where stations
 	// are close, is large, the ends of the lines are not far away, and directions
-	// stay as they are.
+	// stay as they are. A network without a loop is drawn as it is.
 	chartPower = 0.55
 )
 
@@ -147,8 +147,9 @@ func project(net *cta.Network) map[int]point {
 			}
 		}
 	}
-	if middle == nil {
-		middle = net.Stations
+	power := chartPower
+	if middle == nil { // no crowded middle to make room for
+		middle, power = net.Stations, 1
 	}
 	var lat, lon float64
 	for _, s := range middle {
@@ -162,7 +163,7 @@ func project(net *cta.Network) map[int]point {
 		p := point{(s.Longitude - lon) * km * math.Cos(lat*math.Pi/180), (lat - s.Latitude) * km}
 		if r := math.Hypot(p.x, p.y); r > 0 {
 			const soft = 0.12 // km, so that the very middle doesn't burst
-			f := (math.Pow(r+soft, chartPower) - math.Pow(soft, chartPower)) / r
+			f := (math.Pow(r+soft, power) - math.Pow(soft, power)) / r
 			p = point{p.x * f, p.y * f}
 			far = max(far, r)
 		}

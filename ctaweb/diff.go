@@ -2,8 +2,11 @@ package ctaweb
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // update is what changed from one Status to the next: the data of an "update"
@@ -16,12 +19,20 @@ type update struct {
 	Ready      bool      `json:"ready"`
 	Reason     string    `json:"reason,omitempty"`
 	// Layout names the shape of the page; a page of another shape is out of date.
-	Layout  string   `json:"layout"`
-	Weather *Weather `json:"weather,omitempty"` // when it changed
-	Trains  []*Train `json:"trains,omitempty"`  // new or changed
-	Gone    []string `json:"gone,omitempty"`    // ids of trains no longer shown
+	Layout  string       `json:"layout"`
+	Weather *Weather     `json:"weather,omitempty"` // when it changed
+	Trains  []*Train     `json:"trains,omitempty"`  // new or changed
+	Gone    []string     `json:"gone,omitempty"`    // ids of trains no longer shown
+	Lines   []lineUpdate `json:"lines,omitempty"`   // how lines run, where that changed
 	// Entries holds the counts that changed, by station id.
 	Entries map[string]int64 `json:"entries,omitempty"`
+}
+
+// lineUpdate says how a line runs.
+type lineUpdate struct {
+	ID         string            `json:"id"`
+	Level      live.Level        `json:"level"`
+	Directions []DirectionStatus `json:"directions"`
 }
 
 // difference is the update from one Status to another; from may be nil.
@@ -46,7 +57,10 @@ func difference(from, to *Status, layout string) *update {
 			entries[s.ID] = s.Entries
 		}
 	}
-	for _, l := range to.Lines {
+	for i, l := range to.Lines {
+		if i >= len(from.Lines) || from.Lines[i].Level != l.Level || !slices.Equal(from.Lines[i].Directions, l.Directions) {
+			u.Lines = append(u.Lines, lineUpdate{l.ID, l.Level, l.Directions})
+		}
 		for _, t := range l.Trains {
 			if old := trains[t.ID]; old == nil || !reflect.DeepEqual(old, t) {
 				u.Trains = append(u.Trains, t)
@@ -74,7 +88,7 @@ func difference(from, to *Status, layout string) *update {
 
 // empty reports whether an update says nothing that from didn't.
 func (u *update) empty(from *Status) bool {
-	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.Entries == nil &&
+	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.Entries == nil && u.Lines == nil &&
 		u.AsOf.Equal(from.AsOf) && u.Speed == from.Speed && u.AgeSeconds == from.AgeSeconds &&
 		u.Stale == from.Stale && u.Ready == from.Ready && u.Reason == from.Reason
 }

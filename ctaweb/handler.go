@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"path"
@@ -22,6 +23,17 @@ import (
 type HandlerConfig struct {
 	// Title heads the page. Default: "<network> live".
 	Title string
+	// Files overrides files of the directory assets in this package's source by those
+	// of the same name: page templates, style.css, icon.svg (the logo). Default: none.
+	Files fs.FS
+	// Language is that of the pages, as HTML has it. Default: "en".
+	Language string
+	// Messages translates the pages' words, from the English ones; a %s or %d stays
+	// where it is wanted. What it lacks stays English. Default: none.
+	Messages map[string]string
+	// AllowOrigin is who may read the API and the stream from other sites, as the
+	// header Access-Control-Allow-Origin has it: "*" or one origin. Default: nobody.
+	AllowOrigin string
 	// MaxStreams bounds the open event streams, each of which costs about 30 kB;
 	// beyond it a client is told to come back later. Default: 10000.
 	MaxStreams int
@@ -47,6 +59,9 @@ type HandlerConfig struct {
 func (c HandlerConfig) withDefaults(m *Model) HandlerConfig {
 	if c.Title == "" {
 		c.Title = m.Network().Name + " live"
+	}
+	if c.Language == "" {
+		c.Language = "en"
 	}
 	if c.MaxStreams == 0 {
 		c.MaxStreams = 10_000
@@ -82,6 +97,9 @@ func (c HandlerConfig) validate() error {
 	if c.MaxStreams < 1 {
 		faults = append(faults, fmt.Errorf("MaxStreams is %d, want 1 or more", c.MaxStreams))
 	}
+	if strings.ContainsAny(c.AllowOrigin, " ,\r\n") {
+		faults = append(faults, fmt.Errorf("AllowOrigin is %q, want * or one origin", c.AllowOrigin))
+	}
 	return errors.Join(faults...)
 }
 
@@ -94,6 +112,7 @@ type Handler struct {
 	mux     *http.ServeMux
 	pub     *publisher
 	page    *template.Template
+	chart   *chart // nil when the network has no places
 	assets  *assets
 	metrics *handlerMetrics
 	closing sync.Once
@@ -105,15 +124,20 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("ctaweb: handler: %w", err)
 	}
-	a := newAssets(m.Network())
+	src := source{cfg.Files}
+	a := newAssets(m.Network(), src)
+	page, err := parsePages(src, cfg.Messages)
+	if err != nil {
+		return nil, fmt.Errorf("ctaweb: handler: Files: %w", err)
+	}
 	h := &Handler{
-		model: m, cfg: cfg, mux: http.NewServeMux(), page: parsePage(), assets: a,
+		model: m, cfg: cfg, mux: http.NewServeMux(), page: page, assets: a, chart: newChart(m.Network()),
 		metrics: newHandlerMetrics(cfg.Metrics),
 		pub:     newPublisher(m, cfg.Interval, cfg.Now, a.build),
 	}
-	h.route("/{$}", plainError, h.servePage)
+	h.routePages()
 	h.route("/events", plainError, h.serveEvents)
-	h.route("/api/v1/status", jsonError, h.serveStatus)
+	h.routeAPI()
 	h.route("/healthz", jsonError, h.serveHealth)
 	h.route("/readyz", jsonError, h.serveReady)
 	h.route("/static/{name}", plainError, h.serveAsset)
@@ -153,9 +177,16 @@ func (h *Handler) Close() { h.closing.Do(func() { close(h.pub.closed) }) }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
+	if o := h.cfg.AllowOrigin; o != "" && (strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/events") {
+		head.Set("Access-Control-Allow-Origin", o)
+		head.Set("Access-Control-Expose-Headers", "ETag")
+		if o != "*" {
+			head.Add("Vary", "Origin")
+		}
+	}
 	switch p := r.URL.Path; {
 	case p == "":
 		// The prefix without its slash, under which relative addresses would go
@@ -191,6 +222,18 @@ func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc
 	})
 }
 
+// source are the files of pages: the embedded ones, and those that override them.
+type source struct{ over fs.FS }
+
+func (s source) read(name string) string {
+	if s.over != nil {
+		if data, err := fs.ReadFile(s.over, name); err == nil {
+			return string(data)
+		}
+	}
+	return read(name)
+}
+
 // errorWriter tells a reader what is wrong.
 type errorWriter func(w http.ResponseWriter, code int, text string)
 
@@ -208,27 +251,6 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v) // a client that has gone
-}
-
-func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
-	s := h.pub.snapshot()
-	_, err := s.page.get(func() ([]byte, error) { return renderPage(h.page, h.cfg.Title, h.assets, s) })
-	if err != nil {
-		h.cfg.Log.Error("page not rendered", "err", err)
-		plainError(w, http.StatusInternalServerError, "the page can't be shown at the moment")
-		return
-	}
-	serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id, &s.page)
-}
-
-func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
-	s := h.pub.snapshot()
-	if _, err := s.statusJSON(); err != nil {
-		h.cfg.Log.Error("status not rendered", "err", err)
-		jsonError(w, http.StatusInternalServerError, "the status can't be shown at the moment")
-		return
-	}
-	serveBody(w, r, "application/json", "no-cache", s.id, &s.json)
 }
 
 func (h *Handler) serveHealth(w http.ResponseWriter, _ *http.Request) {
@@ -273,7 +295,7 @@ func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache, id st
 	tag := `"` + id + `"`
 	head.Set("ETag", tag)
 	head.Set("Cache-Control", cache)
-	head.Set("Vary", "Accept-Encoding")
+	head.Add("Vary", "Accept-Encoding")
 	if matches(r.Header.Get("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

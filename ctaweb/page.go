@@ -1,9 +1,7 @@
 package ctaweb
 
 import (
-	"bytes"
 	"fmt"
-	"html/template"
 	"math"
 	"strconv"
 	"strings"
@@ -11,19 +9,15 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// pageData is what the page's template shows. assets/live.js shows the same from
-// updates: the words are chosen in both, and a test holds them together.
+// pageData is what the page of the whole system shows. assets/live.js shows the
+// same from updates: the words are chosen in both, and a test holds them together.
 type pageData struct {
-	Title             string
-	ID, Layout        string
-	Style, Live, Icon string
-	Status            *Status
-	Trains            int
-	Clock, Date       string
-	Fresh             freshness
-	Weather           *weatherView
-	Alerts            []string
-	Lines             []lineView
+	common
+	Trains int
+	Alerts []string
+	Lines  []lineView
+	Map    *mapView
+	Scores []scoreSummary
 }
 
 type freshness struct{ Class, Text string }
@@ -46,34 +40,21 @@ type rowView struct {
 // badge is a train drawn beside the track.
 type badge struct{ ID, Class, Text string }
 
-func parsePage() *template.Template {
-	return template.Must(template.New("page.html").Funcs(template.FuncMap{"number": number}).ParseFS(files, "assets/page.html"))
-}
-
-func renderPage(t *template.Template, title string, a *assets, s *snapshot) ([]byte, error) {
-	st := s.status
-	data := pageData{
-		Title: title, ID: s.id, Layout: s.layout, Style: a.style, Live: a.live, Icon: a.icon,
-		Status: st, Fresh: fresh(st), Clock: "--:--:--",
-	}
-	if !st.AsOf.IsZero() {
-		data.Clock = st.AsOf.Format("15:04:05")
-		data.Date = dateText(st)
-	}
-	if w := st.Weather; w != nil {
-		data.Weather = &weatherView{string(w.Status), degrees(w.Temperature), skyText(w.Status)}
-	}
-	for i, l := range st.Lines {
+func (h *Handler) systemPage(s *snapshot) any {
+	data := pageData{common: h.common(s, "system", "", "")}
+	for i, l := range s.status.Lines {
 		v := viewLine(i, l)
 		data.Trains += v.A + v.B
 		data.Lines = append(data.Lines, v)
 		data.Alerts = append(data.Alerts, alerts(l)...)
 	}
-	var buf bytes.Buffer
-	if err := t.Execute(&buf, data); err != nil {
-		return nil, fmt.Errorf("page: %w", err)
+	data.Map = viewMap(h.chart, s)
+	for _, sc := range scores(s.view) {
+		if sc.Predictions > 0 {
+			data.Scores = append(data.Scores, sc)
+		}
 	}
-	return buf.Bytes(), nil
+	return data
 }
 
 func viewLine(index int, l *LineStatus) lineView {
@@ -89,14 +70,8 @@ func viewLine(index int, l *LineStatus) lineView {
 			v.Rows[i].Label = "The Loop"
 		}
 	}
+	v.A, v.B = l.running()
 	for _, t := range l.Trains {
-		if t.Status != cta.OutOfService {
-			if t.Direction == cta.DirectionA {
-				v.A++
-			} else {
-				v.B++
-			}
-		}
 		station, d, class := spot(t)
 		i, ok := at[station]
 		if !ok {

@@ -47,16 +47,28 @@ type snapshot struct {
 	layout  string
 	at      time.Time
 	json    body
+	answers answers
 	page    body
-	event   body
+	events  narrowed
 }
 
 // message is an update in the chain. next may be read once ready is closed.
 type message struct {
-	seq   uint64
-	data  []byte // as it goes on the wire
-	ready chan struct{}
-	next  *message
+	seq    uint64
+	id     string
+	update *update
+	data   []byte   // the whole update as it goes on the wire
+	parts  narrowed // and those of filters
+	ready  chan struct{}
+	next   *message
+}
+
+// bytes is the message as the readers of a filter get it.
+func (m *message) bytes(f filter) []byte {
+	if f.all() {
+		return m.data
+	}
+	return m.parts.event(f, "update", m.id, m.update)
 }
 
 // body is a rendering, plain and compressed, made once.
@@ -105,6 +117,11 @@ func (p *publisher) advance() *snapshot {
 	if p.cur != nil && now.Sub(p.cur.at) < p.interval && !now.Before(p.cur.at) {
 		return p.cur
 	}
+	return p.renew(now)
+}
+
+// renew makes a snapshot, unless nothing changed. It is called with mu held.
+func (p *publisher) renew(now time.Time) *snapshot {
 	look := p.model.look(now)
 	st, version, layout := look.status, look.version, look.layout
 	next := &snapshot{status: st, view: look.view, version: version, at: now}
@@ -137,7 +154,7 @@ func (p *publisher) publish(u *update, s *snapshot) {
 	if err != nil { // only a NaN temperature could: readers of records refuse it
 		data = []byte("{}")
 	}
-	m := &message{seq: s.seq, data: event("update", s.id, data), ready: make(chan struct{})}
+	m := &message{seq: s.seq, id: s.id, update: u, data: event("update", s.id, data), ready: make(chan struct{})}
 	if p.tail != nil {
 		p.tail.next = m
 		close(p.tail.ready)
@@ -185,14 +202,23 @@ func (p *publisher) leave() {
 	}
 }
 
-// loop makes snapshots while there are streams: at once when something changes
-// after a pause, every interval when much does, every second when only time passes.
+// burst is the number of snapshots that may follow one another at once.
+const burst = 5
+
+// loop makes snapshots while there are streams: at once when something changes,
+// every interval when much does for long, every second when only time passes.
 func (p *publisher) loop(quit <-chan struct{}) {
 	tick := time.NewTimer(0)
 	defer tick.Stop()
+	var due time.Time // when the next is due at an even pace; a burst may run ahead of it
 	for {
 		p.mu.Lock()
-		s := p.advance()
+		now := p.now()
+		if early := now.Add(-burst * p.interval); due.Before(early) || due.After(now.Add(p.interval)) {
+			due = early
+		}
+		due = due.Add(p.interval)
+		s := p.renew(now)
 		version := s.version
 		p.mu.Unlock()
 		tick.Reset(time.Second)
@@ -204,9 +230,7 @@ func (p *publisher) loop(quit <-chan struct{}) {
 		case <-tick.C:
 		case <-p.model.changed(version):
 		}
-		p.mu.Lock()
-		wait := p.interval - p.now().Sub(p.cur.at)
-		p.mu.Unlock()
+		wait := due.Sub(p.now())
 		if wait <= 0 {
 			continue
 		}
@@ -235,16 +259,8 @@ func shape(st *Status, build string) string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// statusJSON is the JSON of a snapshot's Status.
-func (s *snapshot) statusJSON() ([]byte, error) {
-	return s.json.get(func() ([]byte, error) { return json.Marshal(s.status) })
-}
-
-// snapshotEvent is the whole of a snapshot as the stream has it: the update from
-// nothing.
-func (s *snapshot) snapshotEvent() ([]byte, error) {
-	return s.event.get(func() ([]byte, error) {
-		data, err := json.Marshal(difference(nil, s.status, s.layout))
-		return event("snapshot", s.id, data), err
-	})
+// snapshotEvent is the whole of a snapshot as the readers of a filter get it: the
+// update from nothing.
+func (s *snapshot) snapshotEvent(f filter) []byte {
+	return s.events.event(f, "snapshot", s.id, difference(nil, s.status, s.layout))
 }

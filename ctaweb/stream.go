@@ -17,6 +17,12 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
+	only, ok := h.filter(r)
+	if !ok {
+		head.Del("Content-Type")
+		plainError(w, http.StatusNotFound, "there is no such line or station")
+		return
+	}
 	if !h.enter() {
 		head.Del("Content-Type")
 		head.Set("Retry-After", "5")
@@ -30,7 +36,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if last == "" {
 		last = r.URL.Query().Get("since")
 	}
-	err := h.stream(w, r, last)
+	err := h.stream(w, r, last, only)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errBehind):
 		// First, because net/http ends the context of a request it can't write to.
@@ -39,6 +45,23 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, http.ErrNotSupported) && r.Context().Err() == nil:
 		h.cfg.Log.Error("events can't be streamed: a ResponseWriter around this handler has neither Flush nor Unwrap", "err", err)
 	}
+}
+
+// filter is what a request asks for; ok is false when there is no such thing.
+func (h *Handler) filter(r *http.Request) (f filter, ok bool) {
+	q := r.URL.Query()
+	f.line = q.Get("line")
+	if f.line != "" && h.model.Network().Line(f.line) == nil {
+		return f, false
+	}
+	if id := q.Get("station"); id != "" {
+		s, ok := h.station(h.pub.snapshot(), id)
+		if !ok {
+			return f, false
+		}
+		f.station = s.ID
+	}
+	return f, true
 }
 
 var errBehind = errors.New("too far behind")
@@ -64,7 +87,7 @@ func (h *Handler) exit() {
 }
 
 // stream writes until the client goes, is too slow, or the handler is closed.
-func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string) error {
+func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, only filter) error {
 	rc := http.NewResponseController(w)
 	flush := func(data ...[]byte) error {
 		if err := rc.SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -86,11 +109,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string) er
 	defer h.pub.leave()
 	begin := [][]byte{[]byte("retry: 2000\n\n")}
 	if first != nil {
-		ev, err := first.snapshotEvent()
-		if err != nil {
-			return err
-		}
-		begin = append(begin, ev)
+		begin = append(begin, first.snapshotEvent(only))
 	}
 	if err := flush(begin...); err != nil {
 		return err
@@ -111,7 +130,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string) er
 			var late [][]byte
 			for at.next != nil { // all that is ready, in one write
 				at = at.next
-				late = append(late, at.data)
+				late = append(late, at.bytes(only))
 				if !at.done() {
 					break
 				}

@@ -1,9 +1,13 @@
 // Keeps the page current from the event stream. The server has rendered all of
-// it already; updates name what changed since then.
+// it already; updates name what changed since then. The page of the whole system
+// is drawn from updates; the others, which few read at a time, ask the server for
+// their changed parts.
 const body = document.body;
 const byId = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en-US");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+const { kind, root, events } = body.dataset;
 
 // rows: "line/station" to the row's parts. entries: station to its rows on all lines.
 const rows = new Map();
@@ -15,7 +19,7 @@ for (const el of document.querySelectorAll("[data-line]")) {
 	const id = el.dataset.line;
 	const marks = el.querySelector(".strip").children;
 	const line = {
-		id, el, name: el.querySelector("h2").textContent, rows: [],
+		id, el, name: el.querySelector("h3").textContent, rows: [],
 		total: el.querySelector(".total b"),
 		a: el.querySelector(".dir.a b"), b: el.querySelector(".dir.b b"),
 	};
@@ -166,6 +170,166 @@ function age(s) {
 	return s < 60 ? Math.floor(s / 10) * 10 + " s" : s < 3600 ? Math.floor(s / 60) + " min" : Math.floor(s / 3600) + " h";
 }
 
+// How lines run, in words.
+const levels = { good: ["✓", "Good service"], minor: ["!", "Minor delays"], major: ["‼", "Major delays"] };
+
+function service(changed) {
+	for (const l of changed) {
+		const el = byId("lines") && document.querySelector(`[data-status="${CSS.escape(l.id)}"]`);
+		if (!el) continue;
+		const [mark, words] = levels[l.level] ?? ["?", "Not known"];
+		el.classList.remove("good", "minor", "major", "unknown");
+		el.classList.add(l.level);
+		text(el.querySelector(".level i"), mark);
+		text(el.querySelector(".level b"), words);
+		const says = el.querySelectorAll("p");
+		if (says.length === l.directions.length) says.forEach((p, i) => text(p, l.directions[i].sentence));
+		else {
+			says.forEach((p) => p.remove());
+			el.append(...l.directions.map((d) => Object.assign(document.createElement("p"), { textContent: d.sentence })));
+		}
+	}
+}
+
+// The map. A train's place follows from when it left and when it is due, so that
+// trains move between updates; few of them move far enough to be drawn anew.
+const map = byId("moving");
+const tracks = new Map();
+const marks = new Map(); // id of a train to its mark
+for (const el of document.querySelectorAll("[data-k]")) tracks.set(el.dataset.k, { el, length: el.getTotalLength(), of: el.parentNode.getAttribute("class") });
+for (const el of document.querySelectorAll("[data-m]")) marks.set(el.dataset.m, { el });
+let time = null; // { event, at, speed }: event time at a moment of performance.now
+
+function track(line, from, to) {
+	const t = tracks.get(`${line}/${Math.min(from, to)}-${Math.max(from, to)}`);
+	return t && { ...t, back: from > to };
+}
+
+function place(t, now) {
+	const next = t.next[0]?.station;
+	let way = next && track(t.line, t.station, next);
+	let f = 0;
+	if (way && t.status === "in_service" && t.due) {
+		const came = Date.parse(t.since), due = Date.parse(t.due);
+		const halt = Math.min(25000, (due - came) / 2);
+		f = Math.min(Math.max((now - came - halt) / (due - came - halt || 1), 0), 0.95);
+	}
+	if (!way) {
+		for (const [key, other] of tracks) {
+			const [line, pair] = key.split("/");
+			const ends = pair?.split("-").map(Number);
+			if (line === t.line && ends.includes(t.station)) {
+				way = { ...other, back: ends[1] === t.station };
+				break;
+			}
+		}
+		if (!way) return null;
+	}
+	const at = way.length * (way.back ? 1 - f : f);
+	const p = way.el.getPointAtLength(at);
+	const a = way.el.getPointAtLength(Math.max(0, at - 1)), b = way.el.getPointAtLength(Math.min(way.length, at + 1));
+	const angle = Math.atan2(b.y - a.y, b.x - a.x) * 180 / Math.PI + (way.back ? 180 : 0);
+	return { x: p.x, y: p.y, angle, of: way.of };
+}
+
+const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
+
+function mark(t) {
+	const a = svg("a"), path = svg("path"), title = svg("title");
+	a.setAttribute("href", "trains/" + encodeURIComponent(t.id));
+	a.setAttribute("tabindex", "-1");
+	a.dataset.m = t.id;
+	path.setAttribute("d", "M8 0-5 6-2.5 0-5-6z");
+	title.textContent = `Train ${t.id} towards ${t.towards}`;
+	a.append(title, path);
+	map.append(a);
+	return { el: a };
+}
+
+function move() {
+	if (!map || !time || document.visibilityState !== "visible") return;
+	const now = time.event + Math.min((performance.now() - time.at), 5000) * time.speed;
+	for (const [id, m] of marks) if (!trains.has(id)) { m.el.remove(); marks.delete(id); }
+	for (const t of trains.values()) {
+		const at = place(t, now);
+		if (!at) continue;
+		let m = marks.get(t.id);
+		if (!m) marks.set(t.id, m = mark(t));
+		if (m.t !== t) {
+			m.t = t;
+			m.el.setAttribute("class", "m " + (t.status === "broken_down" ? "broken " : t.status === "out_of_service" ? "out " : "") + (t.silent ? "silent " : "") + at.of);
+		} else if (Math.abs(m.x - at.x) + Math.abs(m.y - at.y) < 0.4) continue;
+		m.x = at.x;
+		m.y = at.y;
+		m.el.setAttribute("transform", `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)}) rotate(${Math.round(at.angle)})`);
+	}
+}
+if (map) {
+	// Often enough to be smooth: on the map a train moves a few units in a minute.
+	const beat = () => { move(); setTimeout(beat, calm.matches ? 5000 : time && time.speed > 3 ? 150 : 500); };
+	beat();
+}
+
+// Pages other than that of the system: their parts are fetched when something
+// changed, every two seconds at most.
+let fetched = 0;
+let fetching = false;
+async function refresh() {
+	if (fetching) return;
+	fetching = true;
+	await new Promise((done) => setTimeout(done, Math.max(0, fetched + 2000 - performance.now())));
+	fetched = performance.now();
+	try {
+		const r = await fetch(location.href, { headers: { Accept: "text/html" } });
+		if (r.status === 404) reload();
+		if (r.ok) {
+			const page = new DOMParser().parseFromString(await r.text(), "text/html");
+			for (const part of document.querySelectorAll("[data-live]")) {
+				const now = page.getElementById(part.id);
+				if (!now || now.innerHTML === part.innerHTML) continue;
+				const focus = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
+				part.replaceChildren(...now.childNodes);
+				if (focus) part.querySelector(`[href="${CSS.escape(focus)}"]`)?.focus();
+			}
+		}
+	} catch { /* the stream tells of a server that is away */ }
+	fetching = false;
+}
+
+// Search as one types: what the form would find, under it.
+const box = byId("q"), found = byId("found");
+let typed;
+box.addEventListener("input", () => {
+	clearTimeout(typed);
+	typed = setTimeout(async () => {
+		const q = box.value.trim();
+		let items = [];
+		if (q) {
+			try {
+				const r = await fetch(root + "stations?q=" + encodeURIComponent(q));
+				const page = new DOMParser().parseFromString(await r.text(), "text/html");
+				items = [...page.querySelectorAll("#results li")].slice(0, 12);
+			} catch { return; }
+		}
+		for (const li of items) {
+			const a = li.querySelector("a");
+			a.setAttribute("href", root + a.getAttribute("href"));
+		}
+		found.replaceChildren(...items);
+		found.hidden = !items.length;
+	}, 120);
+});
+box.form.addEventListener("keydown", (e) => {
+	const links = [box, ...found.querySelectorAll("a")];
+	const i = links.indexOf(document.activeElement);
+	if (e.key === "Escape") { found.hidden = true; box.focus(); }
+	else if (e.key === "ArrowDown" && links[i + 1]) links[i + 1].focus();
+	else if (e.key === "ArrowUp" && links[i - 1]) links[i - 1].focus();
+	else return;
+	e.preventDefault();
+});
+document.addEventListener("click", (e) => { if (!box.form.contains(e.target)) found.hidden = true; });
+
 function state(style, words) {
 	if (body.className !== style) body.className = style;
 	text(byId("fresh"), words);
@@ -206,15 +370,21 @@ function apply(u, whole) {
 	const changed = u.trains ?? [];
 	if (whole) {
 		const there = new Set(changed.map((t) => t.id));
-		gone = [...badges.keys()].filter((id) => !there.has(id));
+		gone = [...badges.keys(), ...trains.keys()].filter((id) => !there.has(id));
 	}
 	// In a hurried simulation everything moves all the time: gliding and flashing
 	// would then tell nothing, and keep a slow machine busy.
 	const gentle = !whole && u.speed < 3 && !calm.matches;
-	draw(changed, gone, gentle);
-	count(u.entries ?? {}, gentle);
 	if (u.weather) weather(u.weather);
 	clock(u);
+	if (u.as_of) time = { event: Date.parse(u.as_of), at: performance.now(), speed: u.stale ? 0 : u.speed };
+	if (kind !== "system") {
+		if (kind !== "search" && kind !== "missing") refresh();
+		return;
+	}
+	draw(changed, gone, gentle);
+	count(u.entries ?? {}, gentle);
+	service(u.lines ?? []);
 	sums();
 }
 
@@ -223,7 +393,8 @@ function apply(u, whole) {
 let last = "";
 let wait = 1000;
 function connect() {
-	const source = new EventSource("events" + (last ? "?since=" + encodeURIComponent(last) : ""));
+	const since = last ? (events ? "&" : "?") + "since=" + encodeURIComponent(last) : "";
+	const source = new EventSource(root + "events" + events + since);
 	const on = (name, whole) => source.addEventListener(name, (e) => {
 		last = e.lastEventId;
 		wait = 1000;

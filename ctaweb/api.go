@@ -1,0 +1,338 @@
+package ctaweb
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// The answers of the JSON API, which assets/openapi.json describes. All but the
+// status have as_of beside one member named for what was asked for.
+
+type lineSummary struct {
+	ID         string            `json:"id"`
+	Name       string            `json:"name"`
+	Color      string            `json:"color"`
+	TextColor  string            `json:"text_color"`
+	Level      live.Level        `json:"level"`
+	Directions []DirectionStatus `json:"directions"`
+	Trains     int               `json:"trains"` // in service
+	Entries    int64             `json:"entries"`
+}
+
+type stationSummary struct {
+	ID         int           `json:"id"`
+	Name       string        `json:"name"`
+	Lines      []string      `json:"lines"`
+	Accessible bool          `json:"accessible"`
+	Latitude   float64       `json:"latitude"`
+	Longitude  float64       `json:"longitude"`
+	Entries    int64         `json:"entries"`
+	Crowding   live.Crowding `json:"crowding"`
+	// LatelySeconds is the time over which EntriesLately were counted and
+	// EntriesUsual are usual; 0 when there is no telling.
+	EntriesLately int64 `json:"entries_lately"`
+	EntriesUsual  int64 `json:"entries_usual"`
+	LatelySeconds int64 `json:"lately_seconds"`
+}
+
+type stationDetail struct {
+	stationSummary
+	Predictions []platformBoard `json:"predictions"`
+}
+
+type platformBoard struct {
+	Line            string           `json:"line"`
+	Direction       cta.Direction    `json:"direction"`
+	Towards         string           `json:"towards"`
+	Here            []string         `json:"here"` // ids of trains at the platform
+	Next            []plannedArrival `json:"next"`
+	Spacing         live.Spacing     `json:"spacing"`
+	IntendedSeconds int64            `json:"intended_seconds"`
+	CurrentSeconds  int64            `json:"current_seconds"` // from the last train to the next
+}
+
+type plannedArrival struct {
+	Train    string     `json:"train"` // empty when it isn't known
+	Station  int        `json:"station"`
+	Expected time.Time  `json:"expected"`
+	Earliest time.Time  `json:"earliest"`
+	Latest   time.Time  `json:"latest"`
+	Basis    live.Basis `json:"basis"`
+	Maybe    bool       `json:"maybe"` // it may take another branch
+}
+
+type trainDetail struct {
+	*Train
+	Latitude  float64          `json:"latitude"`
+	Longitude float64          `json:"longitude"`
+	Fraction  float64          `json:"fraction"` // of the way from station to next
+	Stops     []plannedArrival `json:"stops"`
+}
+
+type scoreSummary struct {
+	FromSeconds     int64   `json:"from_seconds"` // of how far ahead it was predicted
+	ToSeconds       int64   `json:"to_seconds"`
+	Predictions     int64   `json:"predictions"` // in the last hour
+	ErrorSeconds    float64 `json:"error_seconds"`
+	PlainSeconds    float64 `json:"plain_error_seconds"` // of distance over mean speed
+	InBand          float64 `json:"in_band"`
+	InRange         float64 `json:"in_range"`
+	BandEarlySecond int64   `json:"band_early_seconds"`
+	BandLateSeconds int64   `json:"band_late_seconds"`
+}
+
+type statusAnswer struct {
+	*Status
+	Accuracy []scoreSummary `json:"accuracy"`
+}
+
+// answers are renderings of a snapshot, each made when first asked for.
+type answers struct {
+	mu   sync.Mutex
+	made map[string]*body
+}
+
+func (a *answers) of(key string) *body {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.made == nil {
+		a.made = map[string]*body{}
+	}
+	b := a.made[key]
+	if b == nil {
+		b = &body{}
+		a.made[key] = b
+	}
+	return b
+}
+
+// resource answers with what find returns, as JSON; nil is not found.
+func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request) any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s := h.pub.snapshot()
+		v := find(s, r)
+		if v == nil {
+			jsonError(w, http.StatusNotFound, "there is no such "+member)
+			return
+		}
+		b := s.answers.of(r.URL.Path)
+		_, err := b.get(func() ([]byte, error) {
+			if !s.status.AsOf.IsZero() {
+				return json.Marshal(map[string]any{"as_of": s.status.AsOf, member: v})
+			}
+			return json.Marshal(map[string]any{"as_of": nil, member: v})
+		})
+		if err != nil {
+			h.cfg.Log.Error("answer not rendered", "path", r.URL.Path, "err", err)
+			jsonError(w, http.StatusInternalServerError, "this can't be shown at the moment")
+			return
+		}
+		serveBody(w, r, "application/json", "no-cache", s.id, b)
+	}
+}
+
+func (h *Handler) routeAPI() {
+	h.route("/api/v1/status", jsonError, h.serveStatus)
+	h.route("/api/v1/openapi.json", jsonError, func(w http.ResponseWriter, r *http.Request) {
+		serveBody(w, r, "application/json", "no-cache", h.assets.openapi.hash, &h.assets.openapi.body)
+	})
+	h.route("/api/v1/lines", jsonError, h.resource("lines", func(s *snapshot, _ *http.Request) any {
+		lines := []lineSummary{}
+		for _, l := range s.status.Lines {
+			a, b := l.running()
+			lines = append(lines, lineSummary{l.ID, l.Name, l.Color, l.TextColor, l.Level, l.Directions, a + b, l.Entries})
+		}
+		return lines
+	}))
+	h.route("/api/v1/lines/{id}", jsonError, h.resource("line", func(s *snapshot, r *http.Request) any {
+		if l, _ := s.status.line(r.PathValue("id")); l != nil {
+			return l
+		}
+		return nil
+	}))
+	h.route("/api/v1/stations", jsonError, h.resource("stations", func(s *snapshot, _ *http.Request) any {
+		return h.stations(s)
+	}))
+	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
+		if st, ok := h.station(s, r.PathValue("id")); ok {
+			return stationDetail{st, boards(s, st.ID)}
+		}
+		return nil
+	}))
+	h.route("/api/v1/stations/{id}/predictions", jsonError, h.resource("predictions", func(s *snapshot, r *http.Request) any {
+		if st, ok := h.station(s, r.PathValue("id")); ok {
+			return boards(s, st.ID)
+		}
+		return nil
+	}))
+	h.route("/api/v1/trains", jsonError, h.resource("trains", func(s *snapshot, _ *http.Request) any {
+		trains := []trainDetail{}
+		for _, l := range s.status.Lines {
+			for _, t := range l.Trains {
+				trains = append(trains, detail(s, t))
+			}
+		}
+		return trains
+	}))
+	h.route("/api/v1/trains/{id}", jsonError, h.resource("train", func(s *snapshot, r *http.Request) any {
+		if t := s.status.train(r.PathValue("id")); t != nil {
+			return detail(s, t)
+		}
+		return nil
+	}))
+}
+
+// serveStatus answers with the whole Status.
+func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
+	s := h.pub.snapshot()
+	_, err := s.json.get(func() ([]byte, error) { return json.Marshal(statusAnswer{s.status, scores(s.view)}) })
+	if err != nil {
+		h.cfg.Log.Error("status not rendered", "err", err)
+		jsonError(w, http.StatusInternalServerError, "the status can't be shown at the moment")
+		return
+	}
+	serveBody(w, r, "application/json", "no-cache", s.id, &s.json)
+}
+
+// line returns a line and its place in the network.
+func (st *Status) line(id string) (*LineStatus, int) {
+	i := slices.IndexFunc(st.Lines, func(l *LineStatus) bool { return l.ID == id })
+	if i < 0 {
+		return nil, -1
+	}
+	return st.Lines[i], i
+}
+
+func (st *Status) train(id string) *Train {
+	for _, l := range st.Lines {
+		for _, t := range l.Trains {
+			if t.ID == id {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// running is the number of trains in service in each direction.
+func (l *LineStatus) running() (a, b int) {
+	for _, t := range l.Trains {
+		switch {
+		case t.Status == cta.OutOfService:
+		case t.Direction == cta.DirectionA:
+			a++
+		default:
+			b++
+		}
+	}
+	return a, b
+}
+
+// stations are those of all lines, each once, by id.
+func (h *Handler) stations(s *snapshot) []stationSummary {
+	found := map[int]int{}
+	list := []stationSummary{}
+	for _, l := range s.status.Lines {
+		for _, st := range l.Stations {
+			i, ok := found[st.ID]
+			if !ok {
+				i = len(list)
+				found[st.ID] = i
+				sum := stationSummary{ID: st.ID, Name: st.Name, Entries: st.Entries, Crowding: st.Crowding}
+				if c, ok := s.view.Crowds[st.ID]; ok {
+					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
+				}
+				if n := h.model.Network().Station(st.ID); n != nil {
+					sum.Accessible, sum.Latitude, sum.Longitude = n.Accessible, n.Latitude, n.Longitude
+				}
+				list = append(list, sum)
+			}
+			list[i].Lines = append(list[i].Lines, l.ID)
+		}
+	}
+	slices.SortFunc(list, func(a, b stationSummary) int { return a.ID - b.ID })
+	return list
+}
+
+// station is the one whose id a path has.
+func (h *Handler) station(s *snapshot, id string) (stationSummary, bool) {
+	n, err := strconv.Atoi(id)
+	if err != nil || strconv.Itoa(n) != id {
+		return stationSummary{}, false
+	}
+	list := h.stations(s)
+	i, ok := slices.BinarySearchFunc(list, n, func(a stationSummary, id int) int { return a.ID - id })
+	if !ok {
+		return stationSummary{}, false
+	}
+	return list[i], true
+}
+
+// boards are a station's platforms.
+func boards(s *snapshot, station int) []platformBoard {
+	list := []platformBoard{}
+	for _, b := range s.view.Station(station) {
+		p := platformBoard{
+			Line: b.Line, Direction: b.Direction, Here: append([]string{}, b.Here...), Next: arrivals(b.Next),
+			Spacing: b.Headway.Spacing, IntendedSeconds: int64(b.Headway.Intended / time.Second),
+			CurrentSeconds: int64(b.Headway.Current / time.Second),
+		}
+		if l, _ := s.status.line(b.Line); l != nil {
+			p.Towards = l.towards(b.Direction)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// towards is where trains of a direction run to, at this hour.
+func (l *LineStatus) towards(d cta.Direction) string {
+	for _, s := range l.Directions {
+		if s.Direction == d {
+			return s.Towards
+		}
+	}
+	if d == cta.DirectionA {
+		return l.Towards.A
+	}
+	return l.Towards.B
+}
+
+func arrivals(of []live.Arrival) []plannedArrival {
+	list := make([]plannedArrival, len(of))
+	for i, a := range of {
+		list[i] = plannedArrival{
+			a.Train, a.Station, a.Expected.Truncate(time.Second), a.Earliest.Truncate(time.Second),
+			a.Latest.Truncate(time.Second), a.Basis, a.Maybe,
+		}
+	}
+	return list
+}
+
+func detail(s *snapshot, t *Train) trainDetail {
+	d := trainDetail{Train: t, Stops: []plannedArrival{}}
+	if v, ok := s.view.Train(t.ID); ok {
+		d.Latitude, d.Longitude, d.Fraction, d.Stops = v.Latitude, v.Longitude, v.Fraction, arrivals(v.Stops)
+	}
+	return d
+}
+
+// scores tell how good the predictions of the last hour were.
+func scores(v *live.View) []scoreSummary {
+	list := make([]scoreSummary, 0, len(v.Scores))
+	for _, s := range v.Scores {
+		e := s.Recent
+		list = append(list, scoreSummary{
+			int64(s.From / time.Second), int64(s.To / time.Second), e.Count, e.Error.Seconds(), e.PlainError.Seconds(),
+			e.InBand, e.InRange, int64(s.Early / time.Second), int64(s.Late / time.Second),
+		})
+	}
+	return list
+}

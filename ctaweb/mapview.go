@@ -1,0 +1,147 @@
+package ctaweb
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// mapView is the map as page.html draws it.
+type mapView struct {
+	Width, Height string
+	Lines         []mapLine
+	Stations      []mapStation
+	Labels        []mapLabel
+	Trains        []mapTrain
+}
+
+type mapLine struct {
+	Index  int
+	Tracks []mapTrack
+}
+
+// mapTrack is a piece of a line between two stations. Its key is
+// "line/from-to", the lower id first, and its path runs that way.
+type mapTrack struct{ Key, Path string }
+
+type mapStation struct {
+	ID         int
+	Name, Path string
+}
+
+type mapLabel struct{ X, Y, Anchor, Text string }
+
+type mapTrain struct {
+	Index                      int
+	ID, Class, Transform, Text string
+}
+
+// viewMap is the map at a snapshot; nil without a chart.
+func viewMap(c *chart, s *snapshot) *mapView {
+	if c == nil {
+		return nil
+	}
+	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height)}
+	spots := map[int][]point{}
+	names := map[int]string{}
+	var order []int
+	ends := map[int]bool{}
+	for i, l := range s.status.Lines {
+		ml := mapLine{Index: i}
+		for _, e := range c.tracks[l.ID] {
+			ml.Tracks = append(ml.Tracks, mapTrack{fmt.Sprintf("%s/%d-%d", l.ID, e[0], e[1]), svgPath(c.way(l.ID, e[0], e[1]))})
+		}
+		v.Lines = append(v.Lines, ml)
+		degree := map[int]int{}
+		for _, e := range c.tracks[l.ID] {
+			degree[e[0]]++
+			degree[e[1]]++
+		}
+		for _, st := range l.Stations {
+			p, ok := c.at[l.ID][st.ID]
+			if !ok {
+				continue
+			}
+			if names[st.ID] == "" {
+				names[st.ID] = st.Name
+				order = append(order, st.ID)
+			}
+			spots[st.ID] = append(spots[st.ID], p)
+			ends[st.ID] = ends[st.ID] || degree[st.ID] == 1
+		}
+		for _, t := range l.Trains {
+			if m, ok := mapTrainOf(c, s, i, t); ok {
+				v.Trains = append(v.Trains, m)
+			}
+		}
+	}
+	for _, id := range order {
+		at := spots[id]
+		slices.SortFunc(at, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
+		last := at[len(at)-1]
+		way := []point{at[0], last}
+		v.Stations = append(v.Stations, mapStation{id, names[id], svgPath(way)})
+		if ends[id] {
+			v.Labels = append(v.Labels, label(c, names[id], at[0].to(last, 0.5)))
+		}
+	}
+	return v
+}
+
+// label stands beside the end of a line, where there is room for it.
+func label(c *chart, text string, p point) mapLabel {
+	l := mapLabel{fmt.Sprintf("%.1f", p.x+9), fmt.Sprintf("%.1f", p.y+4), "start", text}
+	switch width := 7 * float64(len(text)); {
+	case p.x < width/2: // at the left edge: above it
+		l.X, l.Y = fmt.Sprintf("%.1f", max(p.x-20, 2)), fmt.Sprintf("%.1f", p.y-10)
+	case p.x+width > c.width:
+		l.X, l.Anchor = fmt.Sprintf("%.1f", p.x-9), "end"
+	}
+	return l
+}
+
+func mapTrainOf(c *chart, s *snapshot, index int, t *Train) (mapTrain, bool) {
+	way, f := []point{}, 0.0
+	if len(t.Next) > 0 {
+		way = c.way(t.Line, t.Station, t.Next[0].Station)
+	}
+	if v, ok := s.view.Train(t.ID); ok && t.Status == cta.InService {
+		f = v.Fraction
+	}
+	if len(way) == 0 {
+		p, ok := c.at[t.Line][t.Station]
+		if !ok {
+			return mapTrain{}, false
+		}
+		way = []point{p}
+	}
+	p, angle := along(way, f)
+	class := []string{"m"}
+	switch t.Status {
+	case cta.BrokenDown:
+		class = append(class, "broken")
+	case cta.OutOfService:
+		class = append(class, "out")
+	}
+	if t.Silent {
+		class = append(class, "silent")
+	}
+	return mapTrain{index, t.ID, strings.Join(class, " "), fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), "Train " + t.ID + " towards " + t.Towards}, true
+}
+
+// sortFound puts names that begin with what was searched for first, then by name.
+func sortFound(found []foundView, want string) {
+	slices.SortStableFunc(found, func(a, b foundView) int {
+		x, y := plain(a.Name), plain(b.Name)
+		first := func(name string) int {
+			if strings.HasPrefix(name, want) {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(first(x), first(y)), cmp.Compare(x, y), cmp.Compare(a.ID, b.ID))
+	})
+}
