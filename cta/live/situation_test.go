@@ -107,16 +107,16 @@ func (r runs) all() []said {
 	return all
 }
 
-// play feeds events and reports each change of what is said of a line's
-// direction, every ten seconds.
-func play(events []said, line string, d cta.Direction, from time.Time, see func(now time.Time, ds DirectionStatus)) {
+// play feeds events and shows what is said of a line's direction every ten
+// seconds of some time.
+func play(events []said, line string, d cta.Direction, from, until time.Time, see func(now time.Time, ds DirectionStatus)) {
 	slices.SortStableFunc(events, func(a, b said) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.a.TrainID, b.a.TrainID))
 	})
 	tr := NewTracker(cta.Chicago())
 	now := from
 	for _, e := range events {
-		for e.at.After(now) {
+		for e.at.After(now) && now.Before(until) {
 			l, _ := tr.View(now).Line(line)
 			see(now, l.Directions[dir(d)])
 			now = now.Add(10 * time.Second)
@@ -138,7 +138,7 @@ func TestStandingTrainIsSaidAndForgotten(t *testing.T) {
 	mended.at = began.Add(15 * time.Minute)
 	events := append(append(of.all(), others...), broken, mended)
 
-	play(events, "blue", cta.DirectionA, day(7).Add(30*time.Minute), func(now time.Time, ds DirectionStatus) {
+	play(events, "blue", cta.DirectionA, day(7).Add(50*time.Minute), day(8).Add(80*time.Minute), func(now time.Time, ds DirectionStatus) {
 		switch since := now.Sub(began); {
 		case since >= 30*time.Second && since < 15*time.Minute:
 			if ds.Cause != TrainStuck || !strings.Contains(ds.Sentence, "a train has been standing at Logan Square for ") || ds.Station != loganSquare {
@@ -162,7 +162,7 @@ func TestTrainThatStandsWithoutAWordIsAGap(t *testing.T) {
 	began := a[run][event].at
 	hold(a, run, event, 15*time.Minute)
 	// It is due two minutes later at the next station, where trains come every four.
-	play(append(of.all(), others...), "blue", cta.DirectionA, day(7).Add(30*time.Minute), func(now time.Time, ds DirectionStatus) {
+	play(append(of.all(), others...), "blue", cta.DirectionA, day(8), day(8).Add(25*time.Minute), func(now time.Time, ds DirectionStatus) {
 		if since := now.Sub(began); since > 6*time.Minute && since < 15*time.Minute && ds.Cause != LongGap {
 			t.Errorf("%v after it stopped: %s", since, ds.Sentence)
 		}
@@ -183,7 +183,7 @@ func TestBunchedTrainsAreSaid(t *testing.T) {
 	}
 	came, next := a[run][event].at, a[run][event+1].at
 	said := ""
-	play(append(of.all(), others...), "blue", cta.DirectionA, day(7).Add(30*time.Minute), func(now time.Time, ds DirectionStatus) {
+	play(append(of.all(), others...), "blue", cta.DirectionA, day(8), day(8).Add(15*time.Minute), func(now time.Time, ds DirectionStatus) {
 		if now.Sub(came) >= 0 && now.Before(next) && now.Sub(came) <= 30*time.Second {
 			said = ds.Sentence
 		}
@@ -212,7 +212,7 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 				return e.a.Line == tt.line && !e.at.Before(begin) && e.at.Before(end)
 			})
 			back := events[slices.IndexFunc(events, func(e said) bool { return e.a.Line == tt.line && !e.at.Before(end) })].at
-			play(events, tt.line, cta.DirectionB, day(7).Add(30*time.Minute), func(now time.Time, ds DirectionStatus) {
+			play(events, tt.line, cta.DirectionB, day(7).Add(50*time.Minute), day(8).Add(20*time.Minute), func(now time.Time, ds DirectionStatus) {
 				silent := ds.Cause == LineSilent && ds.Level == LevelUnknown && strings.Contains(ds.Sentence, "nothing heard of its trains for ")
 				switch {
 				case now.Before(begin) && silent, now.Sub(back) > 30*time.Second && silent:

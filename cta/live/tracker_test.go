@@ -15,12 +15,12 @@ import (
 
 var whole = cmp.AllowUnexported(View{})
 
-// said by one line of 'L', for an hour of a day with faults.
-func hourOf(tb testing.TB, line string) []said {
+// hourOf is what is said of some lines in an hour of a day with faults.
+func hourOf(tb testing.TB, lines ...string) []said {
 	tb.Helper()
 	var all []said
 	for _, e := range simulated(tb, ctaproducer.SimulationConfig{Seed: 5, Start: day(8), For: time.Hour}) {
-		if e.Arrival.Line == line {
+		if slices.Contains(lines, e.Arrival.Line) {
 			all = append(all, said{e.At, e.Arrival})
 		}
 	}
@@ -28,7 +28,7 @@ func hourOf(tb testing.TB, line string) []said {
 }
 
 func TestOrderAndRepetitionDontMatter(t *testing.T) {
-	events := slices.Concat(hourOf(t, "yellow"), hourOf(t, "green"))
+	events := hourOf(t, "yellow", "green")
 	now := day(9)
 	feed := func(tr *Tracker, events []said) {
 		for _, e := range events {

@@ -31,7 +31,7 @@ func TestAnyEventsGiveASoundView(t *testing.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		now := day(rapid.IntRange(0, 23).Draw(rt, "hour"))
 		tr := NewTracker(net)
-		for range rapid.IntRange(0, 1500).Draw(rt, "events") {
+		for range rapid.IntRange(0, 500).Draw(rt, "events") {
 			l := net.Lines[random.IntN(len(net.Lines))]
 			a := cta.Arrival{
 				TrainID: l.ID + string(rune('a'+random.IntN(20))), Line: l.ID,
