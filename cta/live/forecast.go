@@ -257,8 +257,8 @@ func (s *scratch) add(f forecast) {
 	s.forecasts = append(s.forecasts, f)
 }
 
-// margin is how much earlier and later than expected a train may come, in ms: in
-// nine cases of ten it does not.
+// margin is how much earlier and later than expected a train comes, in ms, at most: in
+// nine cases of ten or more it does so.
 func (f *forecast) margin() (early, late int64) {
 	sd := math.Sqrt(f.variance) * 1000
 	return int64(1.3*sd) + 5*second, int64(1.5*sd) + 10*second

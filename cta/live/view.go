@@ -110,7 +110,7 @@ type Arrival struct {
 	// Train is empty for a run that no known train is seen to be for. For others
 	// that have not begun (Basis is ByHeadway), it is the train likely to make it.
 	Train string
-	// Expected is when it comes, as a best guess. In about nine cases of ten it comes
+	// Expected is when it comes, as a best guess. In nine cases of ten or more it comes
 	// from Earliest to Latest.
 	Expected, Earliest, Latest time.Time
 	// Guess is Expected by nothing but distance over mean speed, for comparison.
