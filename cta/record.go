@@ -23,9 +23,14 @@ type StationRecord struct {
 func (r StationRecord) Key() string { return strconv.Itoa(r.StationID) + "/" + r.Line }
 
 // ParseStationKey reads a key of stations.table, which is all that a tombstone
-// there tells of the record it deletes.
+// there tells of the record it deletes. It may be in quotes, as Faust writes keys
+// that are of type str.
 func ParseStationKey(key string) (stationID int, line string, err error) {
-	text, line, found := strings.Cut(key, "/")
+	plain := key
+	if strings.HasPrefix(key, `"`) && json.Unmarshal([]byte(key), &plain) != nil {
+		plain = key
+	}
+	text, line, found := strings.Cut(plain, "/")
 	id, ok := parseID(text)
 	if !found || !ok || line == "" {
 		return 0, "", fmt.Errorf("stations.table: key is %s, want <station_id>/<line>", excerpt([]byte(key)))

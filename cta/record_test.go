@@ -13,7 +13,10 @@ func TestStationKey(t *testing.T) {
 	if id, line, err := ParseStationKey(key); id != 40380 || line != "blue" || err != nil {
 		t.Errorf("%s is read as %d, %s, %v", key, id, line, err)
 	}
-	for _, bad := range []string{"", "40380", "40380/", "/blue", "x/blue", "-1/blue", "0/blue", "2147483648/blue"} {
+	if id, line, err := ParseStationKey(`"40380/blue"`); id != 40380 || line != "blue" || err != nil {
+		t.Errorf("a key in quotes is read as %d, %s, %v", id, line, err)
+	}
+	for _, bad := range []string{"", `"`, `"40380/blue`, `"40380/"`, "40380", "40380/", "/blue", "x/blue", "-1/blue", "0/blue", "2147483648/blue"} {
 		if _, _, err := ParseStationKey(bad); err == nil {
 			t.Errorf("%q is taken for a key", bad)
 		}

@@ -24,6 +24,10 @@ import (
 // A record's order is its row's when the row has one line. When it has several,
 // one order can't say the place on each: then the network's counts, if it knows.
 //
+// It takes over a table that a Faust app wrote. A Faust app reads or takes over
+// this one if it is set to processing_guarantee "exactly_once", one partition, and
+// keys of type bytes, for the table is written in transactions.
+//
 // The topic of rows is to have one partition, as it has by default. Then one
 // worker at a time does all the work, and others stand by.
 type StationTransformer struct {
@@ -73,12 +77,17 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) e
 		if err == nil && r.Value != nil {
 			err = json.Unmarshal(r.Value, &v)
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			t.cfg.Log.Warn("a published station can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
-		case r.Value == nil:
-			table.remove(cta.StationRecord{StationID: id, Line: line}.Key())
-		default:
+			return
+		}
+		key := cta.StationRecord{StationID: id, Line: line}.Key()
+		if string(r.Key) != key {
+			table.stray(key, string(r.Key), r.Value == nil)
+		}
+		if r.Value == nil {
+			table.remove(key)
+		} else {
 			v.StationID, v.Line = id, line
 			table.restore(v, header(r, stopsHeader))
 		}

@@ -1,6 +1,7 @@
 package ctastream_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -155,5 +156,41 @@ func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	sys.AwaitRecords(sys.Topics.StationsTable(), want+1)
 	if n := len(sys.Read(sys.Topics.StationsTable())); n != want+1 {
 		t.Errorf("%d records after the rows came again, want %d", n, want+1)
+	}
+}
+
+// A Faust app may have written the table before: it has a member of its own in
+// the values, no headers, and quotes around keys that are of type str.
+func TestStationsTakeOverWhatFaustWrote(t *testing.T) {
+	sys := ctatest.Start(t)
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(sys.Topics.StationsTable(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	faust := func(key string, order int, line string) kafka.Record {
+		return kafka.Record{Topic: sys.Topics.StationsTable(), Key: []byte(key), Value: fmt.Appendf(nil,
+			`{"station_id":40380,"station_name":"Station 40380","order":%d,"line":%q,"__faust":{"ns":"stations.Station"}}`, order, line)}
+	}
+	sys.Send(faust(`"40380/blue"`, 7, "blue"), faust("40380/red", 7, "red"), faust(`"40380/brown"`, 7, "brown"),
+		kafka.Record{Topic: sys.Topics.StationsTable(), Key: []byte(`"40380/brown"`)})
+	startStations(t, sys)
+	blue := cta.StationRecord{StationID: 40380, StationName: "Station 40380", Order: 7, Line: "blue"}
+	red := blue
+	red.Line = "red"
+	want := map[string]cta.StationRecord{"40380/red": red, "40380/blue": blue}
+	for _, step := range []struct {
+		name string
+		do   func()
+	}{
+		{"a row of the same content moves the record to its own key", func() { sys.Rows(row(1, 40380, 7, "blue")) }},
+		{"a deletion leaves nothing behind", func() {
+			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: []byte(`1`)})
+			delete(want, "40380/blue")
+		}},
+	} {
+		step.do()
+		sys.Await(step.name, func(context.Context) (string, bool, error) {
+			d := cmp.Diff(want, table(t, sys))
+			return "a difference (-want +got):\n" + d, d == "", nil
+		})
 	}
 }

@@ -22,6 +22,7 @@ type stationTable struct {
 	entries   map[string]*tableEntry    // by cta.StationRecord.Key
 	stops     map[int]map[string]bool   // keys of the entries that a stop supports
 	published map[string]publishedEntry // by key
+	strays    map[string][]string       // by key, what else the output topic has the entry under
 	touched   map[string]bool
 }
 
@@ -42,6 +43,7 @@ func newStationTable(network *cta.Network) *stationTable {
 		entries:   make(map[string]*tableEntry),
 		stops:     make(map[int]map[string]bool),
 		published: make(map[string]publishedEntry),
+		strays:    make(map[string][]string),
 		touched:   make(map[string]bool),
 	}
 }
@@ -69,6 +71,20 @@ func (t *stationTable) remove(key string) {
 	}
 	delete(t.entries, key)
 	delete(t.published, key)
+}
+
+// stray takes note of a key of the output topic that is not as this package spells
+// it, such as one in quotes. When the entry is next published, under its own key,
+// it goes from there: else it would be back once the entry's own deletion is
+// compacted away.
+func (t *stationTable) stray(key, found string, deleted bool) {
+	rest := slices.DeleteFunc(t.strays[key], func(s string) bool { return s == found })
+	if !deleted {
+		rest = append(rest, found)
+	}
+	if t.strays[key] = rest; len(rest) == 0 {
+		delete(t.strays, key)
+	}
 }
 
 func (t *stationTable) support(e *tableEntry, stop int) {
@@ -151,6 +167,11 @@ func (t *stationTable) publish(topic string, out []kafka.Record) []kafka.Record 
 	for _, key := range slices.Sorted(maps.Keys(t.touched)) {
 		was, known := t.published[key]
 		e := t.entries[key]
+		strays := t.strays[key]
+		delete(t.strays, key)
+		for _, stray := range strays {
+			out = append(out, kafka.Record{Topic: topic, Key: []byte(stray)})
+		}
 		if e == nil || len(e.stops) == 0 {
 			delete(t.entries, key)
 			if known {
@@ -160,7 +181,7 @@ func (t *stationTable) publish(topic string, out []kafka.Record) []kafka.Record 
 			continue
 		}
 		now := publishedEntry{e.StationRecord, joinStops(e.stops)}
-		if known && now == was {
+		if known && now == was && strays == nil {
 			continue
 		}
 		t.published[key] = now
