@@ -2,6 +2,7 @@ package ctaproducer
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -310,6 +311,28 @@ func TestEmitterReturnsARefusal(t *testing.T) {
 	if err := untold.Close(); err == nil || !strings.Contains(err.Error(), "bad schema") {
 		t.Errorf("Close returned %v", err)
 	}
+}
+
+// Readings that a closing emitter leaves behind are an error that nobody takes for
+// the end of his own context.
+func TestEmitterTellsWhatItLeavesBehind(t *testing.T) {
+	sys := ctatest.Start(t)
+	p := newTestProducer(t, sys, smallTown(t), Config{})
+	w, err := NewWeather("http://127.0.0.1:1", sys.Topics, WeatherConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := NewEmitter(p, w, nil)
+	for range 3 {
+		if err := e.Observe(t.Context(), morning, sunny); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = e.Close()
+	if err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "3 weather readings not posted") {
+		t.Errorf("Close returned %v", err)
+	}
+	t.Log(err)
 }
 
 // One entry after the other, each from its own call, into the embedded broker.

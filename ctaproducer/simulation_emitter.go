@@ -152,7 +152,9 @@ func (e *Emitter) post(ctx context.Context) {
 			continue
 		}
 		if ctx.Err() != nil { // closed: nothing comes in any more
-			err = fmt.Errorf("ctaproducer: %d weather readings not posted: %w", len(e.readings)+1, err)
+			// %v: the end of ctx is ours, and must not pass for the caller's.
+			left := fmt.Errorf("%d weather readings not posted: %v", len(e.readings)+1, err)
+			err = e.weather.proxy.fail(left, weatherHint(err, e.weather.topic))
 		} else {
 			err = fmt.Errorf("weather reading of %s: %w", o.at.Format(time.RFC3339), err)
 		}
