@@ -13,12 +13,13 @@ import (
 const (
 	chartSize   = 940.0 // its longer side
 	chartMargin = 34.0
-	chartTrack  = 4.6 // between lines that share track
+	chartSide   = 130.0 // left and right, where names stand
+	chartTrack  = 5.0   // between lines that share track
 
 	// Distance from the centre is drawn as its power: the middle, where stations
 	// are close, is large, the ends of the lines are not far away, and directions
 	// stay as they are. A network without a loop is drawn as it is.
-	chartPower = 0.55
+	chartPower = 0.45
 )
 
 // point is a place on the map; x grows to the east, y to the south.
@@ -253,10 +254,10 @@ func (c *chart) fit() {
 	}
 	for _, line := range c.at {
 		for id, p := range line {
-			line[id] = point{p.x - low.x + chartMargin, p.y - low.y + chartMargin}
+			line[id] = point{p.x - low.x + chartSide, p.y - low.y + chartMargin}
 		}
 	}
-	c.width, c.height = high.x-low.x+2*chartMargin, high.y-low.y+2*chartMargin
+	c.width, c.height = high.x-low.x+2*chartSide, high.y-low.y+2*chartMargin
 }
 
 // way is the line's way from one station to the next, both included.

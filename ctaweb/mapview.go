@@ -3,6 +3,7 @@ package ctaweb
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,7 +49,7 @@ func viewMap(c *chart, s *snapshot) *mapView {
 	spots := map[int][]point{}
 	names := map[int]string{}
 	var order []int
-	ends := map[int]bool{}
+	ends := map[int]point{} // the station before a line's end
 	for i, l := range s.status.Lines {
 		ml := mapLine{Index: i}
 		for _, e := range c.tracks[l.ID] {
@@ -70,7 +71,15 @@ func viewMap(c *chart, s *snapshot) *mapView {
 				order = append(order, st.ID)
 			}
 			spots[st.ID] = append(spots[st.ID], p)
-			ends[st.ID] = ends[st.ID] || degree[st.ID] == 1
+			if degree[st.ID] == 1 {
+				for _, e := range c.tracks[l.ID] {
+					if e[0] == st.ID {
+						ends[st.ID] = c.at[l.ID][e[1]]
+					} else if e[1] == st.ID {
+						ends[st.ID] = c.at[l.ID][e[0]]
+					}
+				}
+			}
 		}
 		for _, t := range l.Trains {
 			if m, ok := mapTrainOf(c, s, i, t); ok {
@@ -84,23 +93,28 @@ func viewMap(c *chart, s *snapshot) *mapView {
 		last := at[len(at)-1]
 		way := []point{at[0], last}
 		v.Stations = append(v.Stations, mapStation{id, names[id], svgPath(way)})
-		if ends[id] {
-			v.Labels = append(v.Labels, label(c, names[id], at[0].to(last, 0.5)))
+		if before, ok := ends[id]; ok {
+			v.Labels = append(v.Labels, label(names[id], before, at[0].to(last, 0.5)))
 		}
 	}
 	return v
 }
 
-// label stands beside the end of a line, where there is room for it.
-func label(c *chart, text string, p point) mapLabel {
-	l := mapLabel{fmt.Sprintf("%.1f", p.x+9), fmt.Sprintf("%.1f", p.y+4), "start", text}
-	switch width := 7 * float64(len(text)); {
-	case p.x < width/2: // at the left edge: above it
-		l.X, l.Y = fmt.Sprintf("%.1f", max(p.x-20, 2)), fmt.Sprintf("%.1f", p.y-10)
-	case p.x+width > c.width:
-		l.X, l.Anchor = fmt.Sprintf("%.1f", p.x-9), "end"
+// label stands beyond the end of a line, away from the station before.
+func label(text string, from, p point) mapLabel {
+	at := func(x, y float64, anchor string) mapLabel {
+		return mapLabel{fmt.Sprintf("%.1f", x), fmt.Sprintf("%.1f", y), anchor, text}
 	}
-	return l
+	switch dx, dy := p.x-from.x, p.y-from.y; {
+	case math.Abs(dy) > 1.2*math.Abs(dx) && dy > 0:
+		return at(p.x, p.y+22, "middle")
+	case math.Abs(dy) > 1.2*math.Abs(dx):
+		return at(p.x, p.y-12, "middle")
+	case dx < 0:
+		return at(p.x-11, p.y+5, "end")
+	default:
+		return at(p.x+11, p.y+5, "start")
+	}
 }
 
 func mapTrainOf(c *chart, s *snapshot, index int, t *Train) (mapTrain, bool) {

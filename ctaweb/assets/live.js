@@ -239,7 +239,7 @@ function mark(t) {
 	a.setAttribute("href", "trains/" + encodeURIComponent(t.id));
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
-	path.setAttribute("d", "M8 0-5 6-2.5 0-5-6z");
+	path.setAttribute("d", "M7 0-4 5-2 0-4-5z");
 	title.textContent = `Train ${t.id} towards ${t.towards}`;
 	a.append(title, path);
 	map.append(a);
