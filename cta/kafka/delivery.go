@@ -77,7 +77,8 @@ func retriable(kerr sarama.KError) bool {
 		sarama.ErrRequestTimedOut, sarama.ErrNetworkException, sarama.ErrNotEnoughReplicas,
 		sarama.ErrNotEnoughReplicasAfterAppend, sarama.ErrKafkaStorageError, sarama.ErrFencedLeaderEpoch,
 		sarama.ErrUnknownLeaderEpoch, sarama.ErrReplicaNotAvailable, sarama.ErrBrokerNotAvailable,
-		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrOffsetsLoadInProgress, sarama.ErrThrottlingQuotaExceeded:
+		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrNotCoordinatorForConsumer, // of a producer id
+		sarama.ErrOffsetsLoadInProgress, sarama.ErrThrottlingQuotaExceeded:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,8 +16,11 @@ import (
 // other members. Each has a client, and with it connections, of its own.
 
 const (
-	heartbeat        = 500 * time.Millisecond // how soon a member hears of a rebalance
-	rebalanceTimeout = 20 * time.Second       // how long members are waited for in a rebalance
+	heartbeat = 500 * time.Millisecond // how soon a member hears of a rebalance
+	// minRebalance bounds from below how long members are waited for in a
+	// rebalance. A member joins again within milliseconds, so no longer than a
+	// silent one is: all wait for one that has died in the middle of it.
+	minRebalance = 5 * time.Second
 
 	// settleTries times settlePause bounds the wait for a transaction of a dead
 	// member to end before the positions in it can be read: the transaction's own
@@ -51,6 +55,10 @@ func (x *transform) open() error {
 		}
 		x.helpers.Go(func() {
 			for err := range x.group.Errors() {
+				var of *sarama.ConsumerError
+				if errors.As(err, &of) {
+					err = of.Err // a lost connection is one reason, not one a partition
+				}
 				x.log.warn("group trouble", err)
 			}
 		})
@@ -83,7 +91,7 @@ func (x *transform) tune(conf *sarama.Config) {
 	g.Session.Timeout = x.cfg.SessionTimeout
 	g.Heartbeat.Interval = min(heartbeat, x.cfg.SessionTimeout/4)
 	g.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
-	g.Rebalance.Timeout = rebalanceTimeout
+	g.Rebalance.Timeout = max(x.cfg.SessionTimeout, minRebalance)
 	g.Rebalance.Retry.Max = 20
 	g.Rebalance.Retry.Backoff = 100 * time.Millisecond
 	g.InstanceId = x.cfg.InstanceID
