@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -168,11 +169,18 @@ func (k *kafkaNode) command() *exec.Cmd {
 		"-Djava.awt.headless=true", "-Dlog4j2.configurationFile="+logs, "-cp", k.classpath, "kafka.Kafka", k.properties)
 }
 
-// freeAddr returns an address of this machine where nothing listens.
+// freeAddr returns an address of this machine where nothing listens, below the
+// ports that systems hand out by themselves: it is to be free again after a kill.
 func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 100 {
+		port, err := rand.Int(rand.Reader, big.NewInt(10000))
+		if err != nil {
+			return "", err
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+port.Int64())
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			return addr, ln.Close()
+		}
 	}
-	return ln.Addr().String(), ln.Close()
+	return "", errors.New("no free port from 20000 to 29999")
 }

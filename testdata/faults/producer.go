@@ -72,13 +72,13 @@ func runProducer(ctx context.Context, s *settings) error {
 	}
 	e := emitter{producer: p, network: network, incarnation: s.incarnation, rate: s.rate, sent: make(map[int]int64), out: bufio.NewWriter(os.Stdout)}
 	err = e.run(ctx)
-	if cerr := p.Close(); cerr != nil {
-		return errors.Join(err, cerr)
+	if ctx.Err() != nil {
+		err = nil // told to end: what failed for that is delivered by Close
 	}
-	if err == nil || ctx.Err() != nil {
-		return e.receipt(e.sent) // all that was accepted is delivered
+	if err = errors.Join(err, p.Close()); err != nil {
+		return err
 	}
-	return err
+	return e.receipt(e.sent) // all that was accepted is delivered
 }
 
 // prepare tries until the services are there long enough.
@@ -104,6 +104,8 @@ type emitter struct {
 // run emits in rounds, an entry a station, and says every so often what has been
 // acknowledged.
 func (e *emitter) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	snapshots := make(chan map[int]int64)
 	failed := make(chan error, 1)
 	go func() {
@@ -113,6 +115,7 @@ func (e *emitter) run(ctx context.Context) error {
 				err = e.receipt(sent)
 			}
 			if err != nil {
+				cancel() // what comes after an entry that is not there is of no use
 				failed <- err
 				for range snapshots {
 				}
