@@ -116,6 +116,8 @@ type Handler struct {
 	assets  *assets
 	metrics *handlerMetrics
 	closing sync.Once
+
+	patterns []string // of the routes
 }
 
 // NewHandler returns a handler of m. The error lists every wrong setting. Close it.
@@ -204,6 +206,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route adds a resource that is only read.
 func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc) {
+	h.patterns = append(h.patterns, pattern)
 	name := strings.TrimSuffix(pattern, "{$}")
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		mw := &meteredWriter{ResponseWriter: w}

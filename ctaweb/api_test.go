@@ -1,0 +1,171 @@
+package ctaweb
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// schema is the part of OpenAPI's schemas that ours use.
+type schema struct {
+	Ref        string            `json:"$ref"`
+	Type       any               `json:"type"` // a name, or a list of them
+	Format     string            `json:"format"`
+	Enum       []string          `json:"enum"`
+	Required   []string          `json:"required"`
+	Properties map[string]schema `json:"properties"`
+	Items      *schema           `json:"items"`
+}
+
+type openAPI struct {
+	Paths map[string]struct {
+		Get struct {
+			Responses map[string]struct {
+				Content map[string]struct{ Schema schema }
+			}
+		}
+	}
+	Components struct{ Schemas map[string]schema }
+}
+
+// check lists what of a value a schema doesn't allow.
+func (doc *openAPI) check(at string, s schema, v any) (faults []string) {
+	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
+		ref, known := doc.Components.Schemas[name]
+		if !known {
+			return []string{at + ": no schema " + name}
+		}
+		return doc.check(at, ref, v)
+	}
+	kind := map[bool]string{true: "null", false: fmt.Sprintf("%T", v)}[v == nil]
+	switch x := v.(type) {
+	case map[string]any:
+		kind = "object"
+		for _, name := range s.Required {
+			if _, ok := x[name]; !ok {
+				faults = append(faults, at+": lacks "+name)
+			}
+		}
+		for name, value := range x {
+			if sub, ok := s.Properties[name]; ok {
+				faults = append(faults, doc.check(at+"."+name, sub, value)...)
+			} else if s.Properties != nil {
+				faults = append(faults, at+": has "+name)
+			}
+		}
+	case []any:
+		kind = "array"
+		for i, item := range x {
+			if s.Items != nil {
+				faults = append(faults, doc.check(fmt.Sprintf("%s[%d]", at, i), *s.Items, item)...)
+			}
+		}
+	case string:
+		kind = "string"
+		if s.Enum != nil && !slices.Contains(s.Enum, x) {
+			faults = append(faults, fmt.Sprintf("%s: is %q, want one of %q", at, x, s.Enum))
+		}
+		if _, err := time.Parse(time.RFC3339, x); s.Format == "date-time" && err != nil {
+			faults = append(faults, at+": "+err.Error())
+		}
+	case bool:
+		kind = "boolean"
+	case float64:
+		kind = "number"
+		if s.Type == "integer" && x == float64(int64(x)) {
+			kind = "integer"
+		}
+	}
+	types, ok := s.Type.([]any)
+	if !ok {
+		types = []any{s.Type}
+	}
+	if !slices.Contains(types, any(kind)) {
+		faults = append(faults, fmt.Sprintf("%s: is %s, want %v", at, kind, types))
+	}
+	return faults
+}
+
+// The description and the handler name the same routes, and every answer has the
+// members that the description gives it.
+func TestOpenAPIHolds(t *testing.T) {
+	m := busy()
+	event, wall := clockAt("08:00:05")
+	m.ApplyWeather(cta.KeyAt(event), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
+	for name, m := range map[string]*Model{"busy": m, "empty": NewModel(cta.Chicago())} {
+		h := newHandler(t, m, HandlerConfig{})
+		var doc openAPI
+		if err := json.NewDecoder(get(t, h, "GET", "/api/v1/openapi.json").Body).Decode(&doc); err != nil {
+			t.Fatal(err)
+		}
+		var described, served []string
+		for p := range doc.Paths {
+			described = append(described, "/api"+p)
+		}
+		for _, p := range h.patterns {
+			if strings.HasPrefix(p, "/api/v1/") {
+				served = append(served, p)
+			}
+		}
+		slices.Sort(described)
+		slices.Sort(served)
+		if d := cmp.Diff(described, served); d != "" {
+			t.Errorf("routes (-described +served):\n%s", d)
+		}
+		ids := map[string]string{"lines": "blue", "stations": "40380", "trains": "blue0"}
+		for p, path := range doc.Paths {
+			kind := strings.Split(p, "/")[2]
+			url := "/api" + strings.ReplaceAll(p, "{id}", ids[kind])
+			r := get(t, h, "GET", url)
+			want := path.Get.Responses[fmt.Sprint(r.StatusCode)]
+			var got any
+			if err := json.Unmarshal([]byte(text(t, r)), &got); err != nil {
+				t.Fatal(err)
+			}
+			if r.StatusCode != 200 && (name != "empty" || kind != "trains") {
+				t.Errorf("%s answers %d", url, r.StatusCode)
+			}
+			for _, f := range doc.check(name+" "+url, want.Content["application/json"].Schema, got) {
+				t.Error(f)
+			}
+			tag := r.Header.Get("ETag")
+			if r := get(t, h, "GET", url, "If-None-Match", tag); tag != "" && r.StatusCode != 304 {
+				t.Errorf("%s answers %d to its own tag", url, r.StatusCode)
+			}
+		}
+	}
+}
+
+func TestOtherSites(t *testing.T) {
+	for _, origin := range []string{"", "*", "https://example.org"} {
+		h := newHandler(t, small(), HandlerConfig{AllowOrigin: origin})
+		for url, want := range map[string]string{"/api/v1/lines": origin, "/api/v1/nothing": origin, "/": "", "/metrics": ""} {
+			if got := get(t, h, "GET", url).Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("AllowOrigin %q: %s has %q, want %q", origin, url, got, want)
+			}
+		}
+	}
+}
+
+func TestPredictions(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	var got struct {
+		Predictions []platformBoard
+	}
+	if err := json.NewDecoder(get(t, h, "GET", "/api/v1/stations/40820/predictions").Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Predictions) != 2 || len(got.Predictions[0].Next) == 0 || got.Predictions[0].Next[0].Train != "B1" {
+		t.Fatalf("predictions are %+v, want train B1 first, and a board for each direction", got.Predictions)
+	}
+	a := got.Predictions[0].Next[0]
+	if !a.Earliest.Before(a.Latest) || a.Expected.Before(a.Earliest) || a.Expected.After(a.Latest) {
+		t.Errorf("%v isn't within %v to %v", a.Expected, a.Earliest, a.Latest)
+	}
+}
