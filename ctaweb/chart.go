@@ -100,7 +100,17 @@ func edges(l *cta.Line) []edge {
 // passes returns the stations of another line between the ends of an edge, where
 // a line runs beside it without stopping: the way through them is hardly longer.
 func (c *chart) passes(net *cta.Network, l *cta.Line, e edge) []int {
-	direct := cta.Distance(net.Station(e[0]), net.Station(e[1]))
+	direct := math.Inf(1)
+	for _, r := range l.Routes {
+		for i, s := range r.Stations[:max(len(r.Stations)-1, 0)] {
+			if next := r.Stations[i+1]; edgeOf(s.ID, next.ID) == e {
+				direct = cta.Distance(s, next)
+			}
+		}
+	}
+	if math.IsInf(direct, 1) { // the way back out of a loop
+		return nil
+	}
 	for _, other := range net.Lines {
 		if other == l {
 			continue

@@ -48,7 +48,6 @@ type snapshot struct {
 	at      time.Time
 	json    body
 	answers answers
-	page    body
 	events  narrowed
 }
 

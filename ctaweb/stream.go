@@ -51,7 +51,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) filter(r *http.Request) (f filter, ok bool) {
 	q := r.URL.Query()
 	f.line = q.Get("line")
-	if f.line != "" && h.model.Network().Line(f.line) == nil {
+	if l, _ := h.pub.snapshot().status.line(f.line); f.line != "" && l == nil {
 		return f, false
 	}
 	if id := q.Get("station"); id != "" {
