@@ -141,6 +141,9 @@ func compact(data json.RawMessage) ([]byte, error) {
 // send sends the records and returns what became of each, in their order.
 func (h *Handler) send(ctx context.Context, records []*kgo.Record) []outcome {
 	outcomes := make([]outcome, len(records))
+	// A client that gives up while brokers are away must not take its record back:
+	// that would fail the records of others that wait for the same partition.
+	ctx = context.WithoutCancel(ctx)
 	var wg sync.WaitGroup
 	for i, r := range records {
 		wg.Add(1)
@@ -167,7 +170,7 @@ func explain(err error) (code int, text string) {
 		return codeRetriable, k.Description
 	case errors.As(err, &k):
 		return codeKafka, k.Description
-	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries), errors.Is(err, kgo.ErrClientClosed):
 		return codeRetriable, "the brokers did not take the record in time"
 	}
 	return codeKafka, "the record was not sent"
