@@ -51,6 +51,9 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 	}
 	if dir != "" {
 		opts = append(opts, kfake.DataDir(dir))
+		if err := restoreSequences(dir); err != nil {
+			return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: data directory: %w", err), closeQuietly(ln))
+		}
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {

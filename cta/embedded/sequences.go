@@ -1,0 +1,195 @@
+package embedded
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// kfake writes down at its clean end only which records of an idempotent producer
+// it has last appended. After a kill it would take a batch that such a producer
+// sends again, because the answer was lost, for a new one. As Kafka does, this
+// takes what is to be known from the logs.
+//
+// The files are those of kfake's data directory, format 1: seq_windows.json, and
+// in partitions/<topic>-<partition> segments named <first offset>.dat, which hold
+// record batches as they are on the wire.
+
+// sequenceWindow is what is known of a producer in a partition.
+type sequenceWindow struct {
+	PID     int64          `json:"pid"`
+	Topic   string         `json:"topic"`
+	Part    int32          `json:"partition"`
+	Entries [5]sequenceRun `json:"entries"` // its last batches, a ring
+	Count   uint8          `json:"count"`
+	At      uint8          `json:"at"` // where the next one goes
+	Epoch   int16          `json:"epoch"`
+	Seen    bool           `json:"seen"`
+	NextSeq int32          `json:"next_seq"`
+}
+
+type sequenceRun struct {
+	FirstSeq int32 `json:"first_seq"`
+	NextSeq  int32 `json:"next_seq"`
+	Offset   int64 `json:"offset"`
+}
+
+type sequenceFile struct {
+	Version int               `json:"version"`
+	Windows []*sequenceWindow `json:"windows"`
+}
+
+// restoreSequences rewrites seq_windows.json of a broker that isn't running.
+func restoreSequences(dir string) error {
+	path := filepath.Join(dir, "seq_windows.json")
+	file := sequenceFile{Version: 1}
+	switch raw, err := os.ReadFile(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		if err := json.Unmarshal(raw, &file); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if file.Version != 1 {
+			return fmt.Errorf("%s: format %d, want 1", path, file.Version)
+		}
+	}
+	parts, err := os.ReadDir(filepath.Join(dir, "partitions"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a new directory
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range parts {
+		i := strings.LastIndexByte(d.Name(), '-')
+		n, err := strconv.ParseInt(d.Name()[i+1:], 10, 32)
+		if i < 0 || err != nil {
+			continue
+		}
+		topic, err := url.PathUnescape(d.Name()[:i])
+		if err != nil {
+			continue
+		}
+		found, err := scanSequences(filepath.Join(dir, "partitions", d.Name()), topic, int32(n))
+		if err != nil {
+			return err
+		}
+		file.Windows = slices.DeleteFunc(file.Windows, func(w *sequenceWindow) bool {
+			return w.Topic == topic && w.Part == int32(n) && found[w.PID] != nil
+		})
+		for _, w := range found {
+			file.Windows = append(file.Windows, w)
+		}
+	}
+	raw, err := json.Marshal(file)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", raw, 0o640); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// scanSequences reads the last two segments of a partition. A producer that sent
+// nothing since is waiting for no answer.
+func scanSequences(dir, topic string, partition int32) (map[int64]*sequenceWindow, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var bases []int64
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(f.Name(), ".dat"); ok {
+			if base, err := strconv.ParseInt(name, 10, 64); err == nil {
+				bases = append(bases, base)
+			}
+		}
+	}
+	slices.Sort(bases)
+	found := make(map[int64]*sequenceWindow)
+	for _, base := range bases[max(0, len(bases)-2):] {
+		f, err := os.Open(filepath.Join(dir, strconv.FormatInt(base, 10)+".dat"))
+		if err != nil {
+			return nil, err
+		}
+		err = scanSegment(f, func(b batchHead) {
+			w := found[b.pid]
+			if w == nil || w.Epoch != b.epoch {
+				w = &sequenceWindow{PID: b.pid, Topic: topic, Part: partition, Epoch: b.epoch, Seen: true}
+				found[b.pid] = w
+			}
+			w.push(b)
+		})
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (w *sequenceWindow) push(b batchHead) {
+	w.NextSeq = int32((int64(b.firstSeq) + int64(b.records)) % math.MaxInt32) // as kfake counts
+	w.Entries[w.At] = sequenceRun{b.firstSeq, w.NextSeq, b.offset}
+	w.At = (w.At + 1) % uint8(len(w.Entries))
+	w.Count = min(w.Count+1, uint8(len(w.Entries)))
+}
+
+// batchHead is the part of a record batch that is wanted here.
+type batchHead struct {
+	offset, pid       int64
+	epoch             int16
+	firstSeq, records int32
+}
+
+// batchHeadSize is that of a record batch of version 2 without its records.
+const batchHeadSize = 61
+
+// scanSegment calls handle for every whole batch of an idempotent producer. What
+// follows the last whole batch was being written when the process was killed.
+func scanSegment(f *os.File, handle func(batchHead)) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	in := bufio.NewReaderSize(f, 256<<10)
+	var head [batchHeadSize]byte
+	for left := info.Size(); left >= batchHeadSize; {
+		if _, err := io.ReadFull(in, head[:]); err != nil {
+			return err
+		}
+		size := 12 + int64(int32(binary.BigEndian.Uint32(head[8:])))
+		if size < batchHeadSize || size > left {
+			return nil
+		}
+		left -= size
+		if _, err := in.Discard(int(size - batchHeadSize)); err != nil {
+			return err
+		}
+		b := batchHead{
+			offset:   int64(binary.BigEndian.Uint64(head[0:])),
+			pid:      int64(binary.BigEndian.Uint64(head[43:])),
+			epoch:    int16(binary.BigEndian.Uint16(head[51:])),
+			firstSeq: int32(binary.BigEndian.Uint32(head[53:])),
+			records:  int32(binary.BigEndian.Uint32(head[57:])),
+		}
+		const control = 0x20
+		if attributes := binary.BigEndian.Uint16(head[21:]); attributes&control == 0 && b.pid >= 0 {
+			handle(b)
+		}
+	}
+	return nil
+}
