@@ -155,7 +155,7 @@ log.cleaner.dedupe.buffer.size=4194304
 	_, _ = rand.Read(id) // doesn't fail
 	var said bytes.Buffer
 	format := exec.CommandContext(ctx, "java", "-XX:TieredStopAtLevel=1", "-cp", k.classpath, "kafka.tools.StorageTool",
-		"format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", k.properties)
+		"format", "--cluster-id="+base64.RawURLEncoding.EncodeToString(id), "-c", k.properties)
 	format.Stdout, format.Stderr = &said, &said
 	if err := format.Run(); err != nil {
 		return nil, fmt.Errorf("format Kafka's folder: %w: %s", err, said.Bytes())
