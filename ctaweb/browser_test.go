@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a browser may take; it is used up by failures only.
-const patience = 90 * time.Second
+const patience = 60 * time.Second
 
 // tab is a page in a real browser, with what went wrong in it.
 type tab struct {

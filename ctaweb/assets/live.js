@@ -392,9 +392,11 @@ function apply(u, whole) {
 // of the trains that the server has drawn; later ones only for what was missed.
 let last = "";
 let wait = 1000;
+let open = null;
 function connect() {
 	const since = last ? (events ? "&" : "?") + "since=" + encodeURIComponent(last) : "";
 	const source = new EventSource(root + "events" + events + since);
+	open = source;
 	const on = (name, whole) => source.addEventListener(name, (e) => {
 		last = e.lastEventId;
 		wait = 1000;
@@ -422,3 +424,6 @@ for (const { id, el } of lines.values()) {
 	});
 }
 connect();
+// A page that is left, which the browser may keep for the way back, holds no stream.
+addEventListener("pagehide", () => open?.close());
+addEventListener("pageshow", (e) => { if (e.persisted) connect(); });
