@@ -44,8 +44,14 @@ func runBroker(ctx context.Context, s *settings) error {
 		h := services.Cluster().Fault(kfake.Fault{
 			Keys: []kmsg.Key{kmsg.Key(key)}, Err: kerr.TypedErrorForCode(int16(code)), Count: count,
 			When: func(req kmsg.Request) bool {
-				p, ok := req.(*kmsg.ProduceRequest)
-				return !ok || inTxn == "" || (inTxn == "true") == (p.TransactionID != nil)
+				var id *string
+				switch r := req.(type) {
+				case *kmsg.ProduceRequest:
+					id = r.TransactionID
+				case *kmsg.InitProducerIDRequest:
+					id = r.TransactionalID
+				}
+				return inTxn == "" || (inTxn == "true") == (id != nil)
 			},
 		})
 		time.AfterFunc(10*time.Second, h.Remove)
@@ -62,7 +68,7 @@ func runBroker(ctx context.Context, s *settings) error {
 type refusal struct {
 	key           kmsg.Key
 	err           *kerr.Error
-	transactional string // for Produce: "true" or "false"
+	transactional string // for Produce and InitProducerID: "true", "false" or "" for both
 }
 
 // refusals are those that the schedule chooses from. Errors by which a broker says
@@ -85,7 +91,8 @@ var refusals = func() (all []refusal) {
 		kerr.UnknownMemberID, kerr.ProducerFenced, kerr.RequestTimedOut)
 	add(kmsg.EndTxn, "", kerr.ConcurrentTransactions, kerr.NotCoordinator, kerr.ProducerFenced, kerr.InvalidTxnState,
 		kerr.CoordinatorLoadInProgress, kerr.TransactionAbortable)
-	add(kmsg.InitProducerID, "", kerr.ConcurrentTransactions, kerr.CoordinatorNotAvailable, kerr.NotCoordinator)
+	add(kmsg.InitProducerID, "true", kerr.ConcurrentTransactions, kerr.NotCoordinator)
+	add(kmsg.InitProducerID, "", kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress)
 	add(kmsg.Fetch, "", kerr.NotLeaderForPartition, kerr.KafkaStorageError, kerr.UnknownServerError)
 	add(kmsg.ListOffsets, "", kerr.NotLeaderForPartition, kerr.LeaderNotAvailable)
 	add(kmsg.OffsetFetch, "", kerr.UnstableOffsetCommit, kerr.NotCoordinator, kerr.CoordinatorLoadInProgress)

@@ -28,7 +28,25 @@ type ledger struct {
 	counts map[source]map[int]int64 // entries so far, by station
 	last   map[int]map[int]int64    // the last number, by station and incarnation
 	faults []string
+	gaps   []gap
 	judged int64
+}
+
+// gap is entries that aren't there although later ones of the same producer are.
+type gap struct {
+	station, incarnation int
+	from, to             int64
+}
+
+// lost returns the gaps in what was acknowledged. Others are of entries of which
+// the producer has said that it failed: it ends then.
+func (l *ledger) lost(acked map[int]map[int]int64) (faults []string) {
+	for _, g := range l.gaps {
+		if acked[g.incarnation][g.station] >= g.from {
+			faults = append(faults, fmt.Sprintf("station %d: entries %d to %d of producer %d were acknowledged and are missing", g.station, g.from, g.to, g.incarnation))
+		}
+	}
+	return faults
 }
 
 func newLedger(claims map[source][]claim) *ledger {
@@ -58,7 +76,7 @@ func (l *ledger) entry(s source, offset int64, key, value []byte) error {
 	case number <= last:
 		l.fault("station %d: entry %d of producer %d is there again after %d, at offset %d", station, number, incarnation, last, offset)
 	case number > last+1:
-		l.fault("station %d: entries %d to %d of producer %d are missing before offset %d", station, last+1, number-1, incarnation, offset)
+		l.gaps = append(l.gaps, gap{station, incarnation, last + 1, number - 1})
 	}
 	l.last[station][incarnation] = max(last, number)
 	return nil
@@ -116,6 +134,7 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	v.mismatches = append(v.mismatches, l.faults...)
 
 	h.mu.Lock()
+	v.mismatches = append(v.mismatches, l.lost(h.acked)...)
 	for incarnation, stations := range h.acked {
 		for station, n := range stations {
 			v.acked += n

@@ -31,8 +31,9 @@ func TestLedger(t *testing.T) {
 	}{
 		{"all in order", []numbered{{1, 1}, {1, 2}, {2, 1}}, []claim{{40380, 1, 1}, {40380, 3, 3}}, nil},
 		{"an entry twice", []numbered{{1, 1}, {1, 2}, {1, 2}}, nil, []string{"is there again"}},
-		{"an entry late", []numbered{{1, 2}, {1, 1}}, nil, []string{"are missing", "is there again"}},
-		{"an entry lost", []numbered{{1, 1}, {1, 3}}, nil, []string{"entries 2 to 2 of producer 1 are missing"}},
+		{"an entry late", []numbered{{1, 2}, {1, 1}}, nil, []string{"is there again", "entries 1 to 1 of producer 1 were acknowledged"}},
+		{"an entry lost", []numbered{{1, 1}, {1, 3}}, nil, []string{"entries 2 to 2 of producer 1 were acknowledged"}},
+		{"an entry failed, nobody was told otherwise", []numbered{{2, 1}, {2, 3}}, nil, nil},
 		{"a count too high", []numbered{{1, 1}, {1, 2}}, []claim{{40380, 3, 2}}, []string{"count 3 was published"}},
 		{"a count too low", []numbered{{1, 1}, {1, 2}}, []claim{{40380, 1, 2}}, []string{"count 1 was published"}},
 		{"a count of entries that never came", []numbered{{1, 1}}, []claim{{40380, 2, 2}}, []string{"count 2 was published"}},
@@ -48,6 +49,7 @@ func TestLedger(t *testing.T) {
 				}
 			}
 			l.judge(lake, 1<<62)
+			l.faults = append(l.faults, l.lost(map[int]map[int]int64{1: {40380: 9}, 2: {40380: 1}})...)
 			if len(l.faults) != len(tt.want) {
 				t.Fatalf("faults %q, want %d", l.faults, len(tt.want))
 			}
