@@ -54,6 +54,7 @@ type Model struct {
 	lines   []lineLayout     // of state.records; nil when out of date
 	layout  uint64           // changes with lines
 	version uint64           // changes with anything that a Status shows
+	urgent  uint64           // changes with what readers are told of at once: all but counts
 	waiting chan struct{}
 	ready   bool
 	reason  string
@@ -104,7 +105,7 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
 // ApplyCount takes a station's count of entries: that of the latest record holds.
 // It reports whether the model changed.
 func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
-	return m.apply(func(s *state) bool {
+	return m.tally(func(s *state) bool {
 		changed := s.count(c.StationID, count{wall.UnixMilli(), c.Count})
 		if changed && s.clock.known() {
 			m.tracker.ApplyCount(c.StationID, c.Count, m.at(wall))
@@ -116,7 +117,7 @@ func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
 // ForgetCount takes a tombstone of a station's count. It reports whether the
 // model changed.
 func (m *Model) ForgetCount(stationID int, wall time.Time) bool {
-	return m.apply(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
+	return m.tally(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
 }
 
 // ApplyStation takes a record of the stations table: a name, or a station that
@@ -152,9 +153,22 @@ func (m *Model) apply(f func(*state) bool) bool {
 	return changed
 }
 
+// tally applies a count. Readers are told with the next change of something else,
+// or with the next second: counts come so often that trains would wait for them.
+func (m *Model) tally(f func(*state) bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	changed := f(&m.state)
+	if changed {
+		m.version++
+	}
+	return changed
+}
+
 // touch tells those who wait that something changed. It is called with mu held.
 func (m *Model) touch() {
 	m.version++
+	m.urgent++
 	if m.waiting != nil {
 		close(m.waiting)
 		m.waiting = nil
@@ -191,11 +205,11 @@ func (m *Model) Version() uint64 {
 	return m.version
 }
 
-// changed returns a channel that is closed once the version is no longer v.
+// changed returns a channel that is closed once urgent is no longer v.
 func (m *Model) changed(v uint64) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.version != v {
+	if m.urgent != v {
 		done := make(chan struct{})
 		close(done)
 		return done
@@ -232,11 +246,11 @@ func (m *Model) Status(wall time.Time) *Status { return m.look(wall).status }
 // and shared: don't change it.
 func (m *Model) View(wall time.Time) *live.View { return m.look(wall).view }
 
-// moment is what a model shows at a wall time, and the version and layout it is of.
+// moment is what a model shows at a wall time, and the urgent and layout it is of.
 type moment struct {
-	status          *Status
-	view            *live.View
-	version, layout uint64
+	status         *Status
+	view           *live.View
+	urgent, layout uint64
 }
 
 func (m *Model) look(wall time.Time) moment {
@@ -252,7 +266,7 @@ func (m *Model) look(wall time.Time) moment {
 		view = m.tracker.View(m.at(wall))
 		m.enrich(st, view)
 	}
-	return moment{st, view, m.version, m.layout}
+	return moment{st, view, m.urgent, m.layout}
 }
 
 func location(net *cta.Network) *time.Location {

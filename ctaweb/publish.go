@@ -41,7 +41,7 @@ type publisher struct {
 type snapshot struct {
 	status  *Status
 	view    *live.View
-	version uint64 // of the model
+	urgent  uint64 // of the model
 	seq     uint64
 	id      string // of the snapshot, for streams and ETags
 	layout  string
@@ -122,8 +122,8 @@ func (p *publisher) advance() *snapshot {
 // renew makes a snapshot, unless nothing changed. It is called with mu held.
 func (p *publisher) renew(now time.Time) *snapshot {
 	look := p.model.look(now)
-	st, version, layout := look.status, look.version, look.layout
-	next := &snapshot{status: st, view: look.view, version: version, at: now}
+	st, urgent, layout := look.status, look.urgent, look.layout
+	next := &snapshot{status: st, view: look.view, urgent: urgent, at: now}
 	var from *Status
 	if p.cur != nil {
 		from = p.cur.status
@@ -137,7 +137,7 @@ func (p *publisher) renew(now time.Time) *snapshot {
 	u := difference(from, st, next.layout)
 	if from != nil && u.empty(from) && next.layout == p.cur.layout {
 		// The same to every reader: its id and renderings stay good.
-		p.cur.version, p.cur.at = version, now
+		p.cur.urgent, p.cur.at = urgent, now
 		return p.cur
 	}
 	next.seq++
@@ -218,7 +218,7 @@ func (p *publisher) loop(quit <-chan struct{}) {
 		}
 		due = due.Add(p.interval)
 		s := p.renew(now)
-		version := s.version
+		urgent := s.urgent
 		p.mu.Unlock()
 		tick.Reset(time.Second)
 		select {
@@ -227,7 +227,7 @@ func (p *publisher) loop(quit <-chan struct{}) {
 		case <-p.closed:
 			return
 		case <-tick.C:
-		case <-p.model.changed(version):
+		case <-p.model.changed(urgent):
 		}
 		wait := due.Sub(p.now())
 		if wait <= 0 {
