@@ -77,6 +77,32 @@ func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
 	}
 }
 
+// A connector that was deleted and is created again goes on where it was: a row
+// that came between arrives, once, and the others don't come again.
+func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
+	sys, db := ctatest.Start(t), newDatabase(t)
+	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
+	for round, want := range []int{300, 301} {
+		if created, err := c.Create(t.Context()); err != nil || !created {
+			t.Fatalf("round %d: created %t, %v", round, created, err)
+		}
+		d, err := c.AwaitDelivery(t.Context(), sys.Kafka, want)
+		if err != nil || d.Records != want {
+			t.Fatalf("round %d: delivered %+v, %v, want %d records", round, d, err, want)
+		}
+		if round == 0 {
+			if err := c.Delete(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Delete(t.Context()); err != nil {
+				t.Errorf("a second time: %v", err)
+			}
+			db.exec(`INSERT INTO stations (stop_id, direction_id, stop_name, station_name, station_descriptive_name, station_id, "order")
+				VALUES (39999, 'N', 'Test', 'Test', 'Test', 49999, 1)`)
+		}
+	}
+}
+
 // A changed and a deleted row reach the stations' table and an open page.
 func TestChangedRowsReachAnOpenPage(t *testing.T) {
 	sys, db := ctatest.Start(t), newDatabase(t)
