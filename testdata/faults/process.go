@@ -25,6 +25,7 @@ type process struct {
 	cmd    *exec.Cmd
 	gone   chan struct{} // closed when cmd has ended
 	down   bool          // on purpose
+	asked  bool          // cmd was told to end
 	paused bool
 	ends   []string // those not on purpose: what its log says last
 	starts int
@@ -57,6 +58,7 @@ func (p *process) start() error {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	p.starts++
+	p.asked = false
 	p.cmd, p.gone = cmd, make(chan struct{})
 	go p.follow(cmd, p.gone, out, log)
 	return nil
@@ -81,7 +83,7 @@ func (p *process) follow(cmd *exec.Cmd, gone chan struct{}, out io.Reader, log *
 	p.paused = false
 	close(gone)
 	again := !p.down && !p.closed
-	if again {
+	if again && !p.asked {
 		p.ends = append(p.ends, fmt.Sprintf("%s %s ended by itself (%v): %s", time.Now().UTC().Format("15:04:05.000"), p.name, err, p.lastLine()))
 	}
 	p.mu.Unlock()
@@ -118,7 +120,7 @@ func (p *process) signal(sig syscall.Signal) bool {
 // kill ends the process at once, and has it stay down until start.
 func (p *process) kill() bool {
 	p.mu.Lock()
-	p.down = true
+	p.down, p.asked = true, true
 	cmd, gone := p.cmd, p.gone
 	p.mu.Unlock()
 	if cmd == nil {
@@ -133,7 +135,7 @@ func (p *process) kill() bool {
 // it stay down. It returns false when it had to be killed.
 func (p *process) stop(limit time.Duration) bool {
 	p.mu.Lock()
-	p.down = true
+	p.down, p.asked = true, true
 	cmd, gone := p.cmd, p.gone
 	p.mu.Unlock()
 	if cmd == nil {
