@@ -16,14 +16,29 @@
 // [NewHandler] one with settings, and [Serve] runs it as a server of its own with
 // sensible limits. These are its routes, under any prefix:
 //
-//	/                the page: rendered by the server, useful without scripts
-//	/events          the stream that keeps the page current
-//	/api/v1/status   a Status as JSON
+//	/                the system: a map, how the lines run, every station
+//	/lines/{id}      a line as a diagram
+//	/stations        all stations; with ?q= those whose names have that in them
+//	/stations/{id}   a station: its next trains, and its riders
+//	/trains/{id}     one train, and its next stops
+//	/board/{id}      a station's next trains for a big screen
+//	/events          the stream that keeps the pages current
+//	/api/v1/…        the same as JSON: see /api/v1/openapi.json
 //	/healthz         200 while the process is alive
 //	/readyz          200 when the model is complete and its services answer, else
 //	                 503 with the reason
 //	/metrics         Prometheus metrics, if HandlerConfig.Gatherer is set
-//	/static/…        the page's style sheet, script and icon
+//	/static/…        the pages' style sheet, script and icon
+//
+// Pages are rendered by the server and useful without scripts. HandlerConfig
+// replaces their title, logo, templates and words.
+//
+// # How lines run
+//
+// [Model.View] and what a Status says of lines and crowding come from package
+// [github.com/seed-921eec07/ctalive/cta/live], which is fed the same events and can
+// be used without the web. What it predicts is shown with its range. Predictions
+// are scored while the model is ready.
 //
 // # Where a train is
 //
@@ -59,7 +74,9 @@
 // "update" with what changed, several changes in one. Each has an id. Who comes
 // back with it, in Last-Event-ID or the query's "since", is told what was missed
 // if that is still known, and else gets a snapshot. A client that is too slow is
-// dropped without harm to others.
+// dropped without harm to others. ?line= and ?station= narrow a stream to a line
+// or a station. A train's event is told at once, if there weren't many just before;
+// counts with the next such event, or within a second.
 //
 // # Guarantees
 //

@@ -37,8 +37,9 @@ type HandlerConfig struct {
 	// MaxStreams bounds the open event streams, each of which costs about 30 kB;
 	// beyond it a client is told to come back later. Default: 10000.
 	MaxStreams int
-	// Interval is the least time between two updates of a stream, within which
-	// changes are gathered. From 10ms to 10s. Default: 200ms.
+	// Interval is the time between the updates of a stream when much changes for
+	// long; up to five may follow one another at once. No page is made more often.
+	// From 10ms to 10s. Default: 200ms.
 	Interval time.Duration
 	// KeepAlive is the silence after which a stream is sent a comment, so that
 	// proxies keep it. From 1s to 1m. Default: 20s.
