@@ -252,11 +252,17 @@ func (h *run) mend(ctx context.Context) error {
 			return err
 		}
 	}
-	recovering := time.Now()
+	recovering, looked := time.Now(), time.Now()
 	for h.stalls.rising(recovering) < len(h.network.Stations) {
 		if ctx.Err() != nil || time.Since(recovering) > time.Minute {
 			h.note("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
 			break
+		}
+		if h.s.broker == "kafka" && time.Since(looked) > 15*time.Second {
+			looked = time.Now()
+			if _, err := h.endHanging(ctx); err != nil {
+				h.note("looking for transactions that the broker left open: %v", err)
+			}
 		}
 		if h.s.dump > 0 && time.Since(recovering) > h.s.dump {
 			h.s.dump = 0

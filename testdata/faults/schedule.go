@@ -57,7 +57,7 @@ var kinds = []kind{
 		return func() { _ = h.broker.start() }, between(rng, 0, 2*time.Second), h.broker.running() && h.broker.kill()
 	}},
 	{"broker-pause", 1, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return func() { h.broker.signal(syscall.SIGCONT) }, between(rng, 500*time.Millisecond, 8*time.Second), h.broker.running() && h.broker.signal(syscall.SIGSTOP)
+		return func() { h.broker.signal(syscall.SIGCONT) }, between(rng, 500*time.Millisecond, 5*time.Second), h.broker.running() && h.broker.signal(syscall.SIGSTOP)
 	}},
 	{"cut", 5, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
 		return nil, 0, h.proxy.cut(rng, 0.2+0.8*rng.Float64()) > 0
