@@ -145,17 +145,3 @@ func mapTrainOf(c *chart, s *snapshot, index int, t *Train) (mapTrain, bool) {
 	}
 	return mapTrain{index, t.ID, strings.Join(class, " "), fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), "Train " + t.ID + " towards " + t.Towards}, true
 }
-
-// sortFound puts names that begin with what was searched for first, then by name.
-func sortFound(found []foundView, want string) {
-	slices.SortStableFunc(found, func(a, b foundView) int {
-		x, y := plain(a.Name), plain(b.Name)
-		first := func(name string) int {
-			if strings.HasPrefix(name, want) {
-				return 0
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(first(x), first(y)), cmp.Compare(x, y), cmp.Compare(a.ID, b.ID))
-	})
-}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
@@ -324,60 +323,6 @@ func (h *Handler) trainPage(s *snapshot, r *http.Request) any {
 		d.Stops = append(d.Stops, stopView{a.Station, names[a.Station], viewNext(a, s.status.AsOf)})
 	}
 	return d
-}
-
-// searchData is what a search found.
-type searchData struct {
-	common
-	Found []foundView
-}
-
-type foundView struct {
-	ID    int
-	Name  string
-	Lines []lineRef
-}
-
-const (
-	maxQuery = 60 // bytes of a search
-	maxFound = 300
-)
-
-// serveSearch finds stations by a part of their name; all of them without one.
-func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
-	s := h.pub.snapshot()
-	query := r.URL.Query().Get("q")
-	query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], "")
-	d := searchData{common: h.common(s, "search", "", "Stations")}
-	d.Query = query
-	want := plain(query)
-	for _, st := range h.stations(s) {
-		if len(d.Found) < maxFound && strings.Contains(plain(st.Name), want) {
-			f := foundView{ID: st.ID, Name: st.Name}
-			for _, id := range st.Lines {
-				f.Lines = append(f.Lines, ref(s, id))
-			}
-			d.Found = append(d.Found, f)
-		}
-	}
-	sortFound(d.Found, want)
-	data, err := h.execute("stations.html", d)
-	if err != nil {
-		h.failed(w, r, err)
-		return
-	}
-	b := &body{plain: data}
-	serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id+"-"+hash(query), b)
-}
-
-// plain is a text as it is searched: letters and digits in lower case.
-func plain(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsLetter(c) || unicode.IsDigit(c) {
-			return unicode.ToLower(c)
-		}
-		return -1
-	}, text)
 }
 
 func levelText(l live.Level) string {
