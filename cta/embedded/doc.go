@@ -34,7 +34,8 @@
 // killed: a record that was acknowledged has left the process. As with Kafka's
 // defaults it may be in the operating system's memory alone, so that the machine's
 // own crash can lose the last seconds; schemas are on disk before a client hears
-// of them. A transaction that was open is aborted. One gap is left: a process
+// of them. A batch that an idempotent producer sends again, because the answer was lost
+// with the process, isn't there twice. A transaction that was open is aborted. One gap is left: a process
 // killed in the milliseconds in which a compacted topic is rewritten can lose
 // records of that topic. One process at a time can use
 // the directory; a second one is refused.
