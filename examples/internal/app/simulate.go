@@ -47,15 +47,8 @@ func (s *Settings) Simulate(ctx context.Context, v *Services, progress func(ctap
 	emitter := ctaproducer.NewEmitter(producer, weather, s.Log)
 	sum, err = sim.Run(ctx, emitter)
 	err = errors.Join(err, emitter.Close())
-	if err == nil {
-		// Not ctx: what was emitted is delivered, also after Ctrl+C.
-		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), Leave-time.Second)
-		if ctx.Err() == nil {
-			cancel()
-			flush, cancel = context.WithCancel(ctx)
-		}
-		err = producer.Flush(flush)
-		cancel()
+	if err == nil && ctx.Err() == nil {
+		err = producer.Flush(ctx) // after Ctrl+C, Close delivers what it can in its time
 	}
 	return sum, err
 }
