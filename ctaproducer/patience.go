@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // patience repeats what may work the next time, with growing pauses, for a
@@ -19,23 +20,7 @@ type patience struct {
 }
 
 func newPatience(wait time.Duration) patience {
-	return patience{wait: wait, now: time.Now, pause: pause, spread: spread}
-}
-
-// spread returns a time between half of d and d, so that many clients don't come
-// back at once.
-func spread(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-// pause waits for d or for the end of ctx, whose error it then returns.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return patience{wait: wait, now: time.Now, pause: retry.Pause, spread: retry.Spread}
 }
 
 const (

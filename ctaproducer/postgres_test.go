@@ -21,6 +21,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // postgresServer is a PostgreSQL server for one test.
@@ -114,7 +115,7 @@ func (s *postgresServer) start() error {
 		if err == nil {
 			return conn.Close(ctx)
 		}
-		if pause(ctx, 20*time.Millisecond) != nil {
+		if retry.Pause(ctx, 20*time.Millisecond) != nil {
 			return fmt.Errorf("PostgreSQL does not answer: %w", err)
 		}
 	}

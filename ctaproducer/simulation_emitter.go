@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // Emitter is the [Sink] that sends a simulation's events to Kafka: arrivals and
@@ -189,7 +190,7 @@ func (e *Emitter) persist(ctx context.Context, o observation) error {
 			return err
 		}
 		e.log.Warn("weather can't be posted, going on trying", "reading", o.at, "waiting", len(e.readings), "err", err)
-		if pause(ctx, time.Second) != nil {
+		if retry.Pause(ctx, time.Second) != nil {
 			return err
 		}
 	}

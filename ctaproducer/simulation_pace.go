@@ -3,6 +3,8 @@ package ctaproducer
 import (
 	"context"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 const (
@@ -69,7 +71,7 @@ func (r *run) await(ctx context.Context, at time.Time) error {
 	}
 	for wait > 0 {
 		r.progress(now)
-		if err := pause(ctx, min(max(wait, grain), time.Second)); err != nil {
+		if err := retry.Pause(ctx, min(max(wait, grain), time.Second)); err != nil {
 			return err
 		}
 		now = time.Now()

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
@@ -36,7 +37,7 @@ func newDeadLetters(cfg Config) *deadLetters {
 	return &deadLetters{
 		topic: cfg.Topics.DeadLetter(),
 		log:   cfg.Log,
-		total: register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+		total: metric.Register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_stream_dead_letters_total",
 			Help: "Records put aside because they can't be read. One whose transaction was aborted counts again.",
 		}, []string{"topic", "reason"})),

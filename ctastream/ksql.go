@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // ErrLayout is returned by [NewKSQL] for the layout [cta.PerStation]: a stream of
@@ -266,7 +266,7 @@ func (k *KSQL) await(ctx context.Context, e ksqlEntity) error {
 		if time.Now().After(deadline) {
 			return k.fail(fmt.Errorf("command %s is %s after %v", e.CommandID, status.Status, k.cfg.Wait))
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := retry.Pause(ctx, pause); err != nil {
 			return err
 		}
 		path := "/status"
@@ -305,7 +305,7 @@ func (k *KSQL) call(ctx context.Context, method, path string, body, answer any) 
 			last = err.Error()
 			k.cfg.Log.Warn("waiting for ksqlDB", "addr", k.url.String(), "err", err)
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
+		if err := retry.Pause(ctx, retry.Spread(pause)); err != nil {
 			return err
 		}
 	}
@@ -349,17 +349,6 @@ func (k *KSQL) try(ctx context.Context, method, path string, body, answer any) e
 		return &ksqlError{status: resp.StatusCode, Message: "the answer is not ksqlDB's: " + err.Error()}
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Close closes idle connections.

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/metric"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
@@ -35,7 +36,7 @@ func newWorker(client *kafka.Client, cfg Config, match kafka.Match) worker {
 		match:  match,
 		writes: []kafka.TopicSpec{kafka.EventTopic(cfg.Topics.DeadLetter(), 1)},
 		dead:   newDeadLetters(cfg),
-		restored: register(cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		restored: metric.Register(cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_restored_keys",
 			Help: "Keys of the output that the last restoration of state read.",
 		}, []string{"group"})).WithLabelValues(cfg.Group),
@@ -100,10 +101,8 @@ func readable[T any](ctx context.Context, w *worker, f func(context.Context) (T,
 			w.cfg.Log.Warn("decoding waits", "err", err)
 			logged = true
 		}
-		select {
-		case <-ctx.Done():
-			return v, ctx.Err()
-		case <-time.After(wait/2 + rand.N(wait)):
+		if err := retry.Pause(ctx, retry.Spread(wait)); err != nil {
+			return v, err
 		}
 	}
 }
@@ -112,19 +111,3 @@ const (
 	firstWait = 50 * time.Millisecond
 	lastWait  = 2 * time.Second
 )
-
-// register registers m, or returns the one of its name that is there already.
-// With no registerer, m counts for nobody.
-func register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
-	if reg == nil {
-		return m
-	}
-	err := reg.Register(m)
-	var there prometheus.AlreadyRegisteredError
-	if errors.As(err, &there) {
-		if old, ok := there.ExistingCollector.(M); ok {
-			return old
-		}
-	}
-	return m
-}

@@ -1,13 +1,14 @@
 package ctaweb
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta/metric"
 )
 
 // handlerMetrics are shared by the handlers of one registry, but for open.
@@ -21,17 +22,17 @@ type handlerMetrics struct {
 
 func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
 	return &handlerMetrics{
-		requests: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		requests: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_web_requests_total", Help: "Requests served, by route and status code.",
 		}, []string{"route", "code"})),
-		seconds: register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: metric.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ctalive_web_request_seconds", Help: "Time to serve a request, streams left out.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 		}, []string{"route"})),
-		streams: register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
+		streams: metric.Register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ctalive_web_streams", Help: "Event streams open now.",
 		})),
-		dropped: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		dropped: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_web_streams_dropped_total", Help: "Event streams refused or ended by the server, by reason.",
 		}, []string{"reason"})),
 	}
@@ -52,29 +53,13 @@ type consumeMetrics struct {
 
 func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
 	return &consumeMetrics{
-		records: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		records: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_web_records_total", Help: "Records read into the model, by kind of topic.",
 		}, []string{"kind"})),
-		unreadable: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		unreadable: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_web_unreadable_records_total", Help: "Records skipped because they can't be read, by kind of topic and reason.",
 		}, []string{"kind", "reason"})),
 	}
-}
-
-// register gives c to reg, or finds the one that is there already. A nil reg
-// keeps it private.
-func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	if reg == nil {
-		return c
-	}
-	err := reg.Register(c)
-	var there prometheus.AlreadyRegisteredError
-	if errors.As(err, &there) {
-		if old, ok := there.ExistingCollector.(C); ok {
-			return old
-		}
-	}
-	return c
 }
 
 // meteredWriter remembers the status code.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 const (
@@ -70,7 +72,7 @@ func (f *fetcher) run(ctx context.Context) {
 			<-f.slots
 			f.r.client.stats.readErrors.Inc()
 			f.r.signal(f.r.stale)
-			if !pause(ctx, backoff) {
+			if retry.Pause(ctx, backoff) != nil {
 				return
 			}
 			backoff = min(2*backoff, time.Second)

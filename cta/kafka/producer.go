@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 const (
@@ -208,7 +210,7 @@ func (p *Producer) find(ctx context.Context, topic string) error {
 				return fmt.Errorf("kafka: topic %s doesn't exist; create it with EnsureTopics: %w", topic, err)
 			}
 		}
-		if !pause(ctx, wait) {
+		if retry.Pause(ctx, wait) != nil {
 			return fmt.Errorf("kafka: looking for topic %s: %w", topic, errors.Join(ctx.Err(), err))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // scout looks for partitions of matching topics, and for their leaders, until
@@ -46,7 +48,7 @@ func (r *reader) scout(ctx context.Context) {
 		case <-timer.C:
 		case <-r.stale:
 			// Not at once: a cluster that has just moved a leader needs a moment.
-			pause(ctx, 50*time.Millisecond)
+			retry.Pause(ctx, 50*time.Millisecond)
 		}
 		timer.Stop()
 	}

@@ -174,18 +174,6 @@ func await[T any](ctx context.Context, f func() (T, error), drop func(T)) (T, er
 	}
 }
 
-// pause waits for d, or returns false when ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
 // silence keeps sarama's encoder of fetch requests from starting a meter for the
 // topic in the process's global registry, whatever registry it is given: there,
 // the name is taken by a meter that does nothing, and needs no goroutine.

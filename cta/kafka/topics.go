@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 const (
@@ -133,7 +135,7 @@ func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) 
 		if err == nil || !errors.Is(err, sarama.ErrOutOfBrokers) {
 			break // topics without a leader are an error too, and none here
 		}
-		if !pause(ctx, 250*time.Millisecond) {
+		if retry.Pause(ctx, 250*time.Millisecond) != nil {
 			return nil, c.serviceError(c.diagnose(err))
 		}
 	}
@@ -164,7 +166,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 		resp, err := controller.CreateTopics(req)
 		if err != nil {
 			_ = controller.Close()
-			if !pause(ctx, 250*time.Millisecond) {
+			if retry.Pause(ctx, 250*time.Millisecond) != nil {
 				return existing, c.serviceError(c.diagnose(err))
 			}
 			_, _ = c.sc.RefreshController()
@@ -195,7 +197,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 			if req.Version < 4 {
 				replication = 1
 			}
-			if !pause(ctx, 100*time.Millisecond) {
+			if retry.Pause(ctx, 100*time.Millisecond) != nil {
 				return existing, ctx.Err()
 			}
 			_, _ = c.sc.RefreshController()
@@ -234,7 +236,7 @@ func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) er
 		if lacking == "" {
 			return nil
 		}
-		if !pause(ctx, wait) {
+		if retry.Pause(ctx, wait) != nil {
 			return fmt.Errorf("topic %s has no leader yet: %w", lacking, cmp.Or(err, ctx.Err()))
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta/metric"
 )
 
 // transformMetrics are those of one group's members in this process.
@@ -20,19 +22,19 @@ type transformMetrics struct {
 
 func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetrics {
 	counter := func(name, help string) prometheus.Counter {
-		return register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).WithLabelValues(group)
+		return metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).WithLabelValues(group)
 	}
 	return &transformMetrics{
 		processed:  counter("ctalive_stream_records_processed_total", "Records transformed."),
 		committed:  counter("ctalive_stream_transactions_committed_total", "Transactions committed."),
 		aborted:    counter("ctalive_stream_transactions_aborted_total", "Transactions that failed; their records are processed again."),
 		rebalances: counter("ctalive_stream_rebalances_total", "Times that this member was given partitions."),
-		latency: register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		latency: metric.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ctalive_stream_commit_seconds",
 			Help:    "Time from a batch's last record to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"group"})).WithLabelValues(group),
-		lagging: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		lagging: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_lag_records",
 			Help: "Records of a topic that this member has yet to read, transaction markers among them.",
 		}, []string{"group", "topic"})),

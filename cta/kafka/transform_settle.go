@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // Settle waits until every transaction that is open on those topics at the call
@@ -31,7 +33,7 @@ func until[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		if err == nil {
 			return v, nil
 		}
-		if !pause(ctx, wait) {
+		if retry.Pause(ctx, wait) != nil {
 			return v, ctx.Err()
 		}
 	}

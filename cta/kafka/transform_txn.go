@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // transactionTimeout is after how long the coordinator aborts a transaction whose
@@ -232,7 +233,7 @@ func (s *session) awaitGeneration(g int32) bool {
 	ctx, cancel := context.WithTimeout(s.sarama.Context(), s.x.cfg.SessionTimeout)
 	defer cancel()
 	for s.sarama.GenerationID() == g {
-		if !pause(ctx, time.Millisecond) {
+		if retry.Pause(ctx, time.Millisecond) != nil {
 			return false
 		}
 	}
@@ -250,7 +251,7 @@ const (
 
 func (b *backoff) wait(ctx context.Context) {
 	b.d = min(max(2*b.d, firstPause), lastPause)
-	pause(ctx, b.d/2+rand.N(b.d))
+	retry.Pause(ctx, retry.Spread(b.d))
 }
 
 func (b *backoff) reset() { b.d = 0 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 const (
@@ -145,7 +145,7 @@ func (r *Registry) Wait(ctx context.Context, limit time.Duration) error {
 			last = err.Error()
 			r.log.Warn("waiting for the schema registry", "addr", r.addr, "err", err)
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := retry.Pause(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -217,7 +217,7 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 		return "", r.explain(ctx, what, &answerError{status: http.StatusNotFound, code: codeNoSchema, message: "unknown id"})
 	}
 	got, err := r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) { return r.fetch(id) })
-	if isUnknown(err) && sleep(ctx, askAgain) == nil {
+	if isUnknown(err) && retry.Pause(ctx, askAgain) == nil {
 		got, err = r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) { return r.fetch(id) })
 	}
 	if err != nil {
@@ -278,21 +278,10 @@ func (r *Registry) retry(ctx context.Context, key string, call func() (any, erro
 			return got, err
 		}
 		r.log.Debug("asking the schema registry again", "addr", r.addr, "try", try, "err", err)
-		if err := sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
+		if err := retry.Pause(ctx, retry.Spread(pause)); err != nil {
 			return nil, err
 		}
 		pause = min(2*pause, lastPause)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
