@@ -28,6 +28,8 @@
 //   - [github.com/seed-921eec07/ctalive/ctastream]: transforms and counts, exactly once.
 //   - [github.com/seed-921eec07/ctalive/ctaweb]: shows. A model fed from Kafka and an
 //     [net/http.Handler] with a live page and a JSON API.
+//   - [github.com/seed-921eec07/ctalive/cta/live]: what riders want to know, worked out
+//     from the events. Where trains are, when they come, how the lines run.
 //   - [github.com/seed-921eec07/ctalive/cta/kafka] and
 //     [github.com/seed-921eec07/ctalive/cta/wire]: the seams. Kafka clients, and the bytes on the wire.
 //   - [github.com/seed-921eec07/ctalive/cta/embedded]: a broker, a registry and a REST
