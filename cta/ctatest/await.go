@@ -2,7 +2,6 @@ package ctatest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -91,12 +90,13 @@ func (s *System) counts(ctx context.Context) (map[int]int64, error) {
 	}
 	counts := make(map[int]int64)
 	for _, r := range records {
-		if r.Value == nil {
-			continue
-		}
-		var c cta.TurnstileCount
-		if err := json.Unmarshal(r.Value, &c); err != nil {
+		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		if err != nil {
 			return nil, fmt.Errorf("offset %d of %s: %w", r.Offset, r.Topic, err)
+		}
+		if deleted {
+			delete(counts, c.StationID)
+			continue
 		}
 		counts[c.StationID] = c.Count
 	}
