@@ -6,20 +6,15 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/internal/incident"
 )
 
 // simulated returns the arrivals of a simulation of the 'L'.
 func simulated(tb testing.TB, cfg ctaproducer.SimulationConfig) []ctaproducer.Event {
 	tb.Helper()
-	sim, err := ctaproducer.NewSimulation(cta.Chicago(), cfg)
+	events, err := incident.Arrivals(cta.Chicago(), cfg)
 	if err != nil {
 		tb.Fatal(err)
-	}
-	var events []ctaproducer.Event
-	for e := range sim.Events() {
-		if e.Kind == ctaproducer.ArrivalEvent {
-			events = append(events, e)
-		}
 	}
 	return events
 }

@@ -16,12 +16,12 @@ import (
 var whole = cmp.AllowUnexported(View{})
 
 // hourOf is what is said of some lines in an hour of a day with faults.
-func hourOf(tb testing.TB, lines ...string) []said {
+func hourOf(tb testing.TB, lines ...string) []ctaproducer.Event {
 	tb.Helper()
-	var all []said
+	var all []ctaproducer.Event
 	for _, e := range simulated(tb, ctaproducer.SimulationConfig{Seed: 5, Start: day(8), For: time.Hour}) {
 		if slices.Contains(lines, e.Arrival.Line) {
-			all = append(all, said{e.At, e.Arrival})
+			all = append(all, e)
 		}
 	}
 	return all
@@ -30,9 +30,9 @@ func hourOf(tb testing.TB, lines ...string) []said {
 func TestOrderAndRepetitionDontMatter(t *testing.T) {
 	events := hourOf(t, "yellow", "green")
 	now := day(9)
-	feed := func(tr *Tracker, events []said) {
+	feed := func(tr *Tracker, events []ctaproducer.Event) {
 		for _, e := range events {
-			tr.ApplyArrival(cta.KeyAt(e.at), e.a)
+			tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 		}
 	}
 	type count struct {
