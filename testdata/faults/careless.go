@@ -17,9 +17,9 @@ import (
 )
 
 // runCareless is a worker that counts at least once, as is commonly done: it
-// publishes counts, then commits positions. What was published and not committed
-// when it is killed, is counted again; and after a pause it goes on publishing
-// although its partitions are another's.
+// publishes counts, and commits positions once a second. What was published and not
+// committed when it is killed, is counted again; and after a pause it goes on
+// publishing although its partitions are another's.
 func runCareless(ctx context.Context, s *settings) error {
 	client, err := kafka.Connect(ctx, kafka.Config{Brokers: []string{s.brokers}, Wait: time.Minute})
 	if err != nil {
@@ -45,6 +45,7 @@ func runCareless(ctx context.Context, s *settings) error {
 		return err
 	}
 	defer c.Close()
+	committed := time.Now()
 	for ctx.Err() == nil {
 		fetches := c.PollRecords(ctx, 5000)
 		changed := make(map[int]bool)
@@ -60,8 +61,9 @@ func runCareless(ctx context.Context, s *settings) error {
 			out = append(out, &kgo.Record{Topic: topics.TurnstileSummary(), Key: []byte(strconv.Itoa(station)), Value: value})
 		}
 		err := c.ProduceSync(ctx, out...).FirstErr()
-		if err == nil {
+		if err == nil && time.Since(committed) > time.Second {
 			err = c.CommitUncommittedOffsets(ctx)
+			committed = time.Now()
 		}
 		c.AllowRebalance()
 		if err != nil && ctx.Err() == nil {

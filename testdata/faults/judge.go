@@ -18,7 +18,9 @@ type verdict struct {
 	entries    int64
 	acked      int64
 	counts     int
-	claims     int64 // published counts that were held against the entries they count
+	claims     int64          // published counts that were held against the entries they count
+	bad        int            // records that nobody can read
+	letters    map[string]int // dead letters, by reason
 	mismatches []string
 }
 
@@ -29,6 +31,7 @@ type ledger struct {
 	last   map[int]map[int]int64    // the last number, by station and incarnation
 	faults []string
 	gaps   []gap
+	bad    map[origin]int
 	judged int64
 }
 
@@ -53,11 +56,15 @@ func newLedger(claims map[source][]claim) *ledger {
 	for _, c := range claims {
 		slices.SortStableFunc(c, func(a, b claim) int { return cmp.Compare(a.upTo, b.upTo) })
 	}
-	return &ledger{claims: claims, counts: make(map[source]map[int]int64), last: make(map[int]map[int]int64)}
+	return &ledger{bad: make(map[origin]int), claims: claims, counts: make(map[source]map[int]int64), last: make(map[int]map[int]int64)}
 }
 
 // entry takes the next entry of a partition.
 func (l *ledger) entry(s source, offset int64, key, value []byte) error {
+	if string(key) == poisonKey {
+		l.bad[origin{s, offset}]++
+		return nil
+	}
 	station, ms, err := parseEntry(key, value)
 	if err != nil {
 		return fmt.Errorf("%s/%d at offset %d: %w", s.topic, s.partition, offset, err)
@@ -132,6 +139,16 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	}
 	v.claims = l.judged
 	v.mismatches = append(v.mismatches, l.faults...)
+	v.entries -= int64(len(l.bad))
+	v.bad = len(l.bad)
+	if !h.s.careless {
+		letters, reasons, err := h.deadLetters(ctx)
+		if err != nil {
+			return nil, err
+		}
+		v.letters = reasons
+		v.mismatches = append(v.mismatches, judgeLetters(l.bad, letters)...)
+	}
 
 	h.mu.Lock()
 	v.mismatches = append(v.mismatches, l.lost(h.acked)...)
@@ -176,7 +193,16 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	fmt.Fprintf(w, "%-16s %6d\n\n", "all", total)
 	_, read := h.watcher.total()
 	fmt.Fprintf(w, "entries %d (acknowledged for certain %d), producers %d\n", v.entries, v.acked, h.producer.starts)
-	fmt.Fprintf(w, "counts published %d, of them repeated %d, held against their entries %d, stations %d\n", read, h.watcher.repeated, v.claims, v.counts)
+	fmt.Fprintf(w, "counts published %d, duplicates among them %d, below the one before %d, held against their entries %d, stations %d\n",
+		read, h.watcher.repeated, h.watcher.fell, v.claims, v.counts)
+	fmt.Fprintf(w, "unreadable records %d, dead letters: %s\n", v.bad, tally(v.letters))
+	if took := h.found(); len(took) > 0 {
+		fmt.Fprintf(w, "stations that opened during the run %d, from the first entry to the first count: shortest %v, median %v, longest %v\n", len(took),
+			took[0].Round(time.Millisecond), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+	}
+	if len(h.refusals) > 0 {
+		fmt.Fprintf(w, "requests answered with errors: %s\n", tally(h.refusals))
+	}
 	fmt.Fprintf(w, "every station counted again %v after the last fault, all entries counted %v after the last one\n",
 		h.recovered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
 	for _, p := range h.processes() {

@@ -18,6 +18,33 @@ func written(incarnation int, number int64) (key, value []byte) {
 	return key, append(value, 0, 0)
 }
 
+func TestJudgeLetters(t *testing.T) {
+	at := func(offsets ...int64) map[origin]int {
+		m := make(map[origin]int)
+		for _, o := range offsets {
+			m[origin{lake, o}]++
+		}
+		return m
+	}
+	for _, tt := range []struct {
+		name         string
+		bad, letters map[origin]int
+		want         string // part of the only fault; none if empty
+	}{
+		{"one of each", at(1, 5), at(5, 1), ""},
+		{"none of one", at(1, 5), at(1), "offset 5 of entries/0 has 0 dead letters"},
+		{"two of one", at(1), at(1, 1), "offset 1 of entries/0 has 2 dead letters"},
+		{"of one that can be read", at(1), at(1, 2), "dead letter of offset 2 of entries/0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := judgeLetters(tt.bad, tt.letters)
+			if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.Contains(got[0], tt.want)) {
+				t.Errorf("faults %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestLedger(t *testing.T) {
 	type numbered struct {
 		incarnation int

@@ -8,15 +8,17 @@
 // a producer that emits as fast as it may. All of their traffic goes through a
 // proxy of the harness's own. By a schedule that follows from the seed, processes
 // are killed, paused and ended, connections cut, delayed and held up, and the
-// broker answers with errors. A reader that shares no code with the library
-// follows what is published. In the end another one reads all entries, and what
-// was published is held against them:
+// broker answers with errors; workers join and leave, lines open whose stations
+// have no topic yet, and records are written that nobody can read. A reader that
+// shares no code with the library follows what is published. In the end another
+// one reads all entries, and what was published is held against them:
 //
 //   - each station's last count is the number of its entries;
 //   - no count of a station was ever below one published before;
 //   - each count says truly which entries it counts, and never counted entries
 //     that weren't there yet;
-//   - an entry that was acknowledged is there, once, in the order of sending.
+//   - an entry that was acknowledged is there, once, in the order of sending;
+//   - a record that nobody can read has one dead letter, and no other record has any.
 //
 // The process ends with 1 when any of that is not so, and prints what was done,
 // what was found, and how long counting stood still. With -careless, workers count

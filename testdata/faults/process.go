@@ -160,6 +160,13 @@ func (p *process) running() bool {
 	return p.cmd != nil && !p.paused && !p.down
 }
 
+// present reports whether there is a process, paused or not.
+func (p *process) present() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd != nil
+}
+
 func (p *process) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -180,6 +187,9 @@ func (p *process) lastLine() string {
 
 // panics returns the first line of each panic or data race in the log.
 func (p *process) panics() (found []string) {
+	if p.starts == 0 {
+		return nil
+	}
 	b, err := os.ReadFile(filepath.Join(p.logs, p.name+".log"))
 	if err != nil {
 		return []string{err.Error()}

@@ -37,6 +37,8 @@ type run struct {
 	broker    *process
 	producer  *process
 	workers   []*process
+	extra     *process           // a worker that comes and goes
+	poisoner  *kgo.Client        // writes what nobody can read
 	services  *embedded.Services // of which only the registry is used, beside Apache Kafka
 	watcher   *watcher
 	stalls    *stalls
@@ -52,6 +54,10 @@ type run struct {
 	mu          sync.Mutex
 	incarnation int
 	acked       map[int]map[int]int64 // by incarnation and station
+	firstAck    map[int]time.Time     // by station
+	openFirst   map[int]bool          // stations that were open from the start
+	unopened    int                   // lines that open later
+	refusals    map[string]int        // that the broker was told to answer with
 	notes       []string
 }
 
@@ -78,10 +84,15 @@ func (s *settings) validate() error {
 }
 
 func newRun(ctx context.Context, s *settings) (*run, error) {
-	h := &run{s: s, mending: make(chan struct{}), acked: make(map[int]map[int]int64), stalls: newStalls(), begun: time.Now()}
+	h := &run{s: s, mending: make(chan struct{}), acked: make(map[int]map[int]int64), firstAck: make(map[int]time.Time),
+		openFirst: make(map[int]bool), refusals: make(map[string]int), stalls: newStalls(), begun: time.Now()}
 	var err error
 	if h.network, err = s.network(); err != nil {
 		return nil, err
+	}
+	h.holdBack()
+	for _, s := range h.openNetwork().Stations {
+		h.openFirst[s.ID] = true
 	}
 	if h.self, err = os.Executable(); err != nil {
 		return nil, err
@@ -111,17 +122,22 @@ func (h *run) start(ctx context.Context) error {
 		h.mu.Lock()
 		h.incarnation++
 		n := h.incarnation
+		lines := strings.Join(h.openLines(), ",")
 		h.mu.Unlock()
 		return exec.Command(h.self, "-role", "producer", "-brokers", h.proxy.addr(), "-registry", h.registry, "-rate", strconv.Itoa(h.s.rate),
-			"-layout", h.s.layout, "-lines", h.s.lines, "-incarnation", strconv.Itoa(n))
+			"-layout", h.s.layout, "-lines", lines, "-incarnation", strconv.Itoa(n))
 	})
 	h.producer.line = h.receipt
 	for i := range h.s.workers {
 		name := "worker-" + strconv.Itoa(i+1)
 		h.workers = append(h.workers, h.process(name, func() *exec.Cmd { return h.workerCommand(name) }))
 	}
+	h.extra = h.process("worker-"+strconv.Itoa(h.s.workers+1), func() *exec.Cmd { return h.workerCommand(h.extra.name) })
 	var err error
-	if h.watcher, err = newWatcher(h.direct, h.dial(), h.s.topics().TurnstileSummary(), h.stalls); err != nil {
+	if h.poisoner, err = h.newPoisoner(); err != nil {
+		return err
+	}
+	if h.watcher, err = newWatcher(h.direct, h.dial(), h.s.topics(), h.stalls); err != nil {
 		return err
 	}
 	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -214,6 +230,7 @@ func (h *run) receipt(line string) {
 	}
 	h.mu.Lock()
 	h.acked[r.Incarnation] = r.Acked
+	h.acknowledged(r.Acked, time.Now())
 	h.mu.Unlock()
 }
 
@@ -221,15 +238,6 @@ func (h *run) note(format string, a ...any) {
 	h.mu.Lock()
 	h.notes = append(h.notes, fmt.Sprintf(format, a...))
 	h.mu.Unlock()
-}
-
-func (h *run) entryTopics() []string {
-	var topics []string
-	for _, s := range h.network.Stations {
-		topics = append(topics, h.s.topics().Turnstiles(s))
-	}
-	slices.Sort(topics)
-	return slices.Compact(topics)
 }
 
 func (h *run) await(ctx context.Context, what string, limit time.Duration, f func() bool) error {
@@ -252,6 +260,7 @@ func (h *run) mend(ctx context.Context) error {
 			return err
 		}
 	}
+	h.openLine(h.unopened)
 	recovering, looked := time.Now(), time.Now()
 	for h.stalls.rising(recovering) < len(h.network.Stations) {
 		if ctx.Err() != nil || time.Since(recovering) > time.Minute {
@@ -275,6 +284,9 @@ func (h *run) mend(ctx context.Context) error {
 	}
 	h.recovered = time.Since(recovering)
 	h.stalls.end()
+	if err := h.poisoner.Flush(ctx); err != nil {
+		return err
+	}
 	if !h.producer.stop(30 * time.Second) {
 		h.note("the producer did not end within 30 s of SIGTERM")
 	}
@@ -291,7 +303,7 @@ func (h *run) mend(ctx context.Context) error {
 	const patience = 45 * time.Second
 	counted, since := int64(-1), time.Now()
 	for ctx.Err() == nil && time.Since(since) < patience {
-		n, _ := h.watcher.total()
+		n := h.watcher.settled()
 		if n == entries {
 			h.caughtUp = time.Since(begun)
 			break
@@ -302,9 +314,7 @@ func (h *run) mend(ctx context.Context) error {
 		time.Sleep(50 * time.Millisecond)
 	}
 	for _, w := range h.workers {
-		if !w.stop(8 * time.Second) {
-			h.note("%s did not end within 8 s of SIGTERM", w.name)
-		}
+		h.leave(w)
 	}
 	time.Sleep(500 * time.Millisecond) // for what the watcher has not read yet
 	h.unwatch()
@@ -319,7 +329,7 @@ func (h *run) keepLogs() string {
 
 func (h *run) processes() []*process {
 	all := slices.Clone(h.workers)
-	for _, p := range []*process{h.producer, h.broker} {
+	for _, p := range []*process{h.extra, h.producer, h.broker} {
 		if p != nil {
 			all = append(all, p)
 		}
@@ -339,6 +349,9 @@ func (h *run) close() {
 		h.unwatch()
 		h.watching.Wait()
 		h.watcher.client.Close()
+	}
+	if h.poisoner != nil {
+		h.poisoner.Close()
 	}
 	if h.proxy != nil {
 		_ = h.proxy.close() // nobody is left

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -36,12 +35,31 @@ var kinds = []kind{
 			return nil, 0, false
 		}
 		go func() {
-			if !w.stop(8 * time.Second) {
-				h.note("%s did not end within 8 s of SIGTERM", w.name)
-			}
+			h.leave(w)
 			_ = w.start()
 		}()
 		return nil, 0, true
+	}},
+	{"worker-leave", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
+		w := h.anyWorker(rng)
+		if !w.running() {
+			return nil, 0, false
+		}
+		go h.leave(w)
+		return func() { _ = w.start() }, between(rng, 2*time.Second, h.s.session+4*time.Second), true
+	}},
+	{"scale-out", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
+		w := h.extra
+		if w.present() || w.start() != nil {
+			return nil, 0, false
+		}
+		return func() { h.leave(w) }, between(rng, 4*time.Second, h.s.session+8*time.Second), true
+	}},
+	{"line-opens", 4, func(h *run, _ *rand.Rand) (func(), time.Duration, bool) {
+		return nil, 0, h.openLine(1)
+	}},
+	{"poison", 4, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
+		return nil, 0, h.poison(rng)
 	}},
 	{"worker-zombie", 3, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
 		w := h.anyWorker(rng)
@@ -104,6 +122,13 @@ func between(rng *rand.Rand, low, high time.Duration) time.Duration {
 	return low + time.Duration(rng.Int64N(int64(high-low)))
 }
 
+// leave ends a worker as its operator would.
+func (h *run) leave(w *process) {
+	if !w.stop(8 * time.Second) {
+		h.note("%s did not end within 8 s of SIGTERM", w.name)
+	}
+}
+
 func (h *run) anyWorker(rng *rand.Rand) *process { return h.workers[rng.IntN(len(h.workers))] }
 
 // refuse has the broker answer the next requests of a kind with an error.
@@ -118,6 +143,9 @@ func (h *run) refuse(r refusal, count int) bool {
 	}
 	resp.Body.Close()
 	h.say("  %s is answered with %s, %d times", r.key.Name(), r.err.Message, count)
+	h.mu.Lock()
+	h.refusals[r.key.Name()+" "+r.err.Message]++
+	h.mu.Unlock()
 	return resp.StatusCode == http.StatusOK
 }
 
@@ -126,7 +154,7 @@ func (h *run) breakThings(ctx context.Context) {
 	rng := rand.New(rand.NewPCG(h.s.seed, 0))
 	var chosen []kind
 	for _, k := range kinds {
-		if h.s.only == "" || strings.Contains(","+h.s.only+",", ","+k.name+",") {
+		if h.s.chosen(k.name) {
 			for range k.weight {
 				chosen = append(chosen, k)
 			}

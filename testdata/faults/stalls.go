@@ -8,6 +8,7 @@ import (
 // stalls measures how long the count of a station stands still, and says of what.
 type stalls struct {
 	mu      sync.Mutex
+	first   map[int]time.Time // by station: when its first count was published
 	last    map[int]time.Time // by station: when its count last rose
 	faults  []happened
 	longest []time.Duration // by fault
@@ -21,7 +22,7 @@ type happened struct {
 }
 
 func newStalls() *stalls {
-	return &stalls{last: make(map[int]time.Time)}
+	return &stalls{first: make(map[int]time.Time), last: make(map[int]time.Time)}
 }
 
 func (s *stalls) begin(kind string, at time.Time) {
@@ -50,6 +51,13 @@ func (s *stalls) rising(since time.Time) (n int) {
 	return n
 }
 
+// firstCount returns when the first count of a station was published.
+func (s *stalls) firstCount(station int) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first[station]
+}
+
 // progress takes it that a station's count has risen. The time since it last did
 // is put to the account of the last fault that began before it stood still, or in
 // the first half second after: what a fault takes to show.
@@ -58,6 +66,9 @@ func (s *stalls) progress(station int, now time.Time) {
 	defer s.mu.Unlock()
 	last, known := s.last[station]
 	s.last[station] = now
+	if !known {
+		s.first[station] = now
+	}
 	if !known || s.ended {
 		return
 	}

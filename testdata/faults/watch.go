@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // source is a partition of entries.
@@ -88,14 +90,17 @@ type claim struct {
 
 // watcher follows what is published while things break.
 type watcher struct {
-	client *kgo.Client
-	stalls *stalls
+	client     *kgo.Client
+	deadLetter string // topic
+	stalls     *stalls
 
 	mu       sync.Mutex
 	counts   map[int]int64
 	offset   int64
 	read     int64 // counts read
 	repeated int64 // as high as the one before
+	fell     int64 // below the one before
+	letters  int64 // dead letters read
 	claims   map[source][]claim
 	highest  map[source]int64 // position claimed
 	ends     map[source]int64 // of the entries, as last asked
@@ -105,17 +110,18 @@ type watcher struct {
 // most is how many mismatches of a kind are shown.
 const most = 20
 
-func newWatcher(broker string, dial kgo.Opt, topic string, stalls *stalls) (*watcher, error) {
+func newWatcher(broker string, dial kgo.Opt, topics cta.Topics, stalls *stalls) (*watcher, error) {
+	start := map[int32]kgo.Offset{0: kgo.NewOffset().AtStart()}
 	c, err := kgo.NewClient(kgo.SeedBrokers(broker), dial, kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(50*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
 		kgo.MetadataMinAge(100*time.Millisecond),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topics.TurnstileSummary(): start, topics.DeadLetter(): start}),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return nil, err
 	}
 	return &watcher{
-		client: c, stalls: stalls, offset: -1, counts: make(map[int]int64),
+		client: c, deadLetter: topics.DeadLetter(), stalls: stalls, offset: -1, counts: make(map[int]int64),
 		claims: make(map[source][]claim), highest: make(map[source]int64), ends: make(map[source]int64),
 	}, nil
 }
@@ -128,6 +134,12 @@ func (w *watcher) run(ctx context.Context) {
 }
 
 func (w *watcher) see(r *kgo.Record) {
+	if r.Topic == w.deadLetter {
+		w.mu.Lock()
+		w.letters++
+		w.mu.Unlock()
+		return
+	}
 	p, err := parsePublished(r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,6 +150,7 @@ func (w *watcher) see(r *kgo.Record) {
 	case r.Offset <= w.offset:
 		w.fault("the topic of counts goes back from offset %d to %d: the broker has lost what it had committed", w.offset, r.Offset)
 	case p.count < w.counts[p.station]:
+		w.fell++
 		w.fault("station %d: count falls from %d to %d at offset %d", p.station, w.counts[p.station], p.count, r.Offset)
 	case p.count == w.counts[p.station]:
 		w.repeated++
@@ -189,6 +202,15 @@ func (w *watcher) compare(ctx context.Context, topics []string, limit time.Durat
 		}
 	}
 	return sum, nil
+}
+
+// settled returns how many records of the topics of entries are dealt with: counted,
+// or put aside.
+func (w *watcher) settled() int64 {
+	sum, _ := w.total()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return sum + w.letters
 }
 
 // total returns the sum of the counts, and how many were read.
