@@ -84,7 +84,8 @@ func (s *scratch) headway(n int32) Headway {
 	}
 	last := st.recent[0].at
 	h.Last = s.time(last)
-	if st.n > 1 {
+	dark := s.hearings[s.g.nodes[n].line].dark
+	if st.n > 1 && (st.recent[1].at >= dark || last < dark) {
 		h.Observed = time.Duration(last-st.recent[1].at) * time.Millisecond
 	}
 	next := s.now
@@ -92,7 +93,7 @@ func (s *scratch) headway(n int32) Headway {
 		next = max(next, f.at)
 	}
 	h.Current = time.Duration(next-last) * time.Millisecond
-	if intended == 0 {
+	if intended == 0 || last < dark || s.now < dark+relearn {
 		return h
 	}
 	// When headways grow or shrink, trains of both services are about.

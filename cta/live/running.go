@@ -36,7 +36,8 @@ type scratch struct {
 	nodes     []nodeState   // by node
 	vehicles  []vehicle
 	lines     []lineState
-	front     []int32 // vehicles, those in front first
+	hearings  []hearing // by line
+	front     []int32   // vehicles, those in front first
 	forecasts []forecast
 	steps     []step // of a forecast, that wait
 	every     []int64
@@ -88,13 +89,14 @@ type passage struct {
 
 func newScratch(g *graph) scratch {
 	return scratch{
-		g:      g,
-		passed: make([]observation, len(g.edges)*remembered),
-		passes: make([]uint8, len(g.edges)),
-		edges:  make([]estimate, len(g.edges)),
-		speed:  make([]float64, len(g.lines)),
-		nodes:  make([]nodeState, len(g.nodes)),
-		lines:  make([]lineState, len(g.lines)),
+		g:        g,
+		passed:   make([]observation, len(g.edges)*remembered),
+		passes:   make([]uint8, len(g.edges)),
+		edges:    make([]estimate, len(g.edges)),
+		speed:    make([]float64, len(g.lines)),
+		nodes:    make([]nodeState, len(g.nodes)),
+		lines:    make([]lineState, len(g.lines)),
+		hearings: make([]hearing, len(g.lines)),
 	}
 }
 
@@ -110,7 +112,7 @@ func (s *scratch) observe(order []*train, now int64) {
 		*n = nodeState{forecasts: n.forecasts[:0]}
 	}
 	for i := range s.lines {
-		s.lines[i] = lineState{}
+		s.lines[i], s.hearings[i] = lineState{}, hearing{}
 	}
 	for _, tr := range order {
 		from := len(s.visits)
@@ -120,6 +122,9 @@ func (s *scratch) observe(order []*train, now int64) {
 		for i := 1; i < len(of); i++ {
 			s.pass(&of[i-1], &of[i])
 		}
+	}
+	for i := range s.hearings {
+		s.hearings[i].settle(now)
 	}
 	s.estimate()
 	for i, span := range s.spans {
@@ -134,8 +139,9 @@ func (s *scratch) visit(events []event) {
 		if e.at > s.now+slack {
 			return
 		}
-		line := &s.lines[s.g.nodes[e.node].line]
-		line.heard = max(line.heard, e.at)
+		l := s.g.nodes[e.node].line
+		s.lines[l].heard = max(s.lines[l].heard, e.at)
+		s.hearings[l].note(e.at, s.now)
 		var v *visit
 		if len(s.visits) > from {
 			v = &s.visits[len(s.visits)-1]

@@ -1,0 +1,62 @@
+package live
+
+// hearing is when a line was heard of in the last hour, by slots of time, and
+// which part of it is in the dark: while a line is silent its trains run on, so
+// that nothing is known of the times between those that passed unseen.
+type hearing struct {
+	slots [hearSlots]uint16 // events, the latest slot first
+	dark  int64             // ms: when the latest silence ended; 0 when there was none
+}
+
+const (
+	hearSlot  = 30 * second
+	hearSlots = 120
+	// A pause is a silence when darkEvents of the usual number of events are missing
+	// in it, and it lasts as long as one that is told of.
+	darkEvents = 8
+	// relearn is how long after a silence it takes until every train that runs has
+	// come to a station.
+	relearn = 5 * minute
+)
+
+func (h *hearing) note(at, now int64) {
+	if i := (now - at) / hearSlot; i >= 0 && i < hearSlots {
+		h.slots[i]++
+	}
+}
+
+// settle finds the latest silence.
+func (h *hearing) settle(now int64) {
+	first, last, events := -1, -1, 0
+	for i, n := range h.slots {
+		if n > 0 {
+			if first < 0 {
+				first = i
+			}
+			last = i
+			events += int(n)
+		}
+	}
+	h.dark = 0
+	empty := 0
+	for i := first + 1; i < last; i++ {
+		if h.slots[i] == 0 {
+			empty++
+			continue
+		}
+		if h.silent(empty, last-first+1, events) {
+			h.dark = now - int64(i-empty)*hearSlot
+			return
+		}
+		empty = 0
+	}
+	if h.silent(empty, last-first+1, events) {
+		h.dark = now - int64(last-empty)*hearSlot
+	}
+}
+
+// silent reports whether so many slots in a row are empty that it isn't chance,
+// when so many hold events.
+func (h *hearing) silent(empty, of, events int) bool {
+	return int64(empty)*hearSlot >= silence && empty*events >= darkEvents*(of-empty)
+}
