@@ -23,7 +23,7 @@ func (m *Model) enrich(st *Status, view *live.View) {
 			l.Level = s.Level
 			for _, d := range s.Directions {
 				l.Directions = append(l.Directions, DirectionStatus{
-					d.Direction, d.Towards, d.Level, d.Sentence, int64(d.Every / time.Second), int64(d.Intended / time.Second),
+					d.Direction, d.Towards, d.Level, english().sentence(m.net, l.Name, d, view.AsOf), int64(d.Every / time.Second), int64(d.Intended / time.Second),
 				})
 			}
 		}

@@ -252,7 +252,7 @@ func (t *Tracker) note() {
 			if h < 0 || c.waiting >= maxPending {
 				continue
 			}
-			early, late := f.margin()
+			early, late := s.margin(f)
 			p := pending{node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
 			c.waiting++
 			v := &s.vehicles[f.vehicle]

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,4 +35,17 @@ func BenchmarkApplyArrival(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(events)), "ns/event")
+}
+
+// BenchmarkPredictions is a whole weekday with faults, from the first trains to
+// the last. It prints how good the predictions were.
+func BenchmarkPredictions(b *testing.B) {
+	for b.Loop() {
+		for i, s := range scoresOf(b, 1, day(4), 20*time.Hour) {
+			b.Log(told(s))
+			b.ReportMetric(s.All.Error.Seconds(), fmt.Sprintf("s-error-%d", i))
+			b.ReportMetric(s.All.PlainError.Seconds(), fmt.Sprintf("s-plain-%d", i))
+			b.ReportMetric(100*s.All.InBand, fmt.Sprintf("%%-in-band-%d", i))
+		}
+	}
 }

@@ -36,31 +36,41 @@ const (
 	ticks      = int((crowdOver+10*minute)/tick) + 1 // remembered
 )
 
-// counter is a station's count of entries, by time.
+// counter is a station's count of entries, by time: lately in detail, and the
+// day's course.
 type counter struct {
-	counts []tickCount // ascending slot, at most ticks
+	counts   []tickCount // of ticks: ascending slot, at most ticks
+	quarters []tickCount // of quarter hours: ascending slot, at most quarters
+	// first is the earliest count known to be of its time.
+	first struct{ at, count int64 }
 }
 
-// tickCount is the highest count of a tick.
+// tickCount is the highest count of a slot of time.
 type tickCount struct{ slot, count int64 }
 
 func (c *counter) add(at, count int64) bool {
-	slot := at / tick
-	i, found := slices.BinarySearchFunc(c.counts, slot, func(p tickCount, s int64) int { return cmp.Compare(p.slot, s) })
+	counts, added := addTick(c.counts, ticks, at/tick, count)
+	c.counts = counts
+	return added
+}
+
+// addTick puts a count in its place among the latest most slots.
+func addTick(counts []tickCount, most int, slot, count int64) (_ []tickCount, added bool) {
+	i, found := slices.BinarySearchFunc(counts, slot, func(p tickCount, s int64) int { return cmp.Compare(p.slot, s) })
 	switch {
-	case found && c.counts[i].count >= count:
-		return false
+	case found && counts[i].count >= count:
+		return counts, false
 	case found:
-		c.counts[i].count = count
-	case len(c.counts) < ticks:
-		c.counts = slices.Insert(c.counts, i, tickCount{slot, count})
+		counts[i].count = count
+	case len(counts) < most:
+		counts = slices.Insert(counts, i, tickCount{slot, count})
 	case i == 0:
-		return false
+		return counts, false
 	default: // the oldest makes room
-		copy(c.counts, c.counts[1:i])
-		c.counts[i-1] = tickCount{slot, count}
+		copy(counts, counts[1:i])
+		counts[i-1] = tickCount{slot, count}
 	}
-	return true
+	return counts, true
 }
 
 // entered is how many entered from the tick of a time to that of another, and how

@@ -18,7 +18,7 @@
 // depends on the set of events and the moment only: late and repeated events end
 // up where they belong, and the order of delivery doesn't matter. What a tracker
 // takes of memory is bounded: 4,000 trains of 160 events, 100,000 predictions that
-// wait to be scored, 51 counts of each station. A View of the 'L' takes about a
+// wait to be scored, 155 counts of each station. A View of the 'L' takes about a
 // millisecond, and is made again only when events or the time have changed.
 // Everything may be used by many goroutines at once.
 //
@@ -65,15 +65,15 @@
 //
 // # Status
 //
-// A direction's sentence comes from the first of these rules that holds:
+// A direction's level and cause come from the first of these rules that holds:
 //
 //  1. [NoService], good: no service is intended, and no train is on its way.
-//  2. [NeverHeard], unknown: no event of the line was seen in two hours, and service
-//     began more than fifteen minutes ago; before, it is [TooEarly].
+//  2. [ServiceBegins], good: no event of the line was seen in two hours, and service
+//     began less than fifteen minutes ago. [NeverHeard], unknown: it began earlier.
 //  3. [LineSilent], unknown: nothing was heard of the line for two minutes, though
 //     three trains or departures, or all there are, were due more than a minute
-//     ago; or for 25 seconds, though four trains are late and other lines were
-//     heard since; or no train is known, for fifteen minutes of service.
+//     ago; or for 25 seconds, though three trains have come due since and other
+//     lines were heard of; or no train is known, for fifteen minutes of service.
 //  4. [TrainStuck]: a train is broken down; major after five minutes, else minor.
 //  5. [LongGap]: more than 1.5 of the intended headway lies between the last train
 //     at a station and the next expected; major above 3. The longest is named, and
@@ -81,19 +81,25 @@
 //  6. [CloseUp]: the latest two trains at a station, where the second is
 //     still the last heard of, came at less than 0.75 of the intended headway; minor
 //     below a half, else good. The closest are named.
-//  7. [OnHeadway], good: the median time between trains at the stations.
-//  8. [TooEarly], good: trains run, but too few were seen to say how often.
+//  7. [OnHeadway], good: the median time between trains at the stations is known.
+//  8. [LastTrains], good: no service is intended any more, but trains are on their way.
+//  9. [TooEarly], good: trains run, but too few were seen to say how often.
 //
 // The intended headway at a station is that of the hour in which its trains
 // began their runs; where only some routes of the line pass, a multiple of it.
 // When headways change, the longer one counts for gaps and the shorter one for
 // bunching.
 //
+// While a line is silent its trains run on unseen. So times between trains that a
+// silence of two minutes or more lies between, by what is usual for the line, don't
+// count, and no gap is told of until five minutes after its end.
+//
 // # Crowding
 //
 // Entries of the last fifteen minutes are compared with the station's average for
 // such a day, times the hour's share: [Quiet] under 0.6 of it, [Busy] over 1.4,
 // [VeryBusy] over twice, if they differ by more than chance would explain.
+// [Tracker.Day] has the hours since midnight, as far back as counts were heard of.
 //
 // # Duties of the caller
 //

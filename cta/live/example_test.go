@@ -36,10 +36,11 @@ func ExampleTracker() {
 	train, _ := v.Train("YE004")
 	fmt.Printf("%s is %s, %.0f %% of the way\n", train.ID, train.State, 100*train.Fraction)
 	yellow, _ := v.Line("yellow")
-	fmt.Println(yellow.Directions[0].Level, yellow.Directions[0].Sentence)
+	howard := yellow.Directions[0]
+	fmt.Println("towards", howard.Towards, howard.Level, howard.Cause, howard.Every)
 
 	// Output:
 	// YE004 at 08:01:59, from 08:01:48 to 08:02:17 (observed)
 	// YE004 is running, 37 % of the way
-	// good Yellow Line towards Howard: every 10 min
+	// towards Howard good regular 10m0s
 }

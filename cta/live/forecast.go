@@ -257,9 +257,14 @@ func (s *scratch) add(f forecast) {
 	s.forecasts = append(s.forecasts, f)
 }
 
+// drift is how far off a prediction may be for each second ahead, since what holds
+// one train up on the way holds up those behind it too: segments don't vary each on
+// their own.
+const drift = 0.025
+
 // margin is how much earlier and later than expected a train comes, in ms, at most: in
-// nine cases of ten or more it does so.
-func (f *forecast) margin() (early, late int64) {
-	sd := math.Sqrt(f.variance) * 1000
+// nine cases of ten or so it does.
+func (s *scratch) margin(f *forecast) (early, late int64) {
+	sd := math.Sqrt(f.variance+sq(drift*float64(f.at-s.now)/1000)) * 1000
 	return int64(1.3*sd) + 5*second, int64(1.5*sd) + 10*second
 }

@@ -2,7 +2,6 @@ package live
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,16 +50,16 @@ func TestStandingTrainIsSaidAndForgotten(t *testing.T) {
 	play(arrivals, "blue", cta.DirectionA, day(7).Add(50*time.Minute), day(8).Add(80*time.Minute), func(now time.Time, ds DirectionStatus) {
 		switch since := now.Sub(began); {
 		case since >= 30*time.Second && since < 15*time.Minute:
-			if ds.Cause != TrainStuck || !strings.Contains(ds.Sentence, "a train has been standing at Logan Square for ") || ds.Station != loganSquare {
-				t.Errorf("%v into a breakdown: %s", since, ds.Sentence)
+			if ds.Cause != TrainStuck || ds.Station != loganSquare {
+				t.Errorf("%v into a breakdown: %+v", since, ds)
 			}
 			if want := since >= 5*time.Minute+time.Second; (ds.Level == Major) != want {
 				t.Errorf("%v into a breakdown the level is %s", since, ds.Level)
 			}
 		case since >= 15*time.Minute+30*time.Second && ds.Cause == TrainStuck:
-			t.Errorf("%v after the breakdown: %s", since-15*time.Minute, ds.Sentence)
+			t.Errorf("%v after the breakdown: %+v", since-15*time.Minute, ds)
 		case since >= 65*time.Minute && ds.Level == Major:
-			t.Errorf("%v after the breakdown: %s", since-15*time.Minute, ds.Sentence)
+			t.Errorf("%v after the breakdown: %+v", since-15*time.Minute, ds)
 		}
 	})
 }
@@ -70,21 +69,21 @@ func TestTrainThatStandsWithoutAWordIsAGap(t *testing.T) {
 	// It is due two minutes later at the next station, where trains come every four.
 	play(arrivals, "blue", cta.DirectionA, day(8), day(8).Add(25*time.Minute), func(now time.Time, ds DirectionStatus) {
 		if since := now.Sub(began); since > 6*time.Minute && since < 15*time.Minute && ds.Cause != LongGap {
-			t.Errorf("%v after it stopped: %s", since, ds.Sentence)
+			t.Errorf("%v after it stopped: %+v", since, ds)
 		}
 	})
 }
 
 func TestBunchedTrainsAreSaid(t *testing.T) {
 	arrivals, came, next := incident.Bunch(morning(t), atLoganSquare, 100*time.Second)
-	said := ""
+	var said DirectionStatus
 	play(arrivals, "blue", cta.DirectionA, day(8), day(8).Add(15*time.Minute), func(now time.Time, ds DirectionStatus) {
 		if now.Sub(came) >= 0 && now.Before(next) && now.Sub(came) <= 30*time.Second {
-			said = ds.Sentence
+			said = ds
 		}
 	})
-	if want := "two trains 2 min apart at Logan Square"; !strings.Contains(said, want) {
-		t.Errorf("said %q, want %q in it", said, want)
+	if said.Bunch.Station != loganSquare || said.Bunch.Apart.Round(time.Minute) != 2*time.Minute {
+		t.Errorf("said %+v, want two trains two minutes apart at Logan Square", said)
 	}
 }
 
@@ -101,12 +100,12 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 			begin := day(8)
 			arrivals, heard, back := incident.Silence(morning(t), tt.line, begin, day(8).Add(12*time.Minute))
 			play(arrivals, tt.line, cta.DirectionB, day(7).Add(50*time.Minute), day(8).Add(20*time.Minute), func(now time.Time, ds DirectionStatus) {
-				silent := ds.Cause == LineSilent && ds.Level == LevelUnknown && strings.Contains(ds.Sentence, "nothing heard of its trains for ")
+				silent := ds.Cause == LineSilent && ds.Level == LevelUnknown && ds.Lasts == now.Sub(heard).Truncate(time.Millisecond)
 				switch {
 				case now.Before(begin) && silent, now.Sub(back) > 30*time.Second && silent:
-					t.Errorf("at %s: %s", now.Format("15:04:05"), ds.Sentence)
+					t.Errorf("at %s: %+v", now.Format("15:04:05"), ds)
 				case now.Sub(heard) >= tt.after && now.Before(back) && !silent:
-					t.Errorf("%v after the last event: %s", now.Sub(heard), ds.Sentence)
+					t.Errorf("%v after the last event: %+v", now.Sub(heard), ds)
 				}
 			})
 		})

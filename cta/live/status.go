@@ -1,7 +1,6 @@
 package live
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -23,19 +22,21 @@ const (
 // worse orders levels: a line is as bad as its worse direction.
 var worse = []Level{Good, LevelUnknown, Minor, Major}
 
-// Cause is the rule that gave a status its sentence, in the order of their use.
+// Cause is the rule that gave a status its level, in the order of their use.
 type Cause string
 
 // Every Cause. See the package comment for the rules.
 const (
-	NoService  Cause = "no service"
-	NeverHeard Cause = "never heard"
-	LineSilent Cause = "silent"
-	TrainStuck Cause = "standing"
-	LongGap    Cause = "gap"
-	CloseUp    Cause = "bunched"
-	OnHeadway  Cause = "regular"
-	TooEarly   Cause = "too early" // trains run; how often isn't known yet
+	NoService     Cause = "no service"
+	ServiceBegins Cause = "beginning" // no train was heard of yet
+	NeverHeard    Cause = "never heard"
+	LineSilent    Cause = "silent"
+	TrainStuck    Cause = "standing"
+	LongGap       Cause = "gap"
+	CloseUp       Cause = "bunched"
+	OnHeadway     Cause = "regular"
+	LastTrains    Cause = "ending"    // service is over, the last trains are on their way
+	TooEarly      Cause = "too early" // trains run; how often isn't known yet
 )
 
 // LineStatus is how a line runs.
@@ -46,13 +47,12 @@ type LineStatus struct {
 	Directions [2]DirectionStatus // a, b
 }
 
-// DirectionStatus is how a line runs in one direction, in plain words, and the
-// facts from which they are made, for words in other languages.
+// DirectionStatus is how a line runs in one direction, as facts: package ctaweb
+// has the words for them.
 type DirectionStatus struct {
 	Direction cta.Direction
 	Towards   string // where its trains run to at this hour
 	Level     Level
-	Sentence  string
 	Cause     Cause
 	Station   int           // of a standing train, a gap or bunched trains; else 0
 	Train     string        // the standing one
@@ -62,6 +62,14 @@ type DirectionStatus struct {
 	Resumes   time.Time     // when service begins again; zero if it runs or isn't known
 	Gaps      int           // platforms where there is a gap
 	Bunches   int           // platforms where trains are bunched
+	Gap       Spot          // the longest one; zero when there is none
+	Bunch     Spot          // the closest trains, where they were last; zero when there are none
+}
+
+// Spot is a station, and the time between two trains there.
+type Spot struct {
+	Station int
+	Apart   time.Duration
 }
 
 // A standing train is a major matter after majorStand, a gap beyond majorGap of
@@ -77,13 +85,13 @@ const (
 	overdueMin = 3
 	hush       = 25 * second
 	hushBehind = 20 * second
-	hushMissed = 4
+	hushMissed = 3
 )
 
 // lineState is what is gathered about a line on the way.
 type lineState struct {
 	heard    int64 // ms; 0 when never
-	missed   int   // trains due a moment ago or longer
+	missed   int   // trains that came due since it was heard of
 	overdue  int   // trains and departures
 	expected int   // trains on their way, and overdue departures
 	standing [2]*visit
@@ -118,7 +126,7 @@ func (s *scratch) status(v *View) {
 		if s.now-ve.due > overdueBy {
 			l.overdue++
 		}
-		if ve.due < s.now-5*second {
+		if ve.due > l.heard && ve.due < s.now-5*second {
 			l.missed++
 		}
 	}
@@ -186,7 +194,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 // direction applies the rules, in the order of the package comment.
 func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	l, state := &s.g.lines[line], &s.lines[line]
-	ds := DirectionStatus{Direction: cta.DirectionA, Level: Good}
+	ds := DirectionStatus{Direction: cta.DirectionA}
 	if d == 1 {
 		ds.Direction = cta.DirectionB
 	}
@@ -199,67 +207,58 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	sv := s.survey(v, l.nodes[d])
 	ds.Every = time.Duration(sv.every) * time.Millisecond
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
-	otherwise := ""
-	if sv.every > 0 {
-		otherwise = "; otherwise every " + minutes(ds.Every)
+	var gap, bunch Headway
+	if sv.gap >= 0 {
+		gap = v.Boards[s.nodes[sv.gap].board].Headway
+		ds.Gap = Spot{s.g.nodes[sv.gap].station.ID, gap.Current}
 	}
-	quiet := s.now - state.heard
+	if sv.bunch >= 0 {
+		bunch = v.Boards[s.nodes[sv.bunch].board].Headway
+		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
+	}
 	stuck := state.standing[d]
 	if stuck != nil && s.now-stuck.since > standingFor {
 		stuck = nil
 	}
-	say := func(level Level, cause Cause, format string, args ...any) DirectionStatus {
-		ds.Level, ds.Cause = level, cause
-		ds.Sentence = fmt.Sprintf("%s towards %s: %s", l.Name, ds.Towards, fmt.Sprintf(format, args...))
-		return ds
-	}
+	ds.Level = Good
 	switch {
 	case !sv.served && svc.headway == 0 && (state.heard == 0 || state.expected == state.overdue):
-		if at, ok := l.resumes(s.time(s.now)); ok {
-			ds.Resumes = at
-			return say(Good, NoService, "no service at this hour; it begins again %s", when(at, s.time(s.now)))
-		}
-		return say(Good, NoService, "no service at this hour")
+		ds.Cause = NoService
+		ds.Resumes = l.resumes(s.time(s.now))
 	case state.heard == 0 && svc.headway > 0 && s.began(int32(line), s.now) > s.now-goneAfter:
-		return say(Good, TooEarly, "service begins, every %s if as intended", minutes(ds.Intended))
+		ds.Cause = ServiceBegins
 	case state.heard == 0:
-		return say(LevelUnknown, NeverHeard, "nothing known of its trains yet")
+		ds.Cause, ds.Level = NeverHeard, LevelUnknown
 	case s.silent(line, svc):
-		ds.Lasts = time.Duration(quiet) * time.Millisecond
-		return say(LevelUnknown, LineSilent, "nothing heard of its trains for %s", passed(ds.Lasts))
+		ds.Cause, ds.Level = LineSilent, LevelUnknown
+		ds.Lasts = time.Duration(s.now-state.heard) * time.Millisecond
 	case stuck != nil:
-		at := s.g.nodes[stuck.node].station
-		ds.Station, ds.Lasts = at.ID, time.Duration(s.now-stuck.since)*time.Millisecond
+		ds.Cause, ds.Level = TrainStuck, Minor
+		ds.Station, ds.Lasts = s.g.nodes[stuck.node].station.ID, time.Duration(s.now-stuck.since)*time.Millisecond
 		ds.Train = s.stuckTrain(stuck)
-		level := Minor
 		if s.now-stuck.since >= majorStand {
-			level = Major
+			ds.Level = Major
 		}
-		gap := ""
-		if sv.gap >= 0 {
-			gap = fmt.Sprintf(", a gap of %s at %s", minutes(s.current(v, sv.gap)), s.g.nodes[sv.gap].station.Name)
-		}
-		return say(level, TrainStuck, "a train has been standing at %s for %s%s%s", at.Name, passed(ds.Lasts), gap, otherwise)
 	case sv.gap >= 0:
-		ds.Station, ds.Lasts = s.g.nodes[sv.gap].station.ID, s.current(v, sv.gap)
-		level := Minor
-		if float64(ds.Lasts) > majorGap*float64(v.Boards[s.nodes[sv.gap].board].Headway.Intended) {
-			level = Major
+		ds.Cause, ds.Level = LongGap, Minor
+		ds.Station, ds.Lasts = ds.Gap.Station, ds.Gap.Apart
+		if float64(ds.Lasts) > majorGap*float64(gap.Intended) {
+			ds.Level = Major
 		}
-		return say(level, LongGap, "a gap of %s at %s%s%s", minutes(ds.Lasts), s.g.nodes[sv.gap].station.Name, s.closeUp(v, sv.bunch, ", and "), otherwise)
 	case sv.bunch >= 0:
-		ds.Station, ds.Lasts = s.g.nodes[sv.bunch].station.ID, v.Boards[s.nodes[sv.bunch].board].Headway.Observed
-		level := Good
-		if float64(ds.Lasts) < closeBy*float64(v.Boards[s.nodes[sv.bunch].board].Headway.Intended) {
-			level = Minor
+		ds.Cause = CloseUp
+		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
+		if float64(ds.Lasts) < closeBy*float64(bunch.Intended) {
+			ds.Level = Minor
 		}
-		return say(level, CloseUp, "%s%s", s.closeUp(v, sv.bunch, ""), otherwise)
 	case sv.every > 0:
-		return say(Good, OnHeadway, "every %s", minutes(ds.Every))
+		ds.Cause = OnHeadway
 	case svc.headway == 0:
-		return say(Good, TooEarly, "the last trains are on their way")
+		ds.Cause = LastTrains
+	default:
+		ds.Cause = TooEarly
 	}
-	return say(Good, TooEarly, "trains run, every %s if as intended", minutes(ds.Intended))
+	return ds
 }
 
 // silent reports whether a line's trains say nothing, though they should.
@@ -271,19 +270,6 @@ func (s *scratch) silent(line int, svc slotService) bool {
 		quiet >= goneAfter && l.expected == 0 && svc.headway > 0 && s.began(int32(line), s.now) < s.now-goneAfter
 }
 
-// current is the time from the latest train at a platform to the next.
-func (s *scratch) current(v *View, n int32) time.Duration {
-	return v.Boards[s.nodes[n].board].Headway.Current
-}
-
-// closeUp says where trains are bunched; n is -1 when they are not.
-func (s *scratch) closeUp(v *View, n int32, and string) string {
-	if n < 0 {
-		return ""
-	}
-	return fmt.Sprintf("%stwo trains %s apart at %s", and, minutes(v.Boards[s.nodes[n].board].Headway.Observed), s.g.nodes[n].station.Name)
-}
-
 func (s *scratch) stuckTrain(v *visit) string {
 	for i, span := range s.spans {
 		if span[1] > span[0] && &s.visits[span[1]-1] == v {
@@ -293,41 +279,14 @@ func (s *scratch) stuckTrain(v *visit) string {
 	return ""
 }
 
-// resumes returns when the line's service begins next, within three days.
-func (l *lineGraph) resumes(now time.Time) (time.Time, bool) {
+// resumes returns when the line's service begins next, within three days; else zero.
+func (l *lineGraph) resumes(now time.Time) time.Time {
 	t := now.Truncate(15 * time.Minute)
 	for range 3 * 24 * 4 {
 		t = t.Add(15 * time.Minute)
 		if _, ok := l.ServiceAt(t); ok {
-			return t, true
+			return t
 		}
 	}
-	return time.Time{}, false
-}
-
-// minutes says a time in whole minutes, as "6 min".
-func minutes(d time.Duration) string {
-	if d < 45*time.Second {
-		return "less than a minute"
-	}
-	if d < time.Minute {
-		d = time.Minute
-	}
-	return fmt.Sprintf("%d min", d.Round(time.Minute)/time.Minute)
-}
-
-// passed says a time in the whole minutes of it that are over.
-func passed(d time.Duration) string {
-	if d < time.Minute {
-		return "less than a minute"
-	}
-	return fmt.Sprintf("%d min", d/time.Minute)
-}
-
-// when says a moment of the next days.
-func when(at, now time.Time) string {
-	if at.YearDay() == now.YearDay() {
-		return "at " + at.Format("15:04")
-	}
-	return "on " + at.Format("Monday at 15:04")
+	return time.Time{}
 }

@@ -156,7 +156,9 @@ func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 		c = &counter{}
 		t.counters[stationID] = c
 	}
-	if at.UnixMilli() < t.floor || !c.add(at.UnixMilli(), entries) {
+	ms := at.UnixMilli()
+	lately := ms >= t.floor && c.add(ms, entries)
+	if today := c.addQuarter(ms, entries); !lately && !today {
 		return false
 	}
 	t.version++

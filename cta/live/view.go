@@ -192,7 +192,7 @@ func (s *scratch) last(v *vehicle) *visit { return &s.visits[s.spans[v.train][1]
 func (s *scratch) arrival(f *forecast) Arrival {
 	n := &s.g.nodes[f.node]
 	v := &s.vehicles[f.vehicle]
-	early, late := f.margin()
+	early, late := s.margin(f)
 	a := Arrival{
 		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction,
 		Expected: s.time(f.at), Earliest: s.time(max(f.at-early, min(f.at, s.now))), Latest: s.time(f.at + late),

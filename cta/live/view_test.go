@@ -1,10 +1,10 @@
 package live
 
 import (
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -75,7 +75,7 @@ func sound(t *rapid.T, v *View) {
 	}
 	for _, l := range v.Lines {
 		for _, d := range l.Directions {
-			if d.Level == "" || d.Cause == "" || !strings.Contains(d.Sentence, " towards "+d.Towards+": ") || strings.Contains(d.Sentence, "%!") {
+			if d.Level == "" || d.Cause == "" || d.Towards == "" || d.Gap.Apart < 0 || d.Bunch.Apart < 0 {
 				t.Errorf("status %+v", d)
 			}
 		}
@@ -139,20 +139,21 @@ func TestTrainsRunRoundTheLoopAndBack(t *testing.T) {
 func TestWhatIsSaidWithoutTrains(t *testing.T) {
 	three := time.Date(2026, time.October, 7, 3, 0, 0, 0, cta.Chicago().Location)
 	for name, tt := range map[string]struct {
-		at   time.Time
-		line string
-		want string
+		at      time.Time
+		line    string
+		want    Cause
+		resumes time.Time
 	}{
-		"at night":                       {three, "pink", "Pink Line towards 54th/Cermak: no service at this hour; it begins again at 04:00"},
-		"late in the evening":            {day(23).Add(30 * time.Minute), "yellow", "Yellow Line towards Dempster-Skokie: no service at this hour; it begins again on Thursday at 05:00"},
-		"when service begins":            {day(5).Add(5 * time.Minute), "yellow", "Yellow Line towards Dempster-Skokie: service begins, every 15 min if as intended"},
-		"in service":                     {day(8), "blue", "Blue Line towards O'Hare: nothing known of its trains yet"},
-		"where trains turn at this hour": {day(12), "purple", "Purple Line towards Linden: nothing known of its trains yet"},
+		"at night":                       {three, "pink", NoService, day(4)},
+		"late in the evening":            {day(23).Add(30 * time.Minute), "yellow", NoService, day(29)},
+		"when service begins":            {day(5).Add(5 * time.Minute), "yellow", ServiceBegins, time.Time{}},
+		"in service":                     {day(8), "blue", NeverHeard, time.Time{}},
+		"where trains turn at this hour": {day(12), "purple", NeverHeard, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, _ := NewTracker(cta.Chicago()).View(tt.at).Line(tt.line)
-			if got := l.Directions[1].Sentence; got != tt.want {
-				t.Errorf("said %q, want %q", got, tt.want)
+			if got := l.Directions[1]; got.Cause != tt.want || !got.Resumes.Equal(tt.resumes) {
+				t.Errorf("said %+v, want %s, to begin again %v", got, tt.want, tt.resumes)
 			}
 		})
 	}
@@ -202,5 +203,67 @@ func TestCountThatBeganAnew(t *testing.T) {
 	}
 	if n, _ := c.entered(0, 3*minute); n != 60 {
 		t.Errorf("%d entered, want 30 and 30", n)
+	}
+}
+
+// The course of a day, told in any order, from when it was first heard of.
+func TestDay(t *testing.T) {
+	const lake = 40380
+	type told struct {
+		at time.Time
+		n  int64
+	}
+	midnight := day(0)
+	counts := []told{
+		{midnight.Add(-30 * time.Minute), 1000}, {midnight.Add(10 * time.Minute), 1010},
+		{midnight.Add(8*time.Hour + time.Minute), 1030}, {midnight.Add(8*time.Hour + 50*time.Minute), 1100},
+		{midnight.Add(9*time.Hour + 5*time.Minute), 1150},
+	}
+	type want struct {
+		since            time.Time
+		all, eight, nine int64
+	}
+	for name, tt := range map[string]struct {
+		counts []told
+		at     time.Time
+		want   want
+	}{
+		"nothing":                  {nil, day(10), want{}},
+		"the whole day":            {counts, day(10), want{midnight, 150, 90, 50}},
+		"not what is still to be":  {counts, day(9).Add(-time.Second), want{midnight, 100, 90, 0}},
+		"since half past seven":    {[]told{{day(7).Add(30 * time.Minute), 1020}, counts[3], counts[2]}, day(10), want{day(7).Add(30 * time.Minute), 80, 80, 0}},
+		"the day before is over":   {counts[:1], day(10), want{midnight, 0, 0, 0}},
+		"counting that began anew": {append(slices.Clone(counts[:4]), told{day(9), 5}, told{day(9).Add(20 * time.Minute), 9}), day(10), want{midnight, 104, 90, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := NewTracker(cta.Chicago())
+			for _, c := range slices.Backward(tt.counts) {
+				tr.ApplyCount(lake, c.n, c.at)
+			}
+			d := tr.Day(lake, tt.at)
+			if got := (want{d.Since, d.Entries, d.Hours[8].Entries, d.Hours[9].Entries}); !got.since.Equal(tt.want.since) || got.all != tt.want.all || got.eight != tt.want.eight || got.nine != tt.want.nine {
+				t.Errorf("%+v, want %+v", got, tt.want)
+			}
+			var usual float64
+			for _, h := range d.Hours {
+				usual += h.Usual
+			}
+			if math.Abs(usual-d.Usual) > d.Usual/100 || d.Usual < 1000 {
+				t.Errorf("the usual hours are %v together, want %v", usual, d.Usual)
+			}
+		})
+	}
+}
+
+// A counter that runs for days forgets the first of them.
+func TestDayAfterDays(t *testing.T) {
+	const lake = 40380
+	tr := NewTracker(cta.Chicago())
+	for q := range int64(3 * 24 * 4) {
+		tr.ApplyCount(lake, 10*q, day(0).Add(time.Duration(q)*15*time.Minute))
+	}
+	d := tr.Day(lake, day(71).Add(59*time.Minute))
+	if !d.Since.Equal(day(48)) || d.Entries != 960 || d.Hours[8].Entries != 40 {
+		t.Errorf("since %v %d, at eight %d, want 960 since midnight, 40 in an hour", d.Since, d.Entries, d.Hours[8].Entries)
 	}
 }

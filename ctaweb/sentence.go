@@ -1,0 +1,80 @@
+package ctaweb
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// sentence says how a line runs in one direction, at a moment.
+func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatus, now time.Time) string {
+	name := func(id int) string { return nameOf(net, id) }
+	says := ""
+	switch d.Cause {
+	case live.NoService:
+		switch at := d.Resumes; {
+		case at.IsZero():
+			says = l.say("status-no-service")
+		case at.YearDay() == now.YearDay():
+			says = l.say("status-no-service-until", "time", at.Format("15:04"))
+		default:
+			says = l.say("status-no-service-until-day", "time", at.Format("15:04"), "day", l.one("days", int(at.Weekday())))
+		}
+	case live.ServiceBegins:
+		says = l.say("status-beginning", "minutes", l.about(d.Intended))
+	case live.NeverHeard:
+		says = l.say("status-never-heard")
+	case live.LineSilent:
+		says = l.say("status-silent", "minutes", l.over(d.Lasts))
+	case live.TrainStuck:
+		says = l.say("status-standing", "station", name(d.Station), "minutes", l.over(d.Lasts))
+		if d.Gap.Station != 0 {
+			says = l.say("status-standing-gap", "station", name(d.Station), "minutes", l.over(d.Lasts),
+				"gap", l.about(d.Gap.Apart), "where", name(d.Gap.Station))
+		}
+	case live.LongGap:
+		says = l.say("status-gap", "station", name(d.Station), "minutes", l.about(d.Lasts))
+		if d.Bunch.Station != 0 {
+			says = l.say("status-gap-bunched", "station", name(d.Station), "minutes", l.about(d.Lasts),
+				"apart", l.about(d.Bunch.Apart), "where", name(d.Bunch.Station))
+		}
+	case live.CloseUp:
+		says = l.say("status-bunched", "station", name(d.Station), "minutes", l.about(d.Lasts))
+	case live.OnHeadway:
+		says = l.say("status-regular", "minutes", l.about(d.Every))
+	case live.LastTrains:
+		says = l.say("status-ending")
+	default:
+		says = l.say("status-too-early", "minutes", l.about(d.Intended))
+	}
+	if trouble := d.Cause == live.TrainStuck || d.Cause == live.LongGap || d.Cause == live.CloseUp; trouble && d.Every > 0 {
+		says = l.say("status-otherwise", "says", says, "minutes", l.about(d.Every))
+	}
+	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", says)
+}
+
+// about says a time in whole minutes, rounded.
+func (l *language) about(d time.Duration) string {
+	if d < 45*time.Second {
+		return l.say("under-a-minute")
+	}
+	return l.say("minutes", "n", strconv.FormatInt(int64(max(d, time.Minute).Round(time.Minute)/time.Minute), 10))
+}
+
+// over says a time in the whole minutes of it that are over.
+func (l *language) over(d time.Duration) string {
+	if d < time.Minute {
+		return l.say("under-a-minute")
+	}
+	return l.say("minutes", "n", strconv.FormatInt(int64(d/time.Minute), 10))
+}
+
+// nameOf is the network's name of a station.
+func nameOf(net *cta.Network, id int) string {
+	if s := net.Station(id); s != nil {
+		return s.Name
+	}
+	return strconv.Itoa(id)
+}
