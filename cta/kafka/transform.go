@@ -36,8 +36,11 @@ type TransformConfig struct {
 	// to others. Shorter finds a dead process sooner; brokers accept from 6s to 30m
 	// by default. Default: 10s.
 	SessionTimeout time.Duration
-	// MaxBatch bounds the records of one call of Transform. Default: 32768.
+	// MaxBatch bounds the records of one call of Transform. Default: 8192.
 	MaxBatch int
+	// Progress, if not nil, is told every Refresh how far this member is, from a
+	// goroutine of its own, whether records arrive or not. Default: nobody is.
+	Progress func(Progress)
 }
 
 // Transformer is the work done by [Client.Transform]. Its methods are called one at
@@ -61,7 +64,7 @@ type Transformer interface {
 const (
 	defaultRefresh        = 2 * time.Second
 	defaultSessionTimeout = 10 * time.Second
-	defaultMaxBatch       = 32768
+	defaultMaxBatch       = 8192
 
 	// leaveTimeout bounds how long Transform goes on committing once its context
 	// has ended; hangTimeout when it stops waiting for the cluster at all.
@@ -77,7 +80,7 @@ const (
 // A partition that the group has no position of is read from its oldest record.
 // One transaction is under way at a time; the records that come meanwhile make up
 // the next. So a quiet topic is committed record by record, and a busy one in
-// batches that grow with the load, up to MaxBatch records.
+// transactions that grow with the load: up to sixteen batches of MaxBatch records.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
 	x, err := newTransform(ctx, c, cfg, t)
 	if err != nil {
@@ -102,6 +105,7 @@ type transform struct {
 	group  sarama.ConsumerGroup
 	txn    *transaction
 
+	share   *share
 	helpers sync.WaitGroup // goroutines beside the members'
 	swept   atomic.Int64   // when sweepSoon last did something, in ns
 }
@@ -140,6 +144,7 @@ func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transfo
 		work:    t,
 		metrics: newTransformMetrics(c.cfg.Metrics, cfg.Group),
 		log:     newReasons(c.cfg.Log, "group", cfg.Group),
+		share:   newShare(),
 	}
 	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	x.txn = newTransaction(cfg, x.dialTransactions)
@@ -150,6 +155,11 @@ func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transfo
 func (x *transform) run(ctx context.Context) error {
 	// Sarama heeds no context; that its connections end makes it give up.
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(hangTimeout, x.cancel) })()
+	observed, stop := context.WithCancel(ctx)
+	var observer sync.WaitGroup
+	observer.Go(func() { x.observe(observed) })
+	defer observer.Wait()
+	defer stop()
 	var pause backoff
 	for ctx.Err() == nil {
 		err := x.open()
@@ -259,6 +269,7 @@ func (x *transform) topics(ctx context.Context) ([]string, error) {
 		if err != nil || len(topics) > 0 {
 			return topics, err
 		}
+		x.share.left(errNoTopics)
 		select {
 		case <-ctx.Done():
 			return nil, nil

@@ -1,8 +1,6 @@
 package kafka
 
 import (
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta/metric"
@@ -10,14 +8,14 @@ import (
 
 // transformMetrics are those of one group's members in this process.
 type transformMetrics struct {
-	processed, committed, aborted, rebalances prometheus.Counter
-	latency                                   prometheus.Observer
-	lagging                                   *prometheus.GaugeVec
-	group                                     string
+	processed, recordsCommitted    prometheus.Counter
+	committed, aborted, rebalances prometheus.Counter
+	latency                        prometheus.Observer
+	lagging                        *prometheus.GaugeVec
+	caught                         prometheus.Gauge
+	group                          string
 
-	mu     sync.Mutex
-	behind map[Partition]int64
-	topics map[string]int64 // sum over the partitions of each topic
+	behind map[string]int64 // by topic, as the gauge has it; of one goroutine
 }
 
 func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetrics {
@@ -25,43 +23,47 @@ func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetr
 		return metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).WithLabelValues(group)
 	}
 	return &transformMetrics{
-		processed:  counter("ctalive_stream_records_processed_total", "Records transformed."),
-		committed:  counter("ctalive_stream_transactions_committed_total", "Transactions committed."),
-		aborted:    counter("ctalive_stream_transactions_aborted_total", "Transactions that failed; their records are processed again."),
-		rebalances: counter("ctalive_stream_rebalances_total", "Times that this member was given partitions."),
+		processed:        counter("ctalive_stream_records_processed_total", "Records transformed. Those of an aborted transaction count again."),
+		recordsCommitted: counter("ctalive_stream_records_committed_total", "Records whose outcome is committed."),
+		committed:        counter("ctalive_stream_transactions_committed_total", "Transactions committed."),
+		aborted:          counter("ctalive_stream_transactions_aborted_total", "Transactions that failed; their records are processed again."),
+		rebalances:       counter("ctalive_stream_rebalances_total", "Times that this member was given partitions."),
 		latency: metric.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ctalive_stream_commit_seconds",
-			Help:    "Time from a batch's last record to its commit.",
+			Help:    "Time from a batch's first record, as it is read, to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"group"})).WithLabelValues(group),
 		lagging: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_lag_records",
-			Help: "Records of a topic that this member has yet to read, transaction markers among them.",
+			Help: "Records of a topic in this member's partitions that are not committed yet, transaction markers among them.",
 		}, []string{"group", "topic"})),
+		caught: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ctalive_stream_caught_up",
+			Help: "1 when this member works and all is committed that was there a moment ago, else 0.",
+		}, []string{"group"})).WithLabelValues(group),
 		group:  group,
-		behind: make(map[Partition]int64),
-		topics: make(map[string]int64),
+		behind: make(map[string]int64),
 	}
 }
 
-// lag notes how many records of a partition have yet to be read.
-func (m *transformMetrics) lag(p Partition, n int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n = max(n, 0)
-	if old := m.behind[p]; old == n {
-		return
+// lag notes how many records of each topic are not committed yet, instead of
+// what it was told before.
+func (m *transformMetrics) lag(behind map[string]int64) {
+	for topic := range m.behind {
+		if _, ok := behind[topic]; !ok {
+			m.lagging.WithLabelValues(m.group, topic).Sub(float64(m.behind[topic]))
+		}
+	}
+	for topic, n := range behind {
+		m.lagging.WithLabelValues(m.group, topic).Add(float64(n - m.behind[topic])) // another member here may add its own
+	}
+	m.behind = behind
+}
+
+func (m *transformMetrics) caughtUp(is bool) {
+	if is {
+		m.caught.Set(1)
 	} else {
-		m.topics[p.Topic] += n - old
+		m.caught.Set(0)
 	}
-	m.behind[p] = n
-	m.lagging.WithLabelValues(m.group, p.Topic).Set(float64(m.topics[p.Topic]))
-}
-
-// forget drops a partition that another member has now.
-func (m *transformMetrics) forget(p Partition) {
-	m.lag(p, 0)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.behind, p)
 }

@@ -1,27 +1,39 @@
 package kafka
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
-// run transforms and commits batches until the session stops or is lost.
+// run transforms batches and commits what comes of them, until the session stops
+// or is lost. While a transaction is under way, full batches are transformed for
+// the next one, so that it is the transformation that bounds the rate, and not the
+// transactions, whose number then depends on their duration alone.
 func (s *session) run() {
 	defer s.cancel()
 	defer close(s.finished)
+	next := new(commitment)
 	for {
-		b := s.take()
-		if b == nil {
+		b, ok := s.take(next)
+		if !ok {
 			break
 		}
-		out, err := s.transform(b)
-		if err != nil {
-			s.fail(err)
+		if b != nil {
+			out, err := s.transform(b)
+			if err != nil {
+				s.fail(err)
+				close(b.done)
+				break
+			}
+			next.add(b, out)
+			s.recycle(b)
 		}
-		if !s.begin() {
-			close(b.done)
-			break
+		if s.begin() {
+			go s.commit(next)
+			next = new(commitment)
 		}
-		s.recycle(b)
-		go s.commit(b, out)
 	}
+	next.end() // nothing, unless the session is lost
 	s.mu.Lock()
 	for s.committing {
 		s.cond.Wait()
@@ -31,25 +43,57 @@ func (s *session) run() {
 	s.mu.Unlock()
 }
 
+// commitment is what one transaction covers: one batch, or several if they were
+// full before the last transaction was done.
+type commitment struct {
+	out  []Record
+	next map[Partition]int64
+	done []chan struct{} // of the batches
+}
+
+// maxBatches bounds the batches of one transaction.
+const maxBatches = 16
+
+func (c *commitment) add(b *gathering, out []Record) {
+	c.out = append(c.out, out...)
+	if c.next == nil {
+		c.next = b.next
+	} else {
+		maps.Copy(c.next, b.next)
+	}
+	c.done = append(c.done, b.done)
+}
+
+// end tells the claims that their batches are committed or given up.
+func (c *commitment) end() {
+	for _, done := range c.done {
+		close(done)
+	}
+}
+
 // take waits for a batch: what has been gathered when the last transaction is
-// done, or before that when the batch is full. It returns nil when none will come.
-func (s *session) take() *gathering {
+// done, or before that when the batch is full and next has room. It returns no
+// batch when next alone is to be committed, and false when nothing is left to do.
+func (s *session) take(next *commitment) (b *gathering, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	full, empty := len(next.done) == maxBatches || len(next.out) >= s.x.cfg.MaxBatch, len(next.done) == 0
 	for s.err == nil {
 		n := len(s.gathered.records)
-		if n > 0 && (!s.committing || n >= s.x.cfg.MaxBatch) {
-			b := s.gathered
+		switch {
+		case !full && n > 0 && (!s.committing || n >= s.x.cfg.MaxBatch):
+			b = s.gathered
 			s.gathered, s.spare = newGathering(s.spare), nil
 			s.cond.Broadcast()
-			return b
-		}
-		if n == 0 && s.stopping {
-			return nil
+			return b, true
+		case !empty && !s.committing:
+			return nil, true
+		case empty && n == 0 && s.stopping:
+			return nil, false
 		}
 		s.cond.Wait()
 	}
-	return nil
+	return nil, false
 }
 
 func (s *session) transform(b *gathering) ([]Record, error) {
@@ -62,15 +106,11 @@ func (s *session) transform(b *gathering) ([]Record, error) {
 	return out, nil
 }
 
-// begin waits until the last transaction is done. It returns false when the
-// session is lost.
+// begin reports whether a transaction may begin, and notes that one has.
 func (s *session) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.committing && s.err == nil {
-		s.cond.Wait()
-	}
-	if s.err != nil {
+	if s.committing || s.err != nil {
 		return false
 	}
 	s.committing = true
@@ -88,10 +128,10 @@ func (s *session) recycle(b *gathering) {
 	s.x.metrics.processed.Add(float64(n))
 }
 
-// commit publishes out and the positions of b in a transaction.
-func (s *session) commit(b *gathering, out []Record) {
+// commit publishes and moves positions in a transaction.
+func (s *session) commit(c *commitment) {
 	start := time.Now()
-	err := s.x.txn.commit(s, b.next, out)
+	err := s.x.txn.commit(s, c.next, c.out)
 	if err != nil {
 		s.fail(err)
 		s.x.metrics.aborted.Inc()
@@ -106,5 +146,5 @@ func (s *session) commit(b *gathering, out []Record) {
 	}
 	s.cond.Broadcast()
 	s.mu.Unlock()
-	close(b.done)
+	c.end()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -40,6 +41,8 @@ type session struct {
 // gathering is what one transaction covers.
 type gathering struct {
 	records []Record
+	begun   time.Time // when the first of them came
+	count   int       // of records, once they are recycled
 	next    map[Partition]int64 // the positions after it
 	done    chan struct{}       // closed when it is committed or given up
 }
@@ -76,6 +79,7 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 		s.fail(err)
 		return err
 	}
+	s.x.share.joined()
 	context.AfterFunc(sess.Context(), func() { s.fail(context.Cause(sess.Context())) })
 	s.mu.Lock()
 	s.running = true
@@ -132,7 +136,6 @@ func (s *session) gather(p Partition, claim sarama.ConsumerGroupClaim) (last *ga
 				return last, true
 			}
 			last = b
-			s.x.metrics.lag(p, claim.HighWaterMarkOffset()-messages[len(messages)-1].Offset-1)
 			clear(messages)
 		case <-s.stopped:
 			return last, true
@@ -153,6 +156,7 @@ func (s *session) put(p Partition, messages []*sarama.ConsumerMessage) *gatherin
 	}
 	b := s.gathered
 	if len(b.records) == 0 {
+		b.begun = time.Now()
 		s.cond.Broadcast()
 	}
 	for _, m := range messages {
@@ -193,6 +197,7 @@ func (s *session) assign() error {
 	for _, p := range gained {
 		s.assigned[p] = true
 	}
+	s.x.share.joined(gained...)
 	return nil
 }
 
@@ -204,7 +209,7 @@ func (s *session) revoke(p Partition) {
 		return
 	}
 	s.x.log.info("partition lost", "topic", p.Topic, "partition", p.Partition)
-	s.x.metrics.forget(p)
+	s.x.share.lost(p)
 	s.x.work.Revoke([]Partition{p})
 	delete(s.assigned, p)
 }
@@ -269,12 +274,12 @@ func (s *session) end() error {
 	if running {
 		<-s.finished
 	}
+	s.x.share.left(errNotJoined)
 	s.work.Lock()
 	defer s.work.Unlock()
 	if len(s.assigned) > 0 {
 		lost := make([]Partition, 0, len(s.assigned))
 		for p := range s.assigned {
-			s.x.metrics.forget(p)
 			lost = append(lost, p)
 		}
 		clear(s.assigned)
