@@ -38,7 +38,7 @@ type Place struct {
 }
 
 // apart is how close a train comes behind another that is held up.
-const apart = 90 * time.Second
+const apart = 150 * time.Second
 
 // Stand returns arrivals in which a train stands for some time, and those behind
 // it are held up. When it says so, it is broken down meanwhile. began is when it
@@ -78,8 +78,9 @@ func holdUp(of [][]ctaproducer.Event) {
 }
 
 // Bunch returns arrivals in which the second train after a time comes to the
-// place shortly behind the first, having been early at the stations before. came
-// is when it does, next when it comes to the station after.
+// place shortly behind the first, having been ever earlier at the stations before;
+// at those after, it falls back. came is when it does, next when it comes to the
+// station after.
 func Bunch(arrivals []ctaproducer.Event, at Place, behind time.Duration) (changed []ctaproducer.Event, came, next time.Time) {
 	const gradually = 4 // stations over which it catches up
 	of, others := cut(arrivals, at)
@@ -87,8 +88,8 @@ func Bunch(arrivals []ctaproducer.Event, at Place, behind time.Duration) (change
 	ahead := of[run][event].At
 	run, event = first(of, at.Station, ahead)
 	early := of[run][event].At.Sub(ahead) - behind
-	for i := max(0, event-gradually+1); i < len(of[run]); i++ {
-		part := min(gradually, i-event+gradually)
+	for i := range of[run] {
+		part := max(0, gradually-max(i-event, event-i))
 		of[run][i].At = of[run][i].At.Add(-early * time.Duration(part) / gradually)
 	}
 	came, next = of[run][event].At, of[run][event+1].At
