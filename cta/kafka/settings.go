@@ -48,9 +48,9 @@ func (c *Client) config() *sarama.Config {
 	conf.Admin.Retry.Max = 5
 	conf.Admin.Retry.Backoff = 100 * time.Millisecond
 
-	// Sarama's own channels. With its 256, a transaction holds at most 256 records
-	// a partition, which costs a factor of ten.
-	conf.ChannelBufferSize = 4096
+	// Sarama's own channels, one a partition read. Larger ones bring nothing: what
+	// bounds the rate is how much one fetch brings.
+	conf.ChannelBufferSize = 1024
 
 	conf.Producer.RequiredAcks = sarama.WaitForAll
 	conf.Producer.Timeout = 10 * time.Second // the broker's wait for its replicas
@@ -71,8 +71,11 @@ func (c *Client) config() *sarama.Config {
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
 	conf.Consumer.Offsets.AutoCommit.Enable = false // positions are committed in transactions
 	conf.Consumer.Fetch.Min = 1
-	conf.Consumer.Fetch.Default = 1 << 20   // a partition's share of a response
-	conf.Consumer.Fetch.MaxBytes = 16 << 20 // a response
+	// A response is read whole before its first record is handled, and takes seven
+	// times its bytes in memory when decoded: the first bounds a partition's share of
+	// it, the second all of it. Larger ones take memory and bring nothing.
+	conf.Consumer.Fetch.Default = 256 << 10
+	conf.Consumer.Fetch.MaxBytes = 2 << 20
 	conf.Consumer.MaxWaitTime = fetchWait
 	conf.Consumer.MaxProcessingTime = time.Second
 	conf.Consumer.Retry.Backoff = 250 * time.Millisecond

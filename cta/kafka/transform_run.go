@@ -46,22 +46,25 @@ func (s *session) run() {
 // commitment is what one transaction covers: one batch, or several if they were
 // full before the last transaction was done.
 type commitment struct {
-	out  []Record
-	next map[Partition]int64
-	done []chan struct{} // of the batches
+	out   []Record
+	next  map[Partition]int64
+	done  []chan struct{} // of the batches
+	begun time.Time       // when the first record of the first batch came
+	count int             // of records read
 }
 
 // maxBatches bounds the batches of one transaction.
 const maxBatches = 16
 
 func (c *commitment) add(b *gathering, out []Record) {
-	c.out = append(c.out, out...)
 	if c.next == nil {
-		c.next = b.next
+		c.out, c.next, c.begun = out, b.next, b.begun
 	} else {
+		c.out = append(c.out, out...)
 		maps.Copy(c.next, b.next)
 	}
 	c.done = append(c.done, b.done)
+	c.count += len(b.records)
 }
 
 // end tells the claims that their batches are committed or given up.
@@ -130,14 +133,14 @@ func (s *session) recycle(b *gathering) {
 
 // commit publishes and moves positions in a transaction.
 func (s *session) commit(c *commitment) {
-	start := time.Now()
 	err := s.x.txn.commit(s, c.next, c.out)
 	if err != nil {
 		s.fail(err)
 		s.x.metrics.aborted.Inc()
 	} else {
 		s.x.metrics.committed.Inc()
-		s.x.metrics.latency.Observe(time.Since(start).Seconds())
+		s.x.metrics.recordsCommitted.Add(float64(c.count))
+		s.x.metrics.latency.Observe(time.Since(c.begun).Seconds())
 	}
 	s.mu.Lock()
 	s.committing = false

@@ -38,11 +38,10 @@ type session struct {
 	finished chan struct{} // closed when run has ended
 }
 
-// gathering is what one transaction covers.
+// gathering is a batch of records.
 type gathering struct {
 	records []Record
-	begun   time.Time // when the first of them came
-	count   int       // of records, once they are recycled
+	begun   time.Time           // when the first of them came
 	next    map[Partition]int64 // the positions after it
 	done    chan struct{}       // closed when it is committed or given up
 }
