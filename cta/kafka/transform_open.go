@@ -31,12 +31,8 @@ const (
 
 // open connects what is not connected yet.
 func (x *transform) open() error {
-	if x.cfg.InstanceID != "" && x.txn.id == "" {
-		// Before the positions are asked for: they may wait for this one's last
-		// transaction. Later members come to it when they have joined.
-		if err := x.txn.open(""); err != nil {
-			return err
-		}
+	if err := x.txn.renew(); err != nil {
+		return err
 	}
 	var err error
 	if x.fetch == nil {
@@ -153,6 +149,11 @@ func (c groupClient) Config() *sarama.Config { return c.conf }
 func (c groupClient) Coordinator(group string) (*sarama.Broker, error) {
 	return c.coord.Coordinator(group)
 }
+
+// PartitionNotReadable tells that a partition has a leader. A session asks before it
+// starts a claim, and asks again only after five seconds; the claim itself finds out
+// sooner, as it asks for the leader again after every pause.
+func (c groupClient) PartitionNotReadable(string, int32) bool { return false }
 
 func (c groupClient) RefreshCoordinator(group string) error { return c.coord.RefreshCoordinator(group) }
 

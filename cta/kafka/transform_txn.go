@@ -26,6 +26,7 @@ type transaction struct {
 
 	client   sarama.Client
 	producer sarama.AsyncProducer // nil until open, and after a failure
+	yielded  bool                 // the id may be another process's by now
 }
 
 func newTransaction(cfg TransformConfig, dial func(string) (sarama.Client, error)) *transaction {
@@ -48,7 +49,24 @@ func (t *transaction) open(member string) error {
 		t.close()
 		t.id = id
 	}
+	t.yielded = false
 	return t.reopen()
+}
+
+// renew makes the producer if there's none and its id is known, unless the id has
+// become another process's. It comes before every joining of the group: positions
+// wait for a transaction that this member has left open itself, and while it is in
+// its group nobody else ends that.
+func (t *transaction) renew() error {
+	switch {
+	case t.yielded:
+		return nil
+	case t.id != "":
+		return t.reopen()
+	case t.instance != nil:
+		return t.open("")
+	}
+	return nil
 }
 
 func (t *transaction) reopen() error {
@@ -70,19 +88,14 @@ func (t *transaction) reopen() error {
 	return nil
 }
 
-// reset gives the producer up after a failed session. Unless another producer has
-// taken over its id, a new one is made at once: it ends a transaction that may
-// be left open, and for which the positions of the partitions would have to wait.
+// reset gives the producer up after a failed session.
 func (t *transaction) reset(cause error) {
 	if t.producer == nil {
 		return
 	}
 	discard(t.producer)
 	t.producer = nil
-	if t.instance != nil && fenced(cause) {
-		return
-	}
-	_ = t.reopen() // tried again when the group has been joined
+	t.yielded = t.instance != nil && fenced(cause)
 }
 
 // close gives everything up.
@@ -246,7 +259,7 @@ type backoff struct{ d time.Duration }
 
 const (
 	firstPause = 50 * time.Millisecond
-	lastPause  = 2 * time.Second
+	lastPause  = time.Second
 )
 
 func (b *backoff) wait(ctx context.Context) {
