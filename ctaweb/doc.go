@@ -33,28 +33,14 @@
 // Pages are rendered by the server and useful without scripts. HandlerConfig
 // replaces their title, logo, templates and words.
 //
-// # How lines run
+// # What is derived
 //
-// [Model.View] and what a Status says of lines and crowding come from package
-// [github.com/seed-921eec07/ctalive/cta/live], which is fed the same events and can
-// be used without the web. What it predicts is shown with its range. Predictions
-// are scored while the model is ready.
-//
-// # Where a train is
-//
-// A train is where its latest event, by event time, says. Repeated and late
-// events change nothing, and of two at the same moment the same one wins in
-// whatever order they come. What is shown follows from that event and the clock,
-// in this order:
-//
-//  1. a train whose station isn't on its line, or whose line isn't in the
-//     network, is not shown;
-//  2. a train out of service is shown for 2 minutes, and not counted;
-//  3. a train that broke down stays at its station for up to an hour;
-//  4. any other stands at its station for half a minute, and then approaches the
-//     next one; both stations where branches part; none at the end of a line;
-//  5. a train that says nothing for 15 minutes and the running time to its next
-//     station is dropped.
+// Where trains are, when they come, how lines run and how crowded stations are comes
+// from package [github.com/seed-921eec07/ctalive/cta/live], which is fed the same
+// events and can be used without the web: [Model.View] has it whole, a [Status] as
+// readers are told of it. Every train that it knows is shown, but those at stations
+// that the stations table has taken from their line. What it predicts is shown with
+// its range. Predictions are scored while the model is ready.
 //
 // # The clock
 //

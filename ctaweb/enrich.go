@@ -10,15 +10,14 @@ import (
 // dueAt is when a train is expected at its next station, by what was known at
 // one of its events. It stays until the next event, so that a prediction which
 // moves by seconds isn't news to every reader.
-type dueAt struct {
-	event int64 // ms
-	at    time.Time
-}
+type dueAt struct{ event, at time.Time }
 
-// enrich adds to a status what is derived. It is called with mu held.
+// enrich adds to a status what is derived from the trains' events. It is called
+// with mu held.
 func (m *Model) enrich(st *Status, view *live.View) {
-	shown := make(map[string]bool, len(m.due))
-	for _, l := range st.Lines {
+	places := make(map[string]int, len(st.Lines)) // of lines
+	for i, l := range st.Lines {
+		places[l.ID] = i
 		if s, ok := view.Line(l.ID); ok {
 			l.Level = s.Level
 			for _, d := range s.Directions {
@@ -32,28 +31,55 @@ func (m *Model) enrich(st *Status, view *live.View) {
 				s.Crowding = c.Level
 			}
 		}
-		for _, t := range l.Trains {
-			v, ok := view.Train(t.ID)
-			if !ok {
-				continue
-			}
-			shown[t.ID] = true
-			t.Silent = v.State == live.Silent
-			event := m.state.trains[t.ID].event
-			due, known := m.due[t.ID]
-			if !known || due.event != event {
-				due = dueAt{event: event}
-				if len(v.Stops) > 0 && t.Status == cta.InService {
-					due.at = v.Stops[0].Expected.Truncate(time.Second)
-				}
-				m.due[t.ID] = due
-			}
-			t.Due = due.at
+	}
+	due := make(map[string]dueAt, len(view.Trains))
+	for i := range view.Trains {
+		v := &view.Trains[i]
+		at, ok := places[v.Line]
+		if !ok {
+			continue
+		}
+		if t := m.train(&m.lines[at], v); t != nil {
+			st.Lines[at].show(&m.lines[at], t)
+			due[t.ID] = dueAt{t.Since, t.Due}
 		}
 	}
-	for id := range m.due {
-		if !shown[id] {
-			delete(m.due, id)
+	m.due = due
+}
+
+// train is a train as readers are told of it; nil where the stations table has
+// taken its station from the line. It is called with mu held.
+func (m *Model) train(l *lineLayout, v *live.Train) *Train {
+	if _, ok := l.at[v.Station]; !ok {
+		return nil
+	}
+	t := &Train{
+		ID: v.ID, Line: v.Line, Direction: v.Direction, Towards: l.towards(v.Direction),
+		Status: v.Status, State: v.State, Station: v.Station, Since: v.Since, Next: make([]Next, 0, len(v.Next)),
+	}
+	for _, n := range v.Next {
+		if _, ok := l.at[n.Station]; ok {
+			t.Next = append(t.Next, Next(n))
 		}
+	}
+	if before, ok := m.due[t.ID]; ok && before.event.Equal(t.Since) {
+		t.Due = before.at
+	} else if len(v.Stops) > 0 && t.Status == cta.InService {
+		t.Due = v.Stops[0].Expected.Truncate(time.Second)
+	}
+	return t
+}
+
+// show adds a train to its line and to the stations it concerns.
+func (ls *LineStatus) show(l *lineLayout, t *Train) {
+	ls.Trains = append(ls.Trains, t)
+	if !t.Moving() {
+		s := ls.Stations[l.at[t.Station]]
+		s.Trains = append(s.Trains, t.ID)
+		return
+	}
+	for _, n := range t.Next {
+		s := ls.Stations[l.at[n.Station]]
+		s.Coming = append(s.Coming, t.ID)
 	}
 }

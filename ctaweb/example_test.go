@@ -31,8 +31,8 @@ func ExampleModel_Status() {
 		fmt.Println(st.AsOf.Format("15:04:05"), "towards", train.Towards, train.State, train.Station, "then", train.Next[0].Station)
 	}
 	// Output:
-	// 08:00:10 towards Forest Park at 40380 then 40370
-	// 08:01:00 towards Forest Park approaching 40380 then 40370
+	// 08:00:10 towards Forest Park stopped 40380 then 40370
+	// 08:01:00 towards Forest Park running 40380 then 40370
 }
 
 // The status as JSON, of a network cut down to one line.
@@ -83,7 +83,7 @@ func ExampleHandler() {
 	// Output:
 	// 2026-10-07T08:00:05-05:00 61.5 windy
 	// Dempster-Skokie 0 []
-	// Oakton-Skokie 980 [{"id":"Y7","direction":"a","towards":"Howard","status":"in_service","state":"at"}]
+	// Oakton-Skokie 980 ["Y7"]
 	// Howard 0 []
 }
 

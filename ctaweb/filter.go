@@ -48,7 +48,7 @@ func (f filter) narrow(u *update) *update {
 
 // concerns reports whether a train is at a station or comes to it next.
 func (t *Train) concerns(station int) bool {
-	if t.State == At {
+	if !t.Moving() {
 		return t.Station == station
 	}
 	for _, n := range t.Next {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // mapView is the map as page.html draws it.
@@ -140,7 +141,7 @@ func mapTrainOf(c *chart, s *snapshot, index int, t *Train) (mapTrain, bool) {
 	case cta.OutOfService:
 		class = append(class, "out")
 	}
-	if t.Silent {
+	if t.State == live.Silent {
 		class = append(class, "silent")
 	}
 	return mapTrain{index, t.ID, strings.Join(class, " "), fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), "Train " + t.ID + " towards " + t.Towards}, true

@@ -8,38 +8,22 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Figures of what counts as current. Those of event time hold at any speed of
-// the clock.
+// Bounds, of wall time, between which data is called stale.
 const (
-	// dwell is how long a train counts as standing at the station it came to, in
-	// event time; then it is on its way. Arrivals say nothing of departures.
-	dwell = 30 * time.Second
-
-	// A train that says nothing is dropped after these event times, the first
-	// with the running time to its next station added.
-	silentAfter     = 15 * time.Minute
-	brokenFor       = time.Hour
-	outOfServiceFor = 2 * time.Minute
-
-	// futureBy is how far ahead of the clock an event may be; beyond it is wrong.
-	futureBy = 10 * time.Minute
-
-	// Bounds, of wall time, between which data is called stale.
 	minStale = 30 * time.Second
 	maxStale = 5 * time.Minute
 )
 
 // Bounds on what foreign records can make a model hold.
 const (
-	maxTrains  = 10_000
 	maxEntries = 20_000 // of counts, and of station records
+	maxBehind  = 4096   // arrivals far behind the clock
 	maxText    = 200    // bytes of a train's id or a station's name
 )
 
-// Model is the state of a network, made of its events. A train is where its
-// latest event, by event time, says it is: late and repeated events change
-// nothing, and the order of delivery doesn't matter. It is safe for concurrent
-// use, and the memory it takes is bounded.
+// Model is the state of a network, made of its events. Its trains are those of a
+// [live.Tracker]: the order of delivery doesn't matter, nor do repeated events. It
+// is safe for concurrent use, and the memory it takes is bounded.
 type Model struct {
 	net     *cta.Network
 	tracker *live.Tracker
@@ -65,7 +49,6 @@ func NewModel(net *cta.Network) *Model {
 		due:     map[string]dueAt{},
 		reason:  "starting",
 		state: state{
-			trains:  map[string]train{},
 			counts:  map[int]count{},
 			records: map[recordKey]stationName{},
 		},
@@ -79,13 +62,14 @@ func (m *Model) Network() *cta.Network { return m.net }
 // whether the model changed.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
 	return m.apply(func(s *state) bool {
-		changed, believed := s.arrival(k.Timestamp, a, wall.UnixMilli())
-		if s.restarted {
-			s.restarted = false
-			m.tracker.Reset()
+		believed, anew := s.arrival(k, a, wall.UnixMilli())
+		changed := anew
+		if anew {
+			m.renew()
+		} else if believed {
+			changed = m.tracker.ApplyArrival(k, a)
 		}
-		// A late event is of no matter to where a train is, but tells how long it took.
-		if believed && m.tracker.ApplyArrival(k, a) && m.ready {
+		if changed && m.ready {
 			m.tracker.Record(m.at(wall))
 		}
 		return changed
@@ -95,7 +79,22 @@ func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
 // ApplyWeather takes a weather reading. wall is when its record was sent. It
 // reports whether the model changed.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
-	return m.apply(func(s *state) bool { return s.reading(k.Timestamp, w, wall.UnixMilli()) })
+	return m.apply(func(s *state) bool {
+		changed, anew := s.reading(k.Timestamp, w, wall.UnixMilli())
+		if anew {
+			m.renew()
+		}
+		return changed || anew
+	})
+}
+
+// renew forgets all but what a source has told that was found to have started
+// anew. It is called with mu held.
+func (m *Model) renew() {
+	m.tracker.Reset()
+	for _, e := range m.state.renewed() {
+		m.tracker.ApplyArrival(e.key, e.arrival)
+	}
 }
 
 // ApplyCount takes a station's count of entries: that of the latest record holds.
@@ -228,10 +227,10 @@ func (m *Model) Now(wall time.Time) (now time.Time, ok bool) {
 	return m.at(wall), true
 }
 
-// at is the event time at a wall time. It is called with mu held, and needs a
-// known clock.
+// at is the event time at a wall time, cut to seconds so that what is derived of a
+// second is derived once. It is called with mu held, and needs a known clock.
 func (m *Model) at(wall time.Time) time.Time {
-	return time.UnixMilli(m.state.clock.now(wall.UnixMilli())).In(location(m.net))
+	return time.UnixMilli(m.state.clock.now(wall.UnixMilli())).In(location(m.net)).Truncate(time.Second)
 }
 
 // Status returns what the model shows at a wall time. The caller owns the result.
@@ -259,7 +258,7 @@ func (m *Model) look(wall time.Time) moment {
 	st.Ready, st.Reason = m.ready, m.reason
 	view := &live.View{}
 	if m.state.clock.known() {
-		view = m.tracker.View(m.at(wall))
+		view = m.tracker.View(st.AsOf)
 		m.enrich(st, view)
 	}
 	return moment{st, view, m.urgent, m.layout}

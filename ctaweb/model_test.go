@@ -72,9 +72,13 @@ func counted(at string, station int, n int64) step {
 func where(st *Status) string {
 	var lines []string
 	for _, l := range st.Lines {
-		for _, s := range l.Stations {
-			for _, t := range s.Trains {
-				lines = append(lines, fmt.Sprintf("%s %s %s %d", t.ID, t.Direction, t.State, s.ID))
+		for _, t := range l.Trains {
+			if !t.Moving() {
+				lines = append(lines, fmt.Sprintf("%s %s at %d", t.ID, t.Direction, t.Station))
+				continue
+			}
+			for _, n := range t.Next {
+				lines = append(lines, fmt.Sprintf("%s %s approaching %d", t.ID, n.Direction, n.Station))
 			}
 		}
 	}
@@ -101,7 +105,7 @@ func TestTrains(t *testing.T) {
 		{"where branches part it may go to either", []step{arrive("08:00:00", "green 1 a", garfield)}, "08:01:00", "1 a approaching 40940, 1 a approaching 41140"},
 		{"after the Loop it runs back", []step{arrive("08:00:00", "pink 1 a", washingtonWells)}, "08:01:00", "1 b approaching 41160"},
 		{"an express goes through in the rush hour", []step{arrive("08:00:00", "purple 1 a", howard)}, "08:01:00", "1 a approaching 40540"},
-		{"and turns back at noon", []step{arrive("12:00:00", "purple 1 a", howard)}, "12:01:00", "1 b approaching 40840"},
+		{"and ends its run there at noon", []step{arrive("12:00:00", "purple 1 a", howard)}, "12:01:00", "1 a at 40900"},
 		{"a silent train is dropped", []step{arrive("08:00:00", "blue 1 a", rosemont), arrive("08:40:00", "blue 2 a", ohare)}, "08:40:00", "2 a at 40890"},
 		{"a train that left service is dropped sooner", []step{arrive("08:00:00", "blue 1 a", forestPark, cta.OutOfService), arrive("08:05:00", "blue 2 a", ohare)}, "08:05:00", "2 a at 40890"},
 		{"a line that isn't ours is not shown", []step{arrive("08:00:00", "violet 1 a", ohare)}, "08:00:00", ""},
@@ -252,8 +256,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		m.ApplyStation(cta.StationRecord{StationID: i + 1, Line: "blue", StationName: "x"})
 	}
 	m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: strings.Repeat("x", 1000), Direction: "a", Line: "blue"}, wall)
-	if n := len(m.state.trains); n > maxTrains {
-		t.Errorf("%d trains, want %d or fewer", n, maxTrains)
+	m.ApplyArrival(cta.KeyAt(event.Add(time.Hour)), cta.Arrival{StationID: ohare, TrainID: "late", Direction: "a", Line: "blue"}, wall.Add(time.Hour))
+	for range 3 * maxBehind {
+		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: "1", Direction: "a", Line: "blue"}, wall)
+	}
+	if n := len(m.state.behind); n == 0 || n > maxBehind {
+		t.Errorf("%d arrivals behind the clock, want %d or fewer", n, maxBehind)
 	}
 	if n := max(len(m.state.counts), len(m.state.records)); n > maxEntries {
 		t.Errorf("%d entries, want %d or fewer", n, maxEntries)

@@ -93,9 +93,9 @@ func viewLine(index int, l *LineStatus) lineView {
 func spot(t *Train) (station int, d cta.Direction, class string) {
 	station, d, class = t.Station, t.Direction, "at"
 	switch {
-	case t.State == Approaching && len(t.Next) == 1:
+	case t.Moving() && len(t.Next) == 1:
 		station, d, class = t.Next[0].Station, t.Next[0].Direction, "near"
-	case t.State == Approaching:
+	case t.Moving():
 		class = "left"
 	}
 	class += " " + string(d)
@@ -112,9 +112,9 @@ func spot(t *Train) (station int, d cta.Direction, class string) {
 func trainText(t *Train, station string) string {
 	where := "at"
 	switch {
-	case t.State == Approaching && len(t.Next) == 1:
+	case t.Moving() && len(t.Next) == 1:
 		where = "approaching"
-	case t.State == Approaching:
+	case t.Moving():
 		where = "has left"
 	}
 	text := fmt.Sprintf("Train %s towards %s, %s %s", t.ID, t.Towards, where, station)

@@ -3,30 +3,29 @@ package ctaweb
 import (
 	"cmp"
 	"math"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// state is what the events say. Its methods are the only ones that change it;
-// each reports whether it did.
+// state is what the events say, but for where trains are, which is the tracker's.
+// Its methods are the only ones that change it.
 type state struct {
-	trains  map[string]train // by id
-	counts  map[int]count    // by station
+	counts  map[int]count // by station
 	records map[recordKey]stationName
 	weather *weather
 	clock   clock
-	// restarted is set when the source was found to have started anew.
-	restarted bool
-	limit     int   // of trains, at which the silent ones are looked for
-	pruned    int64 // event time at which they were last
+	// behind are the latest arrivals far behind the clock: the first of a source that
+	// has started anew, if it is found to have. At most maxBehind.
+	behind []said
 }
 
-type train struct {
-	event   int64 // ms
+// said is an arrival as its record told of it; times in ms.
+type said struct {
+	key     cta.Key
 	arrival cta.Arrival
+	wall    int64
 }
 
 type count struct{ wall, entries int64 }
@@ -47,87 +46,57 @@ type stationName struct {
 	removed bool
 }
 
-// arrival also reports whether the event is to be believed at all.
-func (s *state) arrival(event int64, a cta.Arrival, wall int64) (changed, believed bool) {
-	if a.Direction != cta.DirectionA && a.Direction != cta.DirectionB {
+// arrival takes the time of an arrival, and reports whether it is to be believed.
+// When it shows that the source has started anew, that is said too: then
+// the arrivals of behind are what it has told so far, this one included.
+func (s *state) arrival(k cta.Key, a cta.Arrival, wall int64) (believed, anew bool) {
+	if a.Direction != cta.DirectionA && a.Direction != cta.DirectionB || len(a.TrainID) > maxText || len(a.Line) > maxText {
 		return false, false
 	}
-	if a.TrainID == "" || len(a.TrainID) > maxText || len(a.Line) > maxText {
-		return false, false
+	believed, anew = s.observe(k.Timestamp, wall)
+	if k.Timestamp < s.clock.now(s.clock.newest)-resetBack || anew {
+		if len(s.behind) == maxBehind {
+			s.behind = append(s.behind[:0], s.behind[maxBehind/2:]...)
+		}
+		a.TrainID, a.Line = strings.Clone(a.TrainID), strings.Clone(a.Line) // the record's buffer may be shared
+		s.behind = append(s.behind, said{k, a, wall})
 	}
-	if !s.observe(event, wall) {
-		return false, false
-	}
-	t := train{event, a}
-	old, seen := s.trains[a.TrainID]
-	if seen && compareTrains(t, old) <= 0 {
-		return false, true
-	}
-	if !seen && !s.room() {
-		return false, true
-	}
-	// The record's buffers may be shared.
-	t.arrival.TrainID = strings.Clone(a.TrainID)
-	s.trains[t.arrival.TrainID] = t
-	return true, true
+	return believed, anew
 }
 
-// observe sets the clock. It is false for an event of an earlier life of the
-// source, which is not to be believed.
-func (s *state) observe(event, wall int64) bool {
-	if s.clock.observe(event, wall) {
-		s.restarted = true
-		now := s.clock.now(s.clock.newest)
-		for id, t := range s.trains {
-			if t.event > now+time.Minute.Milliseconds() {
-				delete(s.trains, id)
-			}
-		}
-		if s.weather != nil && s.weather.event > now {
-			s.weather.event = 0 // shown until there is another
-		}
-	}
-	if wall < s.clock.since && event > s.clock.now(s.clock.newest) {
-		return false
-	}
-	return true
+// renewed are the arrivals of a source that has just started anew.
+func (s *state) renewed() []said {
+	list := slices.DeleteFunc(s.behind, func(b said) bool { return b.wall < s.clock.since })
+	s.behind = nil
+	return list
 }
 
-// room reports whether one more train may be remembered. From time to time it
-// drops those that no status shows any more.
-func (s *state) room() bool {
-	if len(s.trains) < max(s.limit, 100) {
-		return true
+// observe sets the clock. An event of an earlier life of the source is not to be
+// believed.
+func (s *state) observe(event, wall int64) (believed, anew bool) {
+	anew = s.clock.observe(event, wall)
+	if anew && s.weather != nil && s.weather.event > s.clock.now(s.clock.newest) {
+		s.weather.event = 0 // shown until there is another
 	}
-	now := s.clock.now(s.clock.newest)
-	if now-s.pruned >= time.Minute.Milliseconds() {
-		s.pruned = now
-		for id, t := range s.trains {
-			age := time.Duration(now-t.event) * time.Millisecond
-			if age > brokenFor+silentAfter || age < -futureBy {
-				delete(s.trains, id)
-			}
-		}
-	}
-	s.limit = min(2*len(s.trains), maxTrains)
-	return len(s.trains) < maxTrains
+	return wall >= s.clock.since || event <= s.clock.now(s.clock.newest), anew
 }
 
-func (s *state) reading(event int64, w cta.Weather, wall int64) bool {
+func (s *state) reading(event int64, w cta.Weather, wall int64) (changed, anew bool) {
 	if t := float64(w.Temperature); math.IsNaN(t) || math.IsInf(t, 0) {
-		return false // JSON has no words for these
+		return false, false // JSON has no words for these
 	}
-	if !s.observe(event, wall) {
-		return false
+	believed, anew := s.observe(event, wall)
+	if !believed {
+		return false, anew
 	}
 	if o := s.weather; o != nil {
 		if c := cmp.Or(cmp.Compare(event, o.event), cmp.Compare(w.Temperature, o.reading.Temperature),
 			cmp.Compare(w.Status, o.reading.Status)); c <= 0 {
-			return false
+			return false, anew
 		}
 	}
 	s.weather = &weather{event, w}
-	return true
+	return true, anew
 }
 
 func (s *state) count(station int, c count) bool {
@@ -149,30 +118,4 @@ func (s *state) station(k recordKey, n stationName) bool {
 	}
 	s.records[k] = n
 	return true
-}
-
-// compareTrains orders events of a train: by time, then by what they say, so
-// that the same one wins in whatever order they come.
-func compareTrains(a, b train) int {
-	x, y := a.arrival, b.arrival
-	return cmp.Or(
-		cmp.Compare(a.event, b.event),
-		cmp.Compare(x.StationID, y.StationID),
-		cmp.Compare(x.Line, y.Line),
-		cmp.Compare(x.Direction, y.Direction),
-		cmp.Compare(x.TrainStatus, y.TrainStatus),
-		cmp.Compare(previous(x), previous(y)),
-	)
-}
-
-// previous is where a train came from, as one text.
-func previous(a cta.Arrival) string {
-	var s string
-	if a.PrevStationID != nil {
-		s = strconv.Itoa(*a.PrevStationID)
-	}
-	if a.PrevDirection != nil {
-		s += "/" + string(*a.PrevDirection)
-	}
-	return s
 }

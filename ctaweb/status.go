@@ -1,9 +1,7 @@
 package ctaweb
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -74,38 +72,29 @@ type Towards struct {
 	B string `json:"b"`
 }
 
-// State says where a train is with respect to a station.
-type State string
-
-// Every State.
-const (
-	// At the station: it came within the last half minute, has broken down
-	// there, or has no station to go on to.
-	At State = "at"
-	// Approaching: it has left the station before.
-	Approaching State = "approaching"
-)
-
-// Train is a train and where it is.
+// Train is a train and where it is: a [live.Train] as readers are told of it.
 type Train struct {
 	ID        string          `json:"id"`
 	Line      string          `json:"line"`
 	Direction cta.Direction   `json:"direction"`
 	Towards   string          `json:"towards"`
 	Status    cta.TrainStatus `json:"status"`
-	// State is At the station, or Approaching the next one.
-	State State `json:"state"`
-	// Station is the id of the station that the train came to last, at Since.
+	State     live.State      `json:"state"`
+	// Station is the id of the station that the train came to last. Since is when it
+	// came there, broke down there or was repaired, whichever was last.
 	Station int       `json:"station"`
 	Since   time.Time `json:"since"`
 	// Next holds the stations it may come to next: one for each branch where
-	// branches part, none at the end of the line.
+	// branches part, none at the end of its run.
 	Next []Next `json:"next"`
 	// Due is when it is expected at the first of Next, as it was when it came to
 	// Station; left out when there is no telling.
 	Due time.Time `json:"due,omitzero"`
-	// Silent is true of a train that is long overdue.
-	Silent bool `json:"silent,omitempty"`
+}
+
+// Moving reports whether the train has left its station, as far as is known.
+func (t *Train) Moving() bool {
+	return len(t.Next) > 0 && (t.State == live.Running || t.State == live.Silent)
 }
 
 // Next is a station that a train goes on to, and the direction it comes in.
@@ -125,29 +114,19 @@ type Station struct {
 	Entries int64 `json:"entries"`
 	// Crowding compares the entries of the last 15 minutes with what is usual.
 	Crowding live.Crowding `json:"crowding"`
-	// Trains are those of this line at the station or approaching it. Where
-	// branches part, a train approaches the first station of each.
-	Trains []StationTrain `json:"trains"`
+	// Trains are the ids of this line's trains at the station, Coming of those that
+	// come to it next. Where branches part, a train comes to the first station of each.
+	Trains []string `json:"trains"`
+	Coming []string `json:"coming"`
 }
 
-// StationTrain is a train at a station or approaching it.
-type StationTrain struct {
-	ID        string          `json:"id"`
-	Direction cta.Direction   `json:"direction"` // in which it comes
-	Towards   string          `json:"towards"`
-	Status    cta.TrainStatus `json:"status"`
-	State     State           `json:"state"`
-}
-
-// derive is the Status of a state at a wall time. It changes nothing but the
-// clock's memory of its last answer.
+// derive is the Status of a state at a wall time, but for what its trains say: see
+// enrich. It changes nothing but the clock's memory of its last answer.
 func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Status {
 	st := &Status{Network: net.Name, Speed: 1, Stale: true, Lines: make([]*LineStatus, len(lines))}
 	loc := location(net)
-	var now time.Time
 	if s.clock.known() {
-		now = time.UnixMilli(s.clock.now(wall.UnixMilli())).In(loc)
-		st.AsOf = now.Truncate(time.Second)
+		st.AsOf = time.UnixMilli(s.clock.now(wall.UnixMilli())).In(loc).Truncate(time.Second)
 		st.Speed = rounded(s.clock.speed())
 		age := s.clock.age(wall.UnixMilli())
 		st.AgeSeconds = int64(age / time.Second)
@@ -156,134 +135,29 @@ func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Sta
 	if w := s.weather; w != nil {
 		st.Weather = &Weather{w.reading.Temperature, w.reading.Status, time.UnixMilli(w.event).In(loc)}
 	}
-	trains := map[string][]*Train{}
-	for _, t := range s.trains {
-		i := slices.IndexFunc(lines, func(l lineLayout) bool { return l.ID == t.arrival.Line })
-		if i < 0 {
-			continue
-		}
-		if v := place(lines[i], t, now, loc); v != nil {
-			trains[v.Line] = append(trains[v.Line], v)
-		}
-	}
 	for i, l := range lines {
-		of := trains[l.ID]
-		slices.SortFunc(of, func(a, b *Train) int { return cmp.Compare(a.ID, b.ID) })
-		st.Lines[i] = lineStatus(l, of, s.counts)
+		st.Lines[i] = lineStatus(l, s.counts)
 	}
 	return st
 }
 
-func lineStatus(l lineLayout, trains []*Train, counts map[int]count) *LineStatus {
+// lineStatus is a line without its trains.
+func lineStatus(l lineLayout, counts map[int]count) *LineStatus {
 	ls := &LineStatus{
 		ID: l.ID, Name: l.Name, Color: l.Color, TextColor: legible(l.Color, l.TextColor),
 		Towards: Towards{l.a, l.b},
 		Level:   live.LevelUnknown, Directions: []DirectionStatus{},
-		Trains: trains, Stations: make([]*Station, len(l.rows)),
-	}
-	if trains == nil {
-		ls.Trains = []*Train{}
+		Trains: []*Train{}, Stations: make([]*Station, len(l.rows)),
 	}
 	for i, r := range l.rows {
 		n := counts[r.id].entries
 		ls.Entries += n
 		ls.Stations[i] = &Station{
 			ID: r.id, Name: r.name, Order: r.order, Branch: r.branch, Loop: r.loop,
-			Entries: n, Crowding: live.CrowdUnknown, Trains: []StationTrain{},
-		}
-	}
-	show := func(station int, t *Train, d cta.Direction) {
-		if i, ok := l.at[station]; ok {
-			st := ls.Stations[i]
-			st.Trains = append(st.Trains, StationTrain{t.ID, d, l.towards(d), t.Status, t.State})
-		}
-	}
-	for _, t := range trains {
-		if t.State == At {
-			show(t.Station, t, t.Direction)
-			continue
-		}
-		for _, n := range t.Next {
-			show(n.Station, t, n.Direction)
+			Entries: n, Crowding: live.CrowdUnknown, Trains: []string{}, Coming: []string{},
 		}
 	}
 	return ls
-}
-
-// place says where a train is at an event time; nil when it isn't to be shown,
-// because it went silent, left service, or its station isn't on the line.
-func place(l lineLayout, t train, now time.Time, loc *time.Location) *Train {
-	a := t.arrival
-	since := time.UnixMilli(t.event).In(loc)
-	age := now.Sub(since)
-	if _, ok := l.at[a.StationID]; !ok || age < -futureBy {
-		return nil
-	}
-	v := &Train{
-		ID: a.TrainID, Line: a.Line, Direction: a.Direction, Towards: l.towards(a.Direction),
-		Status: a.TrainStatus, State: At, Station: a.StationID, Since: since,
-		Next: nextStations(l, a.StationID, a.Direction, now),
-	}
-	var limit time.Duration
-	switch a.TrainStatus {
-	case cta.BrokenDown:
-		limit = brokenFor
-	case cta.OutOfService:
-		limit = outOfServiceFor
-	default:
-		limit = silentAfter + running(l, v)
-		if age > dwell && len(v.Next) > 0 {
-			v.State = Approaching
-		}
-	}
-	if age > limit {
-		return nil
-	}
-	return v
-}
-
-// nextStations are those that a train goes on to. Where some service turns back
-// and some goes on, the service of the hour decides.
-func nextStations(l lineLayout, station int, d cta.Direction, now time.Time) []Next {
-	hops := l.Next(station, d)
-	if d == cta.DirectionA && len(hops) > 1 {
-		svc, ok := l.ServiceAt(now)
-		back := func(h cta.Hop) bool { return h.Direction != d }
-		if turns := ok && svc.Last == station; turns {
-			hops = slices.DeleteFunc(hops, func(h cta.Hop) bool { return !back(h) })
-		} else if slices.ContainsFunc(hops, func(h cta.Hop) bool { return !back(h) }) {
-			hops = slices.DeleteFunc(hops, back)
-		}
-	}
-	next := make([]Next, 0, len(hops))
-	for _, h := range hops {
-		if _, ok := l.at[h.Station.ID]; ok {
-			next = append(next, Next{h.Station.ID, h.Direction})
-		}
-	}
-	return next
-}
-
-// running is a generous running time to the farthest of a train's next stations:
-// 5 m/s, where the 'L' averages twice that.
-func running(l lineLayout, t *Train) time.Duration {
-	from := stationOf(l, t.Station)
-	var far float64
-	for _, n := range t.Next {
-		if to := stationOf(l, n.Station); from != nil && to != nil {
-			far = max(far, cta.Distance(from, to))
-		}
-	}
-	return time.Duration(far/5) * time.Second
-}
-
-func stationOf(l lineLayout, id int) *cta.Station {
-	for _, s := range l.Stations {
-		if s.ID == id {
-			return s.Station
-		}
-	}
-	return nil
 }
 
 // rounded keeps two digits, so that a speed's noise isn't news.

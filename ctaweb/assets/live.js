@@ -43,7 +43,7 @@ const text = (el, value) => { if (el.textContent !== value) el.textContent = val
 
 // Where a train is drawn, and in which words, is decided as in page.go.
 function spot(t) {
-	const moving = t.state === "approaching";
+	const moving = t.next.length && (t.state === "running" || t.state === "silent");
 	const next = moving && t.next.length === 1 ? t.next[0] : null;
 	const station = next ? next.station : t.station;
 	const direction = next ? next.direction : t.direction;
@@ -257,7 +257,7 @@ function move() {
 		if (!m) marks.set(t.id, m = mark(t));
 		if (m.t !== t) {
 			m.t = t;
-			m.el.setAttribute("class", "m " + (t.status === "broken_down" ? "broken " : t.status === "out_of_service" ? "out " : "") + (t.silent ? "silent " : "") + at.of);
+			m.el.setAttribute("class", "m " + (t.status === "broken_down" ? "broken " : t.status === "out_of_service" ? "out " : "") + (t.state === "silent" ? "silent " : "") + at.of);
 		} else if (Math.abs(m.x - at.x) + Math.abs(m.y - at.y) < 0.4) continue;
 		m.x = at.x;
 		m.y = at.y;
