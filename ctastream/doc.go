@@ -47,12 +47,17 @@
 //
 // # Metrics
 //
-// With [Config.Metrics], by group: ctalive_stream_restored_keys; and by topic and
-// reason: ctalive_stream_dead_letters_total. The client that a worker was given has
-// those of the transactions, by group, in its own [kafka.Config.Metrics]:
-// ctalive_stream_records_processed_total, ctalive_stream_transactions_committed_total
-// and _aborted_total, ctalive_stream_rebalances_total, ctalive_stream_commit_seconds,
-// and ctalive_stream_lag_records by topic.
+// With [Config.Metrics], by group: ctalive_stream_restored_keys and
+// ctalive_stream_restore_seconds; and by topic and reason:
+// ctalive_stream_dead_letters_total. The client that a worker was given has those of
+// the transactions, by group, in its own [kafka.Config.Metrics]:
+// ctalive_stream_records_processed_total and _committed_total,
+// ctalive_stream_transactions_committed_total and _aborted_total,
+// ctalive_stream_rebalances_total, ctalive_stream_commit_seconds,
+// ctalive_stream_caught_up, and ctalive_stream_lag_records by topic. The lag is what
+// the cluster says, asked for every Config.Refresh: that of a stuck worker grows.
+//
+// A worker's Ready tells whether it has caught up, for a readiness probe.
 //
 // # Invariants that once cost a bug
 //

@@ -126,6 +126,31 @@ func TestSummaryWorkersShareTheWork(t *testing.T) {
 	}
 }
 
+// A worker is ready once it has counted what there is, and only while it runs.
+func TestSummaryIsReadyWhenItHasCaughtUp(t *testing.T) {
+	sys := ctatest.Start(t)
+	lake := cta.Chicago().Station(40380)
+	s, err := ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, testConfig(sys))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "not running") {
+		t.Errorf("before Run: %v, want that it isn't running", err)
+	}
+	stop := start(t, s, err)
+	sys.Enter(ctatest.At(9, 0), lake, 2)
+	sys.AwaitCount(lake, 2)
+	for deadline := time.Now().Add(20 * time.Second); s.Ready() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not ready: %v", s.Ready())
+		}
+	}
+	stop()
+	if s.Ready() == nil {
+		t.Error("ready after its end")
+	}
+}
+
 func TestSummaryFindsNewTopics(t *testing.T) {
 	sys := ctatest.Start(t)
 	stations := cta.Chicago().Stations[:3]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,8 @@ type worker struct {
 	writes   []kafka.TopicSpec
 	dead     *deadLetters
 	restored prometheus.Gauge
+	took     prometheus.Gauge
+	progress *atomic.Pointer[kafka.Progress] // nil before Run has told one
 }
 
 // newWorker returns a worker that reads cfg.Input or, without it, what match means.
@@ -40,6 +43,11 @@ func newWorker(client *kafka.Client, cfg Config, match kafka.Match) worker {
 			Name: "ctalive_stream_restored_keys",
 			Help: "Keys of the output that the last restoration of state read.",
 		}, []string{"group"})).WithLabelValues(cfg.Group),
+		took: metric.Register(cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ctalive_stream_restore_seconds",
+			Help: "Time that the last restoration of state took.",
+		}, []string{"group"})).WithLabelValues(cfg.Group),
+		progress: new(atomic.Pointer[kafka.Progress]),
 	}
 	if cfg.Output != "" {
 		w.writes = append(w.writes, kafka.TableTopic(cfg.Output, 1))
@@ -55,24 +63,45 @@ func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
 		}
 		return err
 	}
+	defer w.progress.Store(nil)
 	return w.client.Transform(ctx, kafka.TransformConfig{
 		Group:          w.cfg.Group,
 		Match:          w.match,
 		InstanceID:     w.cfg.InstanceID,
 		SessionTimeout: w.cfg.SessionTimeout,
 		Refresh:        w.cfg.Refresh,
+		Progress:       func(p kafka.Progress) { w.progress.Store(&p) },
 	}, t)
+}
+
+// Ready returns nil when the worker has caught up: it is a member of its group, its
+// state is restored, and it has committed what its topics held a moment ago (at most
+// twice Config.Refresh). So has one that is there to stand by, or for which there
+// are no topics yet. Otherwise it returns what is waited for.
+func (w *worker) Ready() error {
+	p := w.progress.Load()
+	switch {
+	case p == nil:
+		return fmt.Errorf("%s: not running", w.cfg.Group)
+	case p.Err != nil:
+		return fmt.Errorf("%s: %w", w.cfg.Group, p.Err)
+	case !p.CaughtUp:
+		return fmt.Errorf("%s: %d records behind", w.cfg.Group, p.Behind)
+	}
+	return nil
 }
 
 // restore reads the output up to its end. It waits for the transactions that are
 // open there: the positions that the worker begins at may be theirs.
 func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
+	began, records := time.Now(), 0
 	if err := w.client.Settle(ctx, w.cfg.Output); err != nil {
 		return err
 	}
 	cfg := kafka.ReaderConfig{Match: kafka.Names(w.cfg.Output), StopAtEnd: true}
 	err := w.client.Read(ctx, cfg, func(_ context.Context, r kafka.Record) error {
 		handle(r)
+		records++
 		return nil
 	})
 	if err == nil {
@@ -81,6 +110,8 @@ func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
 	if err != nil {
 		return fmt.Errorf("restore from topic %s: %w", w.cfg.Output, err)
 	}
+	w.took.Set(time.Since(began).Seconds())
+	w.cfg.Log.Info("state restored", "topic", w.cfg.Output, "records", records, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 

@@ -34,6 +34,7 @@ func run(ctx context.Context, s *app.Settings) error {
 	if err := errors.Join(err, err2); err != nil {
 		return err
 	}
+	s.Ready(transformer.Ready, inspector.Ready)
 	return app.Together(ctx, append(s.Health(),
 		transformer.Run,
 		inspector.Run)...)

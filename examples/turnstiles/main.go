@@ -39,6 +39,7 @@ func run(ctx context.Context, s *app.Settings) error {
 	if err != nil {
 		return err
 	}
+	s.Ready(summary.Ready)
 	return app.Together(ctx, append(s.Health(), summary.Run)...)
 }
 

@@ -80,6 +80,7 @@ type Settings struct {
 	Stderr  io.Writer
 
 	name  string
+	ready []func() error  // of /readyz
 	given map[string]bool // flags set on the command line or in the environment
 	tls   bool
 	tlsCA string
@@ -150,7 +151,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	if groups&Web != 0 {
 		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
 	} else {
-		fs.StringVar(&s.Listen, "listen", "", "serve /metrics and /healthz at `host:port`; empty: don't")
+		fs.StringVar(&s.Listen, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
 	}
 	if groups&Database != 0 {
 		fs.StringVar(&s.Postgres, "postgres", "", "take the stations table from PostgreSQL, `URL` as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the embedded table")

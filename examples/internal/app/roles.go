@@ -48,8 +48,12 @@ func (s *Settings) Workers(v *Services) ([]Role, error) {
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		return nil, err
 	}
+	s.Ready(stations.Ready, summary.Ready, inspector.Ready)
 	return []Role{source.Run, stations.Run, summary.Run, inspector.Run}, nil
 }
+
+// Ready adds checks to those of /readyz. Each returns what is waited for, or nil.
+func (s *Settings) Ready(checks ...func() error) { s.ready = append(s.ready, checks...) }
 
 // Stream returns the settings of a stream processor, with those of the group
 // Worker where the program has them.
@@ -67,8 +71,9 @@ func (s *Settings) Listener(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-// Health returns the role that serves /metrics and /healthz at -listen: none
-// when the flag is empty.
+// Health returns the role that serves /metrics, /healthz and /readyz at -listen:
+// none when the flag is empty. The process is alive when it answers; it is ready
+// when every check that was given to Ready says so.
 func (s *Settings) Health() []Role {
 	if s.Listen == "" {
 		return nil
@@ -76,6 +81,7 @@ func (s *Settings) Health() []Role {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.serveReady)
 	return []Role{func(ctx context.Context) error {
 		l, err := s.Listener(ctx)
 		if err != nil {
@@ -83,6 +89,18 @@ func (s *Settings) Health() []Role {
 		}
 		return serve(ctx, l, mux)
 	}}
+}
+
+func (s *Settings) serveReady(w http.ResponseWriter, _ *http.Request) {
+	var waits []error
+	for _, check := range s.ready {
+		waits = append(waits, check())
+	}
+	if err := errors.Join(waits...); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
 }
 
 // serve serves h on l until ctx ends.

@@ -1,0 +1,110 @@
+package kafka_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// stuck is a Transformer that waits as long as it is told to.
+type stuck struct {
+	kafka.Transformer
+	gate atomic.Pointer[chan struct{}]
+}
+
+func (s *stuck) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	if gate := s.gate.Load(); gate != nil {
+		select {
+		case <-*gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.Transformer.Transform(ctx, batch)
+}
+
+// A member tells how far behind it is whether records arrive or not, and that it
+// has caught up, or can't know, when it is so.
+func TestTransformTellsItsProgress(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	metrics := prometheus.NewRegistry()
+	client, err := kafka.Connect(t.Context(), kafka.Config{Brokers: c.ListenAddrs(), Metrics: metrics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+
+	told := make(chan kafka.Progress, 1)
+	cfg := config("g")
+	cfg.Progress = func(p kafka.Progress) {
+		select { // the latest
+		case <-told:
+		default:
+		}
+		told <- p
+	}
+	awaitProgress := func(what string, ok func(kafka.Progress) bool) {
+		t.Helper()
+		deadline := time.After(20 * time.Second)
+		var last kafka.Progress
+		for {
+			select {
+			case last = <-told:
+				if ok(last) {
+					return
+				}
+			case <-deadline:
+				t.Fatalf("progress is %+v, want %s", last, what)
+			}
+		}
+	}
+	s := &stuck{Transformer: newSummer(client)}
+	hold := make(chan struct{})
+	s.gate.Store(&hold)
+	start(t, client, cfg, s)
+	awaitProgress("caught up with nothing", func(p kafka.Progress) bool { return p.CaughtUp && p.Behind == 0 && p.Partitions > 0 })
+
+	produce(t, c, "in", 100)
+	awaitProgress("100 behind", func(p kafka.Progress) bool { return !p.CaughtUp && p.Behind == 100 })
+	produce(t, c, "in", 50) // nothing is read of these: the member is stuck
+	awaitProgress("150 behind", func(p kafka.Progress) bool { return !p.CaughtUp && p.Behind == 150 })
+	if n := gathered(t, metrics, "ctalive_stream_lag_records"); n != 150 {
+		t.Errorf("ctalive_stream_lag_records is %v, want 150", n)
+	}
+
+	s.gate.Store(nil)
+	close(hold)
+	awaitProgress("caught up", func(p kafka.Progress) bool { return p.CaughtUp && p.Behind == 0 && p.Err == nil })
+	if n := gathered(t, metrics, "ctalive_stream_caught_up"); n != 1 {
+		t.Errorf("ctalive_stream_caught_up is %v, want 1", n)
+	}
+	awaitProgress("150 records committed", func(kafka.Progress) bool {
+		return gathered(t, metrics, "ctalive_stream_records_committed_total") == 150
+	})
+
+	c.Close()
+	awaitProgress("an error, as the cluster is away", func(p kafka.Progress) bool { return p.Err != nil && !p.CaughtUp })
+}
+
+// gathered returns the sum of a metric over its labels.
+func gathered(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
