@@ -115,9 +115,9 @@ func sourceClasses(plugins []Plugin) string {
 }
 
 // Create creates the connector, or brings an existing one of that name to the
-// present settings; created says which. The worker checks the settings first,
-// the database's password among them. That it then delivers is not sure yet:
-// see [Connector.AwaitRunning].
+// present settings and starts what of it has failed; created says which. The
+// worker checks the settings first, with some connectors the database's password
+// among them. That it then delivers is not sure yet: see [Connector.AwaitDelivery].
 func (c *Connector) Create(ctx context.Context) (created bool, err error) {
 	kind, err := c.Kind(ctx)
 	if err != nil {
@@ -128,7 +128,35 @@ func (c *Connector) Create(ctx context.Context) (created bool, err error) {
 	if err != nil {
 		return false, c.fail(ctx, err)
 	}
-	return status == http.StatusCreated, nil
+	if status == http.StatusCreated {
+		return true, nil
+	}
+	return false, c.restartFailed(ctx)
+}
+
+// restartFailed starts again what has failed. No worker does that by itself, not
+// even when it is given the same settings once more.
+func (c *Connector) restartFailed(ctx context.Context) error {
+	s, err := c.Status(ctx)
+	switch {
+	case errors.Is(err, ErrNoConnector):
+		return nil // just updated: its state follows
+	case err != nil:
+		return err
+	case !s.failed():
+		return nil
+	}
+	status, err := c.call(ctx, http.MethodPost, c.path()+"/restart?includeTasks=true&onlyFailed=true", nil, nil)
+	for _, t := range s.Tasks {
+		// Workers before Kafka 3.0 answer 204, and have left the tasks as they were.
+		if err == nil && status == http.StatusNoContent && t.State == stateFailed {
+			_, err = c.call(ctx, http.MethodPost, fmt.Sprintf("%s/tasks/%d/restart", c.path(), t.ID), nil, nil)
+		}
+	}
+	if err != nil && !c.unknown(err) {
+		return c.fail(ctx, err)
+	}
+	return nil
 }
 
 // Validate has the worker check the connector's settings without creating it.

@@ -32,8 +32,11 @@ func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, sto
 			return d, err
 		}
 		s, err := c.Status(ctx)
-		if err != nil && (late || !errors.Is(err, ErrNoConnector)) { // known a moment after Create
+		switch {
+		case err != nil && !errors.Is(err, ErrNoConnector):
 			return d, err
+		case err != nil && late:
+			return d, c.noneYet()
 		}
 		if failures++; !s.failed() {
 			failures = 0

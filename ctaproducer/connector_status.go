@@ -58,17 +58,20 @@ func stateText(state, trace string) string {
 
 func (s ConnectorStatus) failed() bool {
 	for _, t := range s.Tasks {
-		if t.State == "FAILED" {
+		if t.State == stateFailed {
 			return true
 		}
 	}
-	return s.State == "FAILED"
+	return s.State == stateFailed
 }
 
+const stateFailed = "FAILED"
+
 // Status returns the connector's state. It returns [ErrNoConnector] inside a
-// [*cta.ServiceError] when there is none of that name.
+// [*cta.ServiceError] when there is none of that name, or none any more.
 func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 	var answer struct {
+		Type      string `json:"type"` // source, sink or unknown
 		Connector struct {
 			State string `json:"state"`
 			Trace string `json:"trace"`
@@ -82,8 +85,7 @@ func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 	}
 	_, err := c.call(ctx, http.MethodGet, c.path()+"/status", nil, &answer)
 	if err != nil && c.unknown(err) {
-		return ConnectorStatus{}, c.worker.fail(
-			fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it: examples/connector does")
+		return ConnectorStatus{}, c.none()
 	}
 	if err != nil {
 		return ConnectorStatus{}, c.fail(ctx, err)
@@ -92,7 +94,24 @@ func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 	for _, t := range answer.Tasks {
 		s.Tasks = append(s.Tasks, TaskStatus{ID: t.ID, State: t.State, Worker: t.Worker, Trace: c.trimTrace(t.Trace)})
 	}
+	// The states of a connector that was deleted are told for a moment longer, its
+	// tasks' as RUNNING; but its type isn't known any more.
+	if answer.Type == "unknown" && !s.failed() {
+		return ConnectorStatus{}, c.none()
+	}
 	return s, nil
+}
+
+// none is the error that the worker has no connector of that name.
+func (c *Connector) none() error {
+	return c.worker.fail(fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it: examples/connector does")
+}
+
+// noneYet is the error that the worker tells nothing of a connector for as long as
+// was to be waited: a JDBC source tries to reach its database first.
+func (c *Connector) noneYet() error {
+	return c.worker.fail(fmt.Errorf("connector %s: %w within %v", c.cfg.Name, ErrNoConnector, c.cfg.Wait),
+		"create it: examples/connector does; if that is done, check that the worker reaches the database at "+c.db.Host+", and see its log")
 }
 
 // trimTrace keeps the first line of a Java stack trace and the last cause, which
@@ -141,7 +160,7 @@ func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
 		late := c.patience.now().Sub(start) > c.cfg.Wait
 		switch {
 		case late && err != nil:
-			return s, err
+			return s, c.noneYet()
 		case failures >= failedLooks, late:
 			return s, c.notRunning(s)
 		}

@@ -3,6 +3,7 @@ package ctaproducer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // An exchange is what a service answers, composed from what the products were
@@ -113,6 +116,24 @@ func readExchanges[T any](t *testing.T, name string) []T {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return cases
+}
+
+// checkMessage checks that an error of a service is one message, in one line, that
+// names the service, its address, the cause and what to do.
+func checkMessage(t *testing.T, err error, service, address string) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	var e *cta.ServiceError
+	switch {
+	case !errors.As(err, &e):
+		t.Errorf("%v is no ServiceError", err)
+	case e.Service != service || e.Addr != address || e.Err == nil || e.Err.Error() == "" || e.Hint == "":
+		t.Errorf("%#v lacks the service, its address, the cause or the remedy", e)
+	case strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), service+" at ") != 1:
+		t.Errorf("%q is not one message", err)
+	}
 }
 
 // fakePatience never waits: its clock jumps. It returns the pauses that were made.

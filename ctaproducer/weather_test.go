@@ -62,6 +62,7 @@ func TestWeatherAgainstAnswers(t *testing.T) {
 				if got := errorTextOf(err, proxy.URL); got != x.Error {
 					t.Errorf("error\n got: %s\nwant: %s", got, x.Error)
 				}
+				checkMessage(t, err, "REST Proxy", proxy.URL)
 				var sent []string
 				for _, r := range proxy.requests() {
 					sent = append(sent, checkPost(t, r))

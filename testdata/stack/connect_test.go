@@ -103,6 +103,29 @@ func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
 	}
 }
 
+// A connector that has failed delivers once its cause is mended and it is created
+// again: no worker starts a failed task by itself, nor for the same settings.
+func TestCreatingAgainStartsWhatHasFailed(t *testing.T) {
+	sys, db := ctatest.Start(t), newDatabase(t)
+	db.exec("DROP TABLE stations")
+	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
+	if _, err := c.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := c.AwaitRunning(t.Context()); err == nil || !strings.Contains(err.Error(), "FAILED") {
+		t.Fatalf("without its table the connector is %v, %v, want it to fail", s, err)
+	}
+	if _, err := ctaproducer.CreateStations(t.Context(), db.url, cta.Chicago()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := c.AwaitDelivery(t.Context(), sys.Kafka, 300); err != nil {
+		t.Errorf("delivered %+v: %v", d, err)
+	}
+}
+
 // A changed and a deleted row reach the stations' table and an open page.
 func TestChangedRowsReachAnOpenPage(t *testing.T) {
 	sys, db := ctatest.Start(t), newDatabase(t)
