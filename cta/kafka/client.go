@@ -64,6 +64,7 @@ func (c Config) validate() error {
 type Client struct {
 	cfg   Config
 	stats *stats
+	held  *held
 
 	ctx    context.Context // ends with Close, and every connection with it
 	cancel context.CancelFunc
@@ -84,7 +85,7 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("kafka: settings: %w", err)
 	}
-	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics)}
+	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics), held: newHeld(cfg.Metrics)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	sc, err := c.connect(ctx)
 	if err != nil {

@@ -148,6 +148,7 @@ func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transfo
 	}
 	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	x.txn = newTransaction(cfg, x.dialTransactions)
+	c.held.watchGroup(cfg.Group)
 	return x, nil
 }
 

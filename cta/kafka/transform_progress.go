@@ -101,6 +101,7 @@ func (x *transform) observe(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		p := x.look(ctx)
+		x.client.lookHeld(ctx, x.cfg.Refresh)
 		if ctx.Err() != nil {
 			return
 		}

@@ -189,7 +189,7 @@ func (s *session) assign() error {
 	}
 	s.x.metrics.rebalances.Inc()
 	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID())
-	s.x.sweep() // their last member may have left a transaction open
+	defer s.x.sweeping()() // their last member may have left a transaction open
 	if err := s.x.work.Assign(s.sarama.Context(), gained); err != nil {
 		return s.outcome(err)
 	}

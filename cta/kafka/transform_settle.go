@@ -18,6 +18,7 @@ import (
 // than in the positions of its group. State that is to fit a position is
 // therefore read after Settle.
 func (c *Client) Settle(ctx context.Context, topics ...string) error {
+	c.held.watch(topics...)
 	ends, err := until(ctx, func() (map[Partition]int64, error) { return c.ends(topics) })
 	if err != nil {
 		return err

@@ -1,12 +1,15 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // A member that dies within a transaction leaves it open. Until it times out, which
@@ -31,6 +34,18 @@ func (x *transform) sweepSoon() {
 		return
 	}
 	x.helpers.Go(x.sweep)
+}
+
+// sweeping sweeps again and again until stop is called: a member may be found dead
+// while its transaction is already waited for.
+func (x *transform) sweeping() (stop func()) {
+	ctx, stop := context.WithCancel(x.ctx)
+	x.helpers.Go(func() {
+		for x.sweep(); retry.Pause(ctx, sweepPause) == nil; {
+			x.sweep()
+		}
+	})
+	return stop
 }
 
 // sweep ends the transactions of dead members. It is for speed alone: what fails
@@ -65,25 +80,36 @@ func (x *transform) endOrphans() error {
 // openTransactions returns the ids of the group's transactions under way.
 func (x *transform) openTransactions() (ids []string, _ error) {
 	for _, b := range x.client.sc.Brokers() {
-		if err := b.Open(x.client.sc.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
+		under, err := x.client.transactionsAt(b, func(req *sarama.ListTransactionsRequest) {
+			req.StateFilters = []string{sarama.TransactionStateOngoing}
+		})
+		if err != nil {
 			return nil, err
 		}
-		req := sarama.NewListTransactionsRequest(x.client.sc.Config().Version)
-		req.StateFilters = []string{sarama.TransactionStateOngoing}
-		resp, err := b.ListTransactions(req)
-		if err != nil {
-			return nil, fmt.Errorf("list transactions: %w", err)
-		}
-		if resp.ErrorCode != sarama.ErrNoError {
-			return nil, fmt.Errorf("list transactions: %w", resp.ErrorCode)
-		}
-		for _, t := range resp.TransactionStates {
+		for _, t := range under {
 			if id := t.TransactionalID; strings.HasPrefix(id, x.cfg.Group+memberInfix) || strings.HasPrefix(id, x.cfg.Group+instanceInfix) {
 				ids = append(ids, id)
 			}
 		}
 	}
 	return ids, nil
+}
+
+// transactionsAt returns the transactions that a broker coordinates.
+func (c *Client) transactionsAt(b *sarama.Broker, filter func(*sarama.ListTransactionsRequest)) ([]sarama.ListTransactionsResponseTransactionState, error) {
+	if err := b.Open(c.sc.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
+		return nil, err
+	}
+	req := sarama.NewListTransactionsRequest(c.sc.Config().Version)
+	filter(req)
+	resp, err := b.ListTransactions(req)
+	if err == nil && resp.ErrorCode != sarama.ErrNoError {
+		err = resp.ErrorCode
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list transactions: %w", err)
+	}
+	return resp.TransactionStates, nil
 }
 
 // aliveTransactions returns the ids that the group's members use.

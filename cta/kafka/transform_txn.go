@@ -126,6 +126,11 @@ func fenced(err error) bool {
 // member has not given the partition up, nobody else gets it. So the same
 // transaction is sent again under the new generation.
 func (t *transaction) commit(s *session, next map[Partition]int64, out []Record) error {
+	for i := range out {
+		if i == 0 || out[i].Topic != out[i-1].Topic {
+			s.x.client.held.watch(out[i].Topic)
+		}
+	}
 	for {
 		if t.producer == nil {
 			return errors.New("no producer")
