@@ -114,26 +114,53 @@ func NewKSQL(serverURL string, cfg KSQLConfig) (*KSQL, error) {
 }
 
 // Create creates the stream and the table where they are missing, and returns
-// once the server has them. Entries are counted from the oldest in the topic,
-// which must exist.
+// once the server has them and counts. Entries are counted from the oldest in the
+// topic, which must exist.
 func (k *KSQL) Create(ctx context.Context) error {
 	status, err := k.Status(ctx)
 	if err != nil {
 		return err
 	}
 	stream, table, err := k.statements(status.Version)
-	if err != nil {
+	switch {
+	case err != nil:
 		return k.fail(err)
+	case status.Table && len(status.Queries) == 0:
+		return k.fail(errNoQuery)
 	}
 	if !status.Stream {
-		if err := k.execute(ctx, stream); err != nil {
+		if err := k.ensure(ctx, stream, func(s KSQLStatus) bool { return s.Stream }); err != nil {
 			return err
 		}
 	}
 	if !status.Table {
-		return k.execute(ctx, table)
+		return k.ensure(ctx, table, KSQLStatus.Counting)
 	}
 	return nil
+}
+
+// errNoQuery is a table that nothing is written to: one of the user's own over a
+// topic of counts, or what a Drop that was cut short has left.
+var errNoQuery = errors.New("table " + ksqlTable + " is there, and no query writes to it")
+
+// ensure executes a statement that creates something. That it is there already is
+// success: somebody else was quicker. But something else may have the name.
+func (k *KSQL) ensure(ctx context.Context, statement string, there func(KSQLStatus) bool) error {
+	err := k.execute(ctx, statement)
+	var refused *ksqlError
+	if err != nil && (!errors.As(err, &refused) || !refused.exists()) {
+		return err
+	}
+	now, statusErr := k.Status(ctx)
+	switch {
+	case statusErr != nil:
+		return statusErr
+	case there(now):
+		return nil
+	case err != nil:
+		return err
+	}
+	return k.fail(fmt.Errorf("the server has taken a statement, and shows no effect of it: stream %t, table %t, queries %v", now.Stream, now.Table, now.Queries))
 }
 
 // Drop ends the queries and removes table and stream. What isn't there is no
@@ -154,7 +181,9 @@ func (k *KSQL) Drop(ctx context.Context) error {
 		statements = append(statements, "DROP STREAM "+ksqlStream+";")
 	}
 	for _, s := range statements {
-		if err := k.execute(ctx, s); err != nil {
+		err := k.execute(ctx, s)
+		var refused *ksqlError
+		if err != nil && (!errors.As(err, &refused) || !refused.gone()) {
 			return err
 		}
 	}
@@ -180,7 +209,7 @@ func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 		s.Stream = s.Stream || slices.ContainsFunc(e.Streams, named(ksqlStream))
 		s.Table = s.Table || slices.ContainsFunc(e.Tables, named(ksqlTable))
 		for _, q := range e.Queries {
-			if slices.Contains(q.Sinks, ksqlTable) {
+			if slices.ContainsFunc(q.Sinks, isNamed(ksqlTable)) {
 				s.Queries = append(s.Queries, string(q.ID))
 			}
 		}
@@ -229,15 +258,10 @@ func (k *KSQL) statements(version string) (stream, table string, err error) {
 	return stream, table, nil
 }
 
-// execute runs one statement and waits until the server has done it. That it is
-// done already is success.
+// execute runs one statement and waits until the server has done it.
 func (k *KSQL) execute(ctx context.Context, statement string) error {
 	entities, err := k.post(ctx, statement)
-	var answer *ksqlError
-	switch {
-	case errors.As(err, &answer) && answer.done(statement):
-		return nil
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	for _, e := range entities {

@@ -30,7 +30,13 @@ type ksqlSource struct {
 }
 
 func named(name string) func(ksqlSource) bool {
-	return func(s ksqlSource) bool { return s.Name == name }
+	is := isNamed(name)
+	return func(s ksqlSource) bool { return is(s.Name) }
+}
+
+// isNamed compares names, of which some versions put some in back quotes.
+func isNamed(name string) func(string) bool {
+	return func(s string) bool { return strings.Trim(s, "`") == name }
 }
 
 type ksqlQuery struct {
@@ -63,7 +69,7 @@ type ksqlError struct {
 	Message string `json:"message"`
 }
 
-// Error is status, code and the first line of the message.
+// Error is status, code and the message in one line.
 func (e *ksqlError) Error() string {
 	s := "refused"
 	if e.status != http.StatusOK {
@@ -72,15 +78,28 @@ func (e *ksqlError) Error() string {
 	if e.Code != 0 {
 		s += fmt.Sprintf(" (code %d)", e.Code)
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(e.Message), "\n")
-	const limit = 500
-	if len(first) > limit {
-		first = strings.ToValidUTF8(first[:limit], "") + "…"
-	}
-	if first != "" {
-		s += ": " + first
+	if m := oneLine(e.Message); m != "" {
+		s += ": " + m
 	}
 	return s
+}
+
+// oneLine joins the lines of a message, without those of a Java stack trace, and
+// cuts it to a readable length.
+func oneLine(message string) string {
+	var kept []string
+	for line := range strings.Lines(message) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "at ") && !strings.HasPrefix(line, "... ") {
+			kept = append(kept, line)
+		}
+	}
+	const limit = 500
+	text := strings.ToValidUTF8(strings.Join(kept, " "), "?")
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
+	return text
 }
 
 func parseKSQLError(status int, body []byte) *ksqlError {
@@ -97,15 +116,17 @@ func (e *ksqlError) later() bool {
 	return e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable || e.Code == 42900 || e.Code/100 == 503
 }
 
-// done reports whether a statement failed because there was nothing left to do:
-// somebody else was quicker.
-func (e *ksqlError) done(statement string) bool {
-	switch text := strings.ToLower(e.Message); {
-	case strings.HasPrefix(statement, "CREATE"):
-		return strings.Contains(text, "already exists") || strings.Contains(text, "already registered")
-	default: // DROP, TERMINATE
-		return strings.Contains(text, "does not exist") || strings.Contains(text, "unknown queryid")
-	}
+// exists reports whether a statement was refused because its name is taken, by
+// what it wants to create or by something else.
+func (e *ksqlError) exists() bool {
+	text := strings.ToLower(e.Message)
+	return strings.Contains(text, "already exists") || strings.Contains(text, "already registered")
+}
+
+// gone reports whether there was nothing to drop or to terminate any more.
+func (e *ksqlError) gone() bool {
+	text := strings.ToLower(e.Message)
+	return strings.Contains(text, "does not exist") || strings.Contains(text, "unknown queryid")
 }
 
 // fail names the service, its address and a remedy.
@@ -122,7 +143,10 @@ func (k *KSQL) fail(err error) error {
 
 func (k *KSQL) hint(err error) string {
 	var e *ksqlError
-	if !errors.As(err, &e) {
+	switch {
+	case errors.Is(err, errNoQuery):
+		return "drop it first: examples/turnstiles -engine ksqldb -drop"
+	case !errors.As(err, &e):
 		return "start it, or check the address given by -ksql"
 	}
 	text := strings.ToLower(e.Message)
@@ -133,6 +157,10 @@ func (k *KSQL) hint(err error) string {
 		return "it is still starting, or busy: try again, or see its log"
 	case strings.Contains(text, "topic does not exist"):
 		return "create the topic first: start a producer with the shared layout"
+	case strings.Contains(text, "different partition"):
+		return "the topic is another engine's: end that, and delete the topic, which is counted anew"
+	case strings.Contains(text, "terminat"):
+		return "end the other queries that the message names by TERMINATE, then try again"
 	case e.status == http.StatusUnsupportedMediaType || e.status == http.StatusNotAcceptable || e.status == http.StatusNotFound:
 		return "check that the URL is a ksqlDB server's"
 	case e.status >= 500:

@@ -25,7 +25,8 @@ type answer struct {
 
 // ksqlServer replays exchanges: what a server of some version answers to the
 // statement, or the path, that begins so; 404 to all else. The answers to one
-// beginning come in turn, and the last one stays.
+// beginning come in turn, and the last one stays. It lists nothing until it has
+// got a statement, and all that there should be afterwards.
 type ksqlServer struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -72,8 +73,10 @@ func (s *ksqlServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case what == "/info":
 		fmt.Fprintf(w, `{"KsqlServerInfo":{"version":%q,"kafkaClusterId":"c","ksqlServiceId":"default_"}}`, s.version)
-	case strings.HasPrefix(what, "LIST"):
+	case strings.HasPrefix(what, "LIST") && len(s.received) == 0:
 		fmt.Fprint(w, nothing)
+	case strings.HasPrefix(what, "LIST"):
+		fmt.Fprintf(w, counted, `"CTAS_TURNSTILE_SUMMARY_1"`)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -136,7 +139,9 @@ func TestKSQLSpeaksTheServersDialect(t *testing.T) {
 }
 
 func TestKSQLCreateTwice(t *testing.T) {
-	there := newKSQLServer(t, "7.4.0", map[string][]answer{"LIST": {{200, fmt.Sprintf(counted, `"CTAS_TURNSTILE_SUMMARY_1"`)}}})
+	all := strings.ReplaceAll(fmt.Sprintf(counted, `"CTAS_TURNSTILE_SUMMARY_1"`), `"TURNSTILE`, "\"`TURNSTILE")
+	all = strings.NewReplacer("`TURNSTILE\"", "`TURNSTILE`\"", "`TURNSTILE_SUMMARY\"", "`TURNSTILE_SUMMARY`\"").Replace(all)
+	there := newKSQLServer(t, "7.4.0", map[string][]answer{"LIST": {{200, all}}})
 	k := newKSQL(t, there.URL)
 	if err := k.Create(t.Context()); err != nil || len(there.received) > 0 {
 		t.Errorf("got %v and statements %q, want neither", err, there.received)
@@ -177,6 +182,16 @@ func TestKSQLDrop(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
+	// Others may read the stream: nobody's query is ended but the one that counts.
+	read := newKSQLServer(t, "7.4.0", map[string][]answer{
+		"LIST":      {{200, fmt.Sprintf(counted, `"CTAS_1"`)}},
+		"TERMINATE": success("terminate/CTAS_1/execute"), "DROP TABLE": success("table/TURNSTILE_SUMMARY/drop"),
+		"DROP STREAM": refuses("", 400, 40001, "Cannot drop TURNSTILE.\nThe following queries read from this source: [CSAS_OTHER_1].\nYou need to terminate them before dropping TURNSTILE.")[""],
+	})
+	want := "Cannot drop TURNSTILE. The following queries read from this source: [CSAS_OTHER_1]. You need to terminate them before dropping TURNSTILE. (end the other queries"
+	if err := newKSQL(t, read.URL).Drop(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("dropped what others read: %v, want %s", err, want)
+	}
 	empty := newKSQLServer(t, "7.4.0", nil)
 	if err := newKSQL(t, empty.URL).Drop(t.Context()); err != nil || len(empty.received) > 0 {
 		t.Errorf("nothing to drop: %v, %q", err, empty.received)
@@ -186,7 +201,7 @@ func TestKSQLDrop(t *testing.T) {
 // A server that starts, and a command that takes longer than its answer.
 func TestKSQLWaits(t *testing.T) {
 	s := newKSQLServer(t, "7.4.0", map[string][]answer{
-		"LIST":                                  {{503, `{"@type":"generic_error","error_code":50302,"message":"KSQL is not yet ready to serve requests."}`}, {200, nothing}},
+		"LIST":                                  {{503, `{"@type":"generic_error","error_code":50302,"message":"KSQL is not yet ready to serve requests."}`}, {200, nothing}, {200, fmt.Sprintf(counted, `"CTAS_1"`)}},
 		"CREATE STREAM":                         {{200, "[{\"@type\":\"currentStatus\",\"commandId\":\"stream/`TURNSTILE`/create\",\"commandStatus\":{\"status\":\"QUEUED\"}}]"}},
 		"/status/stream/%60TURNSTILE%60/create": {{200, `{"status":"EXECUTING"}`}, {200, `{"status":"SUCCESS"}`}},
 		"CREATE TABLE":                          success("table/T/create"),
@@ -196,19 +211,55 @@ func TestKSQLWaits(t *testing.T) {
 	}
 }
 
+// refuses is an answer with an error of the server's.
+func refuses(what string, status, code int, message string) map[string][]answer {
+	answers := map[string][]answer{what: {{status, fmt.Sprintf(`{"@type":"statement_error","error_code":%d,"message":%q,"stackTrace":["at io.confluent"],"entities":[]}`, code, message)}}}
+	if strings.HasPrefix(what, "CREATE TABLE") {
+		answers["CREATE STREAM"] = success("stream/TURNSTILE/create")
+		answers["LIST"] = []answer{{200, nothing}, {200, strings.Replace(nothing, `"streams":[]`, `"streams":[{"name":"TURNSTILE"}]`, 1)}}
+	}
+	return answers
+}
+
 func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers map[string][]answer
 		want    string
 	}{
-		"missing topic, 5.2.2":      {map[string][]answer{"CREATE STREAM": {{400, `{"error_code":40001,"message":"Kafka topic does not exist: p.station.turnstiles"}`}}}, "answered 400 Bad Request (code 40001): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
-		"missing topic, 7.4":        {map[string][]answer{"CREATE STREAM": {{400, `{"error_code":40000,"message":"Kafka topic does not exist: p.station.turnstiles"}`}}}, "(code 40000)"},
-		"unknown property, 7.4":     {map[string][]answer{"CREATE STREAM": {{500, `{"@type":"generic_error","error_code":50000,"message":"Not recognizable as ksql, streams, consumer, or producer property"}`}}}, "500 Internal Server Error (code 50000): Not recognizable as ksql, streams, consumer, or producer property (see the server's log)"},
-		"a success that is none":    {map[string][]answer{"CREATE STREAM": {{200, `[{"commandId":"stream/T/create","commandStatus":{"status":"ERROR","message":"Failed to run\nat line 7"}}]`}}}, "refused: Failed to run (the statement is refused"},
-		"initialising for too long": {map[string][]answer{"/info": {{503, `{"error_code":50302,"message":"KSQL is not yet ready"}`}}}, "503 Service Unavailable (code 50302): KSQL is not yet ready (it is still starting"},
-		"wrong password":            {map[string][]answer{"/info": {{401, `<html>Unauthorized</html>`}}}, "answered 401 Unauthorized (check the user and password"},
-		"another product":           {map[string][]answer{"/info": {{200, `<html>hello</html>`}}}, "the answer is not ksqlDB's"},
-		"content type":              {map[string][]answer{"/info": {{415, `{"error_code":41500,"message":"HTTP 415 Unsupported Media Type"}`}}}, "check that the URL is a ksqlDB server's"},
+		"missing topic, 5.2.2": {refuses("CREATE STREAM", 400, 40001, "Kafka topic does not exist: p.station.turnstiles"),
+			"answered 400 Bad Request (code 40001): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
+		"missing topic, 7.4": {refuses("CREATE STREAM", 400, 40000, "Kafka topic does not exist: p.station.turnstiles"),
+			"answered 400 Bad Request (code 40000): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
+		"unknown property, 5.2.2": {refuses("CREATE STREAM", 400, 40000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
+			"answered 400 Bad Request (code 40000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (the statement is refused"},
+		"unknown property, 7.4": {refuses("CREATE STREAM", 500, 50000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
+			"answered 500 Internal Server Error (code 50000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (see the server's log)"},
+		"5.2.2 gets EMIT CHANGES": {refuses("CREATE TABLE", 400, 40001, "line 1:150: mismatched input 'EMIT' expecting ';'"),
+			"answered 400 Bad Request (code 40001): line 1:150: mismatched input 'EMIT' expecting ';' (the statement is refused"},
+		"7.4 gets KEY=": {refuses("CREATE STREAM", 400, 40001, "Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY"),
+			"answered 400 Bad Request (code 40001): Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY (the statement is refused"},
+		"a topic of other partitions has the name": {refuses("CREATE TABLE", 400, 40001, "A Kafka topic with the name 'S' already exists, with different partition/replica configuration than required. KSQL expects 12 partitions (topic has 1)"),
+			"(topic has 1) (the topic is another engine's: end that, and delete the topic"},
+		"something else has the name": {map[string][]answer{
+			"CREATE STREAM": {{400, `{"@type":"statement_error","error_code":40001,"message":"Cannot add stream 'TURNSTILE': A table with the same name already exists"}`}},
+			"LIST":          {{200, nothing}},
+		}, "A table with the same name already exists (the statement is refused"},
+		"a table that nothing writes to": {map[string][]answer{"LIST": {{200, strings.ReplaceAll(fmt.Sprintf(counted, `"CTAS_1"`), `"sinks":["TURNSTILE_SUMMARY"]`, `"sinks":["COPY"]`)}}},
+			"table TURNSTILE_SUMMARY is there, and no query writes to it (drop it first: examples/turnstiles -engine ksqldb -drop)"},
+		"a statement without effect": {map[string][]answer{"LIST": {{200, nothing}}, "CREATE STREAM": success("stream/TURNSTILE/create")},
+			"the server has taken a statement, and shows no effect of it"},
+		"a success that is none": {map[string][]answer{"CREATE STREAM": {{200, `[{"commandId":"stream/T/create","commandStatus":{"status":"ERROR","message":"io.confluent.ksql.util.KsqlException: Failed to run\\n\\tat io.confluent.ksql.Engine.run(Engine.java:7)\\nCaused by: no such column\\n\\t... 3 more"}}]`}}},
+			"refused: io.confluent.ksql.util.KsqlException: Failed to run Caused by: no such column (the statement is refused"},
+		"initialising for too long": {refuses("/info", 503, 50302, "KSQL is not yet ready to serve requests."),
+			"answered 503 Service Unavailable (code 50302): KSQL is not yet ready to serve requests. (it is still starting"},
+		"its command topic is behind": {refuses("LIST", 503, 50301, "Timed out while waiting for a previous command to execute."),
+			"(code 50301): Timed out while waiting for a previous command to execute. (it is still starting, or busy"},
+		"wrong password":       {map[string][]answer{"/info": {{401, `<html>Unauthorized</html>`}}}, "answered 401 Unauthorized (check the user and password"},
+		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [p.station.turnstiles]"), "(code 40301): Authorization denied to Describe on topic(s): [p.station.turnstiles] (check the user and password"},
+		"another product":      {map[string][]answer{"/info": {{200, `<html>hello</html>`}}}, "the answer is not ksqlDB's"},
+		"content type":         {refuses("/info", 415, 41500, "HTTP 415 Unsupported Media Type"), "check that the URL is a ksqlDB server's"},
+		"not acceptable":       {map[string][]answer{"/info": {{406, ``}}}, "answered 406 Not Acceptable (check that the URL is a ksqlDB server's"},
+		"a version unheard of": {map[string][]answer{"/info": {{200, `{"KsqlServerInfo":{"version":"latest"}}`}}}, `found version "latest"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newKSQLServer(t, "7.4.0", c.answers)
@@ -219,8 +270,11 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 			defer k.Close()
 			err = k.Create(t.Context())
 			var down *cta.ServiceError
-			if !errors.As(err, &down) || down.Service != "ksqlDB" || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got  %v\nwant %s", err, c.want)
+			if !errors.As(err, &down) || down.Service != "ksqlDB" || down.Addr != s.URL || down.Hint == "" || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got  %v\nwant %s", err, c.want)
+			}
+			if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "ksqlDB at ") != 1 {
+				t.Errorf("%q is not one message", err)
 			}
 			if err != nil && (strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), s.URL)) {
 				t.Errorf("error is %q, want the address in it, and no password", err)
