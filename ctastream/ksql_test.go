@@ -248,7 +248,7 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 			"table TURNSTILE_SUMMARY is there, and no query writes to it (drop it first: examples/turnstiles -engine ksqldb -drop)"},
 		"a statement without effect": {map[string][]answer{"LIST": {{200, nothing}}, "CREATE STREAM": success("stream/TURNSTILE/create")},
 			"the server has taken a statement, and shows no effect of it"},
-		"a success that is none": {map[string][]answer{"CREATE STREAM": {{200, `[{"commandId":"stream/T/create","commandStatus":{"status":"ERROR","message":"io.confluent.ksql.util.KsqlException: Failed to run\\n\\tat io.confluent.ksql.Engine.run(Engine.java:7)\\nCaused by: no such column\\n\\t... 3 more"}}]`}}},
+		"a success that is none": {map[string][]answer{"CREATE STREAM": {{200, `[{"commandId":"stream/T/create","commandStatus":{"status":"ERROR","message":"io.confluent.ksql.util.KsqlException: Failed to run\n\tat io.confluent.ksql.Engine.run(Engine.java:7)\nCaused by: no such column\n\t... 3 more"}}]`}}},
 			"refused: io.confluent.ksql.util.KsqlException: Failed to run Caused by: no such column (the statement is refused"},
 		"initialising for too long": {refuses("/info", 503, 50302, "KSQL is not yet ready to serve requests."),
 			"answered 503 Service Unavailable (code 50302): KSQL is not yet ready to serve requests. (it is still starting"},
