@@ -203,8 +203,8 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	if len(h.refusals) > 0 {
 		fmt.Fprintf(w, "requests answered with errors: %s\n", tally(h.refusals))
 	}
-	fmt.Fprintf(w, "every station counted again %v after the last fault, all entries counted %v after the last one\n",
-		h.recovered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
+	fmt.Fprintf(w, "every station counted again %v after the last fault (the broker answered after %v), all entries counted %v after the last one\n",
+		h.recovered.Round(time.Millisecond), h.answered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
 	for _, p := range h.processes() {
 		h.notes = append(h.notes, p.ends...)
 	}

@@ -48,7 +48,8 @@ type run struct {
 	mending   chan struct{}  // closed when they all have to be
 	begun     time.Time
 	broken    time.Duration
-	recovered time.Duration // from the end of the last fault until every station was counted again
+	answered  time.Duration // from the end of the last fault until the broker answered
+	recovered time.Duration // from the same until every station was counted again
 	caughtUp  time.Duration // from the last entry until all were counted
 
 	mu          sync.Mutex
@@ -186,16 +187,19 @@ func (h *run) startBroker(ctx context.Context) (err error) {
 	if err := h.broker.start(); err != nil {
 		return err
 	}
-	return h.await(ctx, "the broker", 2*time.Minute, func() bool {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		c, err := kgo.NewClient(kgo.SeedBrokers(h.direct), h.dial())
-		if err != nil {
-			return false
-		}
-		defer c.Close()
-		return c.Ping(ctx) == nil
-	})
+	return h.await(ctx, "the broker", 2*time.Minute, func() bool { return h.answers(ctx) })
+}
+
+// answers reports whether the broker does.
+func (h *run) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	c, err := kgo.NewClient(kgo.SeedBrokers(h.direct), h.dial())
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	return c.Ping(ctx) == nil
 }
 
 // dial goes to the broker directly, wherever it says it is.
@@ -263,6 +267,9 @@ func (h *run) mend(ctx context.Context) error {
 	h.openLine(h.unopened)
 	recovering, looked := time.Now(), time.Now()
 	for h.stalls.rising(recovering) < len(h.network.Stations) {
+		if h.answered == 0 && h.answers(ctx) {
+			h.answered = time.Since(recovering)
+		}
 		if ctx.Err() != nil || time.Since(recovering) > time.Minute {
 			h.note("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
 			break
