@@ -209,7 +209,7 @@ func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 		s.Stream = s.Stream || slices.ContainsFunc(e.Streams, named(ksqlStream))
 		s.Table = s.Table || slices.ContainsFunc(e.Tables, named(ksqlTable))
 		for _, q := range e.Queries {
-			if slices.ContainsFunc(q.Sinks, isNamed(ksqlTable)) {
+			if q.writes(ksqlTable, k.cfg.Topics.TurnstileSummary()) {
 				s.Queries = append(s.Queries, string(q.ID))
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -39,9 +40,18 @@ func isNamed(name string) func(string) bool {
 	return func(s string) bool { return strings.Trim(s, "`") == name }
 }
 
+// ksqlQuery is a query and what it writes, which versions tell in several ways:
+// the first 5.x by the topic, later ones by the table, the newest by both.
 type ksqlQuery struct {
-	ID    ksqlID   `json:"id"`
-	Sinks []string `json:"sinks"`
+	ID     ksqlID   `json:"id"` // as CTAS_TURNSTILE_SUMMARY_1
+	Topic  string   `json:"kafkaTopic"`
+	Sinks  []string `json:"sinks"`
+	Topics []string `json:"sinkKafkaTopics"`
+}
+
+func (q ksqlQuery) writes(table, topic string) bool {
+	return slices.ContainsFunc(q.Sinks, isNamed(table)) || slices.Contains(q.Sinks, topic) ||
+		q.Topic == topic || slices.Contains(q.Topics, topic) || strings.HasPrefix(string(q.ID), "CTAS_"+table+"_")
 }
 
 // ksqlID is a query's id: text, or in some 5.x versions an object that holds it.

@@ -167,6 +167,24 @@ func TestKSQLCreateTwice(t *testing.T) {
 	}
 }
 
+// The versions list a query in several ways.
+func TestKSQLFindsTheQuery(t *testing.T) {
+	for query, want := range map[string][]string{
+		`{"sinks":["TURNSTILE_SUMMARY"],"id":"Q1"}`:                           {"Q1"},
+		`{"sinks":["S"],"id":"Q1"}`:                                           {"Q1"},
+		`{"kafkaTopic":"S","id":{"id":"Q1"}}`:                                 {"Q1"},
+		`{"sinks":["X"],"sinkKafkaTopics":["S"],"id":"Q1","state":"ERROR"}`:   {"Q1"},
+		`{"id":"CTAS_TURNSTILE_SUMMARY_3"}`:                                   {"CTAS_TURNSTILE_SUMMARY_3"},
+		`{"sinks":["OTHER"],"sinkKafkaTopics":["OTHER"],"id":"CTAS_OTHER_1"}`: nil,
+	} {
+		s := newKSQLServer(t, "7.4.0", map[string][]answer{"LIST": {{200, `[{"@type":"queries","queries":[` + query + `]}]`}}})
+		status, err := newKSQL(t, s.URL).Status(t.Context())
+		if d := cmp.Diff(want, status.Queries); d != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", query, err, d)
+		}
+	}
+}
+
 func TestKSQLDrop(t *testing.T) {
 	for name, id := range map[string]string{"id as text": `"CTAS_1"`, "id in an object": `{"id":"CTAS_1"}`} {
 		s := newKSQLServer(t, "5.2.2", map[string][]answer{
