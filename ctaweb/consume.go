@@ -11,13 +11,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 const (
 	weatherSince = 6 * time.Hour
-	probeEvery   = 10 * time.Second
+	probeEvery   = 5 // times Refresh
+	probeWait    = 5 * time.Second
 	retryFirst   = 100 * time.Millisecond
 	retryLast    = 5 * time.Second
 	maxLogged    = 1000 // pairs of reason and topic that were logged
@@ -95,7 +97,7 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 	var probing sync.WaitGroup
 	defer probing.Wait()
 	defer cancel()
-	probing.Go(func() { c.probe(ctx, client) })
+	probing.Go(func() { c.probe(ctx, client, probeEvery*cfg.Refresh) })
 
 	if err := c.lastWeather(ctx, client); err != nil {
 		return consumed(ctx, err)
@@ -215,10 +217,8 @@ func (c *consumer) insist(ctx context.Context, kind string, r kafka.Record) (rea
 		if c.status(away, true) {
 			c.log.Warn("schema registry is needed and doesn't answer, trying on", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(wait):
+		if err := retry.Pause(ctx, wait); err != nil {
+			return "", err
 		}
 	}
 }
@@ -318,16 +318,11 @@ func (c *consumer) tell() {
 
 // probe asks the cluster now and then, since a reader of a cluster that is away
 // only waits.
-func (c *consumer) probe(ctx context.Context, client *kafka.Client) {
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		_, err := client.Topics(ctx, func(string) bool { return false })
+func (c *consumer) probe(ctx context.Context, client *kafka.Client, every time.Duration) {
+	for retry.Pause(ctx, every) == nil {
+		asking, cancel := context.WithTimeout(ctx, probeWait)
+		_, err := client.Topics(asking, func(string) bool { return false })
+		cancel()
 		if ctx.Err() == nil {
 			c.status("the Kafka cluster does not answer", err != nil)
 		}

@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"context"
 	"encoding/json"
 	"html"
 	"regexp"
@@ -24,33 +23,34 @@ import (
 
 // replay passes arrivals through the whole chain: Kafka, Consume, and a handler
 // whose pages and answers are read. The records bear the times at which a source
-// of twenty times real speed would have sent them, and the handler's clock is
-// theirs, so that nothing depends on how fast this machine is.
+// of that speed would have sent them, and the handler's clock is theirs, so that
+// nothing depends on how fast this machine is.
 type replay struct {
 	t        *testing.T
 	sys      *ctatest.System
+	publish  func(...kafka.Record)
+	m        *Model
 	h        *Handler
 	reg      *prometheus.Registry
 	formats  consumer
 	arrivals []ctaproducer.Event // not yet sent
 	sent     int
+	speed    time.Duration
 	from     time.Time // event time at
 	base     time.Time // this wall time
 	now      time.Time // wall
 	said     string    // read last
 }
 
-const replaySpeed = 20
-
-// replaying returns a replay that has come to a moment.
-func replaying(t *testing.T, arrivals []ctaproducer.Event, now time.Time) *replay {
+// replaying returns a replay that has come to a moment. Its records end by now.
+func replaying(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), arrivals []ctaproducer.Event, speed time.Duration, now time.Time) *replay {
 	t.Helper()
-	sys := ctatest.Start(t)
 	sys.Topics.Layout = cta.Shared
 	last := arrivals[len(arrivals)-1].At
 	r := &replay{
-		t: t, sys: sys, reg: prometheus.NewRegistry(), arrivals: arrivals,
-		from: arrivals[0].At, base: time.Now().Add(-last.Sub(arrivals[0].At) / replaySpeed),
+		t: t, sys: sys, publish: publish, m: NewModel(cta.Chicago()), reg: prometheus.NewRegistry(),
+		arrivals: arrivals, speed: speed,
+		from: arrivals[0].At, base: time.Now().Add(-last.Sub(arrivals[0].At) / speed),
 	}
 	if err := r.formats.formats(sys.Registry); err != nil {
 		t.Fatal(err)
@@ -60,33 +60,35 @@ func replaying(t *testing.T, arrivals []ctaproducer.Event, now time.Time) *repla
 		t.Fatal(err)
 	}
 	r.send(now)
-	m := NewModel(cta.Chicago())
-	consuming(t, sys, m, ConsumeConfig{Metrics: r.reg})
+	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, Arrivals: 24 * time.Hour})
 	// Not by its status: being asked about the present, its clock would go ahead.
-	sys.Await("the model to be ready", func(context.Context) (string, bool, error) {
-		ok, reason := m.Ready()
-		return reason, ok, nil
-	})
-	r.h = newHandler(t, m, HandlerConfig{Interval: 10 * time.Millisecond, Now: func() time.Time { return r.now }})
+	r.await("the model to be ready", func() bool { ok, _ := r.m.Ready(); return ok })
+	r.h = newHandler(t, r.m, HandlerConfig{Interval: 10 * time.Millisecond, Now: func() time.Time { return r.now }})
 	r.to(now)
 	return r
 }
 
-func (r *replay) wall(event time.Time) time.Time { return r.base.Add(event.Sub(r.from) / replaySpeed) }
+// await waits for what should come about by itself.
+func (r *replay) await(what string, ok func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(ctatest.Patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			_, reason := r.m.Ready()
+			r.t.Fatalf("waited %v for %s; %s", ctatest.Patience, what, reason)
+		}
+	}
+}
+
+func (r *replay) wall(event time.Time) time.Time { return r.base.Add(event.Sub(r.from) / r.speed) }
 
 // to goes on to a moment of event time: all that has happened by then is read.
 func (r *replay) to(now time.Time) {
 	r.t.Helper()
 	r.send(now)
-	for deadline := time.Now().Add(ctatest.Patience); ; time.Sleep(time.Millisecond) {
-		if read := int(sum(r.t, r.reg, "ctalive_web_records_total")); read == r.sent {
-			return
-		} else if time.Now().After(deadline) {
-			r.t.Fatalf("%d of %d records are read after %v", read, r.sent, ctatest.Patience)
-		}
-	}
+	r.await("all records to be read", func() bool { return int(sum(r.t, r.reg, "ctalive_web_records_total")) == r.sent })
 }
 
+// send goes on to a moment of event time, whether anybody reads or not.
 func (r *replay) send(now time.Time) {
 	r.t.Helper()
 	r.now = r.wall(now)
@@ -103,7 +105,7 @@ func (r *replay) send(now time.Time) {
 		records = append(records, rec)
 	}
 	r.sent += len(records)
-	r.sys.Send(records...)
+	r.publish(records...)
 }
 
 // told is what a rider reads of a line's direction.
@@ -219,7 +221,8 @@ func TestSituationsAreTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			arrivals, from, until := tt.happen(rush(t))
 			now := eight.Add(-time.Minute)
-			r := replaying(t, arrivals, now)
+			sys := ctatest.Start(t)
+			r := replaying(t, sys, sys.Send, arrivals, 20, now)
 			var first, last, well time.Time // told first and last, runs well since
 			levels := map[live.Level]bool{}
 			for now.Before(until.Add(tt.then)) {
