@@ -59,9 +59,8 @@ func (c *cluster) partitions() []kafka.Partition {
 	return slices.SortedFunc(maps.Keys(c.entries), func(a, b kafka.Partition) int { return int(a.Partition - b.Partition) })
 }
 
-// work gives m up to n records of each of its partitions.
-func (c *cluster) work(m *member, n int) {
-	tx := transaction{counts: make(map[int]int64), headers: make(map[int]string), positions: make(map[kafka.Partition]int)}
+// enter gives m up to n records of each of its partitions.
+func (c *cluster) enter(m *member, n int) {
 	for p, next := range m.next {
 		end := min(next+n, len(c.entries[p]))
 		for i, station := range c.entries[p][next:end] {
@@ -69,8 +68,14 @@ func (c *cluster) work(m *member, n int) {
 				m.tallies.enter(m.tallies.station(station, p))
 			}
 		}
-		m.next[p], tx.positions[p] = end, end
+		m.next[p] = end
 	}
+}
+
+// work has m transform a batch.
+func (c *cluster) work(m *member, n int) {
+	c.enter(m, n)
+	tx := transaction{counts: make(map[int]int64), headers: make(map[int]string), positions: maps.Clone(m.next)}
 	for _, r := range m.tallies.publish("out", nil) {
 		v, _, err := cta.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil {
@@ -125,7 +130,11 @@ func (c *cluster) assign(m *member, gained ...kafka.Partition) {
 
 // lose ends a session of m: nothing pending is committed.
 func (c *cluster) lose(m *member) (lost []kafka.Partition) {
-	lost = slices.Collect(maps.Keys(m.next))
+	for _, p := range c.partitions() {
+		if _, ok := m.next[p]; ok {
+			lost = append(lost, p)
+		}
+	}
 	m.pending = nil
 	m.tallies.forget(lost)
 	clear(m.next)
@@ -167,6 +176,11 @@ func TestTalliesAreExactUnderAnyFaults(t *testing.T) {
 			},
 			"abort": func(t *rapid.T) {
 				m := memberOf.Draw(t, "member")
+				c.assign(m, c.lose(m)...)
+			},
+			"abort within a batch": func(t *rapid.T) {
+				m := memberOf.Draw(t, "member")
+				c.enter(m, rapid.IntRange(1, 4).Draw(t, "n"))
 				c.assign(m, c.lose(m)...)
 			},
 			"lose positions": func(t *rapid.T) {
