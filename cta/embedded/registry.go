@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -85,13 +86,32 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	req.Body = http.MaxBytesReader(w, req.Body, maxRegistryBody)
 	var buf answerBuffer
-	r.mux.ServeHTTP(&buf, req)
+	if takes(req) {
+		r.mux.ServeHTTP(&buf, req)
+	} else {
+		buf.WriteHeader(http.StatusUnsupportedMediaType)
+	}
 	status, body := buf.result()
 	if h := w.Header(); h.Get("Content-Type") == "" {
 		h.Set("Content-Type", registryType)
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client is gone; nobody else wants to know
+}
+
+// takes reports whether the registry reads bodies of the request's type. One
+// without a type it does, but curl's for forms it doesn't.
+func takes(req *http.Request) bool {
+	if req.Method != http.MethodPost && req.Method != http.MethodPut {
+		return true
+	}
+	given := req.Header.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(given)
+	switch kind {
+	case registryType, "application/vnd.schemaregistry+json", "application/json", "application/octet-stream":
+		return true
+	}
+	return given == "" && err != nil
 }
 
 // pass has srfake answer, and writes a change down.
@@ -191,6 +211,12 @@ func (s schemaBody) json() []byte {
 
 // readSchema reads and checks the schema in a request, or answers what is wrong.
 func readSchema(w http.ResponseWriter, req *http.Request) (schemaBody, bool) {
+	s, ok := decodeSchema(w, req)
+	return s, ok && s.check(w)
+}
+
+// decodeSchema reads the schema in a request, or answers what is wrong.
+func decodeSchema(w http.ResponseWriter, req *http.Request) (schemaBody, bool) {
 	var s schemaBody
 	body, ok := readBody(w, req)
 	if !ok {
@@ -200,17 +226,22 @@ func readSchema(w http.ResponseWriter, req *http.Request) (schemaBody, bool) {
 		fail(w, http.StatusBadRequest, 400, "Malformed JSON: "+err.Error())
 		return s, false
 	}
+	return s, true
+}
+
+// check reports whether the schema can be one, or answers what is wrong.
+func (s schemaBody) check(w http.ResponseWriter) bool {
 	if s.Schema == "" {
 		fail(w, http.StatusUnprocessableEntity, 42201, "Empty schema")
-		return s, false
+		return false
 	}
 	if s.alone() {
 		if err := wire.ParseSchema(s.Schema); err != nil {
 			fail(w, http.StatusUnprocessableEntity, 42201, "Invalid schema: "+err.Error())
-			return s, false
+			return false
 		}
 	}
-	return s, true
+	return true
 }
 
 func (r *registry) lookUp(w http.ResponseWriter, req *http.Request) {
@@ -223,21 +254,25 @@ func (r *registry) lookUp(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *registry) register(w http.ResponseWriter, req *http.Request) {
-	s, ok := readSchema(w, req)
+	s, ok := decodeSchema(w, req)
 	if !ok {
 		return
 	}
 	subject := subjectPath(req.PathValue("subject"))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if status, body := r.call(http.MethodPost, subject, s.json()); status == http.StatusOK {
-		var known struct {
-			ID int `json:"id"`
-		}
-		if json.Unmarshal(body, &known) == nil {
-			answer(map[string]int{"id": known.ID})(w, req)
+	if s.Schema == "" { // stands for the latest one, if there is one
+		if status, body := r.call(http.MethodGet, subject+"/versions/latest", nil); status == http.StatusOK {
+			answerID(w, req, body)
 			return
 		}
+	}
+	if !s.check(w) {
+		return
+	}
+	if status, body := r.call(http.MethodPost, subject, s.json()); status == http.StatusOK {
+		answerID(w, req, body)
+		return
 	}
 	if msgs := r.conflicts(req.PathValue("subject"), s, ""); len(msgs) > 0 {
 		fail(w, http.StatusConflict, 409, "Schema being registered is incompatible with an earlier schema for subject \""+
@@ -255,6 +290,18 @@ func (r *registry) register(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	r.change(w, c)
+}
+
+// answerID answers with the id of a schema, as a registration does.
+func answerID(w http.ResponseWriter, req *http.Request, schema []byte) {
+	var known struct {
+		ID int `json:"id"`
+	}
+	if err := json.Unmarshal(schema, &known); err != nil {
+		fail(w, http.StatusInternalServerError, 50001, "the registry's own answer can't be read")
+		return
+	}
+	answer(known)(w, req)
 }
 
 func subjectPath(subject string) string { return "/subjects/" + url.PathEscape(subject) }

@@ -112,7 +112,9 @@ func TestRegistry(t *testing.T) {
 		{"GET", "/schemas/ids/1/schema", "", 200, `{"type":"record"`},
 		{"GET", "/schemas/ids/1/subjects", "", 200, `["other-key","w-key"]`},
 		{"GET", "/schemas/ids/99", "", 404, `"error_code":40403`},
-		{"POST", "/subjects/w-value/versions", `{}`, 422, `"error_code":42201`},
+		{"POST", "/subjects/w-value/versions", `{}`, 200, `{"id":3}`}, // the latest
+		{"POST", "/subjects/nobody/versions", `{}`, 422, `"error_code":42201`},
+		{"POST", "/subjects/w-value", `{}`, 422, `"error_code":42201`},
 		{"POST", "/subjects/w-value/versions", schemaBody(`{"type":"recrd"}`), 422, `"error_code":42201`},
 		{"POST", "/subjects/w-value/versions", `{`, 400, `"error_code":400`},
 		{"POST", "/subjects/w-value/versions", strings.Repeat(" ", 1<<20+1), 413, `"error_code":413`},
@@ -132,6 +134,39 @@ func TestRegistry(t *testing.T) {
 		}
 		if !json.Valid([]byte(body)) {
 			t.Errorf("%s %s: the answer isn't JSON: %s", step.method, step.path, body)
+		}
+	}
+}
+
+// Bodies of other types than the registry's are refused, as curl's are by default.
+func TestRegistryWantsItsType(t *testing.T) {
+	s := start(t, embedded.Config{})
+	for kind, want := range map[string]int{
+		"application/vnd.schemaregistry.v1+json; charset=utf-8": 200,
+		"application/vnd.schemaregistry+json":                   200,
+		"application/json":                                      200,
+		"application/octet-stream":                              200,
+		"":                                                      200,
+		"application/x-www-form-urlencoded":                     415,
+		"text/plain":                                            415,
+		"/":                                                     415,
+	} {
+		req, err := http.NewRequestWithContext(deadline(t), http.MethodPost, s.RegistryURL()+"/subjects/w-value/versions", strings.NewReader(schemaBody(valueSchema)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Close = true
+		if kind != "" {
+			req.Header.Set("Content-Type", kind)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != want || want == 415 && !strings.Contains(string(body), `"error_code":415`) {
+			t.Errorf("Content-Type %q: %d %s %v, want %d", kind, resp.StatusCode, body, err, want)
 		}
 	}
 }

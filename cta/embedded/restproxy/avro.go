@@ -50,6 +50,9 @@ func (h *Handler) side(ctx context.Context, topic string, p part, req request) (
 		if text, err = h.registry.Schema(ctx, id); err != nil {
 			return nil, nil, h.registryFault(err, "Error when fetching schema %d", id)
 		}
+		if err = h.subjects.check(ctx, h.registry, topic+p.suffix, id, text); err != nil {
+			return nil, nil, h.registryFault(err, "Error when fetching the version of schema %d under subject %s", id, topic+p.suffix)
+		}
 	}
 	codec, err := h.codecs.get(text)
 	if err != nil {
@@ -77,14 +80,51 @@ func (h *Handler) registryFault(err error, format string, args ...any) *fault {
 	return refuse(http.StatusUnprocessableEntity, 42207, "%s", what)
 }
 
+// subjects are the ids of schemas that were found under their topic's subjects. An
+// id of another subject's schema is refused, though the registry knows it.
+type subjects struct {
+	mu    sync.Mutex
+	known map[subjectID]bool
+}
+
+type subjectID struct {
+	subject string
+	id      int
+}
+
+// check returns an error unless a schema is registered under a subject.
+func (s *subjects) check(ctx context.Context, registry *wire.Registry, subject string, id int, schema string) error {
+	key := subjectID{subject, id}
+	s.mu.Lock()
+	found := s.known[key]
+	s.mu.Unlock()
+	if found {
+		return nil
+	}
+	if _, err := registry.Lookup(ctx, subject, schema); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || len(s.known) >= maxKnown {
+		s.known = make(map[subjectID]bool)
+	}
+	s.known[key] = true
+	return nil
+}
+
 // codecs are the codecs of schemas seen before.
 type codecs struct {
 	mu     sync.Mutex
 	byText map[string]*codec
 }
 
-// maxCodecs bounds the schemas kept; more than these are parsed again.
-const maxCodecs = 256
+// maxCodecs bounds the schemas kept, which are parsed again beyond it, and
+// maxKnown the ids, which are looked up again.
+const (
+	maxCodecs = 256
+	maxKnown  = 4096
+)
 
 func (c *codecs) get(schema string) (*codec, error) {
 	c.mu.Lock()

@@ -20,16 +20,16 @@
 // Records come as Avro (application/vnd.kafka.avro.v2+json, with a schema as text
 // or by its id), as JSON (application/vnd.kafka.json.v2+json) or as base64
 // (application/vnd.kafka.binary.v2+json). Schemas given as text are registered
-// under the subjects topic-key and topic-value. Keys choose the partition by
-// Java's murmur2. All records of a request are converted before the first one is
-// sent; after that each has an outcome of its own in an answer of status 200.
+// under the subjects topic-key and topic-value; ids have to be of schemas that are
+// registered there. Keys choose the partition by Java's murmur2. All records of a
+// request are converted before the first one is sent; after that each has an
+// outcome of its own in an answer of status 200.
 //
 // # What is left out
 //
 //	consumers, API v3, v1                  404 or 415
 //	Protobuf and JSON Schema               415
 //	a fraction, as 1.0, for an int         400: Confluent cuts it off
-//	a schema id of another topic's subject taken, where 7.4 refuses it
 //	requests of more than 1 MiB            413
 //
 // A topic that doesn't exist comes into being if the brokers create topics on

@@ -36,6 +36,7 @@ type Handler struct {
 	client   *kgo.Client
 	registry *wire.Registry
 	codecs   codecs
+	subjects subjects
 	log      *slog.Logger
 }
 

@@ -268,6 +268,8 @@ func TestRefused(t *testing.T) {
 		{"broken schema", "POST", "", avro, "", `{"value_schema":"{","records":[{"value":1}]}`, 422, 42205},
 		{"unknown type", "POST", "", avro, "", `{"value_schema":"\"intt\"","records":[{"value":1}]}`, 422, 42205},
 		{"unknown id", "POST", "", avro, "", `{"value_schema_id":77,"records":[{"value":1}]}`, 422, 42207},
+		{"id of another subject", "POST", "", avro, "", `{"value_schema_id":1,"records":[{"value":{"timestamp":1}}]}`, 422, 42207},
+		{"id of the other side", "POST", "", avro, "", `{"key_schema_id":2,"records":[{"key":` + sunny + `}]}`, 422, 42207},
 		{"incompatible schema", "POST", "", avro, "", `{"value_schema":"\"int\"","records":[{"value":1}]}`, 422, 42207},
 		{"missing field", "POST", "", avro, "", value(`{"temperature":1,"wind":null}`), 400, 400},
 		{"missing field with a default", "POST", "", avro, "", value(`{"temperature":1,"status":"sunny"}`), 400, 400},
