@@ -97,6 +97,7 @@ func (p *Producer) finish(o *outbox, err error) {
 	} else {
 		p.client.stats.sentRecords.WithLabelValues(o.Topic).Add(float64(n))
 		p.client.stats.sentBytes.WithLabelValues(o.Topic).Add(float64(b.payload))
+		p.client.stats.sendSeconds.Observe(time.Since(b.created).Seconds())
 	}
 	untold := n
 	for _, done := range b.done { // before Flush is told

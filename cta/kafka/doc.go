@@ -57,10 +57,12 @@
 // # Metrics
 //
 // With [Config.Metrics]: ctalive_kafka_sent_records_total and _bytes_total by
-// topic, ctalive_kafka_send_errors_total, ctalive_kafka_send_retries_total,
-// ctalive_kafka_buffered_records, ctalive_kafka_read_records_total and
-// _bytes_total by topic, ctalive_kafka_read_errors_total, and by topic and partition
-// ctalive_kafka_open_transaction_seconds (see Operations).
+// topic, ctalive_kafka_send_seconds, ctalive_kafka_send_errors_total,
+// ctalive_kafka_send_retries_total, ctalive_kafka_buffered_records;
+// ctalive_kafka_read_records_total and _bytes_total by topic,
+// ctalive_kafka_read_errors_total, and by topic ctalive_kafka_read_lag_records, which
+// the cluster is asked for every Refresh, whether records arrive or not; and by topic
+// and partition ctalive_kafka_open_transaction_seconds (see Operations).
 //
 // # Operations
 //

@@ -16,6 +16,8 @@ import (
 func (r *reader) scout(ctx context.Context) {
 	defer r.wg.Done()
 	log := r.client.cfg.Log
+	lag := readLag{r: r, of: make(map[string]int64)}
+	defer lag.tell(nil)
 	var last string
 	backoff := 50 * time.Millisecond
 	for {
@@ -41,6 +43,7 @@ func (r *reader) scout(ctx context.Context) {
 				last = ""
 			}
 			backoff = 50 * time.Millisecond
+			lag.look()
 		}
 		timer := time.NewTimer(wait)
 		select {

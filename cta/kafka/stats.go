@@ -10,9 +10,11 @@ import (
 type stats struct {
 	sentRecords, sentBytes *prometheus.CounterVec // by topic
 	sendErrors, retries    prometheus.Counter
+	sendSeconds            prometheus.Histogram
 	buffered               prometheus.Gauge
 	readRecords, readBytes *prometheus.CounterVec // by topic
 	readErrors             prometheus.Counter
+	readLag                *prometheus.GaugeVec // by topic
 }
 
 func newStats(reg prometheus.Registerer) *stats {
@@ -30,6 +32,10 @@ func newStats(reg prometheus.Registerer) *stats {
 		retries: metric.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ctalive_kafka_send_retries_total", Help: "Batches of records that were sent again.",
 		})),
+		sendSeconds: metric.Register(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ctalive_kafka_send_seconds", Help: "Time from a batch's first record to the batch's acknowledgement.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 18), // to two minutes, when records are given up
+		})),
 		buffered: metric.Register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ctalive_kafka_buffered_records", Help: "Records accepted and not yet acknowledged.",
 		})),
@@ -42,5 +48,8 @@ func newStats(reg prometheus.Registerer) *stats {
 		readErrors: metric.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ctalive_kafka_read_errors_total", Help: "Fetches that failed and were tried again.",
 		})),
+		readLag: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ctalive_kafka_read_lag_records", Help: "Records of a topic that readers without a group have yet to handle.",
+		}, topic)),
 	}
 }
