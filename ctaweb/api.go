@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,6 +46,20 @@ type stationSummary struct {
 type stationDetail struct {
 	stationSummary
 	Predictions []platformBoard `json:"predictions"`
+	Today       daySummary      `json:"today"`
+}
+
+type daySummary struct {
+	Since   *time.Time    `json:"since"` // nil when no entries are known
+	Entries int64         `json:"entries"`
+	Usual   int64         `json:"usual"`
+	Hours   []hourSummary `json:"hours"`
+}
+
+type hourSummary struct {
+	Hour    int   `json:"hour"`
+	Entries int64 `json:"entries"`
+	Usual   int64 `json:"usual"`
 }
 
 type platformBoard struct {
@@ -113,22 +128,43 @@ func (a *answers) of(key string) *body {
 	return b
 }
 
+// forget drops what there was none of, so that made-up addresses take no memory.
+func (a *answers) forget(key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.made, key)
+}
+
+// errNone is that of a rendering of what there is none of.
+var errNone = errors.New("no such thing")
+
+// snapshot is the newest one, in the language of a request.
+func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) (*snapshot, *language) {
+	l := h.language(w, r)
+	w.Header().Set("Content-Language", l.code)
+	return h.pub.snapshot().translated(h.model.net, l), l
+}
+
 // resource answers with what find returns, as JSON; nil is not found.
 func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s := h.pub.snapshot()
-		v := find(s, r)
-		if v == nil {
-			jsonError(w, http.StatusNotFound, "there is no such "+member)
-			return
-		}
+		s, _ := h.snapshot(w, r)
 		b := s.answers.of(r.URL.Path)
 		_, err := b.get(func() ([]byte, error) {
+			v := find(s, r)
+			if v == nil {
+				return nil, errNone
+			}
 			if !s.status.AsOf.IsZero() {
 				return json.Marshal(map[string]any{"as_of": s.status.AsOf, member: v})
 			}
 			return json.Marshal(map[string]any{"as_of": nil, member: v})
 		})
+		if errors.Is(err, errNone) {
+			s.answers.forget(r.URL.Path)
+			jsonError(w, http.StatusNotFound, "there is no such "+member)
+			return
+		}
 		if err != nil {
 			h.cfg.Log.Error("answer not rendered", "path", r.URL.Path, "err", err)
 			jsonError(w, http.StatusInternalServerError, "this can't be shown at the moment")
@@ -162,7 +198,7 @@ func (h *Handler) routeAPI() {
 	}))
 	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
 		if st, ok := h.station(s, r.PathValue("id")); ok {
-			return stationDetail{st, boards(s, st.ID)}
+			return stationDetail{st, boards(s, st.ID), today(h.model.tracker.Day(st.ID, s.status.AsOf))}
 		}
 		return nil
 	}))
@@ -191,14 +227,15 @@ func (h *Handler) routeAPI() {
 
 // serveStatus answers with the whole Status.
 func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
-	s := h.pub.snapshot()
-	_, err := s.json.get(func() ([]byte, error) { return json.Marshal(statusAnswer{s.status, scores(s.view)}) })
+	s, _ := h.snapshot(w, r)
+	b := s.answers.of(r.URL.Path)
+	_, err := b.get(func() ([]byte, error) { return json.Marshal(statusAnswer{s.status, scores(s.view)}) })
 	if err != nil {
 		h.cfg.Log.Error("status not rendered", "err", err)
 		jsonError(w, http.StatusInternalServerError, "the status can't be shown at the moment")
 		return
 	}
-	serveBody(w, r, "application/json", "no-cache", s.id, &s.json)
+	serveBody(w, r, "application/json", "no-cache", s.id, b)
 }
 
 // line returns a line and its place in the network.
@@ -290,6 +327,17 @@ func boards(s *snapshot, station int) []platformBoard {
 		list = append(list, p)
 	}
 	return list
+}
+
+func today(d live.Day) daySummary {
+	sum := daySummary{Entries: d.Entries, Usual: int64(d.Usual + 0.5)}
+	if !d.Since.IsZero() {
+		sum.Since = &d.Since
+	}
+	for i, h := range d.Hours {
+		sum.Hours = append(sum.Hours, hourSummary{i, h.Entries, int64(h.Usual + 0.5)})
+	}
+	return sum
 }
 
 // towards is where trains of a direction run to, at this hour.

@@ -22,10 +22,11 @@ const (
 // assets are the files of a page, named by their content so that they can be
 // kept for ever.
 type assets struct {
-	named             map[string]*asset
-	style, live, icon string // addresses, relative to the page
-	build             string // changes with any of them
-	openapi           *asset
+	named       map[string]*asset
+	style, icon string               // addresses, relative to the page
+	live        map[*language]string // the script, with its words
+	build       string               // changes with any of them
+	openapi     *asset
 }
 
 type asset struct {
@@ -37,16 +38,20 @@ type asset struct {
 // pageFiles are the templates: base.html has what all pages share.
 var pageFiles = []string{"base.html", "page.html", "line.html", "stations.html", "station.html", "train.html", "board.html", "missing.html"}
 
-func newAssets(net *cta.Network, src source) *assets {
-	a := &assets{named: map[string]*asset{}}
+func newAssets(net *cta.Network, src source, languages []*language) *assets {
+	a := &assets{named: map[string]*asset{}, live: map[*language]string{}}
 	a.style = a.add("style", ".css", "text/css; charset=utf-8", src.read("style.css")+lineColors(net))
-	a.live = a.add("live", ".js", "text/javascript; charset=utf-8", src.read("live.js"))
+	scripts := ""
+	for _, l := range languages {
+		a.live[l] = a.add("live."+l.code, ".js", "text/javascript; charset=utf-8", l.script()+src.read("live.js"))
+		scripts += a.live[l]
+	}
 	a.icon = a.add("icon", ".svg", "image/svg+xml", src.read("icon.svg"))
 	pages := ""
 	for _, name := range pageFiles {
 		pages += src.read(name)
 	}
-	a.build = hash(a.style + a.live + pages)
+	a.build = hash(a.style + scripts + pages)
 	api := read("openapi.json")
 	a.openapi = &asset{contentType: "application/json", hash: hash(api)}
 	_, _ = a.openapi.body.get(func() ([]byte, error) { return []byte(api), nil })

@@ -73,7 +73,7 @@ func BenchmarkPage(b *testing.B) {
 	s := h.pub.snapshot()
 	b.ReportAllocs()
 	for b.Loop() {
-		data, err := h.execute("page.html", h.systemPage(s))
+		data, err := h.execute(english(), "page.html", h.systemPage(s, english()))
 		if err != nil {
 			b.Fatal(err)
 		}

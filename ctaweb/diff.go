@@ -58,7 +58,7 @@ func difference(from, to *Status, layout string) *update {
 		}
 	}
 	for i, l := range to.Lines {
-		if i >= len(from.Lines) || from.Lines[i].Level != l.Level || !slices.Equal(from.Lines[i].Directions, l.Directions) {
+		if i >= len(from.Lines) || from.Lines[i].Level != l.Level || !slices.EqualFunc(from.Lines[i].Directions, l.Directions, sameToReaders) {
 			u.Lines = append(u.Lines, lineUpdate{l.ID, l.Level, l.Directions})
 		}
 		for _, t := range l.Trains {
@@ -84,6 +84,13 @@ func difference(from, to *Status, layout string) *update {
 		}
 	}
 	return u
+}
+
+// sameToReaders reports whether two say the same: facts change with every second,
+// what is said of them in whole minutes.
+func sameToReaders(a, b DirectionStatus) bool {
+	a.Facts, b.Facts = live.DirectionStatus{}, live.DirectionStatus{}
+	return a == b
 }
 
 // empty reports whether an update says nothing that from didn't.

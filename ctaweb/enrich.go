@@ -22,7 +22,9 @@ func (m *Model) enrich(st *Status, view *live.View) {
 			l.Level = s.Level
 			for _, d := range s.Directions {
 				l.Directions = append(l.Directions, DirectionStatus{
-					d.Direction, d.Towards, d.Level, english().sentence(m.net, l.Name, d, view.AsOf), int64(d.Every / time.Second), int64(d.Intended / time.Second),
+					Direction: d.Direction, Towards: d.Towards, Level: d.Level,
+					Sentence: english().sentence(m.net, l.Name, d, view.AsOf), Facts: d, Cause: d.Cause, Station: d.Station,
+					EverySeconds: int64(d.Every / time.Second), IntendedSeconds: int64(d.Intended / time.Second),
 				})
 			}
 		}

@@ -4,19 +4,23 @@ import (
 	"encoding/json"
 	"strconv"
 	"sync"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// filter narrows a stream to a line, a station, or both; empty is all.
+// filter narrows a stream to a line, a station, or both, and says it in another
+// language; empty is all, in English.
 type filter struct {
 	line    string
 	station int
+	in      *language
 }
 
 func (f filter) all() bool { return f == filter{} }
 
 // narrow returns what an update says of a line or a station. Trains that the
 // reader hasn't been told of may be among those gone, which is of no harm.
-func (f filter) narrow(u *update) *update {
+func (f filter) narrow(net *cta.Network, u *update) *update {
 	if f.all() {
 		return u
 	}
@@ -43,6 +47,14 @@ func (f filter) narrow(u *update) *update {
 			n.Entries = map[string]int64{id: count}
 		}
 	}
+	if f.in != nil {
+		n.Trains = f.in.trains(n.Trains)
+		for i, l := range n.Lines {
+			if line := net.Line(l.ID); line != nil {
+				n.Lines[i].Directions = f.in.directions(net, line.Name, l.Directions, u.AsOf)
+			}
+		}
+	}
 	return &n
 }
 
@@ -60,18 +72,19 @@ func (t *Train) concerns(station int) bool {
 }
 
 // narrowed holds an event as the readers of each filter get it. There is one
-// filter for each line and station, or a pair of them: few enough to keep.
+// filter for each line and station, or a pair of them, in each language: few enough
+// to keep.
 type narrowed struct {
 	mu   sync.Mutex
 	made map[filter][]byte
 }
 
-func (n *narrowed) event(f filter, name, id string, u *update) []byte {
+func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update) []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	data, ok := n.made[f]
 	if !ok {
-		part := f.narrow(u)
+		part := f.narrow(net, u)
 		if name == "snapshot" {
 			part.Gone = nil
 		}

@@ -21,16 +21,16 @@ import (
 // HandlerConfig holds the optional settings of a [Handler]. The zero value is
 // ready to use.
 type HandlerConfig struct {
-	// Title heads the page. Default: "<network> live".
+	// Title heads the page. Default: "<network> live", in the reader's language.
 	Title string
 	// Files overrides files of the directory assets in this package's source by those
-	// of the same name: page templates, style.css, icon.svg (the logo). Default: none.
+	// of the same name: page templates, style.css, icon.svg (the logo), and the words
+	// of a language, words.en.json, of which it may have some only. Default: none.
 	Files fs.FS
-	// Language is that of the pages, as HTML has it. Default: "en".
-	Language string
-	// Messages translates the pages' words, from the English ones; a %s or %d stays
-	// where it is wanted. What it lacks stays English. Default: none.
-	Messages map[string]string
+	// Languages are those that pages speak, as HTML has them: "en", "es-US". Each
+	// needs a file of words in English's likeness, words.<language>.json; this package
+	// has en and es. Who asks for none of them gets the first. Default: en, es.
+	Languages []string
 	// AllowOrigin is who may read the API and the stream from other sites, as the
 	// header Access-Control-Allow-Origin has it: "*" or one origin. Default: nobody.
 	AllowOrigin string
@@ -57,12 +57,9 @@ type HandlerConfig struct {
 	Now func() time.Time
 }
 
-func (c HandlerConfig) withDefaults(m *Model) HandlerConfig {
-	if c.Title == "" {
-		c.Title = m.Network().Name + " live"
-	}
-	if c.Language == "" {
-		c.Language = "en"
+func (c HandlerConfig) withDefaults() HandlerConfig {
+	if len(c.Languages) == 0 {
+		c.Languages = []string{"en", "es"}
 	}
 	if c.MaxStreams == 0 {
 		c.MaxStreams = 10_000
@@ -108,35 +105,39 @@ func (c HandlerConfig) validate() error {
 // lists its routes. It mounts under any prefix with [http.StripPrefix], and has
 // no goroutine of its own while nobody follows a stream.
 type Handler struct {
-	model   *Model
-	cfg     HandlerConfig
-	mux     *http.ServeMux
-	pub     *publisher
-	page    *template.Template
-	chart   *chart // nil when the network has no places
-	assets  *assets
-	metrics *handlerMetrics
-	closing sync.Once
+	model  *Model
+	cfg    HandlerConfig
+	mux    *http.ServeMux
+	pub    *publisher
+	chart  *chart // nil when the network has no places
+	mapped drawn
+	assets *assets
+	// languages are those that pages speak, the first by default, and pages their
+	// templates.
+	languages []*language
+	pages     map[*language]*template.Template
+	metrics   *handlerMetrics
+	closing   sync.Once
 
 	patterns []string // of the routes
 }
 
 // NewHandler returns a handler of m. The error lists every wrong setting. Close it.
 func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
-	cfg = cfg.withDefaults(m)
+	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("ctaweb: handler: %w", err)
 	}
 	src := source{cfg.Files}
-	a := newAssets(m.Network(), src)
-	page, err := parsePages(src, cfg.Messages)
+	languages, pages, err := src.pages(cfg.Languages)
 	if err != nil {
 		return nil, fmt.Errorf("ctaweb: handler: Files: %w", err)
 	}
+	a := newAssets(m.Network(), src, languages)
 	h := &Handler{
-		model: m, cfg: cfg, mux: http.NewServeMux(), page: page, assets: a, chart: newChart(m.Network()),
-		metrics: newHandlerMetrics(cfg.Metrics),
-		pub:     newPublisher(m, cfg.Interval, cfg.Now, a.build),
+		model: m, cfg: cfg, mux: http.NewServeMux(), assets: a, chart: newChart(m.Network()),
+		languages: languages, pages: pages, metrics: newHandlerMetrics(cfg.Metrics),
+		pub: newPublisher(m, cfg.Interval, cfg.Now, a.build),
 	}
 	h.routePages()
 	h.route("/events", plainError, h.serveEvents)
@@ -183,14 +184,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
-	if o := h.cfg.AllowOrigin; o != "" && (strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/events") {
-		head.Set("Access-Control-Allow-Origin", o)
-		head.Set("Access-Control-Expose-Headers", "ETag")
-		if o != "*" {
-			head.Add("Vary", "Origin")
-		}
-	}
 	switch p := r.URL.Path; {
+	case h.preflight(w, r):
 	case p == "":
 		// The prefix without its slash, under which relative addresses would go
 		// astray. The prefix itself isn't known here, only how its address ends.
@@ -203,6 +198,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.mux.ServeHTTP(w, r)
 	}
+}
+
+// preflight lets other sites read the API and the stream, if they may. It reports
+// whether the request was no more than the question, which it answers then.
+func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) bool {
+	o := h.cfg.AllowOrigin
+	if o == "" || !strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/events" {
+		return false
+	}
+	head := w.Header()
+	head.Set("Access-Control-Allow-Origin", o)
+	head.Set("Access-Control-Expose-Headers", "ETag")
+	if o != "*" {
+		head.Add("Vary", "Origin")
+	}
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	head.Set("Access-Control-Allow-Methods", "GET, HEAD")
+	head.Set("Access-Control-Allow-Headers", "Accept-Language, If-None-Match, Last-Event-ID")
+	head.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }
 
 // route adds a resource that is only read.
@@ -230,12 +248,22 @@ func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc
 type source struct{ over fs.FS }
 
 func (s source) read(name string) string {
-	if s.over != nil {
-		if data, err := fs.ReadFile(s.over, name); err == nil {
-			return string(data)
-		}
+	if text := s.own(name); text != "" {
+		return text
 	}
 	return read(name)
+}
+
+// own is a file that overrides an embedded one; empty when none does.
+func (s source) own(name string) string {
+	if s.over == nil {
+		return ""
+	}
+	data, err := fs.ReadFile(s.over, name)
+	if err != nil {
+		return "" // the embedded one holds
+	}
+	return string(data)
 }
 
 // errorWriter tells a reader what is wrong.

@@ -3,21 +3,29 @@ package ctaweb
 import (
 	"cmp"
 	"fmt"
+	"html/template"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// mapView is the map as page.html draws it.
+// mapView is the map as page.html draws it: Fixed is what stays while stations and
+// their names do.
 type mapView struct {
 	Width, Height string
-	Lines         []mapLine
-	Stations      []mapStation
-	Labels        []mapLabel
+	Fixed         template.HTML
 	Trains        []mapTrain
+}
+
+// mapFixed is the part of a map that stays.
+type mapFixed struct {
+	Lines    []mapLine
+	Stations []mapStation
+	Labels   []mapLabel
 }
 
 type mapLine struct {
@@ -41,17 +49,55 @@ type mapTrain struct {
 	ID, Class, Transform, Text string
 }
 
-// viewMap is the map at a snapshot; nil without a chart.
-func viewMap(c *chart, s *snapshot) *mapView {
+// drawn is the fixed part of the map, drawn once for each layout of the stations.
+type drawn struct {
+	mu     sync.Mutex
+	layout string
+	fixed  template.HTML
+}
+
+// viewMap is the map at a snapshot; nil where the network has no places.
+func (h *Handler) viewMap(s *snapshot, l *language) (*mapView, error) {
+	c := h.chart
 	if c == nil {
-		return nil
+		return nil, nil
 	}
-	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height)}
+	fixed, err := h.drawMap(s, l)
+	if err != nil {
+		return nil, err
+	}
+	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Fixed: fixed}
+	for i, line := range s.status.Lines {
+		for _, t := range line.Trains {
+			if m, ok := mapTrainOf(c, l, s, i, t); ok {
+				v.Trains = append(v.Trains, m)
+			}
+		}
+	}
+	return v, nil
+}
+
+// drawMap draws what stays; it has names but no words, and is the same in every language.
+func (h *Handler) drawMap(s *snapshot, l *language) (template.HTML, error) {
+	h.mapped.mu.Lock()
+	defer h.mapped.mu.Unlock()
+	if h.mapped.layout != s.layout {
+		text, err := h.execute(l, "map", fixedMap(h.chart, s.status))
+		if err != nil {
+			return "", err
+		}
+		h.mapped.fixed, h.mapped.layout = template.HTML(text), s.layout
+	}
+	return h.mapped.fixed, nil
+}
+
+func fixedMap(c *chart, st *Status) mapFixed {
+	var v mapFixed
 	spots := map[int][]point{}
 	names := map[int]string{}
 	var order []int
 	ends := map[int]point{} // the station before a line's end
-	for i, l := range s.status.Lines {
+	for i, l := range st.Lines {
 		ml := mapLine{Index: i}
 		for _, e := range c.tracks[l.ID] {
 			ml.Tracks = append(ml.Tracks, mapTrack{fmt.Sprintf("%s/%d-%d", l.ID, e[0], e[1]), svgPath(c.way(l.ID, e[0], e[1]))})
@@ -80,11 +126,6 @@ func viewMap(c *chart, s *snapshot) *mapView {
 						ends[st.ID] = c.at[l.ID][e[0]]
 					}
 				}
-			}
-		}
-		for _, t := range l.Trains {
-			if m, ok := mapTrainOf(c, s, i, t); ok {
-				v.Trains = append(v.Trains, m)
 			}
 		}
 	}
@@ -118,7 +159,7 @@ func label(text string, from, p point) mapLabel {
 	}
 }
 
-func mapTrainOf(c *chart, s *snapshot, index int, t *Train) (mapTrain, bool) {
+func mapTrainOf(c *chart, l *language, s *snapshot, index int, t *Train) (mapTrain, bool) {
 	way, f := []point{}, 0.0
 	if len(t.Next) > 0 {
 		way = c.way(t.Line, t.Station, t.Next[0].Station)
@@ -144,5 +185,5 @@ func mapTrainOf(c *chart, s *snapshot, index int, t *Train) (mapTrain, bool) {
 	if t.State == live.Silent {
 		class = append(class, "silent")
 	}
-	return mapTrain{index, t.ID, strings.Join(class, " "), fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), "Train " + t.ID + " towards " + t.Towards}, true
+	return mapTrain{index, t.ID, strings.Join(class, " "), fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), l.say("train-towards", "id", t.ID, "towards", t.Towards)}, true
 }

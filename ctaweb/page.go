@@ -1,16 +1,16 @@
 package ctaweb
 
 import (
-	"fmt"
 	"math"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // pageData is what the page of the whole system shows. assets/live.js shows the
-// same from updates: the words are chosen in both, and a test holds them together.
+// same from updates: where things are drawn is decided in both, and a test holds
+// them together.
 type pageData struct {
 	common
 	Trains int
@@ -22,7 +22,7 @@ type pageData struct {
 
 type freshness struct{ Class, Text string }
 
-type weatherView struct{ Icon, Temperature, Sky string }
+type weatherView struct{ Icon, Temperature, Sky, At string }
 
 type lineView struct {
 	*LineStatus
@@ -40,15 +40,18 @@ type rowView struct {
 // badge is a train drawn beside the track.
 type badge struct{ ID, Class, Text string }
 
-func (h *Handler) systemPage(s *snapshot) any {
-	data := pageData{common: h.common(s, "system", "", "")}
-	for i, l := range s.status.Lines {
-		v := viewLine(i, l)
+func (h *Handler) systemPage(s *snapshot, l *language) any {
+	data := pageData{common: h.common(s, l, "system", "", "")}
+	for i, line := range s.status.Lines {
+		v := l.viewLine(i, line)
 		data.Trains += v.A + v.B
 		data.Lines = append(data.Lines, v)
-		data.Alerts = append(data.Alerts, alerts(l)...)
+		data.Alerts = append(data.Alerts, l.alerts(line)...)
 	}
-	data.Map = viewMap(h.chart, s)
+	var err error
+	if data.Map, err = h.viewMap(s, l); err != nil {
+		h.cfg.Log.Error("map not drawn", "err", err)
+	}
 	for _, sc := range scores(s.view) {
 		if sc.Predictions > 0 {
 			data.Scores = append(data.Scores, sc)
@@ -57,27 +60,27 @@ func (h *Handler) systemPage(s *snapshot) any {
 	return data
 }
 
-func viewLine(index int, l *LineStatus) lineView {
-	v := lineView{LineStatus: l, Index: index, Rows: make([]rowView, len(l.Stations))}
-	at := make(map[int]int, len(l.Stations))
-	for i, s := range l.Stations {
+func (l *language) viewLine(index int, line *LineStatus) lineView {
+	v := lineView{LineStatus: line, Index: index, Rows: make([]rowView, len(line.Stations))}
+	at := make(map[int]int, len(line.Stations))
+	for i, s := range line.Stations {
 		at[s.ID] = i
 		v.Rows[i] = rowView{Station: s}
-		switch branch := s.Branch != "" && (i == 0 || l.Stations[i-1].Branch != s.Branch); {
+		switch branch := s.Branch != "" && (i == 0 || line.Stations[i-1].Branch != s.Branch); {
 		case branch:
-			v.Rows[i].Label = s.Branch + " branch"
-		case s.Loop && (i == 0 || !l.Stations[i-1].Loop):
-			v.Rows[i].Label = "The Loop"
+			v.Rows[i].Label = l.say("branch", "name", s.Branch)
+		case s.Loop && (i == 0 || !line.Stations[i-1].Loop):
+			v.Rows[i].Label = l.say("the-loop")
 		}
 	}
-	v.A, v.B = l.running()
-	for _, t := range l.Trains {
+	v.A, v.B = line.running()
+	for _, t := range line.Trains {
 		station, d, class := spot(t)
 		i, ok := at[station]
 		if !ok {
 			continue
 		}
-		b := badge{t.ID, class, trainText(t, l.Stations[i].Name)}
+		b := badge{t.ID, class, l.trainText(t, line.Stations[i].Name)}
 		if d == cta.DirectionA {
 			v.Rows[i].A = append(v.Rows[i].A, b)
 		} else {
@@ -109,33 +112,33 @@ func spot(t *Train) (station int, d cta.Direction, class string) {
 }
 
 // trainText says in words what a badge says by its place and shape.
-func trainText(t *Train, station string) string {
-	where := "at"
+func (l *language) trainText(t *Train, station string) string {
+	where := "train-at"
 	switch {
 	case t.Moving() && len(t.Next) == 1:
-		where = "approaching"
+		where = "train-approaching"
 	case t.Moving():
-		where = "has left"
+		where = "train-left"
 	}
-	text := fmt.Sprintf("Train %s towards %s, %s %s", t.ID, t.Towards, where, station)
+	text := l.say(where, "id", t.ID, "towards", t.Towards, "station", station)
 	switch t.Status {
 	case cta.BrokenDown:
-		text += ", broken down"
+		return l.say("train-broken", "train", text)
 	case cta.OutOfService:
-		text += ", out of service"
+		return l.say("train-out", "train", text)
 	}
 	return text
 }
 
-func alerts(l *LineStatus) []string {
+func (l *language) alerts(line *LineStatus) []string {
 	var lines []string
-	for _, t := range l.Trains {
+	for _, t := range line.Trains {
 		if t.Status != cta.BrokenDown {
 			continue
 		}
-		for _, s := range l.Stations {
+		for _, s := range line.Stations {
 			if s.ID == t.Station {
-				lines = append(lines, fmt.Sprintf("%s: a train towards %s has broken down at %s", l.Name, t.Towards, s.Name))
+				lines = append(lines, l.say("broken-alert", "line", line.Name, "towards", t.Towards, "station", s.Name))
 				break
 			}
 		}
@@ -143,69 +146,54 @@ func alerts(l *LineStatus) []string {
 	return lines
 }
 
-func fresh(st *Status) freshness {
+func (l *language) fresh(st *Status) freshness {
 	switch {
 	case !st.Ready && st.AsOf.IsZero():
-		return freshness{"wait", "starting"}
+		return freshness{"wait", l.say("starting")}
 	case st.Stale && st.AsOf.IsZero():
-		return freshness{"wait", "waiting for trains"}
+		return freshness{"wait", l.say("waiting")}
 	case st.Stale:
-		return freshness{"stale", "stale for " + ageText(st.AgeSeconds)}
+		return freshness{"stale", l.say("stale", "age", l.age(st.AgeSeconds))}
 	case !st.Ready:
-		return freshness{"wait", "catching up"}
+		return freshness{"wait", l.say("catching-up")}
 	}
-	return freshness{"live", "live"}
+	return freshness{"live", l.say("live")}
 }
 
-func ageText(seconds int64) string {
+func (l *language) age(seconds int64) string {
+	unit, n := "hours", seconds/3600
 	switch {
 	case seconds < 60:
-		return strconv.FormatInt(seconds/10*10, 10) + " s" // not read out every second
+		unit, n = "seconds", seconds/10*10 // not read out every second
 	case seconds < 3600:
-		return strconv.FormatInt(seconds/60, 10) + " min"
+		unit, n = "minutes", seconds/60
 	}
-	return strconv.FormatInt(seconds/3600, 10) + " h"
+	return l.say(unit, "n", strconv.FormatInt(n, 10))
 }
 
-// dateText is the date and, where the clock isn't the real one, its speed.
-func dateText(st *Status) string {
-	date := st.AsOf.Format("Mon 2 Jan")
-	if st.Speed != 1 {
-		date += fmt.Sprintf(" · %s× speed", strconv.FormatFloat(math.Round(st.Speed*10)/10, 'f', -1, 64))
+// date is the date and, where the clock isn't the real one, its speed.
+func (l *language) date(st *Status) string {
+	at := st.AsOf
+	date := l.say("date", "day", l.one("days-short", int(at.Weekday())), "n", strconv.Itoa(at.Day()),
+		"month", l.one("months-short", int(at.Month())-1))
+	if st.Speed == 1 {
+		return date
 	}
-	return date
+	return l.say("at-speed", "date", date, "n", strconv.FormatFloat(math.Round(st.Speed*10)/10, 'f', -1, 64))
 }
 
-// degrees rounds halves up, as scripts do.
-func degrees(f float32) string {
-	return strconv.Itoa(int(math.Floor(float64(f)+0.5))) + " °F"
+func (l *language) weather(w *Weather) *weatherView {
+	if w == nil {
+		return nil
+	}
+	// Halves are rounded up, as scripts do.
+	degrees := strconv.Itoa(int(math.Floor(float64(w.Temperature) + 0.5)))
+	sky := l.say("sky-" + string(w.Status))
+	if sky == "" {
+		sky = string(w.Status)
+	}
+	return &weatherView{string(w.Status), l.say("temperature", "n", degrees), sky, l.say("measured", "time", clockText(w.AsOf))}
 }
 
-var skies = map[cta.WeatherStatus]string{
-	cta.Sunny: "Sunny", cta.PartlyCloudy: "Partly cloudy", cta.Cloudy: "Cloudy",
-	cta.Windy: "Windy", cta.Precipitation: "Rain or snow",
-}
-
-func skyText(s cta.WeatherStatus) string {
-	if text, ok := skies[s]; ok {
-		return text
-	}
-	return string(s)
-}
-
-// number writes n with commas between its thousands.
-func number(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	var b strings.Builder
-	for i, c := range s {
-		if i > 0 && (len(s)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
-	}
-	return sign + b.String()
-}
+// clockText is a time of the day.
+func clockText(t time.Time) string { return t.Format("15:04") }

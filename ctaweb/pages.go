@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -16,69 +17,115 @@ import (
 
 // common is what all pages have.
 type common struct {
-	Site, Title, Language string
-	Root                  string // leads from the page to the handler's own root
-	Kind                  string // names the page, as in live.js
-	Events                string // the query of the page's stream
-	ID, Layout            string
-	Style, Live, Icon     string
-	Status                *Status
-	Clock, Date           string
-	Fresh                 freshness
-	Weather               *weatherView
-	Query                 string // searched for
+	Site, Title       string
+	Root              string // leads from the page to the handler's own root
+	Kind              string // names the page, as in live.js
+	Events            string // the query of the page's stream
+	ID, Layout        string
+	Style, Live, Icon string
+	Status            *Status
+	Clock, Date       string
+	Fresh             freshness
+	Weather           *weatherView
+	Query             string // searched for
+	Language          string
+	Languages         []otherLanguage // to choose from; none where there is one only
 }
 
-func parsePages(src source, messages map[string]string) (*template.Template, error) {
-	say := func(text string, args ...any) string {
-		if m, ok := messages[text]; ok {
-			text = m
-		}
-		if len(args) == 0 {
-			return text
-		}
-		return fmt.Sprintf(text, args...)
-	}
-	all := template.New("pages").Funcs(template.FuncMap{
-		"number": number, "t": say, "segment": url.PathEscape, "level": levelText, "mark": levelMark,
-		"minutes": func(seconds int64) int64 { return seconds / 60 },
-		"hourX":   func(hour int) int { return 10*hour + 1 }, "hourY": func(share int) int { return 68 - share*66/100 },
-		"hourH": func(share int) int { return share * 66 / 100 },
-		"crowd": crowdText, "hm": func(t time.Time) string { return t.Format("15:04") },
-	})
-	for _, name := range pageFiles {
-		if _, err := all.New(name).Parse(src.read(name)); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+// otherLanguage is a language to choose, and what leads there.
+type otherLanguage struct {
+	Code, Name, Query string
+	Chosen            bool
 }
 
-func (h *Handler) common(s *snapshot, kind, root, title string) common {
+// pages reads languages, and the templates of pages in each.
+func (s source) pages(codes []string) ([]*language, map[*language]*template.Template, error) {
+	var languages []*language
+	pages := map[*language]*template.Template{}
+	var faults []error
+	for _, code := range codes {
+		l, err := s.language(code)
+		if err == nil {
+			err = l.complete()
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if code == "en" && s.own(wordsFile(code)) == "" {
+			l = english()
+		}
+		all := template.New("pages").Funcs(template.FuncMap{
+			"t": l.text, "number": l.number, "hm": clockText, "segment": url.PathEscape, "mark": levelMark,
+			"minutes": func(seconds int64) int64 { return seconds / 60 },
+		})
+		for _, name := range pageFiles {
+			if _, err := all.New(name).Parse(s.read(name)); err != nil {
+				faults = append(faults, err)
+			}
+		}
+		languages = append(languages, l)
+		pages[l] = all
+	}
+	return languages, pages, errors.Join(faults...)
+}
+
+// text is what templates call as t: say, for values of any kind. A name that there
+// is no text for is an error.
+func (l *language) text(name string, pairs ...any) (string, error) {
+	if _, ok := l.words[name]; !ok {
+		return "", fmt.Errorf("%s has no %q", wordsFile(l.code), name)
+	}
+	texts := make([]string, len(pairs))
+	for i, p := range pairs {
+		texts[i] = fmt.Sprint(p)
+	}
+	return l.say(name, texts...), nil
+}
+
+func (h *Handler) common(s *snapshot, l *language, kind, root, title string) common {
 	st := s.status
 	c := common{
-		Site: h.cfg.Title, Title: title, Language: h.cfg.Language, Root: root, Kind: kind,
-		ID: s.id, Layout: s.layout, Style: h.assets.style, Live: h.assets.live, Icon: h.assets.icon,
-		Status: st, Fresh: fresh(st), Clock: "--:--:--",
+		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
+		ID: s.id, Layout: s.layout, Style: h.assets.style, Live: h.assets.live[l], Icon: h.assets.icon,
+		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Weather: l.weather(st.Weather),
+	}
+	if c.Site == "" {
+		c.Site = l.say("title", "network", st.Network)
 	}
 	if !st.AsOf.IsZero() {
 		c.Clock = st.AsOf.Format("15:04:05")
-		c.Date = dateText(st)
+		c.Date = l.date(st)
 	}
-	if w := st.Weather; w != nil {
-		c.Weather = &weatherView{string(w.Status), degrees(w.Temperature), skyText(w.Status)}
+	return c.choices(h, l, url.Values{}, url.Values{})
+}
+
+// choices adds to a page its stream's query and, where there are several, the
+// languages to choose from, beside what the page's own query has.
+func (c common) choices(h *Handler, l *language, events, own url.Values) common {
+	c.Languages = nil
+	if len(h.languages) > 1 {
+		events.Set("lang", l.code)
+		for _, o := range h.languages {
+			own.Set("lang", o.code)
+			c.Languages = append(c.Languages, otherLanguage{o.code, o.words["language"], "?" + own.Encode(), o == l})
+		}
+	}
+	c.Events = ""
+	if len(events) > 0 {
+		c.Events = "?" + events.Encode()
 	}
 	return c
 }
 
 func (h *Handler) routePages() {
-	h.route("/{$}", plainError, h.kept("page.html", func(s *snapshot, _ *http.Request) any { return h.systemPage(s) }))
+	h.route("/{$}", plainError, h.kept("page.html", func(s *snapshot, l *language, _ *http.Request) any { return h.systemPage(s, l) }))
 	h.route("/lines/{id}", plainError, h.kept("line.html", h.linePage))
-	h.route("/stations/{id}", plainError, h.kept("station.html", func(s *snapshot, r *http.Request) any {
-		return h.stationPage(s, "station", r)
+	h.route("/stations/{id}", plainError, h.kept("station.html", func(s *snapshot, l *language, r *http.Request) any {
+		return h.stationPage(s, l, "station", r)
 	}))
-	h.route("/board/{id}", plainError, h.kept("board.html", func(s *snapshot, r *http.Request) any {
-		return h.stationPage(s, "board", r)
+	h.route("/board/{id}", plainError, h.kept("board.html", func(s *snapshot, l *language, r *http.Request) any {
+		return h.stationPage(s, l, "board", r)
 	}))
 	h.route("/trains/{id}", plainError, h.kept("train.html", h.trainPage))
 	h.route("/stations", plainError, h.serveSearch)
@@ -86,26 +133,33 @@ func (h *Handler) routePages() {
 
 // kept serves a page that is made once of each snapshot; data is nil when there
 // is no such thing.
-func (h *Handler) kept(name string, data func(*snapshot, *http.Request) any) http.HandlerFunc {
+func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s := h.pub.snapshot()
-		v := data(s, r)
-		if v == nil {
-			h.missing(w, s, strings.Repeat("../", strings.Count(r.URL.Path, "/")-1))
-			return
-		}
+		s, l := h.snapshot(w, r)
+		h.remember(w, r)
 		b := s.answers.of(r.URL.Path)
-		if _, err := b.get(func() ([]byte, error) { return h.execute(name, v) }); err != nil {
+		_, err := b.get(func() ([]byte, error) {
+			v := data(s, l, r)
+			if v == nil {
+				return nil, errNone
+			}
+			return h.execute(l, name, v)
+		})
+		switch {
+		case errors.Is(err, errNone):
+			s.answers.forget(r.URL.Path)
+			h.missing(w, s, l, strings.Repeat("../", strings.Count(r.URL.Path, "/")-1))
+		case err != nil:
 			h.failed(w, r, err)
-			return
+		default:
+			serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id, b)
 		}
-		serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id, b)
 	}
 }
 
-func (h *Handler) execute(name string, data any) ([]byte, error) {
+func (h *Handler) execute(l *language, name string, data any) ([]byte, error) {
 	var buf bytes.Buffer
-	if err := h.page.ExecuteTemplate(&buf, name, data); err != nil {
+	if err := h.pages[l].ExecuteTemplate(&buf, name, data); err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	return buf.Bytes(), nil
@@ -117,8 +171,8 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // missing tells a reader that what was there isn't any more, as a page.
-func (h *Handler) missing(w http.ResponseWriter, s *snapshot, root string) {
-	data, err := h.execute("missing.html", h.common(s, "missing", root, "Not found"))
+func (h *Handler) missing(w http.ResponseWriter, s *snapshot, l *language, root string) {
+	data, err := h.execute(l, "missing.html", h.common(s, l, "missing", root, l.say("not-found")))
 	if err != nil {
 		plainError(w, http.StatusNotFound, "there is no such page")
 		return
@@ -152,34 +206,36 @@ type linePageData struct {
 
 type stationMore struct {
 	Transfers  []lineRef
-	Crowding   live.Crowding
+	Crowd      string
 	Accessible bool
 	A, B       string // minutes to the next trains
 }
 
-func (h *Handler) linePage(s *snapshot, r *http.Request) any {
-	l, i := s.status.line(r.PathValue("id"))
-	if l == nil {
+func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
+	line, i := s.status.line(r.PathValue("id"))
+	if line == nil {
 		return nil
 	}
-	d := linePageData{common: h.common(s, "line", "../", l.Name), Line: viewLine(i, l), More: map[int]stationMore{}}
-	d.Events = "?line=" + url.QueryEscape(l.ID)
+	d := linePageData{
+		common: h.common(s, l, "line", "../", line.Name).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
+		Line:   l.viewLine(i, line), More: map[int]stationMore{},
+	}
 	for _, st := range h.stations(s) {
-		m := stationMore{Crowding: st.Crowding, Accessible: st.Accessible}
+		m := stationMore{Crowd: l.crowd(st.Crowding), Accessible: st.Accessible}
 		for _, id := range st.Lines {
-			if id != l.ID {
+			if id != line.ID {
 				m.Transfers = append(m.Transfers, ref(s, id))
 			}
 		}
 		for _, b := range s.view.Station(st.ID) {
-			if b.Line != l.ID {
+			if b.Line != line.ID || len(b.Next) == 0 {
 				continue
 			}
 			var minutes []string
 			for _, a := range b.Next {
 				minutes = append(minutes, strconv.Itoa(minutesTo(a.Expected, s.status.AsOf)))
 			}
-			text := strings.Join(minutes, ", ")
+			text := l.say("minutes", "n", strings.Join(minutes, ", "))
 			if b.Direction == cta.DirectionA {
 				m.A = text
 			} else {
@@ -193,101 +249,23 @@ func (h *Handler) linePage(s *snapshot, r *http.Request) any {
 
 func minutesTo(at, now time.Time) int { return max(0, int(at.Sub(now)/time.Minute)) }
 
-// stationPageData is a station's page and its board.
-type stationPageData struct {
-	common
-	Station stationSummary
-	Lines   []lineRef
-	Boards  []boardView
-	Hours   []hourView
-	Lately  string
-}
+// nextView is a train to come.
+type nextView struct{ Train, Minutes, Range, Note string }
 
-type boardView struct {
-	lineRef
-	Towards string
-	Here    []string
-	Next    []nextView
-	Spacing string
-}
-
-type nextView struct {
-	Train, Minutes, Range, Note string
-	Expected                    time.Time
-}
-
-// hourView is a bar of the chart of a usual day's entries.
-type hourView struct {
-	Hour, Share int // Share is of the highest, in 100
-	Entries     int64
-	Now         bool
-}
-
-func (h *Handler) stationPage(s *snapshot, kind string, r *http.Request) any {
-	st, ok := h.station(s, r.PathValue("id"))
-	if !ok {
-		return nil
-	}
-	d := stationPageData{common: h.common(s, kind, "../", st.Name), Station: st}
-	d.Events = "?station=" + strconv.Itoa(st.ID)
-	for _, id := range st.Lines {
-		d.Lines = append(d.Lines, ref(s, id))
-	}
-	for _, b := range boards(s, st.ID) {
-		v := boardView{lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here}
-		switch b.Spacing {
-		case live.Gap:
-			v.Spacing = fmt.Sprintf("a gap of %d min, instead of %d", (b.CurrentSeconds+30)/60, (b.IntendedSeconds+30)/60)
-		case live.Bunched:
-			v.Spacing = "the last two trains came close together"
-		}
-		for _, a := range b.Next {
-			v.Next = append(v.Next, viewNext(a, s.status.AsOf))
-		}
-		if kind == "board" && len(v.Next)+len(v.Here) == 0 {
-			continue
-		}
-		d.Boards = append(d.Boards, v)
-	}
-	if st.LatelySeconds > 0 {
-		d.Lately = fmt.Sprintf("%s entries in the last %d min, where %s are usual",
-			number(st.EntriesLately), st.LatelySeconds/60, number(st.EntriesUsual))
-	}
-	d.Hours = h.hours(st.ID, s.status.AsOf)
-	return d
-}
-
-func viewNext(a plannedArrival, now time.Time) nextView {
-	v := nextView{Train: a.Train, Expected: a.Expected, Minutes: "Due"}
+func (l *language) viewNext(a plannedArrival, now time.Time) nextView {
+	v := nextView{Train: a.Train, Minutes: l.say("due")}
 	low, high := minutesTo(a.Earliest, now), minutesTo(a.Latest.Add(59*time.Second), now)
 	if m := minutesTo(a.Expected.Add(30*time.Second), now); m > 0 {
-		v.Minutes = strconv.Itoa(m) + " min"
+		v.Minutes = l.say("minutes", "n", strconv.Itoa(m))
 	}
-	v.Range = fmt.Sprintf("%d–%d min", low, max(high, low+1))
+	v.Range = l.say("range", "low", strconv.Itoa(low), "high", strconv.Itoa(max(high, low+1)))
 	switch {
 	case a.Maybe:
-		v.Note = "or another branch"
+		v.Note = l.say("other-branch")
 	case a.Basis == live.ByHeadway:
-		v.Note = "not departed yet"
+		v.Note = l.say("not-departed")
 	}
 	return v
-}
-
-// hours are a usual day's entries, by hour; none where they aren't known.
-func (h *Handler) hours(station int, now time.Time) []hourView {
-	st := h.model.Network().Station(station)
-	if st == nil || now.IsZero() || st.Entries.On(now) <= 0 {
-		return nil
-	}
-	var most float64
-	for _, share := range h.model.Network().Hourly {
-		most = max(most, share)
-	}
-	var hours []hourView
-	for i, share := range h.model.Network().Hourly {
-		hours = append(hours, hourView{i, int(100*share/max(most, 1e-9) + 0.5), int64(share*st.Entries.On(now) + 0.5), i == now.Hour()})
-	}
-	return hours
 }
 
 // trainPageData follows one train.
@@ -305,36 +283,26 @@ type stopView struct {
 	nextView
 }
 
-func (h *Handler) trainPage(s *snapshot, r *http.Request) any {
+func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 	t := s.status.train(r.PathValue("id"))
 	if t == nil {
 		return nil
 	}
-	d := trainPageData{common: h.common(s, "train", "../", "Train "+t.ID), Train: t, Line: ref(s, t.Line)}
-	d.Events = "?line=" + url.QueryEscape(t.Line)
-	l, _ := s.status.line(t.Line)
+	d := trainPageData{
+		common: h.common(s, l, "train", "../", l.say("train-name", "id", t.ID)).choices(h, l, url.Values{"line": {t.Line}}, url.Values{}),
+		Train:  t, Line: ref(s, t.Line),
+	}
+	line, _ := s.status.line(t.Line)
 	names := map[int]string{}
-	for _, st := range l.Stations {
+	for _, st := range line.Stations {
 		names[st.ID] = st.Name
 	}
 	station, _, _ := spot(t)
-	d.Text = trainText(t, names[station])
+	d.Text = l.trainText(t, names[station])
 	for _, a := range detail(s, t).Stops {
-		d.Stops = append(d.Stops, stopView{a.Station, names[a.Station], viewNext(a, s.status.AsOf)})
+		d.Stops = append(d.Stops, stopView{a.Station, names[a.Station], l.viewNext(a, s.status.AsOf)})
 	}
 	return d
-}
-
-func levelText(l live.Level) string {
-	switch l {
-	case live.Good:
-		return "Good service"
-	case live.Minor:
-		return "Minor delays"
-	case live.Major:
-		return "Major delays"
-	}
-	return "Not known"
 }
 
 // levelMark is a level's sign, so that it is never colour alone.
@@ -350,16 +318,10 @@ func levelMark(l live.Level) string {
 	return "?"
 }
 
-func crowdText(c live.Crowding) string {
-	switch c {
-	case live.Quiet:
-		return "Quieter than usual"
-	case live.Usual:
-		return "As busy as usual"
-	case live.Busy:
-		return "Busier than usual"
-	case live.VeryBusy:
-		return "Much busier than usual"
+// crowd says how crowded a station is; nothing when that isn't known.
+func (l *language) crowd(c live.Crowding) string {
+	if c == live.CrowdUnknown {
+		return ""
 	}
-	return ""
+	return l.say("crowd-" + string(c))
 }

@@ -42,20 +42,20 @@ func TestSearch(t *testing.T) {
 
 func TestPagesAreReplaced(t *testing.T) {
 	h := newHandler(t, small(), HandlerConfig{
-		Title: "Mein Bahn", Language: "de",
-		Messages: map[string]string{"Find a station": "Station suchen", "Good service": "Alles gut"},
+		Title: "Meine Bahn", Languages: []string{"en"},
 		Files: fstest.MapFS{
-			"icon.svg":    {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`)},
-			"train.html":  {Data: []byte(`{{template "top" .}}<main id="main">my {{.Train.ID}}</main>{{template "end" .}}`)},
-			"unknown.txt": {Data: []byte("not served")},
+			"words.en.json": {Data: []byte(`{"find-station": "Where to?"}`)},
+			"icon.svg":      {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`)},
+			"train.html":    {Data: []byte(`{{template "top" .}}<main id="main">my {{.Train.ID}}</main>{{template "end" .}}`)},
+			"unknown.txt":   {Data: []byte("not served")},
 		},
 	})
 	for url, want := range map[string]string{
-		"/":                   `<html lang="de">`,
-		"/stations/40890":     "Station suchen",
+		"/":                   `<html lang="en">`,
+		"/stations/40890":     "Where to?",
 		"/trains/B1":          `<main id="main">my B1</main>`,
 		"/" + h.assets.icon:   `<svg xmlns="http://www.w3.org/2000/svg"/>`,
-		"/lines/blue":         "Mein Bahn",
+		"/lines/blue":         "Meine Bahn",
 		"/static/unknown.txt": "no such",
 	} {
 		if got := text(t, get(t, h, "GET", url)); !strings.Contains(got, want) {
@@ -98,9 +98,15 @@ func TestChart(t *testing.T) {
 	if a, b := c.at["brown"][clark], c.at["green"][clark]; a == b {
 		t.Error("two lines are drawn over one another")
 	}
-	v := viewMap(c, newHandler(t, busy(), HandlerConfig{}).pub.snapshot())
-	if len(v.Trains) < 70 || len(v.Stations) != len(net.Stations) || len(v.Lines) != 8 {
-		t.Errorf("the map has %d trains, %d stations, %d lines", len(v.Trains), len(v.Stations), len(v.Lines))
+	h := newHandler(t, busy(), HandlerConfig{})
+	s := h.pub.snapshot()
+	v, err := h.viewMap(s, english())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed := fixedMap(c, s.status)
+	if len(v.Trains) < 70 || len(fixed.Stations) != len(net.Stations) || len(fixed.Lines) != 8 {
+		t.Errorf("the map has %d trains, %d stations, %d lines", len(v.Trains), len(fixed.Stations), len(fixed.Lines))
 	}
 	if nowhere := newChart(&cta.Network{Location: time.UTC}); nowhere != nil {
 		t.Error("a network without stations has a map")

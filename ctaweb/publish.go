@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
@@ -46,9 +47,29 @@ type snapshot struct {
 	id      string // of the snapshot, for streams and ETags
 	layout  string
 	at      time.Time
-	json    body
 	answers answers
 	events  narrowed
+
+	mu sync.Mutex
+	in map[*language]*snapshot // other languages
+}
+
+// translated is the snapshot in a language. Its stream's events are those of s.
+func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
+	if l == english() {
+		return s
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.in[l]
+	if own == nil {
+		own = &snapshot{status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout, at: s.at}
+		if s.in == nil {
+			s.in = map[*language]*snapshot{}
+		}
+		s.in[l] = own
+	}
+	return own
 }
 
 // message is an update in the chain. next may be read once ready is closed.
@@ -63,11 +84,11 @@ type message struct {
 }
 
 // bytes is the message as the readers of a filter get it.
-func (m *message) bytes(f filter) []byte {
+func (m *message) bytes(net *cta.Network, f filter) []byte {
 	if f.all() {
 		return m.data
 	}
-	return m.parts.event(f, "update", m.id, m.update)
+	return m.parts.event(net, f, "update", m.id, m.update)
 }
 
 // body is a rendering, plain and compressed, made once.
@@ -260,6 +281,6 @@ func shape(st *Status, build string) string {
 
 // snapshotEvent is the whole of a snapshot as the readers of a filter get it: the
 // update from nothing.
-func (s *snapshot) snapshotEvent(f filter) []byte {
-	return s.events.event(f, "snapshot", s.id, difference(nil, s.status, s.layout))
+func (s *snapshot) snapshotEvent(net *cta.Network, f filter) []byte {
+	return s.events.event(net, f, "snapshot", s.id, difference(nil, s.status, s.layout))
 }

@@ -3,6 +3,7 @@ package ctaweb
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,10 +28,11 @@ const (
 
 // serveSearch finds stations by a part of their name; all of them without one.
 func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
-	s := h.pub.snapshot()
+	s, l := h.snapshot(w, r)
+	h.remember(w, r)
 	query := r.URL.Query().Get("q")
 	query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], "")
-	d := searchData{common: h.common(s, "search", "", "Stations")}
+	d := searchData{common: h.common(s, l, "search", "", l.say("stations")).choices(h, l, url.Values{}, url.Values{"q": {query}})}
 	d.Query = query
 	want := plain(query)
 	for _, st := range h.stations(s) {
@@ -43,7 +45,7 @@ func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	sortFound(d.Found, want)
-	data, err := h.execute("stations.html", d)
+	data, err := h.execute(l, "stations.html", d)
 	if err != nil {
 		h.failed(w, r, err)
 		return

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// sentence says how a line runs in one direction, at a moment.
+// sentence says how a line runs in one direction.
 func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatus, now time.Time) string {
 	name := func(id int) string { return nameOf(net, id) }
 	says := ""

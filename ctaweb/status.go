@@ -59,7 +59,13 @@ type DirectionStatus struct {
 	Direction cta.Direction `json:"direction"`
 	Towards   string        `json:"towards"` // at this hour
 	Level     live.Level    `json:"level"`
-	Sentence  string        `json:"sentence"`
+	// Sentence says it in words: a [Model] in English, a [Handler] in its reader's
+	// language. Facts is what they are made of.
+	Sentence string               `json:"sentence"`
+	Facts    live.DirectionStatus `json:"-"`
+	Cause    live.Cause           `json:"cause"`
+	// Station is the one that the sentence names first; left out when it names none.
+	Station int `json:"station,omitempty"`
 	// EverySeconds is the median time between trains, IntendedSeconds what it
 	// should be. They are 0 when unknown, or without service.
 	EverySeconds    int64 `json:"every_seconds"`

@@ -17,7 +17,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	only, ok := h.filter(r)
+	only, ok := h.filter(w, r)
 	if !ok {
 		head.Del("Content-Type")
 		plainError(w, http.StatusNotFound, "there is no such line or station")
@@ -48,8 +48,11 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 // filter is what a request asks for; ok is false when there is no such thing.
-func (h *Handler) filter(r *http.Request) (f filter, ok bool) {
+func (h *Handler) filter(w http.ResponseWriter, r *http.Request) (f filter, ok bool) {
 	q := r.URL.Query()
+	if l := h.language(w, r); l != english() {
+		f.in = l
+	}
 	f.line = q.Get("line")
 	if l, _ := h.pub.snapshot().status.line(f.line); f.line != "" && l == nil {
 		return f, false
@@ -109,7 +112,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 	defer h.pub.leave()
 	begin := [][]byte{[]byte("retry: 2000\n\n")}
 	if first != nil {
-		begin = append(begin, first.snapshotEvent(only))
+		begin = append(begin, first.snapshotEvent(h.model.net, only))
 	}
 	if err := flush(begin...); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 			var late [][]byte
 			for at.next != nil { // all that is ready, in one write
 				at = at.next
-				late = append(late, at.bytes(only))
+				late = append(late, at.bytes(h.model.net, only))
 				if !at.done() {
 					break
 				}

@@ -1,13 +1,17 @@
 // Keeps the page current from the event stream. The server has rendered all of
 // it already; updates name what changed since then. The page of the whole system
 // is drawn from updates; the others, which few read at a time, ask the server for
-// their changed parts.
+// their changed parts. The server puts a line in front of this file: words, the
+// texts of the page's language.
 const body = document.body;
 const byId = (id) => document.getElementById(id);
-const numbers = new Intl.NumberFormat("en-US");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const { kind, root, events } = body.dataset;
+
+// say is a text of the page's language, with values in its placeholders.
+const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands);
 
 // rows: "line/station" to the row's parts. entries: station to its rows on all lines.
 const rows = new Map();
@@ -28,7 +32,7 @@ for (const el of document.querySelectorAll("[data-line]")) {
 		const number = li.querySelector(".n b");
 		const row = {
 			a: li.children[0], b: li.children[2], mark: marks[i], number,
-			name: li.querySelector(".s").textContent, count: Number(number.textContent.replaceAll(",", "")),
+			name: li.querySelector(".s").textContent, count: Number(number.textContent.replace(/\D/g, "")),
 		};
 		line.rows.push(row);
 		rows.set(id + "/" + li.dataset.s, row);
@@ -50,10 +54,10 @@ function spot(t) {
 	const row = rows.get(t.line + "/" + station);
 	if (!row) return null;
 	let style = (next ? "near" : moving ? "left" : "at") + " " + direction;
-	let words = `Train ${t.id} towards ${t.towards}, ${next ? "approaching" : moving ? "has left" : "at"} ${row.name}`;
-	if (t.status === "broken_down") { style += " broken"; words += ", broken down"; }
-	if (t.status === "out_of_service") { style += " out"; words += ", out of service"; }
-	return { cell: direction === "a" ? row.a : row.b, style: "t " + style, words };
+	let says = say(next ? "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name });
+	if (t.status === "broken_down") { style += " broken"; says = say("train-broken", { train: says }); }
+	if (t.status === "out_of_service") { style += " out"; says = say("train-out", { train: says }); }
+	return { cell: direction === "a" ? row.a : row.b, style: "t " + style, says };
 }
 
 function draw(changed, gone, glide) {
@@ -86,8 +90,8 @@ function draw(changed, gone, glide) {
 			badges.set(t.id, b);
 		}
 		b.className = at.style;
-		b.title = at.words;
-		b.setAttribute("aria-label", at.words);
+		b.title = at.says;
+		b.setAttribute("aria-label", at.says);
 		if (b.parentNode !== at.cell) at.cell.append(b);
 	}
 	const moves = [];
@@ -115,7 +119,7 @@ function count(changed, flash) {
 	for (const [station, n] of Object.entries(changed)) {
 		for (const { row } of entries.get(station) ?? []) {
 			row.count = n;
-			text(row.number, numbers.format(n));
+			text(row.number, format(n));
 			if (flash) row.number.animate([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], 900);
 		}
 	}
@@ -131,7 +135,7 @@ function sums() {
 		}
 		if (t.status === "broken_down") {
 			const row = rows.get(t.line + "/" + t.station);
-			if (row) alerts.push(`${lines.get(t.line).name}: a train towards ${t.towards} has broken down at ${row.name}`);
+			if (row) alerts.push(say("broken-alert", { line: lines.get(t.line).name, towards: t.towards, station: row.name }));
 		}
 	}
 	let all = 0;
@@ -147,41 +151,40 @@ function sums() {
 			const mark = (row.a.firstChild ? "a" : "") + (row.b.firstChild ? "b" : "");
 			if (row.mark.className !== mark) row.mark.className = mark;
 		}
-		text(line.total, numbers.format(total));
+		text(line.total, format(total));
 	}
 	text(byId("trains"), String(all));
 	const list = byId("alerts");
 	const now = alerts.sort().join("\n");
 	if ([...list.children].map((li) => li.textContent).sort().join("\n") !== now) {
-		list.replaceChildren(...alerts.map((words) => Object.assign(document.createElement("li"), { textContent: words })));
+		list.replaceChildren(...alerts.map((says) => Object.assign(document.createElement("li"), { textContent: says })));
 	}
 }
-
-const skies = { sunny: "Sunny", partly_cloudy: "Partly cloudy", cloudy: "Cloudy", windy: "Windy", precipitation: "Rain or snow" };
 
 function weather(w) {
 	byId("weather").hidden = false;
 	byId("icon").setAttribute("href", "#w-" + w.status);
-	text(byId("temperature"), Math.round(w.temperature) + " °F");
-	text(byId("sky"), skies[w.status] ?? w.status);
+	text(byId("temperature"), say("temperature", { n: Math.round(w.temperature) }));
+	text(byId("sky"), words["sky-" + w.status] ?? w.status);
+	text(byId("measured"), say("measured", { time: w.as_of.slice(11, 16) }));
 }
 
 function age(s) {
-	return s < 60 ? Math.floor(s / 10) * 10 + " s" : s < 3600 ? Math.floor(s / 60) + " min" : Math.floor(s / 3600) + " h";
+	if (s < 60) return say("seconds", { n: Math.floor(s / 10) * 10 });
+	return s < 3600 ? say("minutes", { n: Math.floor(s / 60) }) : say("hours", { n: Math.floor(s / 3600) });
 }
 
 // How lines run, in words.
-const levels = { good: ["✓", "Good service"], minor: ["!", "Minor delays"], major: ["‼", "Major delays"] };
+const signs = { good: "✓", minor: "!", major: "‼" };
 
 function service(changed) {
 	for (const l of changed) {
 		const el = byId("lines") && document.querySelector(`[data-status="${CSS.escape(l.id)}"]`);
 		if (!el) continue;
-		const [mark, words] = levels[l.level] ?? ["?", "Not known"];
 		el.classList.remove("good", "minor", "major", "unknown");
 		el.classList.add(l.level);
-		text(el.querySelector(".level i"), mark);
-		text(el.querySelector(".level b"), words);
+		text(el.querySelector(".level i"), signs[l.level] ?? "?");
+		text(el.querySelector(".level b"), say("level-" + l.level));
 		const says = el.querySelectorAll("p");
 		if (says.length === l.directions.length) says.forEach((p, i) => text(p, l.directions[i].sentence));
 		else {
@@ -240,7 +243,7 @@ function mark(t) {
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
 	path.setAttribute("d", "M7 0-4 5-2 0-4-5z");
-	title.textContent = `Train ${t.id} towards ${t.towards}`;
+	title.textContent = say("train-towards", { id: t.id, towards: t.towards });
 	a.append(title, path);
 	map.append(a);
 	return { el: a };
@@ -287,6 +290,8 @@ async function refresh() {
 			for (const part of document.querySelectorAll("[data-live]")) {
 				const now = page.getElementById(part.id);
 				if (!now || now.innerHTML === part.innerHTML) continue;
+				for (const d of part.querySelectorAll("details[open][id]")) now.querySelector("#" + d.id)?.setAttribute("open", "");
+				if (now.innerHTML === part.innerHTML) continue;
 				const focus = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
 				part.replaceChildren(...now.childNodes);
 				if (focus) part.querySelector(`[href="${CSS.escape(focus)}"]`)?.focus();
@@ -330,9 +335,9 @@ box.form.addEventListener("keydown", (e) => {
 });
 document.addEventListener("click", (e) => { if (!box.form.contains(e.target)) found.hidden = true; });
 
-function state(style, words) {
+function state(style, says) {
 	if (body.className !== style) body.className = style;
-	text(byId("fresh"), words);
+	text(byId("fresh"), says);
 }
 
 function clock(u) {
@@ -340,13 +345,14 @@ function clock(u) {
 		const [date, time] = u.as_of.split("T");
 		text(byId("clock"), time.slice(0, 8));
 		byId("clock").setAttribute("datetime", u.as_of);
-		const day = new Date(date + "T00:00:00Z").toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).replace(",", "");
-		text(byId("date"), u.speed === 1 ? day : `${day} · ${Math.round(u.speed * 10) / 10}× speed`);
+		const at = new Date(date + "T00:00:00Z");
+		const day = say("date", { day: words["days-short"].split(",")[at.getUTCDay()], n: at.getUTCDate(), month: words["months-short"].split(",")[at.getUTCMonth()] });
+		text(byId("date"), u.speed === 1 ? day : say("at-speed", { date: day, n: Math.round(u.speed * 10) / 10 }));
 	}
-	if (!u.as_of) state("wait", u.ready ? "waiting for trains" : "starting");
-	else if (u.stale) state("stale", "stale for " + age(u.age_seconds));
-	else if (!u.ready) state("wait", "catching up");
-	else state("live", "live");
+	if (!u.as_of) state("wait", say(u.ready ? "waiting" : "starting"));
+	else if (u.stale) state("stale", say("stale", { age: age(u.age_seconds) }));
+	else if (!u.ready) state("wait", say("catching-up"));
+	else state("live", say("live"));
 }
 
 // What this tab remembers; a page embedded elsewhere may not be allowed to.
@@ -406,7 +412,7 @@ function connect() {
 	on("update", false);
 	source.addEventListener("error", () => {
 		source.close();
-		state("lost", "reconnecting");
+		state("lost", say("reconnecting"));
 		// Spread out, so that a server that comes back isn't met by all at once.
 		setTimeout(connect, wait * (0.5 + Math.random()));
 		wait = Math.min(wait * 2, 30000);

@@ -1,0 +1,172 @@
+package ctaweb
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// stationPageData is a station's page and its board.
+type stationPageData struct {
+	common
+	Station stationSummary
+	Lines   []lineRef
+	Boards  []boardView
+	Day     dayView
+}
+
+type boardView struct {
+	lineRef
+	Towards string
+	Here    []string
+	Next    []nextView
+	Spacing string
+}
+
+func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Request) any {
+	st, ok := h.station(s, r.PathValue("id"))
+	if !ok {
+		return nil
+	}
+	d := stationPageData{
+		common:  h.common(s, l, kind, "../", st.Name).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, url.Values{}),
+		Station: st,
+	}
+	for _, id := range st.Lines {
+		d.Lines = append(d.Lines, ref(s, id))
+	}
+	for _, b := range boards(s, st.ID) {
+		v := boardView{lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here}
+		switch b.Spacing {
+		case live.Gap:
+			v.Spacing = l.say("spacing-gap", "minutes", l.about(time.Duration(b.CurrentSeconds)*time.Second),
+				"intended", l.about(time.Duration(b.IntendedSeconds)*time.Second))
+		case live.Bunched:
+			v.Spacing = l.say("spacing-bunched")
+		}
+		for _, a := range b.Next {
+			v.Next = append(v.Next, l.viewNext(a, s.status.AsOf))
+		}
+		if kind == "board" && len(v.Next)+len(v.Here) == 0 {
+			continue
+		}
+		d.Boards = append(d.Boards, v)
+	}
+	if kind == "station" && !s.status.AsOf.IsZero() {
+		d.Day = l.viewDay(h.model.tracker.Day(st.ID, s.status.AsOf), s.status.AsOf)
+		if st.LatelySeconds > 0 {
+			d.Day.Lately = l.say("lately", "n", l.number(st.EntriesLately), "minutes", l.about(time.Duration(st.LatelySeconds)*time.Second),
+				"usual", l.number(st.EntriesUsual))
+		}
+		d.Day.Crowd = l.crowd(st.Crowding)
+		d.Day.All = l.say("counted", "n", l.number(st.Entries))
+	}
+	return d
+}
+
+// dayView is a station's entries of today, in words, as a chart and as a table.
+type dayView struct {
+	Says, Usual, Lately, Crowd, Unknown string
+	All                                 string // ever counted
+	Label                               string // the chart in words; empty without a chart
+	Hours                               []hourView
+	Marks                               []mapLabel // of the hours, and of the height
+}
+
+// hourView is an hour: its row in the table, and its two bars.
+type hourView struct {
+	Name, Today, Usual, Note string
+	X, Width                 string
+	UsualY, UsualHeight      string
+	TodayX, TodayWidth       string
+	TodayY, TodayHeight      string
+	Now                      bool
+}
+
+// Figures of the chart, in its own units.
+const (
+	dayLeft, dayTop = 44.0, 12.0 // of the bars
+	dayHour         = 19.0       // width of an hour
+	dayHeight       = 110.0
+)
+
+// viewDay is a day up to now.
+func (l *language) viewDay(d live.Day, now time.Time) dayView {
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	v := dayView{Says: l.say("day-unknown")}
+	if d.Usual > 0 {
+		v.Usual = l.say("day-usual", "n", l.number(int64(d.Usual+0.5)))
+	}
+	switch {
+	case d.Since.IsZero():
+	case d.Since.After(midnight):
+		v.Says = l.say("day-since", "n", l.number(d.Entries), "time", clockText(d.Since))
+		v.Unknown = l.say("chart-unknown", "time", clockText(d.Since))
+	default:
+		v.Says = l.say("day-whole", "n", l.number(d.Entries))
+	}
+	var most float64
+	for _, hour := range d.Hours {
+		most = max(most, hour.Usual, float64(hour.Entries))
+	}
+	if most == 0 {
+		return v
+	}
+	v.Label = l.say("chart", "says", v.Says)
+	top := roundUp(most)
+	for i, hour := range d.Hours {
+		v.Hours = append(v.Hours, l.viewHour(i, hour, d.Since, now, top))
+	}
+	mark := func(x, y float64, anchor, text string) {
+		v.Marks = append(v.Marks, mapLabel{fmt.Sprintf("%.1f", x), fmt.Sprintf("%.1f", y), anchor, text})
+	}
+	for hour := 0; hour <= 24; hour += 6 {
+		mark(dayLeft+dayHour*float64(hour), dayTop+dayHeight+16, "middle", strconv.Itoa(hour))
+	}
+	mark(dayLeft-6, dayTop+5, "end", l.number(int64(top)))
+	mark(dayLeft-6, dayTop+dayHeight, "end", "0")
+	return v
+}
+
+func (l *language) viewHour(i int, hour live.Hour, since, now time.Time, top float64) hourView {
+	x := dayLeft + dayHour*float64(i)
+	unit := func(n float64) string { return fmt.Sprintf("%.1f", n) }
+	usual, today := dayHeight*hour.Usual/top, dayHeight*float64(hour.Entries)/top
+	v := hourView{
+		Name: fmt.Sprintf("%d–%d", i, i+1), Usual: l.number(int64(hour.Usual + 0.5)), Now: i == now.Hour(),
+		X: unit(x + 1), Width: unit(dayHour - 2), UsualY: unit(dayTop + dayHeight - usual), UsualHeight: unit(usual),
+		TodayX: unit(x + 4), TodayWidth: unit(dayHour - 8), TodayY: unit(dayTop + dayHeight - today), TodayHeight: unit(today),
+	}
+	begin := time.Date(now.Year(), now.Month(), now.Day(), i, 0, 0, 0, now.Location())
+	end := begin.Add(time.Hour)
+	switch {
+	case begin.After(now):
+		v.Today = ""
+	case since.IsZero() || !since.Before(end):
+		v.Today = l.say("not-known")
+	default:
+		v.Today = l.number(hour.Entries)
+		if since.After(begin) {
+			v.Note = l.say("since", "time", clockText(since))
+		} else if end.After(now) {
+			v.Note = l.say("so-far")
+		}
+	}
+	return v
+}
+
+// roundUp is a round number not below n: 1, 2 or 5 times a power of ten.
+func roundUp(n float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(max(n, 1))))
+	for _, f := range []float64{1, 2, 5} {
+		if f*unit >= n {
+			return f * unit
+		}
+	}
+	return 10 * unit
+}
