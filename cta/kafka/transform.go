@@ -50,6 +50,10 @@ type Transformer interface {
 	// this member, to restore their state. The positions of those partitions are
 	// settled by then: a reader of committed records that goes on to the end that
 	// a topic has at the time of the call sees all that was published for them.
+	//
+	// It may take long, as the group doesn't wait for it. When a partition goes
+	// elsewhere meanwhile, ctx ends, and whatever Assign returns then, Revoke follows
+	// for all of gained, and Assign again for those that stay.
 	Assign(ctx context.Context, gained []Partition) error
 	// Revoke is called after the last record of partitions that go elsewhere.
 	Revoke(lost []Partition)
@@ -147,7 +151,7 @@ func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transfo
 		share:   newShare(),
 	}
 	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	x.txn = newTransaction(cfg, x.dialTransactions)
+	x.txn = newTransaction(cfg, x.dialTransactions, func() bool { return x.ctx.Err() == nil })
 	c.held.watchGroup(cfg.Group)
 	return x, nil
 }

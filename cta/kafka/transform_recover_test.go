@@ -1,12 +1,15 @@
 package kafka_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
 // A member whose transaction failed, and whose coordinator then is away for longer
@@ -48,4 +51,57 @@ func TestTransformEndsItsOwnTransactionFirst(t *testing.T) {
 			await(t, client, 200, 20*time.Second)
 		})
 	}
+}
+
+// A member that takes long to restore its state holds up neither the members that
+// come nor its place in the group.
+func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	produce(t, c, "in", 100)
+	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Partition, 10), release: make(chan struct{})}
+	start(t, slow.client, config("g"), slow)
+	if n := len(<-slow.calls); n != 4 {
+		t.Fatalf("the first member is given %d partitions, want 4", n)
+	}
+	first := c.GroupInfo("g").Members[0].MemberID
+
+	quick := newSummer(connect(t, c, testLog(t)))
+	start(t, quick.client, config("g"), quick)
+	<-quick.begun
+	await(t, quick.client, 50, 20*time.Second) // its half, while the other still restores
+	for n := 4; n != 2; {                      // they may go one by one
+		select {
+		case gained := <-slow.calls:
+			n = len(gained)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the first member goes on restoring %d partitions, want 2", n)
+		}
+	}
+	members := make(map[string]bool)
+	for _, m := range c.GroupInfo("g").Members {
+		members[m.MemberID] = true
+	}
+	if !members[first] || len(members) != 2 {
+		t.Errorf("members are %v, want two, %s among them", members, first)
+	}
+	close(slow.release)
+	await(t, quick.client, 100, 20*time.Second)
+}
+
+// slowAssign restores only when it is released.
+type slowAssign struct {
+	*summer
+	calls   chan []kafka.Partition
+	release chan struct{}
+}
+
+func (s *slowAssign) Assign(ctx context.Context, gained []kafka.Partition) error {
+	s.calls <- gained
+	select {
+	case <-s.release:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.summer.Assign(ctx, gained)
 }

@@ -23,6 +23,7 @@ type session struct {
 	// work is held while the Transformer is called.
 	work     sync.Mutex
 	assigned map[Partition]bool // guarded by work
+	turn     chan struct{}      // holds one while claims are being assigned
 
 	mu         sync.Mutex
 	cond       sync.Cond  // of mu: any of the fields below has changed
@@ -33,6 +34,8 @@ type session struct {
 	running    bool       // run has been started
 	err        error      // why the session is lost
 	commits    int        // transactions committed
+	claims     map[Partition]*claimed
+	interrupt  context.CancelFunc // ends the restoring under way; nil when there's none
 
 	stopped  chan struct{} // closed when stopping is set or the session is lost
 	finished chan struct{} // closed when run has ended
@@ -58,6 +61,8 @@ func newSession(x *transform, cancel context.CancelFunc) *session {
 		x:        x,
 		cancel:   cancel,
 		assigned: make(map[Partition]bool),
+		turn:     make(chan struct{}, 1),
+		claims:   make(map[Partition]*claimed),
 		gathered: newGathering(nil),
 		stopped:  make(chan struct{}),
 		finished: make(chan struct{}),
@@ -67,18 +72,17 @@ func newSession(x *transform, cancel context.CancelFunc) *session {
 }
 
 // Setup is called when the member has joined the group and the positions of its
-// first partitions are known.
+// first partitions are known. The group waits for it in its next rebalance, so state
+// is restored later, by the claims.
 func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 	s.sarama = sess
 	if err := s.x.txn.open(sess.MemberID()); err != nil {
 		s.fail(err)
 		return err
 	}
-	if err := s.assign(); err != nil {
-		s.fail(err)
-		return err
+	if len(sess.Claims()) == 0 {
+		s.x.share.joined()
 	}
-	s.x.share.joined()
 	context.AfterFunc(sess.Context(), func() { s.fail(context.Cause(sess.Context())) })
 	s.mu.Lock()
 	s.running = true
@@ -89,28 +93,6 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 
 // Cleanup is called when every claim has been given up.
 func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }
-
-// ConsumeClaim gathers the records of one partition until it goes elsewhere.
-func (s *session) ConsumeClaim(sess sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
-	p := Partition{claim.Topic(), claim.Partition()}
-	if err := s.assign(); err != nil {
-		s.fail(err)
-		return nil
-	}
-	last, stopped := s.gather(p, claim)
-	if stopped {
-		// Returning ends the whole session, so not before all is committed.
-		<-s.finished
-		return nil
-	}
-	if last != nil {
-		<-last.done
-	}
-	if sess.Context().Err() == nil {
-		s.revoke(p)
-	}
-	return nil
-}
 
 // gather returns the last batch that has records of the claim, and whether it
 // ended because the session is stopping rather than the claim.
@@ -170,48 +152,6 @@ func (s *session) put(p Partition, messages []*sarama.ConsumerMessage) *gatherin
 
 // over reports whether no more records may come. mu is held.
 func (s *session) over() bool { return s.stopping || s.err != nil }
-
-// assign hands the claims that are new to the Transformer, all at once. Sarama
-// publishes the list of claims before it starts the first of them.
-func (s *session) assign() error {
-	s.work.Lock()
-	defer s.work.Unlock()
-	var gained []Partition
-	for topic, partitions := range s.sarama.Claims() {
-		for _, n := range partitions {
-			if p := (Partition{topic, n}); !s.assigned[p] {
-				gained = append(gained, p)
-			}
-		}
-	}
-	if len(gained) == 0 {
-		return nil
-	}
-	s.x.metrics.rebalances.Inc()
-	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID())
-	defer s.x.sweeping()() // their last member may have left a transaction open
-	if err := s.x.work.Assign(s.sarama.Context(), gained); err != nil {
-		return s.outcome(err)
-	}
-	for _, p := range gained {
-		s.assigned[p] = true
-	}
-	s.x.share.joined(gained...)
-	return nil
-}
-
-// revoke tells the Transformer that a partition has gone.
-func (s *session) revoke(p Partition) {
-	s.work.Lock()
-	defer s.work.Unlock()
-	if !s.assigned[p] {
-		return
-	}
-	s.x.log.info("partition lost", "topic", p.Topic, "partition", p.Partition)
-	s.x.share.lost(p)
-	s.x.work.Revoke([]Partition{p})
-	delete(s.assigned, p)
-}
 
 // outcome marks an error of the Transformer as one that ends Transform, but for
 // that of a session which was lost meanwhile.

@@ -26,7 +26,7 @@ func TestTransformEndsTransactionsOfTheDead(t *testing.T) {
 			produce(t, cluster, "in", 100)
 			orphan(t, cluster, "g.member:dead", c.offsets)
 			start(t, client, config("g"), newSummer(client))
-			await(t, client, 100, 5*time.Second)
+			await(t, client, 100, 20*time.Second) // they would time out after a minute
 		})
 	}
 }
