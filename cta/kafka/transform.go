@@ -151,7 +151,7 @@ func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transfo
 		share:   newShare(),
 	}
 	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	x.txn = newTransaction(cfg, x.dialTransactions)
+	x.txn = newTransaction(cfg, x.dialTransactions, func() bool { return x.ctx.Err() == nil })
 	c.held.watchGroup(cfg.Group)
 	return x, nil
 }

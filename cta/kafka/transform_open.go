@@ -99,23 +99,7 @@ func (x *transform) tune(conf *sarama.Config) {
 	conf.Metadata.RefreshFrequency = 10 * time.Second  // in which added partitions are seen
 }
 
-func (x *transform) dialTransactions(id string) (sarama.Client, error) {
-	return x.client.dial(x.ctx, func(conf *sarama.Config) {
-		conf.Net.MaxOpenRequests = 1 // sarama's condition for idempotence
-		conf.Producer.Idempotent = true
-		conf.Producer.Partitioner = newPartitioner
-		conf.Producer.Retry.Max = 20
-		conf.Producer.Transaction.ID = id
-		conf.Producer.Transaction.Timeout = transactionTimeout
-		conf.Producer.Transaction.Retry.Max = 40
-		conf.Producer.Retry.BackoffFunc = func(int, int) time.Duration { return x.whileOpen(50 * time.Millisecond) }
-		// Short at first, when the broker is only finishing the transaction before;
-		// 3 s in all.
-		conf.Producer.Transaction.Retry.BackoffFunc = func(retries, _ int) time.Duration {
-			return x.whileOpen(min(time.Millisecond<<min(retries, 10), 100*time.Millisecond))
-		}
-	})
-}
+func (x *transform) dialTransactions() (sarama.Client, error) { return x.client.dial(x.ctx, nil) }
 
 // whileOpen returns a pause between attempts, none when they are in vain because
 // the connections have been ended.

@@ -22,15 +22,16 @@ type transaction struct {
 	group    string
 	instance *string // nil for a dynamic member
 	id       string  // the transactional id
-	dial     func(id string) (sarama.Client, error)
+	dial     func() (sarama.Client, error)
+	alive    func() bool // whether it's worth trying again
 
 	client   sarama.Client
-	producer sarama.AsyncProducer // nil until open, and after a failure
-	yielded  bool                 // the id may be another process's by now
+	producer *txnProducer // nil until open, and after a failure
+	yielded  bool         // the id may be another process's by now
 }
 
-func newTransaction(cfg TransformConfig, dial func(string) (sarama.Client, error)) *transaction {
-	t := &transaction{group: cfg.Group, dial: dial}
+func newTransaction(cfg TransformConfig, dial func() (sarama.Client, error), alive func() bool) *transaction {
+	t := &transaction{group: cfg.Group, dial: dial, alive: alive}
 	if cfg.InstanceID != "" {
 		t.instance = &cfg.InstanceID
 	}
@@ -46,8 +47,7 @@ func (t *transaction) open(member string) error {
 		id = t.group + instanceInfix + *t.instance
 	}
 	if t.id != id {
-		t.close()
-		t.id = id
+		t.id, t.producer = id, nil
 	}
 	t.yielded = false
 	return t.reopen()
@@ -74,13 +74,13 @@ func (t *transaction) reopen() error {
 		return nil
 	}
 	if t.client == nil {
-		client, err := t.dial(t.id)
+		client, err := t.dial()
 		if err != nil {
 			return fmt.Errorf("connect for transactions: %w", err)
 		}
 		t.client = client
 	}
-	producer, err := sarama.NewAsyncProducerFromClient(t.client)
+	producer, err := newTxnProducer(t.client, t.id, t.alive)
 	if err != nil {
 		return fmt.Errorf("begin transactions as %s: %w", t.id, err)
 	}
@@ -93,25 +93,18 @@ func (t *transaction) reset(cause error) {
 	if t.producer == nil {
 		return
 	}
-	discard(t.producer)
 	t.producer = nil
 	t.yielded = t.instance != nil && fenced(cause)
 }
 
 // close gives everything up.
 func (t *transaction) close() {
-	if t.producer != nil {
-		discard(t.producer)
-		t.producer = nil
-	}
+	t.producer = nil
 	if t.client != nil {
 		_ = t.client.Close()
 		t.client = nil
 	}
 }
-
-// discard closes a producer whose undelivered records don't matter any more.
-func discard(p sarama.AsyncProducer) { _ = p.Close() }
 
 // fenced reports whether a newer producer has the same transactional id, or the
 // coordinator has aborted a transaction that took too long.
@@ -136,11 +129,11 @@ func (t *transaction) commit(s *session, next map[Partition]int64, out []Record)
 			return errors.New("no producer")
 		}
 		as := sarama.NewConsumerGroupMetadataFromSession(s.sarama, t.group, t.instance)
-		err := t.try(as, next, out)
+		err := t.producer.commit(as, next, out)
 		if err == nil || !errors.Is(err, sarama.ErrIllegalGeneration) {
 			return err
 		}
-		if aerr := t.producer.AbortTxn(); aerr != nil {
+		if aerr := t.producer.abort(); aerr != nil {
 			return fmt.Errorf("%w, and the abort failed: %w", err, aerr)
 		}
 		s.x.metrics.aborted.Inc()
@@ -148,61 +141,6 @@ func (t *transaction) commit(s *session, next map[Partition]int64, out []Record)
 			return err
 		}
 	}
-}
-
-// try sends one transaction. When it fails with ErrIllegalGeneration it was not
-// committed; with other errors it may have been.
-func (t *transaction) try(as *sarama.ConsumerGroupMetadata, next map[Partition]int64, out []Record) error {
-	p := t.producer
-	if err := p.BeginTxn(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	if err := t.send(out); err != nil {
-		return err
-	}
-	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(next))
-	for tp, offset := range next {
-		offsets[tp.Topic] = append(offsets[tp.Topic], &sarama.PartitionOffsetMetadata{
-			Partition: tp.Partition, Offset: offset, LeaderEpoch: -1,
-		})
-	}
-	if err := p.AddOffsetsToTxnWithGroupMetadata(offsets, as); err != nil {
-		return fmt.Errorf("add positions to transaction: %w", err)
-	}
-	if err := p.CommitTxn(); err != nil {
-		return fmt.Errorf("commit transaction: %w", err)
-	}
-	return nil
-}
-
-// send delivers the records of a transaction, and waits for all of them.
-func (t *transaction) send(out []Record) error {
-	var failed error
-	messages := make([]sarama.ProducerMessage, len(out))
-	for i := range out {
-		toSarama(&messages[i], &out[i])
-	}
-	for sent, done := 0, 0; done < len(out); {
-		var input chan<- *sarama.ProducerMessage
-		var m *sarama.ProducerMessage
-		if sent < len(out) && failed == nil {
-			input, m = t.producer.Input(), &messages[sent]
-		} else if done == sent {
-			break
-		}
-		select {
-		case input <- m:
-			sent++
-		case <-t.producer.Successes():
-			done++
-		case e := <-t.producer.Errors():
-			done++
-			if failed == nil {
-				failed = fmt.Errorf("publish to topic %s: %w", e.Msg.Topic, e.Err)
-			}
-		}
-	}
-	return failed
 }
 
 func fromSarama(m *sarama.ConsumerMessage) Record {
@@ -214,35 +152,6 @@ func fromSarama(m *sarama.ConsumerMessage) Record {
 		}
 	}
 	return r
-}
-
-func toSarama(m *sarama.ProducerMessage, r *Record) {
-	m.Topic, m.Timestamp = r.Topic, r.Time
-	if r.Key != nil {
-		m.Key = sarama.ByteEncoder(r.Key)
-	}
-	if r.Value != nil {
-		m.Value = sarama.ByteEncoder(r.Value)
-	}
-	m.Metadata = r.PartitionBy
-	for _, h := range r.Headers {
-		m.Headers = append(m.Headers, sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
-	}
-}
-
-// partitioner puts a message where PartitionBy says, else its key.
-type partitioner struct{ sarama.Partitioner }
-
-func newPartitioner(topic string) sarama.Partitioner {
-	return partitioner{sarama.NewMurmur2Partitioner(topic)}
-}
-
-// Partition chooses among n partitions.
-func (p partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
-	if by, _ := m.Metadata.([]byte); by != nil {
-		return p.Partitioner.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, n)
-	}
-	return p.Partitioner.Partition(m, n)
 }
 
 // awaitGeneration waits until the member is in another generation than g. It
