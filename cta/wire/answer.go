@@ -153,8 +153,6 @@ func hint(err error) string {
 		return "check that the URL is a Schema Registry's, with its path if it has one"
 	case answer.status == http.StatusUnprocessableEntity:
 		return "the registry does not accept this schema: see its message"
-	case answer.status >= 500:
-		return "see the registry's log"
 	}
-	return ""
+	return "see the registry's log"
 }

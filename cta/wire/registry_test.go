@@ -37,6 +37,12 @@ func TestAnswers(t *testing.T) {
 		{"unknown to a gateway", 404, `not here`, nil, "404 Not Found: not here (check that the URL is a Schema Registry's"},
 		{"unknown path", 404, `{"error_code":404,"message":"HTTP 404 Not Found"}`, nil, "check that the URL"},
 		{"unknown to the registry", 404, `{"error_code":40401,"message":"Subject\n not found."}`, wire.ErrNotFound, "not found: Subject not found."},
+		{"malformed, to Karapace", 400, `{"error_code":400,"message":"Invalid request"}`, nil, "400 Bad Request: Invalid request (see the registry's log)"},
+		{"too many requests", 429, `slow down`, nil, "429 Too Many Requests: slow down (see the registry's log)"},
+		{"Accept of another kind, to Karapace", 406, `{"message":"HTTP 406 Not Acceptable"}`, nil, "check that the URL is a Schema Registry's"},
+		{"the leader is away", 500, `{"error_code":50003,"message":"Error while forwarding register schema request to the leader"}`, nil, "(code 50003): Error while forwarding register schema request to the leader (see the registry's log)"},
+		{"not in read-write mode", 422, `{"error_code":42205,"message":"Subject s-value is not in read-write mode"}`, nil, "(code 42205): Subject s-value is not in read-write mode (the registry does not accept this schema"},
+		{"a gateway's page", 502, `<html>Bad Gateway</html>`, nil, "502 Bad Gateway (see the registry's log)"},
 		{"no id", 200, `{}`, nil, "it is not a Schema Registry's"},
 		{"a page", 200, `<html>`, nil, "invalid character"},
 	} {
@@ -50,6 +56,10 @@ func TestAnswers(t *testing.T) {
 			_, err := r.Register(t.Context(), "s-value", `"int"`)
 			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error is %q, want it to say %q", err, c.want)
+			}
+			var service *cta.ServiceError
+			if !errors.As(err, &service) || service.Addr != server.URL || service.Hint == "" && c.is != wire.ErrNotFound || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error is %q, want one message with service, address, cause and remedy", err)
 			}
 			if !strings.Contains(err.Error(), "s-value") || !strings.Contains(err.Error(), server.URL) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("error is %q, want the subject and the address in it, and no password", err)
