@@ -71,7 +71,12 @@
 //
 // A simulation with the same seed, network, start and faults gives the same
 // events on every platform and at every speed, as [Summary.Digest] shows. It
-// leaves no event out: when its sink is slow, its clock waits.
+// leaves no event out: when its sink is slow, its clock waits, and its log says so.
+//
+// While the brokers are away, events wait in the producer: as many as
+// Config.MaxBuffered, then the clock waits. An event that can't be delivered within
+// two minutes is given up, by the log at once, in ctalive_kafka_send_errors_total and
+// by the next Flush or Close; the simulation goes on with what comes after.
 //
 // # Concurrency and closing
 //

@@ -113,6 +113,10 @@ func (p *Producer) finish(o *outbox, err error) {
 		p.complaint = ""
 		p.client.cfg.Log.Info("sending goes on", "topic", o.Topic, "partition", o.Partition.Partition)
 	}
+	if err != nil && !p.losing {
+		p.client.cfg.Log.Warn("records are given up; more of them are only counted", "topic", o.Topic, "partition", o.Partition.Partition, "records", n, "err", err)
+	}
+	p.losing = err != nil
 	if err != nil && untold > 0 {
 		p.untold.add(err, untold)
 	}

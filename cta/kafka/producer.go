@@ -74,6 +74,7 @@ type Producer struct {
 	untold   failures          // that no callback was told of
 
 	complaint string // the latest trouble logged
+	losing    bool   // the last batch was given up
 
 	pidLock sync.Mutex
 	pid     int64 // for partitions that have none; -1 when the next one asks for a new one
