@@ -136,6 +136,15 @@ func (c *clock) speed() float64 {
 	return c.rate
 }
 
+// latest is the latest event time of the pairs remembered.
+func (c *clock) latest() int64 {
+	latest := int64(math.MinInt64)
+	for _, p := range c.buckets {
+		latest = max(latest, p.event)
+	}
+	return latest
+}
+
 // known reports whether any pair was seen.
 func (c *clock) known() bool { return len(c.buckets) > 0 }
 

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	weatherSince = 6 * time.Hour
-	probeEvery   = 5 // times Refresh
+	weatherSince = 26 * time.Hour // it also tells when the counts of a day were sent
+	probeEvery   = 5              // times Refresh
 	probeWait    = 5 * time.Second
 	retryFirst   = 100 * time.Millisecond
 	retryLast    = 5 * time.Second
@@ -37,7 +37,7 @@ const (
 // ready to use.
 type ConsumeConfig struct {
 	// Arrivals is how far back, by the wall clock, arrivals are read at the start.
-	// From 1m to 24h. Default: 30m.
+	// From 1m to 24h. Default: 2h, which is as far back as they tell anything.
 	Arrivals time.Duration
 	// Refresh is how often new topics are looked for. From 10ms to 1m. Default: 2s.
 	Refresh time.Duration
@@ -50,7 +50,7 @@ type ConsumeConfig struct {
 
 func (c ConsumeConfig) withDefaults() ConsumeConfig {
 	if c.Arrivals == 0 {
-		c.Arrivals = 30 * time.Minute
+		c.Arrivals = 2 * time.Hour
 	}
 	if c.Refresh == 0 {
 		c.Refresh = 2 * time.Second
@@ -73,8 +73,8 @@ func (c ConsumeConfig) validate() error {
 }
 
 // Consume feeds m from the topics until ctx ends, and then returns nil. It reads
-// the tables from their start, the arrivals of the last half hour and the latest
-// weather, in either layout and without a group, and then what comes; topics
+// the tables from their start, the arrivals of the last two hours and the weather of
+// a day, in either layout and without a group, and then what comes; topics
 // that appear later too. When it has caught up, m is ready.
 //
 // A record that can't be read is counted, logged once for each reason and topic,
@@ -92,6 +92,8 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 		return fmt.Errorf("ctaweb: consume: %w", err)
 	}
 	m.SetNotReady("reading what is there")
+	m.hold()
+	defer m.release()
 
 	ctx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
@@ -286,6 +288,7 @@ func (c *consumer) caughtUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done = true
+	c.model.release()
 	c.tell()
 }
 

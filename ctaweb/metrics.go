@@ -21,7 +21,7 @@ type handlerMetrics struct {
 }
 
 func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
-	return &handlerMetrics{
+	m := &handlerMetrics{
 		requests: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_web_requests_total", Help: "Requests served, by route and status code.",
 		}, []string{"route", "code"})),
@@ -36,6 +36,10 @@ func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
 			Name: "ctalive_web_streams_dropped_total", Help: "Event streams refused or ended by the server, by reason.",
 		}, []string{"reason"})),
 	}
+	for _, reason := range []string{"refused", "slow"} {
+		m.dropped.WithLabelValues(reason) // 0, and not absent, until it happens
+	}
+	return m
 }
 
 func (m *handlerMetrics) request(route string, code int, d time.Duration) {

@@ -38,6 +38,8 @@ type Model struct {
 	waiting chan struct{}
 	ready   bool
 	reason  string
+	holding bool        // counts wait for the clock
+	held    []heldCount // those that do
 }
 
 // NewModel returns an empty model of net. It isn't ready: [Consume] makes it so
@@ -100,19 +102,16 @@ func (m *Model) renew() {
 // ApplyCount takes a station's count of entries: that of the latest record holds.
 // It reports whether the model changed.
 func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
-	return m.tally(func(s *state) bool {
-		changed := s.count(c.StationID, count{wall.UnixMilli(), c.Count})
-		if changed && s.clock.known() {
-			m.tracker.ApplyCount(c.StationID, c.Count, m.at(wall))
-		}
-		return changed
+	return m.quietly(func(s *state) bool {
+		m.tally(c.StationID, c.Count, wall.UnixMilli())
+		return s.count(c.StationID, count{wall.UnixMilli(), c.Count})
 	})
 }
 
 // ForgetCount takes a tombstone of a station's count. It reports whether the
 // model changed.
 func (m *Model) ForgetCount(stationID int, wall time.Time) bool {
-	return m.tally(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
+	return m.quietly(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
 }
 
 // ApplyStation takes a record of the stations table: a name, or a station that
@@ -148,9 +147,9 @@ func (m *Model) apply(f func(*state) bool) bool {
 	return changed
 }
 
-// tally applies a count. Readers are told with the next change of something else,
+// quietly applies a count. Readers are told with the next change of something else,
 // or with the next second: counts come so often that trains would wait for them.
-func (m *Model) tally(f func(*state) bool) bool {
+func (m *Model) quietly(f func(*state) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	changed := f(&m.state)

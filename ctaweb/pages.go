@@ -221,7 +221,10 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		Line:   l.viewLine(i, line), More: map[int]stationMore{},
 	}
 	for _, st := range h.stations(s) {
-		m := stationMore{Crowd: l.crowd(st.Crowding), Accessible: st.Accessible}
+		m := stationMore{Accessible: st.Accessible}
+		if st.Crowding != live.Usual { // said of the few where it tells something
+			m.Crowd = l.crowd(st.Crowding)
+		}
 		for _, id := range st.Lines {
 			if id != line.ID {
 				m.Transfers = append(m.Transfers, ref(s, id))

@@ -16,6 +16,7 @@ type state struct {
 	records map[recordKey]stationName
 	weather *weather
 	clock   clock
+	times   timeline
 	// behind are the latest arrivals far behind the clock: the first of a source that
 	// has started anew, if it is found to have. At most maxBehind.
 	behind []said
@@ -54,7 +55,7 @@ func (s *state) arrival(k cta.Key, a cta.Arrival, wall int64) (believed, anew bo
 		return false, false
 	}
 	believed, anew = s.observe(k.Timestamp, wall)
-	if k.Timestamp < s.clock.now(s.clock.newest)-resetBack || anew {
+	if k.Timestamp < s.clock.latest()-resetBack || anew {
 		if len(s.behind) == maxBehind {
 			s.behind = append(s.behind[:0], s.behind[maxBehind/2:]...)
 		}
@@ -78,7 +79,17 @@ func (s *state) observe(event, wall int64) (believed, anew bool) {
 	if anew && s.weather != nil && s.weather.event > s.clock.now(s.clock.newest) {
 		s.weather.event = 0 // shown until there is another
 	}
-	return wall >= s.clock.since || event <= s.clock.now(s.clock.newest), anew
+	if anew {
+		s.times = timeline{}
+	}
+	if wall < s.clock.since {
+		return event <= s.clock.now(s.clock.newest), anew
+	}
+	// The clock is asked last: it takes long, and is wanted once a minute only.
+	if s.times.news(event, wall) && event <= s.clock.now(s.clock.newest)+markEvery {
+		s.times.observe(event, wall)
+	}
+	return true, anew
 }
 
 func (s *state) reading(event int64, w cta.Weather, wall int64) (changed, anew bool) {

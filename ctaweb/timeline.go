@@ -1,0 +1,69 @@
+package ctaweb
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// timeline remembers when, by the wall clock, event time came to each of its
+// minutes, so that a record that has no event time, such as a count, can be given
+// that of its sending, also when it is read hours later. Times are in ms.
+type timeline struct {
+	marks []timeMark // ascending in both, at most maxMarks
+}
+
+// timeMark is the earliest wall time at which an event of a minute was sent.
+type timeMark struct{ event, wall int64 }
+
+const (
+	markEvery = int64(time.Minute / time.Millisecond)
+	maxMarks  = 26 * 60 // more than a day
+)
+
+// news reports whether a pair of times is earlier than what is known: others were
+// told late, when event time was there already.
+func (l *timeline) news(event, wall int64) bool {
+	i := l.place(event)
+	return i == len(l.marks) || l.marks[i].wall > wall
+}
+
+// place is that of an event's minute among the marks.
+func (l *timeline) place(event int64) int {
+	event -= event % markEvery
+	return sort.Search(len(l.marks), func(i int) bool { return l.marks[i].event >= event })
+}
+
+// observe takes a pair of times that is news. The order in which pairs come
+// doesn't matter.
+func (l *timeline) observe(event, wall int64) {
+	i := l.place(event)
+	event -= event % markEvery
+	if i < len(l.marks) && l.marks[i].event == event {
+		l.marks[i].wall = wall
+	} else {
+		l.marks = slices.Insert(l.marks, i, timeMark{event, wall})
+	}
+	before := i // those said to have come before, but sent after, were late themselves
+	for before > 0 && l.marks[before-1].wall >= wall {
+		before--
+	}
+	l.marks = slices.Delete(l.marks, before, i)
+	if n := len(l.marks) - maxMarks; n > 0 {
+		l.marks = slices.Delete(l.marks, 0, n)
+	}
+}
+
+// at is the event time at a wall time between two marks. Before the first there is
+// no telling; after the last it is last.
+func (l *timeline) at(wall, last int64) (event int64, ok bool) {
+	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].wall > wall })
+	switch {
+	case i == 0:
+		return 0, false
+	case i == len(l.marks):
+		return last, true
+	}
+	a, b := l.marks[i-1], l.marks[i]
+	return a.event + (b.event-a.event)*(wall-a.wall)/(b.wall-a.wall), true
+}
