@@ -93,6 +93,9 @@ func (s *session) restore(p Partition) (bool, error) {
 	if s.assigned[p] {
 		return true, nil
 	}
+	if cause := context.Cause(s.sarama.Context()); cause != nil {
+		return false, cause
+	}
 	ctx, cancel := context.WithCancel(s.sarama.Context())
 	defer cancel()
 	gained := s.begun(cancel)
