@@ -64,7 +64,9 @@ type SimulationConfig struct {
 	// runs, and from its goroutine: it should return soon.
 	Progress func(Progress)
 
-	// Log receives a warning when the sink can't keep up with Speed. Default: silent.
+	// Log receives a warning when the sink doesn't take an event for a second, as
+	// while the brokers are away, and one when it can't keep up with Speed. Default:
+	// silent.
 	Log *slog.Logger
 }
 
@@ -216,12 +218,13 @@ func (s *Simulation) Run(ctx context.Context, sink Sink) (Summary, error) {
 	r.sum.From = s.Begin()
 	r.sum.To = r.sum.From
 	r.pace.speed = s.cfg.Speed
+	defer r.watchSink()()
 	var err error
 	for ev := range s.events() {
 		if err = r.await(ctx, ev.At); err != nil {
 			break
 		}
-		if err = pass(ctx, sink, ev); err != nil {
+		if err = r.pass(ctx, ev); err != nil {
 			err = fmt.Errorf("ctaproducer: simulation: %s at %s: %w", ev.Kind, ev.At.Format(time.RFC3339), err)
 			break
 		}
@@ -238,16 +241,6 @@ func (s *Simulation) Run(ctx context.Context, sink Sink) (Summary, error) {
 	r.sum.Wall = time.Since(r.began)
 	r.sum.Digest = r.digest.sum()
 	return r.sum, err
-}
-
-func pass(ctx context.Context, sink Sink, ev *Event) error {
-	switch ev.Kind {
-	case ArrivalEvent:
-		return sink.Arrive(ctx, ev.At, ev.Arrival)
-	case EntryEvent:
-		return sink.Enter(ctx, ev.At, ev.Entry)
-	}
-	return sink.Observe(ctx, ev.At, ev.Weather)
 }
 
 // unpaced reports whether a speed is as fast as the machine can.

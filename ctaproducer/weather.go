@@ -102,13 +102,17 @@ func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Wea
 		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
 	}
 	proxy.secrets.keep = topicPrefix(topics)
-	return &Weather{
+	w := &Weather{
 		proxy: proxy, topic: topics.Weather(), cfg: cfg, patience: newPatience(cfg.Wait),
 		readings: sharedCounter(cfg.Metrics, "ctalive_weather_readings_total",
 			"Weather readings, by outcome: posted or failed.", "outcome"),
 		retries: sharedCounter(cfg.Metrics, "ctalive_weather_retries_total",
 			"Posts of weather readings that were tried again."),
-	}, nil
+	}
+	for _, outcome := range []string{"posted", "failed"} {
+		w.readings.WithLabelValues(outcome)
+	}
+	return w, nil
 }
 
 // Run posts one reading, made at that time, and returns once it is in the topic.
