@@ -2,6 +2,8 @@ package embedded_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -95,23 +97,41 @@ func TestConfluentKafka(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Split(strings.TrimSpace(out), "\n")); diff != "" {
 		t.Error("output (-want +got):\n" + diff)
 	}
+	if diff := cmp.Diff([]string{"BL001 40010", "BL002 40010"}, readTrains(t, s, topic)); diff != "" {
+		t.Error("trains, ours and the Python client's (-want +got):\n" + diff)
+	}
 }
 
-// writeArrival writes an arrival as the producers of this project do, and
-// returns its topic.
-func writeArrival(t *testing.T, s *embedded.Services) string {
+// readTrains returns the trains of a topic of arrivals and where they come from.
+func readTrains(t *testing.T, s *embedded.Services, topic string) (trains []string) {
 	t.Helper()
 	ctx := deadline(t)
-	client, err := kafka.Connect(ctx, kafka.Config{Brokers: s.Brokers()})
+	client, format, done := arrivals(t, s)
+	defer done()
+	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
+		_, v, err := format.Decode(ctx, r)
+		if err == nil {
+			trains = append(trains, fmt.Sprint(v.TrainID, " ", *v.PrevStationID))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return trains
+}
+
+// arrivals returns a client of the services and the format of arrivals.
+func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, kafka.Format[cta.Key, cta.Arrival], func()) {
+	t.Helper()
+	client, err := kafka.Connect(deadline(t), kafka.Config{Brokers: s.Brokers()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
 	registry, err := wire.NewRegistry(wire.RegistryConfig{URL: s.RegistryURL()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer registry.Close()
 	keys, err := wire.AvroKey[cta.Key](registry, schemas.ArrivalKey)
 	if err != nil {
 		t.Fatal(err)
@@ -120,9 +140,24 @@ func writeArrival(t *testing.T, s *embedded.Services) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return client, kafka.Format[cta.Key, cta.Arrival]{Key: keys, Value: values}, func() {
+		registry.Close()
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// writeArrival writes an arrival as the producers of this project do, and
+// returns its topic.
+func writeArrival(t *testing.T, s *embedded.Services) string {
+	t.Helper()
+	ctx := deadline(t)
+	client, format, done := arrivals(t, s)
+	defer done()
 	topic := cta.Topics{}.Arrivals(cta.Chicago().Station(40380))
 	prev, direction := 40010, cta.DirectionA
-	record, err := kafka.Format[cta.Key, cta.Arrival]{Key: keys, Value: values}.Record(ctx, topic,
+	record, err := format.Record(ctx, topic,
 		cta.KeyAt(time.UnixMilli(1590000000000)), cta.Arrival{
 			StationID: 40380, TrainID: "BL001", Direction: direction, Line: "blue", TrainStatus: cta.InService,
 			PrevStationID: &prev, PrevDirection: &direction,

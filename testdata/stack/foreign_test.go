@@ -2,8 +2,11 @@ package stack
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/ctaweb"
 )
 
 // onBoth runs a test on Apache Kafka and on the embedded broker.
@@ -123,7 +127,8 @@ func TestKcat(t *testing.T) {
 	})
 }
 
-// The Python client reads and writes Avro by the registry, groups, transacts.
+// The Python client reads and writes Avro by the registry, groups, transacts; what
+// it writes, a page shows.
 func TestConfluentKafka(t *testing.T) {
 	python := os.Getenv("CTALIVE_PYTHON")
 	if python == "" {
@@ -132,6 +137,10 @@ func TestConfluentKafka(t *testing.T) {
 	onBoth(t, func(t *testing.T, sys *ctatest.System) {
 		clark, austin := cta.Chicago().Station(40380), cta.Chicago().Station(40010)
 		sys.Arrive(time.UnixMilli(1590000000000), ctatest.ArrivalFrom(austin, clark, cta.DirectionA, "blue", "BL001"))
+		model := ctaweb.NewModel(cta.Chicago())
+		background(t, func(ctx context.Context) error {
+			return ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, model, ctaweb.ConsumeConfig{Refresh: 50 * time.Millisecond})
+		})
 		out := run(t, "", python, "../../cta/embedded/testdata/foreign/confluent.py", sys.Brokers[0], sys.RegistryURL, sys.Topics.Arrivals(clark), sys.Topics.Prefix)
 		want := []string{
 			"arrival: 1590000000000 40380 BL001 in_service 40010",
@@ -144,5 +153,15 @@ func TestConfluentKafka(t *testing.T) {
 		if d := cmp.Diff(want, strings.Split(strings.TrimSpace(out), "\n")); d != "" {
 			t.Errorf("output (-want +got):\n%s", d)
 		}
+		sys.Await("the trains of both clients at Clark/Lake", func(context.Context) (string, bool, error) {
+			var trains []string
+			for _, l := range model.Status(time.Now()).Lines {
+				for _, train := range l.Trains {
+					trains = append(trains, fmt.Sprint(train.ID, " ", train.Line, " at ", train.Station))
+				}
+			}
+			slices.Sort(trains)
+			return fmt.Sprint(trains), slices.Equal(trains, []string{"BL001 blue at 40380", "BL002 blue at 40380"}), nil
+		})
 	})
 }

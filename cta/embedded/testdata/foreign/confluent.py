@@ -47,6 +47,21 @@ def read_arrivals():
     c = consumer("foreign-group")
     print("committed:", c.committed([TopicPartition(arrivals, 0)], 10)[0].offset)
     c.close()
+    return key, value
+
+
+def write_arrival(key, value):
+    """The same arrival of another train, for the Go side to read: with the schemas that it has registered."""
+    def encode(part, field, data):
+        schema = registry.get_latest_version(f"{arrivals}-{part}").schema
+        return AvroSerializer(registry, schema)(data, SerializationContext(arrivals, field))
+
+    p = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
+    failures = []
+    p.produce(arrivals, key=encode("key", MessageField.KEY, key), on_delivery=lambda err, _: failures.append(err) if err else None,
+              value=encode("value", MessageField.VALUE, value | {"train_id": "BL002"}))
+    if p.flush(20) or failures:
+        raise RuntimeError(f"not delivered: {failures}")
 
 
 def write_and_read():
@@ -87,7 +102,7 @@ def transact():
     c.close()
 
 
-read_arrivals()
+write_arrival(*read_arrivals())
 write_and_read()
 transact()
 print("done")
