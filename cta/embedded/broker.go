@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"regexp"
+	"strconv"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -20,9 +21,12 @@ type broker struct {
 	cleaner *cleaner
 }
 
-// segmentBytes is the size at which a log file is full. What retention or
-// compaction drops leaves the disk by whole files, so they are small here.
-const segmentBytes = "16777216"
+// Sizes in bytes at which a log's segment is full, on disk and in memory. What
+// retention or compaction drops goes by whole segments, so they are small here.
+const (
+	diskSegment   = 16 << 20
+	memorySegment = 256 << 10
+)
 
 // versions are those of the newest Kafka that kfake knows, without what ends Java
 // clients with an exception: in its answers settings of created topics have no
@@ -37,6 +41,10 @@ func versions() *kversion.Versions {
 
 func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error) {
 	b := &broker{ln: newGuardListener(ln)}
+	segment, atMost := memorySegment, int64(memoryAtMost)
+	if dir != "" {
+		segment, atMost = diskSegment, 0
+	}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ctalive-embedded"),
@@ -45,7 +53,7 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
 		kfake.WithLogger(brokerLog{log}),
 		kfake.BrokerConfigs(map[string]string{
-			"log.segment.bytes":      segmentBytes,
+			"log.segment.bytes":      strconv.Itoa(segment),
 			"log.cleaner.backoff.ms": "3153600000000", // a century: see cleaner
 		}),
 	}
@@ -62,7 +70,7 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 	b.cluster = cluster
 	b.control(kmsg.Metadata, b.createWanted)
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
-	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), log); err != nil {
+	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), atMost, log); err != nil {
 		cluster.Close()
 		return nil, fmt.Errorf("embedded: Kafka broker: %w", err)
 	}

@@ -29,7 +29,8 @@
 // # Data
 //
 // Without [Config.DataDir] everything is in memory, and gone after
-// [Services.Close]. With it, topics, records, positions of groups, transactions
+// [Services.Close]; of topics that aren't compacted, the newest 512 MiB are kept,
+// whatever their retention, about five days of the Chicago 'L'. With it, topics, records, positions of groups, transactions
 // and schemas are there again after a restart, and also after the process was
 // killed: a record that was acknowledged has left the process. As with Kafka's
 // defaults it may be in the operating system's memory alone, so that the machine's

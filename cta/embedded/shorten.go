@@ -1,0 +1,62 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// shortAlready is the size in bytes below which a partition is left alone, that of
+// a segment: what is written once, as the rows of the stations, has to stay for
+// those that read it later.
+const shortAlready = memorySegment
+
+// shorten deletes the oldest records of topics when these are too large
+// together. Each partition loses the same share, so that about the same time is
+// left in all.
+func (c *cleaner) shorten(ctx context.Context, topics []string) error {
+	var size int64
+	for _, t := range topics {
+		for _, p := range c.cluster.PartitionInfos(t) {
+			size += p.NumBytes
+		}
+	}
+	if c.atMost == 0 || size <= c.atMost {
+		return nil
+	}
+	// A little more goes than has to, so that this isn't done every time.
+	share := 1 - 0.9*float64(c.atMost)/float64(size)
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	for _, t := range topics {
+		topic := kmsg.NewDeleteRecordsRequestTopic()
+		topic.Topic = t
+		for _, p := range c.cluster.PartitionInfos(t) {
+			if p.NumBytes < shortAlready {
+				continue
+			}
+			part := kmsg.NewDeleteRecordsRequestTopicPartition()
+			part.Partition = p.Partition
+			part.Offset = p.LogStartOffset + int64(share*float64(p.LastStableOffset-p.LogStartOffset))
+			topic.Partitions = append(topic.Partitions, part)
+		}
+		if len(topic.Partitions) > 0 {
+			req.Topics = append(req.Topics, topic)
+		}
+	}
+	resp, err := req.RequestWith(ctx, c.client)
+	if err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("partition %d of %s: %w", p.Partition, t.Topic, err)
+			}
+		}
+	}
+	c.log.Info("embedded broker: the oldest records went, to stay within memory",
+		"bytes_before", size, "bytes_kept_at_most", c.atMost)
+	return nil
+}

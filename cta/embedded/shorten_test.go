@@ -1,0 +1,62 @@
+package embedded
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestShorten shows that a broker in memory lets the oldest events go when they
+// are too many, and neither tables nor what is short.
+func TestShorten(t *testing.T) {
+	s, err := Start(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	createTopics(t, ctx, c, map[string]string{"events": "delete", "rows": "delete", "table": "compact"})
+	value := make([]byte, 64<<10)
+	for _, topic := range []string{"events", "table"} {
+		for range 64 {
+			if err := c.ProduceSync(ctx, &kgo.Record{Topic: topic, Key: []byte("k"), Value: value}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.ProduceSync(ctx, &kgo.Record{Topic: "rows", Value: []byte("row")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+
+	const limit = 2 << 20
+	s.broker.cleaner.atMost = limit
+	for range 2 { // the second time, nothing has to go
+		if err := s.broker.cleaner.clean(ctx); err != nil {
+			t.Fatal(err)
+		}
+		info := s.broker.cluster.PartitionInfos("events")[0]
+		if info.NumBytes > limit || info.NumBytes < limit*3/4 {
+			t.Errorf("events: %d bytes left, want a little less than %d", info.NumBytes, limit)
+		}
+		if info.HighWatermark != 64 || info.LogStartOffset < 33 || info.LogStartOffset > 40 {
+			t.Errorf("events: offsets %d to %d, want the newest half", info.LogStartOffset, info.HighWatermark)
+		}
+		for _, topic := range []string{"rows", "table"} {
+			if info := s.broker.cluster.PartitionInfos(topic)[0]; info.LogStartOffset != 0 {
+				t.Errorf("%s begins at %d, want 0", topic, info.LogStartOffset)
+			}
+		}
+	}
+}
