@@ -3,7 +3,7 @@ package kafka
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -16,12 +16,14 @@ import (
 const (
 	// fetchWait is how long a broker holds a fetch for which it has no records.
 	// Partitions found meanwhile join the next one.
-	fetchWait = 250 * time.Millisecond
-	// A response holds up to fetchBytes, fetchPartitionBytes of each partition, or
-	// one batch if that is more. Decoded records take several times that.
-	fetchBytes          = 4 << 20
-	fetchPartitionBytes = 512 << 10
-	// prefetched is how many responses of a broker may wait to be handled.
+	fetchWait = 100 * time.Millisecond
+	// A response holds up to fetchBytes, fetchPartitionBytes of each partition (which
+	// is a batch of our producers), or one batch if that is more. Decoded records
+	// take seven times that: of larger responses the memory grows, and not the rate.
+	fetchBytes          = 1 << 20
+	fetchPartitionBytes = 256 << 10
+	// prefetched is how many responses of a broker may be under way or wait to be
+	// handled.
 	prefetched = 2
 )
 
@@ -30,7 +32,9 @@ type fetcher struct {
 	r      *reader
 	broker int32
 	wake   chan struct{} // partitions have come
-	slots  chan struct{} // holds a token for each response not yet handled
+	// room holds the memory of each response that may be fetched: its records are
+	// the next one's once they are handled.
+	room chan []Record
 }
 
 // fetcherOf starts the fetcher of a broker, if there is none. r.mu is held.
@@ -38,7 +42,10 @@ func (r *reader) fetcherOf(ctx context.Context, broker int32) {
 	if r.fetchers[broker] != nil {
 		return
 	}
-	f := &fetcher{r: r, broker: broker, wake: make(chan struct{}, 1), slots: make(chan struct{}, prefetched)}
+	f := &fetcher{r: r, broker: broker, wake: make(chan struct{}, 1), room: make(chan []Record, prefetched)}
+	for range prefetched {
+		f.room <- nil
+	}
 	r.fetchers[broker] = f
 	r.wg.Add(1)
 	go f.run(ctx)
@@ -48,20 +55,22 @@ func (f *fetcher) run(ctx context.Context) {
 	defer f.r.wg.Done()
 	backoff := 50 * time.Millisecond
 	for {
+		var room []Record
 		select {
-		case f.slots <- struct{}{}:
+		case room = <-f.room:
 		case <-ctx.Done():
 			return
 		}
-		ok, idle := f.fetch()
-		switch {
-		case ok:
+		ok, idle := f.fetch(room)
+		if ok {
 			backoff = 50 * time.Millisecond
-			continue // what was queued gives the slot back
+			continue // what was queued gives the room back
+		}
+		f.room <- room
+		switch {
 		case ctx.Err() != nil:
 			return
 		case idle:
-			<-f.slots
 			select {
 			case <-f.wake:
 			case <-time.After(fetchWait): // a partition's pause may have ended
@@ -69,7 +78,6 @@ func (f *fetcher) run(ctx context.Context) {
 				return
 			}
 		default:
-			<-f.slots
 			f.r.client.stats.readErrors.Inc()
 			f.r.signal(f.r.stale)
 			if retry.Pause(ctx, backoff) != nil {
@@ -82,7 +90,7 @@ func (f *fetcher) run(ctx context.Context) {
 
 // fetch makes one request. ok means that it was answered; idle, that this broker
 // leads no partition now.
-func (f *fetcher) fetch() (ok, idle bool) {
+func (f *fetcher) fetch(room []Record) (ok, idle bool) {
 	r := f.r
 	req := &sarama.FetchRequest{
 		Version:      12, // sarama's newest; brokers of before 2.7 get what they know
@@ -115,14 +123,14 @@ func (f *fetcher) fetch() (ok, idle bool) {
 		_ = broker.Close()
 		return false, false
 	}
-	f.take(resp, asked)
+	f.take(resp, asked, room)
 	return true, false
 }
 
 // take queues what a response holds. The positions move and the queue grows
 // under one lock, so that a partition's records stay in order when its leader
 // changes.
-func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*cursor]int64) {
+func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*cursor]int64, room []Record) {
 	r := f.r
 	got := make([]fetched, 0, len(asked))
 	failed := make(map[*cursor]sarama.KError)
@@ -135,15 +143,17 @@ func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*cursor]int64) {
 			failed[cur] = block.Err
 			continue
 		}
-		records, next := decodeBlock(cur.Partition, block, from)
+		n := len(room)
+		var next int64
+		room, next = decodeBlock(cur.Partition, block, from, room)
 		if next > from {
-			got = append(got, fetched{cur: cur, records: records, next: next})
+			got = append(got, fetched{cur: cur, records: room[n:], next: next})
 		}
 	}
 	if len(got) > 0 {
-		got[len(got)-1].done = func() { <-f.slots }
+		got[len(got)-1].done = func() { f.room <- room[:0] }
 	} else {
-		<-f.slots
+		f.room <- room[:0]
 	}
 	r.mu.Lock()
 	for i, g := range got {
@@ -180,7 +190,7 @@ func (f *fetcher) fail(cur *cursor, from int64, kerr sarama.KError) {
 			hold()
 		}
 	case sarama.ErrTopicAuthorizationFailed:
-		r.cancel(errors.New("kafka: read: topic " + cur.Topic + ": " + kerr.Error()))
+		r.cancel(fmt.Errorf("kafka: read: topic %s: %w", cur.Topic, kerr))
 	default: // the leader has moved, or the topic is gone: scout finds out
 		log.Debug("partition can't be read now", "topic", cur.Topic, "partition", cur.Partition.Partition, "err", kerr)
 		hold()
@@ -216,9 +226,9 @@ func (f *fetcher) restart(cur *cursor, from int64) bool {
 	return true
 }
 
-// decodeBlock returns the committed records of a block from an offset on, and
-// the offset after everything that it holds, records or not.
-func decodeBlock(p Partition, block *sarama.FetchResponseBlock, from int64) (records []Record, next int64) {
+// decodeBlock appends the committed records of a block from an offset on to records,
+// and returns the offset after everything that it holds, records or not.
+func decodeBlock(p Partition, block *sarama.FetchResponseBlock, from int64, records []Record) (_ []Record, next int64) {
 	next = from
 	aborted := slices.Clone(block.AbortedTransactions)
 	slices.SortFunc(aborted, func(a, b *sarama.AbortedTransaction) int { return cmp.Compare(a.FirstOffset, b.FirstOffset) })

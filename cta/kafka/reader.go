@@ -224,9 +224,6 @@ func (r *reader) finish(f fetched) {
 	r.mu.Lock()
 	f.cur.handled = max(f.cur.handled, f.next)
 	r.mu.Unlock()
-	if f.done != nil {
-		f.done()
-	}
 	if n := len(f.records); n > 0 {
 		bytes := 0
 		for i := range f.records {
@@ -234,6 +231,9 @@ func (r *reader) finish(f fetched) {
 		}
 		r.client.stats.readRecords.WithLabelValues(f.cur.Topic).Add(float64(n))
 		r.client.stats.readBytes.WithLabelValues(f.cur.Topic).Add(float64(bytes))
+	}
+	if f.done != nil {
+		f.done() // from here on, f.records are others
 	}
 }
 

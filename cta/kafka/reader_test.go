@@ -48,6 +48,8 @@ func transact(tb testing.TB, c *Client, topic string, commit bool, values ...str
 	tb.Helper()
 	sc, err := c.dial(tb.Context(), func(conf *sarama.Config) {
 		conf.Producer.Idempotent = true
+		conf.Producer.RequiredAcks = sarama.WaitForAll
+		conf.Producer.Return.Successes = true
 		conf.Producer.Transaction.ID = "tx-" + topic
 		conf.Net.MaxOpenRequests = 1
 	})
@@ -168,7 +170,7 @@ func TestEmptyBatchesEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, next := decodeBlock(Partition{"t", 0}, got.GetBlock("t", 0), 41)
+	records, next := decodeBlock(Partition{"t", 0}, got.GetBlock("t", 0), 41, nil)
 	if len(records) != 0 || next != 50 {
 		t.Errorf("%d records, next is %d, want 50", len(records), next)
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxMessageBytes bounds a batch of records of one partition. Brokers refuse
-	// more than 1,048,588 bytes by default (max.message.bytes).
+	// maxMessageBytes bounds a record. Brokers refuse batches of more than 1,048,588
+	// bytes by default (max.message.bytes).
 	maxMessageBytes = 1_000_000
 	dialTimeout     = 5 * time.Second
 )
@@ -35,8 +35,8 @@ func (c *Client) config() *sarama.Config {
 	c.secure(conf)
 
 	// Each refresh is one attempt: our own loops retry, because they heed a
-	// context and sarama's sleep does not. Work that leaves retries to sarama (a
-	// group, a transaction) raises Max.
+	// context and sarama's sleep does not. A group, which leaves retries to sarama,
+	// raises Max.
 	conf.Metadata.Retry.Max = 0
 	conf.Metadata.Retry.Backoff = 100 * time.Millisecond
 	conf.Metadata.RefreshFrequency = time.Minute // leaders that moved are noticed by failed requests, sooner
@@ -48,36 +48,15 @@ func (c *Client) config() *sarama.Config {
 	conf.Admin.Retry.Max = 5
 	conf.Admin.Retry.Backoff = 100 * time.Millisecond
 
-	// Sarama's own channels, one a partition read. Larger ones bring nothing: what
-	// bounds the rate is how much one fetch brings.
-	conf.ChannelBufferSize = 1024
-
-	conf.Producer.RequiredAcks = sarama.WaitForAll
+	// Of sarama's producer nothing is used but this: see sender and txnProducer.
 	conf.Producer.Timeout = 10 * time.Second // the broker's wait for its replicas
-	conf.Producer.MaxMessageBytes = maxMessageBytes
-	conf.Producer.Compression = sarama.CompressionNone // records are tens of bytes, and the processor is what's short
-	conf.Producer.Partitioner = sarama.NewMurmur2Partitioner
-	conf.Producer.Return.Successes = true
-	conf.Producer.Return.Errors = true
-	conf.Producer.Retry.Max = 50
-	conf.Producer.Retry.Backoff = 100 * time.Millisecond
-	// Adding partitions to a transaction is retried while the broker finishes the
-	// transaction before, which takes a millisecond or two; 100 ms is the default.
-	conf.Producer.Transaction.Retry.Backoff = 5 * time.Millisecond
-	conf.Producer.Transaction.Retry.Max = 1000
-	conf.Producer.Transaction.Timeout = time.Minute
 
+	// Of its consumer, the membership of a group, and no records: see feed.
 	conf.Consumer.IsolationLevel = sarama.ReadCommitted
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
 	conf.Consumer.Offsets.AutoCommit.Enable = false // positions are committed in transactions
-	conf.Consumer.Fetch.Min = 1
-	// A response is read whole before its first record is handled, and takes seven
-	// times its bytes in memory when decoded: the first bounds a partition's share of
-	// it, the second all of it. Larger ones take memory and bring nothing.
-	conf.Consumer.Fetch.Default = 256 << 10
-	conf.Consumer.Fetch.MaxBytes = 2 << 20
+	conf.Consumer.Fetch.Default = 1                 // for what it asks for before it is paused
 	conf.Consumer.MaxWaitTime = fetchWait
-	conf.Consumer.MaxProcessingTime = time.Second
 	conf.Consumer.Retry.Backoff = 250 * time.Millisecond
 	conf.Consumer.Return.Errors = true
 

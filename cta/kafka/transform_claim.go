@@ -11,6 +11,10 @@ import (
 type claimed struct {
 	gone chan struct{} // closed when the group wants it back, or the session ends
 	left chan struct{} // closed when it has been given up
+
+	// Guarded by session.mu.
+	cursor *cursor    // of its records; nil while they aren't read
+	last   *gathering // that has records of it
 }
 
 // claim notes a claim, and follows it until it goes.
@@ -50,7 +54,7 @@ func (s *session) ConsumeClaim(sess sarama.ConsumerGroupSession, claim sarama.Co
 		}
 		return nil
 	}
-	last, stopped := s.gather(p, claim)
+	last, stopped := s.gather(c, p, claim.InitialOffset())
 	if stopped {
 		// Returning ends the whole session, so not before all is committed.
 		<-s.finished

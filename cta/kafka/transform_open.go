@@ -91,12 +91,7 @@ func (x *transform) tune(conf *sarama.Config) {
 	g.Rebalance.Retry.Max = 20
 	g.Rebalance.Retry.Backoff = 100 * time.Millisecond
 	g.InstanceId = x.cfg.InstanceID
-	conf.Consumer.IsolationLevel = sarama.ReadCommitted
-	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
-	conf.Consumer.Offsets.AutoCommit.Enable = false
-	conf.Consumer.Return.Errors = true
-	conf.Consumer.MaxWaitTime = 100 * time.Millisecond // how long giving up a partition takes
-	conf.Metadata.RefreshFrequency = 10 * time.Second  // in which added partitions are seen
+	conf.Metadata.RefreshFrequency = 10 * time.Second // in which added partitions are seen
 }
 
 func (x *transform) dialTransactions() (sarama.Client, error) { return x.client.dial(x.ctx, nil) }
@@ -133,11 +128,6 @@ func (c groupClient) Config() *sarama.Config { return c.conf }
 func (c groupClient) Coordinator(group string) (*sarama.Broker, error) {
 	return c.coord.Coordinator(group)
 }
-
-// PartitionNotReadable tells that a partition has a leader. A session asks before it
-// starts a claim, and asks again only after five seconds; the claim itself finds out
-// sooner, as it asks for the leader again after every pause.
-func (c groupClient) PartitionNotReadable(string, int32) bool { return false }
 
 func (c groupClient) RefreshCoordinator(group string) error { return c.coord.RefreshCoordinator(group) }
 

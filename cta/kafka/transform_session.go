@@ -12,13 +12,15 @@ import (
 // session is one membership of the group: from joining it until the topics
 // change or the member is lost. It is the sarama.ConsumerGroupHandler.
 //
-// Records come from a goroutine for each claimed partition, which append them to
-// the batch being gathered. One more goroutine (run) takes that batch when the
-// last transaction is done, has it transformed, and starts the next transaction.
+// A feed fetches the records of the claimed partitions, and appends them to the batch
+// being gathered. Another goroutine (run) takes that batch when the last transaction
+// is done, has it transformed, and starts the next transaction. One more for each
+// claim waits for its end.
 type session struct {
 	x      *transform
 	cancel context.CancelFunc // ends the Consume call
 	sarama sarama.ConsumerGroupSession
+	feed   *feed
 
 	// work is held while the Transformer is called.
 	work     sync.Mutex
@@ -53,9 +55,6 @@ func newGathering(records []Record) *gathering {
 	return &gathering{records: records[:0], next: make(map[Partition]int64), done: make(chan struct{})}
 }
 
-// chunk is how many records a claim takes from its channel at a time.
-const chunk = 512
-
 func newSession(x *transform, cancel context.CancelFunc) *session {
 	s := &session{
 		x:        x,
@@ -83,6 +82,7 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 	if len(sess.Claims()) == 0 {
 		s.x.share.joined()
 	}
+	s.feed = newFeed(sess.Context(), s)
 	context.AfterFunc(sess.Context(), func() { s.fail(context.Cause(sess.Context())) })
 	s.mu.Lock()
 	s.running = true
@@ -94,60 +94,53 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 // Cleanup is called when every claim has been given up.
 func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 
-// gather returns the last batch that has records of the claim, and whether it
-// ended because the session is stopping rather than the claim.
-func (s *session) gather(p Partition, claim sarama.ConsumerGroupClaim) (last *gathering, stopped bool) {
-	in := claim.Messages()
-	messages := make([]*sarama.ConsumerMessage, 0, chunk)
-	for {
-		select {
-		case m, ok := <-in:
-			if !ok {
-				return last, false
-			}
-			messages = append(messages[:0], m)
-			for n := min(len(in), chunk-1); n > 0; n-- {
-				if m, ok = <-in; !ok {
-					break
-				}
-				messages = append(messages, m)
-			}
-			b := s.put(p, messages)
-			if b == nil {
-				return last, true
-			}
-			last = b
-			clear(messages)
-		case <-s.stopped:
-			return last, true
-		}
+// gather has the records of a claim put into batches until it goes. It returns the
+// last batch that has any, and whether it ended because the session is stopping
+// rather than the claim.
+func (s *session) gather(c *claimed, p Partition, offset int64) (last *gathering, stopped bool) {
+	if cur := s.feed.locate(s.sarama.Context(), c, p, offset); cur != nil {
+		s.mu.Lock()
+		c.cursor = cur
+		s.mu.Unlock()
+		s.feed.begin(cur)
+		defer s.feed.end(cur)
 	}
-}
-
-// put appends messages to the batch being gathered, and returns that batch. It
-// waits while the batch is full; nil means that the session is stopping.
-func (s *session) put(p Partition, messages []*sarama.ConsumerMessage) *gathering {
+	select {
+	case <-c.gone:
+	case <-s.stopped:
+		stopped = true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.over() && len(s.gathered.records) >= s.x.cfg.MaxBatch {
-		s.cond.Wait()
-	}
-	if s.over() {
-		return nil
-	}
-	b := s.gathered
-	if len(b.records) == 0 {
-		b.begun = time.Now()
+	c.cursor = nil
+	return c.last, stopped
+}
+
+// put appends records of a claim to the batches being gathered, unless the claim
+// has ended. It waits while a batch is full.
+func (s *session) put(cur *cursor, records []Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(records) > 0 {
+		c := s.claims[cur.Partition]
+		if s.over() || c.cursor != cur {
+			return
+		}
+		b := s.gathered
+		n := min(len(records), s.x.cfg.MaxBatch-len(b.records))
+		if n == 0 {
+			s.cond.Wait()
+			continue
+		}
+		if len(b.records) == 0 {
+			b.begun = time.Now()
+		}
+		b.records = append(b.records, records[:n]...)
+		b.next[cur.Partition] = records[n-1].Offset + 1
+		c.last = b
+		records = records[n:]
 		s.cond.Broadcast()
 	}
-	for _, m := range messages {
-		b.records = append(b.records, fromSarama(m))
-	}
-	if len(b.records) >= s.x.cfg.MaxBatch {
-		s.cond.Broadcast()
-	}
-	b.next[p] = messages[len(messages)-1].Offset + 1
-	return b
 }
 
 // over reports whether no more records may come. mu is held.
@@ -212,6 +205,8 @@ func (s *session) end() error {
 	s.mu.Unlock()
 	if running {
 		<-s.finished
+		s.feed.cancel(nil)
+		s.feed.wg.Wait()
 	}
 	s.x.share.left(errNotJoined)
 	s.work.Lock()

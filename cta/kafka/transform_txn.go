@@ -143,17 +143,6 @@ func (t *transaction) commit(s *session, next map[Partition]int64, out []Record)
 	}
 }
 
-func fromSarama(m *sarama.ConsumerMessage) Record {
-	r := Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Key: m.Key, Value: m.Value, Time: m.Timestamp}
-	if len(m.Headers) > 0 {
-		r.Headers = make([]Header, len(m.Headers))
-		for i, h := range m.Headers {
-			r.Headers[i] = Header{Key: string(h.Key), Value: h.Value}
-		}
-	}
-	return r
-}
-
 // awaitGeneration waits until the member is in another generation than g. It
 // returns false when the session is lost first, or nothing happens for as long.
 func (s *session) awaitGeneration(g int32) bool {
