@@ -21,9 +21,9 @@
 // includes it.
 //
 // The peers take turns, so that what else the machine does meets all of them
-// alike; medians are compared. The topics stay until the stack is taken down. Memory is the peak of the process's resident set
+// alike; medians are compared. Memory is the peak of the process's resident set
 // (VmHWM), processor time that of the process alone. Ratios can be compared
-// between machines, the rest can't.
+// between machines, the rest can't. The topics stay until the stack is taken down.
 package main
 
 import (
@@ -39,7 +39,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
@@ -152,11 +151,6 @@ func (b *system) open(ctx context.Context) (err error) {
 		b.peers = append(b.peers, p)
 	}
 	return nil
-}
-
-// topics are those of a layout in which all stations share a topic.
-func (b *system) topics() cta.Topics {
-	return cta.Topics{Prefix: b.tag, Layout: cta.Shared}
 }
 
 // load returns the load averages of the machine.
