@@ -22,7 +22,7 @@ func (b *system) streams(ctx context.Context) (peer, error) {
 	}
 	source, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/seed-921eec07/ctalive/testdata/bench").Output()
 	if err != nil {
-		return peer{}, fmt.Errorf("where bench's source is: %w", err)
+		return peer{}, fmt.Errorf("bench's own folder is not found: run it in the repository: %w", err)
 	}
 	folder := filepath.Join(string(source[:len(source)-1]), "streams")
 	jars := filepath.Join(cache, "ctalive-bench", "streams-4.3.1")
