@@ -18,7 +18,6 @@ import (
 
 const (
 	weatherSince = 26 * time.Hour // it also tells when the counts of a day were sent
-	probeEvery   = 5              // times Refresh
 	probeWait    = 5 * time.Second
 	retryFirst   = 100 * time.Millisecond
 	retryLast    = 5 * time.Second
@@ -99,7 +98,7 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 	var probing sync.WaitGroup
 	defer probing.Wait()
 	defer cancel()
-	probing.Go(func() { c.probe(ctx, client, probeEvery*cfg.Refresh) })
+	probing.Go(func() { c.probe(ctx, client, cfg.Refresh) })
 
 	if err := c.lastWeather(ctx, client); err != nil {
 		return consumed(ctx, err)
