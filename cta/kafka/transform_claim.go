@@ -109,6 +109,7 @@ func (s *session) restore(p Partition) (bool, error) {
 	}
 	s.x.metrics.rebalances.Inc()
 	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID())
+	defer s.x.share.restoring()()
 	defer s.x.sweeping()() // their last member may have left a transaction open
 	err := s.x.work.Assign(ctx, gained)
 	if err == nil {
@@ -180,7 +181,7 @@ func (s *session) revoke(p Partition) {
 	if !s.assigned[p] {
 		return
 	}
-	s.x.log.info("partition lost", "topic", p.Topic, "partition", p.Partition)
+	s.x.log.log.Debug("partition given up", "topic", p.Topic, "partition", p.Partition)
 	s.x.share.lost(p)
 	s.x.work.Revoke([]Partition{p})
 	delete(s.assigned, p)

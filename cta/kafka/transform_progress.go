@@ -24,7 +24,8 @@ type Progress struct {
 
 // What a member waits for.
 var (
-	errNotJoined = errors.New("kafka: not a member of the group yet, or restoring its state")
+	errNotJoined = errors.New("kafka: not a member of the group yet")
+	errRestoring = errors.New("kafka: restoring state")
 	errNoTopics  = errors.New("kafka: there are no topics to read yet")
 )
 
@@ -37,6 +38,7 @@ type share struct {
 	since  time.Time           // when it was last given partitions
 	ends   map[Partition]int64 // of its partitions, where they ended at the last look; -1 before the first
 	caught bool                // up, since it was last given partitions
+	given  int                 // partitions given up since the last look
 }
 
 func newShare() *share { return &share{waits: errNotJoined, ends: make(map[Partition]int64)} }
@@ -51,11 +53,36 @@ func (s *share) joined(gained ...Partition) {
 	}
 }
 
+// restoring says that the state of more partitions is read, until it's ended.
+func (s *share) restoring() (end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.waits
+	s.waits = errRestoring
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.waits == errRestoring { // neither joined nor left meanwhile
+			s.waits = was
+		}
+	}
+}
+
 // lost says that another member has the partition.
 func (s *share) lost(p Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.ends, p)
+	s.given++
+}
+
+// givenUp returns how many partitions were lost since the last call.
+func (s *share) givenUp() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.given
+	s.given = 0
+	return n
 }
 
 // left says that the member doesn't work at the moment, and why.
@@ -101,14 +128,17 @@ func (x *transform) observe(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		p := x.look(ctx)
-		x.client.lookHeld(ctx, x.cfg.Refresh)
 		if ctx.Err() != nil {
 			return
+		}
+		if n := x.share.givenUp(); n > 0 {
+			x.log.info("partitions given up", "partitions", n, "left", p.Partitions)
 		}
 		x.metrics.caughtUp(p.CaughtUp)
 		if x.cfg.Progress != nil {
 			x.cfg.Progress(p)
 		}
+		x.client.lookHeld(ctx, x.cfg.Refresh)
 		select {
 		case <-ctx.Done():
 			return
@@ -121,6 +151,9 @@ func (x *transform) observe(ctx context.Context) {
 // committed of them.
 func (x *transform) look(ctx context.Context) Progress {
 	before, waits := x.share.snapshot()
+	if errors.Is(waits, errRestoring) {
+		return Progress{Partitions: len(before), Err: waits}
+	}
 	if waits != nil {
 		x.metrics.lag(nil) // it's for others now
 		if errors.Is(waits, errNoTopics) {
