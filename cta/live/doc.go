@@ -80,7 +80,8 @@
 //     bunched trains, which are its usual counterpart.
 //  6. [CloseUp]: the latest two trains at a station, where the second is
 //     still the last heard of, came at less than 0.75 of the intended headway; minor
-//     below a half, else good. The closest are named.
+//     below a half, else good. The closest are named, unless trains come no less
+//     often elsewhere, as before branches part.
 //  7. [OnHeadway], good: the median time between trains at the stations is known.
 //  8. [LastTrains], good: no service is intended any more, but trains are on their way.
 //  9. [TooEarly], good: trains run, but too few were seen to say how often.

@@ -25,8 +25,8 @@ var mornings = sync.OnceValues(func() ([]ctaproducer.Event, error) {
 	return incident.Arrivals(cta.Chicago(), ctaproducer.SimulationConfig{Seed: 2, Start: day(7), For: 150 * time.Minute, NoFaults: true})
 })
 
-// play feeds arrivals and shows what is said of a line's direction every ten
-// seconds of some time.
+// play feeds arrivals and shows what is said of a line's direction every
+// fifteen seconds of some time.
 func play(arrivals []ctaproducer.Event, line string, d cta.Direction, from, until time.Time, see func(now time.Time, ds DirectionStatus)) {
 	tr := NewTracker(cta.Chicago())
 	now := from
@@ -34,7 +34,7 @@ func play(arrivals []ctaproducer.Event, line string, d cta.Direction, from, unti
 		for e.At.After(now) && now.Before(until) {
 			l, _ := tr.View(now).Line(line)
 			see(now, l.Directions[dir(d)])
-			now = now.Add(10 * time.Second)
+			now = now.Add(15 * time.Second)
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}

@@ -212,7 +212,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		gap = v.Boards[s.nodes[sv.gap].board].Headway
 		ds.Gap = Spot{s.g.nodes[sv.gap].station.ID, gap.Current}
 	}
-	if sv.bunch >= 0 {
+	if sv.bunch >= 0 { // where few of the line's trains come, a long time may count as bunched
 		bunch = v.Boards[s.nodes[sv.bunch].board].Headway
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
@@ -245,7 +245,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		if float64(ds.Lasts) > majorGap*float64(gap.Intended) {
 			ds.Level = Major
 		}
-	case sv.bunch >= 0:
+	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every):
 		ds.Cause = CloseUp
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
 		if float64(ds.Lasts) < closeBy*float64(bunch.Intended) {

@@ -29,6 +29,10 @@ func hourOf(tb testing.TB, lines ...string) []ctaproducer.Event {
 
 func TestOrderAndRepetitionDontMatter(t *testing.T) {
 	events := hourOf(t, "yellow", "green")
+	net, err := cta.Chicago().Only("yellow", "green")
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := day(9)
 	feed := func(tr *Tracker, events []ctaproducer.Event) {
 		for _, e := range events {
@@ -44,7 +48,7 @@ func TestOrderAndRepetitionDontMatter(t *testing.T) {
 		counts = append(counts, count{day(8).Add(time.Duration(i) * 90 * time.Second), int64(i * i)})
 	}
 	const lake = 40380
-	in := NewTracker(cta.Chicago())
+	in := NewTracker(net)
 	feed(in, events)
 	for _, c := range counts {
 		in.ApplyCount(lake, c.n, c.at)
@@ -53,7 +57,7 @@ func TestOrderAndRepetitionDontMatter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		random := rand.New(rand.NewPCG(seed, 0))
-		tr := NewTracker(cta.Chicago())
+		tr := NewTracker(net)
 		mixed := slices.Clone(events)
 		random.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
 		if early := rapid.IntRange(0, len(mixed)).Draw(rt, "early"); early < len(mixed) {
@@ -73,6 +77,9 @@ func TestOrderAndRepetitionDontMatter(t *testing.T) {
 		}
 		if d := cmp.Diff(want, tr.View(now), whole); d != "" {
 			rt.Fatalf("view (-in order +mixed):\n%s", d)
+		}
+		if d := cmp.Diff(in.Day(lake, now), tr.Day(lake, now)); d != "" {
+			rt.Fatalf("day (-in order +mixed):\n%s", d)
 		}
 	})
 }
