@@ -45,7 +45,7 @@ func rushHour(t *testing.T) (srv *httptest.Server, pages []string) {
 	}
 	// Stopped at one moment, so that the pages don't change while they are looked at.
 	return serving(t, newHandler(t, m, HandlerConfig{}), nil),
-		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations/40380", "/stations/40170", "/trains/red0", "/board/40380", "/trains/gone"}
+		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations?q=nobody", "/stations/40380", "/stations/40170", "/trains/red0", "/board/40380", "/trains/gone", "/no/such/page", "/lines/green?lang=es"}
 }
 
 // No page is wider than its window, from a phone to a wall.
@@ -77,20 +77,18 @@ func TestAccessibility(t *testing.T) {
 	}
 	b := browse(t)
 	srv, pages := rushHour(t)
-	for _, scheme := range []string{"light", "dark"} {
+	for scheme, width := range map[string]int64{"light": 1280, "dark": 360} {
 		b.colors(scheme)
-		for _, w := range []int64{360, 1280} {
-			b.width(w)
-			for _, page := range pages {
-				b.open(srv.URL + page)
-				if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](string(axe)+"\n; 'loaded'")); err != nil {
-					t.Fatal(err)
-				}
-				b.eval(`axe.run(document).then(r => { window.found = r.violations.map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary).join(" | ")).join("\n") + "." })`)
-				b.await(`typeof window.found`, "string")
-				if found := b.eval(`window.found`); found != "." {
-					t.Errorf("%s, %s, %d px:\n%s", page, scheme, w, found)
-				}
+		b.width(width)
+		for _, page := range pages {
+			b.open(srv.URL + page)
+			if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](string(axe)+"\n; 'loaded'")); err != nil {
+				t.Fatal(err)
+			}
+			b.eval(`axe.run(document).then(r => { window.found = r.violations.map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary).join(" | ")).join("\n") + "." })`)
+			b.await(`typeof window.found`, "string")
+			if found := b.eval(`window.found`); found != "." {
+				t.Errorf("%s, %s, %d px:\n%s", page, scheme, width, found)
 			}
 		}
 	}
@@ -108,11 +106,16 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	arrive("08:00:00", "yellow Y1 a", 40140)(m)
 	h := newHandler(t, m, HandlerConfig{})
 	srv := serving(t, h, nil)
-	for _, page := range []string{"/", "/lines/yellow", "/stations", "/stations/40900", "/trains/Y1", "/board/40900"} {
+	for _, page := range []string{"/", "/lines/yellow", "/stations", "/stations?q=nobody", "/stations/40900", "/trains/Y1", "/board/40900", "/trains/gone"} {
 		b.open(srv.URL + page)
 		b.await(`document.body.className`, "live")
 		b.eval(`window.left = new Set(document.querySelectorAll("a[href]:not(svg a), button, input, summary"))`)
-		b.eval(`document.addEventListener("focusin", e => left.delete(e.target))`)
+		b.eval(`window.unseen = []`)
+		b.eval(`document.addEventListener("focusin", e => {
+			left.delete(e.target);
+			const style = getComputedStyle(e.target);
+			if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2 || style.clipPath !== "none") unseen.push(e.target.outerHTML);
+		})`)
 		for range 80 {
 			b.press(kb.Tab)
 			if b.eval(`left.size`) == "0" {
@@ -121,6 +124,9 @@ func TestKeyboardReachesEverything(t *testing.T) {
 		}
 		if rest := b.eval(`[...left].map(e => e.outerHTML).join("\n")`); rest != "" {
 			t.Errorf("%s: the Tab key doesn't come to\n%s", page, rest)
+		}
+		if unseen := b.eval(`unseen.join("\n")`); unseen != "" {
+			t.Errorf("%s: the focus isn't seen on\n%s", page, unseen)
 		}
 		// What the map links to, the page links to outside of it.
 		if rest := b.eval(`[...document.querySelectorAll("#map a")].map(a => a.getAttribute("href")).filter(h => !h.startsWith("trains/") && !document.querySelector("main a[href='" + h + "']:not(#map a)")).join()`); rest != "" {
@@ -137,7 +143,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	b.await(`document.activeElement.textContent`, "Howard")
 	b.press(kb.Enter)
 	b.await(`document.querySelector("h1").textContent`, "Howard")
-	b.clean(host(srv.URL))
+	b.clean(host(srv.URL), "404")
 }
 
 // On the map trains move between updates, and the pages of stations and trains

@@ -19,8 +19,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// patience is how long a browser may take; it is used up by failures only.
-const patience = 60 * time.Second
+// patience is how long a browser may take for a whole test; it is used up by
+// failures only.
+const patience = 3 * time.Minute
 
 // tab is a page in a real browser, with what went wrong in it.
 type tab struct {
@@ -30,6 +31,7 @@ type tab struct {
 	mu       sync.Mutex
 	trouble  []string
 	requests []string
+	events   []string // data of the streams
 }
 
 // browse opens a tab of a headless Chromium. Without one the test is skipped, but
@@ -82,6 +84,8 @@ func (b *tab) hear(ev any) {
 		b.trouble = append(b.trouble, fmt.Sprintf("exception: %s", e.ExceptionDetails.Text))
 	case *cdplog.EventEntryAdded:
 		b.trouble = append(b.trouble, fmt.Sprintf("log: %s %s", e.Entry.Text, e.Entry.URL))
+	case *network.EventEventSourceMessageReceived:
+		b.events = append(b.events, e.Data)
 	case *network.EventRequestWillBeSent:
 		b.requests = append(b.requests, e.Request.URL)
 	}

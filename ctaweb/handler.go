@@ -42,7 +42,7 @@ type HandlerConfig struct {
 	// From 10ms to 10s. Default: 200ms.
 	Interval time.Duration
 	// KeepAlive is the silence after which a stream is sent a comment, so that
-	// proxies keep it. From 1s to 1m. Default: 20s.
+	// proxies keep it. From 1s to 1m. Default: 30s.
 	KeepAlive time.Duration
 	// WriteTimeout bounds every write to a client; one that takes longer is
 	// dropped. From 100ms to 5m. Default: 10s.
@@ -68,7 +68,7 @@ func (c HandlerConfig) withDefaults() HandlerConfig {
 		c.Interval = 200 * time.Millisecond
 	}
 	if c.KeepAlive == 0 {
-		c.KeepAlive = 20 * time.Second
+		c.KeepAlive = 30 * time.Second
 	}
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = 10 * time.Second
@@ -148,8 +148,9 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	h.route("/api/", jsonError, func(w http.ResponseWriter, _ *http.Request) {
 		jsonError(w, http.StatusNotFound, "there is no such resource")
 	})
-	h.route("/", plainError, func(w http.ResponseWriter, _ *http.Request) {
-		plainError(w, http.StatusNotFound, "there is no such page")
+	h.route("/", plainError, func(w http.ResponseWriter, r *http.Request) {
+		s, l := h.snapshot(w, r)
+		h.missing(w, s, l, rootOf(r))
 	})
 	if cfg.Gatherer != nil {
 		gathered := promhttp.HandlerFor(cfg.Gatherer, promhttp.HandlerOpts{

@@ -148,7 +148,7 @@ func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Reques
 		switch {
 		case errors.Is(err, errNone):
 			s.answers.forget(r.URL.Path)
-			h.missing(w, s, l, strings.Repeat("../", strings.Count(r.URL.Path, "/")-1))
+			h.missing(w, s, l, rootOf(r))
 		case err != nil:
 			h.failed(w, r, err)
 		default:
@@ -156,6 +156,9 @@ func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Reques
 		}
 	}
 }
+
+// rootOf leads from a request's page to the handler's own root.
+func rootOf(r *http.Request) string { return strings.Repeat("../", strings.Count(r.URL.Path, "/")-1) }
 
 func (h *Handler) execute(l *language, name string, data any) ([]byte, error) {
 	var buf bytes.Buffer

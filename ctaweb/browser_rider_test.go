@@ -1,0 +1,184 @@
+package ctaweb
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// heard are the trains that the streams of this tab told of since the last call,
+// as "line station".
+func (b *tab) heard() []string {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var trains []string
+	for _, data := range b.events {
+		var u update
+		if err := json.Unmarshal([]byte(data), &u); err != nil {
+			b.t.Errorf("an event is no update: %v", err)
+		}
+		for _, t := range u.Trains {
+			trains = append(trains, t.Line+" "+t.ID)
+		}
+	}
+	b.events = nil
+	slices.Sort(trains)
+	return slices.Compact(trains)
+}
+
+func merged(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(append(a, b...))))
+}
+
+// A page's stream tells of what is on the page, and of nothing else; the page of a
+// station and a board follow it without being loaded anew.
+func TestPagesHearOfTheirOwn(t *testing.T) {
+	b := browse(t)
+	m := NewModel(cta.Chicago())
+	m.SetReady()
+	srv := serving(t, newHandler(t, m, brisk()), nil)
+	event := time.Now().Add(-time.Minute)
+	arrive := func(blue, pink, red int) {
+		event = event.Add(time.Second) // of two at the same time, the order of coming wouldn't decide
+		for _, a := range []cta.Arrival{{Line: "blue", TrainID: "B", StationID: blue}, {Line: "pink", TrainID: "P", StationID: pink}, {Line: "red", TrainID: "R", StationID: red}} {
+			a.Direction, a.TrainStatus = cta.DirectionA, cta.InService
+			m.ApplyArrival(cta.KeyAt(event), a, time.Now())
+		}
+	}
+	const cicero, pulaski, morse = 40420, 40150, 40100
+	for _, tt := range []struct {
+		page string
+		want []string
+	}{
+		{"/", []string{"blue B", "pink P", "red R"}},
+		{"/lines/blue", []string{"blue B"}},
+		{"/stations/40890", []string{"blue B"}},
+		{"/board/40150", []string{"pink P"}},
+	} {
+		arrive(rosemont, cicero, jarvis)
+		b.open(srv.URL + tt.page)
+		b.await(`document.body.className`, "live")
+		b.eval(`window.mark = "not reloaded"`)
+		b.heard()
+		var got []string
+		// Whatever came of the first changes has come before the second ones do.
+		for range 2 {
+			arrive(rosemont, cicero, jarvis)
+			arrive(ohare, pulaski, morse)
+			var own []string
+			for ; len(own) < len(tt.want) && b.ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+				own = merged(own, b.heard())
+			}
+			got = merged(got, own)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("the stream of %s tells of %q, want %q", tt.page, got, tt.want)
+		}
+		switch tt.page {
+		case "/stations/40890":
+			b.await(`document.querySelector("#boards a[href='../trains/B']")?.closest(".here") !== null`, "true")
+		case "/board/40150":
+			b.await(`document.querySelector("#boards td:last-child").textContent.includes("Here")`, "true")
+		}
+		if got := b.eval(`window.mark`); got != "not reloaded" {
+			t.Errorf("%s was reloaded", tt.page)
+		}
+	}
+	b.clean(host(srv.URL))
+}
+
+// The server goes away and another one takes its place, which knows nothing of the
+// first: every page says so meanwhile, and goes on.
+func TestPageSurvivesARestart(t *testing.T) {
+	b := browse(t)
+	g := newGate(t)
+	start := func(station int) (stop func()) {
+		m := NewModel(cta.Chicago())
+		m.SetReady()
+		arriveNow(m, "B1", station)
+		h := newHandler(t, m, brisk())
+		srv := httptest.NewServer(h)
+		g.lead(srv.Listener.Addr().String())
+		return func() {
+			g.lead("")
+			h.Close()
+			srv.Close()
+		}
+	}
+	url := "http://" + g.addr()
+	for page, moved := range map[string]string{
+		"/":           `document.querySelector("[data-t=B1]").closest("li").dataset.s === "40820"`,
+		"/lines/blue": `document.querySelector("a.t").closest("li").dataset.s === "40820"`,
+		"/trains/B1":  `document.querySelector("#where").textContent.includes("at Rosemont")`,
+	} {
+		stop := start(ohare)
+		b.open(url + page)
+		b.await(`document.body.className`, "live")
+		b.eval(`window.mark = "not reloaded"`)
+		stop()
+		b.await(`document.body.className + " " + document.querySelector("#fresh").textContent`, "lost reconnecting")
+		if opacity := b.eval(`getComputedStyle(document.querySelector("main")).filter`); opacity == "none" {
+			t.Errorf("%s looks the same without a server", page)
+		}
+		stop = start(rosemont)
+		b.await(`document.body.className + " " + document.querySelector("#fresh").textContent`, "live live")
+		b.await(moved, "true")
+		if got := b.eval(`window.mark`); got != "not reloaded" {
+			t.Errorf("%s was reloaded", page)
+		}
+		stop()
+	}
+	b.clean(g.addr(), "ERR_", "503")
+}
+
+// Without scripts every page says what it has to say, and a station is found.
+func TestPagesWithoutScripts(t *testing.T) {
+	b := browse(t)
+	srv, _ := rushHour(t)
+	off := emulation.SetScriptExecutionDisabledParams{Value: true}
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, off); err != nil {
+		t.Fatal(err)
+	}
+	reads := func(page string, wants ...string) {
+		t.Helper()
+		body, err := chromedp.Run(b.ctx, chromedp.Text("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s lacks %q:\n%.600s", page, want, body)
+			}
+		}
+	}
+	for page, wants := range map[string][]string{
+		"/":                  {"Green Line towards", "Good service", "Merchandise Mart", "50 °F", "08:00:10"},
+		"/lines/green":       {"Green Line towards", "Harlem/Lake", "Cottage Grove branch", "min"},
+		"/stations/40380":    {"Clark/Lake", "towards Forest Park", "min", "entries"},
+		"/trains/red0":       {"Train red0", "95th/Dan Ryan", "Jarvis", "min"},
+		"/board/40380":       {"Clark/Lake", "Forest Park", "min"},
+		"/stations":          {"Stations", "Wilson"},
+		"/stations?q=nobody": {"With “nobody” in their names: 0"},
+		"/trains/gone":       {"Not found", "There is no such"},
+		"/no/such/page":      {"Not found", "There is no such"},
+	} {
+		b.open(srv.URL + page)
+		reads(page, wants...)
+	}
+	b.open(srv.URL + "/lines/green")
+	if err := chromedp.Do(b.ctx, chromedp.SendKeys("#q", "van b"+kb.Enter), chromedp.WaitVisible("#results")); err != nil {
+		t.Fatal(err)
+	}
+	reads("the search", "LaSalle/Van Buren", "Harold Washington Library")
+	b.clean(host(srv.URL), "404")
+}
