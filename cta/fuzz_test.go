@@ -83,6 +83,10 @@ func FuzzParseTurnstileCount(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		k, v := bytes.Clone(key), bytes.Clone(value)
 		count, deleted, err := ParseTurnstileCount(key, value)
+		var counts TurnstileCounts
+		if first, gone, errFirst := counts.Read(key, value); first != count || gone != deleted || (errFirst == nil) != (err == nil) {
+			t.Errorf("as the first record it is %+v, %v, %v; alone %+v, %v, %v", first, gone, errFirst, count, deleted, err)
+		}
 		if !bytes.Equal(k, key) || !bytes.Equal(v, value) {
 			t.Error("the record was changed")
 		}

@@ -11,9 +11,10 @@ import (
 // Total returns the sum of the counts that a topic of counts holds now, of all
 // stations: 0 when there is no such topic. Values that can't be read are left out.
 func Total(ctx context.Context, client *kafka.Client, topic string) (int64, error) {
+	var reader cta.TurnstileCounts
 	counts := make(map[int]int64)
 	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
-		switch c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value); {
+		switch c, deleted, err := reader.Read(r.Key, r.Value); {
 		case err != nil:
 		case deleted:
 			delete(counts, c.StationID)

@@ -139,6 +139,8 @@ type consumer struct {
 	arrivals kafka.Format[cta.Key, cta.Arrival]
 	weather  kafka.Format[cta.Key, cta.Weather]
 	stations wire.JSON[cta.StationRecord]
+	counts   cta.TurnstileCounts
+	summed   map[int]time.Time // when the latest part of a station's count was sent
 	logged   map[string]bool
 
 	mu      sync.Mutex
@@ -258,17 +260,33 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		}
 		c.model.ApplyStation(v)
 	case kindCounts:
-		v, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		v, deleted, err := c.counts.Read(r.Key, r.Value)
 		switch {
 		case err != nil:
 			return "count that does not fit", err
 		case deleted:
-			c.model.ForgetCount(v.StationID, r.Time)
+			c.model.ForgetCount(v.StationID, c.sent(v.StationID, r))
 		default:
-			c.model.ApplyCount(v, r.Time)
+			c.model.ApplyCount(v, c.sent(v.StationID, r))
 		}
 	}
 	return "", nil
+}
+
+// sent returns when a station's count was sent: of a sum of parts, whose records
+// come from several partitions and so in no order, when the latest of them was.
+func (c *consumer) sent(station int, r kafka.Record) time.Time {
+	last, known := c.summed[station]
+	switch {
+	case known && last.After(r.Time):
+		return last
+	case !known && c.counts.Parts(station) == 0, len(c.summed) >= maxEntries:
+		return r.Time
+	case c.summed == nil:
+		c.summed = make(map[int]time.Time)
+	}
+	c.summed[station] = r.Time
+	return r.Time
 }
 
 // skip counts a record that can't be read.

@@ -88,9 +88,10 @@ func (s *System) counts(ctx context.Context) (map[int]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	var reader cta.TurnstileCounts
 	counts := make(map[int]int64)
 	for _, r := range records {
-		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		c, deleted, err := reader.Read(r.Key, r.Value)
 		if err != nil {
 			return nil, fmt.Errorf("offset %d of %s: %w", r.Offset, r.Topic, err)
 		}
