@@ -60,6 +60,9 @@ type TurnstileCount struct {
 // deleted is true when the value is nil or JSON's null, a tombstone: the station
 // has no count any more. The error says what is wrong; reading the same bytes
 // again gives the same error.
+//
+// What a key groups by beside the station is left out here: [TurnstileCounts]
+// reads all records of a topic and adds such counts up.
 func ParseTurnstileCount(key, value []byte) (count TurnstileCount, deleted bool, err error) {
 	if value == nil || string(value) == "null" {
 		id, err := keyStationID(key)
