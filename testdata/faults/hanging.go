@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -59,13 +62,22 @@ func (h *run) endHanging(ctx context.Context) (int, error) {
 						continue
 					}
 					found++
-					h.note("the broker left a transaction open in %s/%d that it has as %s: ended by hand", t.Topic, p.Partition, state)
+					h.note("the broker left a transaction open in %s/%d that it has as %s: ended by hand (its log says %d times that it found no leader)", t.Topic, p.Partition, state, h.forgot())
 					err = errors.Join(err, writeMarker(ctx, c, t.Topic, p.Partition, open, state == "CompleteCommit"))
 				}
 			}
 		}
 	}
 	return found, err
+}
+
+// forgot returns how often the broker has logged that it takes partitions for deleted.
+func (h *run) forgot() int {
+	b, err := os.ReadFile(filepath.Join(h.dir, "broker.log"))
+	if err != nil {
+		return -1
+	}
+	return bytes.Count(b, []byte("Couldn't find leader endpoint"))
 }
 
 // writeMarker writes how a transaction ended to a partition.

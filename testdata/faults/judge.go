@@ -208,6 +208,7 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	for _, p := range h.processes() {
 		h.notes = append(h.notes, p.ends...)
 	}
+	h.notes = append(h.notes, h.watcher.repeats...)
 	if len(h.notes) > 0 {
 		fmt.Fprintf(w, "\nnotes: %d\n", len(h.notes))
 		show(w, h.notes)

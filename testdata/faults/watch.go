@@ -97,10 +97,11 @@ type watcher struct {
 	mu       sync.Mutex
 	counts   map[int]int64
 	offset   int64
-	read     int64 // counts read
-	repeated int64 // as high as the one before
-	fell     int64 // below the one before
-	letters  int64 // dead letters read
+	read     int64    // counts read
+	repeated int64    // as high as the one before
+	repeats  []string // the first of them
+	fell     int64    // below the one before
+	letters  int64    // dead letters read
 	claims   map[source][]claim
 	highest  map[source]int64 // position claimed
 	ends     map[source]int64 // of the entries, as last asked
@@ -154,6 +155,9 @@ func (w *watcher) see(r *kgo.Record) {
 		w.fault("station %d: count falls from %d to %d at offset %d", p.station, w.counts[p.station], p.count, r.Offset)
 	case p.count == w.counts[p.station]:
 		w.repeated++
+		if len(w.repeats) < 3 {
+			w.repeats = append(w.repeats, fmt.Sprintf("station %d: count %d again at offset %d, of producer %d, after %d", p.station, p.count, r.Offset, r.ProducerID, w.offset))
+		}
 	default:
 		w.stalls.progress(p.station, time.Now())
 	}
