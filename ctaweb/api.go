@@ -323,6 +323,9 @@ func boards(s *snapshot, station int) []platformBoard {
 		}
 		if l, _ := s.status.line(b.Line); l != nil {
 			p.Towards = l.towards(b.Direction)
+			if p.Spacing == live.None { // trains of this hour don't come here
+				p.Towards = l.Towards.of(b.Direction)
+			}
 		}
 		list = append(list, p)
 	}
@@ -347,10 +350,14 @@ func (l *LineStatus) towards(d cta.Direction) string {
 			return s.Towards
 		}
 	}
+	return l.Towards.of(d)
+}
+
+func (t Towards) of(d cta.Direction) string {
 	if d == cta.DirectionA {
-		return l.Towards.A
+		return t.A
 	}
-	return l.Towards.B
+	return t.B
 }
 
 func arrivals(of []live.Arrival) []plannedArrival {

@@ -149,6 +149,21 @@ func TestOtherSites(t *testing.T) {
 			if got := get(t, h, "GET", url).Header.Get("Access-Control-Allow-Origin"); got != want {
 				t.Errorf("AllowOrigin %q: %s has %q, want %q", origin, url, got, want)
 			}
+			// Whether it may send If-None-Match, a browser asks first.
+			r := get(t, h, "OPTIONS", url, "Origin", "https://example.org", "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "if-none-match")
+			if want == "" {
+				if r.StatusCode == 204 || r.Header.Get("Access-Control-Allow-Methods") != "" {
+					t.Errorf("AllowOrigin %q: %s lets other sites read it", origin, url)
+				}
+				continue
+			}
+			got := []string{r.Status, r.Header.Get("Access-Control-Allow-Origin"), r.Header.Get("Access-Control-Allow-Methods"), r.Header.Get("Access-Control-Allow-Headers")}
+			if d := cmp.Diff([]string{"204 No Content", origin, "GET, HEAD", "Accept-Language, If-None-Match, Last-Event-ID"}, got); d != "" {
+				t.Errorf("AllowOrigin %q: preflight of %s (-want +got):\n%s", origin, url, d)
+			}
+			if r := get(t, h, "OPTIONS", url); r.StatusCode != 405 {
+				t.Errorf("OPTIONS that asks for nothing is answered by %d, want 405", r.StatusCode)
+			}
 		}
 	}
 }

@@ -33,6 +33,15 @@
 // Pages are rendered by the server and useful without scripts. HandlerConfig
 // replaces their title, logo, templates and words.
 //
+// # Languages
+//
+// Pages, streams and the sentences of the API are in a language of
+// HandlerConfig.Languages: the one that the query's lang names, else the one that
+// its reader has chosen on a page before (a cookie holds it), else the one of
+// Accept-Language, else the first. Its words are in one file, as in English: see
+// assets/words.en.json in this package's source. What a language lacks is an error
+// of [NewHandler] that lists it all.
+//
 // # What is derived
 //
 // Where trains are, when they come, how lines run and how crowded stations are comes
@@ -41,6 +50,14 @@
 // readers are told of it. Every train that it knows is shown, but those at stations
 // that the stations table has taken from their line. What it predicts is shown with
 // its range. Predictions are scored while the model is ready.
+//
+// # The day of a station
+//
+// A count says how many riders were ever counted at a station, and not at what event
+// time. It gets that of the moment at which its record was sent, which the times of
+// arrivals and weather around it tell. Those of the last two hours, and of the last
+// day's weather, are read at the start; so a page knows the day as far back as the
+// topic of counts has not been compacted, and says since when it does.
 //
 // # The clock
 //
@@ -76,7 +93,7 @@
 // # Duties of the caller
 //
 // Close a [Handler] when its server shuts down, or streams hold the shutdown up;
-// [Serve] does. Middleware that wraps the ResponseWriter needs an Unwrap method
+// [Serve] does, and bounds connections. Middleware that wraps the ResponseWriter needs an Unwrap method
 // for the stream to be flushed. A server of one's own needs ReadHeaderTimeout and
 // MaxHeaderBytes; its WriteTimeout is no matter to the stream.
 //

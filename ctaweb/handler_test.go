@@ -90,10 +90,10 @@ func TestEveryRoute(t *testing.T) {
 		{"HEAD", "/events", 200, "text/event-stream", ""},
 		{"PUT", "/events", 405, "text/plain; charset=utf-8", "only GET and HEAD"},
 		{"GET", "/lines/blue", 200, "text/html; charset=utf-8", "towards Forest Park"},
-		{"GET", "/lines/violet", 404, "text/html; charset=utf-8", "There is no such line"},
+		{"GET", "/lines/violet", 404, "text/html; charset=utf-8", "There is no such page, line"},
 		{"GET", "/stations/40890", 200, "text/html; charset=utf-8", "1,234,567"},
-		{"GET", "/stations/040890", 404, "text/html; charset=utf-8", "no such line, station"},
-		{"GET", "/stations/1", 404, "text/html; charset=utf-8", "no such line, station"},
+		{"GET", "/stations/040890", 404, "text/html; charset=utf-8", "no such page, line, station"},
+		{"GET", "/stations/1", 404, "text/html; charset=utf-8", "no such page, line, station"},
 		{"GET", "/board/40890", 200, "text/html; charset=utf-8", "Forest Park"},
 		{"GET", "/trains/B1", 200, "text/html; charset=utf-8", "Train B1 towards Forest Park, at O&#39;Hare"},
 		{"GET", "/trains/B9", 404, "text/html; charset=utf-8", "no longer shown"},
@@ -122,7 +122,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/static/style.css", 404, "text/plain; charset=utf-8", "no such"},
 		{"GET", "/static/../handler.go", 404, "text/plain; charset=utf-8", "no such"},
 		{"GET", "//", 404, "text/plain; charset=utf-8", "no such"},
-		{"GET", "/nothing", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "/nothing", 404, "text/html; charset=utf-8", "There is no such page"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.method+" "+tt.url, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -16,11 +17,15 @@ const (
 	idleTimeout     = 2 * time.Minute
 	maxHeader       = 32 << 10 // bytes
 	shutdownTimeout = 4 * time.Second
+
+	// moreConnections is how many there may be beside those of event streams.
+	moreConnections = 2000
 )
 
 // Serve serves h on ln until ctx ends; then it ends h's streams, lets other
 // requests finish for up to 4 s and returns nil. It closes ln, and h. root is
 // what is served: h itself when it is nil, or a handler that h is mounted in.
+// Connections are taken up to HandlerConfig.MaxStreams and 2000 more; others wait.
 func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) error {
 	if root == nil {
 		root = h
@@ -34,7 +39,7 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 	}
 	srv.RegisterOnShutdown(h.Close)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() { failed <- srv.Serve(newBounded(ln, h.cfg.MaxStreams+moreConnections)) }()
 	select {
 	case err := <-failed:
 		h.Close()
@@ -53,4 +58,48 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 		return fmt.Errorf("ctaweb: serve %s: %w", ln.Addr(), err)
 	}
 	return nil
+}
+
+// bounded is a listener of so many open connections at a time.
+type bounded struct {
+	net.Listener
+	room   chan struct{} // holds a token for each open connection
+	closed chan struct{}
+	close  func() error
+}
+
+func newBounded(ln net.Listener, most int) *bounded {
+	b := &bounded{Listener: ln, room: make(chan struct{}, most), closed: make(chan struct{})}
+	b.close = sync.OnceValue(func() error {
+		close(b.closed)
+		return ln.Close()
+	})
+	return b
+}
+
+func (b *bounded) Close() error { return b.close() }
+
+// Accept waits for room, then for a client.
+func (b *bounded) Accept() (net.Conn, error) {
+	select {
+	case b.room <- struct{}{}:
+	case <-b.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := b.Listener.Accept()
+	if err != nil {
+		<-b.room
+		return nil, err
+	}
+	return &boundedConn{Conn: c, leave: sync.OnceFunc(func() { <-b.room })}, nil
+}
+
+type boundedConn struct {
+	net.Conn
+	leave func()
+}
+
+func (c *boundedConn) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
 }

@@ -25,6 +25,7 @@ type boardView struct {
 	Towards string
 	Here    []string
 	Next    []nextView
+	None    string // why there is none
 	Spacing string
 }
 
@@ -41,13 +42,15 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Lines = append(d.Lines, ref(s, id))
 	}
 	for _, b := range boards(s, st.ID) {
-		v := boardView{lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here}
+		v := boardView{lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected")}
 		switch b.Spacing {
 		case live.Gap:
 			v.Spacing = l.say("spacing-gap", "minutes", l.about(time.Duration(b.CurrentSeconds)*time.Second),
 				"intended", l.about(time.Duration(b.IntendedSeconds)*time.Second))
 		case live.Bunched:
 			v.Spacing = l.say("spacing-bunched")
+		case live.None:
+			v.None = l.say("none-at-this-hour")
 		}
 		for _, a := range b.Next {
 			v.Next = append(v.Next, l.viewNext(a, s.status.AsOf))
@@ -90,7 +93,7 @@ type hourView struct {
 
 // Figures of the chart, in its own units.
 const (
-	dayLeft, dayTop = 44.0, 12.0 // of the bars
+	dayLeft, dayTop = 52.0, 14.0 // of the bars
 	dayHour         = 19.0       // width of an hour
 	dayHeight       = 110.0
 )
@@ -126,7 +129,7 @@ func (l *language) viewDay(d live.Day, now time.Time) dayView {
 		v.Marks = append(v.Marks, mapLabel{fmt.Sprintf("%.1f", x), fmt.Sprintf("%.1f", y), anchor, text})
 	}
 	for hour := 0; hour <= 24; hour += 6 {
-		mark(dayLeft+dayHour*float64(hour), dayTop+dayHeight+16, "middle", strconv.Itoa(hour))
+		mark(dayLeft+dayHour*float64(hour), dayTop+dayHeight+18, "middle", strconv.Itoa(hour))
 	}
 	mark(dayLeft-6, dayTop+5, "end", l.number(int64(top)))
 	mark(dayLeft-6, dayTop+dayHeight, "end", "0")
@@ -160,10 +163,10 @@ func (l *language) viewHour(i int, hour live.Hour, since, now time.Time, top flo
 	return v
 }
 
-// roundUp is a round number not below n: 1, 2 or 5 times a power of ten.
+// roundUp is a round number not below n, and not far above.
 func roundUp(n float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(max(n, 1))))
-	for _, f := range []float64{1, 2, 5} {
+	for _, f := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8} {
 		if f*unit >= n {
 			return f * unit
 		}
