@@ -189,6 +189,20 @@ func getStatus(t *testing.T, url string) (s status, err error) {
 	return s, json.NewDecoder(resp.Body).Decode(&s)
 }
 
+func get(t *testing.T, url string) (code int, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
 // awaitStatus asks until ok is content.
 func awaitStatus(t *testing.T, url, want string, ok func(status) bool) status {
 	t.Helper()
@@ -232,10 +246,16 @@ func TestSimulationWithDashboardAndWorkers(t *testing.T) {
 		"-rest-proxy", sim.await(`REST Proxy (\S+)`),
 	}
 	stations := start(t, "stations", services...)
-	turnstiles := start(t, "turnstiles", append(services, "-listen", "127.0.0.1:0")...)
+	health := unused(t)
+	turnstiles := start(t, "turnstiles", append(services, "-listen", health)...)
 	dash := start(t, "dashboard", append(services, "-listen", "127.0.0.1:0")...)
 	dash.await(`external services \(-brokers is given\)`)
-	turnstiles.await(`partitions gained`)
+	turnstiles.await(`caught up`)
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
+		if code, body := get(t, "http://"+health+path); code != http.StatusOK || body != want {
+			t.Errorf("%s answers %d %q, want %q", path, code, body, want)
+		}
+	}
 	awaitStatus(t, dash.await(`dashboard at (\S+)`), "a live system", alive)
 	for _, p := range []*process{turnstiles, stations, dash, sim} {
 		p.interrupt()

@@ -2,8 +2,6 @@ package examples_test
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -161,17 +159,9 @@ func (b board) missing(have map[string][]string) (missing []string) {
 // exported returns the names of the metrics that a program exports, with their labels.
 func exported(t *testing.T, url string) map[string][]string {
 	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, text := get(t, url)
 	have := make(map[string][]string)
-	for _, m := range series.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range series.FindAllStringSubmatch(text, -1) {
 		labels := have[m[1]]
 		for _, l := range labelName.FindAllStringSubmatch(m[2], -1) {
 			labels = append(labels, l[1])
