@@ -260,9 +260,9 @@ func TestSituationsAreTold(t *testing.T) {
 				t.Errorf("levels (-want +got):\n%s", d)
 			}
 			if well.IsZero() {
-				t.Errorf("%v after its end: %+v", tt.then, r.reads("blue", cta.DirectionA))
+				t.Fatalf("%v after its end: %+v", tt.then, r.reads("blue", cta.DirectionA))
 			}
-			t.Logf("told for the last time %v after its end; runs well from %v after it", last.Sub(until).Round(time.Second), well.Sub(until).Round(time.Second))
+			t.Logf("told until %v after its end; runs well from %v after it", last.Sub(until).Round(time.Second), well.Sub(until).Round(time.Second))
 		})
 	}
 }
