@@ -162,8 +162,13 @@ func (c *clock) now(wall int64) int64 {
 	}
 	slices.Sort(at)
 	// Most events are told at once and some late, so the truth is near the upper
-	// edge; the very edge may be one wrong clock.
+	// edge; the very edge may be one wrong clock. Two alone don't tell which: unless
+	// they are far apart, the later is right, or the first event behind a bucket's
+	// edge would lie in the future.
 	base := at[(len(at)-1)*3/4]
+	if len(at) == 2 && at[1]-at[0] <= resetBack {
+		base = at[1]
+	}
 	ahead := min(s*float64(max(0, wall-c.newest)), maxAhead)
 	c.last = max(c.last, int64(base+ahead))
 	return c.last
