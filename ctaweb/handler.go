@@ -110,7 +110,7 @@ type Handler struct {
 	mux    *http.ServeMux
 	pub    *publisher
 	chart  *chart // nil when the network has no places
-	mapped drawn
+	fixed  fixed
 	assets *assets
 	// languages are those that pages speak, the first by default, and pages their
 	// templates.

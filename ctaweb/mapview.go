@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
@@ -49,22 +48,11 @@ type mapTrain struct {
 	ID, Class, Transform, Text string
 }
 
-// drawn is the fixed part of the map, drawn once for each layout of the stations.
-type drawn struct {
-	mu     sync.Mutex
-	layout string
-	fixed  template.HTML
-}
-
 // viewMap is the map at a snapshot; nil where the network has no places.
-func (h *Handler) viewMap(s *snapshot, l *language) (*mapView, error) {
+func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML) *mapView {
 	c := h.chart
 	if c == nil {
-		return nil, nil
-	}
-	fixed, err := h.drawMap(s, l)
-	if err != nil {
-		return nil, err
+		return nil
 	}
 	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Fixed: fixed}
 	for i, line := range s.status.Lines {
@@ -74,21 +62,7 @@ func (h *Handler) viewMap(s *snapshot, l *language) (*mapView, error) {
 			}
 		}
 	}
-	return v, nil
-}
-
-// drawMap draws what stays; it has names but no words, and is the same in every language.
-func (h *Handler) drawMap(s *snapshot, l *language) (template.HTML, error) {
-	h.mapped.mu.Lock()
-	defer h.mapped.mu.Unlock()
-	if h.mapped.layout != s.layout {
-		text, err := h.execute(l, "map", fixedMap(h.chart, s.status))
-		if err != nil {
-			return "", err
-		}
-		h.mapped.fixed, h.mapped.layout = template.HTML(text), s.layout
-	}
-	return h.mapped.fixed, nil
+	return v
 }
 
 func fixedMap(c *chart, st *Status) mapFixed {

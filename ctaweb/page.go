@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"html/template"
 	"math"
 	"strconv"
 	"time"
@@ -35,6 +36,7 @@ type rowView struct {
 	*Station
 	Label string // heads the stations from here on: a branch, the Loop
 	A, B  []badge
+	Link  template.HTML // the name, on the system's page
 }
 
 // badge is a train drawn beside the track.
@@ -42,16 +44,20 @@ type badge struct{ ID, Class, Text string }
 
 func (h *Handler) systemPage(s *snapshot, l *language) any {
 	data := pageData{common: h.common(s, l, "system", "", "")}
+	parts, err := h.fixedParts(s, l)
+	if err != nil {
+		return err
+	}
 	for i, line := range s.status.Lines {
 		v := l.viewLine(i, line)
+		for row := range v.Rows {
+			v.Rows[row].Link = parts.links[i][row]
+		}
 		data.Trains += v.A + v.B
 		data.Lines = append(data.Lines, v)
 		data.Alerts = append(data.Alerts, l.alerts(line)...)
 	}
-	var err error
-	if data.Map, err = h.viewMap(s, l); err != nil {
-		h.cfg.Log.Error("map not drawn", "err", err)
-	}
+	data.Map = h.viewMap(s, l, parts.chart)
 	for _, sc := range scores(s.view) {
 		if sc.Predictions > 0 {
 			data.Scores = append(data.Scores, sc)

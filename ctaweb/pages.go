@@ -132,18 +132,21 @@ func (h *Handler) routePages() {
 }
 
 // kept serves a page that is made once of each snapshot; data is nil when there
-// is no such thing.
+// is no such thing, and may be an error.
 func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, l := h.snapshot(w, r)
 		h.remember(w, r)
 		b := s.answers.of(r.URL.Path)
 		_, err := b.get(func() ([]byte, error) {
-			v := data(s, l, r)
-			if v == nil {
+			switch v := data(s, l, r).(type) {
+			case nil:
 				return nil, errNone
+			case error:
+				return nil, v
+			default:
+				return h.execute(l, name, v)
 			}
-			return h.execute(l, name, v)
 		})
 		switch {
 		case errors.Is(err, errNone):

@@ -100,10 +100,7 @@ func TestChart(t *testing.T) {
 	}
 	h := newHandler(t, busy(), HandlerConfig{})
 	s := h.pub.snapshot()
-	v, err := h.viewMap(s, english())
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := h.viewMap(s, english(), "")
 	fixed := fixedMap(c, s.status)
 	if len(v.Trains) < 70 || len(fixed.Stations) != len(net.Stations) || len(fixed.Lines) != 8 {
 		t.Errorf("the map has %d trains, %d stations, %d lines", len(v.Trains), len(fixed.Stations), len(fixed.Lines))
