@@ -186,7 +186,9 @@ func (f *fetcher) fail(cur *cursor, from int64, kerr sarama.KError) {
 	}
 	switch kerr {
 	case sarama.ErrOffsetOutOfRange:
-		if !f.restart(cur, from) {
+		if r.exact {
+			r.cancel(fmt.Errorf("offset %d of topic %s, partition %d: %w", from, cur.Topic, cur.Partition.Partition, kerr))
+		} else if !f.restart(cur, from) {
 			hold()
 		}
 	case sarama.ErrTopicAuthorizationFailed:

@@ -108,6 +108,7 @@ type reading struct {
 	refresh   time.Duration
 	caughtUp  func()
 	stopAtEnd bool
+	exact     bool // a position that the cluster doesn't hold ends the reading
 	// begin gives the first offset of a partition that exists at the call, or a
 	// time to look it up by, when that isn't zero.
 	begin func(p Partition, oldest, end int64) (int64, time.Time)

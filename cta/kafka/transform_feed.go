@@ -23,7 +23,9 @@ func newFeed(ctx context.Context, s *session) *feed {
 	ctx, cancel := context.WithCancelCause(ctx)
 	f := &feed{&reader{
 		client: s.x.client, sc: s.x.fetch, cancel: cancel,
-		stale: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		// Joining again finds the position anew, and restores the state that fits it.
+		reading: reading{exact: true},
+		stale:   make(chan struct{}, 1), work: make(chan struct{}, 1),
 		cursors: make(map[Partition]*cursor), fetchers: make(map[int32]*fetcher),
 	}, s}
 	f.wg.Go(func() { f.find(ctx) })
@@ -143,7 +145,7 @@ func (f *feed) handle(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-				f.s.fail(err) // a topic can't be read
+				f.s.fail(err) // a partition can't be read
 			}
 			return
 		case <-f.work:
