@@ -4,7 +4,7 @@
 //	testdata/stack/stack up
 //	eval "$(testdata/stack/stack env)"
 //	go run ./testdata/bench            # records per second while draining, and the delay
-//	go run ./testdata/bench -streams   # Kafka Streams too; downloads it once, 70 MB
+//	go run ./testdata/bench -streams   # Kafka Streams, too
 //
 // Drain: so many entries wait in 12 partitions. A process is started, joins a new
 // group, and works until all are counted. Its peers are
@@ -14,7 +14,7 @@
 //     publishes nothing, with sarama's settings as fast as we know them: the
 //     ceiling of what the client library does;
 //   - streams: Kafka Streams 4.3.1, exactly-once v2, its other settings at their
-//     defaults (streams/Count.java).
+//     defaults, state in memory (streams/Count.java).
 //
 // Delay: entries come at a steady rate. What is measured is the time from an
 // entry's acknowledgement until a reader of committed records has a count that
@@ -68,7 +68,7 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 1000, "entries a second whose delay is measured, `number`")
 	flag.IntVar(&s.seconds, "seconds", 15, "`number` of seconds for which the delay is measured")
 	flag.StringVar(&s.only, "only", "", "drain or delay; empty: both")
-	flag.BoolVar(&s.streams, "streams", false, "hold Kafka Streams against it, too: wants java 17 and mvn")
+	flag.BoolVar(&s.streams, "streams", false, "hold Kafka Streams against it, too: wants a JDK, 17 or newer")
 	flag.StringVar(&s.program, "bin", "", "run this `program` instead of building examples/turnstiles")
 	flag.StringVar(&s.role, "role", "", "for bench's own use")
 	flag.StringVar(&s.topic, "topic", "", "of a role")
@@ -144,7 +144,7 @@ func (b *system) open(ctx context.Context) (err error) {
 	}
 	b.peers = []peer{b.ours(), b.bare()}
 	if b.settings.streams {
-		p, err := b.streams(ctx)
+		p, err := b.streams()
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,9 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.state.Stores;
 
 /**
  * Counts the entries at each station with Kafka Streams, exactly once: brokers,
@@ -14,7 +16,8 @@ import org.apache.kafka.streams.kstream.Produced;
  *
  * The entries' key is the time, so that counting by station wants Streams'
  * repartition topic: as ksqlDB does it, too. Of a value it decodes the station's
- * id alone. All settings but the guarantee are at their defaults.
+ * id alone, and looks at no schema. State is in memory; all settings but the
+ * guarantee are at their defaults.
  */
 public class Count {
     public static void main(String[] args) throws Exception {
@@ -29,7 +32,8 @@ public class Count {
         b.stream(args[2], Consumed.with(Serdes.ByteArray(), Serdes.ByteArray()))
             .map((key, value) -> KeyValue.pair(Integer.toString(station(value)), value))
             .groupByKey(Grouped.with(Serdes.String(), Serdes.ByteArray()))
-            .count()
+            .count(Materialized.<String, Long>as(Stores.inMemoryKeyValueStore("counts"))
+                .withKeySerde(Serdes.String()).withValueSerde(Serdes.Long()))
             .toStream()
             .map((station, n) -> KeyValue.pair(station, "{\"STATION_ID\":" + station + ",\"COUNT\":" + n + "}"))
             .to(args[3], Produced.with(Serdes.String(), Serdes.String()));
