@@ -274,7 +274,7 @@ func TestStreamInSpanish(t *testing.T) {
 
 	b := browse(t)
 	b.open(srv.URL + "/?lang=es")
-	b.await(`document.body.className + document.querySelector("#fresh").textContent`, "waitponiéndose al día")
+	b.await(`document.documentElement.lang`, "es")
 	m.SetReady()
 	b.await(`document.querySelector("#fresh").textContent`, "en vivo")
 	arriveNow(m, "2", rosemont)
