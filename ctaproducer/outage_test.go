@@ -43,7 +43,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	t.Cleanup(sys.Registry.Close)
 	p := newTestProducer(t, sys, net, Config{Log: log, MaxBuffered: buffered})
 	emitter := NewEmitter(p, nil, log)
-	sink := &counted{Sink: emitter}
+	sink := &held{Sink: emitter, after: 50, reached: make(chan struct{}), away: make(chan struct{})}
 	sim := newTestSimulation(t, net, SimulationConfig{For: 90 * time.Second, Speed: 45, Log: log})
 	done := make(chan error, 1)
 	var sum Summary
@@ -61,12 +61,21 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 			}
 		}
 	}
-	until("events", func() bool { return sink.n.Load() > 50 })
+	select {
+	case <-sink.reached:
+	case err := <-done:
+		t.Fatalf("the simulation ended before the outage: %v", err)
+	}
 	addr := services.Brokers()[0]
 	if err := services.Close(); err != nil {
 		t.Fatal(err)
 	}
-	until("clock that waits", func() bool { return strings.Contains(logs.String(), "the simulated clock waits") })
+	held := len(logs.String()) // holding the events back may have been told of, too
+	close(sink.away)
+	since := func(text string) func() bool {
+		return func() bool { return strings.Contains(logs.String()[held:], text) }
+	}
+	until("clock that waits", since("the simulated clock waits: an event isn't taken"))
 	if n := gauge(t, metrics, "ctalive_kafka_buffered_records"); n > buffered {
 		t.Errorf("%v events wait, want at most %d", n, buffered)
 	}
@@ -78,7 +87,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	if services, err = embedded.Start(t.Context(), embedded.Config{DataDir: dir, Kafka: addr}); err != nil {
 		t.Fatal(err)
 	}
-	until("clock that goes on", func() bool { return strings.Contains(logs.String(), "the simulated clock goes on") })
+	until("clock that goes on", since("the simulated clock goes on"))
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -120,20 +129,31 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	}
 }
 
-// counted counts the events that a sink has taken.
-type counted struct {
+// held counts the events that a sink has taken. The simulation has more of them
+// than the test lets through before the broker is away, however slow that goes.
+type held struct {
 	Sink
-	n atomic.Int64
+	after   int64         // this many events are taken at first
+	reached chan struct{} // closed when they are
+	away    chan struct{} // closed by the test: more may be taken
+	n       atomic.Int64
 }
 
-func (c *counted) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error {
-	defer c.n.Add(1)
-	return c.Sink.Arrive(ctx, at, a)
+func (h *held) count() {
+	if h.n.Add(1) == h.after {
+		close(h.reached)
+		<-h.away
+	}
 }
 
-func (c *counted) Enter(ctx context.Context, at time.Time, e cta.TurnstileEntry) error {
-	defer c.n.Add(1)
-	return c.Sink.Enter(ctx, at, e)
+func (h *held) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error {
+	defer h.count()
+	return h.Sink.Arrive(ctx, at, a)
+}
+
+func (h *held) Enter(ctx context.Context, at time.Time, e cta.TurnstileEntry) error {
+	defer h.count()
+	return h.Sink.Enter(ctx, at, e)
 }
 
 func gauge(t *testing.T, reg *prometheus.Registry, name string) float64 {
