@@ -203,12 +203,25 @@ func get(t *testing.T, url string) (code int, body string) {
 	return resp.StatusCode, string(b)
 }
 
+// awaitAnswer asks until the answer is 200 with that body: a worker that other
+// processes join may have to catch up again.
+func awaitAnswer(t *testing.T, url, want string) {
+	t.Helper()
+	code, body := get(t, url)
+	for deadline := time.Now().Add(30 * time.Second); code != http.StatusOK || body != want; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s answers %d %q, want %q", url, code, body, want)
+		}
+		code, body = get(t, url)
+	}
+}
+
 // awaitStatus asks until ok is content.
 func awaitStatus(t *testing.T, url, want string, ok func(status) bool) status {
 	t.Helper()
 	var s status
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if s, err = getStatus(t, url); err == nil && ok(s) {
 			return s
 		}
@@ -252,9 +265,7 @@ func TestSimulationWithDashboardAndWorkers(t *testing.T) {
 	dash.await(`external services \(-brokers is given\)`)
 	turnstiles.await(`caught up`)
 	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
-		if code, body := get(t, "http://"+health+path); code != http.StatusOK || body != want {
-			t.Errorf("%s answers %d %q, want %q", path, code, body, want)
-		}
+		awaitAnswer(t, "http://"+health+path, want)
 	}
 	awaitStatus(t, dash.await(`dashboard at (\S+)`), "a live system", alive)
 	for _, p := range []*process{turnstiles, stations, dash, sim} {

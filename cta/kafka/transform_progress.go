@@ -127,7 +127,7 @@ func (x *transform) observe(ctx context.Context) {
 	tick := time.NewTicker(x.cfg.Refresh)
 	defer tick.Stop()
 	for {
-		p := x.look(ctx)
+		p, after := x.look(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -137,6 +137,9 @@ func (x *transform) observe(ctx context.Context) {
 		x.metrics.caughtUp(p.CaughtUp)
 		if x.cfg.Progress != nil {
 			x.cfg.Progress(p)
+		}
+		if after > 0 { // not before Progress has it: who reads the log may ask
+			x.log.info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", after.Round(time.Millisecond))
 		}
 		x.client.lookHeld(ctx, x.cfg.Refresh)
 		select {
@@ -148,18 +151,19 @@ func (x *transform) observe(ctx context.Context) {
 }
 
 // look asks the cluster where the member's partitions end and what the group has
-// committed of them.
-func (x *transform) look(ctx context.Context) Progress {
+// committed of them. If the member has now caught up with what it was given, after
+// is how long that took.
+func (x *transform) look(ctx context.Context) (p Progress, after time.Duration) {
 	before, waits := x.share.snapshot()
 	if errors.Is(waits, errRestoring) {
-		return Progress{Partitions: len(before), Err: waits}
+		return Progress{Partitions: len(before), Err: waits}, 0
 	}
 	if waits != nil {
 		x.metrics.lag(nil) // it's for others now
 		if errors.Is(waits, errNoTopics) {
-			return Progress{CaughtUp: true}
+			return Progress{CaughtUp: true}, 0
 		}
-		return Progress{Err: waits}
+		return Progress{Err: waits}, 0
 	}
 	type standing struct{ ends, next map[Partition]int64 }
 	now, err := await(ctx, func() (s standing, err error) {
@@ -169,9 +173,9 @@ func (x *transform) look(ctx context.Context) Progress {
 		return s, err
 	}, nil)
 	if err != nil {
-		return Progress{Partitions: len(before), Err: fmt.Errorf("kafka: group %s: %w", x.cfg.Group, err)}
+		return Progress{Partitions: len(before), Err: fmt.Errorf("kafka: group %s: %w", x.cfg.Group, err)}, 0
 	}
-	p := Progress{Partitions: len(before), CaughtUp: len(now.ends) == len(before)}
+	p = Progress{Partitions: len(before), CaughtUp: len(now.ends) == len(before)}
 	behind := make(map[string]int64)
 	for tp, end := range now.ends {
 		lag := max(end-now.next[tp], 0)
@@ -192,10 +196,7 @@ func (x *transform) look(ctx context.Context) Progress {
 	case len(now.ends) < len(before):
 		p.Err = fmt.Errorf("kafka: group %s: %d partitions have no leader now", x.cfg.Group, len(before)-len(now.ends))
 	}
-	if after > 0 {
-		x.log.info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", after.Round(time.Millisecond))
-	}
-	return p
+	return p, after
 }
 
 // positions returns the first offset of each partition that the group has not
