@@ -70,7 +70,8 @@ type platformBoard struct {
 	Next            []plannedArrival `json:"next"`
 	Spacing         live.Spacing     `json:"spacing"`
 	IntendedSeconds int64            `json:"intended_seconds"`
-	CurrentSeconds  int64            `json:"current_seconds"` // from the last train to the next
+	ObservedSeconds int64            `json:"observed_seconds"` // between the last two trains; 0 when unknown
+	CurrentSeconds  int64            `json:"current_seconds"`  // from the last train to the next
 }
 
 type plannedArrival struct {
@@ -319,7 +320,7 @@ func boards(s *snapshot, station int) []platformBoard {
 		p := platformBoard{
 			Line: b.Line, Direction: b.Direction, Here: append([]string{}, b.Here...), Next: arrivals(b.Next),
 			Spacing: b.Headway.Spacing, IntendedSeconds: int64(b.Headway.Intended / time.Second),
-			CurrentSeconds: int64(b.Headway.Current / time.Second),
+			ObservedSeconds: int64(b.Headway.Observed / time.Second), CurrentSeconds: int64(b.Headway.Current / time.Second),
 		}
 		if l, _ := s.status.line(b.Line); l != nil {
 			p.Towards = l.towards(b.Direction)

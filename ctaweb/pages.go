@@ -214,7 +214,7 @@ type stationMore struct {
 	Transfers  []lineRef
 	Crowd      string
 	Accessible bool
-	A, B       string // minutes to the next trains
+	A, B       []nextView
 }
 
 func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
@@ -236,19 +236,13 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 				m.Transfers = append(m.Transfers, ref(s, id))
 			}
 		}
-		for _, b := range s.view.Station(st.ID) {
-			if b.Line != line.ID || len(b.Next) == 0 {
-				continue
-			}
-			var minutes []string
-			for _, a := range b.Next {
-				minutes = append(minutes, strconv.Itoa(minutesTo(a.Expected, s.status.AsOf)))
-			}
-			text := l.say("minutes", "n", strings.Join(minutes, ", "))
-			if b.Direction == cta.DirectionA {
-				m.A = text
-			} else {
-				m.B = text
+		for _, b := range boards(s, st.ID) {
+			switch {
+			case b.Line != line.ID:
+			case b.Direction == cta.DirectionA:
+				m.A = l.viewNexts(b, s.status.AsOf)
+			default:
+				m.B = l.viewNexts(b, s.status.AsOf)
 			}
 		}
 		d.More[st.ID] = m
@@ -258,11 +252,22 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 
 func minutesTo(at, now time.Time) int { return max(0, int(at.Sub(now)/time.Minute)) }
 
-// nextView is a train to come.
-type nextView struct{ Train, Minutes, Range, Note string }
+// nextView is a train to come. Maybe is true of one that may take another branch.
+type nextView struct {
+	Train, Minutes, Range, Note string
+	Maybe                       bool
+}
+
+func (l *language) viewNexts(b platformBoard, now time.Time) []nextView {
+	list := make([]nextView, len(b.Next))
+	for i, a := range b.Next {
+		list[i] = l.viewNext(a, now)
+	}
+	return list
+}
 
 func (l *language) viewNext(a plannedArrival, now time.Time) nextView {
-	v := nextView{Train: a.Train, Minutes: l.say("due")}
+	v := nextView{Train: a.Train, Minutes: l.say("due"), Maybe: a.Maybe}
 	low, high := minutesTo(a.Earliest, now), minutesTo(a.Latest.Add(59*time.Second), now)
 	if m := minutesTo(a.Expected.Add(30*time.Second), now); m > 0 {
 		v.Minutes = l.say("minutes", "n", strconv.Itoa(m))

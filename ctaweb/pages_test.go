@@ -1,7 +1,9 @@
 package ctaweb
 
 import (
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 func TestSearch(t *testing.T) {
@@ -65,6 +68,108 @@ func TestPagesAreReplaced(t *testing.T) {
 	_, err := NewHandler(small(), HandlerConfig{Files: fstest.MapFS{"line.html": {Data: []byte("{{nothing")}}})
 	if err == nil || !strings.Contains(err.Error(), "line.html") {
 		t.Errorf("error is %v, want one that names line.html", err)
+	}
+}
+
+// inRush is a model of the morning's traffic, and when it is.
+func inRush(t *testing.T) (*Model, time.Time) {
+	t.Helper()
+	m := NewModel(cta.Chicago())
+	wall := func(event time.Time) time.Time { return wall0.Add(event.Sub(eight)) }
+	for _, e := range rush(t) {
+		if e.At.Before(eight) {
+			m.ApplyArrival(cta.KeyAt(e.At), e.Arrival, wall(e.At))
+		}
+	}
+	m.SetReady()
+	return m, wall0
+}
+
+// What a line's page says of the trains to come is what the stations' pages say:
+// with ranges, and with a mark where a train may take another branch.
+func TestLineAndStationPagesAgree(t *testing.T) {
+	m, now := inRush(t)
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	row := regexp.MustCompile(`(?s)<li data-s="(\d+)">.*?<span class="n">(.*?)</li>`)
+	platform := regexp.MustCompile(`(?s)<section class="platform.*?</section>`)
+	ranges := regexp.MustCompile(`(\d+–\d+ min)(?:<span aria-hidden="true" title="or another branch">\?|</span> <span class="note">or another branch)?`)
+	read := func(part string) string {
+		var list []string
+		for _, r := range ranges.FindAllStringSubmatch(part, -1) {
+			text := r[1]
+			if r[0] != r[1] {
+				text += "?"
+			}
+			list = append(list, text)
+		}
+		return strings.Join(list, ", ")
+	}
+	onLine, onStation := map[string]string{}, map[string]string{}
+	maybe := 0
+	for _, l := range m.Network().Lines {
+		for _, r := range row.FindAllStringSubmatch(text(t, get(t, h, "GET", "/lines/"+l.ID)), -1) {
+			down, up, _ := strings.Cut(r[2], "▲")
+			onLine[l.ID+" a "+r[1]], onLine[l.ID+" b "+r[1]] = read(down), read(up)
+		}
+	}
+	for _, st := range m.Network().Stations {
+		parts := platform.FindAllString(text(t, get(t, h, "GET", "/stations/"+strconv.Itoa(st.ID))), -1)
+		of := boards(h.pub.snapshot(), st.ID)
+		if len(parts) != len(of) {
+			t.Fatalf("%s has %d platforms on its page, want %d", st.Name, len(parts), len(of))
+		}
+		for i, b := range of {
+			says := read(parts[i])
+			maybe += strings.Count(says, "?")
+			onStation[fmt.Sprintf("%s %s %d", b.Line, b.Direction, st.ID)] = says
+		}
+	}
+	for platform, says := range onLine { // the end of a line has one platform only
+		if _, ok := onStation[platform]; !ok && says == "" {
+			delete(onLine, platform)
+		}
+	}
+	if d := cmp.Diff(onStation, onLine); d != "" {
+		t.Errorf("trains to come (-station +line):\n%s", d)
+	}
+	if maybe == 0 || len(onStation) < 250 {
+		t.Errorf("%d trains that may take another branch at %d platforms: too few to tell", maybe, len(onStation))
+	}
+}
+
+// A platform's page says how often trains come, beside what is intended.
+func TestHeadwaysAreSaid(t *testing.T) {
+	of := func(s live.Spacing, intended, observed, current int64) platformBoard {
+		return platformBoard{Spacing: s, IntendedSeconds: intended, ObservedSeconds: observed, CurrentSeconds: current}
+	}
+	spanish, err := source{}.language("es")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		of          platformBoard
+		says, habla string
+	}{
+		{of(live.Regular, 360, 350, 0), "every 6 min, as intended", "cada 6 min, como está previsto"},
+		{of(live.Regular, 240, 350, 0), "every 6 min, instead of 4 min", "cada 6 min, en lugar de 4 min"},
+		{of(live.Bunched, 240, 120, 0), "the last two trains came 2 min apart, instead of 4 min", "los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
+		{of(live.Gap, 240, 0, 600), "a gap of 10 min, instead of 4 min", "un intervalo de 10 min, en lugar de 4 min"},
+		{of(live.Unknown, 240, 0, 0), "intended every 4 min", "previsto cada 4 min"},
+		{of(live.None, 0, 0, 0), "", ""},
+	} {
+		if got := english().spacing(tt.of); got != tt.says {
+			t.Errorf("%+v: says %q, want %q", tt.of, got, tt.says)
+		}
+		if got := spanish.spacing(tt.of); got != tt.habla {
+			t.Errorf("%+v: says %q, want %q", tt.of, got, tt.habla)
+		}
+	}
+	m, now := inRush(t)
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	for _, b := range boards(h.pub.snapshot(), loganSquare) {
+		if says := english().spacing(b); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
+			t.Errorf("the page of Logan Square lacks %q", says)
+		}
 	}
 }
 

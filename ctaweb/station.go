@@ -42,18 +42,12 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Lines = append(d.Lines, ref(s, id))
 	}
 	for _, b := range boards(s, st.ID) {
-		v := boardView{lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected")}
-		switch b.Spacing {
-		case live.Gap:
-			v.Spacing = l.say("spacing-gap", "minutes", l.about(time.Duration(b.CurrentSeconds)*time.Second),
-				"intended", l.about(time.Duration(b.IntendedSeconds)*time.Second))
-		case live.Bunched:
-			v.Spacing = l.say("spacing-bunched")
-		case live.None:
-			v.None = l.say("none-at-this-hour")
+		v := boardView{
+			lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected"),
+			Next: l.viewNexts(b, s.status.AsOf), Spacing: l.spacing(b),
 		}
-		for _, a := range b.Next {
-			v.Next = append(v.Next, l.viewNext(a, s.status.AsOf))
+		if b.Spacing == live.None {
+			v.None = l.say("none-at-this-hour")
 		}
 		if kind == "board" && len(v.Next)+len(v.Here) == 0 {
 			continue
@@ -70,6 +64,26 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Day.All = l.say("counted", "n", l.number(st.Entries))
 	}
 	return d
+}
+
+// spacing says how often trains come to a platform, beside what is intended.
+func (l *language) spacing(b platformBoard) string {
+	intended := l.about(time.Duration(b.IntendedSeconds) * time.Second)
+	switch b.Spacing {
+	case live.Gap:
+		return l.say("spacing-gap", "minutes", l.about(time.Duration(b.CurrentSeconds)*time.Second), "intended", intended)
+	case live.Bunched:
+		return l.say("spacing-bunched", "minutes", l.about(time.Duration(b.ObservedSeconds)*time.Second), "intended", intended)
+	case live.Regular:
+		every := l.about(time.Duration(b.ObservedSeconds) * time.Second)
+		if every == intended || b.ObservedSeconds == 0 {
+			return l.say("spacing-intended", "intended", intended)
+		}
+		return l.say("spacing-regular", "minutes", every, "intended", intended)
+	case live.Unknown:
+		return l.say("spacing-unknown", "intended", intended)
+	}
+	return ""
 }
 
 // dayView is a station's entries of today, in words, as a chart and as a table.
