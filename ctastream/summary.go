@@ -1,7 +1,9 @@
 package ctastream
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,6 +28,9 @@ import (
 // partition entries are counted. So counts stay exact even if the group's own
 // positions are lost. Whoever deletes a topic of entries and makes it anew deletes
 // the topic of counts, too.
+//
+// Another engine's counts, as those of ksqlDB or Kafka Streams, don't say what they
+// count, so nothing exact can be added to them: see [ErrForeignCounts].
 type TurnstileSummary struct {
 	worker
 	values *wire.Avro[cta.TurnstileEntry]
@@ -42,6 +47,12 @@ type reading struct {
 	tally   *tally
 	at      kafka.Partition // where an entry with these bytes has been found right
 }
+
+// ErrForeignCounts is returned by [TurnstileSummary.Run] when the topic of counts
+// holds some of another engine. To take over from one, end it, delete the topic,
+// and start with a group that has not counted before: it counts all entries that
+// their topics still hold.
+var ErrForeignCounts = errors.New("another engine, as ksqlDB or Kafka Streams, has written counts here")
 
 // maxReadings bounds the memory that foreign values can take.
 const maxReadings = 1 << 16
@@ -66,7 +77,8 @@ func NewTurnstileSummary(client *kafka.Client, reg *wire.Registry, cfg Config) (
 // Run creates the topics that it writes to, and counts until ctx ends; then it
 // publishes what it has counted, leaves the group and returns nil, all within
 // 5 s. It returns [kafka.ErrFenced] when a newer worker of the same InstanceID
-// has taken over, or what the cluster has refused. Call it once at a time.
+// has taken over, [ErrForeignCounts], or what the cluster has refused. Call it once
+// at a time.
 func (s *TurnstileSummary) Run(ctx context.Context) error {
 	s.tallies, s.sizes = newTallies(), make(map[string]int32)
 	s.reread()
@@ -92,18 +104,7 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) error
 		s.sizes[p.Topic] = n
 	}
 	(*TurnstileSummary)(s).reread()
-	err := s.restore(ctx, func(r kafka.Record) {
-		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
-		switch {
-		case err != nil:
-			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
-		case deleted:
-			s.tallies.restore(cta.TurnstileCount{StationID: c.StationID}, "")
-		default:
-			s.tallies.restore(c, header(r, positionHeader))
-		}
-	})
-	if err != nil {
+	if err := s.readCounts(ctx); err != nil {
 		return err
 	}
 	for _, p := range gained {
@@ -121,6 +122,39 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) error
 		}
 	}
 	s.restored.Set(float64(len(s.tallies.stations)))
+	return nil
+}
+
+// readCounts restores what is published.
+func (s *summarizer) readCounts(ctx context.Context) error {
+	foreign := make(map[string]cta.TurnstileCount) // the last under a key, each of another engine
+	err := s.restore(ctx, func(r kafka.Record) {
+		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		if err != nil {
+			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
+			return
+		}
+		delete(foreign, string(r.Key))
+		switch {
+		case !deleted:
+			if !s.tallies.restore(c, header(r, positionHeader)) {
+				foreign[string(r.Key)] = c
+			}
+		case bytes.Equal(r.Key, cta.PartitionKey(c.StationID)): // other engines' keys may differ
+			s.tallies.remove(c.StationID)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range foreign {
+		return &cta.ServiceError{
+			Service: "Kafka",
+			Addr:    "topic " + s.cfg.Output,
+			Hint:    "end that engine, delete the topic and start with a -group that has not counted before: all entries that are still there are counted anew",
+			Err:     fmt.Errorf("%w: %d of them, as %d entries at station %d, don't say which entries they count", ErrForeignCounts, len(foreign), c.Count, c.StationID),
+		}
+	}
 	return nil
 }
 

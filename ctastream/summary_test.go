@@ -2,6 +2,7 @@ package ctastream_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
@@ -178,6 +180,82 @@ func TestSummaryCountsOnceThoughPositionsAreLost(t *testing.T) {
 				sys.AwaitCount(western, round)
 				stop()
 			}
+		})
+	}
+}
+
+// What another engine has counted says nothing of which entries it counts. To add
+// to it, or to restore a part of it, would be wrong without a word.
+func TestSummaryRefusesForeignCounts(t *testing.T) {
+	const (
+		text = "40380"
+		tomb = ""
+	)
+	type record struct{ key, value string }
+	for _, test := range []struct {
+		name    string
+		records []record // in the topic of counts
+		before  bool     // this engine has counted before, in the same group
+		refused bool
+	}{
+		{"nobody's", nil, true, false},
+		{"KSQL 5", []record{{text, `{"STATION_ID":40380,"COUNT":3}`}}, false, true},
+		{"KSQL 5 by two columns", []record{{"40380|+|Clark/Lake", `{"STATION_ID":40380,"STATION_NAME":"Clark/Lake","COUNT":3}`}}, false, true},
+		{"ksqlDB 0.7", []record{{"\x00\x00\x9d\xbc", `{"STATION_ID":40380,"COUNT":3}`}}, false, true},
+		{"ksqlDB 0.10, an INT key", []record{{"\x00\x00\x9d\xbc", `{"COUNT":3}`}}, false, true},
+		{"ksqlDB 0.10, a BIGINT key", []record{{"\x00\x00\x00\x00\x00\x00\x9d\xbc", `{"COUNT":3}`}}, false, true},
+		{"ksqlDB 0.14, a JSON key", []record{{text, `{"COUNT":3}`}}, false, true},
+		{"ksqlDB as KSQL makes it", []record{{text, `{"STATION_ID":40380,"COUNT":3}`}}, true, true},
+		{"ksqlDB by station and line", []record{{`{"STATION_ID":40380,"LINE":"blue"}`, `{"COUNT":2}`}, {`{"STATION_ID":40380,"LINE":"green"}`, `{"COUNT":1}`}}, false, true},
+		{"deleted again", []record{{"\x00\x00\x9d\xbc", `{"COUNT":3}`}, {"\x00\x00\x9d\xbc", tomb}}, false, false},
+		{"deleted again, beside one's own", []record{{"\x00\x00\x9d\xbc", `{"COUNT":3}`}, {"\x00\x00\x9d\xbc", tomb}}, true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sys := ctatest.Start(t)
+			lake := cta.Chicago().Station(40380)
+			counts := sys.Topics.TurnstileSummary()
+			sys.Enter(ctatest.At(7, 30), lake, 3)
+			if test.before {
+				stop := startSummary(t, sys, testConfig(sys))
+				sys.AwaitCount(lake, 3)
+				stop()
+			} else if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(counts, 1)); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range test.records {
+				out := kafka.Record{Topic: counts, Key: []byte(r.key)}
+				if r.value != tomb {
+					out.Value = []byte(r.value)
+				}
+				sys.Send(out)
+			}
+			sys.Enter(ctatest.At(7, 31), lake, 1)
+			if !test.refused {
+				startSummary(t, sys, testConfig(sys))
+				sys.AwaitCount(lake, 4)
+				return
+			}
+			published := len(sys.Read(counts))
+			s, err := ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, testConfig(sys))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			err = s.Run(ctx)
+			var named *cta.ServiceError
+			if !errors.Is(err, ctastream.ErrForeignCounts) || !errors.As(err, &named) || !strings.Contains(err.Error(), "topic "+counts) || named.Hint == "" {
+				t.Fatalf("Run returns %v, want %v with topic and remedy", err, ctastream.ErrForeignCounts)
+			}
+			if n := len(sys.Read(counts)); n != published {
+				t.Errorf("%d counts are published beside the other engine's", n-published)
+			}
+			// The remedy; a new topic stands for the old one, deleted.
+			sys.Topics.Summary = counts + ".anew"
+			cfg := testConfig(sys)
+			cfg.Group += ".anew"
+			startSummary(t, sys, cfg)
+			sys.AwaitCount(lake, 4)
 		})
 	}
 }

@@ -55,11 +55,14 @@ func newTallies() *tallies {
 }
 
 // restore takes a published count, unless this member is counting the station,
-// and the position published with it.
-func (t *tallies) restore(c cta.TurnstileCount, position string) {
-	if p, next, ok := parsePosition(position); ok {
-		t.counted[p] = max(t.counted[p], next)
+// and the position published with it. It reports false, and takes nothing, when
+// there is none: the count is another engine's.
+func (t *tallies) restore(c cta.TurnstileCount, position string) bool {
+	p, next, ok := parsePosition(position)
+	if !ok {
+		return false
 	}
+	t.counted[p] = max(t.counted[p], next)
 	tl := t.stations[c.StationID]
 	if tl == nil {
 		tl = &tally{station: c.StationID}
@@ -67,6 +70,15 @@ func (t *tallies) restore(c cta.TurnstileCount, position string) {
 	}
 	if tl.home == (kafka.Partition{}) {
 		tl.count = c.Count
+	}
+	return true
+}
+
+// remove takes it that a station has no published count, unless this member is
+// counting the station.
+func (t *tallies) remove(station int) {
+	if tl := t.stations[station]; tl != nil && tl.home == (kafka.Partition{}) {
+		delete(t.stations, station)
 	}
 }
 
