@@ -26,6 +26,11 @@ type update struct {
 	Lines   []lineUpdate `json:"lines,omitempty"`   // how lines run, where that changed
 	// Entries holds the counts that changed, by station id.
 	Entries map[string]int64 `json:"entries,omitempty"`
+
+	// What a filter needs: the trains that changed or went, as they were, and the
+	// lines at each station.
+	before map[string]*Train
+	stops  map[int][]string
 }
 
 // lineUpdate says how a line runs.
@@ -35,11 +40,11 @@ type lineUpdate struct {
 	Directions []DirectionStatus `json:"directions"`
 }
 
-// difference is the update from one Status to another; from may be nil.
-func difference(from, to *Status, layout string) *update {
+// difference is the update from one Status to another, of a layout; from may be nil.
+func difference(from, to *Status, of *layout) *update {
 	u := &update{
 		AsOf: to.AsOf, Speed: to.Speed, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
-		Ready: to.Ready, Reason: to.Reason, Layout: layout,
+		Ready: to.Ready, Reason: to.Reason, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
 	}
 	if from == nil {
 		from = &Status{}
@@ -62,8 +67,11 @@ func difference(from, to *Status, layout string) *update {
 			u.Lines = append(u.Lines, lineUpdate{l.ID, l.Level, l.Directions})
 		}
 		for _, t := range l.Trains {
-			if old := trains[t.ID]; old == nil || !reflect.DeepEqual(old, t) {
+			if old := trains[t.ID]; old == nil {
 				u.Trains = append(u.Trains, t)
+			} else if !reflect.DeepEqual(old, t) {
+				u.Trains = append(u.Trains, t)
+				u.before[t.ID] = old
 			}
 			delete(trains, t.ID)
 		}
@@ -80,6 +88,7 @@ func difference(from, to *Status, layout string) *update {
 		for _, t := range l.Trains {
 			if trains[t.ID] != nil {
 				u.Gone = append(u.Gone, t.ID)
+				u.before[t.ID] = t
 			}
 		}
 	}

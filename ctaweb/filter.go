@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -18,33 +19,38 @@ type filter struct {
 
 func (f filter) all() bool { return f == filter{} }
 
-// narrow returns what an update says of a line or a station. Trains that the
-// reader hasn't been told of may be among those gone, which is of no harm.
+// narrow returns what an update says of a line or a station. A train that is no
+// longer of concern is gone.
 func (f filter) narrow(net *cta.Network, u *update) *update {
 	if f.all() {
 		return u
 	}
 	n := *u
-	n.Trains, n.Lines = nil, nil
+	n.Trains, n.Gone, n.Lines, n.Entries = nil, nil, nil, nil
 	for _, t := range u.Trains {
-		switch {
-		case f.line != "" && t.Line != f.line:
-		case f.station != 0 && !t.concerns(f.station):
-			n.Gone = append(n.Gone[:len(n.Gone):len(n.Gone)], t.ID)
-		default:
+		if f.shows(t) {
 			n.Trains = append(n.Trains, t)
+		} else if f.shows(u.before[t.ID]) {
+			n.Gone = append(n.Gone, t.ID)
+		}
+	}
+	for _, id := range u.Gone {
+		if f.shows(u.before[id]) {
+			n.Gone = append(n.Gone, id)
 		}
 	}
 	for _, l := range u.Lines {
-		if f.line == "" || l.ID == f.line {
+		if f.ofLine(l.ID) && (f.station == 0 || slices.Contains(u.stops[f.station], l.ID)) {
 			n.Lines = append(n.Lines, l)
 		}
 	}
-	if f.station != 0 && u.Entries != nil {
-		id := strconv.Itoa(f.station)
-		n.Entries = nil
-		if count, ok := u.Entries[id]; ok {
-			n.Entries = map[string]int64{id: count}
+	for station, count := range u.Entries {
+		id, _ := strconv.Atoi(station)
+		if (f.station == 0 || f.station == id) && slices.ContainsFunc(u.stops[id], f.ofLine) {
+			if n.Entries == nil {
+				n.Entries = map[string]int64{}
+			}
+			n.Entries[station] = count
 		}
 	}
 	if f.in != nil {
@@ -56,6 +62,13 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 		}
 	}
 	return &n
+}
+
+func (f filter) ofLine(id string) bool { return f.line == "" || f.line == id }
+
+// shows reports whether a train is told of. t may be nil.
+func (f filter) shows(t *Train) bool {
+	return t != nil && f.ofLine(t.Line) && (f.station == 0 || t.concerns(f.station))
 }
 
 // concerns reports whether a train is at a station or comes to it next.
@@ -85,9 +98,6 @@ func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update)
 	data, ok := n.made[f]
 	if !ok {
 		part := f.narrow(net, u)
-		if name == "snapshot" {
-			part.Gone = nil
-		}
 		text, err := json.Marshal(part)
 		if err != nil { // only a NaN temperature could: readers of records refuse it
 			text = []byte("{}")

@@ -22,7 +22,7 @@ type fixedParts struct {
 func (h *Handler) fixedParts(s *snapshot, l *language) (*fixedParts, error) {
 	h.fixed.mu.Lock()
 	defer h.fixed.mu.Unlock()
-	if h.fixed.parts != nil && h.fixed.layout == s.layout {
+	if h.fixed.parts != nil && h.fixed.layout == s.layout.id {
 		return h.fixed.parts, nil
 	}
 	p := &fixedParts{}
@@ -45,6 +45,6 @@ func (h *Handler) fixedParts(s *snapshot, l *language) (*fixedParts, error) {
 		}
 		p.links = append(p.links, links)
 	}
-	h.fixed.layout, h.fixed.parts = s.layout, p
+	h.fixed.layout, h.fixed.parts = s.layout.id, p
 	return p, nil
 }

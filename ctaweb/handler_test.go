@@ -284,7 +284,7 @@ func TestPageIsAsItWas(t *testing.T) {
 	m.SetReady()
 	h := newHandler(t, m, HandlerConfig{})
 	got := text(t, get(t, h, "GET", "/"))
-	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout, h.assets.style, h.assets.live[english()], h.assets.icon} {
+	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, h.assets.style, h.assets.live[english()], h.assets.icon} {
 		got = strings.ReplaceAll(got, vary, "…")
 	}
 	const file = "testdata/yellow.html"

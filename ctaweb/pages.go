@@ -87,7 +87,7 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 	st := s.status
 	c := common{
 		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
-		ID: s.id, Layout: s.layout, Style: h.assets.style, Live: h.assets.live[l], Icon: h.assets.icon,
+		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l], Icon: h.assets.icon,
 		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Weather: l.weather(st.Weather),
 	}
 	if c.Site == "" {

@@ -30,7 +30,7 @@ type publisher struct {
 
 	mu      sync.Mutex
 	cur     *snapshot
-	layout  uint64     // the model's, that cur.layout is of
+	version uint64     // the model's, that cur.layout is of
 	tail    *message   // the newest update
 	recent  []*message // the newest backlog updates, tail last
 	streams int
@@ -45,7 +45,7 @@ type snapshot struct {
 	urgent  uint64 // of the model
 	seq     uint64
 	id      string // of the snapshot, for streams and ETags
-	layout  string
+	layout  *layout
 	at      time.Time
 	answers answers
 	events  narrowed
@@ -143,7 +143,7 @@ func (p *publisher) advance() *snapshot {
 // renew makes a snapshot, unless nothing changed. It is called with mu held.
 func (p *publisher) renew(now time.Time) *snapshot {
 	look := p.model.look(now)
-	st, urgent, layout := look.status, look.urgent, look.layout
+	st, urgent := look.status, look.urgent
 	next := &snapshot{status: st, view: look.view, urgent: urgent, at: now}
 	var from *Status
 	if p.cur != nil {
@@ -151,12 +151,12 @@ func (p *publisher) renew(now time.Time) *snapshot {
 		next.seq = p.cur.seq
 		next.layout = p.cur.layout
 	}
-	if from == nil || layout != p.layout {
-		p.layout = layout
-		next.layout = shape(st, p.build)
+	if from == nil || look.layout != p.version {
+		p.version = look.layout
+		next.layout = layoutOf(st, p.build)
 	}
 	u := difference(from, st, next.layout)
-	if from != nil && u.empty(from) && next.layout == p.cur.layout {
+	if from != nil && u.empty(from) && next.layout.id == p.cur.layout.id {
 		// The same to every reader: its id and renderings stay good.
 		p.cur.urgent, p.cur.at = urgent, now
 		return p.cur
@@ -265,18 +265,26 @@ func (p *publisher) loop(quit <-chan struct{}) {
 	}
 }
 
-// shape names what a page can't change by updates: its stations, their names and
+// layout is what a page can't change by updates: its stations, their names and
 // order, and the assets.
-func shape(st *Status, build string) string {
+type layout struct {
+	id    string           // changes with any of it
+	stops map[int][]string // the lines at each station
+}
+
+func layoutOf(st *Status, build string) *layout {
 	h := fnv.New64a()
+	of := &layout{stops: map[int][]string{}}
 	fmt.Fprintf(h, "%s\n%s\n", build, st.Network)
 	for _, l := range st.Lines {
 		fmt.Fprintf(h, "%q %q\n", l.ID, l.Name)
 		for _, s := range l.Stations {
 			fmt.Fprintf(h, "%d %q %q\n", s.ID, s.Name, s.Branch)
+			of.stops[s.ID] = append(of.stops[s.ID], l.ID)
 		}
 	}
-	return strconv.FormatUint(h.Sum64(), 36)
+	of.id = strconv.FormatUint(h.Sum64(), 36)
+	return of
 }
 
 // snapshotEvent is the whole of a snapshot as the readers of a filter get it: the
