@@ -156,10 +156,16 @@ func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request
 			if v == nil {
 				return nil, errNone
 			}
-			if !s.status.AsOf.IsZero() {
-				return json.Marshal(map[string]any{"as_of": s.status.AsOf, member: v})
+			data, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
 			}
-			return json.Marshal(map[string]any{"as_of": nil, member: v})
+			b.tag = "W/" + hash(string(data)) // the same a second later, if nothing happened
+			var asOf any
+			if !s.status.AsOf.IsZero() {
+				asOf = s.status.AsOf
+			}
+			return json.Marshal(map[string]any{"as_of": asOf, member: json.RawMessage(data)})
 		})
 		if errors.Is(err, errNone) {
 			s.answers.forget(r.URL.Path)
@@ -171,14 +177,14 @@ func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request
 			jsonError(w, http.StatusInternalServerError, "this can't be shown at the moment")
 			return
 		}
-		serveBody(w, r, "application/json", "no-cache", s.id, b)
+		serveBody(w, r, "application/json", "no-cache", b)
 	}
 }
 
 func (h *Handler) routeAPI() {
 	h.route("/api/v1/status", jsonError, h.serveStatus)
 	h.route("/api/v1/openapi.json", jsonError, func(w http.ResponseWriter, r *http.Request) {
-		serveBody(w, r, "application/json", "no-cache", h.assets.openapi.hash, &h.assets.openapi.body)
+		serveBody(w, r, "application/json", "no-cache", &h.assets.openapi.body)
 	})
 	h.route("/api/v1/lines", jsonError, h.resource("lines", func(s *snapshot, _ *http.Request) any {
 		lines := []lineSummary{}
@@ -230,13 +236,22 @@ func (h *Handler) routeAPI() {
 func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
 	s, _ := h.snapshot(w, r)
 	b := s.answers.of(r.URL.Path)
-	_, err := b.get(func() ([]byte, error) { return json.Marshal(statusAnswer{s.status, scores(s.view)}) })
+	_, err := b.get(func() ([]byte, error) {
+		still := *s.status
+		still.AsOf, still.AgeSeconds = time.Time{}, 0
+		data, err := json.Marshal(statusAnswer{&still, scores(s.view)})
+		if err != nil {
+			return nil, err
+		}
+		b.tag = "W/" + hash(string(data))
+		return json.Marshal(statusAnswer{s.status, scores(s.view)})
+	})
 	if err != nil {
 		h.cfg.Log.Error("status not rendered", "err", err)
 		jsonError(w, http.StatusInternalServerError, "the status can't be shown at the moment")
 		return
 	}
-	serveBody(w, r, "application/json", "no-cache", s.id, b)
+	serveBody(w, r, "application/json", "no-cache", b)
 }
 
 // line returns a line and its place in the network.

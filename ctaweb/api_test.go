@@ -27,6 +27,7 @@ type openAPI struct {
 	Paths map[string]struct {
 		Get struct {
 			Responses map[string]struct {
+				Headers map[string]any
 				Content map[string]struct{ Schema schema }
 			}
 		}
@@ -135,7 +136,7 @@ func TestOpenAPIHolds(t *testing.T) {
 				t.Error(f)
 			}
 			tag := r.Header.Get("ETag")
-			if r := get(t, h, "GET", url, "If-None-Match", tag); tag != "" && r.StatusCode != 304 {
+			if r := get(t, h, "GET", url, "If-None-Match", tag); r.StatusCode != 304 && want.Headers != nil {
 				t.Errorf("%s answers %d to its own tag", url, r.StatusCode)
 			}
 		}

@@ -31,7 +31,6 @@ type assets struct {
 
 type asset struct {
 	contentType string
-	hash        string
 	body        body
 }
 
@@ -53,16 +52,15 @@ func newAssets(net *cta.Network, src source, languages []*language) *assets {
 	}
 	a.build = hash(a.style + scripts + pages)
 	api := read("openapi.json")
-	a.openapi = &asset{contentType: "application/json", hash: hash(api)}
+	a.openapi = &asset{contentType: "application/json"}
 	_, _ = a.openapi.body.get(func() ([]byte, error) { return []byte(api), nil })
 	return a
 }
 
 func (a *assets) add(stem, ext, contentType, text string) string {
-	h := hash(text)
-	f := &asset{contentType: contentType, hash: h}
+	f := &asset{contentType: contentType}
 	_, _ = f.body.get(func() ([]byte, error) { return []byte(text), nil })
-	name := stem + "." + h + ext
+	name := stem + "." + f.body.tag + ext
 	a.named[name] = f
 	return "static/" + name
 }

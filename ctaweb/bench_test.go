@@ -142,3 +142,27 @@ func BenchmarkFanOut(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStation is what a station's page asks for again: rendered, once a
+// snapshot, and to each of many readers.
+func BenchmarkStation(b *testing.B) {
+	h := newHandler(b, busy(), HandlerConfig{})
+	r := httptest.NewRequest("GET", "/stations/40380?part", nil)
+	r.SetPathValue("id", "40380")
+	r.Header.Set("Accept-Encoding", "gzip")
+	b.Run("rendered", func(b *testing.B) {
+		s := h.pub.snapshot()
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := h.execute(english(), "station.html", h.stationPage(s, english(), "station", r)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("served", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}
+	})
+}

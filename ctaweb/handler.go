@@ -315,18 +315,23 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The name changes with the content.
-	serveBody(w, r, a.contentType, "public, max-age=31536000, immutable", a.hash, &a.body)
+	serveBody(w, r, a.contentType, "public, max-age=31536000, immutable", &a.body)
 }
 
 // serveBody writes a body that is made, or says that the client has it already.
-func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache, id string, b *body) {
+func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache string, b *body) {
 	zip := acceptsGzip(r)
+	id, weak := strings.CutPrefix(b.tag, "W/")
 	if zip {
 		id += "-gz"
 	}
 	head := w.Header()
 	tag := `"` + id + `"`
-	head.Set("ETag", tag)
+	if weak {
+		head.Set("ETag", "W/"+tag)
+	} else {
+		head.Set("ETag", tag)
+	}
 	head.Set("Cache-Control", cache)
 	head.Add("Vary", "Accept-Encoding")
 	if matches(r.Header.Get("If-None-Match"), tag) {

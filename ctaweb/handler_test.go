@@ -36,14 +36,14 @@ func newHandler(t testing.TB, m *Model, cfg HandlerConfig) *Handler {
 }
 
 // small returns a model with a train at O'Hare, one broken down, weather and a count.
-func small() *Model {
+func small(before ...step) *Model {
 	m := NewModel(cta.Chicago())
-	for _, s := range []step{
+	for _, s := range append(before,
 		weatherAt("08:00:00", 61.4, cta.PartlyCloudy),
 		arrive("08:00:00", "blue B1 a", ohare),
 		arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown),
 		counted("08:00:00", ohare, 1234567),
-	} {
+	) {
 		s(m)
 	}
 	m.SetReady()
@@ -176,11 +176,46 @@ func TestUnchangedIsNotSentAgain(t *testing.T) {
 			t.Errorf("%s differs when compressed (%v)", url, err)
 		}
 		tag := first.Header.Get("ETag")
-		if r := get(t, h, "GET", url, "Accept-Encoding", "gzip", "If-None-Match", `"x", W/`+tag); r.StatusCode != 304 || text(t, r) != "" {
+		if r := get(t, h, "GET", url, "Accept-Encoding", "gzip", "If-None-Match", `"x", W/`+strings.TrimPrefix(tag, "W/")); r.StatusCode != 304 || text(t, r) != "" {
 			t.Errorf("%s answers %d to its own tag %s, want 304", url, r.StatusCode, tag)
 		}
 		if r := get(t, h, "GET", url, "Accept-Encoding", "gzip;q=0", "If-None-Match", tag); r.StatusCode != 200 {
 			t.Errorf("%s answers %d to the tag of another encoding, want 200", url, r.StatusCode)
+		}
+	}
+}
+
+// As time passes and nothing happens, pollers are told that nothing has changed;
+// when something has, all that show it are sent anew.
+func TestTagsAreOfContent(t *testing.T) {
+	m := small(weatherAt("07:30:00", 60, cta.Sunny), counted("07:30:00", ohare, 1234000))
+	_, now := clockAt("08:00:40")
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	urls := []string{
+		"/api/v1/lines", "/api/v1/lines/blue", "/api/v1/stations", "/api/v1/status",
+		"/stations/41450?part", "/board/41450?part", "/lines/yellow?part", // no train comes there
+	}
+	tags := map[string]string{}
+	for _, url := range urls {
+		tags[url] = get(t, h, "GET", url).Header.Get("ETag")
+	}
+	_, now = clockAt("08:00:41")
+	for _, url := range urls {
+		if r := get(t, h, "GET", url, "If-None-Match", tags[url]); tags[url] == "" || r.StatusCode != 304 {
+			t.Errorf("a second later %s answers %d to its tag %s", url, r.StatusCode, tags[url])
+		}
+	}
+	arrive("08:00:41", "yellow Y1 a", howard)(m)
+	arrive("08:00:41", "red R2 b", 41450)(m)
+	counted("08:00:41", 41450, 5)(m)
+	_, now = clockAt("08:00:42")
+	for _, url := range urls {
+		r := get(t, h, "GET", url, "If-None-Match", tags[url])
+		if want := 200; r.StatusCode != want && url != "/api/v1/lines/blue" {
+			t.Errorf("after arrivals %s answers %d, want %d", url, r.StatusCode, want)
+		}
+		if body := text(t, r); strings.Contains(url, "?part") && (strings.Contains(body, "<html") || strings.Contains(body, "</body>") || !strings.Contains(body, "data-live")) {
+			t.Errorf("%s isn't a part of a page:\n%.300s", url, body)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 type common struct {
 	Site, Title       string
 	Root              string // leads from the page to the handler's own root
+	Part              bool   // only what the page's script asks for again: no head, no foot
 	Kind              string // names the page, as in live.js
 	Events            string // the query of the page's stream
 	ID, Layout        string
@@ -100,6 +101,12 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 	return c.choices(h, l, url.Values{}, url.Values{})
 }
 
+// of is what a request wants of a page.
+func (c common) of(r *http.Request) common {
+	c.Part = part(r)
+	return c
+}
+
 // choices adds to a page its stream's query and, where there are several, the
 // languages to choose from, beside what the page's own query has.
 func (c common) choices(h *Handler, l *language, events, own url.Values) common {
@@ -131,13 +138,17 @@ func (h *Handler) routePages() {
 	h.route("/stations", plainError, h.serveSearch)
 }
 
-// kept serves a page that is made once of each snapshot; data is nil when there
-// is no such thing, and may be an error.
+// kept serves a page that is made once of each snapshot, however many ask for it;
+// data is nil when there is no such thing, and may be an error.
 func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, l := h.snapshot(w, r)
 		h.remember(w, r)
-		b := s.answers.of(r.URL.Path)
+		key := r.URL.Path
+		if part(r) {
+			key += "?part"
+		}
+		b := s.answers.of(key)
 		_, err := b.get(func() ([]byte, error) {
 			switch v := data(s, l, r).(type) {
 			case nil:
@@ -150,15 +161,19 @@ func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Reques
 		})
 		switch {
 		case errors.Is(err, errNone):
-			s.answers.forget(r.URL.Path)
+			s.answers.forget(key)
 			h.missing(w, s, l, rootOf(r))
 		case err != nil:
 			h.failed(w, r, err)
 		default:
-			serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id, b)
+			serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
 		}
 	}
 }
+
+// part reports whether a request is for a page without its head and foot, which
+// change with every second: what the page shows else may stay the same for longer.
+func part(r *http.Request) bool { return r.URL.Query().Has("part") }
 
 // rootOf leads from a request's page to the handler's own root.
 func rootOf(r *http.Request) string { return strings.Repeat("../", strings.Count(r.URL.Path, "/")-1) }
@@ -223,7 +238,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		return nil
 	}
 	d := linePageData{
-		common: h.common(s, l, "line", "../", line.Name).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
+		common: h.common(s, l, "line", "../", line.Name).of(r).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
 		Line:   l.viewLine(i, line), More: map[int]stationMore{},
 	}
 	for _, st := range h.stations(s) {
@@ -303,7 +318,7 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 		return nil
 	}
 	d := trainPageData{
-		common: h.common(s, l, "train", "../", l.say("train-name", "id", t.ID)).choices(h, l, url.Values{"line": {t.Line}}, url.Values{}),
+		common: h.common(s, l, "train", "../", l.say("train-name", "id", t.ID)).of(r).choices(h, l, url.Values{"line": {t.Line}}, url.Values{}),
 		Train:  t, Line: ref(s, t.Line),
 	}
 	line, _ := s.status.line(t.Line)

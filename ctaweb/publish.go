@@ -44,7 +44,7 @@ type snapshot struct {
 	view    *live.View
 	urgent  uint64 // of the model
 	seq     uint64
-	id      string // of the snapshot, for streams and ETags
+	id      string // of the snapshot, for streams
 	layout  *layout
 	at      time.Time
 	answers answers
@@ -95,11 +95,16 @@ func (m *message) bytes(net *cta.Network, f filter) []byte {
 type body struct {
 	once, zip sync.Once
 	plain, gz []byte
+	tag       string // changes with the content, or with what make says it to be
 	err       error
 }
 
 func (b *body) get(make func() ([]byte, error)) ([]byte, error) {
-	b.once.Do(func() { b.plain, b.err = make() })
+	b.once.Do(func() {
+		if b.plain, b.err = make(); b.tag == "" {
+			b.tag = hash(string(b.plain))
+		}
+	})
 	return b.plain, b.err
 }
 

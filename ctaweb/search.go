@@ -45,13 +45,12 @@ func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	sortFound(d.Found, want)
-	data, err := h.execute(l, "stations.html", d)
-	if err != nil {
+	b := &body{}
+	if _, err := b.get(func() ([]byte, error) { return h.execute(l, "stations.html", d) }); err != nil {
 		h.failed(w, r, err)
 		return
 	}
-	b := &body{plain: data}
-	serveBody(w, r, "text/html; charset=utf-8", "no-cache", s.id+"-"+hash(query), b)
+	serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
 }
 
 // plain is a text as it is searched: letters and digits in lower case.

@@ -35,7 +35,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		return nil
 	}
 	d := stationPageData{
-		common:  h.common(s, l, kind, "../", st.Name).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, url.Values{}),
+		common:  h.common(s, l, kind, "../", st.Name).of(r).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, url.Values{}),
 		Station: st,
 	}
 	for _, id := range st.Lines {

@@ -1,7 +1,6 @@
 // Keeps the page current from the event stream. The server has rendered all of
 // it already; updates name what changed since then. The page of the whole system
-// is drawn from updates; the others, which few read at a time, ask the server for
-// their changed parts. The server puts a line in front of this file: words, the
+// is drawn from updates; the others ask the server for their changed parts. The server puts a line in front of this file: words, the
 // texts of the page's language.
 const body = document.body;
 const byId = (id) => document.getElementById(id);
@@ -273,8 +272,17 @@ if (map) {
 	beat();
 }
 
-// Pages other than that of the system: their parts are fetched when something
-// changed, every two seconds at most.
+// Pages other than that of the system: their parts are fetched when a train that
+// they show moved, and every twenty seconds of event time, at a moment of each page's
+// own, for what changes by itself; every two seconds at most.
+const own = decodeURIComponent(location.pathname.split("/").pop());
+const spread = Math.random() * 20000;
+let turn = null;
+function due(u) {
+	const last = turn;
+	turn = Math.floor((Date.parse(u.as_of) + spread) / 20000);
+	return u.lines || turn !== last || (kind === "train" ? u.trains?.some((t) => t.id === own) : u.trains) || u.gone;
+}
 let fetched = 0;
 let fetching = false;
 async function refresh() {
@@ -283,7 +291,9 @@ async function refresh() {
 	await new Promise((done) => setTimeout(done, Math.max(0, fetched + 2000 - performance.now())));
 	fetched = performance.now();
 	try {
-		const r = await fetch(location.href, { headers: { Accept: "text/html" } });
+		const here = new URL(location.href);
+		here.searchParams.set("part", "");
+		const r = await fetch(here, { headers: { Accept: "text/html" } });
 		if (r.status === 404) reload();
 		if (r.ok) {
 			const page = new DOMParser().parseFromString(await r.text(), "text/html");
@@ -385,7 +395,7 @@ function apply(u, whole) {
 	clock(u);
 	if (u.as_of) time = { event: Date.parse(u.as_of), at: performance.now(), speed: u.stale ? 0 : u.speed };
 	if (kind !== "system") {
-		if (kind !== "search" && kind !== "missing") refresh();
+		if (kind !== "search" && kind !== "missing" && due(u)) refresh();
 		return;
 	}
 	draw(changed, gone, gentle);
