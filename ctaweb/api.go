@@ -21,6 +21,7 @@ type lineSummary struct {
 	Name       string            `json:"name"`
 	Color      string            `json:"color"`
 	TextColor  string            `json:"text_color"`
+	LastHeard  time.Time         `json:"last_heard,omitzero"`
 	Level      live.Level        `json:"level"`
 	Directions []DirectionStatus `json:"directions"`
 	Trains     int               `json:"trains"` // in service
@@ -35,6 +36,7 @@ type stationSummary struct {
 	Latitude   float64       `json:"latitude"`
 	Longitude  float64       `json:"longitude"`
 	Entries    int64         `json:"entries"`
+	CountsAsOf time.Time     `json:"counts_as_of,omitzero"`
 	Crowding   live.Crowding `json:"crowding"`
 	// LatelySeconds is the time over which EntriesLately were counted and
 	// EntriesUsual are usual; 0 when there is no telling.
@@ -190,7 +192,7 @@ func (h *Handler) routeAPI() {
 		lines := []lineSummary{}
 		for _, l := range s.status.Lines {
 			a, b := l.running()
-			lines = append(lines, lineSummary{l.ID, l.Name, l.Color, l.TextColor, l.Level, l.Directions, a + b, l.Entries})
+			lines = append(lines, lineSummary{l.ID, l.Name, l.Color, l.TextColor, l.LastHeard, l.Level, l.Directions, a + b, l.Entries})
 		}
 		return lines
 	}))
@@ -298,7 +300,7 @@ func (h *Handler) stations(s *snapshot) []stationSummary {
 			if !ok {
 				i = len(list)
 				found[st.ID] = i
-				sum := stationSummary{ID: st.ID, Name: st.Name, Entries: st.Entries, Crowding: st.Crowding}
+				sum := stationSummary{ID: st.ID, Name: st.Name, Entries: st.Entries, CountsAsOf: st.CountsAsOf, Crowding: st.Crowding}
 				if c, ok := s.view.Crowds[st.ID]; ok {
 					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
 				}

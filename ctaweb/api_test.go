@@ -143,6 +143,46 @@ func TestOpenAPIHolds(t *testing.T) {
 	}
 }
 
+// Pages and answers say when a line was heard of last, and when counts came last,
+// also when they have stopped coming.
+func TestAgesAreTold(t *testing.T) {
+	_, now := clockAt("08:20:30")
+	m := small()
+	for _, s := range []step{
+		arrive("08:19:00", "blue B2 a", rosemont), arrive("08:20:20", "red R2 a", howard),
+		counted("08:05:00", jarvis, 5),
+	} {
+		s(m)
+	}
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	clock := func(at string) string { event, _ := clockAt(at); return event.Format(time.RFC3339) }
+	for url, want := range map[string]string{
+		"/api/v1/lines":          `"text_color":"#000000","last_heard":"` + clock("08:19:00"),
+		"/api/v1/lines/blue":     `"last_heard":"` + clock("08:19:00"),
+		"/api/v1/status":         `"counts_as_of":"` + clock("08:05:00"),
+		"/api/v1/stations/40890": `"entries":1234567,"counts_as_of":"` + clock("08:00:00"),
+		"/lines/blue":            "Its trains were last heard of at 08:19. No counts have come since 08:05.",
+		"/lines/blue?lang=es":    "Última noticia de sus trenes: 08:19. No llegan recuentos desde las 08:05.",
+		"/stations/40890":        "Counted in all: 1,234,567; last at 08:00. No counts have come since 08:05.",
+		"/":                      `<span id="counted">No counts have come since 08:05</span>`,
+	} {
+		if body := text(t, get(t, h, "GET", url)); !strings.Contains(body, want) {
+			t.Errorf("%s lacks %q", url, want)
+		}
+	}
+	counted("08:20:25", jarvis, 6)(m)
+	now = now.Add(time.Second)
+	for url, want := range map[string]string{
+		"/api/v1/status":  `"counts_as_of":"` + clock("08:20:25"),
+		"/stations/40890": "last at 08:00. Counts as of 08:20.",
+		"/":               `<span id="counted">Counts as of 08:20</span>`,
+	} {
+		if body := text(t, get(t, h, "GET", url)); !strings.Contains(body, want) {
+			t.Errorf("once counts come again %s lacks %q", url, want)
+		}
+	}
+}
+
 func TestOtherSites(t *testing.T) {
 	for _, origin := range []string{"", "*", "https://example.org"} {
 		h := newHandler(t, small(), HandlerConfig{AllowOrigin: origin})

@@ -18,6 +18,7 @@ type update struct {
 	Stale      bool      `json:"stale"`
 	Ready      bool      `json:"ready"`
 	Reason     string    `json:"reason,omitempty"`
+	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
 	// Layout names the shape of the page; a page of another shape is out of date.
 	Layout  string       `json:"layout"`
 	Weather *Weather     `json:"weather,omitempty"` // when it changed
@@ -44,7 +45,7 @@ type lineUpdate struct {
 func difference(from, to *Status, of *layout) *update {
 	u := &update{
 		AsOf: to.AsOf, Speed: to.Speed, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
-		Ready: to.Ready, Reason: to.Reason, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
+		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
 	}
 	if from == nil {
 		from = &Status{}

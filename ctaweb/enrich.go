@@ -20,6 +20,9 @@ func (m *Model) enrich(st *Status, view *live.View) {
 		places[l.ID] = i
 		if s, ok := view.Line(l.ID); ok {
 			l.Level = s.Level
+			if !s.Heard.IsZero() {
+				l.LastHeard = s.Heard.Truncate(time.Second)
+			}
 			for _, d := range s.Directions {
 				l.Directions = append(l.Directions, DirectionStatus{
 					Direction: d.Direction, Towards: d.Towards, Level: d.Level,

@@ -64,8 +64,8 @@ func TestUpdatesAreNarrowed(t *testing.T) {
 		"a line at a station of others":      {filter{line: "pink", station: clarkLake}, update{Lines: run("pink"), Entries: map[string]int64{"40380": 7}}},
 		"a line at a station where it isn't": {filter{line: "red", station: clarkLake}, update{}},
 	} {
-		tt.want.AsOf, tt.want.Speed, tt.want.AgeSeconds, tt.want.Ready, tt.want.Layout, tt.want.Weather =
-			to.AsOf, to.Speed, to.AgeSeconds, true, of.id, to.Weather
+		tt.want.AsOf, tt.want.Speed, tt.want.AgeSeconds, tt.want.CountsAsOf = to.AsOf, to.Speed, to.AgeSeconds, to.CountsAsOf
+		tt.want.Ready, tt.want.Layout, tt.want.Weather = true, of.id, to.Weather
 		if d := cmp.Diff(&tt.want, tt.f.narrow(m.Network(), u), cmpopts.IgnoreUnexported(update{}), cmpopts.IgnoreFields(DirectionStatus{}, "Facts")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}

@@ -14,11 +14,12 @@ import (
 // them together.
 type pageData struct {
 	common
-	Trains int
-	Alerts []string
-	Lines  []lineView
-	Map    *mapView
-	Scores []scoreSummary
+	Trains  int
+	Counted string // when counts came last
+	Alerts  []string
+	Lines   []lineView
+	Map     *mapView
+	Scores  []scoreSummary
 }
 
 type freshness struct{ Class, Text string }
@@ -43,7 +44,7 @@ type rowView struct {
 type badge struct{ ID, Class, Text string }
 
 func (h *Handler) systemPage(s *snapshot, l *language) any {
-	data := pageData{common: h.common(s, l, "system", "", "")}
+	data := pageData{common: h.common(s, l, "system", "", ""), Counted: l.counted(s.status.CountsAsOf, s.status.AsOf)}
 	parts, err := h.fixedParts(s, l)
 	if err != nil {
 		return err
@@ -175,6 +176,20 @@ func (l *language) age(seconds int64) string {
 		unit, n = "minutes", seconds/60
 	}
 	return l.say(unit, "n", strconv.FormatInt(n, 10))
+}
+
+// countsOld is from when on counts are said to have stopped.
+const countsOld = 10 * time.Minute
+
+// counted says how old counts are.
+func (l *language) counted(at, now time.Time) string {
+	switch {
+	case at.IsZero():
+		return ""
+	case now.Sub(at) > countsOld:
+		return l.say("counts-stopped", "time", clockText(at))
+	}
+	return l.say("counts-as-of", "time", clockText(at))
 }
 
 // date is the date and, where the clock isn't the real one, its speed.

@@ -221,8 +221,10 @@ func ref(s *snapshot, id string) lineRef {
 // linePageData is a line's diagram, with what concerns each of its stations.
 type linePageData struct {
 	common
-	Line lineView
-	More map[int]stationMore
+	Line    lineView
+	More    map[int]stationMore
+	Heard   string // when of its trains
+	Counted string // when of the network's riders
 }
 
 type stationMore struct {
@@ -239,7 +241,10 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 	}
 	d := linePageData{
 		common: h.common(s, l, "line", "../", line.Name).of(r).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
-		Line:   l.viewLine(i, line), More: map[int]stationMore{},
+		Line:   l.viewLine(i, line), More: map[int]stationMore{}, Counted: l.counted(s.status.CountsAsOf, s.status.AsOf),
+	}
+	if !line.LastHeard.IsZero() {
+		d.Heard = l.say("last-heard", "time", clockText(line.LastHeard))
 	}
 	for _, st := range h.stations(s) {
 		m := stationMore{Accessible: st.Accessible}

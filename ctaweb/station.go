@@ -62,6 +62,10 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		}
 		d.Day.Crowd = l.crowd(st.Crowding)
 		d.Day.All = l.say("counted", "n", l.number(st.Entries))
+		if !st.CountsAsOf.IsZero() {
+			d.Day.All += "; " + l.say("counted-last", "time", clockText(st.CountsAsOf))
+		}
+		d.Day.Counted = l.counted(s.status.CountsAsOf, s.status.AsOf)
 	}
 	return d
 }
@@ -89,6 +93,7 @@ func (l *language) spacing(b platformBoard) string {
 // dayView is a station's entries of today, in words, as a chart and as a table.
 type dayView struct {
 	Says, Usual, Lately, Crowd, Unknown string
+	Counted                             string // when counts came last, of any station
 	All                                 string // ever counted
 	Label                               string // the chart in words; empty without a chart
 	Hours                               []hourView

@@ -24,9 +24,12 @@ type Status struct {
 	// Ready is true once everything there was has been read.
 	Ready bool `json:"ready"`
 	// Reason says why Ready is false.
-	Reason  string        `json:"reason,omitempty"`
-	Weather *Weather      `json:"weather"` // null while unknown
-	Lines   []*LineStatus `json:"lines"`   // in the network's order
+	Reason string `json:"reason,omitempty"`
+	// CountsAsOf is when the newest count of entries was sent: if it stands still
+	// while AsOf goes on, nobody counts. Left out while unknown.
+	CountsAsOf time.Time     `json:"counts_as_of,omitzero"`
+	Weather    *Weather      `json:"weather"` // null while unknown
+	Lines      []*LineStatus `json:"lines"`   // in the network's order
 }
 
 // Weather is the latest reading.
@@ -46,6 +49,8 @@ type LineStatus struct {
 	// counts on each.
 	Entries int64   `json:"entries"`
 	Towards Towards `json:"towards"`
+	// LastHeard is when a train of the line said something last; left out if none has.
+	LastHeard time.Time `json:"last_heard,omitzero"`
 	// Level is that of the worse direction.
 	Level live.Level `json:"level"`
 	// Directions say how the line runs, a then b; none before the first event.
@@ -118,6 +123,8 @@ type Station struct {
 	Loop   bool   `json:"loop,omitempty"`   // on the way round that ends a run
 	// Entries is the number of riders counted at the station, on whichever line.
 	Entries int64 `json:"entries"`
+	// CountsAsOf is when that count was sent; left out while unknown.
+	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
 	// Crowding compares the entries of the last 15 minutes with what is usual.
 	Crowding live.Crowding `json:"crowding"`
 	// Trains are the ids of this line's trains at the station, Coming of those that
@@ -130,19 +137,33 @@ type Station struct {
 // enrich. It changes nothing but the clock's memory of its last answer.
 func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Status {
 	st := &Status{Network: net.Name, Speed: 1, Stale: true, Lines: make([]*LineStatus, len(lines))}
-	loc := location(net)
+	loc, now := location(net), wall.UnixMilli()
 	if s.clock.known() {
-		st.AsOf = time.UnixMilli(s.clock.now(wall.UnixMilli())).In(loc).Truncate(time.Second)
+		st.AsOf = time.UnixMilli(s.clock.now(now)).In(loc).Truncate(time.Second)
 		st.Speed = rounded(s.clock.speed())
-		age := s.clock.age(wall.UnixMilli())
+		age := s.clock.age(now)
 		st.AgeSeconds = int64(age / time.Second)
 		st.Stale = age > s.clock.patience()
 	}
 	if w := s.weather; w != nil {
 		st.Weather = &Weather{w.reading.Temperature, w.reading.Status, time.UnixMilli(w.event).In(loc)}
 	}
+	sent := func(wall int64) time.Time {
+		if at := s.sentAt(wall, now); at > 0 {
+			return time.UnixMilli(at).In(loc).Truncate(time.Second)
+		}
+		return time.Time{}
+	}
+	newest := int64(0)
+	for _, c := range s.counts {
+		newest = max(newest, c.wall)
+	}
+	st.CountsAsOf = sent(newest)
 	for i, l := range lines {
 		st.Lines[i] = lineStatus(l, s.counts)
+		for _, station := range st.Lines[i].Stations {
+			station.CountsAsOf = sent(s.counts[station.ID].wall)
+		}
 	}
 	return st
 }

@@ -124,6 +124,12 @@ function count(changed, flash) {
 	}
 }
 
+function counted(u) {
+	if (!u.counts_as_of) return;
+	const stopped = Date.parse(u.as_of) - Date.parse(u.counts_as_of) > 600000;
+	text(byId("counted"), say(stopped ? "counts-stopped" : "counts-as-of", { time: u.counts_as_of.slice(11, 16) }));
+}
+
 function sums() {
 	const alerts = [];
 	const per = new Map();
@@ -400,6 +406,7 @@ function apply(u, whole) {
 	}
 	draw(changed, gone, gentle);
 	count(u.entries ?? {}, gentle);
+	counted(u);
 	service(u.lines ?? []);
 	sums();
 }
