@@ -16,7 +16,8 @@ import (
 )
 
 // Patience is how long a method waits for what should happen, before it fails
-// the test. It is long, because it is used up by failures only.
+// the test, unless [System.Patience] says otherwise. It is long, because it is
+// used up by failures only.
 const Patience = 30 * time.Second
 
 // SharedPartitions is the number of partitions that the kit gives the topics of
@@ -38,6 +39,10 @@ type System struct {
 	RegistryURL  string
 	RESTProxyURL string
 
+	// Patience is how long the methods of this system wait. [Start] sets it to the
+	// constant; raise it where a test waits for slow starters, such as a JVM.
+	Patience time.Duration
+
 	tb       testing.TB
 	producer *kafka.Producer
 	formats  formats
@@ -47,7 +52,7 @@ type System struct {
 // Start returns a system for tb, stopped when the test ends.
 func Start(tb testing.TB) *System {
 	tb.Helper()
-	s := &System{tb: tb, ensured: make(map[string]bool)}
+	s := &System{tb: tb, Patience: Patience, ensured: make(map[string]bool)}
 	var cfg kafka.Config
 	if External() {
 		cfg = s.external()
@@ -92,7 +97,7 @@ func (s *System) onEnd(what string, closer func() error) {
 
 // context returns a context that ends with the test or when patience does.
 func (s *System) context() (context.Context, context.CancelFunc) {
-	limit := time.Now().Add(Patience)
+	limit := time.Now().Add(s.Patience)
 	if t, ok := s.tb.(interface{ Deadline() (time.Time, bool) }); ok {
 		// A little before the test binary ends with nothing but stacks to show.
 		if end, ok := t.Deadline(); ok && end.Add(-2*time.Second).Before(limit) {

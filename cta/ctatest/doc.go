@@ -11,7 +11,7 @@
 //	}
 //
 // Every method that can fail fails the test, with a text that says what was
-// wanted and what was there. What waits gives up after [Patience], or shortly
+// wanted and what was there. What waits gives up after [System.Patience], or shortly
 // before the test binary's own deadline.
 //
 // # Embedded or real
