@@ -37,7 +37,7 @@ func values(records []kafka.Record) []string {
 // Connect writes what StationSource and AppendJSON write, byte for byte, of
 // every row of the network.
 func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
-	sys, db := ctatest.Start(t), newDatabase(t)
+	sys, db := newSystem(t), newDatabase(t)
 	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
 	if created, err := c.Create(t.Context()); err != nil || !created {
 		t.Fatalf("created %t, %v", created, err)
@@ -80,7 +80,7 @@ func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
 // A connector that was deleted and is created again goes on where it was: a row
 // that came between arrives, once, and the others don't come again.
 func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
-	sys, db := ctatest.Start(t), newDatabase(t)
+	sys, db := newSystem(t), newDatabase(t)
 	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
 	for round, want := range []int{300, 301} {
 		if created, err := c.Create(t.Context()); err != nil || !created {
@@ -106,7 +106,7 @@ func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
 // A connector that has failed delivers once its cause is mended and it is created
 // again: no worker starts a failed task by itself, nor for the same settings.
 func TestCreatingAgainStartsWhatHasFailed(t *testing.T) {
-	sys, db := ctatest.Start(t), newDatabase(t)
+	sys, db := newSystem(t), newDatabase(t)
 	db.exec("DROP TABLE stations")
 	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
 	if _, err := c.Create(t.Context()); err != nil {
@@ -128,7 +128,7 @@ func TestCreatingAgainStartsWhatHasFailed(t *testing.T) {
 
 // A changed and a deleted row reach the stations' table and an open page.
 func TestChangedRowsReachAnOpenPage(t *testing.T) {
-	sys, db := ctatest.Start(t), newDatabase(t)
+	sys, db := newSystem(t), newDatabase(t)
 	transformer, err := ctastream.NewStationTransformer(sys.Kafka, cta.Chicago(), ctastream.Config{Topics: sys.Topics, Group: sys.Topics.Prefix + "stations"})
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func openPage(t *testing.T, address string) *page {
 // await waits until the page, reloaded whenever its layout changes, shows html.
 func (p *page) await(html string) {
 	p.t.Helper()
-	limit := time.After(ctatest.Patience)
+	limit := time.After(patience)
 	for layout := ""; ; {
 		select {
 		case now, ok := <-p.layouts:
@@ -286,24 +286,25 @@ func TestConnectFailures(t *testing.T) {
 		name     string
 		postgres func(t *testing.T) string
 		kind     ctaproducer.ConnectorKind
+		wait     time.Duration
 		want     []string // parts of the message
 	}{
-		{"a wrong password", func(*testing.T) string { return strings.Replace(db.url, "chicago@", "seekrit@", 1) }, "",
+		{"a wrong password", func(*testing.T) string { return strings.Replace(db.url, "chicago@", "seekrit@", 1) }, "", 0,
 			[]string{"password", "check"}},
-		{"a database that is away", func(*testing.T) string { return "postgres://cta_admin:seekrit@127.0.0.1:1/cta" }, "",
+		{"a database that is away", func(*testing.T) string { return "postgres://cta_admin:seekrit@127.0.0.1:1/cta" }, "", 0,
 			[]string{"127.0.0.1:1", "check that the worker reaches the database"}},
-		{"a database that doesn't exist", func(*testing.T) string { return db.url + "_nosuch" }, "",
+		{"a database that doesn't exist", func(*testing.T) string { return db.url + "_nosuch" }, "", 0,
 			[]string{"does not exist", "examples/connector"}},
-		{"a connector that isn't installed", func(*testing.T) string { return db.url }, ctaproducer.AivenJDBC,
+		{"a connector that isn't installed", func(*testing.T) string { return db.url }, ctaproducer.AivenJDBC, 0,
 			[]string{"io.aiven.connect.jdbc.JdbcSourceConnector isn't installed", "plugin.path", "io.debezium.connector.postgresql.PostgresConnector"}},
-		{"a table that is missing", func(t *testing.T) string { return without(t, "DROP TABLE stations") }, "",
+		{"a table that is missing", func(t *testing.T) string { return without(t, "DROP TABLE stations") }, "", 0,
 			[]string{"task 0 FAILED", "No table filters found", "has table public.stations"}},
-		{"rows that are missing", func(t *testing.T) string { return without(t, "DELETE FROM stations WHERE stop_id > 30010") }, "",
+		{"rows that are missing", func(t *testing.T) string { return without(t, "DELETE FROM stations WHERE stop_id > 30010") }, "", 15 * time.Second, // which passes
 			[]string{"stops, want 300"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			sys := ctatest.Start(t)
-			c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: test.postgres(t), Kind: test.kind, Wait: 8 * time.Second})
+			sys := newSystem(t)
+			c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: test.postgres(t), Kind: test.kind, Wait: test.wait})
 			_, err := c.Create(t.Context())
 			if err == nil {
 				_, err = c.AwaitDelivery(t.Context(), sys.Kafka, 300)

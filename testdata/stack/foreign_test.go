@@ -23,13 +23,13 @@ import (
 func onBoth(t *testing.T, test func(t *testing.T, sys *ctatest.System)) {
 	t.Run("Apache Kafka", func(t *testing.T) {
 		variable(t, "CTALIVE_BROKERS")
-		test(t, ctatest.Start(t))
+		test(t, newSystem(t))
 	})
 	t.Run("embedded", func(t *testing.T) {
 		for _, name := range []string{"CTALIVE_BROKERS", "CTALIVE_SASL", "CTALIVE_TLS_CA"} {
 			t.Setenv(name, "")
 		}
-		test(t, ctatest.Start(t))
+		test(t, newSystem(t))
 	})
 }
 

@@ -2,13 +2,10 @@ package stack
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +21,7 @@ import (
 // javaProgram is a program of one source file, as Java 17 runs it.
 func javaProgram(t *testing.T, file string, args ...string) *exec.Cmd {
 	t.Helper()
-	return exec.CommandContext(t.Context(), "java", append([]string{
+	return exec.Command("java", append([]string{
 		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx192m", "-Dlog4j2.level=ERROR",
 		"-cp", variable(t, "CTALIVE_JAVA_CLASSPATH"), filepath.Join("java", file),
 	}, args...)...)
@@ -70,29 +67,10 @@ func TestKafkaStreamsCountsAsWeDo(t *testing.T) {
 		if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(theirs.Summary, 1)); err != nil {
 			t.Fatal(err)
 		}
-		logged, err := os.Create(filepath.Join(t.TempDir(), "streams.log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer logged.Close()
-		app := javaProgram(t, "EntryCounter.java", sys.Brokers[0], sys.RegistryURL, sys.Topics.Prefix+"streams",
-			sys.Topics.Turnstiles(stations[0]), theirs.Summary, t.TempDir())
-		app.Stdout, app.Stderr = logged, logged
-		app.Cancel = func() error { return app.Process.Signal(syscall.SIGTERM) }
-		app.WaitDelay = 10 * time.Second
-		if err := app.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- app.Wait() }()
+		app := start(t, javaProgram(t, "EntryCounter.java", sys.Brokers[0], sys.RegistryURL,
+			sys.Topics.Prefix+"streams", sys.Topics.Turnstiles(stations[0]), theirs.Summary, t.TempDir()))
 		sys.Await("the application to run", func(context.Context) (string, bool, error) {
-			text, err := os.ReadFile(logged.Name())
-			select {
-			case gone := <-ended:
-				err = fmt.Errorf("it ended: %v\n%s", gone, text)
-			default:
-			}
-			return string(text), strings.Contains(string(text), "RUNNING"), err
+			return app.printed(), strings.Contains(app.printed(), "RUNNING"), app.failure()
 		})
 		await := func(topic string) {
 			t.Helper()

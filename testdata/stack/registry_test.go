@@ -38,7 +38,7 @@ func TestRegistryWithBasicAuth(t *testing.T) {
 	defer server.Close()
 
 	t.Setenv("CTALIVE_REGISTRY", strings.Replace(server.URL, "://", "://ann:s3cret@", 1))
-	sys := ctatest.Start(t)
+	sys := newSystem(t)
 	clark := cta.Chicago().Station(40380)
 	sys.Enter(ctatest.At(8, 0), clark, 3)
 	sys.AwaitRecords(sys.Topics.Turnstiles(clark), 3)
@@ -60,7 +60,7 @@ func TestRegistryWithBasicAuth(t *testing.T) {
 
 // A registry that is away, and one that refuses a schema, each give one message.
 func TestRegistryFailures(t *testing.T) {
-	sys := ctatest.Start(t)
+	sys := newSystem(t)
 	topic := sys.Topics.Weather()
 	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.Windy})
 	for _, test := range []struct {

@@ -33,6 +33,16 @@ func variable(t *testing.T, name string) string {
 	return v
 }
 
+// patience is how long a test here waits: a JVM starts slowly on a busy machine.
+const patience = 90 * time.Second
+
+func newSystem(t *testing.T) *ctatest.System {
+	t.Helper()
+	sys := ctatest.Start(t)
+	sys.Patience = patience
+	return sys
+}
+
 // database is a database of one test, with the stations table loaded.
 type database struct {
 	url string
