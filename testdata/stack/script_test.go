@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // script runs the stack script with settings that differ from this test's own.
@@ -19,8 +21,8 @@ func script(t *testing.T, command string, settings ...string) (output string, er
 	return string(out), err
 }
 
-// What keeps the stack from starting is said in a word that names the remedy,
-// and nothing is left running.
+// What keeps the stack from starting is said in a word that names the remedy, and
+// down leaves nothing running.
 func TestStackSaysWhatIsWrong(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,12 +31,22 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 	defer taken.Close()
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	dir := t.TempDir()
-	// A Maven that can't reach anything.
-	if err := os.WriteFile(filepath.Join(dir, "mvn"), []byte("#!/bin/sh\necho '[ERROR] Unknown host'\nexit 1\n"), 0o755); err != nil {
+	// instead has the script find another program under a name.
+	instead := func(name, script string) (path string) {
+		d := t.TempDir()
+		if err := os.WriteFile(filepath.Join(d, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return "PATH=" + d + ":" + os.Getenv("PATH")
+	}
+	downloads := filepath.Join(dir, "downloads")
+	where, err := os.MkdirTemp("", "ctalive-stack-") // not in the test's, which others may not enter: PostgreSQL runs as another user
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.RemoveAll(where) })
 	elsewhere := []string{ // so that this test's own stack is not in the way
-		"CTALIVE_STACK_RUN=" + filepath.Join(dir, "run"),
+		"CTALIVE_STACK_RUN=" + where,
 		"CTALIVE_STACK_KAFKA_PORT=1", "CTALIVE_STACK_KAFKA_SASL_PORT=1", "CTALIVE_STACK_KAFKA_CONTROLLER_PORT=1",
 		"CTALIVE_STACK_REGISTRY_PORT=1", "CTALIVE_STACK_REST_PROXY_PORT=1", "CTALIVE_STACK_CONNECT_PORT=1", "CTALIVE_STACK_POSTGRES_PORT=1",
 	}
@@ -47,8 +59,18 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 			[]string{"port " + port + ", which Kafka Connect wants, is taken", "CTALIVE_STACK_CONNECT_PORT"}},
 		{"another port is taken", []string{"CTALIVE_STACK_POSTGRES_PORT=" + port},
 			[]string{"port " + port + ", which PostgreSQL wants, is taken", "CTALIVE_STACK_POSTGRES_PORT"}},
-		{"a download fails", []string{"CTALIVE_STACK_DIR=" + filepath.Join(dir, "downloads"), "PATH=" + dir + ":" + os.Getenv("PATH")},
+		{"Kafka's port is taken", []string{"CTALIVE_STACK_KAFKA_PORT=" + port},
+			[]string{"port " + port + ", which Kafka wants, is taken", "CTALIVE_STACK_KAFKA_PORT"}},
+		{"the registry's port is taken", []string{"CTALIVE_STACK_REGISTRY_PORT=" + port},
+			[]string{"port " + port + ", which the registry wants, is taken", "CTALIVE_STACK_REGISTRY_PORT"}},
+		{"a download fails", []string{"CTALIVE_STACK_DIR=" + downloads, instead("mvn", "echo '[ERROR] Unknown host'; exit 1")},
 			[]string{"Unknown host", "the download of kafka failed", "Maven Central", "kafka.log"}},
+		{"another download than the pinned one", []string{"CTALIVE_STACK_DIR=" + downloads, instead("mvn",
+			`for a; do case $a in -DoutputDirectory=*) mkdir -p "${a#*=}"; echo other >"${a#*=}/kafka-clients-4.3.1.jar" ;; esac; done`)},
+			[]string{"checksums.diff", "not what checksums.sha256 pins", "nothing of it was kept"}},
+		{"a service dies at its start", []string{instead("java",
+			`case "$*" in *kafka.Kafka*) echo 'FATAL the disk is full'; exit 1 ;; esac`)},
+			[]string{"FATAL the disk is full", "kafka ended while starting", "logs/kafka.log", "stack down"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := script(t, "up", append(elsewhere, test.settings...)...)
@@ -60,10 +82,48 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 					t.Errorf("the output lacks %q:\n%s", part, out)
 				}
 			}
+			if kept, _ := filepath.Glob(filepath.Join(downloads, "incoming.*")); len(kept) > 0 {
+				t.Errorf("what was downloaded is still there: %s", kept)
+			}
+			if out, err := script(t, "down", elsewhere...); err != nil {
+				t.Errorf("down: %v\n%s", err, out)
+			}
 			if out, err := script(t, "status", elsewhere...); err == nil || strings.Contains(out, "pid ") {
 				t.Errorf("something runs: %v\n%s", err, out)
 			}
 		})
+	}
+}
+
+// A download that is interrupted leaves nothing behind.
+func TestStackFetchInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mvn"), []byte("#!/bin/sh\nsleep 600\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("./stack", "fetch")
+	cmd.Env = append(os.Environ(), "CTALIVE_STACK_DIR="+dir, "PATH="+dir+":"+os.Getenv("PATH"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl+C comes to all of them
+	p := start(t, cmd)
+	incoming := func() []string {
+		found, _ := filepath.Glob(filepath.Join(dir, "incoming.*"))
+		return found
+	}
+	for limit := time.Now().Add(patience); len(incoming()) == 0; time.Sleep(10 * time.Millisecond) {
+		if err := p.failure(); err != nil || time.Now().After(limit) {
+			t.Fatalf("no download began: %v", err)
+		}
+	}
+	if err := syscall.Kill(-p.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatal("it goes on")
+	}
+	if left := incoming(); len(left) > 0 {
+		t.Errorf("left: %s", left)
 	}
 }
 
