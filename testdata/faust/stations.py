@@ -45,6 +45,8 @@ table = app.Table("stations", key_type=bytes, value_type=Station, partitions=1, 
 @app.agent(rows)
 async def transform(stream):
     async for row in stream:
+        if row is None:  # Debezium's word for a row that is no more
+            continue
         for line in [name for name, value in row.items() if value is True]:
             station = Station(row["station_id"], row["station_name"], row["order"], line)
             table[f"{station.station_id}/{line}".encode()] = station
