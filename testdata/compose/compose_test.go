@@ -75,7 +75,7 @@ func TestServicesAreBounded(t *testing.T) {
 		}
 		total += limit
 		oneShot := s.Restart == "on-failure"
-		if s.HealthCheck == nil && !oneShot && s.Build == nil {
+		if s.HealthCheck == nil && !oneShot {
 			t.Errorf("%s has no health check", name)
 		}
 		for dependency, d := range s.DependsOn {
