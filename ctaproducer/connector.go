@@ -199,7 +199,7 @@ func (c *Connector) Validate(ctx context.Context) error {
 // keeps its position in the table: a connector created later under the same name
 // goes on from there. Debezium's replication slot stays in the database too, and
 // makes it keep its log: when the connector won't come back, drop the slot by
-// SELECT pg_drop_replication_slot('ctalive_stations').
+// SELECT pg_drop_replication_slot with the name that [Connector.Slot] returns.
 func (c *Connector) Delete(ctx context.Context) error {
 	_, err := c.call(ctx, http.MethodDelete, c.path(), nil, nil)
 	if err == nil || c.unknown(err) {
@@ -207,6 +207,10 @@ func (c *Connector) Delete(ctx context.Context) error {
 	}
 	return c.fail(ctx, err)
 }
+
+// Slot returns the name of the replication slot that Debezium makes in the
+// database. The JDBC sources make none.
+func (c *Connector) Slot() string { return debeziumSlot(c.cfg.Name) }
 
 // unknown reports whether a worker says that it has no such connector: it names
 // it then, which a 404 of something else at that address does not.

@@ -2,53 +2,74 @@ package ctaproducer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// Delivery is what a connector has written to its topic so far.
+// Delivery is what a connector's topic holds.
 type Delivery struct {
-	Records int // all of them, those of earlier runs and tombstones included
+	Records int // all of them, those of earlier runs, of others and tombstones included
 	Stops   int // different stops among them
+	New     int // records that weren't there before, as told to AwaitDelivery
+	// Proven says that this connector has written to the topic since it was created,
+	// as its worker knows. A worker before Kafka 2.5, or with topic.tracking.enable
+	// off, doesn't: then New records are the proof.
+	Proven bool
 }
 
-// AwaitDelivery waits until the connector's topic holds the rows of at least so
-// many different stops, read through client, and returns what it holds. That is
-// the proof that a connector works: one that is RUNNING may write nothing, when
-// its topic can't be created or its column is wrong, and tells it to nobody but
-// the worker's log.
+// Delivered returns what the connector's topic holds now, read through client.
+// Nothing is New in it. The topic and the connector may be missing.
+func (c *Connector) Delivered(ctx context.Context, client *kafka.Client) (Delivery, error) {
+	d, err := c.read(ctx, client)
+	d.Proven, _ = c.wrote(ctx)
+	return d, err
+}
+
+// AwaitDelivery waits until the connector runs, its topic holds the rows of at
+// least so many different stops, read through client, and it is Proven that some
+// are the connector's; before is what the topic held before Create. That is the
+// proof that a connector works: one that is RUNNING may write nothing, when its
+// topic can't be created or its column is wrong, and tells it to nobody but the
+// worker's log.
 //
-// The error says how far it came and the connector's state when that is not so
-// within [ConnectorConfig.Wait], or when the connector has failed meanwhile.
-func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, stops int) (Delivery, error) {
+// Where all rows were there before, and the connector doesn't write them again,
+// nothing can be proven: AwaitDelivery returns after [ConnectorConfig.Wait], with
+// Proven false. The error says how far it came and the connector's state when there
+// are too few rows by then, or when the connector has failed meanwhile.
+func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, before Delivery, stops int) (Delivery, error) {
 	start, failures := c.patience.now(), 0
 	for {
 		late := c.patience.now().Sub(start) > c.cfg.Wait // before the look, so that the last one is in time
-		d, err := c.delivered(ctx, client)
-		if err != nil || d.Stops >= stops {
+		d, err := c.read(ctx, client)
+		if err != nil {
 			return d, err
 		}
+		d.New = max(0, d.Records-before.Records)
+		wrote, known := c.wrote(ctx)
+		d.Proven = wrote || !known && d.New > 0
 		s, err := c.Status(ctx)
 		switch {
 		case err != nil && !errors.Is(err, ErrNoConnector):
 			return d, err
 		case err != nil && late:
 			return d, c.noneYet()
+		case err == nil && s.Running() && d.Stops >= stops && (d.Proven || late):
+			return d, nil
 		}
 		if failures++; !s.failed() {
 			failures = 0
 		}
-		if failures >= failedLooks {
+		switch {
+		case failures >= failedLooks, late && d.Stops >= stops:
 			return d, c.notRunning(s)
-		}
-		if late {
-			err := fmt.Errorf("connector %s is %v, and topic %s has the rows of %d stops, want %d",
-				c.cfg.Name, s, c.cfg.Topics.Stations(), d.Stops, stops)
-			return d, c.worker.fail(err, "see the worker's log for errors of the database or the topic; a connector that had this name before"+
-				" goes on where that one was: give this one another name to read the table anew")
+		case late:
+			return d, c.tooFew(ctx, client, s, d.Stops, stops)
 		}
 		if c.patience.pause(ctx, statusInterval) != nil {
 			return d, fmt.Errorf("ctaproducer: connector %s: stopped: %w, at %d of %d stops", c.cfg.Name, ctx.Err(), d.Stops, stops)
@@ -56,8 +77,34 @@ func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, sto
 	}
 }
 
-// delivered reads the connector's topic up to its end.
-func (c *Connector) delivered(ctx context.Context, client *kafka.Client) (Delivery, error) {
+// tooFew is the error that the rows have not come.
+func (c *Connector) tooFew(ctx context.Context, client *kafka.Client, s ConnectorStatus, stops, want int) error {
+	topic := c.cfg.Topics.Stations()
+	if names, err := client.Topics(ctx, kafka.Names(topic)); err == nil && len(names) == 0 {
+		return c.worker.fail(fmt.Errorf("connector %s is %v, and there is no topic %s", c.cfg.Name, s, topic),
+			"create the topic first, or have it created: by the worker, from Kafka 2.6 on (topic.creation.enable=true, and its user may create topics),"+
+				" or by the broker (auto.create.topics.enable=true); the worker's log says why it wasn't")
+	}
+	return c.worker.fail(fmt.Errorf("connector %s is %v, and topic %s has the rows of %d stops, want %d", c.cfg.Name, s, topic, stops, want),
+		"see the worker's log for errors of the database or the topic; a connector that had this name before"+
+			" goes on where that one was: give this one another name to read the table anew")
+}
+
+// wrote reports whether the worker has seen the connector write to its topic. It
+// isn't known where the worker keeps no such record, or doesn't answer just now.
+func (c *Connector) wrote(ctx context.Context) (wrote, known bool) {
+	a, err := c.worker.do(ctx, http.MethodGet, c.path()+"/topics", connectHeader, nil)
+	var answer map[string]struct {
+		Topics []string `json:"topics"`
+	}
+	if err != nil || a.status != http.StatusOK || json.Unmarshal(a.body, &answer) != nil {
+		return false, false
+	}
+	return slices.Contains(answer[c.cfg.Name].Topics, c.cfg.Topics.Stations()), true
+}
+
+// read reads the connector's topic up to its end.
+func (c *Connector) read(ctx context.Context, client *kafka.Client) (Delivery, error) {
 	var d Delivery
 	stops := make(map[int]bool)
 	topic := kafka.ReaderConfig{Match: kafka.Names(c.cfg.Topics.Stations()), StopAtEnd: true}

@@ -389,7 +389,9 @@ func TestHelpNamesEveryFlagOfTheProgram(t *testing.T) {
 		"simulation": "services brokers registry rest-proxy postgres data-dir prefix layout listen seed speed start for lines",
 		"dashboard":  "services brokers registry rest-proxy postgres data-dir prefix layout listen seed speed start for lines",
 		"stations":   "services brokers registry data-dir prefix layout listen lines input output group",
-		"turnstiles": "services brokers registry data-dir prefix layout listen lines input output group",
+		"turnstiles": "services brokers registry data-dir prefix layout listen lines input output group engine ksql drop",
+		"connector":  "brokers postgres prefix lines connect connector name status delete",
+		"embed":      "services brokers registry rest-proxy data-dir prefix layout listen seed speed start for",
 	} {
 		p := start(t, name, "-h")
 		p.exits(0, 10*time.Second)

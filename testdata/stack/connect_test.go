@@ -48,11 +48,11 @@ func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
 	if s, err := c.AwaitRunning(t.Context()); err != nil {
 		t.Fatalf("%v: %v", s, err)
 	}
-	d, err := c.AwaitDelivery(t.Context(), sys.Kafka, 300)
+	d, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d != (ctaproducer.Delivery{Records: 300, Stops: 300}) {
+	if d != (ctaproducer.Delivery{Records: 300, Stops: 300, New: 300, Proven: true}) {
 		t.Errorf("delivered %+v, want each row once", d)
 	}
 	byConnect := values(sys.Read(sys.Topics.Stations()))
@@ -86,7 +86,7 @@ func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
 		if created, err := c.Create(t.Context()); err != nil || !created {
 			t.Fatalf("round %d: created %t, %v", round, created, err)
 		}
-		d, err := c.AwaitDelivery(t.Context(), sys.Kafka, want)
+		d, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, want)
 		if err != nil || d.Records != want {
 			t.Fatalf("round %d: delivered %+v, %v, want %d records", round, d, err, want)
 		}
@@ -121,7 +121,7 @@ func TestCreatingAgainStartsWhatHasFailed(t *testing.T) {
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := c.AwaitDelivery(t.Context(), sys.Kafka, 300); err != nil {
+	if d, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300); err != nil {
 		t.Errorf("delivered %+v: %v", d, err)
 	}
 }
@@ -144,7 +144,7 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.AwaitDelivery(t.Context(), sys.Kafka, 300); err != nil {
+	if _, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300); err != nil {
 		t.Fatal(err)
 	}
 	const clarkLake, blue = 40380, "blue"
@@ -307,7 +307,7 @@ func TestConnectFailures(t *testing.T) {
 			c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: test.postgres(t), Kind: test.kind, Wait: test.wait})
 			_, err := c.Create(t.Context())
 			if err == nil {
-				_, err = c.AwaitDelivery(t.Context(), sys.Kafka, 300)
+				_, err = c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300)
 			}
 			if err == nil {
 				t.Fatal("no error")

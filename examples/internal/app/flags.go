@@ -32,7 +32,7 @@ const (
 	Web                         // -listen for the page; without it, for metrics alone
 	Worker                      // -input -output -group -instance-id -session-timeout
 	Database                    // -postgres
-	Connect                     // -connect -connector -name -delete
+	Connect                     // -connect -connector -name -status -delete
 	KSQL                        // -engine -ksql -drop
 )
 
@@ -54,7 +54,8 @@ type Settings struct {
 	RESTProxy string                      // URL
 	Connect   string                      // URL
 	Connector ctaproducer.ConnectorConfig // its Kind and Name
-	Delete    bool                        // -delete
+	Status    bool                        // only look at the connector
+	Delete    bool                        // delete the connector
 	KSQL      string                      // URL
 	Engine    string                      // go or ksqldb
 	Drop      bool                        // what -engine ksqldb created
@@ -160,6 +161,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Connect, "connect", usualConnect, "Kafka Connect, `URL`; user and password go in it")
 		fs.StringVar(&connector, "connector", "auto", "`product` that reads the table: aiven, confluent or debezium; auto: the first that the worker has")
 		fs.StringVar(&s.Connector.Name, "name", "stations", "the connector's `name` on the worker")
+		fs.BoolVar(&s.Status, "status", false, "show the connector and the topic's first records, and create nothing")
 		fs.BoolVar(&s.Delete, "delete", false, "delete the connector instead of creating it")
 	}
 	if groups&KSQL != 0 {
@@ -224,6 +226,9 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			if s.Connector.Kind, err = ctaproducer.ParseConnectorKind(connector); err != nil {
 				fault("connector", "found %q, want auto, aiven, confluent or debezium", connector)
 			}
+		}
+		if s.Status && s.Delete {
+			fault("status", "not together with -delete")
 		}
 		if s.Topics.Layout, err = cta.ParseLayout(layout); err != nil {
 			fault("layout", "%v", err)
