@@ -32,6 +32,7 @@ type tab struct {
 	trouble  []string
 	requests []string
 	events   []string // data of the streams
+	quiets   int      // events without news
 }
 
 // browse opens a tab of a headless Chromium. Without one the test is skipped, but
@@ -81,10 +82,18 @@ func (b *tab) hear(ev any) {
 			b.trouble = append(b.trouble, fmt.Sprintf("console: %s", a.Value))
 		}
 	case *runtime.EventExceptionThrown:
-		b.trouble = append(b.trouble, fmt.Sprintf("exception: %s", e.ExceptionDetails.Text))
+		text := e.ExceptionDetails.Text
+		if o := e.ExceptionDetails.Exception; o != nil {
+			text += " " + o.Description
+		}
+		b.trouble = append(b.trouble, "exception: "+text)
 	case *cdplog.EventEntryAdded:
 		b.trouble = append(b.trouble, fmt.Sprintf("log: %s %s", e.Entry.Text, e.Entry.URL))
 	case *network.EventEventSourceMessageReceived:
+		if e.EventName == "quiet" {
+			b.quiets++
+			return
+		}
 		b.events = append(b.events, e.Data)
 	case *network.EventRequestWillBeSent:
 		b.requests = append(b.requests, e.Request.URL)

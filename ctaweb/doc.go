@@ -76,10 +76,11 @@
 // GET /events is a stream of server-sent events: "snapshot" with everything, then
 // "update" with what changed, several changes in one. Each has an id. Who comes
 // back with it, in Last-Event-ID or the query's "since", is told what was missed
-// if that is still known, and else gets a snapshot. A client that is too slow is
-// dropped without harm to others. ?line= and ?station= narrow a stream to a line
-// or a station. A train's event is told at once, if there weren't many just before;
-// counts with the next such event, or within a second.
+// if that is still known, and else gets a snapshot. In silence comes "quiet", which
+// has no id and tells nothing. A client that is too slow is dropped without harm to
+// others. ?line= and ?station= narrow a stream to a line or a station. A train's
+// event is told at once, if there weren't many just before; counts with the next
+// such event, or within a second.
 //
 // # Guarantees
 //

@@ -41,8 +41,9 @@ type HandlerConfig struct {
 	// long; up to five may follow one another at once. No page is made more often.
 	// From 10ms to 10s. Default: 200ms.
 	Interval time.Duration
-	// KeepAlive is the silence after which a stream is sent a comment, so that
-	// proxies keep it. From 1s to 1m. Default: 30s.
+	// KeepAlive is the silence after which a stream is sent an event without news,
+	// "quiet", so that proxies keep it and pages know that it is still there. From
+	// 1s to 1m. Default: 30s.
 	KeepAlive time.Duration
 	// WriteTimeout bounds every write to a client; one that takes longer is
 	// dropped. From 100ms to 5m. Default: 10s.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // mapView is the map as page.html draws it: Fixed is what stays while stations and
@@ -138,7 +137,8 @@ func mapTrainOf(c *chart, l *language, s *snapshot, index int, t *Train) (mapTra
 	if len(t.Next) > 0 {
 		way = c.way(t.Line, t.Station, t.Next[0].Station)
 	}
-	if v, ok := s.view.Train(t.ID); ok && t.Status == cta.InService {
+	// Where branches part, it waits for word of which it takes.
+	if v, ok := s.view.Train(t.ID); ok && t.Status == cta.InService && len(t.Next) == 1 {
 		f = v.Fraction
 	}
 	if len(way) == 0 {
@@ -149,15 +149,6 @@ func mapTrainOf(c *chart, l *language, s *snapshot, index int, t *Train) (mapTra
 		way = []point{p}
 	}
 	p, angle := along(way, f)
-	class := []string{"m"}
-	switch t.Status {
-	case cta.BrokenDown:
-		class = append(class, "broken")
-	case cta.OutOfService:
-		class = append(class, "out")
-	}
-	if t.State == live.Silent {
-		class = append(class, "silent")
-	}
-	return mapTrain{index, t.ID, strings.Join(class, " "), fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), l.say("train-towards", "id", t.ID, "towards", t.Towards)}, true
+	class := strings.TrimSpace("m " + looks(t))
+	return mapTrain{index, t.ID, class, fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), l.say("train-towards", "id", t.ID, "towards", t.Towards)}, true
 }

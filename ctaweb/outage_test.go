@@ -30,6 +30,7 @@ type gate struct {
 	mu     sync.Mutex
 	target string // empty: nobody answers
 	open   map[net.Conn]bool
+	held   chan struct{} // closed when what is held back may pass; nil: nothing is
 }
 
 func newGate(t *testing.T) *gate {
@@ -61,12 +62,47 @@ func (g *gate) addr() string { return g.ln.Addr().String() }
 
 // lead ends all connections and has new ones go elsewhere.
 func (g *gate) lead(target string) {
+	g.letGo()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.target = target
 	for c := range g.open {
 		_ = c.Close()
 	}
+}
+
+// hold has connections stay open while nothing passes, until it is let go or the
+// gate leads elsewhere.
+func (g *gate) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = make(chan struct{})
+}
+
+func (g *gate) letGo() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held != nil {
+		close(g.held)
+		g.held = nil
+	}
+}
+
+// through reads what passes the gate.
+type through struct {
+	g *gate
+	net.Conn
+}
+
+func (t through) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	t.g.mu.Lock()
+	held := t.g.held
+	t.g.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	return n, err
 }
 
 func (g *gate) pass(c net.Conn) {
@@ -88,8 +124,8 @@ func (g *gate) pass(c net.Conn) {
 	g.mu.Unlock()
 	if !gone {
 		var both sync.WaitGroup
-		both.Go(func() { _, _ = io.Copy(s, c); _ = s.Close() })
-		both.Go(func() { _, _ = io.Copy(c, s); _ = c.Close() })
+		both.Go(func() { _, _ = io.Copy(s, through{g, c}); _ = s.Close() })
+		both.Go(func() { _, _ = io.Copy(c, through{g, s}); _ = c.Close() })
 		both.Wait()
 	}
 	g.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // pageData is what the page of the whole system shows. assets/live.js shows the
@@ -109,30 +110,40 @@ func spot(t *Train) (station int, d cta.Direction, class string) {
 		class = "left"
 	}
 	class += " " + string(d)
-	switch t.Status {
-	case cta.BrokenDown:
-		class += " broken"
-	case cta.OutOfService:
-		class += " out"
+	if look := looks(t); look != "" {
+		class += " " + look
 	}
 	return station, d, class
+}
+
+// looks is what is to be said of a train beside its place: a class, and the end of a
+// text's name.
+func looks(t *Train) string {
+	switch {
+	case t.Status == cta.BrokenDown:
+		return "broken"
+	case t.State == live.Silent:
+		return "silent"
+	case t.Status == cta.OutOfService:
+		return "out"
+	}
+	return ""
 }
 
 // trainText says in words what a badge says by its place and shape.
 func (l *language) trainText(t *Train, station string) string {
 	where := "train-at"
 	switch {
+	case t.State == live.Silent && len(t.Next) == 1:
+		where = "train-due"
 	case t.Moving() && len(t.Next) == 1:
 		where = "train-approaching"
 	case t.Moving():
 		where = "train-left"
 	}
 	text := l.say(where, "id", t.ID, "towards", t.Towards, "station", station)
-	switch t.Status {
-	case cta.BrokenDown:
-		return l.say("train-broken", "train", text)
-	case cta.OutOfService:
-		return l.say("train-out", "train", text)
+	if look := looks(t); look != "" {
+		return l.say("train-"+look, "train", text)
 	}
 	return text
 }

@@ -22,6 +22,7 @@ type common struct {
 	Part              bool   // only what the page's script asks for again: no head, no foot
 	Kind              string // names the page, as in live.js
 	Events            string // the query of the page's stream
+	Quiet, Pace       int    // seconds without an event after which the stream is given up: before there is a clock, and with one
 	ID, Layout        string
 	Style, Live, Icon string
 	Status            *Status
@@ -59,6 +60,7 @@ func (s source) pages(codes []string) ([]*language, map[*language]*template.Temp
 		all := template.New("pages").Funcs(template.FuncMap{
 			"t": l.text, "number": l.number, "hm": clockText, "segment": url.PathEscape, "mark": levelMark,
 			"minutes": func(seconds int64) int64 { return seconds / 60 },
+			"percent": func(share float64) string { return l.say("percent", "n", strconv.Itoa(int(share*100+0.5))) },
 		})
 		for _, name := range pageFiles {
 			if _, err := all.New(name).Parse(s.read(name)); err != nil {
@@ -89,6 +91,7 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 	c := common{
 		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
 		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l], Icon: h.assets.icon,
+		Quiet: seconds(h.cfg.KeepAlive*3/2) + 2, Pace: seconds(2*h.cfg.Interval) + 10,
 		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Weather: l.weather(st.Weather),
 	}
 	if c.Site == "" {
@@ -106,6 +109,9 @@ func (c common) of(r *http.Request) common {
 	c.Part = part(r)
 	return c
 }
+
+// seconds is a time in whole seconds, rounded up.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // choices adds to a page its stream's query and, where there are several, the
 // languages to choose from, beside what the page's own query has.

@@ -126,7 +126,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 		case <-h.pub.closed:
 			return nil
 		case <-quiet.C:
-			if err := flush([]byte(": keep-alive\n\n")); err != nil {
+			if err := flush([]byte("event: quiet\ndata: {}\n\n")); err != nil {
 				return err
 			}
 		case <-at.ready:

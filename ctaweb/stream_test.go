@@ -38,7 +38,6 @@ func serving(t testing.TB, h *Handler, root http.Handler, change ...func(*http.S
 type served struct {
 	name, id string
 	update   update
-	comment  bool
 }
 
 // follow opens a stream. next returns its next event, or fails the test.
@@ -81,10 +80,7 @@ func follow(t *testing.T, url, last string) (next func() served, cancel func()) 
 					t.Fatal(err)
 				}
 			case "":
-				if value != "" {
-					s.comment = true
-				}
-				if line == "" && (s.name != "" || s.comment) {
+				if line == "" && s.name != "" {
 					return s
 				}
 			}
@@ -238,8 +234,8 @@ func TestKeepAlive(t *testing.T) {
 	srv := serving(t, newHandler(t, NewModel(cta.Chicago()), cfg), nil)
 	next, _ := follow(t, srv.URL+"/events", "")
 	next()
-	if s := next(); !s.comment {
-		t.Errorf("in silence comes %+v, want a comment", s)
+	if s := next(); s.name != "quiet" || s.id != "" {
+		t.Errorf("in silence comes %+v, want an event without news", s)
 	}
 }
 

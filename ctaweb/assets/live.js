@@ -1,7 +1,9 @@
 // Keeps the page current from the event stream. The server has rendered all of
 // it already; updates name what changed since then. The page of the whole system
-// is drawn from updates; the others ask the server for their changed parts. The server puts a line in front of this file: words, the
-// texts of the page's language.
+// is drawn from updates; the others ask the server for their changed parts. The
+// server puts a line in front of this file: words, the texts of the page's language.
+//
+// Templates can be replaced: what a page leaves out is done without.
 const body = document.body;
 const byId = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -11,38 +13,54 @@ const { kind, root, events } = body.dataset;
 // say is a text of the page's language, with values in its placeholders.
 const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands);
+const text = (el, value) => { if (el && el.textContent !== value) el.textContent = value; };
 
 // rows: "line/station" to the row's parts. entries: station to its rows on all lines.
 const rows = new Map();
 const entries = new Map();
 const lines = new Map();
-const trains = new Map(); // id to {line, direction, status, station, towards, badge}
+const trains = new Map(); // id to the train, as the stream has it
 
 for (const el of document.querySelectorAll("[data-line]")) {
 	const id = el.dataset.line;
-	const marks = el.querySelector(".strip").children;
+	const marks = el.querySelector(".strip")?.children;
 	const line = {
-		id, el, name: el.querySelector("h3").textContent, rows: [],
+		id, el, name: el.querySelector("h3")?.textContent, rows: [],
 		total: el.querySelector(".total b"),
 		a: el.querySelector(".dir.a b"), b: el.querySelector(".dir.b b"),
 	};
 	lines.set(id, line);
 	el.querySelectorAll("[data-s]").forEach((li, i) => {
-		const number = li.querySelector(".n b");
 		const row = {
-			a: li.children[0], b: li.children[2], mark: marks[i], number,
-			name: li.querySelector(".s").textContent, count: Number(number.textContent.replace(/\D/g, "")),
+			a: li.querySelector(":scope > .a"), b: li.querySelector(":scope > .b"), mark: marks?.[i],
+			number: li.querySelector(".n b"), name: li.querySelector(".s")?.textContent, count: 0,
 		};
 		line.rows.push(row);
 		rows.set(id + "/" + li.dataset.s, row);
 		if (!entries.has(li.dataset.s)) entries.set(li.dataset.s, []);
-		entries.get(li.dataset.s).push({ line, row });
+		entries.get(li.dataset.s).push(row);
 	});
 }
-const badges = new Map();
-for (const el of document.querySelectorAll("[data-t]")) badges.set(el.dataset.t, el);
 
-const text = (el, value) => { if (el.textContent !== value) el.textContent = value; };
+// What the server has drawn: adopted at first, and after a page was fetched.
+const badges = new Map(); // of trains, in the lists
+const marks = new Map(); // of trains, on the map
+function adopt() {
+	trains.clear();
+	badges.clear();
+	marks.clear();
+	for (const el of document.querySelectorAll("#lines [data-t]")) badges.set(el.dataset.t, el);
+	for (const el of document.querySelectorAll("[data-m]")) marks.set(el.dataset.m, { el });
+	for (const row of rows.values()) row.count = Number(row.number?.textContent.replace(/\D/g, ""));
+}
+adopt();
+
+// What is to be said of a train beside its place.
+function looks(t) {
+	if (t.status === "broken_down") return "broken";
+	if (t.state === "silent") return "silent";
+	return t.status === "out_of_service" ? "out" : "";
+}
 
 // Where a train is drawn, and in which words, is decided as in page.go.
 function spot(t) {
@@ -51,12 +69,13 @@ function spot(t) {
 	const station = next ? next.station : t.station;
 	const direction = next ? next.direction : t.direction;
 	const row = rows.get(t.line + "/" + station);
-	if (!row) return null;
+	const cell = direction === "a" ? row?.a : row?.b;
+	if (!cell) return null;
 	let style = (next ? "near" : moving ? "left" : "at") + " " + direction;
-	let says = say(next ? "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name });
-	if (t.status === "broken_down") { style += " broken"; says = say("train-broken", { train: says }); }
-	if (t.status === "out_of_service") { style += " out"; says = say("train-out", { train: says }); }
-	return { cell: direction === "a" ? row.a : row.b, style: "t " + style, says };
+	let says = say(next ? t.state === "silent" ? "train-due" : "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name });
+	const look = looks(t);
+	if (look) { style += " " + look; says = say("train-" + look, { train: says }); }
+	return { cell, style: "t " + style, says };
 }
 
 function draw(changed, gone, glide) {
@@ -83,9 +102,9 @@ function draw(changed, gone, glide) {
 			continue;
 		}
 		if (!b) {
-			b = document.createElement("b");
+			b = document.createElement("a");
 			b.dataset.t = t.id;
-			b.setAttribute("role", "img");
+			b.href = "trains/" + encodeURIComponent(t.id);
 			badges.set(t.id, b);
 		}
 		b.className = at.style;
@@ -116,10 +135,10 @@ function draw(changed, gone, glide) {
 
 function count(changed, flash) {
 	for (const [station, n] of Object.entries(changed)) {
-		for (const { row } of entries.get(station) ?? []) {
+		for (const row of entries.get(station) ?? []) {
 			row.count = n;
 			text(row.number, format(n));
-			if (flash) row.number.animate([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], 900);
+			if (flash) row.number?.animate([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], 900);
 		}
 	}
 }
@@ -153,13 +172,14 @@ function sums() {
 		let total = 0;
 		for (const row of line.rows) {
 			total += row.count;
-			const mark = (row.a.firstChild ? "a" : "") + (row.b.firstChild ? "b" : "");
-			if (row.mark.className !== mark) row.mark.className = mark;
+			const mark = (row.a?.firstChild ? "a" : "") + (row.b?.firstChild ? "b" : "");
+			if (row.mark && row.mark.className !== mark) row.mark.className = mark;
 		}
 		text(line.total, format(total));
 	}
 	text(byId("trains"), String(all));
 	const list = byId("alerts");
+	if (!list) return;
 	const now = alerts.sort().join("\n");
 	if ([...list.children].map((li) => li.textContent).sort().join("\n") !== now) {
 		list.replaceChildren(...alerts.map((says) => Object.assign(document.createElement("li"), { textContent: says })));
@@ -167,8 +187,8 @@ function sums() {
 }
 
 function weather(w) {
-	byId("weather").hidden = false;
-	byId("icon").setAttribute("href", "#w-" + w.status);
+	byId("weather")?.removeAttribute("hidden");
+	byId("icon")?.setAttribute("href", "#w-" + w.status);
 	text(byId("temperature"), say("temperature", { n: Math.round(w.temperature) }));
 	text(byId("sky"), words["sky-" + w.status] ?? w.status);
 	text(byId("measured"), say("measured", { time: w.as_of.slice(11, 16) }));
@@ -184,7 +204,7 @@ const signs = { good: "✓", minor: "!", major: "‼" };
 
 function service(changed) {
 	for (const l of changed) {
-		const el = byId("lines") && document.querySelector(`[data-status="${CSS.escape(l.id)}"]`);
+		const el = document.querySelector(`[data-status="${CSS.escape(l.id)}"]`);
 		if (!el) continue;
 		el.classList.remove("good", "minor", "major", "unknown");
 		el.classList.add(l.level);
@@ -200,44 +220,51 @@ function service(changed) {
 }
 
 // The map. A train's place follows from when it left and when it is due, so that
-// trains move between updates; few of them move far enough to be drawn anew.
+// trains move between updates; at an update they go on from where they are seen.
 const map = byId("moving");
-const tracks = new Map();
-const marks = new Map(); // id of a train to its mark
-for (const el of document.querySelectorAll("[data-k]")) tracks.set(el.dataset.k, { el, length: el.getTotalLength(), of: el.parentNode.getAttribute("class") });
-for (const el of document.querySelectorAll("[data-m]")) marks.set(el.dataset.m, { el });
-let time = null; // { event, at, speed }: event time at a moment of performance.now
-
-function track(line, from, to) {
-	const t = tracks.get(`${line}/${Math.min(from, to)}-${Math.max(from, to)}`);
-	return t && { ...t, back: from > to };
+const ways = new Map(); // "line/from-to" to the way's points, and how far along each is
+const starts = new Map(); // "line/station" to a way from there
+for (const el of document.querySelectorAll("[data-k]")) {
+	const [line, pair] = el.dataset.k.split("/");
+	const ends = pair.split("-");
+	const points = el.getAttribute("d").slice(1).split("L").map((p) => p.split(" ").map(Number));
+	for (const [[from, to], list] of [[ends, points], [ends.toReversed(), points.toReversed()]]) {
+		const far = [0];
+		for (let i = 1; i < list.length; i++) far.push(far[i - 1] + Math.hypot(list[i][0] - list[i - 1][0], list[i][1] - list[i - 1][1]));
+		const way = { points: list, far, of: el.parentNode.getAttribute("class") };
+		ways.set(`${line}/${from}-${to}`, way);
+		if (!starts.has(`${line}/${from}`)) starts.set(`${line}/${from}`, way);
+	}
 }
 
+// The clock of the map: event time at a moment of performance.now, and its rate. It
+// never jumps nor goes back, as that of the updates does by parts of a second.
+let time = null;
+const now = () => time.event + Math.min(performance.now() - time.at, 5000) * time.rate;
+function tell(u) {
+	const at = performance.now(), told = Date.parse(u.as_of) + 500; // it is told in whole seconds
+	const speed = u.stale ? 0 : u.speed, slack = 5000 * Math.max(1, u.speed);
+	const ahead = time ? now() - told : Infinity;
+	time = Math.abs(ahead) > slack ? { event: told, at, rate: speed } : { event: now(), at, rate: speed * (1 - ahead / slack / 2) };
+}
+
+// place is where a train is on the map. Where branches part, it waits for word of
+// which it takes.
 function place(t, now) {
-	const next = t.next[0]?.station;
-	let way = next && track(t.line, t.station, next);
+	const next = t.next.length === 1 && ways.get(`${t.line}/${t.station}-${t.next[0].station}`);
+	const way = next || ways.get(`${t.line}/${t.station}-${t.next[0]?.station}`) || starts.get(`${t.line}/${t.station}`);
+	if (!way) return null;
 	let f = 0;
-	if (way && t.status === "in_service" && t.due) {
+	if (next && t.status === "in_service" && t.due) {
 		const came = Date.parse(t.since), due = Date.parse(t.due);
 		const halt = Math.min(25000, (due - came) / 2);
 		f = Math.min(Math.max((now - came - halt) / (due - came - halt || 1), 0), 0.95);
 	}
-	if (!way) {
-		for (const [key, other] of tracks) {
-			const [line, pair] = key.split("/");
-			const ends = pair?.split("-").map(Number);
-			if (line === t.line && ends.includes(t.station)) {
-				way = { ...other, back: ends[1] === t.station };
-				break;
-			}
-		}
-		if (!way) return null;
-	}
-	const at = way.length * (way.back ? 1 - f : f);
-	const p = way.el.getPointAtLength(at);
-	const a = way.el.getPointAtLength(Math.max(0, at - 1)), b = way.el.getPointAtLength(Math.min(way.length, at + 1));
-	const angle = Math.atan2(b.y - a.y, b.x - a.x) * 180 / Math.PI + (way.back ? 180 : 0);
-	return { x: p.x, y: p.y, angle, of: way.of };
+	const { points, far } = way, at = f * far.at(-1);
+	const i = Math.max(1, far.findIndex((d) => d > at));
+	const [ax, ay] = points[i - 1], [bx, by] = points[i];
+	const part = (at - far[i - 1]) / (far[i] - far[i - 1] || 1);
+	return { x: ax + part * (bx - ax), y: ay + part * (by - ay), angle: Math.atan2(by - ay, bx - ax) * 180 / Math.PI, of: way.of };
 }
 
 const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -248,34 +275,111 @@ function mark(t) {
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
 	path.setAttribute("d", "M7 0-4 5-2 0-4-5z");
-	title.textContent = say("train-towards", { id: t.id, towards: t.towards });
 	a.append(title, path);
 	map.append(a);
 	return { el: a };
 }
 
-function move() {
-	if (!map || !time || document.visibilityState !== "visible") return;
-	const now = time.event + Math.min((performance.now() - time.at), 5000) * time.speed;
+const settle = 350; // ms in which most of the way to a new place is made up for
+const leap = 200; // units beyond which a train is simply elsewhere
+let moved = 0;
+function move(at) {
+	const since = at - moved;
+	if (!time || since < (calm.matches ? 5000 : 30)) return;
+	moved = at;
 	for (const [id, m] of marks) if (!trains.has(id)) { m.el.remove(); marks.delete(id); }
 	for (const t of trains.values()) {
-		const at = place(t, now);
-		if (!at) continue;
+		const to = place(t, now());
+		if (!to) continue;
 		let m = marks.get(t.id);
 		if (!m) marks.set(t.id, m = mark(t));
 		if (m.t !== t) {
+			m.dx = (m.x ?? to.x) - to.x;
+			m.dy = (m.y ?? to.y) - to.y;
+			if (calm.matches || Math.hypot(m.dx, m.dy) > leap) m.dx = m.dy = 0;
 			m.t = t;
-			m.el.setAttribute("class", "m " + (t.status === "broken_down" ? "broken " : t.status === "out_of_service" ? "out " : "") + (t.state === "silent" ? "silent " : "") + at.of);
-		} else if (Math.abs(m.x - at.x) + Math.abs(m.y - at.y) < 0.4) continue;
-		m.x = at.x;
-		m.y = at.y;
-		m.el.setAttribute("transform", `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)}) rotate(${Math.round(at.angle)})`);
+			m.el.setAttribute("class", ["m", looks(t), to.of].filter(Boolean).join(" "));
+			text(m.el.querySelector("title"), say("train-towards", { id: t.id, towards: t.towards }));
+		}
+		const keep = Math.exp(-since / settle);
+		m.dx *= keep;
+		m.dy *= keep;
+		m.x = to.x + m.dx;
+		m.y = to.y + m.dy;
+		const transform = `translate(${m.x.toFixed(1)} ${m.y.toFixed(1)}) rotate(${Math.round(to.angle)})`;
+		if (m.transform !== transform) m.el.setAttribute("transform", m.transform = transform);
 	}
 }
 if (map) {
-	// Often enough to be smooth: on the map a train moves a few units in a minute.
-	const beat = () => { move(); setTimeout(beat, calm.matches ? 5000 : time && time.speed > 3 ? 150 : 500); };
-	beat();
+	const beat = (at) => { move(at); requestAnimationFrame(beat); };
+	requestAnimationFrame(beat);
+}
+
+// patch makes an element what the server would render now. What stays the same
+// stays in the document, and with it a reader's place and what was unfolded.
+const key = (n) => n.dataset && (n.dataset.key ?? n.dataset.s ?? n.dataset.t ?? n.dataset.m ?? (n.id || n.getAttribute("href"))) || "";
+function patch(el, to) {
+	if (el.isEqualNode(to)) return;
+	for (const { name, value } of to.attributes) if (name !== "open" && el.getAttribute(name) !== value) el.setAttribute(name, value);
+	for (const { name } of [...el.attributes]) if (name !== "open" && !to.hasAttribute(name)) el.removeAttribute(name);
+	const wanted = new Set([...to.children].map(key));
+	const own = new Map();
+	for (const n of [...el.children]) {
+		if (!wanted.has(key(n))) n.remove();
+		else if (key(n)) own.set(key(n), n);
+	}
+	let at = el.firstChild;
+	for (const n of [...to.childNodes]) {
+		const same = key(n) ? own.get(key(n)) : at?.nodeName === n.nodeName && !key(at) ? at : null;
+		own.delete(key(n));
+		while (same && at && at !== same && !key(at)) at = drop(at); // rather than move what may have the focus
+		if (same && at !== same) el.insertBefore(same, at);
+		else if (same) at = at.nextSibling;
+		if (!same) el.insertBefore(document.importNode(n, true), at);
+		else if (same.nodeType === Node.ELEMENT_NODE) patch(same, n);
+		else if (same.nodeValue !== n.nodeValue) same.nodeValue = n.nodeValue;
+	}
+	while (at) at = drop(at);
+}
+function drop(n) {
+	const next = n.nextSibling;
+	n.remove();
+	return next;
+}
+
+// keepFocus has the focus where it was after a change: on the same element, on the
+// same train elsewhere, or as near as can be; without scrolling.
+function keepFocus(change) {
+	const el = document.activeElement, around = [];
+	for (let n = el; n && n !== body; n = n.parentElement) around.push(n);
+	change();
+	if (!around.length || document.activeElement === el) return;
+	let to = el.isConnected ? el : el.dataset.t && document.querySelector(`[data-t="${CSS.escape(el.dataset.t)}"]`);
+	for (const n of around) to ||= n.isConnected && n.querySelector("a[href], summary");
+	if (to) to.focus({ preventScroll: true });
+}
+
+// fetchPage is the page as the server has it now, or the part of it that isn't its
+// head and foot; null when the server doesn't answer.
+async function fetchPage(part) {
+	const here = new URL(location.href);
+	if (part) here.searchParams.set(part, "");
+	try {
+		const r = await fetch(here, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
+		if (r.status === 404) reload();
+		return r.ok ? new DOMParser().parseFromString(await r.text(), "text/html") : null;
+	} catch {
+		return null;
+	}
+}
+
+function show(page, parts) {
+	keepFocus(() => {
+		for (const part of parts) {
+			const to = part && page.getElementById(part.id);
+			if (to) patch(part, to);
+		}
+	});
 }
 
 // Pages other than that of the system: their parts are fetched when a train that
@@ -289,67 +393,53 @@ function due(u) {
 	turn = Math.floor((Date.parse(u.as_of) + spread) / 20000);
 	return u.lines || turn !== last || (kind === "train" ? u.trains?.some((t) => t.id === own) : u.trains) || u.gone;
 }
-let fetched = 0;
+let fetched = -Infinity;
 let fetching = false;
 async function refresh() {
 	if (fetching) return;
 	fetching = true;
-	await new Promise((done) => setTimeout(done, Math.max(0, fetched + 2000 - performance.now())));
+	await new Promise((done) => setTimeout(done, fetched + 2000 - performance.now()));
 	fetched = performance.now();
-	try {
-		const here = new URL(location.href);
-		here.searchParams.set("part", "");
-		const r = await fetch(here, { headers: { Accept: "text/html" } });
-		if (r.status === 404) reload();
-		if (r.ok) {
-			const page = new DOMParser().parseFromString(await r.text(), "text/html");
-			for (const part of document.querySelectorAll("[data-live]")) {
-				const now = page.getElementById(part.id);
-				if (!now || now.innerHTML === part.innerHTML) continue;
-				for (const d of part.querySelectorAll("details[open][id]")) now.querySelector("#" + d.id)?.setAttribute("open", "");
-				if (now.innerHTML === part.innerHTML) continue;
-				const focus = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
-				part.replaceChildren(...now.childNodes);
-				if (focus) part.querySelector(`[href="${CSS.escape(focus)}"]`)?.focus();
-			}
-		}
-	} catch { /* the stream tells of a server that is away */ }
+	const page = await fetchPage("part");
 	fetching = false;
+	if (page) show(page, document.querySelectorAll("[data-live]"));
 }
 
 // Search as one types: what the form would find, under it.
 const box = byId("q"), found = byId("found");
-let typed;
-box.addEventListener("input", () => {
-	clearTimeout(typed);
-	typed = setTimeout(async () => {
-		const q = box.value.trim();
-		let items = [];
-		if (q) {
-			try {
-				const r = await fetch(root + "stations?q=" + encodeURIComponent(q));
-				const page = new DOMParser().parseFromString(await r.text(), "text/html");
-				items = [...page.querySelectorAll("#results li")].slice(0, 12);
-			} catch { return; }
-		}
-		for (const li of items) {
-			const a = li.querySelector("a");
-			a.setAttribute("href", root + a.getAttribute("href"));
-		}
-		found.replaceChildren(...items);
-		found.hidden = !items.length;
-	}, 120);
-});
-box.form.addEventListener("keydown", (e) => {
-	const links = [box, ...found.querySelectorAll("a")];
-	const i = links.indexOf(document.activeElement);
-	if (e.key === "Escape") { found.hidden = true; box.focus(); }
-	else if (e.key === "ArrowDown" && links[i + 1]) links[i + 1].focus();
-	else if (e.key === "ArrowUp" && links[i - 1]) links[i - 1].focus();
-	else return;
-	e.preventDefault();
-});
-document.addEventListener("click", (e) => { if (!box.form.contains(e.target)) found.hidden = true; });
+let typed, asked = 0;
+async function search() {
+	const q = box.value.trim(), question = ++asked;
+	let items = [];
+	if (q) {
+		try {
+			const r = await fetch(root + "stations?q=" + encodeURIComponent(q));
+			const page = new DOMParser().parseFromString(await r.text(), "text/html");
+			items = [...page.querySelectorAll("#results li")].slice(0, 12);
+		} catch { return; }
+	}
+	if (question !== asked) return; // there is a newer one
+	for (const a of items.map((li) => li.querySelector("a"))) a.setAttribute("href", root + a.getAttribute("href"));
+	found.replaceChildren(...items);
+	found.hidden = !items.length;
+}
+if (box && found) {
+	box.addEventListener("input", () => {
+		clearTimeout(typed);
+		typed = setTimeout(search, 120);
+	});
+	box.form.addEventListener("keydown", (e) => {
+		const links = [box, ...found.querySelectorAll("a")];
+		const i = links.indexOf(document.activeElement);
+		if (e.key === "Escape") { found.hidden = true; box.focus(); }
+		else if (e.key === "ArrowDown" && links[i + 1]) links[i + 1].focus();
+		else if (e.key === "ArrowUp" && links[i - 1]) links[i - 1].focus();
+		else return;
+		e.preventDefault();
+	});
+	box.form.addEventListener("focusout", (e) => { if (e.relatedTarget && !box.form.contains(e.relatedTarget)) found.hidden = true; });
+	document.addEventListener("click", (e) => { if (!box.form.contains(e.target)) found.hidden = true; });
+}
 
 function state(style, says) {
 	if (body.className !== style) body.className = style;
@@ -360,7 +450,7 @@ function clock(u) {
 	if (u.as_of) {
 		const [date, time] = u.as_of.split("T");
 		text(byId("clock"), time.slice(0, 8));
-		byId("clock").setAttribute("datetime", u.as_of);
+		byId("clock")?.setAttribute("datetime", u.as_of);
 		const at = new Date(date + "T00:00:00Z");
 		const day = say("date", { day: words["days-short"].split(",")[at.getUTCDay()], n: at.getUTCDate(), month: words["months-short"].split(",")[at.getUTCMonth()] });
 		text(byId("date"), u.speed === 1 ? day : say("at-speed", { date: day, n: Math.round(u.speed * 10) / 10 }));
@@ -376,17 +466,22 @@ function recall(key) {
 	try { return sessionStorage.getItem(key); } catch { return null; }
 }
 function remember(key, value) {
-	try { sessionStorage.setItem(key, value); } catch { return false; }
-	return true;
+	try { sessionStorage.setItem(key, value); } catch { /* then it is forgotten */ }
 }
 
-// A page whose stations are no longer the server's begins anew, but not in a circle.
+// A page whose stations are no longer the server's says so and begins anew, but
+// not in a circle: it is shown for ten seconds at least.
+let old = false;
 function reload() {
-	if (Date.now() - Number(recall("reloaded") ?? 0) < 10000) return;
-	if (remember("reloaded", String(Date.now()))) location.reload();
+	if (old) return;
+	old = true;
+	leave();
+	state("stale", say("outdated"));
+	setTimeout(() => location.reload(), 10000 - performance.now());
 }
 
 function apply(u, whole) {
+	if (old) return;
 	if (u.layout !== body.dataset.layout) return reload();
 	let gone = u.gone ?? [];
 	const changed = u.trains ?? [];
@@ -398,42 +493,94 @@ function apply(u, whole) {
 	// would then tell nothing, and keep a slow machine busy.
 	const gentle = !whole && u.speed < 3 && !calm.matches;
 	if (u.weather) weather(u.weather);
+	const minute = byId("clock")?.textContent.slice(0, 5);
 	clock(u);
-	if (u.as_of) time = { event: Date.parse(u.as_of), at: performance.now(), speed: u.stale ? 0 : u.speed };
+	if (u.as_of) tell(u);
 	if (kind !== "system") {
 		if (kind !== "search" && kind !== "missing" && due(u)) refresh();
 		return;
 	}
-	draw(changed, gone, gentle);
+	keepFocus(() => draw(changed, gone, gentle));
 	count(u.entries ?? {}, gentle);
 	counted(u);
 	service(u.lines ?? []);
 	sums();
+	if (scores?.open && minute !== byId("clock")?.textContent.slice(0, 5)) refresh();
 }
+const scores = byId("scores");
+scores?.addEventListener("toggle", () => { if (scores.open) refresh(); });
 
-// The first connection asks for a whole snapshot, which also tells this script
-// of the trains that the server has drawn; later ones only for what was missed.
+// The stream. The first connection asks for a whole snapshot, which also tells this
+// script of the trains that the server has drawn; later ones only for what was
+// missed. A connection may hang without an error (a tunnel, a laptop that slept), so
+// that silence, which the server doesn't keep for long, ends it too.
 let last = "";
 let wait = 1000;
-let open = null;
+let source = null;
+let polled = false; // the page was fetched since the last event
+let heard = 0; // by the wall clock, which goes on while a machine sleeps
+let watch, retry, leaving;
+const patience = () => 1000 * Number(time ? body.dataset.pace || 11 : body.dataset.quiet || 47);
+
+function leave() {
+	source?.close();
+	source = null;
+	clearTimeout(watch);
+	clearTimeout(retry);
+}
+
+function listen() {
+	clearTimeout(watch);
+	watch = setTimeout(lost, patience());
+}
+
 function connect() {
-	const since = last ? (events ? "&" : "?") + "since=" + encodeURIComponent(last) : "";
-	const source = new EventSource(root + "events" + events + since);
-	open = source;
-	const on = (name, whole) => source.addEventListener(name, (e) => {
-		last = e.lastEventId;
+	if (old) return;
+	leave();
+	// Without a clock there may be no event for long, but a snapshot comes at once.
+	const since = last && time ? (events ? "&" : "?") + "since=" + encodeURIComponent(last) : "";
+	source = new EventSource(root + "events" + events + since);
+	const on = (name, then) => source.addEventListener(name, (e) => {
 		wait = 1000;
+		polled = false;
+		heard = Date.now();
+		then(e);
+		listen();
+	});
+	const news = (whole) => (e) => {
+		last = e.lastEventId;
 		apply(JSON.parse(e.data), whole);
-	});
-	on("snapshot", true);
-	on("update", false);
-	source.addEventListener("error", () => {
-		source.close();
-		state("lost", say("reconnecting"));
-		// Spread out, so that a server that comes back isn't met by all at once.
-		setTimeout(connect, wait * (0.5 + Math.random()));
-		wait = Math.min(wait * 2, 30000);
-	});
+	};
+	on("snapshot", news(true));
+	on("update", news(false));
+	on("quiet", () => {});
+	source.addEventListener("error", lost);
+	listen();
+}
+
+function lost() {
+	leave();
+	if (!polled) state("lost", say("reconnecting"));
+	// Spread out, so that a server that comes back isn't met by all at once.
+	retry = setTimeout(connect, wait * (0.5 + Math.random()));
+	wait = Math.min(wait * 2, 30000);
+	poll();
+}
+
+// Where there is no room for another stream, or nothing lets one through, the page
+// is fetched at each attempt.
+async function poll() {
+	const before = heard, page = await fetchPage();
+	if (old || heard !== before || document.hidden) return;
+	polled = page !== null;
+	if (!page) return state("lost", say("reconnecting"));
+	if (page.body.dataset.layout !== body.dataset.layout) return reload();
+	show(page, ["main", "weather", "time"].map(byId));
+	adopt();
+	last = "";
+	time = null;
+	if (page.body.className === "live") state("polled", say("now-and-then"));
+	else state(page.body.className, page.getElementById("fresh")?.textContent ?? "");
 }
 
 // On a phone the lines begin folded, but for those that were opened before.
@@ -446,7 +593,24 @@ for (const { id, el } of lines.values()) {
 		remember("opened", JSON.stringify([...opened]));
 	});
 }
-connect();
-// A page that is left, which the browser may keep for the way back, holds no stream.
-addEventListener("pagehide", () => open?.close());
-addEventListener("pageshow", (e) => { if (e.persisted) connect(); });
+
+// A page that isn't seen holds no stream, of which a browser has few.
+function again() {
+	wait = 1000;
+	connect();
+}
+document.addEventListener("visibilitychange", () => {
+	clearTimeout(leaving);
+	if (!document.hidden) {
+		if (!source || Date.now() - heard > patience()) again();
+		return;
+	}
+	leaving = setTimeout(() => {
+		leave();
+		state("lost", say("reconnecting"));
+	}, 15000);
+});
+addEventListener("pagehide", leave);
+addEventListener("pageshow", (e) => { if (e.persisted) again(); });
+for (const change of ["online", "offline"]) addEventListener(change, () => { if (!document.hidden) again(); });
+if (!document.hidden) connect();
