@@ -30,7 +30,7 @@ func BenchmarkCounting(b *testing.B) {
 
 	}
 	for i := range batch {
-		s.tallies.assign(kafka.Partition{Topic: batch[i].Topic, Partition: batch[i].Partition})
+		s.tallies.adopt(newTallies(), []kafka.Partition{{Topic: batch[i].Topic, Partition: batch[i].Partition}})
 	}
 	b.ResetTimer()
 	b.ReportAllocs()
@@ -100,33 +100,4 @@ func drain(b *testing.B, sys *ctatest.System, cfg Config, total int64) {
 		b.Fatalf("counted %d of %d: %v, %v", sum, total, err, rerr)
 	}
 	b.StartTimer()
-}
-
-// BenchmarkRestore is the restoration of the counts of 100,000 stations.
-func BenchmarkRestore(b *testing.B) {
-	const stations = 100_000
-	sys := ctatest.Start(b)
-	s, err := NewTurnstileSummary(sys.Kafka, sys.Registry, Config{Topics: sys.Topics})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := sys.Kafka.EnsureTopics(b.Context(), s.writes...); err != nil {
-		b.Fatal(err)
-	}
-	records := make([]kafka.Record, stations)
-	for i := range records {
-		tl := &tally{station: i + 1, count: 500}
-		records[i] = kafka.Record{Topic: s.cfg.Output, Key: cta.PartitionKey(tl.station), Value: appendCount(nil, tl)}
-	}
-	sys.Send(records...)
-	b.ResetTimer()
-	for range b.N {
-		s.tallies, s.sizes = newTallies(), make(map[string]int32)
-		if err := (*summarizer)(s).Assign(b.Context(), nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if n := len(s.tallies.stations); n != stations {
-		b.Fatalf("%d stations restored, want %d", n, stations)
-	}
 }

@@ -68,8 +68,8 @@ func (x *Inspector) Run(ctx context.Context) error {
 // inspection is an Inspector as the transactions see it. It has no state.
 type inspection Inspector
 
-func (*inspection) Assign(context.Context, []kafka.Partition) error { return nil }
-func (*inspection) Revoke([]kafka.Partition)                        {}
+func (*inspection) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
+func (*inspection) Revoke([]kafka.Partition)                                  {}
 
 // Transform returns the dead letters of a batch.
 func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {

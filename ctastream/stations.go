@@ -63,7 +63,7 @@ func (t *StationTransformer) Run(ctx context.Context) error {
 type transformation StationTransformer
 
 // Assign restores the table from the output.
-func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) error {
+func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
 	for _, p := range gained {
 		if p.Partition > 0 {
 			t.cfg.Log.Warn("the topic of rows has several partitions: run one worker only, or deletions may be missed", "topic", p.Topic)
@@ -71,7 +71,7 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) e
 		}
 	}
 	table := newStationTable(t.network)
-	err := t.restore(ctx, func(r kafka.Record) {
+	err = t.restore(ctx, func(r kafka.Record) {
 		id, line, err := cta.ParseStationKey(string(r.Key))
 		var v cta.StationRecord
 		if err == nil && r.Value != nil {
@@ -93,11 +93,12 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) e
 		}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t.table = table
-	t.restored.Set(float64(len(table.entries)))
-	return nil
+	return func() {
+		t.table = table
+		t.restored.Set(float64(len(table.entries)))
+	}, nil
 }
 
 // Revoke has nothing to do: the table is restored before it is used again.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -95,38 +96,40 @@ func (s *TurnstileSummary) reread() { s.read = make(map[string]*reading) }
 type summarizer TurnstileSummary
 
 // Assign restores the counts of the stations whose entries come next.
-func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) error {
+func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
+	read, err := s.readCounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sizes := make(map[string]int32)
 	for _, p := range gained {
-		n, err := s.client.Partitions(ctx, p.Topic)
-		if err != nil {
-			return err
+		if sizes[p.Topic], err = s.client.Partitions(ctx, p.Topic); err != nil {
+			return nil, err
 		}
-		s.sizes[p.Topic] = n
-	}
-	(*TurnstileSummary)(s).reread()
-	if err := s.readCounts(ctx); err != nil {
-		return err
-	}
-	for _, p := range gained {
-		src := s.tallies.assign(p)
-		if src.next == 0 {
+		counted := read.counted[p]
+		if counted == 0 {
 			continue
 		}
 		end, err := s.client.End(ctx, p)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if end < src.next {
-			s.cfg.Log.Warn("topic ends before what was counted of it: counting it as a new one", "topic", p.Topic, "partition", p.Partition, "counted", src.next, "end", end)
-			src.next = 0
+		if end < counted {
+			s.cfg.Log.Warn("topic ends before what was counted of it: counting it as a new one", "topic", p.Topic, "partition", p.Partition, "counted", counted, "end", end)
+			delete(read.counted, p)
 		}
 	}
-	s.restored.Set(float64(len(s.tallies.stations)))
-	return nil
+	return func() {
+		maps.Copy(s.sizes, sizes)
+		s.tallies.adopt(read, gained)
+		s.restored.Set(float64(len(s.tallies.stations)))
+		(*TurnstileSummary)(s).reread()
+	}, nil
 }
 
-// readCounts restores what is published.
-func (s *summarizer) readCounts(ctx context.Context) error {
+// readCounts reads what is published.
+func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
+	read := newTallies()
 	foreign := make(map[string]cta.TurnstileCount) // the last under a key, each of another engine
 	err := s.restore(ctx, func(r kafka.Record) {
 		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
@@ -137,25 +140,25 @@ func (s *summarizer) readCounts(ctx context.Context) error {
 		delete(foreign, string(r.Key))
 		switch {
 		case !deleted:
-			if !s.tallies.restore(c, header(r, positionHeader)) {
+			if !read.restore(c, header(r, positionHeader)) {
 				foreign[string(r.Key)] = c
 			}
 		case bytes.Equal(r.Key, cta.PartitionKey(c.StationID)): // other engines' keys may differ
-			s.tallies.remove(c.StationID)
+			delete(read.stations, c.StationID)
 		}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range foreign {
-		return &cta.ServiceError{
+		return nil, &cta.ServiceError{
 			Service: "Kafka",
 			Addr:    "topic " + s.cfg.Output,
 			Hint:    "end that engine, delete the topic and start with a -group that has not counted before: all entries that are still there are counted anew",
 			Err:     fmt.Errorf("%w: %d of them, as %d entries at station %d, don't say which entries they count", ErrForeignCounts, len(foreign), c.Count, c.StationID),
 		}
 	}
-	return nil
+	return read, nil
 }
 
 // Revoke forgets the counts of stations that another worker counts from now on.

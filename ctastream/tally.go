@@ -43,7 +43,7 @@ type tallies struct {
 	stations map[int]*tally
 	touched  []*tally // those changed, in the order of their first entry
 	sources  map[kafka.Partition]*source
-	counted  map[kafka.Partition]int64 // the positions restored
+	counted  map[kafka.Partition]int64 // the positions restored; not used once they are adopted
 }
 
 func newTallies() *tallies {
@@ -54,39 +54,31 @@ func newTallies() *tallies {
 	}
 }
 
-// restore takes a published count, unless this member is counting the station,
-// and the position published with it. It reports false, and takes nothing, when
-// there is none: the count is another engine's.
+// restore takes a published count and the position published with it. It reports
+// false, and takes nothing, when there is none: the count is another engine's.
 func (t *tallies) restore(c cta.TurnstileCount, position string) bool {
 	p, next, ok := parsePosition(position)
 	if !ok {
 		return false
 	}
 	t.counted[p] = max(t.counted[p], next)
-	tl := t.stations[c.StationID]
-	if tl == nil {
-		tl = &tally{station: c.StationID}
-		t.stations[c.StationID] = tl
-	}
-	if tl.home == (kafka.Partition{}) {
-		tl.count = c.Count
-	}
+	t.stations[c.StationID] = &tally{station: c.StationID, count: c.Count}
 	return true
 }
 
-// remove takes it that a station has no published count, unless this member is
-// counting the station.
-func (t *tallies) remove(station int) {
-	if tl := t.stations[station]; tl != nil && tl.home == (kafka.Partition{}) {
-		delete(t.stations, station)
+// adopt takes what has been read of published counts, instead of what was known of
+// the stations that this member doesn't count, and begins with partitions where that
+// says. Those that it counts may have gone on meanwhile.
+func (t *tallies) adopt(read *tallies, gained []kafka.Partition) {
+	for id, tl := range t.stations {
+		if tl.home != (kafka.Partition{}) {
+			read.stations[id] = tl
+		}
 	}
-}
-
-// assign begins with a partition, at the position restored for it.
-func (t *tallies) assign(p kafka.Partition) *source {
-	s := &source{Partition: p, next: t.counted[p]}
-	t.sources[p] = s
-	return s
+	t.stations = read.stations
+	for _, p := range gained {
+		t.sources[p] = &source{Partition: p, next: read.counted[p]}
+	}
 }
 
 // take reports whether the entry at an offset is yet to be counted, and has it

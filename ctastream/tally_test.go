@@ -117,13 +117,21 @@ func (c *cluster) commit(t *rapid.T, m *member) {
 	}
 }
 
-// assign gives m partitions that nobody has.
-func (c *cluster) assign(m *member, gained ...kafka.Partition) {
+// read returns what is published.
+func (c *cluster) read() *tallies {
+	read := newTallies()
 	for station, count := range c.published {
-		m.tallies.restore(cta.TurnstileCount{StationID: station, Count: count}, c.headers[station])
+		read.restore(cta.TurnstileCount{StationID: station, Count: count}, c.headers[station])
 	}
+	return read
+}
+
+// assign gives m partitions that nobody has.
+func (c *cluster) assign(m *member, gained ...kafka.Partition) { c.adopt(m, c.read(), gained...) }
+
+func (c *cluster) adopt(m *member, read *tallies, gained ...kafka.Partition) {
+	m.tallies.adopt(read, gained)
 	for _, p := range gained {
-		m.tallies.assign(p)
 		m.next[p] = c.positions[p]
 	}
 }
@@ -212,7 +220,14 @@ func TestTalliesAreExactUnderAnyFaults(t *testing.T) {
 					delete(from.next, p)
 					from.tallies.forget([]kafka.Partition{p})
 				}
-				c.assign(to, p)
+				read := c.read()
+				for range rapid.IntRange(0, 2).Draw(t, "batches while the state is read") {
+					c.work(to, 2)
+					if len(to.pending) == 2 {
+						c.commit(t, to)
+					}
+				}
+				c.adopt(to, read, p)
 			},
 		})
 		for _, p := range c.partitions() {

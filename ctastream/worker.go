@@ -91,24 +91,15 @@ func (w *worker) Ready() error {
 	return nil
 }
 
-// restore reads the output up to its end. It waits for the transactions that are
-// open there: the positions that the worker begins at may be theirs.
+// restore reads the output.
 func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
 	began, records := time.Now(), 0
-	if err := w.client.Settle(ctx, w.cfg.Output); err != nil {
-		return err
-	}
-	cfg := kafka.ReaderConfig{Match: kafka.Names(w.cfg.Output), StopAtEnd: true}
-	err := w.client.Read(ctx, cfg, func(_ context.Context, r kafka.Record) error {
+	err := w.client.Restore(ctx, w.cfg.Output, func(r kafka.Record) {
 		handle(r)
 		records++
-		return nil
 	})
-	if err == nil {
-		err = ctx.Err() // Read ends without an error then, and may have missed some
-	}
 	if err != nil {
-		return fmt.Errorf("restore from topic %s: %w", w.cfg.Output, err)
+		return err
 	}
 	w.took.Set(time.Since(began).Seconds())
 	w.cfg.Log.Info("state restored", "topic", w.cfg.Output, "records", records, "took", time.Since(began).Round(time.Millisecond))

@@ -48,8 +48,8 @@ type doubler struct {
 	fail   func(batch []kafka.Record) error
 }
 
-func (doubler) Assign(context.Context, []kafka.Partition) error { return nil }
-func (doubler) Revoke([]kafka.Partition)                        {}
+func (doubler) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
+func (doubler) Revoke([]kafka.Partition)                                  {}
 func (d doubler) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	if d.fail != nil {
 		if err := d.fail(batch); err != nil {

@@ -67,9 +67,9 @@
 // # Operations
 //
 // An open transaction holds up all that comes after it in its partitions: readers of
-// committed records, [Client.Settle], and members that need the group's positions.
+// committed records, [Client.Restore], and members that need the group's positions.
 // ctalive_kafka_open_transaction_seconds tells for how long, in the topics that
-// [Client.Transform] publishes to, those given to Settle, and the group's partition of
+// [Client.Transform] publishes to, those given to Restore, and the group's partition of
 // __consumer_offsets. Milliseconds are usual, and up to 20 s after a process has died.
 // From 30 s on, one warning names the partition, the offset, the producer and what its
 // coordinator says of the transaction:

@@ -109,6 +109,9 @@ type reading struct {
 	caughtUp  func()
 	stopAtEnd bool
 	exact     bool // a position that the cluster doesn't hold ends the reading
+	// ends, if not nil, are partitions that are to be read up to there. They are waited
+	// for, and stay, though the cluster's answers may leave them out for a while.
+	ends map[Partition]int64
 	// begin gives the first offset of a partition that exists at the call, or a
 	// time to look it up by, when that isn't zero.
 	begin func(p Partition, oldest, end int64) (int64, time.Time)

@@ -90,12 +90,17 @@ func (r *reader) lookAround(ctx context.Context) error {
 			cur.leader, cur.paused = leader, time.Time{}
 		}
 	}
+	for p := range r.ends {
+		if _, ok := found[p]; !ok && r.cursors[p] == nil {
+			waiting = true
+		}
+	}
 	topics := make(map[string]bool, len(meta.Topics))
 	for _, t := range meta.Topics {
 		topics[t.Name] = true
 	}
 	for p := range r.cursors {
-		if !topics[p.Topic] {
+		if _, wanted := r.ends[p]; !wanted && !topics[p.Topic] {
 			r.client.cfg.Log.Info("topic is gone", "topic", p.Topic, "partition", p.Partition)
 			delete(r.cursors, p)
 		}
@@ -209,6 +214,9 @@ func (r *reader) locate(fresh map[Partition]int32, late bool) ([]*cursor, error)
 		end, ok := ends[p]
 		if !ok {
 			continue
+		}
+		if to, ok := r.ends[p]; ok {
+			end = to
 		}
 		next, t := r.begin(p, at, end)
 		if !t.IsZero() {

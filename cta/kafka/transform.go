@@ -43,18 +43,20 @@ type TransformConfig struct {
 	Progress func(Progress)
 }
 
-// Transformer is the work done by [Client.Transform]. Its methods are called one at
-// a time.
+// Transformer is the work done by [Client.Transform]. Its methods, and the functions
+// that Assign returns, are called one at a time, but for Assign: one call of that may
+// go on beside the others.
 type Transformer interface {
 	// Assign is called before the first record of partitions that were given to
-	// this member, to restore their state. The positions of those partitions are
-	// settled by then: a reader of committed records that goes on to the end that
-	// a topic has at the time of the call sees all that was published for them.
+	// this member, to read their state. The positions of those partitions are
+	// settled by then: [Client.Restore] reads all that was published for them.
 	//
-	// It may take long, as the group doesn't wait for it. When a partition goes
-	// elsewhere meanwhile, ctx ends, and whatever Assign returns then, Revoke follows
-	// for all of gained, and Assign again for those that stay.
-	Assign(ctx context.Context, gained []Partition) error
+	// It may take long: neither the group nor the member's other partitions wait for
+	// it. So it leaves alone what Transform and Revoke use; the function that it
+	// returns takes what was read into use. That is called at once, and Revoke after
+	// it for those of gained that have gone elsewhere meanwhile. When the member is
+	// lost, ctx ends, and what Assign returns is dropped.
+	Assign(ctx context.Context, gained []Partition) (take func(), err error)
 	// Revoke is called after the last record of partitions that go elsewhere.
 	Revoke(lost []Partition)
 	// Transform returns the records to publish for a batch of records read. What
@@ -108,6 +110,7 @@ type transform struct {
 	coord  sarama.Client
 	group  sarama.ConsumerGroup
 	txn    *transaction
+	now    *session // as which the member joins
 
 	share   *share
 	helpers sync.WaitGroup // goroutines beside the members'
@@ -219,6 +222,7 @@ func (x *transform) member(ctx context.Context, pause *backoff) error {
 	sctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	s := newSession(x, cancel)
+	x.now = s
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

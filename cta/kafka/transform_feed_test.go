@@ -19,7 +19,7 @@ type restorer struct {
 	times atomic.Int32
 }
 
-func (r *restorer) Assign(ctx context.Context, gained []kafka.Partition) error {
+func (r *restorer) Assign(ctx context.Context, gained []kafka.Partition) (func(), error) {
 	r.times.Add(1)
 	return r.summer.Assign(ctx, gained)
 }

@@ -89,7 +89,7 @@ func TestHeldIsMeasured(t *testing.T) {
 	}
 
 	settled := make(chan error, 1)
-	go func() { settled <- c.Settle(ctx, "counts") }()
+	go func() { settled <- c.Restore(ctx, "counts", func(Record) {}) }()
 	seconds := func() float64 {
 		families, err := reg.Gather()
 		if err != nil {

@@ -86,7 +86,7 @@ func (x *transform) tune(conf *sarama.Config) {
 	g := &conf.Consumer.Group
 	g.Session.Timeout = x.cfg.SessionTimeout
 	g.Heartbeat.Interval = min(heartbeat, x.cfg.SessionTimeout/4)
-	g.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
+	g.Rebalance.GroupStrategies = []sarama.BalanceStrategy{newBalance(x)}
 	g.Rebalance.Timeout = max(x.cfg.SessionTimeout, minRebalance)
 	g.Rebalance.Retry.Max = 20
 	g.Rebalance.Retry.Backoff = 100 * time.Millisecond

@@ -72,8 +72,10 @@ func (s *share) restoring() (end func()) {
 func (s *share) lost(p Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.ends, p)
-	s.given++
+	if _, ok := s.ends[p]; ok {
+		delete(s.ends, p)
+		s.given++
+	}
 }
 
 // givenUp returns how many partitions were lost since the last call.

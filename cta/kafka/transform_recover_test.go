@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,14 +71,6 @@ func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
 	start(t, quick.client, config("g"), quick)
 	<-quick.begun
 	await(t, quick.client, 50, 20*time.Second) // its half, while the other still restores
-	for n := 4; n != 2; {                      // they may go one by one
-		select {
-		case gained := <-slow.calls:
-			n = len(gained)
-		case <-time.After(20 * time.Second):
-			t.Fatalf("the first member goes on restoring %d partitions, want 2", n)
-		}
-	}
 	members := make(map[string]bool)
 	for _, m := range c.GroupInfo("g").Members {
 		members[m.MemberID] = true
@@ -89,6 +82,31 @@ func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
 	await(t, quick.client, 100, 20*time.Second)
 }
 
+// A member goes on with the partitions that it has while it restores the state of
+// others, however long that takes.
+func TestTransformGoesOnWhileItRestores(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Partition, 10), release: make(chan struct{}, 1)}
+	cfg := config("g")
+	cfg.SessionTimeout = 10 * time.Second
+	start(t, slow.client, cfg, slow)
+	<-slow.calls
+	slow.release <- struct{}{}
+	<-slow.begun
+	quick := newSummer(connect(t, c, testLog(t)))
+	stop := start(t, quick.client, cfg, quick)
+	<-quick.begun
+	stop()
+	if n := len(<-slow.calls); n != 2 {
+		t.Fatalf("the first member is given %d partitions, want the other's 2", n)
+	}
+	produce(t, c, "in", 100)
+	await(t, slow.client, 50, 30*time.Second)
+	slow.release <- struct{}{}
+	await(t, slow.client, 100, 30*time.Second)
+}
+
 // slowAssign restores only when it is released.
 type slowAssign struct {
 	*summer
@@ -96,12 +114,50 @@ type slowAssign struct {
 	release chan struct{}
 }
 
-func (s *slowAssign) Assign(ctx context.Context, gained []kafka.Partition) error {
+func (s *slowAssign) Assign(ctx context.Context, gained []kafka.Partition) (func(), error) {
 	s.calls <- gained
 	select {
 	case <-s.release:
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	return s.summer.Assign(ctx, gained)
+}
+
+// A partition without a leader is given to a member, to another and back, and neither
+// can read it before that. What the other has counted of it by then isn't forgotten.
+func TestTransformRestoresWhatItNeverBegan(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	cfg := config("g")
+	cfg.SessionTimeout = 10 * time.Second
+	away := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: "in", Partitions: []int32{1, 2, 3}, Err: kerr.NotLeaderForPartition, Count: -1})
+	first := newSummer(connect(t, c, testLog(t)))
+	start(t, first.client, cfg, first)
+	<-first.begun // with partition 0
+	other := newSummer(connect(t, c, testLog(t)))
+	stop := start(t, other.client, cfg, other)
+	awaitShares(t, c, 2, 2)
+	away.Remove()
+	produce(t, c, "in", 100)
+	await(t, first.client, 100, 30*time.Second)
+	stop()
+	produce(t, c, "in", 100)
+	await(t, first.client, 200, 30*time.Second)
+}
+
+// awaitShares waits until the group's members have so many partitions each.
+func awaitShares(t *testing.T, c *kfake.Cluster, want ...int) {
+	t.Helper()
+	var shares []int
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		shares = nil
+		for _, m := range c.GroupInfo("g").Members {
+			shares = append(shares, m.NumAssigned())
+		}
+		if slices.Sort(shares); c.GroupInfo("g").State == "Stable" && slices.Equal(shares, want) {
+			return
+		}
+	}
+	t.Fatalf("members have %v partitions, want %v", shares, want)
 }

@@ -22,10 +22,10 @@ type session struct {
 	sarama sarama.ConsumerGroupSession
 	feed   *feed
 
-	// work is held while the Transformer is called.
+	// work is held while the Transformer is called, but for Assign.
 	work     sync.Mutex
-	assigned map[Partition]bool // guarded by work
-	turn     chan struct{}      // holds one while claims are being assigned
+	assigned map[Partition]int32 // guarded by work: since which generation, as given has it
+	restores sync.WaitGroup      // the goroutine that restores
 
 	mu         sync.Mutex
 	cond       sync.Cond  // of mu: any of the fields below has changed
@@ -37,7 +37,9 @@ type session struct {
 	err        error      // why the session is lost
 	commits    int        // transactions committed
 	claims     map[Partition]*claimed
-	interrupt  context.CancelFunc // ends the restoring under way; nil when there's none
+	generation int32               // the last that this member has joined; 0 before the first
+	given      map[Partition]int32 // what the group gives to this member, and since which generation
+	restored   chan struct{}       // closed when the restoring under way has ended; nil when there's none
 
 	stopped  chan struct{} // closed when stopping is set or the session is lost
 	finished chan struct{} // closed when run has ended
@@ -59,8 +61,7 @@ func newSession(x *transform, cancel context.CancelFunc) *session {
 	s := &session{
 		x:        x,
 		cancel:   cancel,
-		assigned: make(map[Partition]bool),
-		turn:     make(chan struct{}, 1),
+		assigned: make(map[Partition]int32),
 		claims:   make(map[Partition]*claimed),
 		gathered: newGathering(nil),
 		stopped:  make(chan struct{}),
@@ -160,7 +161,7 @@ func (s *session) owns(positions map[Partition]int64) bool {
 	s.work.Lock()
 	defer s.work.Unlock()
 	for p := range positions {
-		if !s.assigned[p] {
+		if _, ok := s.assigned[p]; !ok {
 			return false
 		}
 	}
@@ -205,6 +206,7 @@ func (s *session) end() error {
 	s.mu.Unlock()
 	if running {
 		<-s.finished
+		s.restores.Wait()
 		s.feed.cancel(nil)
 		s.feed.wg.Wait()
 	}
@@ -224,6 +226,13 @@ func (s *session) end() error {
 	if errors.Is(s.err, context.Canceled) {
 		return nil
 	}
+	return s.err
+}
+
+// lost returns why the session is lost, nil if it isn't.
+func (s *session) lost() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.err
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -10,21 +11,43 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
-// Settle waits until every transaction that is open on those topics at the call
-// has ended, so that whoever then reads what is committed misses nothing that
-// was decided before. It returns an error only when ctx ends first.
+// Restore passes to handle all committed records of a topic, one at a time and in
+// order within a partition: those of the transactions that are open at the call, too.
+// For these it waits. It returns an error when ctx ends first.
 //
-// A transaction whose commit has been decided shows in its topics a moment later
-// than in the positions of its group. State that is to fit a position is
-// therefore read after Settle.
-func (c *Client) Settle(ctx context.Context, topics ...string) error {
-	c.held.watch(topics...)
-	ends, err := until(ctx, func() (map[Partition]int64, error) { return c.ends(topics) })
+// A transaction whose commit has been decided shows in its topics a moment later than
+// in the positions of its group. State that is to fit a position is therefore read by
+// Restore; [Client.Read] would miss the last of it.
+func (c *Client) Restore(ctx context.Context, topic string, handle func(Record)) error {
+	ends, err := c.settle(ctx, topic)
+	if err == nil {
+		err = c.read(ctx, reading{
+			match: Names(topic), refresh: defaultRefresh, stopAtEnd: true, ends: ends,
+			begin: func(_ Partition, oldest, _ int64) (int64, time.Time) { return oldest, time.Time{} },
+		}, func(_ context.Context, r Record) error {
+			handle(r)
+			return nil
+		})
+	}
+	if err == nil {
+		err = ctx.Err() // without an error of its own, read may have been broken off
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("kafka: restore from topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// settle waits until every transaction that is open on a topic at the call has ended.
+// It returns where the topic's partitions end then.
+func (c *Client) settle(ctx context.Context, topic string) (map[Partition]int64, error) {
+	c.held.watch(topic)
+	ends, err := until(ctx, func() (map[Partition]int64, error) { return c.ends(topic) })
+	if err != nil {
+		return nil, err
 	}
 	_, err = until(ctx, func() (bool, error) { return c.stable(ends) })
-	return err
+	return ends, err
 }
 
 // until tries f until it gives something and no error, with growing pauses.
@@ -42,20 +65,18 @@ func until[T any](ctx context.Context, f func() (T, error)) (T, error) {
 
 // ends returns the offsets that the next records will have, of transactions
 // still open among them.
-func (c *Client) ends(topics []string) (map[Partition]int64, error) {
+func (c *Client) ends(topic string) (map[Partition]int64, error) {
+	partitions, err := c.sc.Partitions(topic)
+	if err != nil {
+		return nil, err
+	}
 	ends := make(map[Partition]int64)
-	for _, topic := range topics {
-		partitions, err := c.sc.Partitions(topic)
+	for _, p := range partitions {
+		end, err := c.sc.GetOffset(topic, p, sarama.OffsetNewest)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range partitions {
-			end, err := c.sc.GetOffset(topic, p, sarama.OffsetNewest)
-			if err != nil {
-				return nil, err
-			}
-			ends[Partition{topic, p}] = end
-		}
+		ends[Partition{topic, p}] = end
 	}
 	return ends, nil
 }

@@ -54,23 +54,15 @@ func newSummer(client *kafka.Client) *summer {
 
 func sumKey(p kafka.Partition) string { return p.Topic + "/" + strconv.Itoa(int(p.Partition)) }
 
-func (s *summer) Assign(ctx context.Context, gained []kafka.Partition) error {
-	want := make(map[string]kafka.Partition)
-	for _, p := range gained {
-		want[sumKey(p)] = p
-		s.sums[p] = 0
-	}
-	if err := s.client.Settle(ctx, "sums"); err != nil {
-		return err
-	}
-	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("sums"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
-		if p, ok := want[string(r.Key)]; ok {
-			s.sums[p] = binary.BigEndian.Uint64(r.Value)
+func (s *summer) Assign(ctx context.Context, gained []kafka.Partition) (func(), error) {
+	sums := make(map[string]uint64)
+	err := s.client.Restore(ctx, "sums", func(r kafka.Record) { sums[string(r.Key)] = binary.BigEndian.Uint64(r.Value) })
+	return func() {
+		for _, p := range gained {
+			s.sums[p] = sums[sumKey(p)]
 		}
-		return nil
-	})
-	s.once.Do(func() { close(s.begun) })
-	return err
+		s.once.Do(func() { close(s.begun) })
+	}, err
 }
 
 func (s *summer) Revoke(lost []kafka.Partition) {
@@ -270,8 +262,8 @@ type counter struct {
 	done           chan struct{}
 }
 
-func (c *counter) Assign(context.Context, []kafka.Partition) error { return nil }
-func (c *counter) Revoke([]kafka.Partition)                        {}
+func (c *counter) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
+func (c *counter) Revoke([]kafka.Partition)                                  {}
 func (c *counter) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	if c.n == 0 {
 		c.first = time.Now()

@@ -116,8 +116,9 @@ func fenced(err error) bool {
 //
 // The group may come to a new generation at any moment; a position sent under the
 // old one is refused then. That says nothing about our right to it: while this
-// member has not given the partition up, nobody else gets it. So the same
-// transaction is sent again under the new generation.
+// member has not given the partition up, nobody else gets it, unless the group had a
+// generation without this member, which ends the session before that can be seen. So
+// the same transaction is sent again under the new generation.
 func (t *transaction) commit(s *session, next map[Partition]int64, out []Record) error {
 	for i := range out {
 		if i == 0 || out[i].Topic != out[i-1].Topic {
@@ -129,6 +130,9 @@ func (t *transaction) commit(s *session, next map[Partition]int64, out []Record)
 			return errors.New("no producer")
 		}
 		as := sarama.NewConsumerGroupMetadataFromSession(s.sarama, t.group, t.instance)
+		if err := s.lost(); err != nil {
+			return err
+		}
 		err := t.producer.commit(as, next, out)
 		if err == nil || !errors.Is(err, sarama.ErrIllegalGeneration) {
 			return err
