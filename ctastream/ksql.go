@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,13 +71,13 @@ type KSQL struct {
 // KSQLStatus is what a server has of the count of entries.
 type KSQLStatus struct {
 	Version string   // of the server
-	Stream  bool     // TURNSTILE is there
-	Table   bool     // TURNSTILE_SUMMARY is there
+	Stream  string   // the topic that stream TURNSTILE reads; empty: there is no such stream
+	Table   string   // the topic of table TURNSTILE_SUMMARY; empty: there is no such table
 	Queries []string // ids of the queries that write the table
 }
 
 // Counting reports whether stream, table and query are there.
-func (s KSQLStatus) Counting() bool { return s.Stream && s.Table && len(s.Queries) > 0 }
+func (s KSQLStatus) Counting() bool { return s.Stream != "" && s.Table != "" && len(s.Queries) > 0 }
 
 // NewKSQL returns a client of the server at a URL. The error lists every wrong
 // setting, and is [ErrLayout] when the topics' layout is not the shared one.
@@ -115,33 +115,45 @@ func NewKSQL(serverURL string, cfg KSQLConfig) (*KSQL, error) {
 
 // Create creates the stream and the table where they are missing, and returns
 // once the server has them and counts. Entries are counted from the oldest in the
-// topic, which must exist.
+// topic, which must exist. A stream or table of that name over another topic is an
+// error: see Drop.
 func (k *KSQL) Create(ctx context.Context) error {
 	status, err := k.Status(ctx)
 	if err != nil {
 		return err
 	}
 	stream, table, err := k.statements(status.Version)
-	switch {
-	case err != nil:
-		return k.fail(err)
-	case status.Table && len(status.Queries) == 0:
-		return k.fail(errNoQuery)
+	if err == nil {
+		err = k.blocked(status)
 	}
-	if !status.Stream {
-		if err := k.ensure(ctx, stream, func(s KSQLStatus) bool { return s.Stream }); err != nil {
+	if err != nil {
+		return k.fail(err)
+	}
+	if status.Stream == "" {
+		if err := k.ensure(ctx, stream, func(s KSQLStatus) bool { return s.Stream != "" }); err != nil {
 			return err
 		}
 	}
-	if !status.Table {
+	if status.Table == "" {
 		return k.ensure(ctx, table, KSQLStatus.Counting)
 	}
 	return nil
 }
 
-// errNoQuery is a table that nothing is written to: one of the user's own over a
-// topic of counts, or what a Drop that was cut short has left.
-var errNoQuery = errors.New("table " + ksqlTable + " is there, and no query writes to it")
+// blocked returns what there is that has a name of ours and isn't ours. A table
+// that nothing writes to is one of the user's own over a topic of counts, or what a
+// Drop that was cut short has left.
+func (k *KSQL) blocked(s KSQLStatus) error {
+	switch input, output := k.input(), k.cfg.Topics.TurnstileSummary(); {
+	case s.Stream != "" && s.Stream != input:
+		return inTheWay(fmt.Sprintf("stream %s reads topic %s, want %s", ksqlStream, s.Stream, input))
+	case s.Table != "" && s.Table != output:
+		return inTheWay(fmt.Sprintf("table %s is over topic %s, want %s", ksqlTable, s.Table, output))
+	case s.Table != "" && len(s.Queries) == 0:
+		return inTheWay("table " + ksqlTable + " is there, and no query writes to it")
+	}
+	return nil
+}
 
 // ensure executes a statement that creates something. That it is there already is
 // success: somebody else was quicker. But something else may have the name.
@@ -152,15 +164,19 @@ func (k *KSQL) ensure(ctx context.Context, statement string, there func(KSQLStat
 		return err
 	}
 	now, statusErr := k.Status(ctx)
-	switch {
-	case statusErr != nil:
+	if statusErr != nil {
 		return statusErr
+	}
+	if err := k.blocked(now); err != nil {
+		return k.fail(err)
+	}
+	switch {
 	case there(now):
 		return nil
 	case err != nil:
 		return err
 	}
-	return k.fail(fmt.Errorf("the server has taken a statement, and shows no effect of it: stream %t, table %t, queries %v", now.Stream, now.Table, now.Queries))
+	return k.fail(fmt.Errorf("the server has taken a statement, and shows no effect of it: stream over %q, table over %q, queries %v", now.Stream, now.Table, now.Queries))
 }
 
 // Drop ends the queries and removes table and stream. What isn't there is no
@@ -174,10 +190,10 @@ func (k *KSQL) Drop(ctx context.Context) error {
 	for _, id := range status.Queries {
 		statements = append(statements, "TERMINATE "+id+";")
 	}
-	if status.Table {
+	if status.Table != "" {
 		statements = append(statements, "DROP TABLE "+ksqlTable+";")
 	}
-	if status.Stream {
+	if status.Stream != "" {
 		statements = append(statements, "DROP STREAM "+ksqlStream+";")
 	}
 	for _, s := range statements {
@@ -205,17 +221,20 @@ func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 	if err != nil {
 		return s, err
 	}
-	for _, e := range entities {
-		s.Stream = s.Stream || slices.ContainsFunc(e.Streams, named(ksqlStream))
-		s.Table = s.Table || slices.ContainsFunc(e.Tables, named(ksqlTable))
+	for _, e := range entities { // streams, tables, queries
+		s.Stream = cmp.Or(s.Stream, topicNamed(ksqlStream, e.Streams))
+		s.Table = cmp.Or(s.Table, topicNamed(ksqlTable, e.Tables))
 		for _, q := range e.Queries {
-			if q.writes(ksqlTable, k.cfg.Topics.TurnstileSummary()) {
+			if q.writes(ksqlTable, cmp.Or(s.Table, k.cfg.Topics.TurnstileSummary())) {
 				s.Queries = append(s.Queries, string(q.ID))
 			}
 		}
 	}
 	return s, nil
 }
+
+// input returns the topic of entries.
+func (k *KSQL) input() string { return k.cfg.Topics.Turnstiles(&cta.Station{}) }
 
 // statements returns the two statements as a version of the server takes them.
 func (k *KSQL) statements(version string) (stream, table string, err error) {
@@ -250,9 +269,8 @@ func (k *KSQL) statements(version string) (stream, table string, err error) {
 	if minor >= 14 {
 		keyNone, keyJSON = "KEY_FORMAT='NONE', ", "KEY_FORMAT='JSON', "
 	}
-	input := k.cfg.Topics.Turnstiles(&cta.Station{})
 	stream = fmt.Sprintf("CREATE STREAM %s (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='%s', %sVALUE_FORMAT='AVRO');",
-		ksqlStream, input, keyNone)
+		ksqlStream, k.input(), keyNone)
 	table = fmt.Sprintf("CREATE TABLE %s WITH (KAFKA_TOPIC='%s', %sVALUE_FORMAT='JSON') AS SELECT %s FROM %s GROUP BY STATION_ID%s;",
 		ksqlTable, k.cfg.Topics.TurnstileSummary(), keyJSON, columns, ksqlStream, emit)
 	return stream, table, nil
@@ -312,24 +330,29 @@ func (k *KSQL) post(ctx context.Context, statements string) (entities []ksqlEnti
 	return entities, k.call(ctx, http.MethodPost, "/ksql", body, &entities)
 }
 
-// call asks until the server answers something else than to come back later.
+// call asks until the server answers something else than to come back later; it
+// does so when the server says, or soon and then less and less often.
 func (k *KSQL) call(ctx context.Context, method, path string, body, answer any) error {
 	deadline := time.Now().Add(k.cfg.Wait)
 	var last string
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := k.try(ctx, method, path, body, answer)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		left, after := time.Until(deadline), retry.Spread(pause)
 		var refused *ksqlError
-		if err == nil || ctx.Err() != nil || errors.As(err, &refused) && !refused.later() || time.Now().Add(pause).After(deadline) {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		if errors.As(err, &refused) {
+			after = cmp.Or(refused.after, after)
+		}
+		if err == nil || refused != nil && !refused.later() || left <= 0 {
 			return k.fail(err)
 		}
 		if err.Error() != last {
 			last = err.Error()
 			k.cfg.Log.Warn("waiting for ksqlDB", "addr", k.url.String(), "err", err)
 		}
-		if err := retry.Pause(ctx, retry.Spread(pause)); err != nil {
+		if err := retry.Pause(ctx, min(after, left)); err != nil {
 			return err
 		}
 	}
@@ -367,7 +390,11 @@ func (k *KSQL) try(ctx context.Context, method, path string, body, answer any) e
 	case len(data) > maxKSQLAnswer:
 		return &ksqlError{status: resp.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", maxKSQLAnswer)}
 	case resp.StatusCode != http.StatusOK:
-		return parseKSQLError(resp.StatusCode, data)
+		e := parseKSQLError(resp.StatusCode, data)
+		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			e.after = time.Duration(min(seconds, 60)) * time.Second
+		}
+		return e
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
 		return &ksqlError{status: resp.StatusCode, Message: "the answer is not ksqlDB's: " + err.Error()}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 )
@@ -27,12 +29,19 @@ type ksqlCommandStatus struct {
 }
 
 type ksqlSource struct {
-	Name string `json:"name"`
+	Name  string `json:"name"`
+	Topic string `json:"topic"`
 }
 
-func named(name string) func(ksqlSource) bool {
+// topicNamed returns the topic of the stream or table of that name, if it is there.
+func topicNamed(name string, sources []ksqlSource) string {
 	is := isNamed(name)
-	return func(s ksqlSource) bool { return is(s.Name) }
+	for _, s := range sources {
+		if is(s.Name) {
+			return s.Topic
+		}
+	}
+	return ""
 }
 
 // isNamed compares names, of which some versions put some in back quotes.
@@ -74,9 +83,10 @@ func (id *ksqlID) UnmarshalJSON(data []byte) error {
 
 // ksqlError is an answer of the server other than success.
 type ksqlError struct {
-	status  int    // HTTP
-	Code    int    `json:"error_code"`
-	Message string `json:"message"`
+	status  int           // HTTP
+	after   time.Duration // when to come back; 0: not said
+	Code    int           `json:"error_code"`
+	Message string        `json:"message"`
 }
 
 // Error is status, code and the message in one line.
@@ -151,16 +161,29 @@ func (k *KSQL) fail(err error) error {
 	return fmt.Errorf("ctastream: %w", &cta.ServiceError{Service: "ksqlDB", Addr: k.url.String(), Hint: k.hint(err), Err: err})
 }
 
+// inTheWay is the fault that a name of ours is taken by what doesn't count for us.
+// Drop removes it.
+type inTheWay string
+
+func (e inTheWay) Error() string { return string(e) }
+
+var unknownProperty = regexp.MustCompile(`(?i)not recogni[sz]able as .*propert[^:]*: *'?([\w.-]+)`)
+
 func (k *KSQL) hint(err error) string {
 	var e *ksqlError
 	switch {
-	case errors.Is(err, errNoQuery):
-		return "drop it first: examples/turnstiles -engine ksqldb -drop"
+	case errors.As(err, new(inTheWay)):
+		return "drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop"
 	case !errors.As(err, &e):
 		return "start it, or check the address given by -ksql"
 	}
 	text := strings.ToLower(e.Message)
+	property := unknownProperty.FindStringSubmatch(e.Message)
 	switch {
+	case property != nil:
+		return "leave " + property[1] + " out of the request's member streamsProperties, and set it in the server's configuration"
+	case e.Code == 40301:
+		return "let the Kafka user that the server itself has use that topic, by an ACL of the brokers; the user in the server's URL is another"
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return "check the user and password in the server's URL"
 	case e.later():

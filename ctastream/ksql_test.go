@@ -1,13 +1,8 @@
 package ctastream_test
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,82 +10,21 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctastream"
+	"github.com/seed-921eec07/ctalive/internal/fakeksql"
 )
-
-// answer is one answer of a server.
-type answer struct {
-	status int
-	body   string
-}
-
-// ksqlServer replays exchanges: what a server of some version answers to the
-// statement, or the path, that begins so; 404 to all else. The answers to one
-// beginning come in turn, and the last one stays. It lists nothing until it has
-// got a statement, and all that there should be afterwards.
-type ksqlServer struct {
-	*httptest.Server
-	mu       sync.Mutex
-	version  string
-	answers  map[string][]answer
-	received []string // statements, but for those that list
-}
-
-func newKSQLServer(t *testing.T, version string, answers map[string][]answer) *ksqlServer {
-	s := &ksqlServer{version: version, answers: answers}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *ksqlServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	what := r.URL.EscapedPath()
-	if what == "/ksql" {
-		var body struct {
-			KSQL       string            `json:"ksql"`
-			Properties map[string]string `json:"streamsProperties"`
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Properties["ksql.streams.auto.offset.reset"] != "earliest" {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		what = body.KSQL
-		if !strings.HasPrefix(what, "LIST") {
-			s.received = append(s.received, what)
-		}
-	}
-	for begin, list := range s.answers {
-		if strings.HasPrefix(what, begin) {
-			if len(list) > 1 {
-				s.answers[begin] = list[1:]
-			}
-			w.WriteHeader(list[0].status)
-			fmt.Fprint(w, list[0].body)
-			return
-		}
-	}
-	switch {
-	case what == "/info":
-		fmt.Fprintf(w, `{"KsqlServerInfo":{"version":%q,"kafkaClusterId":"c","ksqlServiceId":"default_"}}`, s.version)
-	case strings.HasPrefix(what, "LIST") && len(s.received) == 0:
-		fmt.Fprint(w, nothing)
-	case strings.HasPrefix(what, "LIST"):
-		fmt.Fprintf(w, counted, `"CTAS_TURNSTILE_SUMMARY_1"`)
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
 
 const (
+	input   = "p.station.turnstiles"
 	nothing = `[{"@type":"streams","streams":[]},{"@type":"tables","tables":[]},{"@type":"queries","queries":[]}]`
-	counted = `[{"@type":"streams","streams":[{"type":"STREAM","name":"TURNSTILE","topic":"p.station.turnstiles","format":"AVRO"}]},
-		{"@type":"tables","tables":[{"type":"TABLE","name":"TURNSTILE_SUMMARY","topic":"S","format":"JSON"}]},
-		{"@type":"queries","queries":[{"queryString":"CREATE …","sinks":["TURNSTILE_SUMMARY"],"id":%s},{"sinks":["OTHER"],"id":"CSAS_OTHER_1"}]}]`
 )
 
-func success(command string) []answer {
-	return []answer{{200, fmt.Sprintf(`[{"@type":"currentStatus","commandId":%q,"commandStatus":{"status":"SUCCESS","message":"done"}}]`, command)}}
+// answers are those of a server that a test has it replay.
+type answers = map[string][]fakeksql.Answer
+
+func newKSQLServer(t *testing.T, version string, replayed answers) *fakeksql.Server {
+	s := fakeksql.New(version, replayed)
+	t.Cleanup(s.Close)
+	return s
 }
 
 func newKSQL(t *testing.T, url string) *ctastream.KSQL {
@@ -125,13 +59,11 @@ func TestKSQLSpeaksTheServersDialect(t *testing.T) {
 		"8.0.0-ccs-local": {streamNone, jsonKey},
 	} {
 		t.Run(version, func(t *testing.T) {
-			s := newKSQLServer(t, version, map[string][]answer{
-				"CREATE STREAM": success("stream/`TURNSTILE`/create"), "CREATE TABLE": success("table/TURNSTILE_SUMMARY/create"),
-			})
+			s := newKSQLServer(t, version, nil)
 			if err := newKSQL(t, s.URL).Create(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(want, s.received); d != "" {
+			if d := cmp.Diff(want, s.Statements()); d != "" {
 				t.Errorf("statements (-want +got):\n%s", d)
 			}
 		})
@@ -139,17 +71,29 @@ func TestKSQLSpeaksTheServersDialect(t *testing.T) {
 }
 
 func TestKSQLCreateTwice(t *testing.T) {
-	all := strings.ReplaceAll(fmt.Sprintf(counted, `"CTAS_TURNSTILE_SUMMARY_1"`), `"TURNSTILE`, "\"`TURNSTILE")
-	all = strings.NewReplacer("`TURNSTILE\"", "`TURNSTILE`\"", "`TURNSTILE_SUMMARY\"", "`TURNSTILE_SUMMARY`\"").Replace(all)
-	there := newKSQLServer(t, "7.4.0", map[string][]answer{"LIST": {{200, all}}})
-	k := newKSQL(t, there.URL)
-	if err := k.Create(t.Context()); err != nil || len(there.received) > 0 {
-		t.Errorf("got %v and statements %q, want neither", err, there.received)
+	for _, version := range []string{"5.2.2", "7.4.0"} {
+		s := newKSQLServer(t, version, nil)
+		k := newKSQL(t, s.URL)
+		for range 2 {
+			if err := k.Create(t.Context()); err != nil {
+				t.Fatalf("%s: %v", version, err)
+			}
+		}
+		if n := len(s.Statements()); n != 2 {
+			t.Errorf("%s: statements are %q, want each of the two once", version, s.Statements())
+		}
+		status, err := k.Status(t.Context())
+		want := ctastream.KSQLStatus{Version: version, Stream: input, Table: "S", Queries: []string{fakeksql.Query}}
+		if d := cmp.Diff(want, status); d != "" || err != nil || !status.Counting() {
+			t.Errorf("%v (-want +got):\n%s", err, d)
+		}
 	}
-	status, err := k.Status(t.Context())
-	want := ctastream.KSQLStatus{Version: "7.4.0", Stream: true, Table: true, Queries: []string{"CTAS_TURNSTILE_SUMMARY_1"}}
-	if d := cmp.Diff(want, status); d != "" || err != nil || !status.Counting() {
-		t.Errorf("%v (-want +got):\n%s", err, d)
+
+	// Some versions put names in back quotes.
+	quoted := strings.NewReplacer(`"TURNSTILE"`, "\"`TURNSTILE`\"", `"TURNSTILE_SUMMARY"`, "\"`TURNSTILE_SUMMARY`\"").Replace(fakeksql.List(input, "S", true))
+	there := newKSQLServer(t, "7.4.0", answers{"LIST": {fakeksql.OK(quoted)}})
+	if err := newKSQL(t, there.URL).Create(t.Context()); err != nil || len(there.Statements()) > 0 {
+		t.Errorf("got %v and statements %q, want neither", err, there.Statements())
 	}
 
 	// Another client may create them between our look and our statement.
@@ -157,9 +101,10 @@ func TestKSQLCreateTwice(t *testing.T) {
 		"5.2.2": {"Topic already registered: TURNSTILE", "Topic already registered: S"},
 		"7.4.0": {"Cannot add stream 'TURNSTILE': A stream with the same name already exists", "Could not determine output schema for query due to error: Cannot add table 'TURNSTILE_SUMMARY': A table with the same name already exists"},
 	} {
-		s := newKSQLServer(t, version, map[string][]answer{
-			"CREATE STREAM": {{400, fmt.Sprintf(`{"@type":"statement_error","error_code":40001,"message":%q,"entities":[]}`, texts[0])}},
-			"CREATE TABLE":  {{400, fmt.Sprintf(`{"@type":"statement_error","error_code":40001,"message":%q,"entities":[]}`, texts[1])}},
+		s := newKSQLServer(t, version, answers{
+			"CREATE STREAM": {fakeksql.Refuse(400, 40001, texts[0])},
+			"CREATE TABLE":  {fakeksql.Refuse(400, 40001, texts[1])},
+			"LIST":          {fakeksql.OK(nothing), fakeksql.OK(fakeksql.List(input, "", false)), fakeksql.OK(fakeksql.List(input, "S", true))},
 		})
 		if err := newKSQL(t, s.URL).Create(t.Context()); err != nil {
 			t.Errorf("%s: %v, want success", version, err)
@@ -175,9 +120,9 @@ func TestKSQLFindsTheQuery(t *testing.T) {
 		`{"kafkaTopic":"S","id":{"id":"Q1"}}`:                                 {"Q1"},
 		`{"sinks":["X"],"sinkKafkaTopics":["S"],"id":"Q1","state":"ERROR"}`:   {"Q1"},
 		`{"id":"CTAS_TURNSTILE_SUMMARY_3"}`:                                   {"CTAS_TURNSTILE_SUMMARY_3"},
-		`{"sinks":["OTHER"],"sinkKafkaTopics":["OTHER"],"id":"CTAS_OTHER_1"}`: nil,
+		`{"sinks":["OTHER"],"sinkKafkaTopics":["OTHER"],"id":"CSAS_OTHER_1"}`: nil,
 	} {
-		s := newKSQLServer(t, "7.4.0", map[string][]answer{"LIST": {{200, `[{"@type":"queries","queries":[` + query + `]}]`}}})
+		s := newKSQLServer(t, "7.4.0", answers{"LIST": {fakeksql.OK(`[{"@type":"queries","queries":[` + query + `]}]`)}})
 		status, err := newKSQL(t, s.URL).Status(t.Context())
 		if d := cmp.Diff(want, status.Queries); d != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", query, err, d)
@@ -186,101 +131,149 @@ func TestKSQLFindsTheQuery(t *testing.T) {
 }
 
 func TestKSQLDrop(t *testing.T) {
-	for name, id := range map[string]string{"id as text": `"CTAS_1"`, "id in an object": `{"id":"CTAS_1"}`} {
-		s := newKSQLServer(t, "5.2.2", map[string][]answer{
-			"LIST":        {{200, fmt.Sprintf(counted, id)}},
-			"TERMINATE":   success("terminate/CTAS_1/execute"),
-			"DROP TABLE":  success("table/TURNSTILE_SUMMARY/drop"),
-			"DROP STREAM": {{400, `{"error_code":40001,"message":"Source TURNSTILE does not exist."}`}},
-		})
-		if err := newKSQL(t, s.URL).Drop(t.Context()); err != nil {
-			t.Fatalf("%s: %v", name, err)
+	all := []string{"TERMINATE " + fakeksql.Query + ";", "DROP TABLE TURNSTILE_SUMMARY;", "DROP STREAM TURNSTILE;"}
+	for _, version := range []string{"5.2.2", "7.4.0"} {
+		s := newKSQLServer(t, version, nil)
+		k := newKSQL(t, s.URL)
+		if err := k.Drop(t.Context()); err != nil || len(s.Statements()) > 0 {
+			t.Errorf("%s: nothing to drop: %v, %q", version, err, s.Statements())
 		}
-		if d := cmp.Diff([]string{"TERMINATE CTAS_1;", "DROP TABLE TURNSTILE_SUMMARY;", "DROP STREAM TURNSTILE;"}, s.received); d != "" {
-			t.Errorf("%s (-want +got):\n%s", name, d)
+		if err := k.Create(t.Context()); err != nil {
+			t.Fatalf("%s: %v", version, err)
+		}
+		// What is over other topics goes, too: the error of Create says to drop it.
+		other, err := ctastream.NewKSQL(s.URL, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "q.", Layout: cta.Shared}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		if err := other.Drop(t.Context()); err != nil {
+			t.Errorf("%s: %v", version, err)
+		}
+		if d := cmp.Diff(all, s.Statements()[2:]); d != "" {
+			t.Errorf("%s (-want +got):\n%s", version, d)
 		}
 	}
-	// Others may read the stream: nobody's query is ended but the one that counts.
-	read := newKSQLServer(t, "7.4.0", map[string][]answer{
-		"LIST":      {{200, fmt.Sprintf(counted, `"CTAS_1"`)}},
-		"TERMINATE": success("terminate/CTAS_1/execute"), "DROP TABLE": success("table/TURNSTILE_SUMMARY/drop"),
-		"DROP STREAM": refuses("", 400, 40001, "Cannot drop TURNSTILE.\nThe following queries read from this source: [CSAS_OTHER_1].\nYou need to terminate them before dropping TURNSTILE.")[""],
-	})
-	want := "Cannot drop TURNSTILE. The following queries read from this source: [CSAS_OTHER_1]. You need to terminate them before dropping TURNSTILE. (end the other queries"
-	if err := newKSQL(t, read.URL).Drop(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("dropped what others read: %v, want %s", err, want)
-	}
-	empty := newKSQLServer(t, "7.4.0", nil)
-	if err := newKSQL(t, empty.URL).Drop(t.Context()); err != nil || len(empty.received) > 0 {
-		t.Errorf("nothing to drop: %v, %q", err, empty.received)
+	listed := fakeksql.OK(fakeksql.List(input, "S", true))
+	done := fakeksql.Done("…", "…", "SUCCESS", "done", 3)
+	for _, c := range []struct {
+		name, version string
+		replayed      answers
+		want          string // part of the error
+	}{
+		{"the id is in an object", "5.2.2", answers{
+			"LIST":      {fakeksql.OK(strings.Replace(listed.Body, `"id":"`+fakeksql.Query+`"`, `"id":{"id":"`+fakeksql.Query+`"}`, 1))},
+			"TERMINATE": {done}, "DROP": {done}}, ""},
+		{"all is gone meanwhile, 5.2.2", "5.2.2", answers{"LIST": {listed}, "TERMINATE": {fakeksql.Refuse(400, 40001, "Unknown queryId: "+fakeksql.Query)}}, ""},
+		{"all is gone meanwhile, 7.4", "7.4.0", answers{"LIST": {listed}, "TERMINATE": {fakeksql.Refuse(400, 40001, "Unknown queryId: "+fakeksql.Query)}}, ""},
+		// Nobody's query is ended but the one that counts.
+		{"others read the table, 5.2.2", "5.2.2", answers{"LIST": {listed}, "TERMINATE": {done},
+			"DROP TABLE": {fakeksql.Refuse(400, 40001, "Cannot drop TURNSTILE_SUMMARY.\nThe queries [CSAS_OTHER_1] read it.\nYou need to terminate them first.")}},
+			"Cannot drop TURNSTILE_SUMMARY. The queries [CSAS_OTHER_1] read it. You need to terminate them first. (end the other queries"},
+		{"others read the stream, 7.4", "7.4.0", answers{"LIST": {listed}, "TERMINATE": {done}, "DROP TABLE": {done},
+			"DROP STREAM": {fakeksql.Refuse(400, 40001, "Cannot drop TURNSTILE.\nThe queries [CSAS_OTHER_1] read it.\nYou need to terminate them first.")}},
+			"Cannot drop TURNSTILE. The queries [CSAS_OTHER_1] read it. You need to terminate them first. (end the other queries"},
+	} {
+		s := newKSQLServer(t, c.version, c.replayed)
+		err := newKSQL(t, s.URL).Drop(t.Context())
+		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		if sent := s.Statements(); err == nil && !cmp.Equal(all, sent) {
+			t.Errorf("%s: statements are %q, want %q", c.name, sent, all)
+		}
 	}
 }
 
 // A server that starts, and a command that takes longer than its answer.
 func TestKSQLWaits(t *testing.T) {
-	s := newKSQLServer(t, "7.4.0", map[string][]answer{
-		"LIST":                                  {{503, `{"@type":"generic_error","error_code":50302,"message":"KSQL is not yet ready to serve requests."}`}, {200, nothing}, {200, fmt.Sprintf(counted, `"CTAS_1"`)}},
-		"CREATE STREAM":                         {{200, "[{\"@type\":\"currentStatus\",\"commandId\":\"stream/`TURNSTILE`/create\",\"commandStatus\":{\"status\":\"QUEUED\"}}]"}},
-		"/status/stream/%60TURNSTILE%60/create": {{200, `{"status":"EXECUTING"}`}, {200, `{"status":"SUCCESS"}`}},
-		"CREATE TABLE":                          success("table/T/create"),
+	s := newKSQLServer(t, "7.4.0", answers{
+		"LIST":                                  {fakeksql.Refuse(503, 50302, "KSQL is not yet ready to serve requests."), fakeksql.OK(nothing), fakeksql.OK(fakeksql.List(input, "S", true))},
+		"CREATE STREAM":                         {fakeksql.Done("…", "stream/`TURNSTILE`/create", "QUEUED", "Statement written to command topic", 2)},
+		"/status/stream/%60TURNSTILE%60/create": {fakeksql.OK(`{"status":"EXECUTING"}`), fakeksql.OK(`{"status":"SUCCESS"}`)},
+		"CREATE TABLE":                          {fakeksql.Done("…", "table/T/create", "SUCCESS", "Table created", 3)},
 	})
 	if err := newKSQL(t, s.URL).Create(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-// refuses is an answer with an error of the server's.
-func refuses(what string, status, code int, message string) map[string][]answer {
-	answers := map[string][]answer{what: {{status, fmt.Sprintf(`{"@type":"statement_error","error_code":%d,"message":%q,"stackTrace":["at io.confluent"],"entities":[]}`, code, message)}}}
-	if strings.HasPrefix(what, "CREATE TABLE") {
-		answers["CREATE STREAM"] = success("stream/TURNSTILE/create")
-		answers["LIST"] = []answer{{200, nothing}, {200, strings.Replace(nothing, `"streams":[]`, `"streams":[{"name":"TURNSTILE"}]`, 1)}}
+// A server that says when to come back is left alone until then.
+func TestKSQLComesBackWhenTold(t *testing.T) {
+	starting := fakeksql.Refuse(503, 50302, "KSQL is not yet ready to serve requests.")
+	starting.RetryAfter = 1
+	begin := time.Now()
+	s := newKSQLServer(t, "7.4.0", answers{"/info": {starting, fakeksql.OK(`{"KsqlServerInfo":{"version":"7.4.0"}}`)}})
+	if _, err := newKSQL(t, s.URL).Status(t.Context()); err != nil || time.Since(begin) < time.Second {
+		t.Errorf("%v, after %v: want success, after 1s or more", err, time.Since(begin))
 	}
-	return answers
+	// It is asked once more when the patience ends, though it wants more.
+	starting.RetryAfter = 1000
+	k, err := ctastream.NewKSQL(newKSQLServer(t, "7.4.0", answers{"/info": {starting, fakeksql.OK(`{"KsqlServerInfo":{"version":"7.4.0"}}`)}}).URL,
+		ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if _, err := k.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// refuses is an answer with an error of the server's.
+func refuses(what string, status, code int, message string) answers {
+	return answers{what: {fakeksql.Refuse(status, code, message)}}
 }
 
 func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 	for name, c := range map[string]struct {
-		answers map[string][]answer
-		want    string
+		replayed answers
+		want     string
 	}{
 		"missing topic, 5.2.2": {refuses("CREATE STREAM", 400, 40001, "Kafka topic does not exist: p.station.turnstiles"),
 			"answered 400 Bad Request (code 40001): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
 		"missing topic, 7.4": {refuses("CREATE STREAM", 400, 40000, "Kafka topic does not exist: p.station.turnstiles"),
 			"answered 400 Bad Request (code 40000): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
 		"unknown property, 5.2.2": {refuses("CREATE STREAM", 400, 40000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
-			"answered 400 Bad Request (code 40000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (the statement is refused"},
+			"answered 400 Bad Request (code 40000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
 		"unknown property, 7.4": {refuses("CREATE STREAM", 500, 50000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
-			"answered 500 Internal Server Error (code 50000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (see the server's log)"},
+			"answered 500 Internal Server Error (code 50000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
 		"5.2.2 gets EMIT CHANGES": {refuses("CREATE TABLE", 400, 40001, "line 1:150: mismatched input 'EMIT' expecting ';'"),
 			"answered 400 Bad Request (code 40001): line 1:150: mismatched input 'EMIT' expecting ';' (the statement is refused"},
 		"7.4 gets KEY=": {refuses("CREATE STREAM", 400, 40001, "Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY"),
 			"answered 400 Bad Request (code 40001): Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY (the statement is refused"},
 		"a topic of other partitions has the name": {refuses("CREATE TABLE", 400, 40001, "A Kafka topic with the name 'S' already exists, with different partition/replica configuration than required. KSQL expects 12 partitions (topic has 1)"),
 			"(topic has 1) (the topic is another engine's: end that, and delete the topic"},
-		"something else has the name": {map[string][]answer{
-			"CREATE STREAM": {{400, `{"@type":"statement_error","error_code":40001,"message":"Cannot add stream 'TURNSTILE': A table with the same name already exists"}`}},
-			"LIST":          {{200, nothing}},
+		"something else has the name": {answers{
+			"CREATE STREAM": {fakeksql.Refuse(400, 40001, "Cannot add stream 'TURNSTILE': A table with the same name already exists")},
 		}, "A table with the same name already exists (the statement is refused"},
-		"a table that nothing writes to": {map[string][]answer{"LIST": {{200, strings.ReplaceAll(fmt.Sprintf(counted, `"CTAS_1"`), `"sinks":["TURNSTILE_SUMMARY"]`, `"sinks":["COPY"]`)}}},
-			"table TURNSTILE_SUMMARY is there, and no query writes to it (drop it first: examples/turnstiles -engine ksqldb -drop)"},
-		"a statement without effect": {map[string][]answer{"LIST": {{200, nothing}}, "CREATE STREAM": success("stream/TURNSTILE/create")},
+		"a table that nothing writes to": {answers{"LIST": {fakeksql.OK(fakeksql.List(input, "TURNSTILE_SUMMARY", false))}},
+			"table TURNSTILE_SUMMARY is there, and no query writes to it (drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop)"},
+		"a statement without effect": {answers{"CREATE STREAM": {fakeksql.Done("…", "stream/TURNSTILE/create", "SUCCESS", "Stream created", 2)}},
 			"the server has taken a statement, and shows no effect of it"},
-		"a success that is none": {map[string][]answer{"CREATE STREAM": {{200, `[{"commandId":"stream/T/create","commandStatus":{"status":"ERROR","message":"io.confluent.ksql.util.KsqlException: Failed to run\n\tat io.confluent.ksql.Engine.run(Engine.java:7)\nCaused by: no such column\n\t... 3 more"}}]`}}},
+		"a success that is none": {answers{"CREATE STREAM": {fakeksql.Done("…", "stream/T/create", "ERROR", "io.confluent.ksql.util.KsqlException: Failed to run\n\tat io.confluent.ksql.Engine.run(Engine.java:7)\nCaused by: no such column\n\t... 3 more", 2)}},
 			"refused: io.confluent.ksql.util.KsqlException: Failed to run Caused by: no such column (the statement is refused"},
 		"initialising for too long": {refuses("/info", 503, 50302, "KSQL is not yet ready to serve requests."),
 			"answered 503 Service Unavailable (code 50302): KSQL is not yet ready to serve requests. (it is still starting"},
 		"its command topic is behind": {refuses("LIST", 503, 50301, "Timed out while waiting for a previous command to execute."),
 			"(code 50301): Timed out while waiting for a previous command to execute. (it is still starting, or busy"},
-		"wrong password":       {map[string][]answer{"/info": {{401, `<html>Unauthorized</html>`}}}, "answered 401 Unauthorized (check the user and password"},
-		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [p.station.turnstiles]"), "(code 40301): Authorization denied to Describe on topic(s): [p.station.turnstiles] (check the user and password"},
-		"another product":      {map[string][]answer{"/info": {{200, `<html>hello</html>`}}}, "the answer is not ksqlDB's"},
+		"a stream over another topic": {answers{"LIST": {fakeksql.OK(fakeksql.List("q.turnstiles", "", false))}},
+			"stream TURNSTILE reads topic q.turnstiles, want p.station.turnstiles (drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop)"},
+		"a table over another topic": {answers{"LIST": {fakeksql.OK(fakeksql.List(input, "COUNTS", true))}},
+			"table TURNSTILE_SUMMARY is over topic COUNTS, want TURNSTILE_SUMMARY (drop it first"},
+		"a table over another topic, made meanwhile": {answers{
+			"LIST":         {fakeksql.OK(fakeksql.List(input, "", false)), fakeksql.OK(fakeksql.List(input, "COUNTS", true))},
+			"CREATE TABLE": {fakeksql.Refuse(400, 40001, "Cannot add table 'TURNSTILE_SUMMARY': A table with the same name already exists")}},
+			"table TURNSTILE_SUMMARY is over topic COUNTS, want TURNSTILE_SUMMARY (drop it first"},
+		"wrong password":       {answers{"/info": {{Status: 401, Body: `<html>Unauthorized</html>`}}}, "answered 401 Unauthorized (check the user and password"},
+		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [p.station.turnstiles]"), "(code 40301): Authorization denied to Describe on topic(s): [p.station.turnstiles] (let the Kafka user that the server itself has use that topic, by an ACL"},
+		"another product":      {answers{"/info": {fakeksql.OK(`<html>hello</html>`)}}, "the answer is not ksqlDB's"},
 		"content type":         {refuses("/info", 415, 41500, "HTTP 415 Unsupported Media Type"), "check that the URL is a ksqlDB server's"},
-		"not acceptable":       {map[string][]answer{"/info": {{406, ``}}}, "answered 406 Not Acceptable (check that the URL is a ksqlDB server's"},
-		"a version unheard of": {map[string][]answer{"/info": {{200, `{"KsqlServerInfo":{"version":"latest"}}`}}}, `found version "latest"`},
+		"not acceptable":       {answers{"/info": {{Status: 406}}}, "answered 406 Not Acceptable (check that the URL is a ksqlDB server's"},
+		"a version unheard of": {answers{"/info": {fakeksql.OK(`{"KsqlServerInfo":{"version":"latest"}}`)}}, `found version "latest"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newKSQLServer(t, "7.4.0", c.answers)
+			s := newKSQLServer(t, "7.4.0", c.replayed)
 			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "p.", Layout: cta.Shared}, Wait: 300 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)

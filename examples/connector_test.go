@@ -67,7 +67,7 @@ func TestConnectorShowsAndDeletes(t *testing.T) {
 	prints(t, 1, []string{"connector stations: no such connector (create it: examples/connector does)"}, "connector", append(args, "-status")...)
 	records := []string{fmt.Sprintf("topic %s: %d records of %d stops", topic, len(rows), len(rows))}
 	for i, row := range rows[:3] {
-		records = append(records, fmt.Sprintf("partition 0, offset %d, key \"\": %s", i, row.AppendJSON(nil)))
+		records = append(records, fmt.Sprintf("partition 0, offset %d, key null: %s", i, row.AppendJSON(nil)))
 	}
 	t.Run("create", func(t *testing.T) {
 		db := os.Getenv("CTALIVE_POSTGRES")

@@ -105,7 +105,7 @@ func show(ctx context.Context, s *app.Settings, client *kafka.Client, d ctaprodu
 	shown := 0
 	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(s.Topics.Stations()), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		if shown++; shown <= 3 {
-			fmt.Fprintf(s.Stdout, "  partition %d, offset %d, key %q: %s\n", r.Partition, r.Offset, r.Key, r.Value)
+			fmt.Fprintf(s.Stdout, "  partition %d, offset %d, key %s: %s\n", r.Partition, r.Offset, orNull(r.Key), orNull(r.Value))
 		}
 		return nil
 	})
@@ -114,4 +114,11 @@ func show(ctx context.Context, s *app.Settings, client *kafka.Client, d ctaprodu
 			" Add a row to the table, or read it anew by a connector of another -name.")
 	}
 	return err
+}
+
+func orNull(b []byte) string {
+	if b == nil {
+		return "null"
+	}
+	return string(b)
 }

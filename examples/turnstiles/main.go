@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -60,6 +61,7 @@ func ksql(ctx context.Context, s *app.Settings) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Stdout, "ksqlDB %s: stream %t, table %t, queries %v\n", status.Version, status.Stream, status.Table, status.Queries)
+	fmt.Fprintf(s.Stdout, "ksqlDB %s: stream TURNSTILE over %s, table TURNSTILE_SUMMARY over %s, queries %v\n",
+		status.Version, cmp.Or(status.Stream, "nothing"), cmp.Or(status.Table, "nothing"), status.Queries)
 	return nil
 }
