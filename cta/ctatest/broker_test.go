@@ -14,8 +14,10 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// The tests of this file say what the system needs of a broker, and run alike on
-// the embedded one and on real ones.
+// The tests of broker_*_test.go say what the system needs of a broker, and run alike
+// on the embedded one and on real ones; those of registry_test.go and
+// restproxy_test.go, what it needs of the others. What needs faults is tested in
+// cta/kafka, and by testdata/faults.
 
 // The topics of the whole network are created in one batch, and again without harm.
 func TestBrokerCreatesHundredsOfTopics(t *testing.T) {
@@ -43,19 +45,11 @@ func TestBrokerCreatesHundredsOfTopics(t *testing.T) {
 }
 
 // doubler publishes each record's key to another topic.
-type doubler struct {
-	output string
-	fail   func(batch []kafka.Record) error
-}
+type doubler struct{ output string }
 
 func (doubler) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
 func (doubler) Revoke([]kafka.Partition)                                  {}
 func (d doubler) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
-	if d.fail != nil {
-		if err := d.fail(batch); err != nil {
-			return nil, err
-		}
-	}
 	var out []kafka.Record
 	for _, r := range batch {
 		out = append(out, kafka.Record{Topic: d.output, Key: r.Key, Value: r.Value})
@@ -63,8 +57,8 @@ func (d doubler) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Rec
 	return out, nil
 }
 
-// Two members of a group share the partitions, one leaves, and each record is
-// published once. Readers see no transaction's marker and end where it stands.
+// Two members of a group share the partitions, both leave, another comes, and each
+// record is published once. Readers see no transaction's marker and end where it stands.
 func TestBrokerTransactsAndSharesPartitions(t *testing.T) {
 	sys := ctatest.Start(t)
 	in, out := sys.Topics.Prefix+"in", sys.Topics.Prefix+"out"
@@ -103,6 +97,11 @@ func TestBrokerTransactsAndSharesPartitions(t *testing.T) {
 	send(500)
 	sys.AwaitRecords(out, 1500)
 	second()
+	send(500) // while there is none
+	third := join()
+	defer third()
+	sys.AwaitRecords(out, 2000)
+	third()
 
 	var want, got []string
 	for i := range next {
@@ -121,44 +120,5 @@ func TestBrokerTransactsAndSharesPartitions(t *testing.T) {
 	}
 	if len(last) != 3 {
 		t.Errorf("Last found %d records, want one of each of 3 partitions, before the markers", len(last))
-	}
-}
-
-// A reader begins at a time of the wall clock, and at the end.
-func TestBrokerFindsRecordsByTime(t *testing.T) {
-	sys := ctatest.Start(t)
-	topic := sys.Topics.Prefix + "times"
-	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(topic, 1)); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now().Add(-time.Hour).Truncate(time.Second)
-	for i := range 10 {
-		sys.Send(kafka.Record{Topic: topic, Value: fmt.Appendf(nil, "%d", i), Time: begin.Add(time.Duration(i) * time.Minute)})
-	}
-	for _, test := range []struct {
-		name  string
-		start kafka.Start
-		want  []string
-	}{
-		{"from a record's own time", kafka.FromTime(begin.Add(8 * time.Minute)), []string{"8", "9"}},
-		{"from between two", kafka.FromTime(begin.Add(8*time.Minute + time.Second)), []string{"9"}},
-		{"from after the last", kafka.FromTime(begin.Add(time.Hour)), nil},
-		{"from the end", kafka.FromEnd(), nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var got []string
-			err := sys.Kafka.Read(t.Context(), kafka.ReaderConfig{
-				Match: kafka.Names(topic), StopAtEnd: true, Start: func(string) kafka.Start { return test.start },
-			}, func(_ context.Context, r kafka.Record) error {
-				got = append(got, string(r.Value))
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(test.want, got); d != "" {
-				t.Errorf("read (-want +got):\n%s", d)
-			}
-		})
 	}
 }

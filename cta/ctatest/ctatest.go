@@ -39,6 +39,10 @@ type System struct {
 	RegistryURL  string
 	RESTProxyURL string
 
+	// Config is what Kafka was connected with: for clients of a test's own, which
+	// have a log or metrics.
+	Config kafka.Config
+
 	// Patience is how long the methods of this system wait. [Start] sets it to the
 	// constant; raise it where a test waits for slow starters, such as a JVM.
 	Patience time.Duration
@@ -53,9 +57,8 @@ type System struct {
 func Start(tb testing.TB) *System {
 	tb.Helper()
 	s := &System{tb: tb, Patience: Patience, ensured: make(map[string]bool)}
-	var cfg kafka.Config
 	if External() {
-		cfg = s.external()
+		s.external()
 	} else {
 		services, err := embedded.Start(tb.Context(), embedded.Config{})
 		if err != nil {
@@ -63,13 +66,13 @@ func Start(tb testing.TB) *System {
 		}
 		s.onEnd("embedded services", services.Close)
 		s.Brokers, s.RegistryURL, s.RESTProxyURL = services.Brokers(), services.RegistryURL(), services.RESTProxyURL()
-		cfg = kafka.Config{Brokers: s.Brokers, Wait: Patience}
+		s.Config = kafka.Config{Brokers: s.Brokers, Wait: Patience}
 	}
 	name := "ctatest." + unlikeTopic.ReplaceAllString(tb.Name(), "-") + "." + strings.ToLower(rand.Text()[:8]) + "."
 	s.Topics = cta.Topics{Prefix: name, Summary: name + "TURNSTILE_SUMMARY"}
 
 	var err error
-	if s.Kafka, err = kafka.Connect(tb.Context(), cfg); err != nil {
+	if s.Kafka, err = kafka.Connect(tb.Context(), s.Config); err != nil {
 		tb.Fatalf("ctatest: start: %v", err)
 	}
 	s.onEnd("Kafka client", s.Kafka.Close)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -17,64 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-func TestPartitionIsJavas(t *testing.T) {
-	// From services.md 6.6, computed with Java's murmur2.
-	be32, be64 := []byte{0, 0, 0x9d, 0xbc}, []byte{0, 0, 0, 0, 0, 0, 0x9d, 0xbc}
-	_, c := newPair(t)
-	for _, test := range []struct {
-		key []byte
-		of  map[int32]int32
-	}{
-		{[]byte("40380"), map[int32]int32{3: 1, 10: 9, 30: 19}},
-		{be32, map[int32]int32{3: 0, 10: 0, 30: 0}},
-		{be64, map[int32]int32{3: 0, 10: 9, 30: 9}},
-		{[]byte(`"40380"`), map[int32]int32{3: 0, 10: 5, 30: 15}},
-	} {
-		for n, want := range test.of {
-			topic := fmt.Sprintf("t%d", n)
-			ensure(t, c, EventTopic(topic, n))
-			value := fmt.Sprintf("%x", test.key)
-			send(t, c,
-				Record{Topic: topic, Key: test.key, Value: []byte(value)},
-				Record{Topic: topic, Key: []byte("other"), PartitionBy: test.key, Value: []byte(value)})
-			found := 0
-			for _, r := range readAll(t, c, Names(topic), FromStart()) {
-				if string(r.Value) == value {
-					found++
-					if r.Partition != want {
-						t.Errorf("%x of %d partitions: %d, want %d", test.key, n, r.Partition, want)
-					}
-				}
-			}
-			if found != 2 {
-				t.Errorf("%x: %d records, want 2", test.key, found)
-			}
-		}
-	}
-}
-
-func TestRecordArrivesWhole(t *testing.T) {
-	_, c := newPair(t)
-	ensure(t, c, EventTopic("t", 1))
-	at := time.UnixMilli(1_790_000_000_123)
-	sent := []Record{
-		{Topic: "t", Key: []byte("k"), Value: []byte("v"), Time: at, Headers: []Header{{"a", []byte("1")}, {"b", nil}}},
-		{Topic: "t", Offset: 1, Key: []byte("k"), Time: at.Add(-time.Hour)}, // a tombstone, and older
-		{Topic: "t", Offset: 2, Value: []byte{}, Time: at.Add(time.Hour)},
-	}
-	send(t, c, sent...)
-	got := readAll(t, c, Names("t"), FromStart())
-	if d := cmp.Diff(sent, got, cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); d != "" {
-		t.Errorf("records (-want +got):\n%s", d)
-	}
-	before := time.Now().Add(-time.Second)
-	send(t, c, text("t", "now"))
-	got = readAll(t, c, Names("t"), FromTime(before))
-	if last := got[len(got)-1]; last.Time.Before(before) || last.Time.After(time.Now().Add(time.Second)) {
-		t.Errorf("time of sending is %v", last.Time)
-	}
-}
 
 func TestSendBlocksWhenBufferIsFull(t *testing.T) {
 	cluster, c := newPair(t)

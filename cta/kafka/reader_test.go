@@ -9,42 +9,11 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-func TestReadStartsWhereItIsTold(t *testing.T) {
-	_, c := newPair(t)
-	ensure(t, c, EventTopic("t", 1), EventTopic("empty", 3))
-	day := time.UnixMilli(1_790_000_000_000)
-	var records []Record
-	for i := range 10 {
-		records = append(records, Record{Topic: "t", Value: []byte(fmt.Sprint(i)), Time: day.Add(time.Duration(i) * time.Minute)})
-	}
-	send(t, c, records...)
-	for _, test := range []struct {
-		name  string
-		start Start
-		want  []string
-	}{
-		{"from the start", FromStart(), []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
-		{"the zero value is the start", Start{}, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
-		{"from the end", FromEnd(), nil},
-		{"from a record's time", FromTime(day.Add(7 * time.Minute)), []string{"7", "8", "9"}},
-		{"from a time between two", FromTime(day.Add(7*time.Minute + time.Second)), []string{"8", "9"}},
-		{"from before the first", FromTime(time.Time{}.Add(time.Hour)), []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
-		{"from after the last", FromTime(day.Add(time.Hour)), nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if d := cmp.Diff(test.want, values(readAll(t, c, Names("t", "empty"), test.start))); d != "" {
-				t.Errorf("values (-want +got):\n%s", d)
-			}
-		})
-	}
-}
-
-// transact sends values in one transaction, and commits or aborts it.
-func transact(tb testing.TB, c *Client, topic string, commit bool, values ...string) {
+// abort sends values in a transaction that it aborts.
+func abort(tb testing.TB, c *Client, topic string, values ...string) {
 	tb.Helper()
 	sc, err := c.dial(tb.Context(), func(conf *sarama.Config) {
 		conf.Producer.Idempotent = true
@@ -70,56 +39,8 @@ func transact(tb testing.TB, c *Client, topic string, commit bool, values ...str
 			tb.Fatal(err)
 		}
 	}
-	end := p.AbortTxn
-	if commit {
-		end = p.CommitTxn
-	}
-	if err := end(); err != nil {
+	if err := p.AbortTxn(); err != nil {
 		tb.Fatal(err)
-	}
-}
-
-func TestOnlyCommittedRecordsAreRead(t *testing.T) {
-	_, c := newPair(t)
-	for _, test := range []struct {
-		name string
-		fill func(topic string)
-		want []string
-		last string
-	}{
-		{"a marker at the end", func(topic string) { transact(t, c, topic, true, "a", "b") }, []string{"a", "b"}, "b"},
-		{"aborted records at the end", func(topic string) {
-			transact(t, c, topic, true, "a")
-			transact(t, c, topic, false, "x", "y", "z")
-		}, []string{"a"}, "a"},
-		{"aborted records between", func(topic string) {
-			transact(t, c, topic, false, "x")
-			send(t, c, text(topic, "plain"))
-			transact(t, c, topic, true, "a")
-		}, []string{"plain", "a"}, "a"},
-		{"nothing but aborted records", func(topic string) { transact(t, c, topic, false, "x", "y") }, nil, ""},
-		{"many aborted after the last", func(topic string) {
-			send(t, c, text(topic, "first"))
-			for range 30 {
-				transact(t, c, topic, false, "x", "y", "z", "z", "z")
-			}
-		}, []string{"first"}, "first"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			topic := strings.ReplaceAll(test.name, " ", "-")
-			ensure(t, c, EventTopic(topic, 1))
-			test.fill(topic)
-			if d := cmp.Diff(test.want, values(readAll(t, c, Names(topic), FromStart()))); d != "" {
-				t.Errorf("values (-want +got):\n%s", d)
-			}
-			last, err := c.Last(t.Context(), Names(topic))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := strings.Join(values(last), " "); got != test.last {
-				t.Errorf("last is %q, want %q", got, test.last)
-			}
-		})
 	}
 }
 
@@ -130,7 +51,7 @@ func TestReadCatchesUpOverCompaction(t *testing.T) {
 	for i := range 20 { // in batches of their own: one batch is not compacted
 		send(t, c, Record{Topic: "table", Key: []byte(fmt.Sprint(i % 2)), Value: []byte(fmt.Sprint(i))})
 	}
-	transact(t, c, "table", false, "x")
+	abort(t, c, "table", "x")
 	cluster.Compact()
 	got := readAll(t, c, Names("table"), FromStart())
 	if len(got) >= 20 || len(got) < 2 || string(got[len(got)-1].Value) != "19" {
@@ -173,127 +94,6 @@ func TestEmptyBatchesEnd(t *testing.T) {
 	records, next := decodeBlock(Partition{"t", 0}, got.GetBlock("t", 0), 41, nil)
 	if len(records) != 0 || next != 50 {
 		t.Errorf("%d records, next is %d, want 50", len(records), next)
-	}
-}
-
-// reading runs Read until the test ends, and gives what it reads.
-func startReading(t *testing.T, c *Client, cfg ReaderConfig) <-chan Record {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	records, done := make(chan Record, 100), make(chan error, 1)
-	go func() {
-		done <- c.Read(ctx, cfg, func(_ context.Context, r Record) error {
-			records <- r
-			return nil
-		})
-	}()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("read: %v", err)
-		}
-	})
-	return records
-}
-
-func wantNext(t *testing.T, records <-chan Record, want ...string) {
-	t.Helper()
-	for _, w := range want {
-		select {
-		case r := <-records:
-			if string(r.Value) != w {
-				t.Fatalf("read %s, want %s", r.Value, w)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("nothing read, want %s", w)
-		}
-	}
-}
-
-func TestReadPicksUpNewTopics(t *testing.T) {
-	_, c := newPair(t)
-	ensure(t, c, EventTopic("x.1", 1))
-	send(t, c, text("x.1", "old"))
-	caughtUp := make(chan struct{})
-	records := startReading(t, c, ReaderConfig{
-		Match:    func(topic string) bool { return strings.HasPrefix(topic, "x.") },
-		Start:    func(string) Start { return FromEnd() },
-		CaughtUp: func() { close(caughtUp) },
-		Refresh:  50 * time.Millisecond,
-	})
-	<-caughtUp
-	send(t, c, text("x.1", "new"))
-	wantNext(t, records, "new")
-	ensure(t, c, EventTopic("x.2", 1), EventTopic("y", 1))
-	send(t, c, text("y", "not meant"), text("x.2", "first"), text("x.2", "second"))
-	wantNext(t, records, "first", "second") // a later topic is read from its oldest record
-}
-
-func TestReadSurvivesDeletedTopics(t *testing.T) {
-	_, c := newPair(t)
-	ensure(t, c, EventTopic("gone", 1), EventTopic("stays", 1))
-	send(t, c, text("gone", "1"), text("gone", "2"))
-	records := startReading(t, c, ReaderConfig{Match: Names("gone", "stays"), Refresh: 50 * time.Millisecond})
-	wantNext(t, records, "1", "2")
-	remove(t, c, "gone")
-	send(t, c, text("stays", "3"))
-	wantNext(t, records, "3")
-	ensure(t, c, EventTopic("gone", 1))
-	send(t, c, text("gone", "4"))
-	wantNext(t, records, "4")
-}
-
-func remove(t *testing.T, c *Client, topic string) {
-	t.Helper()
-	controller, err := c.sc.Controller()
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := controller.DeleteTopics(&sarama.DeleteTopicsRequest{Version: 1, Topics: []string{topic}, Timeout: time.Second})
-	if err != nil || resp.TopicErrorCodes[topic] != sarama.ErrNoError {
-		t.Fatalf("delete %s: %v, %v", topic, err, resp)
-	}
-}
-
-// Retention overtakes a reader: it goes on at the oldest record, and says so.
-func TestReadGoesOnAtTheOldest(t *testing.T) {
-	cluster := newBroker(t)
-	c, logs := newClient(t, Config{Brokers: cluster.ListenAddrs()})
-	ensure(t, c, EventTopic("t", 1))
-	send(t, c, text("t", "0"), text("t", "1"), text("t", "2"))
-	controller, err := c.sc.Controller()
-	if err != nil {
-		t.Fatal(err)
-	}
-	caughtUp := false
-	var got []string
-	first := make(chan struct{})
-	err = c.Read(t.Context(), ReaderConfig{Match: Names("t"), StopAtEnd: true, CaughtUp: func() { caughtUp = true },
-		Start: func(string) Start {
-			select {
-			case <-first:
-			default: // between the look-up of the position and the first fetch
-				close(first)
-				resp, err := controller.DeleteRecords(&sarama.DeleteRecordsRequest{Timeout: time.Second,
-					Topics: map[string]*sarama.DeleteRecordsRequestTopic{"t": {PartitionOffsets: map[int32]int64{0: 2}}}})
-				if err != nil || resp.Topics["t"].Partitions[0].Err != sarama.ErrNoError {
-					t.Errorf("delete records: %v", err)
-				}
-			}
-			return FromStart()
-		}},
-		func(_ context.Context, r Record) error {
-			got = append(got, string(r.Value))
-			return nil
-		})
-	if err != nil || !caughtUp {
-		t.Errorf("%v, caught up: %v", err, caughtUp)
-	}
-	if d := cmp.Diff([]string{"2"}, got); d != "" {
-		t.Errorf("values (-want +got):\n%s", d)
-	}
-	if logs.count("records were removed before they were read") != 1 {
-		t.Errorf("not logged:\n%s", logs)
 	}
 }
 
