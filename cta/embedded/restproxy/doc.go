@@ -30,6 +30,8 @@
 //	consumers, API v3, v1                  404 or 415
 //	Protobuf and JSON Schema               415
 //	a fraction, as 1.0, for an int         400: Confluent cuts it off
+//	records of JSON, written anew          numbers and escapes stay as typed: \u0041, 1e3
+//	waiting for a partition to be added    50003 at once: Confluent waits a minute before
 //	requests of more than 1 MiB            413
 //
 // A topic that doesn't exist comes into being if the brokers create topics on

@@ -205,27 +205,47 @@ func TestPartitions(t *testing.T) {
 		}
 	}
 	// One record fails, the others don't.
-	got := do(t, "POST", url, binary, "", `{"records":[{"partition":1},{"partition":77}]}`)
-	if got.status != 200 || !strings.Contains(got.body, `{"partition":1,"offset":0,"error_code":null,"error":null},{"partition":null,"offset":null,"error_code":50002,`) {
-		t.Errorf("partition out of range: %+v", got)
+	got := do(t, "POST", url, binary, "", `{"records":[{"partition":1},{"partition":10}]}`)
+	if want := `{"partition":1,"offset":0,"error_code":null,"error":null},{"partition":null,"offset":null,"error_code":50003,"error":"topic ten has no partition 10"}`; got.status != 200 || !strings.Contains(got.body, want) {
+		t.Errorf("partition out of range: %+v, want %s", got, want)
+	}
+	// 50003 tells to try again, which works once the partition has been added.
+	add := kmsg.NewPtrCreatePartitionsRequest()
+	more := kmsg.NewCreatePartitionsRequestTopic()
+	more.Topic, more.Count = "ten", 11
+	add.Topics = append(add.Topics, more)
+	ask(t, s, add)
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(got.body, `{"partition":10,"offset":0,`); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the partition that was added is not found: %+v", got)
+		}
+		got = do(t, "POST", url, binary, "", `{"records":[{"partition":10}]}`)
 	}
 }
 
 func create(t *testing.T, s *embedded.Services, topic string, partitions int32) {
+	t.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	rt := kmsg.NewCreateTopicsRequestTopic()
+	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = topic, partitions, 1
+	req.Topics = append(req.Topics, rt)
+	if resp := ask(t, s, req).(*kmsg.CreateTopicsResponse); resp.Topics[0].ErrorCode != 0 {
+		t.Fatal(resp)
+	}
+}
+
+func ask(t *testing.T, s *embedded.Services, req kmsg.Request) kmsg.Response {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	rt := kmsg.NewCreateTopicsRequestTopic()
-	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = topic, partitions, 1
-	req.Topics = append(req.Topics, rt)
-	resp, err := req.RequestWith(t.Context(), c)
-	if err != nil || resp.Topics[0].ErrorCode != 0 {
-		t.Fatal(err, resp)
+	resp, err := c.Request(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return resp
 }
 
 // TestRefused goes through what refuses a whole request, and shows that none of

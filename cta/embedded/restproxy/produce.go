@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
@@ -150,7 +151,7 @@ func (h *Handler) send(ctx context.Context, records []*kgo.Record) []outcome {
 		h.client.Produce(ctx, r, func(r *kgo.Record, err error) {
 			defer wg.Done()
 			if err != nil {
-				code, text := explain(err)
+				code, text := h.explain(r, err)
 				outcomes[i] = outcome{ErrorCode: &code, Error: &text}
 				h.log.Warn("REST Proxy: record failed", "topic", r.Topic, "err", err)
 				return
@@ -163,7 +164,7 @@ func (h *Handler) send(ctx context.Context, records []*kgo.Record) []outcome {
 }
 
 // explain gives the code and the text of a record's failure.
-func explain(err error) (code int, text string) {
+func (h *Handler) explain(r *kgo.Record, err error) (code int, text string) {
 	var k *kerr.Error
 	switch {
 	case errors.As(err, &k) && k.Retriable:
@@ -172,6 +173,9 @@ func explain(err error) (code int, text string) {
 		return codeKafka, k.Description
 	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries), errors.Is(err, kgo.ErrClientClosed):
 		return codeRetriable, "the brokers did not take the record in time"
+	case r.Partition >= 0: // the client's error for a partition that it doesn't know has no name
+		h.client.ForceMetadataRefresh() // it may have been added meanwhile
+		return codeRetriable, fmt.Sprintf("topic %s has no partition %d", r.Topic, r.Partition)
 	}
 	return codeKafka, "the record was not sent"
 }
