@@ -47,15 +47,15 @@ func run(ctx context.Context, s *app.Settings) error {
 }
 
 func create(ctx context.Context, s *app.Settings, connector *ctaproducer.Connector, client *kafka.Client) error {
+	before, err := connector.Delivered(ctx, client)
+	if err != nil {
+		return err
+	}
 	table, err := ctaproducer.CreateStations(ctx, s.Postgres, s.Network)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.Stdout, "table stations: %d rows inserted, %d updated, %d unchanged\n", table.Inserted, table.Updated, table.Unchanged)
-	before, err := connector.Delivered(ctx, client)
-	if err != nil {
-		return err
-	}
 	created, err := connector.Create(ctx)
 	if err != nil {
 		return err
