@@ -68,6 +68,37 @@ func TestTransformSurvivesLostConnections(t *testing.T) {
 	}
 }
 
+// A request whose answer was lost may be handled again, and late. It can't be taken
+// for one of the transaction that is open then, as that has another epoch.
+func TestTransformChangesItsEpochAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	cut := &cutter{key: int16(kmsg.EndTxn), answer: true}
+	cut.left.Store(1)
+	c := newCluster(t, "in", kfake.ListenFn(cut.listen))
+	epochs := make(chan int16, 100)
+	c.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		epochs <- r.(*kmsg.EndTxnRequest).ProducerEpoch
+		return nil, nil, false
+	})
+	client := connect(t, c, testLog(t))
+	s := newSummer(client)
+	start(t, client, config("g"), s)
+	<-s.begun
+	cut.armed.Store(true)
+	produce(t, c, "in", 1)
+	lost := <-epochs
+	if again := <-epochs; again != lost {
+		t.Errorf("sent again with epoch %d, want %d, that of the transaction", again, lost)
+	}
+	await(t, client, 1, 30*time.Second)
+	produce(t, c, "in", 1)
+	if next := <-epochs; next == lost {
+		t.Errorf("the next transaction has epoch %d, as the one whose answer was lost", next)
+	}
+	await(t, client, 2, 30*time.Second)
+}
+
 // countUnder counts records with a member that meets a fault on the way.
 func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 	client := connect(t, c, testLog(t))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -32,6 +33,7 @@ type txnProducer struct {
 	open   func() bool // false when it's vain to try again
 	pid    int64
 	epoch  int16
+	unsure atomic.Bool // an answer was lost: its request may be handled again, and late
 
 	boxes        map[Partition]*outbox
 	partitioners map[string]sarama.Partitioner
@@ -40,13 +42,20 @@ type txnProducer struct {
 // newTxnProducer takes the id over: who had it before is fenced, and the
 // transaction that may be open under it is aborted.
 func newTxnProducer(client sarama.Client, id string, open func() bool) (*txnProducer, error) {
-	p := &txnProducer{
-		client: client, id: id, open: open,
-		boxes: make(map[Partition]*outbox), partitioners: make(map[string]sarama.Partitioner),
+	p := &txnProducer{client: client, id: id, open: open, pid: -1, epoch: -1, partitioners: make(map[string]sarama.Partitioner)}
+	if err := p.begin(); err != nil {
+		return nil, err
 	}
+	return p, nil
+}
+
+// begin takes the next epoch of the id, if nobody else has: requests of the epochs
+// before are refused from then on.
+func (p *txnProducer) begin() error {
+	from, epoch := p.pid, p.epoch
 	err := p.ask(p.coordinator(), func(b *sarama.Broker) error {
 		resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{
-			Version: 4, TransactionalID: &id, TransactionTimeout: transactionTimeout, ProducerID: -1, ProducerEpoch: -1,
+			Version: 4, TransactionalID: &p.id, TransactionTimeout: transactionTimeout, ProducerID: from, ProducerEpoch: epoch,
 		})
 		if err != nil {
 			return err
@@ -54,10 +63,9 @@ func newTxnProducer(client sarama.Client, id string, open func() bool) (*txnProd
 		p.pid, p.epoch = resp.ProducerID, resp.ProducerEpoch
 		return refusal(resp.Err)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	p.boxes = make(map[Partition]*outbox)
+	p.unsure.Store(false)
+	return err
 }
 
 // commit publishes out and moves the group's positions to next, as the member of
@@ -65,6 +73,13 @@ func newTxnProducer(client sarama.Client, id string, open func() bool) (*txnProd
 // ErrIllegalGeneration nothing was committed, and abort has to follow; with other
 // errors, both is possible.
 func (p *txnProducer) commit(as *sarama.ConsumerGroupMetadata, next map[Partition]int64, out []Record) error {
+	if p.unsure.Load() {
+		// A late request of the last transaction, to end it above all, is not to be one
+		// of the next.
+		if err := p.begin(); err != nil {
+			return fmt.Errorf("begin anew: %w", err)
+		}
+	}
 	published := make(chan error, 1)
 	go func() { published <- p.publish(out) }()
 	err := p.position(as, next)
@@ -278,6 +293,7 @@ func (p *txnProducer) ask(at found, send func(*sarama.Broker) error) error {
 			return err
 		}
 		if lost {
+			p.unsure.Store(true)
 			_ = broker.Close() // sarama opens it again for the next request
 		}
 		if lost || !errors.Is(err, sarama.ErrConcurrentTransactions) {
