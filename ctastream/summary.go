@@ -132,13 +132,18 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take
 func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
 	read := newTallies()
 	foreign := make(map[string]cta.TurnstileCount) // the last under a key, each of another engine
+	broken := make(map[int]error)                  // by station, of the last under its key
 	err := s.restore(ctx, func(r kafka.Record) {
 		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil {
 			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
+			if id, kerr := strconv.Atoi(string(r.Key)); kerr == nil {
+				broken[id] = fmt.Errorf("offset %d: %w", r.Offset, err)
+			}
 			return
 		}
 		delete(foreign, string(r.Key))
+		delete(broken, c.StationID)
 		switch {
 		case !deleted:
 			if !read.restore(c, header(r, positionHeader)) {
@@ -150,6 +155,17 @@ func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for id, err := range broken {
+		if read.stations[id] != nil {
+			continue // the count before it is still there
+		}
+		return nil, &cta.ServiceError{
+			Service: "Kafka",
+			Addr:    "topic " + s.cfg.Output,
+			Hint:    "delete the topic and start with a -group that has not counted before: all entries that are still there are counted anew",
+			Err:     fmt.Errorf("the count of station %d can't be read: %w", id, err),
+		}
 	}
 	for _, c := range foreign {
 		return nil, &cta.ServiceError{

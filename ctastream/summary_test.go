@@ -260,6 +260,46 @@ func TestSummaryRefusesForeignCounts(t *testing.T) {
 	}
 }
 
+// A count that can't be read isn't taken for none, unless the one before it is there.
+func TestSummaryRefusesACountThatCantBeRead(t *testing.T) {
+	sys := ctatest.Start(t)
+	lake := cta.Chicago().Station(40380)
+	counts := sys.Topics.TurnstileSummary()
+	sys.Enter(ctatest.At(7, 30), lake, 3)
+	stop := startSummary(t, sys, testConfig(sys))
+	sys.AwaitCount(lake, 3)
+	stop()
+	broken := func(key string) {
+		sys.Send(kafka.Record{Topic: counts, Key: []byte(key), Value: []byte(`{"COUNT":`)})
+	}
+	broken("40380")
+	broken("nobody's")
+	sys.Enter(ctatest.At(7, 31), lake, 1)
+	stop = startSummary(t, sys, testConfig(sys))
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		records := sys.Read(counts)
+		if string(records[len(records)-1].Value) == `{"STATION_ID":40380,"COUNT":4}` {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the count doesn't go on from the one before it")
+		}
+	}
+	stop()
+
+	broken("41320")
+	s, err := ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, testConfig(sys))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var named *cta.ServiceError
+	if err := s.Run(ctx); !errors.As(err, &named) || !strings.Contains(err.Error(), "station 41320") || named.Hint == "" {
+		t.Errorf("Run returns %v, want one that names station 41320 and a remedy", err)
+	}
+}
+
 func TestSettingsAreRefusedTogether(t *testing.T) {
 	topics := cta.Topics{}
 	cfg := ctastream.Config{Refresh: -1, SessionTimeout: -1, Input: topics.DeadLetter(), Output: topics.DeadLetter()}
