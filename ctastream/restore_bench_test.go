@@ -31,9 +31,10 @@ import (
 
 // BenchmarkRestore starts a worker (examples/turnstiles, a process of its own) that
 // finds counts of so many stations, and so many entries counted, in 12 partitions.
-// The topic of counts holds what compaction leaves, a record a station; of the
-// entries, that they have been and that the group has committed them: retention has
-// removed them. Each start ends with an entry at some stations, which has to make
+// The topic of counts holds what compaction leaves, a record a station, and in one
+// case the counts before as well, as many as the segment that is never compacted may
+// hold; of the entries, that they have been and that the group has committed them:
+// retention has removed them. Each start ends with an entry at some stations, which has to make
 // the next count.
 //
 //	go test ./ctastream -run '^$' -bench Restore -benchtime 3x
@@ -48,9 +49,10 @@ func BenchmarkRestore(b *testing.B) {
 	for _, c := range []struct {
 		stations int
 		entries  int64
-	}{{144, 1e6}, {144, 50e6}, {10_000, 50e6}, {100_000, 1e6}, {100_000, 50e6}} {
-		b.Run(fmt.Sprintf("stations=%d/entries=%dM", c.stations, c.entries/1e6), func(b *testing.B) {
-			past := newPast(b, c.stations, c.entries)
+		before   int // counts before, of each station
+	}{{144, 1e6, 0}, {144, 50e6, 0}, {144, 50e6, 300}, {10_000, 50e6, 0}, {100_000, 1e6, 0}, {100_000, 50e6, 0}} {
+		b.Run(fmt.Sprintf("stations=%d/entries=%dM/before=%d", c.stations, c.entries/1e6, c.before), func(b *testing.B) {
+			past := newPast(b, c.stations, c.entries, c.before)
 			var restore, start, resident float64
 			for i := range b.N {
 				r := past.restart(b, program, int64(i))
@@ -73,7 +75,7 @@ type past struct {
 	count    int64 // of each station
 }
 
-func newPast(b *testing.B, stations int, entries int64) *past {
+func newPast(b *testing.B, stations int, entries int64, before int) *past {
 	sys := ctatest.Start(b)
 	sys.Topics.Layout = cta.Shared
 	p := &past{System: sys, group: sys.Topics.Prefix + "g", stations: stations, count: entries / int64(stations)}
@@ -102,7 +104,9 @@ func newPast(b *testing.B, stations int, entries int64) *past {
 			Headers: []kafka.Header{{Key: "position", Value: fmt.Appendf(nil, "%s/%d/%d", topic, n, ends[n])}},
 		}
 	}
-	sys.Send(counts...)
+	for range before + 1 {
+		sys.Send(counts...)
+	}
 	return p
 }
 
