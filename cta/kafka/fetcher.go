@@ -22,6 +22,9 @@ const (
 	// take seven times that: of larger responses the memory grows, and not the rate.
 	fetchBytes          = 1 << 20
 	fetchPartitionBytes = 256 << 10
+	// unreadableTooLong is when a partition is told of that can't be read: after the
+	// cluster has had time to find it another leader.
+	unreadableTooLong = 30 * time.Second
 	// prefetched is how many responses of a broker may be under way or wait to be
 	// handled.
 	prefetched = 2
@@ -113,14 +116,16 @@ func (f *fetcher) fetch(room []Record) (ok, idle bool) {
 	if len(asked) == 0 {
 		return false, true
 	}
+	var resp *sarama.FetchResponse
 	broker, err := r.sc.Broker(f.broker)
-	if err != nil {
-		return false, false
+	if err == nil {
+		if resp, err = broker.Fetch(req); err != nil {
+			_ = broker.Close()
+		}
 	}
-	resp, err := broker.Fetch(req)
 	if err != nil {
 		r.client.cfg.Log.Debug("fetch failed", "broker", f.broker, "err", err)
-		_ = broker.Close()
+		r.note(time.Now(), asked, func(*cursor) error { return err })
 		return false, false
 	}
 	f.take(resp, asked, room)
@@ -169,9 +174,40 @@ func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*cursor]int64, room
 	if len(got) > 0 {
 		r.signal(r.work)
 	}
+	r.note(time.Now(), asked, func(cur *cursor) error { return refusal(failed[cur]) })
 	for cur, kerr := range failed {
 		f.fail(cur, asked[cur], kerr)
 	}
+}
+
+// note takes what became of a fetch, by partition. It tells of the first partition
+// that can't be read for long, and when all can be again.
+func (r *reader) note(now time.Time, asked map[*cursor]int64, failed func(*cursor) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for cur := range asked {
+		err := failed(cur)
+		switch {
+		case err == nil:
+			cur.failing = time.Time{}
+		case cur.failing.IsZero():
+			cur.failing = now
+		case now.Sub(cur.failing) >= unreadableTooLong && !r.told:
+			r.told = true
+			r.client.cfg.Log.Warn("a partition can't be read, nor may others; still trying", "topic", cur.Topic,
+				"partition", cur.Partition.Partition, "broker", cur.leader, "for", now.Sub(cur.failing).Round(time.Second), "err", err)
+		}
+	}
+	if !r.told {
+		return
+	}
+	for _, cur := range r.cursors {
+		if !cur.failing.IsZero() {
+			return
+		}
+	}
+	r.told = false
+	r.client.cfg.Log.Info("all partitions can be read again")
 }
 
 // fail deals with a partition that can't be read at the moment.

@@ -135,6 +135,7 @@ type reader struct {
 	fetchers map[int32]*fetcher // by broker id
 	queue    []fetched          // in the order of fetching
 	scouted  bool               // all partitions that existed at the call are known
+	told     bool               // of one that can't be read
 }
 
 // cursor is the position in one partition. Its fields are guarded by reader.mu.
@@ -145,6 +146,7 @@ type cursor struct {
 	handled int64     // everything below has been handled
 	target  int64     // handled has to reach it to have caught up; 0 for later partitions
 	paused  time.Time // no fetching before, after an error
+	failing time.Time // since when it can't be read; zero when it can
 }
 
 // fetched is what one response held of one partition.

@@ -69,18 +69,23 @@ func (f *feed) end(cur *cursor) {
 	}
 }
 
-// find looks for the leaders of partitions whenever one is not known or has moved.
+// find looks for the leaders of partitions whenever one is not known or has moved,
+// ever more seldom while one is missing.
 func (f *feed) find(ctx context.Context) {
-	for {
+	const often, seldom = 20 * time.Millisecond, 500 * time.Millisecond
+	for wait := often; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.stale:
 		}
-		if !f.lead(ctx) {
+		if f.lead(ctx) {
+			wait = often
+		} else {
+			wait = min(2*wait, seldom)
 			f.signal(f.stale)
 		}
-		if retry.Pause(ctx, 20*time.Millisecond) != nil {
+		if retry.Pause(ctx, wait) != nil {
 			return
 		}
 	}
