@@ -336,23 +336,24 @@ func (k *KSQL) call(ctx context.Context, method, path string, body, answer any) 
 	deadline := time.Now().Add(k.cfg.Wait)
 	var last string
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		late := time.Now().After(deadline) // before the try, so that the last one is in time
 		err := k.try(ctx, method, path, body, answer)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		left, after := time.Until(deadline), retry.Spread(pause)
+		after := retry.Spread(pause)
 		var refused *ksqlError
 		if errors.As(err, &refused) {
 			after = cmp.Or(refused.after, after)
 		}
-		if err == nil || refused != nil && !refused.later() || left <= 0 {
+		if err == nil || late || refused != nil && !refused.later() {
 			return k.fail(err)
 		}
 		if err.Error() != last {
 			last = err.Error()
 			k.cfg.Log.Warn("waiting for ksqlDB", "addr", k.url.String(), "err", err)
 		}
-		if err := retry.Pause(ctx, min(after, left)); err != nil {
+		if err := retry.Pause(ctx, min(after, time.Until(deadline))); err != nil {
 			return err
 		}
 	}

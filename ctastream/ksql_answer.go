@@ -167,7 +167,7 @@ type inTheWay string
 
 func (e inTheWay) Error() string { return string(e) }
 
-var unknownProperty = regexp.MustCompile(`(?i)not recogni[sz]able as .*propert[^:]*: *'?([\w.-]+)`)
+var unknownProperty = regexp.MustCompile(`(?i)recognizable as .*property: *'?([\w.-]+)`)
 
 func (k *KSQL) hint(err error) string {
 	var e *ksqlError

@@ -29,7 +29,7 @@ func newKSQLServer(t *testing.T, version string, replayed answers) *fakeksql.Ser
 
 func newKSQL(t *testing.T, url string) *ctastream.KSQL {
 	t.Helper()
-	k, err := ctastream.NewKSQL(url, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "p.", Layout: cta.Shared, Summary: "S"}, Wait: 3 * time.Second})
+	k, err := ctastream.NewKSQL(url, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "p.", Layout: cta.Shared, Summary: "S"}, Wait: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
