@@ -7,7 +7,10 @@
 //
 //	go run ./examples/turnstiles -engine ksqldb -layout shared
 //
-// has the ksqlDB server at 127.0.0.1:8088 count them instead, and ends.
+// has the ksqlDB server at 127.0.0.1:8088 count them instead, and ends; with -drop
+// that server stops. For this program to count again, delete topic TURNSTILE_SUMMARY
+// and choose a -group that has not counted before: it adds nothing to what another
+// engine has counted.
 package main
 
 import (
