@@ -98,21 +98,25 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 // A download that is interrupted leaves nothing behind.
 func TestStackFetchInterrupted(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "mvn"), []byte("#!/bin/sh\nsleep 600\n"), 0o755); err != nil {
+	// A Maven that says when it is at work.
+	if err := os.WriteFile(filepath.Join(dir, "mvn"), []byte("#!/bin/sh\necho >\"$0.begun\"\nexec sleep 600\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("./stack", "fetch")
 	cmd.Env = append(os.Environ(), "CTALIVE_STACK_DIR="+dir, "PATH="+dir+":"+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl+C comes to all of them
 	p := start(t, cmd)
-	incoming := func() []string {
-		found, _ := filepath.Glob(filepath.Join(dir, "incoming.*"))
+	files := func(pattern string) []string {
+		found, _ := filepath.Glob(filepath.Join(dir, pattern))
 		return found
 	}
-	for limit := time.Now().Add(patience); len(incoming()) == 0; time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(patience); len(files("mvn.begun")) == 0; time.Sleep(10 * time.Millisecond) {
 		if err := p.failure(); err != nil || time.Now().After(limit) {
 			t.Fatalf("no download began: %v", err)
 		}
+	}
+	if len(files("incoming.*")) == 0 {
+		t.Error("nothing to leave behind")
 	}
 	if err := syscall.Kill(-p.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -122,7 +126,7 @@ func TestStackFetchInterrupted(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it goes on")
 	}
-	if left := incoming(); len(left) > 0 {
+	if left := files("incoming.*"); len(left) > 0 {
 		t.Errorf("left: %s", left)
 	}
 }
