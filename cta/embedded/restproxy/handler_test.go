@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -161,50 +160,11 @@ func hexOf(b []byte) string {
 	return hex.EncodeToString(b)
 }
 
-func TestJSONAndBinary(t *testing.T) {
-	s := services(t)
-	for _, c := range []struct {
-		topic, format, record, key, value string
-	}{
-		{"a", asJSON, `{"key":"k","value":{"b": [1, 2],"a":null}}`, `"k"`, `{"b":[1,2],"a":null}`},
-		{"b", asJSON, `{"value":"<&>"}`, "", `"<&>"`},
-		{"c", binary, `{"key":"a2V5","value":"AAEC"}`, "key", "\x00\x01\x02"},
-		{"d", binary, `{"key":null,"value":""}`, "", ""},
-	} {
-		if got := do(t, "POST", s.RESTProxyURL()+"/topics/"+c.topic, c.format, "", `{"records":[`+c.record+`]}`); got.status != 200 ||
-			!strings.HasSuffix(got.body, `"key_schema_id":null,"value_schema_id":null}`) {
-			t.Errorf("%s: %+v", c.record, got)
-			continue
-		}
-		r := read(t, s, c.topic, 1)[0]
-		if string(r.Key) != c.key || string(r.Value) != c.value {
-			t.Errorf("%s: key %q, value %q, want %q and %q", c.record, r.Key, r.Value, c.key, c.value)
-		}
-	}
-}
-
-// TestPartitions shows that keys choose partitions as Java's producer does, by
-// the vectors of the reference, and that a request or a record can name one.
-func TestPartitions(t *testing.T) {
+// A record of a partition that isn't there fails alone, until there is one.
+func TestAddedPartitions(t *testing.T) {
 	s := services(t)
 	create(t, s, "ten", 10)
 	url := s.RESTProxyURL() + "/topics/ten"
-	for _, c := range []struct {
-		path, record string
-		want         int
-	}{
-		{"", `{"key":"NDAzODA=","value":"YQ=="}`, 9}, // the text 40380
-		{"", `{"key":"AACdvA==","value":"YQ=="}`, 0}, // 40380 in four bytes
-		{"/partitions/4", `{"key":"NDAzODA=","value":"YQ=="}`, 4},
-		{"", `{"key":"NDAzODA=","partition":2}`, 2},
-		{"/partitions/4", `{"partition":3}`, 3},
-	} {
-		got := do(t, "POST", url+c.path, binary, "", `{"records":[`+c.record+`]}`)
-		if want := fmt.Sprintf(`{"offsets":[{"partition":%d,`, c.want); !strings.HasPrefix(got.body, want) {
-			t.Errorf("%s %s: %s, want partition %d", c.path, c.record, got.body, c.want)
-		}
-	}
-	// One record fails, the others don't.
 	got := do(t, "POST", url, binary, "", `{"records":[{"partition":1},{"partition":10}]}`)
 	if want := `{"partition":1,"offset":0,"error_code":null,"error":null},{"partition":null,"offset":null,"error_code":50003,"error":"topic ten has no partition 10"}`; got.status != 200 || !strings.Contains(got.body, want) {
 		t.Errorf("partition out of range: %+v, want %s", got, want)
