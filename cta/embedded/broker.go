@@ -39,11 +39,11 @@ func versions() *kversion.Versions {
 	return v
 }
 
-func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error) {
+func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 	b := &broker{ln: newGuardListener(ln)}
-	segment, atMost := memorySegment, int64(memoryAtMost)
+	segment := memorySegment
 	if dir != "" {
-		segment, atMost = diskSegment, 0
+		segment = diskSegment
 	}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
@@ -51,7 +51,7 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 		kfake.MaxVersions(versions()),
 		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
-		kfake.WithLogger(brokerLog{log}),
+		kfake.WithLogger(brokerLog{cfg.Log}),
 		kfake.BrokerConfigs(map[string]string{
 			"log.segment.bytes":      strconv.Itoa(segment),
 			"log.cleaner.backoff.ms": "3153600000000", // a century: see cleaner
@@ -59,7 +59,7 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 	}
 	if dir != "" {
 		opts = append(opts, kfake.DataDir(dir))
-		if err := restoreSequences(dir); err != nil {
+		if err := errors.Join(spare{dir}.restore(), restoreSequences(dir)); err != nil {
 			return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: data directory: %w", err), closeQuietly(ln))
 		}
 	}
@@ -70,7 +70,7 @@ func startBroker(ln net.Listener, dir string, log *slog.Logger) (*broker, error)
 	b.cluster = cluster
 	b.control(kmsg.Metadata, b.createWanted)
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
-	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), atMost, log); err != nil {
+	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), cfg, dir); err != nil {
 		cluster.Close()
 		return nil, fmt.Errorf("embedded: Kafka broker: %w", err)
 	}

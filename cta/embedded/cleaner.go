@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -22,13 +23,13 @@ import (
 //   - It drops records of compacted topics by age, too. So those topics are set to
 //     keep them.
 //
-// With a data directory it rewrites a compacted partition in place; killed in the
-// milliseconds that this takes, it loses records. So it does that only when
-// there is something to gain.
+// With a data directory it rewrites a compacted partition in place: see spare.
 type cleaner struct {
 	cluster *kfake.Cluster
 	client  *kgo.Client
 	log     *slog.Logger
+	every   time.Duration // between two looks
+	spare   spare
 	atLeast int64 // growth in bytes that makes compaction worth it
 	atMost  int64 // bytes of events to keep; 0: as many as their retention lets
 
@@ -42,7 +43,7 @@ type cleaner struct {
 }
 
 const (
-	// cleanEvery is the time between two looks: Kafka looks at retention every five
+	// cleanEvery is the time between two looks by default: Kafka looks at retention every five
 	// minutes and at compaction every 15 seconds.
 	cleanEvery = time.Minute
 	// compactAtLeast is far above what this project's tables hold, so that they are
@@ -54,15 +55,18 @@ const (
 	memoryAtMost = 512 << 20
 )
 
-func startCleaner(cluster *kfake.Cluster, addr string, atMost int64, log *slog.Logger) (*cleaner, error) {
+func startCleaner(cluster *kfake.Cluster, addr string, cfg Config, dir string) (*cleaner, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ClientID("ctalive-embedded-cleaner"))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &cleaner{
-		cluster: cluster, client: client, log: log, atLeast: compactAtLeast, atMost: atMost,
-		cancel: cancel, done: make(chan struct{}),
+		cluster: cluster, client: client, log: cfg.Log, every: cmp.Or(cfg.CleanEvery, cleanEvery), spare: spare{dir},
+		atLeast: compactAtLeast, cancel: cancel, done: make(chan struct{}),
+	}
+	if dir == "" {
+		c.atMost = memoryAtMost
 	}
 	go c.run(ctx)
 	return c, nil
@@ -70,7 +74,7 @@ func startCleaner(cluster *kfake.Cluster, addr string, atMost int64, log *slog.L
 
 func (c *cleaner) run(ctx context.Context) {
 	defer close(c.done)
-	tick := time.NewTicker(cleanEvery)
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -147,11 +151,27 @@ func (c *cleaner) compactWhenQuiet(tables []string) {
 			return nil, nil, false
 		}
 		c.cluster.DropControl()
-		c.cluster.Compact()
 		c.waiting = false
+		if err := c.spare.keep(c.partitions(tables)); err != nil {
+			c.log.Warn("embedded broker: compacted topics are left as they are for now", "err", err)
+			return nil, nil, false
+		}
+		c.cluster.Compact()
+		c.spare.drop(c.log)
 		c.size, _ = c.state(tables)
 		return nil, nil, false
 	})
+}
+
+// partitions returns those of topics.
+func (c *cleaner) partitions(topics []string) map[string][]int32 {
+	found := make(map[string][]int32)
+	for _, t := range topics {
+		for _, p := range c.cluster.PartitionInfos(t) {
+			found[t] = append(found[t], p.Partition)
+		}
+	}
+	return found
 }
 
 // state returns the size of topics, and whether a transaction is open in one of them.

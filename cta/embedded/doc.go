@@ -21,7 +21,7 @@
 // should be one of this machine alone, as the default ones are. As with Kafka's own
 // defaults, a client that asks for an unknown topic and allows its creation gets
 // it, with one partition. Groups start without Kafka's initial delay of 3 s.
-// Retention is applied once a minute; compaction when compacted topics have grown
+// Retention is applied every [Config.CleanEvery]; compaction when compacted topics have grown
 // by 8 MiB, at a moment when no transaction is open in them. Compatibility is
 // checked between Avro schemas without references to others; other schemas are
 // taken as they are.
@@ -30,14 +30,14 @@
 //
 // Without [Config.DataDir] everything is in memory, and gone after
 // [Services.Close]; of topics that aren't compacted, the newest 512 MiB are kept,
-// whatever their retention, about five days of the Chicago 'L'. With it, topics, records, positions of groups, transactions
-// and schemas are there again after a restart, and also after the process was
-// killed: a record that was acknowledged has left the process. As with Kafka's
-// defaults it may be in the operating system's memory alone, so that the machine's
-// own crash can lose the last seconds; schemas are on disk before a client hears
-// of them. A batch that an idempotent producer sends again, because the answer was lost
-// with the process, isn't there twice. A transaction that was open is aborted. One gap is left: a process
-// killed in the milliseconds in which a compacted topic is rewritten can lose
-// records of that topic. One process at a time can use
-// the directory; a second one is refused.
+// whatever their retention, about five days of the Chicago 'L'. With it, topics,
+// records, positions of groups, transactions and schemas are there again after a
+// restart, and also after the process was killed: a record that was acknowledged has
+// left the process. As with Kafka's defaults it may be in the operating system's memory
+// alone, so that the machine's own crash can lose the last seconds; schemas are on disk
+// before a client hears of them. A batch that an idempotent producer sends again,
+// because the answer was lost with the process, isn't there twice. A transaction that
+// was open is aborted, and a compaction that was cut short hasn't been. Its files are
+// kept as links meanwhile: where the file system has none, nothing is compacted. One
+// process at a time can use the directory; a second one is refused.
 package embedded

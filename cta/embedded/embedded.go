@@ -31,6 +31,9 @@ type Config struct {
 	// Advertise is the address that the broker tells its clients to connect to, as
 	// that of a proxy before it. Default: the one that it listens on.
 	Advertise string
+	// CleanEvery is how often records are looked for that retention or compaction
+	// may drop. Default: one minute.
+	CleanEvery time.Duration
 	// Log receives starts, stops and faults. Default: silent.
 	Log *slog.Logger
 }
@@ -89,6 +92,9 @@ func (c Config) validate() error {
 			faults = append(faults, fmt.Errorf("%s is %q, want the host that clients connect to, as 127.0.0.1", a.field, a.addr))
 		}
 	}
+	if c.CleanEvery < 0 {
+		faults = append(faults, fmt.Errorf("CleanEvery is %v, want a positive duration", c.CleanEvery))
+	}
 	if len(faults) > 0 {
 		return fmt.Errorf("embedded: %w", errors.Join(faults...))
 	}
@@ -132,7 +138,7 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 	s.proxyURL = "http://" + listeners[2].Addr().String()
 
 	var err error
-	if s.broker, err = startBroker(listeners[0], brokerDir, cfg.Log); err != nil {
+	if s.broker, err = startBroker(listeners[0], brokerDir, cfg); err != nil {
 		_ = listeners[1].Close()
 		_ = listeners[2].Close()
 		return err

@@ -152,7 +152,7 @@ func (w *sequenceWindow) push(b batchHead) {
 type batchHead struct {
 	offset, pid       int64
 	epoch             int16
-	firstSeq, records int32
+	firstSeq, records int32 // of those that it was sent with: compaction may have dropped some
 }
 
 // batchHeadSize is that of a record batch of version 2 without its records.
@@ -184,7 +184,7 @@ func scanSegment(f *os.File, handle func(batchHead)) error {
 			pid:      int64(binary.BigEndian.Uint64(head[43:])),
 			epoch:    int16(binary.BigEndian.Uint16(head[51:])),
 			firstSeq: int32(binary.BigEndian.Uint32(head[53:])),
-			records:  int32(binary.BigEndian.Uint32(head[57:])),
+			records:  int32(binary.BigEndian.Uint32(head[23:])) + 1,
 		}
 		const control = 0x20
 		if attributes := binary.BigEndian.Uint16(head[21:]); attributes&control == 0 && b.pid >= 0 {
