@@ -31,6 +31,10 @@ type deadLetters struct {
 
 	mu     sync.Mutex
 	logged map[[2]string]bool // by topic and reason
+
+	// written is, by partition, the offset below which every record that can't be
+	// read has its letter. Positions of the group can be lost; the letters tell.
+	written map[kafka.Partition]int64
 }
 
 func newDeadLetters(cfg Config) *deadLetters {
@@ -41,7 +45,8 @@ func newDeadLetters(cfg Config) *deadLetters {
 			Name: "ctalive_stream_dead_letters_total",
 			Help: "Records put aside because they can't be read. One whose transaction was aborted counts again.",
 		}, []string{"topic", "reason"})),
-		logged: make(map[[2]string]bool),
+		logged:  make(map[[2]string]bool),
+		written: make(map[kafka.Partition]int64),
 	}
 }
 
@@ -52,6 +57,22 @@ func unreadable(reason string, err error) error {
 		err = errors.New(reason)
 	}
 	return &wire.DecodeError{Reason: reason, Err: err}
+}
+
+// add appends the dead letter of r, unless it has one. err is or wraps a
+// [wire.DecodeError].
+func (d *deadLetters) add(out []kafka.Record, r kafka.Record, err error) []kafka.Record {
+	if r.Offset < d.written[kafka.Partition{Topic: r.Topic, Partition: r.Partition}] {
+		return out
+	}
+	return append(out, d.letter(r, err))
+}
+
+// origin returns where the record of a dead letter was, as its headers say.
+func origin(letter kafka.Record) (p kafka.Partition, offset int64, ok bool) {
+	n, err1 := strconv.ParseInt(header(letter, "partition"), 10, 32)
+	offset, err2 := strconv.ParseInt(header(letter, "offset"), 10, 64)
+	return kafka.Partition{Topic: header(letter, "topic"), Partition: int32(n)}, offset, err1 == nil && err2 == nil
 }
 
 // letter returns the dead letter of r. err is or wraps a [wire.DecodeError].

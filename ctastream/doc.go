@@ -72,8 +72,9 @@
 //     what is published, by the batch that is being committed.
 //   - The group's positions can be lost: they expire with an unused group, and a
 //     broker that was killed has been seen to answer without them after its restart.
-//     So each count says which entries it counts, and those are passed over. Rows of
-//     stations may come again; dead letters then do, too.
+//     So each count says which entries it counts, and those are passed over; each dead
+//     letter says where it comes from, and the record gets no other. Rows of stations
+//     may come again, which changes nothing.
 //   - A transaction that a dead member left open holds up its heirs and all readers
 //     until it times out. So the id of a transaction names its member, and members
 //     end those of members that the group has given up.

@@ -65,11 +65,15 @@ func (x *Inspector) Run(ctx context.Context) error {
 	return nil
 }
 
-// inspection is an Inspector as the transactions see it. It has no state.
+// inspection is an Inspector as the transactions see it. It has no state but what
+// dead letters are written.
 type inspection Inspector
 
-func (*inspection) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
-func (*inspection) Revoke([]kafka.Partition)                                  {}
+func (x *inspection) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
+	return x.restoreLetters(ctx, gained)
+}
+
+func (*inspection) Revoke([]kafka.Partition) {}
 
 // Transform returns the dead letters of a batch.
 func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
@@ -90,7 +94,7 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		out = append(out, x.dead.letter(r, err))
+		out = x.dead.add(out, r, err)
 	}
 	return out, nil
 }

@@ -165,3 +165,55 @@ func TestInspectorFindsPoison(t *testing.T) {
 		t.Errorf("%d dead letters, want %d", n, len(bad)+1)
 	}
 }
+
+// A worker whose positions are lost, as those of another group are to begin with, reads
+// everything again. Records that have their dead letter get no other.
+func TestOneLetterThoughPositionsAreLost(t *testing.T) {
+	lake := cta.Chicago().Station(40380)
+	for _, tt := range []struct {
+		name  string
+		good  func(sys *ctatest.System)
+		topic func(cta.Topics) string
+		new   func(sys *ctatest.System, cfg ctastream.Config) (runner, error)
+	}{
+		{"entries", func(sys *ctatest.System) { sys.Enter(ctatest.At(8, 0), lake, 1); sys.AwaitCount(lake, 1) },
+			func(topics cta.Topics) string { return topics.Turnstiles(lake) },
+			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
+				return ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, cfg)
+			}},
+		{"rows", func(sys *ctatest.System) { sys.Rows(row(1, 40380, 7, "blue")) }, cta.Topics.Stations,
+			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
+				return ctastream.NewStationTransformer(sys.Kafka, nil, cfg)
+			}},
+		{"weather", func(sys *ctatest.System) {
+			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.Sunny})
+		},
+			cta.Topics.Weather,
+			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
+				return ctastream.NewInspector(sys.Kafka, sys.Registry, cfg)
+			}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sys := ctatest.Start(t)
+			bad := kafka.Record{Topic: tt.topic(sys.Topics), Key: []byte("k"), Value: []byte("bad"), PartitionBy: cta.PartitionKey(lake.ID)}
+			cfg := testConfig(sys)
+			w, err := tt.new(sys, cfg)
+			stop := start(t, w, err)
+			tt.good(sys)
+			sys.Send(bad, bad) // nothing good follows: no count tells that they were dealt with
+			sys.AwaitRecords(sys.Topics.DeadLetter(), 2)
+			stop()
+
+			cfg.Group += "-that-knows-nothing"
+			w, err = tt.new(sys, cfg)
+			stop = start(t, w, err)
+			sys.Send(bad)
+			sys.AwaitRecords(sys.Topics.DeadLetter(), 3)
+			stop()
+			_, origins := letters(t, sys.Read(sys.Topics.DeadLetter()))
+			if d := cmp.Diff(slices.Compact(slices.Clone(origins)), origins); d != "" || len(origins) != 3 {
+				t.Errorf("origins of the dead letters are %q, want three different ones", origins)
+			}
+		})
+	}
+}

@@ -95,7 +95,12 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) (
 	if err != nil {
 		return nil, err
 	}
+	letters, err := t.restoreLetters(ctx, gained)
+	if err != nil {
+		return nil, err
+	}
 	return func() {
+		letters()
 		t.table = table
 		t.restored.Set(float64(len(table.entries)))
 	}, nil
@@ -109,7 +114,7 @@ func (t *transformation) Transform(_ context.Context, batch []kafka.Record) ([]k
 	var out []kafka.Record
 	for _, r := range batch {
 		if err := t.take(r); err != nil {
-			out = append(out, t.dead.letter(r, err))
+			out = t.dead.add(out, r, err)
 		}
 	}
 	return t.table.publish(t.cfg.Output, out), nil

@@ -107,20 +107,16 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take
 		if sizes[p.Topic], err = s.client.Partitions(ctx, p.Topic); err != nil {
 			return nil, err
 		}
-		counted := read.counted[p]
-		if counted == 0 {
-			continue
-		}
-		end, err := s.client.End(ctx, p)
-		if err != nil {
+		if read.counted[p], err = s.within(ctx, p, read.counted[p]); err != nil {
 			return nil, err
 		}
-		if end < counted {
-			s.cfg.Log.Warn("topic ends before what was counted of it: counting it as a new one", "topic", p.Topic, "partition", p.Partition, "counted", counted, "end", end)
-			delete(read.counted, p)
-		}
+	}
+	letters, err := s.restoreLetters(ctx, gained)
+	if err != nil {
+		return nil, err
 	}
 	return func() {
+		letters()
 		maps.Copy(s.sizes, sizes)
 		s.tallies.adopt(read, gained)
 		s.restored.Set(float64(len(s.tallies.stations)))
@@ -204,7 +200,7 @@ func (s *summarizer) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 				if ctx.Err() != nil {
 					return nil, err
 				}
-				out = append(out, s.dead.letter(*r, err))
+				out = s.dead.add(out, *r, err)
 				continue
 			}
 		}

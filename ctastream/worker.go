@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -104,6 +105,42 @@ func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
 	w.took.Set(time.Since(began).Seconds())
 	w.cfg.Log.Info("state restored", "topic", w.cfg.Output, "records", records, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// restoreLetters reads which records of partitions have their dead letter already; take
+// takes that into use.
+func (w *worker) restoreLetters(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
+	written := make(map[kafka.Partition]int64)
+	err = w.client.Restore(ctx, w.dead.topic, func(r kafka.Record) {
+		p, offset, ok := origin(r)
+		if ok && slices.Contains(gained, p) {
+			written[p] = max(written[p], offset+1)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for p, next := range written {
+		if written[p], err = w.within(ctx, p, next); err != nil {
+			return nil, err
+		}
+	}
+	return func() {
+		for _, p := range gained {
+			w.dead.written[p] = written[p]
+		}
+	}, nil
+}
+
+// within returns next, the position up to which a partition has been dealt with; 0 when
+// it ends before that, and so has been made anew.
+func (w *worker) within(ctx context.Context, p kafka.Partition, next int64) (int64, error) {
+	end, err := w.client.End(ctx, p)
+	if err != nil || end >= next {
+		return next, err
+	}
+	w.cfg.Log.Warn("topic ends before what was read of it: taking it for a new one", "topic", p.Topic, "partition", p.Partition, "read", next, "end", end)
+	return 0, nil
 }
 
 // readable runs f until it gives a value or an error that says the record can
