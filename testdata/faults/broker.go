@@ -25,15 +25,21 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 )
 
-// runBroker is the embedded services as a process, with the broker behind the
-// proxy, and a port at which it is told to answer with errors.
-func runBroker(ctx context.Context, s *settings) error {
+// runServices is the embedded services as a process, of which the broker is used, or
+// the registry. They are behind proxies; and with a control address the broker is told
+// there to answer with errors.
+func runServices(ctx context.Context, s *settings) error {
 	services, err := embedded.Start(ctx, embedded.Config{
 		DataDir: s.data, Kafka: s.brokers, Advertise: s.advertise, Registry: s.registry,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		CleanEvery: time.Second, // so that compactions are cut short, too
+		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err
+	}
+	if s.control == "" {
+		<-ctx.Done()
+		return services.Close()
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /fault", func(w http.ResponseWriter, r *http.Request) {

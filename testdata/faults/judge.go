@@ -141,14 +141,12 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	v.mismatches = append(v.mismatches, l.faults...)
 	v.entries -= int64(len(l.bad))
 	v.bad = len(l.bad)
-	if !h.s.careless {
-		letters, reasons, err := h.deadLetters(ctx)
-		if err != nil {
-			return nil, err
-		}
-		v.letters = reasons
-		v.mismatches = append(v.mismatches, judgeLetters(l.bad, letters)...)
+	letters, reasons, err := h.deadLetters(ctx)
+	if err != nil {
+		return nil, err
 	}
+	v.letters = reasons
+	v.mismatches = append(v.mismatches, judgeLetters(l.bad, letters)...)
 
 	h.mu.Lock()
 	v.mismatches = append(v.mismatches, l.lost(h.acked)...)
@@ -173,8 +171,17 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 			v.mismatches = append(v.mismatches, fmt.Sprintf("station %d: %d entries, published count %d (%+d)", s.ID, totals[s.ID], counts[s.ID], counts[s.ID]-totals[s.ID]))
 		}
 	}
+	if v.claims == 0 && !h.s.careless {
+		v.mismatches = append(v.mismatches, "no published count was held against its entries")
+	}
+	v.mismatches = append(v.mismatches, h.faults...)
 	for _, p := range h.processes() {
 		v.mismatches = append(v.mismatches, p.panics()...)
+		if p == h.producer { // it may: when a delivery fails
+			h.notes = append(h.notes, p.ends...)
+		} else {
+			v.mismatches = append(v.mismatches, p.ends...)
+		}
 	}
 	return v, nil
 }
@@ -205,10 +212,9 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	}
 	fmt.Fprintf(w, "every station counted again %v after the last fault (the broker answered after %v), all entries counted %v after the last one\n",
 		h.recovered.Round(time.Millisecond), h.answered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
-	for _, p := range h.processes() {
-		h.notes = append(h.notes, p.ends...)
+	if h.atFault > 0 {
+		fmt.Fprintf(w, "transactions that the broker itself forgot to end, ended by hand: %d\n", h.atFault)
 	}
-	h.notes = append(h.notes, h.watcher.repeats...)
 	if len(h.notes) > 0 {
 		fmt.Fprintf(w, "\nnotes: %d\n", len(h.notes))
 		show(w, h.notes)

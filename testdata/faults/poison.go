@@ -22,10 +22,8 @@ var poisons = [][]byte{nil, {}, {0, 0}, []byte("no Avro"), {0, 0x7f, 0xff, 0xff,
 
 // poison writes a few unreadable records to topics of entries. What becomes of them
 // is found out in the end: those that got there are read with the entries.
-func (h *run) poison(rng *rand.Rand) bool {
-	if h.s.careless {
-		return false // such workers leave them out
-	}
+func (h *run) poison(seed uint64) bool {
+	rng := rand.New(rand.NewPCG(seed, 0))
 	topics := h.openTopics()
 	for range 1 + rng.IntN(10) {
 		topic := topics[rng.IntN(len(topics))]

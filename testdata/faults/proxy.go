@@ -4,18 +4,36 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
 
-// proxy passes connections on to the broker, and spoils them when told to.
+// proxies are those of all services. What one does, the others do too.
+type proxies []*proxy
+
+func (all proxies) set(change func(*proxy)) {
+	for _, p := range all {
+		p.set(change)
+	}
+}
+
+// cut ends that share of the connections, and returns how many.
+func (all proxies) cut(seed uint64, share float64) (n int) {
+	for i, p := range all {
+		n += p.cut(rand.New(rand.NewPCG(seed, uint64(i))), share)
+	}
+	return n
+}
+
+// proxy passes connections on to a service, and spoils them when told to.
 type proxy struct {
 	ln     net.Listener
 	target string
 
 	mu      sync.Mutex
-	cond    sync.Cond // of mu: held has changed
-	conns   map[*link]struct{}
+	cond    sync.Cond     // of mu: held has changed
+	conns   []*link       // the oldest first
 	delay   time.Duration // for each piece of data, either way
 	held    bool          // nothing passes
 	refused bool          // new connections end at once
@@ -30,7 +48,7 @@ func newProxy(target string) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{ln: ln, target: target, conns: make(map[*link]struct{})}
+	p := &proxy{ln: ln, target: target}
 	p.cond.L = &p.mu
 	go p.accept()
 	return p, nil
@@ -63,14 +81,14 @@ func (p *proxy) serve(client net.Conn) {
 	}
 	l := &link{client, server}
 	p.mu.Lock()
-	p.conns[l] = struct{}{}
+	p.conns = append(p.conns, l)
 	p.mu.Unlock()
 	var both sync.WaitGroup
 	both.Go(func() { p.pipe(server, client); l.close() })
 	both.Go(func() { p.pipe(client, server); l.close() })
 	both.Wait()
 	p.mu.Lock()
-	delete(p.conns, l)
+	p.conns = slices.DeleteFunc(p.conns, func(x *link) bool { return x == l })
 	p.mu.Unlock()
 }
 
@@ -108,7 +126,7 @@ func (p *proxy) cut(rng *rand.Rand, share float64) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
-	for l := range p.conns {
+	for _, l := range p.conns {
 		if rng.Float64() >= share {
 			continue
 		}

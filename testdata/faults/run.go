@@ -19,27 +19,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/embedded"
 )
 
 // run is one run of the harness.
 type run struct {
-	s        *settings
-	dir      string
-	self     string // the harness's own program
-	worker   string // examples/turnstiles
-	network  *cta.Network
-	direct   string // the broker's address
-	control  string
-	registry string
+	s       *settings
+	dir     string
+	self    string // the harness's own program
+	worker  string // examples/turnstiles
+	network *cta.Network
+	direct  string // the broker's address
+	control string
 
-	proxy     *proxy
+	proxies   proxies // of the broker and of the registry
 	broker    *process
+	registry  *process
 	producer  *process
 	workers   []*process
-	extra     *process           // a worker that comes and goes
-	poisoner  *kgo.Client        // writes what nobody can read
-	services  *embedded.Services // of which only the registry is used, beside Apache Kafka
+	extra     *process    // a worker that comes and goes
+	poisoner  *kgo.Client // writes what nobody can read
 	watcher   *watcher
 	stalls    *stalls
 	watching  sync.WaitGroup
@@ -60,6 +58,8 @@ type run struct {
 	unopened    int                   // lines that open later
 	refusals    map[string]int        // that the broker was told to answer with
 	notes       []string
+	faults      []string // what of the run itself wasn't right
+	atFault     int      // transactions that the broker itself left open
 }
 
 func (s *settings) validate() error {
@@ -101,22 +101,35 @@ func newRun(ctx context.Context, s *settings) (*run, error) {
 	if h.dir, err = os.MkdirTemp("", "ctalive-faults-"); err != nil {
 		return nil, err
 	}
-	h.worker = filepath.Join(h.dir, "turnstiles")
-	args := []string{"build", "-buildvcs=false", "-o", h.worker}
+	var flags []string
 	if s.race {
-		args = append(args, "-race")
+		flags = append(flags, "-race")
+		if h.self, err = h.build(ctx, "testdata/faults", flags); err != nil {
+			return nil, err
+		}
 	}
-	build := exec.CommandContext(ctx, "go", append(args, "github.com/seed-921eec07/ctalive/examples/turnstiles")...)
+	if s.careless {
+		flags = append(flags, "-tags", "ctalive_careless")
+	}
+	h.worker, err = h.build(ctx, "examples/turnstiles", flags)
+	return h, err
+}
+
+// build builds a command of this module.
+func (h *run) build(ctx context.Context, path string, flags []string) (program string, err error) {
+	program = filepath.Join(h.dir, filepath.Base(path))
+	args := slices.Concat([]string{"build", "-buildvcs=false", "-o", program}, flags, []string{"github.com/seed-921eec07/ctalive/" + path})
+	build := exec.CommandContext(ctx, "go", args...)
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("build the worker: %w", err)
+		return "", fmt.Errorf("build %s: %w", path, err)
 	}
-	return h, nil
+	return program, nil
 }
 
 // start starts everything, and returns when the first counts are published.
 func (h *run) start(ctx context.Context) error {
-	if err := h.startBroker(ctx); err != nil {
+	if err := h.startServices(ctx); err != nil {
 		return err
 	}
 	h.producer = h.process("producer", func() *exec.Cmd {
@@ -125,7 +138,7 @@ func (h *run) start(ctx context.Context) error {
 		n := h.incarnation
 		lines := strings.Join(h.openLines(), ",")
 		h.mu.Unlock()
-		return exec.Command(h.self, "-role", "producer", "-brokers", h.proxy.addr(), "-registry", h.registry, "-rate", strconv.Itoa(h.s.rate),
+		return exec.Command(h.self, "-role", "producer", "-brokers", h.brokers(), "-registry", h.registryURL(), "-rate", strconv.Itoa(h.s.rate),
 			"-layout", h.s.layout, "-lines", lines, "-incarnation", strconv.Itoa(n))
 	})
 	h.producer.line = h.receipt
@@ -138,7 +151,7 @@ func (h *run) start(ctx context.Context) error {
 	if h.poisoner, err = h.newPoisoner(); err != nil {
 		return err
 	}
-	if h.watcher, err = newWatcher(h.direct, h.dial(), h.s.topics(), h.stalls); err != nil {
+	if h.watcher, err = newWatcher(h.direct, h.dial(), h.s, h.stalls); err != nil {
 		return err
 	}
 	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -152,7 +165,7 @@ func (h *run) start(ctx context.Context) error {
 	return h.await(ctx, "the first counts", 2*time.Minute, func() bool { n, _ := h.watcher.total(); return n > 0 })
 }
 
-func (h *run) startBroker(ctx context.Context) (err error) {
+func (h *run) startServices(ctx context.Context) (err error) {
 	addrs := make([]string, 4)
 	for i := range addrs {
 		if addrs[i], err = freeAddr(); err != nil {
@@ -164,31 +177,39 @@ func (h *run) startBroker(ctx context.Context) (err error) {
 	if h.s.broker == "embedded" {
 		behind = h.direct // one listener, which goes by the proxy's address
 	}
-	if h.proxy, err = newProxy(behind); err != nil {
-		return err
+	for _, target := range []string{behind, registry} {
+		p, err := newProxy(target)
+		if err != nil {
+			return err
+		}
+		h.proxies = append(h.proxies, p)
 	}
+	h.registry = h.process("registry", func() *exec.Cmd {
+		return exec.Command(h.self, "-role", "services", "-registry", registry, "-data", filepath.Join(h.dir, "registry"))
+	})
 	if h.s.broker == "embedded" {
-		h.registry = "http://" + registry
 		h.broker = h.process("broker", func() *exec.Cmd {
-			return exec.Command(h.self, "-role", "broker", "-brokers", h.direct, "-advertise", h.proxy.addr(),
-				"-registry", registry, "-control", h.control, "-data", filepath.Join(h.dir, "data"))
+			return exec.Command(h.self, "-role", "services", "-brokers", h.direct, "-advertise", h.brokers(),
+				"-control", h.control, "-data", filepath.Join(h.dir, "data"))
 		})
 	} else {
-		node, err := newKafkaNode(ctx, h.dir, h.direct, behind, h.proxy.addr())
+		node, err := newKafkaNode(ctx, h.dir, h.direct, behind, h.brokers())
 		if err != nil {
 			return err
 		}
 		h.broker = h.process("broker", node.command)
-		if h.services, err = embedded.Start(ctx, embedded.Config{}); err != nil {
+	}
+	for _, p := range []*process{h.broker, h.registry} {
+		if err := p.start(); err != nil {
 			return err
 		}
-		h.registry = h.services.RegistryURL()
-	}
-	if err := h.broker.start(); err != nil {
-		return err
 	}
 	return h.await(ctx, "the broker", 2*time.Minute, func() bool { return h.answers(ctx) })
 }
+
+// brokers and registryURL are the addresses that the system under test is given.
+func (h *run) brokers() string     { return h.proxies[0].addr() }
+func (h *run) registryURL() string { return "http://" + h.proxies[1].addr() }
 
 // answers reports whether the broker does.
 func (h *run) answers(ctx context.Context) bool {
@@ -214,10 +235,7 @@ func (h *run) process(name string, command func() *exec.Cmd) *process {
 }
 
 func (h *run) workerCommand(name string) *exec.Cmd {
-	if h.s.careless {
-		return exec.Command(h.self, "-role", "careless", "-brokers", h.proxy.addr(), "-layout", h.s.layout, "-session-timeout", h.s.session.String())
-	}
-	args := []string{"-services", "external", "-brokers", h.proxy.addr(), "-registry", h.registry, "-layout", h.s.layout,
+	args := []string{"-services", "external", "-brokers", h.brokers(), "-registry", h.registryURL(), "-layout", h.s.layout,
 		"-session-timeout", h.s.session.String(), "-wait", "1m"}
 	if h.s.static {
 		args = append(args, "-instance-id", name)
@@ -244,6 +262,13 @@ func (h *run) note(format string, a ...any) {
 	h.mu.Unlock()
 }
 
+// fault notes what wasn't right, so that the run fails.
+func (h *run) fault(format string, a ...any) {
+	h.mu.Lock()
+	h.faults = append(h.faults, fmt.Sprintf(format, a...))
+	h.mu.Unlock()
+}
+
 func (h *run) await(ctx context.Context, what string, limit time.Duration, f func() bool) error {
 	for end := time.Now().Add(limit); !f(); time.Sleep(100 * time.Millisecond) {
 		if ctx.Err() != nil || time.Now().After(end) {
@@ -259,25 +284,30 @@ func (h *run) mend(ctx context.Context) error {
 	h.say("mending")
 	close(h.mending)
 	h.lasting.Wait()
-	for _, p := range append([]*process{h.broker, h.producer}, h.workers...) {
+	for _, p := range append([]*process{h.broker, h.registry, h.producer}, h.workers...) {
 		if err := p.start(); err != nil {
 			return err
 		}
 	}
 	h.openLine(h.unopened)
 	recovering, looked := time.Now(), time.Now()
+	patient := recovering
 	for h.stalls.rising(recovering) < len(h.network.Stations) {
 		if h.answered == 0 && h.answers(ctx) {
 			h.answered = time.Since(recovering)
 		}
-		if ctx.Err() != nil || time.Since(recovering) > time.Minute {
-			h.note("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
+		if ctx.Err() != nil || time.Since(patient) > time.Minute {
+			h.fault("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
 			break
 		}
 		if h.s.broker == "kafka" && time.Since(looked) > 15*time.Second {
 			looked = time.Now()
-			if _, err := h.endHanging(ctx); err != nil {
+			n, err := h.endHanging(ctx)
+			if err != nil {
 				h.note("looking for transactions that the broker left open: %v", err)
+			}
+			if h.atFault += n; n > 0 {
+				patient = looked // the minute begins when the broker's fault is mended
 			}
 		}
 		if h.s.dump > 0 && time.Since(recovering) > h.s.dump {
@@ -307,7 +337,10 @@ func (h *run) mend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const patience = 45 * time.Second
+	patience := 45 * time.Second
+	if h.s.careless {
+		patience = 5 * time.Second // they needn't ever match
+	}
 	counted, since := int64(-1), time.Now()
 	for ctx.Err() == nil && time.Since(since) < patience {
 		n := h.watcher.settled()
@@ -336,7 +369,7 @@ func (h *run) keepLogs() string {
 
 func (h *run) processes() []*process {
 	all := slices.Clone(h.workers)
-	for _, p := range []*process{h.extra, h.producer, h.broker} {
+	for _, p := range []*process{h.extra, h.producer, h.broker, h.registry} {
 		if p != nil {
 			all = append(all, p)
 		}
@@ -360,11 +393,8 @@ func (h *run) close() {
 	if h.poisoner != nil {
 		h.poisoner.Close()
 	}
-	if h.proxy != nil {
-		_ = h.proxy.close() // nobody is left
-	}
-	if h.services != nil {
-		_ = h.services.Close()
+	for _, p := range h.proxies {
+		_ = p.close() // nobody is left
 	}
 	if h.s.keep {
 		fmt.Printf("data and logs: %s\n", h.dir)

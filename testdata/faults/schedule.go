@@ -11,104 +11,120 @@ import (
 	"time"
 )
 
-// kind is a way to break things. do begins it and returns what ends it, if
-// anything, and how long it lasts; ok is false when it can't be done now, as
-// there's nothing left to kill.
+// kind is a way to break things. plan draws all that there is to draw, so that it
+// follows from the seed alone and not from what the system is at.
 type kind struct {
 	name   string
 	weight int
-	do     func(h *run, rng *rand.Rand) (end func(), after time.Duration, ok bool)
+	plan   func(h *run, rng *rand.Rand) fault
+}
+
+// fault is one of a kind, planned.
+type fault struct {
+	on    string        // what it is done to, and how; empty when there's nothing to tell
+	lasts time.Duration // how long it lasts
+	begin func() bool   // false when it can't be done now, as there's nothing left to kill
+	end   func()        // nil when it ends by itself
 }
 
 var kinds = []kind{
-	{"worker-kill", 4, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		w := h.anyWorker(rng)
-		return func() { _ = w.start() }, between(rng, 0, 500*time.Millisecond), w.running() && w.kill()
+	{"worker-kill", 4, func(h *run, rng *rand.Rand) fault {
+		return h.killed(h.anyWorker(rng), between(rng, 0, 500*time.Millisecond))
 	}},
-	{"worker-away", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		w := h.anyWorker(rng)
-		return func() { _ = w.start() }, h.s.session + between(rng, -3*time.Second, 6*time.Second), w.running() && w.kill()
+	{"worker-away", 2, func(h *run, rng *rand.Rand) fault {
+		return h.killed(h.anyWorker(rng), h.s.session+between(rng, -3*time.Second, 6*time.Second))
 	}},
-	{"worker-restart", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
+	{"worker-restart", 2, func(h *run, rng *rand.Rand) fault {
 		w := h.anyWorker(rng)
-		if !w.running() {
-			return nil, 0, false
-		}
-		go func() {
-			h.leave(w)
-			_ = w.start()
-		}()
-		return nil, 0, true
+		return fault{w.name, 0, func() bool { return w.running() && h.leaving(w, func() { _ = w.start() }) }, nil}
 	}},
-	{"worker-leave", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		w := h.anyWorker(rng)
-		if !w.running() {
-			return nil, 0, false
-		}
-		go h.leave(w)
-		return func() { _ = w.start() }, between(rng, 2*time.Second, h.s.session+4*time.Second), true
+	{"worker-leave", 2, func(h *run, rng *rand.Rand) fault {
+		w, away := h.anyWorker(rng), between(rng, 2*time.Second, h.s.session+4*time.Second)
+		return fault{w.name, away, func() bool { return w.running() && h.leaving(w, nil) }, func() { _ = w.start() }}
 	}},
-	{"scale-out", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
+	{"scale-out", 2, func(h *run, rng *rand.Rand) fault {
 		w := h.extra
-		if w.present() || w.start() != nil {
-			return nil, 0, false
-		}
-		return func() { h.leave(w) }, between(rng, 4*time.Second, h.s.session+8*time.Second), true
+		return fault{w.name, between(rng, 4*time.Second, h.s.session+8*time.Second), func() bool { return !w.present() && w.start() == nil }, func() { h.leave(w) }}
 	}},
-	{"line-opens", 4, func(h *run, _ *rand.Rand) (func(), time.Duration, bool) {
-		return nil, 0, h.openLine(1)
+	{"line-opens", 4, func(h *run, _ *rand.Rand) fault {
+		return fault{begin: func() bool { return h.openLine(1) }}
 	}},
-	{"poison", 4, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return nil, 0, h.poison(rng)
+	{"poison", 4, func(h *run, rng *rand.Rand) fault {
+		seed := rng.Uint64()
+		return fault{begin: func() bool { return h.poison(seed) }}
 	}},
-	{"worker-zombie", 3, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		w := h.anyWorker(rng)
-		return func() { w.signal(syscall.SIGCONT) }, h.s.session + between(rng, 500*time.Millisecond, 6*time.Second), w.running() && w.signal(syscall.SIGSTOP)
+	{"worker-zombie", 3, func(h *run, rng *rand.Rand) fault {
+		return paused(h.anyWorker(rng), h.s.session+between(rng, 500*time.Millisecond, 6*time.Second))
 	}},
-	{"producer-kill", 3, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return func() { _ = h.producer.start() }, between(rng, 0, time.Second), h.producer.running() && h.producer.kill()
+	{"producer-kill", 3, func(h *run, rng *rand.Rand) fault { return h.killed(h.producer, between(rng, 0, time.Second)) }},
+	{"producer-pause", 1, func(h *run, rng *rand.Rand) fault {
+		return paused(h.producer, between(rng, time.Second, 5*time.Second))
 	}},
-	{"producer-pause", 1, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return func() { h.producer.signal(syscall.SIGCONT) }, between(rng, time.Second, 5*time.Second), h.producer.running() && h.producer.signal(syscall.SIGSTOP)
+	{"broker-kill", 3, func(h *run, rng *rand.Rand) fault { return h.killed(h.broker, between(rng, 0, 2*time.Second)) }},
+	{"broker-pause", 1, func(h *run, rng *rand.Rand) fault {
+		return paused(h.broker, between(rng, 500*time.Millisecond, 5*time.Second))
 	}},
-	{"broker-kill", 3, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return func() { _ = h.broker.start() }, between(rng, 0, 2*time.Second), h.broker.running() && h.broker.kill()
+	{"registry-kill", 2, func(h *run, rng *rand.Rand) fault {
+		return h.killed(h.registry, between(rng, 0, 5*time.Second))
 	}},
-	{"broker-pause", 1, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return func() { h.broker.signal(syscall.SIGCONT) }, between(rng, 500*time.Millisecond, 5*time.Second), h.broker.running() && h.broker.signal(syscall.SIGSTOP)
+	{"cut", 5, func(h *run, rng *rand.Rand) fault {
+		share, seed := 0.2+0.8*rng.Float64(), rng.Uint64()
+		return fault{on: fmt.Sprintf("%.0f%%", 100*share), begin: func() bool { return h.proxies.cut(seed, share) > 0 }}
 	}},
-	{"cut", 5, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		return nil, 0, h.proxy.cut(rng, 0.2+0.8*rng.Float64()) > 0
+	{"refuse", 1, func(h *run, rng *rand.Rand) fault {
+		lasts, seed := between(rng, 200*time.Millisecond, 3*time.Second), rng.Uint64()
+		return fault{"", lasts, func() bool {
+			h.proxies.set(func(p *proxy) { p.refused = true })
+			h.proxies.cut(seed, 1)
+			return true
+		}, func() { h.proxies.set(func(p *proxy) { p.refused = false }) }}
 	}},
-	{"refuse", 1, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		h.proxy.set(func(p *proxy) { p.refused = true })
-		h.proxy.cut(rng, 1)
-		return func() { h.proxy.set(func(p *proxy) { p.refused = false }) }, between(rng, 200*time.Millisecond, 3*time.Second), true
+	{"delay", 2, func(h *run, rng *rand.Rand) fault {
+		by, lasts := between(rng, 10*time.Millisecond, 300*time.Millisecond), between(rng, time.Second, 4*time.Second)
+		return fault{"by " + by.Round(time.Millisecond).String(), lasts, func() bool {
+			h.proxies.set(func(p *proxy) { p.delay = by })
+			return true
+		}, func() { h.proxies.set(func(p *proxy) { p.delay = 0 }) }}
 	}},
-	{"delay", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		d := between(rng, 10*time.Millisecond, 300*time.Millisecond)
-		h.proxy.set(func(p *proxy) { p.delay = d })
-		return func() { h.proxy.set(func(p *proxy) { p.delay = 0 }) }, between(rng, time.Second, 4*time.Second), true
-	}},
-	{"hold", 2, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		h.proxy.set(func(p *proxy) { p.held = true })
-		cut := rng.IntN(2) == 0
-		later := rand.New(rand.NewPCG(rng.Uint64(), 0))
-		return func() {
-			if cut { // what was held is lost
-				h.proxy.cut(later, 1)
+	{"hold", 2, func(h *run, rng *rand.Rand) fault {
+		lasts, lost, seed := between(rng, 500*time.Millisecond, 8*time.Second), rng.IntN(2) == 0, rng.Uint64()
+		return fault{map[bool]string{true: "and cut", false: ""}[lost], lasts, func() bool {
+			h.proxies.set(func(p *proxy) { p.held = true })
+			return true
+		}, func() {
+			if lost {
+				h.proxies.cut(seed, 1)
 			}
-			h.proxy.set(func(p *proxy) { p.held = false })
-		}, between(rng, 500*time.Millisecond, 8*time.Second), true
+			h.proxies.set(func(p *proxy) { p.held = false })
+		}}
 	}},
-	{"refusal", 8, func(h *run, rng *rand.Rand) (func(), time.Duration, bool) {
-		r := refusals[rng.IntN(len(refusals))]
-		count := 1 + rng.IntN(3)
-		if h.s.broker != "embedded" || !h.broker.running() {
-			return nil, 0, false
+	{"refusal", 8, func(h *run, rng *rand.Rand) fault {
+		r, count := refusals[rng.IntN(len(refusals))], 1+rng.IntN(3)
+		return fault{on: fmt.Sprintf("%s is answered with %s, %d times", r.key.Name(), r.err.Message, count), begin: func() bool {
+			return h.s.broker == "embedded" && h.broker.running() && h.refuse(r, count)
+		}}
+	}},
+}
+
+// killed kills a process, and starts it again later.
+func (h *run) killed(p *process, away time.Duration) fault {
+	return fault{p.name, max(away, 0), func() bool { return p.running() && p.kill() }, func() { _ = p.start() }}
+}
+
+// paused stops a process, and has it go on later.
+func paused(p *process, lasts time.Duration) fault {
+	return fault{p.name, lasts, func() bool { return p.running() && p.signal(syscall.SIGSTOP) }, func() { p.signal(syscall.SIGCONT) }}
+}
+
+// leaving ends a worker as its operator would, beside what goes on.
+func (h *run) leaving(w *process, then func()) bool {
+	h.lasting.Go(func() {
+		h.leave(w)
+		if then != nil {
+			then()
 		}
-		return nil, 0, h.refuse(r, count)
-	}},
+	})
+	return true
 }
 
 func kindNames() (names []string) {
@@ -142,16 +158,17 @@ func (h *run) refuse(r refusal, count int) bool {
 		return false
 	}
 	resp.Body.Close()
-	h.say("  %s is answered with %s, %d times", r.key.Name(), r.err.Message, count)
 	h.mu.Lock()
 	h.refusals[r.key.Name()+" "+r.err.Message]++
 	h.mu.Unlock()
 	return resp.StatusCode == http.StatusOK
 }
 
-// breakThings begins a fault every now and then, whatever else is broken by then.
-func (h *run) breakThings(ctx context.Context) {
-	rng := rand.New(rand.NewPCG(h.s.seed, 0))
+// next plans the n-th fault, counted from 1, and says how long after the one before it
+// begins. It follows from the seed and n alone.
+func (h *run) next(n uint64) (after time.Duration, k kind, f fault) {
+	rng := rand.New(rand.NewPCG(h.s.seed, n))
+	after = between(rng, h.s.every/2, h.s.every*3/2)
 	var chosen []kind
 	for _, k := range kinds {
 		if h.s.chosen(k.name) {
@@ -160,11 +177,23 @@ func (h *run) breakThings(ctx context.Context) {
 			}
 		}
 	}
-	end := time.Now().Add(h.s.duration)
+	if len(chosen) == 0 {
+		return after, k, f
+	}
+	k = chosen[rng.IntN(len(chosen))]
+	return after, k, k.plan(h, rng)
+}
+
+// breakThings begins a fault every now and then, whatever else is broken by then.
+func (h *run) breakThings(ctx context.Context) {
+	at := time.Now()
+	end := at.Add(h.s.duration)
 	check := time.NewTicker(time.Second)
 	defer check.Stop()
-	for {
-		pause := time.After(between(rng, h.s.every/2, h.s.every*3/2))
+	for n := uint64(1); ; n++ {
+		after, k, f := h.next(n)
+		at = at.Add(after)
+		due := time.After(time.Until(at))
 	waiting:
 		for {
 			select {
@@ -172,38 +201,38 @@ func (h *run) breakThings(ctx context.Context) {
 				return
 			case <-check.C:
 				_, _ = h.watcher.compare(ctx, h.entryTopics(), 5*time.Second) // the broker may be down
-				continue
-			case <-pause:
+			case <-due:
 				break waiting
 			}
 		}
-		if time.Now().After(end) {
+		if at.After(end) {
 			return
 		}
-		if len(chosen) > 0 {
-			h.fault(chosen[rng.IntN(len(chosen))], rng)
+		if f.begin != nil {
+			h.begin(k.name, f)
 		}
 	}
 }
 
-func (h *run) fault(k kind, rng *rand.Rand) {
+// begin begins a fault, and sees to its end.
+func (h *run) begin(kind string, f fault) {
 	at := time.Now()
-	finish, after, ok := k.do(h, rng)
-	if !ok {
+	if !f.begin() {
+		h.say("%s %s: not now", kind, f.on)
 		return
 	}
-	h.stalls.begin(k.name, at)
-	if finish == nil {
-		h.say("%s", k.name)
+	h.stalls.begin(kind, at)
+	if f.end == nil {
+		h.say("%s %s", kind, f.on)
 		return
 	}
-	h.say("%s for %v", k.name, after.Round(time.Millisecond))
+	h.say("%s %s for %v", kind, f.on, f.lasts.Round(time.Millisecond))
 	h.lasting.Go(func() {
 		select {
-		case <-time.After(max(after, 0)):
+		case <-time.After(f.lasts):
 		case <-h.mending:
 		}
-		finish()
+		f.end()
 	})
 }
 

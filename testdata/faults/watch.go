@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // source is a partition of entries.
@@ -92,16 +90,16 @@ type claim struct {
 type watcher struct {
 	client     *kgo.Client
 	deadLetter string // topic
+	strict     bool   // each count has to say which entries it counts
 	stalls     *stalls
 
 	mu       sync.Mutex
 	counts   map[int]int64
 	offset   int64
-	read     int64    // counts read
-	repeated int64    // as high as the one before
-	repeats  []string // the first of them
-	fell     int64    // below the one before
-	letters  int64    // dead letters read
+	read     int64 // counts read
+	repeated int64 // as high as the one before
+	fell     int64 // below the one before
+	letters  int64 // dead letters read
 	claims   map[source][]claim
 	highest  map[source]int64 // position claimed
 	ends     map[source]int64 // of the entries, as last asked
@@ -111,7 +109,8 @@ type watcher struct {
 // most is how many mismatches of a kind are shown.
 const most = 20
 
-func newWatcher(broker string, dial kgo.Opt, topics cta.Topics, stalls *stalls) (*watcher, error) {
+func newWatcher(broker string, dial kgo.Opt, s *settings, stalls *stalls) (*watcher, error) {
+	topics := s.topics()
 	start := map[int32]kgo.Offset{0: kgo.NewOffset().AtStart()}
 	c, err := kgo.NewClient(kgo.SeedBrokers(broker), dial, kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(50*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
@@ -122,7 +121,7 @@ func newWatcher(broker string, dial kgo.Opt, topics cta.Topics, stalls *stalls) 
 		return nil, err
 	}
 	return &watcher{
-		client: c, deadLetter: topics.DeadLetter(), stalls: stalls, offset: -1, counts: make(map[int]int64),
+		client: c, deadLetter: topics.DeadLetter(), strict: !s.careless, stalls: stalls, offset: -1, counts: make(map[int]int64),
 		claims: make(map[source][]claim), highest: make(map[source]int64), ends: make(map[source]int64),
 	}, nil
 }
@@ -155,11 +154,12 @@ func (w *watcher) see(r *kgo.Record) {
 		w.fault("station %d: count falls from %d to %d at offset %d", p.station, w.counts[p.station], p.count, r.Offset)
 	case p.count == w.counts[p.station]:
 		w.repeated++
-		if len(w.repeats) < 3 {
-			w.repeats = append(w.repeats, fmt.Sprintf("station %d: count %d again at offset %d, of producer %d, after %d", p.station, p.count, r.Offset, r.ProducerID, w.offset))
-		}
+		w.fault("station %d: count %d again at offset %d, of producer %d, after %d", p.station, p.count, r.Offset, r.ProducerID, w.offset)
 	default:
 		w.stalls.progress(p.station, time.Now())
+	}
+	if p.upTo == 0 && w.strict {
+		w.fault("station %d: count %d at offset %d doesn't say which entries it counts", p.station, p.count, r.Offset)
 	}
 	w.read++
 	w.offset = r.Offset
