@@ -153,6 +153,9 @@ func newTransform(ctx context.Context, c *Client, cfg TransformConfig, t Transfo
 		log:     newReasons(c.cfg.Log, "group", cfg.Group),
 		share:   newShare(),
 	}
+	if cfg.InstanceID != "" {
+		x.log.log = x.log.log.With("instance", cfg.InstanceID)
+	}
 	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	x.txn = newTransaction(cfg, x.dialTransactions, func() bool { return x.ctx.Err() == nil })
 	c.held.watchGroup(cfg.Group)

@@ -13,8 +13,10 @@ type claimed struct {
 	gone chan struct{} // closed when the group wants it back, or the session ends
 
 	// Guarded by session.mu.
-	cursor *cursor    // of its records; nil while they aren't read
-	last   *gathering // that has records of it
+	cursor  *cursor    // of its records; nil while they aren't read
+	next    int64      // all below has been put into batches
+	settled int64      // all below is in batches that have ended, if last has not
+	last    *gathering // that has records of it
 }
 
 // claim notes a claim, and follows it until it goes.
@@ -174,7 +176,7 @@ func (s *session) restore() error {
 		return nil // they have to be given up
 	}
 	s.x.metrics.rebalances.Inc()
-	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID())
+	s.x.log.info("partitions gained", "partitions", len(gained), "generation", s.sarama.GenerationID(), "member", s.sarama.MemberID())
 	defer s.x.share.restoring()()
 	defer s.x.sweeping()() // their last member may have left a transaction open
 	take, err := s.x.work.Assign(ctx, gained)

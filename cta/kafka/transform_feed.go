@@ -139,7 +139,7 @@ func (f *feed) handle(ctx context.Context) {
 		f.queue = nil
 		f.mu.Unlock()
 		for _, got := range queue {
-			f.s.put(got.cur, got.records)
+			f.s.put(got.cur, got.records, got.next)
 			if got.done != nil {
 				got.done()
 			}

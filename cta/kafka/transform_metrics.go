@@ -26,7 +26,7 @@ func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetr
 		processed:        counter("ctalive_stream_records_processed_total", "Records transformed. Those of an aborted transaction count again."),
 		recordsCommitted: counter("ctalive_stream_records_committed_total", "Records whose outcome is committed."),
 		committed:        counter("ctalive_stream_transactions_committed_total", "Transactions committed."),
-		aborted:          counter("ctalive_stream_transactions_aborted_total", "Transactions that failed; their records are processed again."),
+		aborted:          counter("ctalive_stream_transactions_aborted_total", "Transactions that failed; their records are processed again. Of one whose end got no answer it isn't known whether it is committed."),
 		rebalances:       counter("ctalive_stream_rebalances_total", "Times that this member was given partitions."),
 		latency: metric.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ctalive_stream_commit_seconds",
@@ -35,7 +35,7 @@ func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetr
 		}, []string{"group"})).WithLabelValues(group),
 		lagging: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_lag_records",
-			Help: "Records of a topic in this member's partitions that are not committed yet, transaction markers among them.",
+			Help: "Records of a topic in this member's partitions that are not committed yet, as it last knew; before they are read, transaction markers count as such.",
 		}, []string{"group", "topic"})),
 		caught: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_caught_up",

@@ -14,7 +14,7 @@ import (
 // Progress is how far a member of a group is: see [TransformConfig].
 type Progress struct {
 	Partitions int   // that this member has
-	Behind     int64 // records of them that are not committed yet, transaction markers among them
+	Behind     int64 // records of them that are not committed yet; before they are read, transaction markers count as such
 	// CaughtUp says that the member works, and that all is committed that its
 	// partitions held at the last look. A member that the group has given no
 	// partition, and one for which there are no topics yet, have caught up.
@@ -34,6 +34,7 @@ var (
 // do when a member is stuck.
 type share struct {
 	mu     sync.Mutex
+	member *session            // that works; nil when none does
 	waits  error               // why there's nothing to look at; nil when the member works
 	since  time.Time           // when it was last given partitions
 	ends   map[Partition]int64 // of its partitions, where they ended at the last look; -1 before the first
@@ -51,6 +52,13 @@ func (s *share) joined(gained ...Partition) {
 	for _, p := range gained {
 		s.ends[p] = -1
 	}
+}
+
+// works says which session the member works in.
+func (s *share) works(in *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.member = in
 }
 
 // restoring says that the state of more partitions is read, until it's ended.
@@ -91,15 +99,15 @@ func (s *share) givenUp() int {
 func (s *share) left(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waits = why
+	s.waits, s.member = why, nil
 	clear(s.ends)
 }
 
 // snapshot returns the partitions and where they ended at the last look.
-func (s *share) snapshot() (map[Partition]int64, error) {
+func (s *share) snapshot() (map[Partition]int64, *session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.ends), s.waits
+	return maps.Clone(s.ends), s.member, s.waits
 }
 
 // looked takes new ends. It returns false when the member has been given other
@@ -128,6 +136,7 @@ func (s *share) looked(ends map[Partition]int64, caughtUp bool) (same bool, afte
 func (x *transform) observe(ctx context.Context) {
 	tick := time.NewTicker(x.cfg.Refresh)
 	defer tick.Stop()
+	defer x.metrics.lag(nil)
 	for {
 		p, after := x.look(ctx)
 		if ctx.Err() != nil {
@@ -156,16 +165,16 @@ func (x *transform) observe(ctx context.Context) {
 // committed of them. If the member has now caught up with what it was given, after
 // is how long that took.
 func (x *transform) look(ctx context.Context) (p Progress, after time.Duration) {
-	before, waits := x.share.snapshot()
+	before, member, waits := x.share.snapshot()
 	if errors.Is(waits, errRestoring) {
 		return Progress{Partitions: len(before), Err: waits}, 0
 	}
+	if errors.Is(waits, errNoTopics) {
+		x.metrics.lag(nil)
+		return Progress{CaughtUp: true}, 0
+	}
 	if waits != nil {
-		x.metrics.lag(nil) // it's for others now
-		if errors.Is(waits, errNoTopics) {
-			return Progress{CaughtUp: true}, 0
-		}
-		return Progress{Err: waits}, 0
+		return Progress{Err: waits}, 0 // the lag stays as it was: nobody knows a better one
 	}
 	type standing struct{ ends, next map[Partition]int64 }
 	now, err := await(ctx, func() (s standing, err error) {
@@ -180,15 +189,16 @@ func (x *transform) look(ctx context.Context) (p Progress, after time.Duration) 
 	p = Progress{Partitions: len(before), CaughtUp: len(now.ends) == len(before)}
 	behind := make(map[string]int64)
 	for tp, end := range now.ends {
-		lag := max(end-now.next[tp], 0)
+		// Behind the last record there may be markers of transactions, of which the
+		// group never commits a position.
+		next := max(now.next[tp], member.done(tp))
+		lag := max(end-next, 0)
 		behind[tp.Topic] += lag
 		p.Behind += lag
-		// What has come since the last look may be under way. The last record may
-		// be the marker of a transaction, which is never committed.
-		if seen := before[tp]; seen >= 0 {
-			lag = min(lag, seen-now.next[tp])
+		if seen := before[tp]; seen >= 0 { // what has come since then may be under way
+			lag = min(lag, seen-next)
 		}
-		p.CaughtUp = p.CaughtUp && lag <= 1
+		p.CaughtUp = p.CaughtUp && lag <= 0
 	}
 	same, after := x.share.looked(now.ends, p.CaughtUp)
 	x.metrics.lag(behind)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
@@ -64,13 +66,18 @@ func TestTransformTellsItsProgress(t *testing.T) {
 			}
 		}
 	}
+	// Its partitions end with markers of transactions, of which nothing is committed.
+	abort(t, c, "in")
+	abort(t, c, "in")
 	s := &stuck{Transformer: newSummer(client)}
 	hold := make(chan struct{})
 	s.gate.Store(&hold)
 	start(t, client, cfg, s)
 	awaitProgress("caught up with nothing", func(p kafka.Progress) bool { return p.CaughtUp && p.Behind == 0 && p.Partitions > 0 })
 
-	produce(t, c, "in", 100)
+	produce(t, c, "in", 1)
+	awaitProgress("1 behind", func(p kafka.Progress) bool { return !p.CaughtUp && p.Behind == 1 })
+	produce(t, c, "in", 99)
 	awaitProgress("100 behind", func(p kafka.Progress) bool { return !p.CaughtUp && p.Behind == 100 })
 	produce(t, c, "in", 50) // nothing is read of these: the member is stuck
 	awaitProgress("150 behind", func(p kafka.Progress) bool { return !p.CaughtUp && p.Behind == 150 })
@@ -90,6 +97,25 @@ func TestTransformTellsItsProgress(t *testing.T) {
 
 	c.Close()
 	awaitProgress("an error, as the cluster is away", func(p kafka.Progress) bool { return p.Err != nil && !p.CaughtUp })
+}
+
+// abort writes a record in a transaction that it aborts.
+func abort(t *testing.T, c *kfake.Cluster, topic string) {
+	t.Helper()
+	w, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("aborts"), kgo.DefaultProduceTopic(topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ProduceSync(t.Context(), kgo.StringRecord("aborted")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // gathered returns the sum of a metric over its labels.

@@ -57,6 +57,19 @@ func newGathering(records []Record) *gathering {
 	return &gathering{records: records[:0], next: make(map[Partition]int64), done: make(chan struct{})}
 }
 
+// ended reports whether a batch, nil if there's none, is committed or given up.
+func (b *gathering) ended() bool {
+	if b == nil {
+		return true
+	}
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func newSession(x *transform, cancel context.CancelFunc) *session {
 	s := &session{
 		x:        x,
@@ -83,6 +96,7 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 	if len(sess.Claims()) == 0 {
 		s.x.share.joined()
 	}
+	s.x.share.works(s)
 	s.feed = newFeed(sess.Context(), s)
 	context.AfterFunc(sess.Context(), func() { s.fail(context.Cause(sess.Context())) })
 	s.mu.Lock()
@@ -101,7 +115,7 @@ func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 func (s *session) gather(c *claimed, p Partition, offset int64) (last *gathering, stopped bool) {
 	if cur := s.feed.locate(s.sarama.Context(), c, p, offset); cur != nil {
 		s.mu.Lock()
-		c.cursor = cur
+		c.cursor, c.next = cur, cur.next
 		s.mu.Unlock()
 		s.feed.begin(cur)
 		defer s.feed.end(cur)
@@ -118,13 +132,18 @@ func (s *session) gather(c *claimed, p Partition, offset int64) (last *gathering
 }
 
 // put appends records of a claim to the batches being gathered, unless the claim
-// has ended. It waits while a batch is full.
-func (s *session) put(cur *cursor, records []Record) {
+// has ended. It waits while a batch is full. The offset after all that was read with
+// the records, markers of transactions among it, is next.
+func (s *session) put(cur *cursor, records []Record, next int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(records) > 0 {
+	for {
 		c := s.claims[cur.Partition]
 		if s.over() || c.cursor != cur {
+			return
+		}
+		if len(records) == 0 {
+			c.next = max(c.next, next)
 			return
 		}
 		b := s.gathered
@@ -136,12 +155,33 @@ func (s *session) put(cur *cursor, records []Record) {
 		if len(b.records) == 0 {
 			b.begun = time.Now()
 		}
+		if c.last.ended() {
+			c.settled = records[0].Offset
+		}
 		b.records = append(b.records, records[:n]...)
 		b.next[cur.Partition] = records[n-1].Offset + 1
 		c.last = b
 		records = records[n:]
 		s.cond.Broadcast()
 	}
+}
+
+// done returns the offset below which nothing of a partition is left to do; 0 when the
+// group's own position says more. s may be nil.
+func (s *session) done(p Partition) int64 {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.claims[p]
+	if c == nil || c.cursor == nil || s.err != nil {
+		return 0
+	}
+	if !c.last.ended() {
+		return c.settled
+	}
+	return c.next
 }
 
 // over reports whether no more records may come. mu is held.
