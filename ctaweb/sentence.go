@@ -34,6 +34,12 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 			says = l.say("status-standing-gap", "station", name(d.Station), "minutes", l.over(d.Lasts),
 				"gap", l.about(d.Gap.Apart), "where", name(d.Gap.Station))
 		}
+	case live.TrainOverdue:
+		says = l.say("status-overdue", "station", name(d.Station), "minutes", l.over(d.Lasts))
+		if d.Gap.Station != 0 {
+			says = l.say("status-overdue-gap", "station", name(d.Station), "minutes", l.over(d.Lasts),
+				"gap", l.about(d.Gap.Apart), "where", name(d.Gap.Station))
+		}
 	case live.LongGap:
 		says = l.say("status-gap", "station", name(d.Station), "minutes", l.about(d.Lasts))
 		if d.Bunch.Station != 0 {
@@ -49,7 +55,7 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	default:
 		says = l.say("status-too-early", "minutes", l.about(d.Intended))
 	}
-	if trouble := d.Cause == live.TrainStuck || d.Cause == live.LongGap || d.Cause == live.CloseUp; trouble && d.Every > 0 {
+	if trouble := d.Cause == live.TrainStuck || d.Cause == live.TrainOverdue || d.Cause == live.LongGap || d.Cause == live.CloseUp; trouble && d.Every > 0 {
 		says = l.say("status-otherwise", "says", says, "minutes", l.about(d.Every))
 	}
 	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", says)

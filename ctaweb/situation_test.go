@@ -159,7 +159,7 @@ func (r *replay) reads(line string, d cta.Direction) told {
 	return got
 }
 
-const loganSquare = 41020
+const loganSquare, california = 41020, 40570
 
 // eight is eight o'clock of a Wednesday, the middle of the morning's rush.
 var eight = ctatest.At(8, 0)
@@ -189,6 +189,7 @@ func TestSituationsAreTold(t *testing.T) {
 		happen func([]ctaproducer.Event) (changed []ctaproducer.Event, from, until time.Time)
 		want   string // in the sentence meanwhile
 		levels map[live.Level]bool
+		behind time.Duration // after which the train comes that was held up behind, of which the same is told
 		then   time.Duration // after which the line runs well again
 	}{
 		"a train stands for fifteen minutes": {
@@ -198,6 +199,20 @@ func TestSituationsAreTold(t *testing.T) {
 			},
 			want:   "a train has been standing at Logan Square for ",
 			levels: map[live.Level]bool{live.Minor: true, live.Major: true},
+			then:   55 * time.Minute,
+		},
+		"a train stands and doesn't say so": {
+			happen: func(a []ctaproducer.Event) ([]ctaproducer.Event, time.Time, time.Time) {
+				changed, began := incident.Stand(slices.Clone(a), at, 15*time.Minute, false)
+				next := slices.IndexFunc(a, func(e ctaproducer.Event) bool {
+					return e.Arrival.Line == "blue" && e.Arrival.Direction == cta.DirectionA && e.Arrival.StationID == california && e.At.After(began)
+				})
+				due := a[next].At // it can't be known before
+				return changed, due, due.Add(15 * time.Minute)
+			},
+			want:   " overdue at California",
+			levels: map[live.Level]bool{live.Minor: true, live.Major: true},
+			behind: 150 * time.Second,
 			then:   55 * time.Minute,
 		},
 		"trains are bunched": {
@@ -253,7 +268,7 @@ func TestSituationsAreTold(t *testing.T) {
 			if first.Before(from) || first.Sub(from) > soon {
 				t.Errorf("it began at %s and is first told at %s, want within %v", from.Format(time.TimeOnly), first.Format(time.TimeOnly), soon)
 			}
-			if late := last.Sub(until); late > soon {
+			if late := last.Sub(until); late > soon+tt.behind {
 				t.Errorf("it is still told %v after its end", late)
 			}
 			if d := cmp.Diff(tt.levels, levels); d != "" {

@@ -38,6 +38,8 @@ type vehicle struct {
 	number    int   // of a departure, from 1; 0 for a train on its way
 	state     State
 	due       int64    // at the next platform, by what is known without its being late
+	by        int64    // the same, whichever branch it takes
+	spread    float64  // s: how far off that usually is; 0 when no train was seen there
 	forecasts [2]int32 // span of scratch.forecasts
 	dropped   bool
 }
@@ -223,7 +225,10 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	at := max(left+est.mean, n.leader+separation)
 	variance := st.variance + est.variance + sq(2)
 	if st.hops == 0 && v.number == 0 {
-		v.due = min(v.due, at)
+		v.due, v.by = min(v.due, at), max(v.by, at)
+		if v.spread = math.Sqrt(variance); !est.observed {
+			v.spread = 0
+		}
 		if late := s.now - at; late > -4*second {
 			if v.state == Silent || v.state == Running && late > max(silentAfter, est.mean) {
 				v.state, v.dropped = Silent, late > goneAfter

@@ -32,6 +32,7 @@ const (
 	NeverHeard    Cause = "never heard"
 	LineSilent    Cause = "silent"
 	TrainStuck    Cause = "standing"
+	TrainOverdue  Cause = "overdue"
 	LongGap       Cause = "gap"
 	CloseUp       Cause = "bunched"
 	OnHeadway     Cause = "regular"
@@ -54,9 +55,9 @@ type DirectionStatus struct {
 	Towards   string // where its trains run to at this hour
 	Level     Level
 	Cause     Cause
-	Station   int           // of a standing train, a gap or bunched trains; else 0
-	Train     string        // the standing one
-	Lasts     time.Duration // how long it stands, the gap, the time between bunched trains, or the silence
+	Station   int           // of a standing train, a gap or bunched trains, where one is overdue; else 0
+	Train     string        // the standing or overdue one
+	Lasts     time.Duration // how long it stands or is overdue, the gap, the time between bunched trains, or the silence
 	Every     time.Duration // between trains, the median of all platforms; 0 when unknown
 	Intended  time.Duration // on the trunk; 0 without service
 	Resumes   time.Time     // when service begins again; zero if it runs or isn't known
@@ -72,29 +73,42 @@ type Spot struct {
 	Apart   time.Duration
 }
 
-// A standing train is a major matter after majorStand, a gap beyond majorGap of
-// the intended headway; bunching is a minor one below closeBy of it. A line is silent when nothing was heard for silence,
-// though trains were due overdueBy before; or, where many trains run, when nothing
-// was heard for hush, though hushMissed are late and other lines were heard since.
+// A standing train, or one that is overdue, is a major matter after majorStand, a gap beyond
+// majorGap of the intended headway; bunching is a minor one below closeBy of it.
+// A train is told to be overdue from overdueSaid on, if that is more than usual.
 const (
-	majorStand = 5 * minute
-	majorGap   = 3.0
-	closeBy    = 0.5
+	majorStand  = 5 * minute
+	majorGap    = 3.0
+	closeBy     = 0.5
+	overdueSaid = 25 * second
+	unusual     = 3.0 // standard deviations
+)
+
+// A line is silent when nothing was heard for silence, though trains were due
+// overdueBy before; or when nothing was heard for hush, though other lines were
+// heard since, and trains have come due that are late together: one by hushed[0] if
+// no more than hushFew are on their way, two by hushed[1], or three by hushed[2].
+const (
 	silence    = 2 * minute
 	overdueBy  = minute
 	overdueMin = 3
 	hush       = 25 * second
 	hushBehind = 20 * second
-	hushMissed = 3
+	hushFew    = 2
 )
+
+var hushed = [...]int64{40 * second, 20 * second, 8 * second}
 
 // lineState is what is gathered about a line on the way.
 type lineState struct {
 	heard    int64 // ms; 0 when never
-	missed   int   // trains that came due since it was heard of
 	overdue  int   // trains and departures
 	expected int   // trains on their way, and overdue departures
 	standing [2]*visit
+	// missed are how late those are that came due since it was heard of, the latest
+	// first; by direction, behind is the train that is overdue for longest.
+	missed [len(hushed)]int64
+	behind [2]*vehicle
 }
 
 func (l *lineState) stand(d cta.Direction, v *visit) {
@@ -109,6 +123,38 @@ func (l *lineState) late(due int64, headway, now int64) {
 		l.expected++
 		l.overdue++
 	}
+}
+
+// miss notes a train that came due.
+func (l *lineState) miss(late int64) {
+	for i := range l.missed {
+		if late > l.missed[i] {
+			l.missed[i], late = late, l.missed[i]
+		}
+	}
+}
+
+// late reports whether a train on its way should have come to the next station, and
+// neither it nor one from behind it has.
+func (s *scratch) late(ve *vehicle) bool {
+	late := s.now - ve.by
+	if ve.spread == 0 || late < overdueSaid || float64(late) < unusual*ve.spread*float64(second) {
+		return false
+	}
+	if dark := s.hearings[s.g.nodes[ve.node].line].dark; ve.at < dark && s.now < dark+relearn {
+		return false // it may have come unseen
+	}
+	here := &s.nodes[ve.node]
+	for _, e := range s.onward(ve.node, ve.at) {
+		if to := &s.nodes[s.g.edges[e].to]; to.n > 0 {
+			for _, p := range here.recent[:here.n] {
+				if p.train == to.recent[0].train && p.at > ve.at {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 func (s *scratch) status(v *View) {
@@ -126,8 +172,11 @@ func (s *scratch) status(v *View) {
 		if s.now-ve.due > overdueBy {
 			l.overdue++
 		}
-		if ve.due > l.heard && ve.due < s.now-5*second {
-			l.missed++
+		if ve.due > l.heard {
+			l.miss(s.now - ve.due)
+		}
+		if o := &l.behind[dir(s.g.nodes[ve.node].direction)]; s.late(ve) && (*o == nil || ve.by < (*o).by) {
+			*o = ve
 		}
 	}
 	v.Lines = make([]LineStatus, len(s.g.lines))
@@ -239,6 +288,14 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		if s.now-stuck.since >= majorStand {
 			ds.Level = Major
 		}
+	case state.behind[d] != nil:
+		ve := state.behind[d]
+		ds.Cause, ds.Level = TrainOverdue, Minor
+		ds.Train, ds.Lasts = s.order[ve.train].id, time.Duration(s.now-ve.by)*time.Millisecond
+		ds.Station = s.g.nodes[s.g.edges[s.onward(ve.node, ve.at)[0]].to].station.ID
+		if s.now-ve.by >= majorStand || sv.gap >= 0 && float64(gap.Current) > majorGap*float64(gap.Intended) {
+			ds.Level = Major
+		}
 	case sv.gap >= 0:
 		ds.Cause, ds.Level = LongGap, Minor
 		ds.Station, ds.Lasts = ds.Gap.Station, ds.Gap.Apart
@@ -266,8 +323,17 @@ func (s *scratch) silent(line int, svc slotService) bool {
 	l := &s.lines[line]
 	quiet := s.now - l.heard
 	return quiet >= silence && l.expected > 0 && l.overdue >= min(overdueMin, l.expected) ||
-		quiet >= hush && l.missed >= hushMissed && s.heard-l.heard >= hushBehind ||
+		quiet >= hush && s.heard-l.heard >= hushBehind && s.hushed(l) ||
 		quiet >= goneAfter && l.expected == 0 && svc.headway > 0 && s.began(int32(line), s.now) < s.now-goneAfter
+}
+
+func (s *scratch) hushed(l *lineState) bool {
+	for i, late := range hushed {
+		if l.missed[i] >= late && (i > 0 || l.expected <= hushFew) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scratch) stuckTrain(v *visit) string {
