@@ -4,6 +4,7 @@
 package compose
 
 import (
+	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -77,6 +78,12 @@ func TestServicesAreBounded(t *testing.T) {
 		oneShot := s.Restart == "on-failure"
 		if s.HealthCheck == nil && !oneShot {
 			t.Errorf("%s has no health check", name)
+		}
+		if s.HealthCheck != nil && s.Build != nil {
+			_, port, _ := net.SplitHostPort(*s.Environment["CTALIVE_LISTEN"])
+			if asked, want := s.HealthCheck.Test[len(s.HealthCheck.Test)-1], "http://127.0.0.1:"+port+"/readyz"; asked != want {
+				t.Errorf("%s is asked for health at %s, and listens for %s", name, asked, want)
+			}
 		}
 		for dependency, d := range s.DependsOn {
 			if d.Condition == types.ServiceConditionHealthy && project.Services[dependency].HealthCheck == nil {
