@@ -58,7 +58,7 @@ func TestBrokerTellsOfOtherSettings(t *testing.T) {
 	c, said := talkative(t, sys)
 	same, other := sys.Topics.Prefix+"same", sys.Topics.Prefix+"other"
 	ensure(t, c, kafka.EventTopic(same, 1), kafka.EventTopic(other, 3))
-	if said.String() != "" {
+	if strings.Contains(said.String(), "topic=") {
 		t.Errorf("warned of new topics:\n%s", said)
 	}
 	ensure(t, c, kafka.EventTopic(same, 1), kafka.TableTopic(other, 2))

@@ -32,7 +32,7 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	dir := t.TempDir()
 	// instead has the script find another program under a name.
-	instead := func(name, script string) (path string) {
+	instead := func(name, script string) (setting string) {
 		d := t.TempDir()
 		if err := os.WriteFile(filepath.Join(d, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
 			t.Fatal(err)
@@ -50,19 +50,12 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 		"CTALIVE_STACK_KAFKA_PORT=1", "CTALIVE_STACK_KAFKA_SASL_PORT=1", "CTALIVE_STACK_KAFKA_CONTROLLER_PORT=1",
 		"CTALIVE_STACK_REGISTRY_PORT=1", "CTALIVE_STACK_REST_PROXY_PORT=1", "CTALIVE_STACK_CONNECT_PORT=1", "CTALIVE_STACK_POSTGRES_PORT=1",
 	}
-	for _, test := range []struct {
+	type fault struct {
 		name     string
 		settings []string
 		want     []string
-	}{
-		{"a port is taken", []string{"CTALIVE_STACK_CONNECT_PORT=" + port},
-			[]string{"port " + port + ", which Kafka Connect wants, is taken", "CTALIVE_STACK_CONNECT_PORT"}},
-		{"another port is taken", []string{"CTALIVE_STACK_POSTGRES_PORT=" + port},
-			[]string{"port " + port + ", which PostgreSQL wants, is taken", "CTALIVE_STACK_POSTGRES_PORT"}},
-		{"Kafka's port is taken", []string{"CTALIVE_STACK_KAFKA_PORT=" + port},
-			[]string{"port " + port + ", which Kafka wants, is taken", "CTALIVE_STACK_KAFKA_PORT"}},
-		{"the registry's port is taken", []string{"CTALIVE_STACK_REGISTRY_PORT=" + port},
-			[]string{"port " + port + ", which the registry wants, is taken", "CTALIVE_STACK_REGISTRY_PORT"}},
+	}
+	faults := []fault{
 		{"a download fails", []string{"CTALIVE_STACK_DIR=" + downloads, instead("mvn", "echo '[ERROR] Unknown host'; exit 1")},
 			[]string{"Unknown host", "the download of kafka failed", "Maven Central", "kafka.log"}},
 		{"another download than the pinned one", []string{"CTALIVE_STACK_DIR=" + downloads, instead("mvn",
@@ -71,7 +64,16 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 		{"a service dies at its start", []string{instead("java",
 			`case "$*" in *kafka.Kafka*) echo 'FATAL the disk is full'; exit 1 ;; esac`)},
 			[]string{"FATAL the disk is full", "kafka ended while starting", "logs/kafka.log", "stack down"}},
+	}
+	for setting, service := range map[string]string{
+		"KAFKA_PORT": "Kafka", "KAFKA_SASL_PORT": "Kafka's TLS listener", "KAFKA_CONTROLLER_PORT": "Kafka's controller",
+		"REGISTRY_PORT": "the registry", "REST_PROXY_PORT": "the REST Proxy", "CONNECT_PORT": "Kafka Connect", "POSTGRES_PORT": "PostgreSQL",
 	} {
+		setting = "CTALIVE_STACK_" + setting
+		faults = append(faults, fault{"the port is taken of " + service, []string{setting + "=" + port},
+			[]string{"port " + port + ", which " + service + " wants, is taken", setting}})
+	}
+	for _, test := range faults {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := script(t, "up", append(elsewhere, test.settings...)...)
 			if err == nil {
