@@ -34,7 +34,7 @@ const (
 type verdict struct {
 	again bool          // it may work the next time
 	few   bool          // but hardly after fewTries
-	after time.Duration // pause that was asked for; 0: the usual one
+	after time.Duration // pause that was asked for, which the usual one follows
 }
 
 // run calls try until it succeeds, until its verdict is not to try again, or
@@ -52,10 +52,7 @@ func (p patience) run(ctx context.Context, told func(err error, after time.Durat
 			}
 			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
 		}
-		after := p.spread(next)
-		if v.after > 0 {
-			after = v.after
-		}
+		after := v.after + p.spread(next) // many clients may be asked for the same pause
 		if !v.again || v.few && tries >= fewTries || p.now().Add(after).Sub(start) > p.wait {
 			if tries > 1 {
 				err = fmt.Errorf("%w, after %d tries", err, tries)
