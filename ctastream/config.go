@@ -25,7 +25,8 @@ type Config struct {
 	// Output is the topic to write. Default: that of Topics. An [Inspector] has none.
 	Output string
 	// InstanceID, if set, must be unique in the group and stable over restarts: a
-	// worker that is back within SessionTimeout then keeps its partitions.
+	// worker that is back within SessionTimeout then keeps its partitions. One that
+	// ends, even cleanly, leaves them idle until then: the group waits for it.
 	// Default: none.
 	InstanceID string
 	// SessionTimeout is how long a worker may be silent before its partitions go

@@ -150,8 +150,9 @@ func (p *process) interrupt() {
 }
 
 type status struct {
-	AsOf    time.Time `json:"as_of"`
-	Weather *struct {
+	AsOf       time.Time `json:"as_of"`
+	CountsAsOf time.Time `json:"counts_as_of"`
+	Weather    *struct {
 		Temperature float64 `json:"temperature"`
 		Status      string  `json:"status"`
 	} `json:"weather"`

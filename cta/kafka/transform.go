@@ -28,7 +28,8 @@ type TransformConfig struct {
 	Group string // consumer group; its members share the partitions
 	Match Match  // topics to read; those that appear later are picked up
 	// InstanceID, if set, makes this a static member: a restart within the session
-	// time-out keeps its partitions. It must be unique in the group.
+	// time-out keeps its partitions, and they are idle until then when it ends. It
+	// must be unique in the group.
 	InstanceID string
 	// Refresh is how often topics are looked for. Default: 2s.
 	Refresh time.Duration

@@ -173,7 +173,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Input, "input", "", "read this `topic` instead of the usual ones")
 		fs.StringVar(&s.Output, "output", "", "write to this `topic` instead of the usual one")
 		fs.StringVar(&s.Group, "group", "", "consumer group, `name`; processes of one group share the work")
-		fs.StringVar(&s.InstanceID, "instance-id", "", "`name` of this process in its group, the same after a restart: back within the session time-out, it keeps its partitions; empty: none")
+		fs.StringVar(&s.InstanceID, "instance-id", "", "`name` of this process in its group, the same after a restart: back within the session time-out, it keeps its partitions, which are idle until then; empty: none")
 		fs.DurationVar(&s.SessionTimeout, "session-timeout", 10*time.Second, "after which `duration` of silence a process's partitions go to others; brokers take 6s to 30m by default")
 	}
 	if groups&Simulated != 0 {
