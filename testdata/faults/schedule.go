@@ -87,12 +87,13 @@ var kinds = []kind{
 		}, func() { h.proxies.set(func(p *proxy) { p.delay = 0 }) }}
 	}},
 	{"hold", 2, func(h *run, rng *rand.Rand) fault {
-		lasts, lost, seed := between(rng, 500*time.Millisecond, 8*time.Second), rng.IntN(2) == 0, rng.Uint64()
-		return fault{map[bool]string{true: "and cut", false: ""}[lost], lasts, func() bool {
+		lasts, seed := between(rng, 500*time.Millisecond, 8*time.Second), rng.Uint64()
+		then := []string{"", "and cut"}[rng.IntN(2)]
+		return fault{then, lasts, func() bool {
 			h.proxies.set(func(p *proxy) { p.held = true })
 			return true
 		}, func() {
-			if lost {
+			if then != "" { // what was held is lost
 				h.proxies.cut(seed, 1)
 			}
 			h.proxies.set(func(p *proxy) { p.held = false })
