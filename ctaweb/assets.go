@@ -83,13 +83,16 @@ func read(name string) string {
 // text on it, and for drawings a shade that stands out from either surface.
 func lineColors(net *cta.Network) string {
 	var light, dark strings.Builder
+	var all []string
 	for i, l := range net.Lines {
 		color := l.Color
 		if _, ok := luminance(color); !ok {
 			color = "#5b6470"
 		}
 		fmt.Fprintf(&light, ".l%d{--line:%s;--on:%s;--ink:%s}\n", i, color, legible(color, l.TextColor), distinct(color, lightSurface))
+		all = append(all, fmt.Sprint(".l", i))
 		fmt.Fprintf(&dark, ".l%d{--ink:%s}\n", i, distinct(color, darkSurface))
 	}
-	return light.String() + "@media (prefers-color-scheme:dark){\n" + dark.String() + "}\n"
+	return light.String() + "@media (prefers-color-scheme:dark){\n" + dark.String() + "}\n" +
+		":is(.stale,.lost) :is(" + strings.Join(all, ",") + "){--line:var(--soft);--on:var(--page);--ink:var(--soft)}\n"
 }

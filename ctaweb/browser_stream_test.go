@@ -1,7 +1,9 @@
 package ctaweb
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,28 +17,24 @@ import (
 const looksLike = `document.body.className + ": " + document.querySelector("#fresh").textContent`
 
 // ticking tells of the weather again and again until the test ends, so that the
-// model's clock goes on and no page is stale.
-func ticking(t *testing.T, m *Model) {
+// model's clock goes on and no page is stale. sky changes the weather.
+func ticking(t *testing.T, m *Model) (sky func(cta.Weather)) {
 	t.Helper()
-	tell := func() {
-		m.ApplyWeather(cta.KeyAt(time.Now()), cta.Weather{Temperature: 50, Status: cta.Sunny}, time.Now())
-	}
-	tell()
-	done := make(chan struct{})
+	var reading atomic.Pointer[cta.Weather]
+	reading.Store(&cta.Weather{Temperature: 50, Status: cta.Sunny})
+	ctx, cancel := context.WithCancel(t.Context())
 	var told sync.WaitGroup
 	told.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
+		for ctx.Err() == nil {
+			m.ApplyWeather(cta.KeyAt(time.Now()), *reading.Load(), time.Now())
 			select {
-			case <-done:
-				return
-			case <-tick.C:
-				tell()
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
 			}
 		}
 	})
-	t.Cleanup(func() { close(done); told.Wait() })
+	t.Cleanup(func() { cancel(); told.Wait() })
+	return func(w cta.Weather) { reading.Store(&w) }
 }
 
 // before has a script run in every page before the page's own.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -164,7 +165,13 @@ func TestPageLives(t *testing.T) {
 	b := browse(t)
 	m := NewModel(cta.Chicago())
 	m.SetReady()
+	of := func(line, train string, station int, d cta.Direction, status cta.TrainStatus, ago time.Duration) {
+		at := time.Now().Add(-ago)
+		m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: line, TrainID: train, StationID: station, Direction: d, TrainStatus: status}, at)
+	}
+	of("blue", "B3", cumberland, "a", cta.InService, 12*time.Minute) // not heard of since
 	arriveNow(m, "B1", ohare)
+	sky := ticking(t, m)
 	h := newHandler(t, m, brisk())
 	srv := serving(t, h, nil)
 	b.open(srv.URL + "/")
@@ -173,29 +180,31 @@ func TestPageLives(t *testing.T) {
 
 	arriveNow(m, "B1", rosemont)
 	arriveNow(m, "B2", ohare)
-	now := time.Now()
-	broken := cta.Arrival{Line: "red", TrainID: "R1", StationID: jarvis, Direction: "b", TrainStatus: cta.BrokenDown}
-	m.ApplyArrival(cta.KeyAt(now), broken, now)
-	m.ApplyCount(cta.TurnstileCount{StationID: 40380, Count: 1234}, now)
-	m.ApplyWeather(cta.KeyAt(now), cta.Weather{Temperature: 12.5, Status: cta.Precipitation}, now)
+	of("red", "R1", jarvis, "b", cta.BrokenDown, 0)
+	of("red", "R2", howard, "a", cta.OutOfService, 0)
+	m.ApplyCount(cta.TurnstileCount{StationID: 40380, Count: 1234}, time.Now())
+	sky(cta.Weather{Temperature: 12.5, Status: cta.Precipitation})
 
 	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
 	b.await(`document.querySelector('[data-t=B2]').title`, "Train B2 towards Forest Park, at O'Hare")
-	b.await(`document.querySelector('#line-blue .dir.a b').textContent`, "2")
+	b.await(`document.querySelector('[data-t=B3]').title`, "Train B3 towards Forest Park, due at Harlem; nothing was heard of it for longer than expected")
+	b.await(`document.querySelector('#line-blue .dir.a b').textContent`, "3")
 	b.await(`[...document.querySelectorAll('[data-s="40380"] .n b')].map(e => e.textContent).join()`, "1,234,1,234,1,234,1,234,1,234,1,234")
 	b.await(`document.querySelector('#line-blue .total b').textContent`, "1,234")
 	b.await(`document.querySelector('#alerts').textContent`, "Red Line: a train towards Howard has broken down at Jarvis")
 	b.await(`document.querySelector('#temperature').textContent + document.querySelector('#sky').textContent + document.querySelector('#icon').getAttribute('href')`,
 		"13 °FRain or snow#w-precipitation")
-	b.await(`document.querySelector('#trains').textContent`, "3")
+	b.await(`document.querySelector('#trains').textContent`, "4")
+	b.await(`document.querySelector('[data-m=R2]').getAttribute("class")`, "m out l0")
 
 	// The words and places that the script chooses are those of the server.
-	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.closest('li').dataset.s].join()).sort().join('\n')`
+	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.ariaLabel, e.getAttribute("href"), e.closest('li').dataset.s].join()).sort().join('\n')`
+	const chart = `[...doc.querySelectorAll('[data-m]')].map(e => [e.dataset.m, e.getAttribute("class"), e.textContent].join()).sort().join('\n')`
 	const marks = `[...doc.querySelectorAll('.strip')].map(e => [...e.children].map(i => i.className).join()).join('\n')`
 	const head = `['#temperature', '#sky', '#date', '#fresh', '#alerts', '#trains'].map(s => doc.querySelector(s).textContent).join()`
 	b.eval(`fetch('./').then(r => r.text()).then(t => { window.rendered = new DOMParser().parseFromString(t, 'text/html') })`)
 	b.await(`typeof window.rendered`, "object")
-	for _, part := range []string{trains, marks, head} {
+	for _, part := range []string{trains, chart, marks, head} {
 		page := b.eval(strings.ReplaceAll(part, "doc.", "document."))
 		if rendered := b.eval(strings.ReplaceAll(part, "doc.", "window.rendered.")); page != rendered {
 			t.Errorf("the page shows\n%s\nand the server would render\n%s", page, rendered)
@@ -207,40 +216,47 @@ func TestPageLives(t *testing.T) {
 	if got := b.eval(`document.documentElement.scrollWidth <= innerWidth`); got != "true" {
 		t.Error("the page is wider than its window")
 	}
-
-	// A station's new name is the shape of the page, which is loaded anew.
-	m.ApplyStation(cta.StationRecord{StationID: rosemont, Line: "blue", StationName: "<b>Rose</b>"})
-	b.await(`document.querySelector('#line-blue [data-s="40820"] .s').textContent`, "<b>Rose</b>")
 	b.clean(host(srv.URL))
 }
 
-func TestPageReconnects(t *testing.T) {
-	b := browse(t)
-	m := NewModel(cta.Chicago())
+// rushing is a model of the rush hour, of which tell tells some more; after the time
+// given in all it is now.
+func rushing(t *testing.T, all time.Duration) (m *Model, tell func(time.Duration)) {
+	t.Helper()
+	m = NewModel(cta.Chicago())
 	m.SetReady()
-	arriveNow(m, "B1", ohare)
-	first := newHandler(t, m, brisk())
-	var mu sync.Mutex
-	cur := first
-	srv := serving(t, first, swap(func() *Handler {
-		mu.Lock()
-		defer mu.Unlock()
-		return cur
-	}))
+	arrivals := rush(t)
+	ahead := time.Until(arrivals[0].At.Add(all))
+	return m, func(some time.Duration) {
+		for from := arrivals[0].At; arrivals[0].At.Sub(from) <= some; arrivals = arrivals[1:] {
+			e := arrivals[0]
+			m.ApplyArrival(cta.KeyAt(e.At), e.Arrival, e.At.Add(-ahead))
+		}
+	}
+}
+
+// How good predictions are is told on a page that was opened before the first was
+// put to the test, and goes on being told.
+func TestPageTellsOfItsPredictions(t *testing.T) {
+	b := browse(t)
+	m, tell := rushing(t, 20*time.Minute)
+	tell(time.Second)
+	srv := serving(t, newHandler(t, m, brisk()), nil)
 	b.open(srv.URL + "/")
-	b.await(`document.body.className`, "live")
-	first.Close()
-	b.await(`document.body.className + document.querySelector('#fresh').textContent`, "lostreconnecting")
-	arriveNow(m, "B1", rosemont)
-	second := newHandler(t, m, brisk())
-	t.Cleanup(second.Close)
-	mu.Lock()
-	cur = second
-	mu.Unlock()
-	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
-	b.await(`document.body.className`, "live")
-	second.Close()
-	b.clean(host(srv.URL), "503")
+	b.await(`document.body.className !== "lost"`, "true")
+	b.eval(`document.querySelector("#scores summary").click()`)
+	b.await(`document.querySelector("#score-table").textContent`, "None has been put to the test yet.")
+	const counts = `[...document.querySelectorAll("#score-table td:nth-child(2)")].map(e => e.textContent).join()`
+	tell(10 * time.Minute)
+	b.await(counts+` !== ""`, "true")
+	b.eval(`window.counts = ` + counts)
+	tell(10 * time.Minute)
+	b.await(counts+` !== window.counts`, "true")
+	row := b.eval(`document.querySelector("#score-table tbody tr").textContent`)
+	if !regexp.MustCompile(`^0–3 min[\d,]+\d+ s \d+ s by distance alone\d+ %\d+ % 30 s early to 90 s late$`).MatchString(row) {
+		t.Errorf("the scores say %q", row)
+	}
+	b.clean(host(srv.URL))
 }
 
 func TestPageWithoutScripts(t *testing.T) {

@@ -316,8 +316,3 @@ func TestServeTellsWhatFailed(t *testing.T) {
 		t.Errorf("error is %v, want one that names %s", err, ln.Addr())
 	}
 }
-
-// swap serves whatever handler is the current one.
-func swap(current func() *Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { current().ServeHTTP(w, r) })
-}
