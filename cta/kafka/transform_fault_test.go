@@ -103,7 +103,9 @@ func TestTransformChangesItsEpochAfterALostAnswer(t *testing.T) {
 func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 	client := connect(t, c, testLog(t))
 	s := newSummer(client)
-	start(t, client, config("g"), s)
+	cfg := config("g")
+	cfg.SessionTimeout = time.Second // for as long, another generation is waited for
+	start(t, client, cfg, s)
 	<-s.begun
 	arm()
 	var want uint64
@@ -112,7 +114,7 @@ func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 		want += 50
 
 	}
-	await(t, client, want, 20*time.Second)
+	await(t, client, want, 30*time.Second)
 	if !met() {
 		t.Error("the fault was not met")
 	}
@@ -228,7 +230,7 @@ func TestTransformFencesZombies(t *testing.T) {
 		return nil, nil, false
 	})
 	cfg := config("g")
-	cfg.SessionTimeout = 500 * time.Millisecond
+	cfg.SessionTimeout = 3 * time.Second
 	start(t, slow, cfg, zombie)
 	<-zombie.begun
 	produce(t, c, "in", 100)
@@ -241,10 +243,10 @@ func TestTransformFencesZombies(t *testing.T) {
 
 	other := newSummer(quick)
 	start(t, quick, cfg, other)
-	await(t, quick, 100, 10*time.Second)
+	await(t, quick, 100, 30*time.Second)
 	close(zombie.wake)
 	produce(t, c, "in", 100)
-	await(t, quick, 200, 10*time.Second)
+	await(t, quick, 200, 30*time.Second)
 }
 
 // zombie sleeps in its first batch.
@@ -274,19 +276,19 @@ func TestTransformOfTheSameInstanceIsFenced(t *testing.T) {
 	go func() { done <- old.client.Transform(context.Background(), cfg, old) }()
 	<-old.begun
 	produce(t, c, "in", 100)
-	await(t, old.client, 100, 10*time.Second)
+	await(t, old.client, 100, 30*time.Second)
 
 	next := newSummer(connect(t, c, testLog(t)))
 	start(t, next.client, cfg, next)
 	<-next.begun
 	produce(t, c, "in", 100)
-	await(t, next.client, 200, 10*time.Second)
+	await(t, next.client, 200, 30*time.Second)
 	select {
 	case err := <-done:
 		if !errors.Is(err, kafka.ErrFenced) {
 			t.Errorf("error %v, want %v", err, kafka.ErrFenced)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the older one still runs")
 	}
 }
@@ -299,17 +301,16 @@ func TestTransformOfAnInstanceIsBackAtOnce(t *testing.T) {
 	client := connect(t, c, testLog(t))
 	cfg := config("g")
 	cfg.InstanceID = "one"
-	cfg.SessionTimeout = 10 * time.Second
 	first := newSummer(client)
 	stop := start(t, client, cfg, first)
 	<-first.begun
 	produce(t, c, "in", 100)
-	await(t, client, 100, 10*time.Second)
+	await(t, client, 100, 30*time.Second)
 	stop()
 	generation := c.GroupInfo("g").Epoch
 	produce(t, c, "in", 100)
 	start(t, client, cfg, newSummer(client))
-	await(t, client, 200, 5*time.Second)
+	await(t, client, 200, 30*time.Second)
 	if g := c.GroupInfo("g").Epoch; g != generation {
 		t.Errorf("generation goes from %d to %d", generation, g)
 	}

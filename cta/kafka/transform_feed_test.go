@@ -39,16 +39,16 @@ func TestTransformRestoresWhereAPositionIsGone(t *testing.T) {
 			s := &restorer{summer: newSummer(client)}
 			start(t, client, config("g"), s)
 			produce(t, c, "in", 100)
-			await(t, client, 100, 10*time.Second)
+			await(t, client, 100, 30*time.Second)
 			before := s.times.Load()
 			f := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: test.fault, Count: 1})
-			for deadline := time.Now().Add(10 * time.Second); f.Hits() == 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(30 * time.Second); f.Hits() == 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("no fetch met the fault")
 				}
 			}
 			produce(t, c, "in", 100)
-			await(t, client, 200, 10*time.Second)
+			await(t, client, 200, 30*time.Second)
 			if restored := s.times.Load() > before; restored != test.restored {
 				t.Errorf("state restored after the fault: %t, want %t", restored, test.restored)
 			}

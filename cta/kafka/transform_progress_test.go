@@ -53,7 +53,7 @@ func TestTransformTellsItsProgress(t *testing.T) {
 	}
 	awaitProgress := func(what string, ok func(kafka.Progress) bool) {
 		t.Helper()
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(30 * time.Second)
 		var last kafka.Progress
 		for {
 			select {

@@ -29,7 +29,7 @@ func TestTransformEndsItsOwnTransactionFirst(t *testing.T) {
 			start(t, client, cfg, s)
 			<-s.begun
 			produce(t, c, "in", 100)
-			await(t, client, 100, 20*time.Second)
+			await(t, client, 100, 30*time.Second)
 
 			failed := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.InvalidTxnState})
 			away := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.CoordinatorNotAvailable, Count: -1, When: func(r kmsg.Request) bool {
@@ -49,7 +49,7 @@ func TestTransformEndsItsOwnTransactionFirst(t *testing.T) {
 				t.Errorf("positions were asked for %d times while the member's own transaction was open", n)
 			}
 			away.Remove()
-			await(t, client, 200, 20*time.Second)
+			await(t, client, 200, 30*time.Second)
 		})
 	}
 }
@@ -79,7 +79,7 @@ func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
 		t.Errorf("members are %v, want two, %s among them", members, first)
 	}
 	close(slow.release)
-	await(t, quick.client, 100, 20*time.Second)
+	await(t, quick.client, 100, 30*time.Second)
 }
 
 // A member goes on with the partitions that it has while it restores the state of
@@ -89,7 +89,6 @@ func TestTransformGoesOnWhileItRestores(t *testing.T) {
 	c := newCluster(t, "in")
 	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Partition, 10), release: make(chan struct{}, 1)}
 	cfg := config("g")
-	cfg.SessionTimeout = 10 * time.Second
 	start(t, slow.client, cfg, slow)
 	<-slow.calls
 	slow.release <- struct{}{}
@@ -130,7 +129,6 @@ func TestTransformRestoresWhatItNeverBegan(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
 	cfg := config("g")
-	cfg.SessionTimeout = 10 * time.Second
 	away := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: "in", Partitions: []int32{1, 2, 3}, Err: kerr.NotLeaderForPartition, Count: -1})
 	first := newSummer(connect(t, c, testLog(t)))
 	start(t, first.client, cfg, first)
