@@ -30,7 +30,7 @@ func BenchmarkCounting(b *testing.B) {
 
 	}
 	for i := range batch {
-		s.tallies.adopt(newTallies(), []kafka.Partition{{Topic: batch[i].Topic, Partition: batch[i].Partition}})
+		s.tallies.adopt(newTallies(), map[kafka.Partition]position{{Topic: batch[i].Topic, Partition: batch[i].Partition}: {}})
 	}
 	b.ResetTimer()
 	b.ReportAllocs()

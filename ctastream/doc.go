@@ -65,7 +65,7 @@
 //     itself: the session is given up and all state dropped, so that the group hands
 //     out the partitions again from the committed positions.
 //   - State is read after the positions are settled, and up to the end that the
-//     output then has, open transactions included ([kafka.Client.Settle]). The
+//     output then has, open transactions included ([kafka.Client.Restore]). The
 //     markers of one transaction reach its topics one after the other, so the end
 //     of what is committed at that time may lack counts that the positions include.
 //   - State of partitions that a worker keeps is not read again: it may be ahead of

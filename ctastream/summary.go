@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,8 +27,9 @@ import (
 // of partitions, or the layout, is changed while no worker runs.
 //
 // A published count has a header, position, that says up to which offset of which
-// partition entries are counted. So counts stay exact even if the group's own
-// positions are lost. Whoever deletes a topic of entries and makes it anew deletes
+// partition entries are counted, and another, topic-id, of which topic. So counts stay
+// exact even if the group's own positions are lost, and those entries that a crash has
+// left are not counted again if it has lost the last. Whoever deletes a topic of entries and makes it anew deletes
 // the topic of counts, too. Whoever deletes that one alone, to have all counted
 // anew, chooses another group.
 //
@@ -107,8 +109,20 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take
 		if sizes[p.Topic], err = s.client.Partitions(ctx, p.Topic); err != nil {
 			return nil, err
 		}
-		if read.counted[p], err = s.within(ctx, p, read.counted[p]); err != nil {
+	}
+	ids, err := s.client.TopicIDs(ctx, slices.Collect(maps.Keys(sizes))...)
+	if err != nil {
+		return nil, err
+	}
+	var short []kafka.Partition // than what is counted of them
+	begin, counted := make(map[kafka.Partition]position), read.counted()
+	for _, p := range gained {
+		at, all, err := s.resume(ctx, p, counted[p], ids[p.Topic])
+		if err != nil {
 			return nil, err
+		}
+		if begin[p] = at; !all {
+			short = append(short, p)
 		}
 	}
 	letters, err := s.restoreLetters(ctx, gained)
@@ -118,10 +132,35 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take
 	return func() {
 		letters()
 		maps.Copy(s.sizes, sizes)
-		s.tallies.adopt(read, gained)
+		s.tallies.adopt(read, begin)
+		for _, p := range short {
+			s.tallies.publishAll(p, func(station int) bool { return s.placed(station, p) == nil })
+		}
 		s.restored.Set(float64(len(s.tallies.stations)))
 		(*TurnstileSummary)(s).reread()
 	}, nil
+}
+
+// resume returns where to go on in a partition, which is counted up to a position, and
+// whether it still has all that is counted. If not, another topic may have its name, or
+// the cluster may have lost the end of it, as after the crash of a machine.
+func (s *summarizer) resume(ctx context.Context, p kafka.Partition, counted position, topicID string) (at position, all bool, err error) {
+	at = position{counted.next, topicID}
+	if at.next == 0 {
+		return at, true, nil
+	}
+	end, err := s.client.End(ctx, p)
+	if err != nil || end >= at.next {
+		return at, true, err
+	}
+	at.next = 0
+	msg := "topic ends before what was counted of it: counting it as a new one"
+	if topicID != "" && topicID == counted.topicID {
+		at.next = end
+		msg = "the cluster has lost entries that are counted: going on at the topic's end"
+	}
+	s.cfg.Log.Warn(msg, "topic", p.Topic, "partition", p.Partition, "counted", counted.next, "end", end)
+	return at, false, nil
 }
 
 // readCounts reads what is published.
@@ -142,11 +181,11 @@ func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
 		delete(broken, c.StationID)
 		switch {
 		case !deleted:
-			if !read.restore(c, header(r, positionHeader)) {
+			if !read.restore(c, header(r, positionHeader), header(r, topicIDHeader)) {
 				foreign[string(r.Key)] = c
 			}
 		case bytes.Equal(r.Key, cta.PartitionKey(c.StationID)): // other engines' keys may differ
-			delete(read.stations, c.StationID)
+			read.remove(c.StationID)
 		}
 	})
 	if err != nil {

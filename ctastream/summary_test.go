@@ -3,6 +3,7 @@ package ctastream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -142,14 +143,19 @@ func TestSummaryIsReadyWhenItHasCaughtUp(t *testing.T) {
 	stop := start(t, s, err)
 	sys.Enter(ctatest.At(9, 0), lake, 2)
 	sys.AwaitCount(lake, 2)
-	for deadline := time.Now().Add(20 * time.Second); s.Ready() != nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not ready: %v", s.Ready())
-		}
-	}
+	awaitReady(t, s)
 	stop()
 	if s.Ready() == nil {
 		t.Error("ready after its end")
+	}
+}
+
+func awaitReady(t *testing.T, s *ctastream.TurnstileSummary) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); s.Ready() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not ready: %v", s.Ready())
+		}
 	}
 }
 
@@ -178,6 +184,63 @@ func TestSummaryCountsOnceThoughPositionsAreLost(t *testing.T) {
 				sys.Enter(ctatest.At(7, 30), western, 1)
 				sys.AwaitCount(lake, 3*round)
 				sys.AwaitCount(western, round)
+				stop()
+			}
+		})
+	}
+}
+
+// A topic may end before what was counted of it. When it's the same topic, a broker
+// has lost entries, and those that are left are counted already. Another topic of that
+// name has none that are.
+func TestSummaryKnowsLostEntriesFromANewTopic(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		t.Run(fmt.Sprintf("same topic %t", same), func(t *testing.T) {
+			sys := ctatest.Start(t)
+			sys.Topics.Layout = cta.Shared
+			lake := cta.Chicago().Station(40380)
+			in := func(s *cta.Station) int32 { return kafka.PartitionOf(cta.PartitionKey(s.ID), ctatest.SharedPartitions) }
+			quiet := lake // another station of the same partition
+			for _, s := range cta.Chicago().Stations {
+				if s != lake && in(s) == in(lake) {
+					quiet = s
+				}
+			}
+			sys.Enter(ctatest.At(7, 30), lake, 3)
+			entries, counts := sys.Topics.Turnstiles(lake), sys.Topics.TurnstileSummary()
+			ids, err := sys.Kafka.TopicIDs(t.Context(), entries)
+			if err != nil || ids[entries] == "" {
+				t.Fatalf("ids %v (%v), want that of %s", ids, err, entries)
+			}
+			if !same {
+				ids[entries] = "another"
+			}
+			if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(counts, 1)); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range []*cta.Station{lake, quiet} {
+				sys.Send(kafka.Record{
+					Topic: counts, Key: cta.PartitionKey(s.ID), Value: fmt.Appendf(nil, `{"STATION_ID":%d,"COUNT":7}`, s.ID),
+					Headers: []kafka.Header{
+						{Key: "position", Value: fmt.Appendf(nil, "%s/%d/14", entries, in(lake))},
+						{Key: "topic-id", Value: []byte(ids[entries])},
+					},
+				})
+			}
+			want := int64(7)
+			if !same {
+				want += 3
+			}
+			for round := range 2 { // the second finds what the first has published of the quiet station
+				cfg := testConfig(sys)
+				cfg.Group += strconv.Itoa(round)
+				s, err := ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, cfg)
+				stop := start(t, s, err)
+				awaitReady(t, s)
+				sys.Enter(ctatest.At(7, 31), lake, 10)
+				want += 10
+				sys.AwaitCount(lake, want)
+				sys.AwaitCount(quiet, 7)
 				stop()
 			}
 		})

@@ -20,13 +20,28 @@ type tally struct {
 // source is a partition whose entries this member counts.
 type source struct {
 	kafka.Partition
-	next    int64          // all entries below are counted
+	position
 	headers []kafka.Header // for what is published of it now; nil until made
 }
 
-// positionHeader tells, beside a published count, which entries are counted: all
-// of a partition below an offset, as "topic/partition/offset".
-const positionHeader = "position"
+// position is up to where a partition is counted.
+type position struct {
+	next    int64  // all entries below are counted
+	topicID string // of the topic, which another of that name doesn't have; may be empty
+}
+
+// said is what a published count says of itself.
+type said struct {
+	kafka.Partition
+	position
+}
+
+// These headers tell, beside a published count, which entries are counted: all of a
+// partition below an offset, as "topic/partition/offset", and the topic's id.
+const (
+	positionHeader = "position"
+	topicIDHeader  = "topic-id"
+)
 
 // tallies are the counts that one member knows. The published counts are known
 // of every station; it goes on counting those whose entries it is given.
@@ -43,41 +58,69 @@ type tallies struct {
 	stations map[int]*tally
 	touched  []*tally // those changed, in the order of their first entry
 	sources  map[kafka.Partition]*source
-	counted  map[kafka.Partition]int64 // the positions restored; not used once they are adopted
+	said     map[int]said // by station, beside its published count; of those that were read
 }
 
 func newTallies() *tallies {
 	return &tallies{
 		stations: make(map[int]*tally),
 		sources:  make(map[kafka.Partition]*source),
-		counted:  make(map[kafka.Partition]int64),
+		said:     make(map[int]said),
 	}
 }
 
-// restore takes a published count and the position published with it. It reports
-// false, and takes nothing, when there is none: the count is another engine's.
-func (t *tallies) restore(c cta.TurnstileCount, position string) bool {
-	p, next, ok := parsePosition(position)
+// restore takes a published count and the position published with it; the last one of
+// a station counts. It reports false, and takes nothing, when there is no position: the
+// count is another engine's.
+func (t *tallies) restore(c cta.TurnstileCount, at, topicID string) bool {
+	p, next, ok := parsePosition(at)
 	if !ok {
 		return false
 	}
-	t.counted[p] = max(t.counted[p], next)
 	t.stations[c.StationID] = &tally{station: c.StationID, count: c.Count}
+	t.said[c.StationID] = said{p, position{next, topicID}}
 	return true
 }
 
+// remove takes it that a station has no published count.
+func (t *tallies) remove(station int) {
+	delete(t.stations, station)
+	delete(t.said, station)
+}
+
+// counted returns up to where partitions are counted, as their stations' counts say.
+func (t *tallies) counted() map[kafka.Partition]position {
+	counted := make(map[kafka.Partition]position)
+	for _, s := range t.said {
+		if at, ok := counted[s.Partition]; !ok || s.next > at.next {
+			counted[s.Partition] = s.position
+		}
+	}
+	return counted
+}
+
 // adopt takes what has been read of published counts, instead of what was known of
-// the stations that this member doesn't count, and begins with partitions where that
-// says. Those that it counts may have gone on meanwhile.
-func (t *tallies) adopt(read *tallies, gained []kafka.Partition) {
+// the stations that this member doesn't count, and begins with partitions. Those that
+// it counts may have gone on meanwhile.
+func (t *tallies) adopt(read *tallies, gained map[kafka.Partition]position) {
 	for id, tl := range t.stations {
 		if tl.home != (kafka.Partition{}) {
 			read.stations[id] = tl
 		}
 	}
 	t.stations = read.stations
-	for _, p := range gained {
-		t.sources[p] = &source{Partition: p, next: read.counted[p]}
+	for p, at := range gained {
+		t.sources[p] = &source{Partition: p, position: at}
+	}
+}
+
+// publishAll has the counts of all stations of a partition published, so that none
+// says that it is counted to where it isn't any more.
+func (t *tallies) publishAll(p kafka.Partition, of func(station int) bool) {
+	for id := range t.stations {
+		if of(id) {
+			t.touch(t.station(id, p))
+		}
 	}
 }
 
@@ -123,6 +166,11 @@ func (t *tallies) station(id int, p kafka.Partition) *tally {
 // enter counts one entry.
 func (t *tallies) enter(tl *tally) {
 	tl.count++
+	t.touch(tl)
+}
+
+// touch has a count published.
+func (t *tallies) touch(tl *tally) {
 	if !tl.changed {
 		tl.changed = true
 		t.touched = append(t.touched, tl)
@@ -158,19 +206,22 @@ func (t *tallies) publish(topic string, out []kafka.Record) []kafka.Record {
 			Topic:   topic,
 			Key:     cta.PartitionKey(tl.station),
 			Value:   appendCount(nil, tl),
-			Headers: t.sources[tl.home].position(),
+			Headers: t.sources[tl.home].says(),
 		})
 	}
 	t.touched = t.touched[:0]
 	return out
 }
 
-// position returns the headers that say where the source has been counted to.
-func (s *source) position() []kafka.Header {
+// says returns the headers that say where the source has been counted to.
+func (s *source) says() []kafka.Header {
 	if s.headers == nil {
 		value := append([]byte(s.Topic), '/')
 		value = append(strconv.AppendInt(value, int64(s.Partition.Partition), 10), '/')
 		s.headers = []kafka.Header{{Key: positionHeader, Value: strconv.AppendInt(value, s.next, 10)}}
+		if s.topicID != "" {
+			s.headers = append(s.headers, kafka.Header{Key: topicIDHeader, Value: []byte(s.topicID)})
+		}
 	}
 	return s.headers
 }

@@ -121,7 +121,7 @@ func (c *cluster) commit(t *rapid.T, m *member) {
 func (c *cluster) read() *tallies {
 	read := newTallies()
 	for station, count := range c.published {
-		read.restore(cta.TurnstileCount{StationID: station, Count: count}, c.headers[station])
+		read.restore(cta.TurnstileCount{StationID: station, Count: count}, c.headers[station], "")
 	}
 	return read
 }
@@ -130,10 +130,12 @@ func (c *cluster) read() *tallies {
 func (c *cluster) assign(m *member, gained ...kafka.Partition) { c.adopt(m, c.read(), gained...) }
 
 func (c *cluster) adopt(m *member, read *tallies, gained ...kafka.Partition) {
-	m.tallies.adopt(read, gained)
+	begin, counted := make(map[kafka.Partition]position), read.counted()
 	for _, p := range gained {
+		begin[p] = counted[p]
 		m.next[p] = c.positions[p]
 	}
+	m.tallies.adopt(read, begin)
 }
 
 // lose ends a session of m: nothing pending is committed.
