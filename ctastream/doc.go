@@ -26,10 +26,11 @@
 //
 // Each batch of records is worked on in one transaction: what it changes, its dead
 // letters and its positions are committed together, or not at all. All that a
-// worker knows can be read from its output, so a restart takes time by the number
-// of stations, not of entries. A count is published when the transaction before is
-// done: some milliseconds after the entry, or a full batch later under load. Counts
-// between two transactions are not published one by one.
+// worker knows can be read from its output and from the dead letters, so a restart
+// takes time by the number of these and of stations, not of entries. A count is
+// published when the transaction before is done: some milliseconds after the entry,
+// or a full batch later under load. Counts between two transactions are not published
+// one by one.
 //
 // # Dead letters
 //

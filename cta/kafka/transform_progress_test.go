@@ -2,13 +2,16 @@ package kafka_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
@@ -95,8 +98,19 @@ func TestTransformTellsItsProgress(t *testing.T) {
 		return gathered(t, metrics, "ctalive_stream_records_committed_total") == 150
 	})
 
-	c.Close()
-	awaitProgress("an error, as the cluster is away", func(p kafka.Progress) bool { return p.Err != nil && !p.CaughtUp })
+	// Nobody knows how far a member is that is out of its group. What it last knew stays.
+	hold = make(chan struct{})
+	s.gate.Store(&hold)
+	produce(t, c, "in", 7)
+	awaitProgress("7 behind", func(p kafka.Progress) bool { return p.Behind == 7 })
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
+	awaitProgress("out of its group", func(p kafka.Progress) bool {
+		return !p.CaughtUp && p.Err != nil && strings.Contains(p.Err.Error(), "not a member of the group")
+	})
+	if n := gathered(t, metrics, "ctalive_stream_lag_records"); n != 7 {
+		t.Errorf("out of its group, ctalive_stream_lag_records is %v, want 7 as before", n)
+	}
 }
 
 // abort writes a record in a transaction that it aborts.
