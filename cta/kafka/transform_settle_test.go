@@ -35,6 +35,28 @@ func TestRestoreReadsAllWhateverAnAnswerLeavesOut(t *testing.T) {
 	}
 }
 
+// Nor does an answer that comes while it reads end it.
+func TestRestoreReadsAllThoughATopicIsLeftOutMeanwhile(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, TableTopic("sums", 1))
+	send(t, c, text("sums", "x"))
+	begun := false // both are asked by the cluster, one after the other
+	moved := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 1, When: func(kmsg.Request) bool {
+		begun = true
+		return true
+	}})
+	left := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Err: kerr.LeaderNotAvailable, Count: 1, When: func(r kmsg.Request) bool {
+		return begun && r.(*kmsg.MetadataRequest).Topics == nil
+	}})
+	n := 0
+	if err := c.Restore(t.Context(), "sums", func(Record) { n++ }); err != nil || n != 1 {
+		t.Errorf("%d records (%v), want 1", n, err)
+	}
+	if moved.Hits() == 0 || left.Hits() == 0 {
+		t.Errorf("faults met: %d and %d, want each", moved.Hits(), left.Hits())
+	}
+}
+
 // A static member stays in its group when that has a generation without it, and may
 // lose partitions unasked. So it gives its session up before it can be seen. A dynamic
 // member is thrown out.
