@@ -12,9 +12,9 @@ import (
 )
 
 // commit publishes out, and moves the group's positions a moment later: at least once,
-// as is commonly done, instead of in a transaction. And the header by which a count tells
-// which records it counts says that there are none. This build is for the fault harness alone,
-// which shows by it that it sees wrong counts.
+// as is commonly done, instead of in a transaction. And the header by which a count
+// tells which records it counts says that there are none. This build is for the fault
+// harness alone, which shows by it that it sees wrong counts.
 func (p *txnProducer) commit(as *sarama.ConsumerGroupMetadata, next map[Partition]int64, out []Record) error {
 	p.client.Config().Producer.Return.Successes = true
 	producer, err := sarama.NewSyncProducerFromClient(p.client)
