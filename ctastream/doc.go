@@ -71,6 +71,12 @@
 //     of what is committed at that time may lack counts that the positions include.
 //   - State of partitions that a worker keeps is not read again: it may be ahead of
 //     what is published, by the batch that is being committed.
+//   - A partition can be given to a worker, to another and back before the first could
+//     begin with it, as when it has no leader. So it's what the group gives, and since
+//     which generation, that says whether its state is to be read.
+//   - A topic that ends before what is counted of it is another of that name, or has
+//     lost its end in a crash. In that case, its entries are counted already. The
+//     topic's id, which each count has, tells which.
 //   - The group's positions can be lost: they expire with an unused group, and a
 //     broker that was killed has been seen to answer without them after its restart.
 //     So each count says which entries it counts, and those are passed over; each dead
