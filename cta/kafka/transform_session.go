@@ -14,8 +14,8 @@ import (
 //
 // A feed fetches the records of the claimed partitions, and appends them to the batch
 // being gathered. Another goroutine (run) takes that batch when the last transaction
-// is done, has it transformed, and starts the next transaction. One more for each
-// claim waits for its end.
+// is done, has it transformed, and starts the next transaction. One restores the state
+// of claims that are new, meanwhile. One more for each claim waits for its end.
 type session struct {
 	x      *transform
 	cancel context.CancelFunc // ends the Consume call
