@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"html"
 	"io"
@@ -20,7 +19,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
-	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // gate is an address at which a service is, or isn't.
@@ -285,8 +283,10 @@ func undisturbed(t *testing.T, at time.Time) []told {
 	return all
 }
 
-// For a minute, in real time, there is no broker: not for the trains, whose arrivals
-// wait, and not for the page. Then it is back with what it had.
+// For a minute of event time there is no broker: not for the trains, whose arrivals
+// wait, and not for the page. Then it is back with what it had. What is shown
+// afterwards is what it would be without an outage; TestOutagesOfARealMinute waits for
+// the minute.
 func TestBrokerOutageIsToldAndForgotten(t *testing.T) {
 	t.Parallel()
 	after := eight.Add(70 * time.Second)
@@ -330,22 +330,7 @@ func TestRegistryOutageIsToldAndForgotten(t *testing.T) {
 	o, sys, publish := failing(t)
 	r := replaying(t, sys, publish, rush(t), 1, eight)
 
-	rec, err := r.formats.weather.Record(t.Context(), sys.Topics.Weather(), cta.KeyAt(eight), cta.Weather{Temperature: 61, Status: cta.Windy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := wire.NewRegistry(wire.RegistryConfig{URL: o.services.RegistryURL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	newer := strings.Replace(schemas.WeatherValue, "One reading", "A reading", 1)
-	id, err := other.Register(t.Context(), sys.Topics.Weather()+"-value", newer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary.BigEndian.PutUint32(rec.Value[1:], uint32(id))
-
+	rec := newerReading(t, o, sys, &r.formats, eight)
 	o.registry.lead("")
 	r.to(eight.Add(40 * time.Second))
 	r.live("with a registry that isn't needed")
