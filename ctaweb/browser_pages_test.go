@@ -50,7 +50,7 @@ func rushHour(t *testing.T) (srv *httptest.Server, pages []string) {
 	}
 	// Stopped at one moment, so that the pages don't change while they are looked at.
 	return serving(t, newHandler(t, m, HandlerConfig{}), nil),
-		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations?q=nobody", "/stations/40380", "/stations/40170", "/trains/red0", "/board/40380", "/trains/gone", "/no/such/page", "/lines/green?lang=es"}
+		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations?q=nobody", "/stations/40380", "/stations/40170", "/trains/red0", "/board/40380", "/board/40940", "/trains/gone", "/no/such/page", "/lines/green?lang=es"}
 }
 
 // missed are the complaints of a browser about pages that aren't there.
@@ -66,7 +66,7 @@ func missed(root string, pages ...string) []string {
 func TestPagesFit(t *testing.T) {
 	b := browse(t)
 	srv, pages := rushHour(t)
-	for _, w := range []int64{360, 768, 1920} {
+	for _, w := range []int64{360, 768, 1024, 1280, 1920} {
 		b.width(w)
 		for _, page := range pages {
 			b.open(srv.URL + page)

@@ -195,16 +195,18 @@ func TestPageLives(t *testing.T) {
 	b.await(`document.querySelector('#temperature').textContent + document.querySelector('#sky').textContent + document.querySelector('#icon').getAttribute('href')`,
 		"13 °FRain or snow#w-precipitation")
 	b.await(`document.querySelector('#trains').textContent`, "4")
+	b.await(`document.querySelector('[data-status=red] p a').outerHTML`, `<a href="stations/41190">Jarvis</a>`)
 	b.await(`document.querySelector('[data-m=R2]').getAttribute("class")`, "m out l0")
 
 	// The words and places that the script chooses are those of the server.
 	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.ariaLabel, e.getAttribute("href"), e.closest('li').dataset.s].join()).sort().join('\n')`
 	const chart = `[...doc.querySelectorAll('[data-m]')].map(e => [e.dataset.m, e.getAttribute("class"), e.textContent].join()).sort().join('\n')`
 	const marks = `[...doc.querySelectorAll('.strip')].map(e => [...e.children].map(i => i.className).join()).join('\n')`
+	const says = `[...doc.querySelectorAll('[data-status]')].map(e => e.innerHTML).join('\n')`
 	const head = `['#temperature', '#sky', '#date', '#fresh', '#alerts', '#trains'].map(s => doc.querySelector(s).textContent).join()`
 	b.eval(`fetch('./').then(r => r.text()).then(t => { window.rendered = new DOMParser().parseFromString(t, 'text/html') })`)
 	b.await(`typeof window.rendered`, "object")
-	for _, part := range []string{trains, chart, marks, head} {
+	for _, part := range []string{trains, chart, marks, says, head} {
 		page := b.eval(strings.ReplaceAll(part, "doc.", "document."))
 		if rendered := b.eval(strings.ReplaceAll(part, "doc.", "window.rendered.")); page != rendered {
 			t.Errorf("the page shows\n%s\nand the server would render\n%s", page, rendered)

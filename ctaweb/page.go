@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -32,6 +33,30 @@ type lineView struct {
 	Index int
 	A, B  int // trains in each direction
 	Rows  []rowView
+}
+
+// saidView is how a line runs in one direction, in words, and the station that they
+// name first, which is linked to.
+type saidView struct {
+	Before, Name, After string
+	Station             int // 0 for none
+}
+
+// Says is what is said of the line's directions.
+func (v lineView) Says() []saidView {
+	list := make([]saidView, len(v.Directions))
+	for i, d := range v.Directions {
+		list[i].Before = d.Sentence
+		// Behind the names of the line and where it runs to.
+		says := strings.Index(d.Sentence, ": ") + 1
+		for _, s := range v.Stations {
+			if at := strings.Index(d.Sentence[says:], s.Name); s.ID == d.Station && at >= 0 {
+				at += says
+				list[i] = saidView{d.Sentence[:at], s.Name, d.Sentence[at+len(s.Name):], s.ID}
+			}
+		}
+	}
+	return list
 }
 
 type rowView struct {

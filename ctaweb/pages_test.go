@@ -24,6 +24,9 @@ func TestSearch(t *testing.T) {
 		{"howard", "Howard"},
 		{"lake", "Lake, Clark/Lake, Harlem/Lake, State/Lake"},
 		{"xyzzy", ""},
+		{"Kédzie-H", "Kedzie-Homan"},
+		{"/", ""},
+		{" ", "all"},
 		{strings.Repeat("x", 10_000), ""},
 		{"\xff\xfe", "all"},
 	}

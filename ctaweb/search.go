@@ -36,6 +36,9 @@ func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
 	d.Query = query
 	want := plain(query)
 	for _, st := range h.stations(s) {
+		if want == "" && strings.TrimSpace(query) != "" {
+			break // nothing that a name could have
+		}
 		if len(d.Found) < maxFound && strings.Contains(plain(st.Name), want) {
 			f := foundView{ID: st.ID, Name: st.Name}
 			for _, id := range st.Lines {
@@ -53,15 +56,30 @@ func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
 	serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
 }
 
-// plain is a text as it is searched: letters and digits in lower case.
+// plain is a text as it is searched: letters and digits in lower case, without
+// accents.
 func plain(text string) string {
-	return strings.Map(func(c rune) rune {
+	return unaccented.Replace(strings.Map(func(c rune) rune {
 		if unicode.IsLetter(c) || unicode.IsDigit(c) {
 			return unicode.ToLower(c)
 		}
 		return -1
-	}, text)
+	}, text))
 }
+
+// unaccented has what keyboards may lack: the accented letters of Latin script.
+var unaccented = func() *strings.Replacer {
+	var pairs []string
+	for plain, accented := range map[string]string{
+		"a": "àáâãäåāăą", "ae": "æ", "c": "çćč", "d": "ďđ", "e": "èéêëēěę", "g": "ğ", "i": "ìíîïīı", "l": "ľł",
+		"n": "ñńň", "o": "òóôõöøōő", "oe": "œ", "r": "ř", "s": "śšş", "ss": "ß", "t": "ťţ", "u": "ùúûüūůű", "y": "ýÿ", "z": "źżž",
+	} {
+		for _, c := range accented {
+			pairs = append(pairs, string(c), plain)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // sortFound puts names that begin with what was searched for first, then by name.
 func sortFound(found []foundView, want string) {

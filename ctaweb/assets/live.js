@@ -210,13 +210,22 @@ function service(changed) {
 		el.classList.add(l.level);
 		text(el.querySelector(".level i"), signs[l.level] ?? "?");
 		text(el.querySelector(".level b"), say("level-" + l.level));
-		const says = el.querySelectorAll("p");
-		if (says.length === l.directions.length) says.forEach((p, i) => text(p, l.directions[i].sentence));
-		else {
-			says.forEach((p) => p.remove());
-			el.append(...l.directions.map((d) => Object.assign(document.createElement("p"), { textContent: d.sentence })));
-		}
+		const says = [...el.querySelectorAll("p")];
+		while (says.length > l.directions.length) says.pop().remove();
+		l.directions.forEach((d, i) => {
+			if (!says[i]) el.append(says[i] = document.createElement("p"));
+			if (says[i].textContent !== d.sentence) says[i].replaceChildren(...linked(l.id, d));
+		});
 	}
+}
+
+// linked is a sentence with a link to the station that it names first, as in page.go.
+function linked(line, { station, sentence }) {
+	const name = rows.get(line + "/" + station)?.name;
+	const at = name ? sentence.indexOf(name, sentence.indexOf(": ") + 1) : -1;
+	if (at < 0) return [sentence];
+	const a = Object.assign(document.createElement("a"), { href: "stations/" + station, textContent: name });
+	return [sentence.slice(0, at), a, sentence.slice(at + name.length)];
 }
 
 // The map. A train's place follows from when it left and when it is due, so that
@@ -314,6 +323,18 @@ if (map) {
 	const beat = (at) => { move(at); requestAnimationFrame(beat); };
 	requestAnimationFrame(beat);
 }
+
+// On a small map stations are small: a touch near one is meant for it.
+byId("map")?.addEventListener("click", (e) => {
+	if (e.target.closest("a")) return;
+	let best = null, near = 24;
+	for (const a of e.currentTarget.querySelectorAll(".stops a")) {
+		const r = a.getBoundingClientRect();
+		const far = Math.hypot(r.x + r.width / 2 - e.clientX, r.y + r.height / 2 - e.clientY);
+		if (far < near) [best, near] = [a, far];
+	}
+	if (best) location.assign(best.getAttribute("href"));
+});
 
 // patch makes an element what the server would render now. What stays the same
 // stays in the document, and with it a reader's place and what was unfolded.
@@ -503,7 +524,7 @@ function apply(u, whole) {
 	keepFocus(() => draw(changed, gone, gentle));
 	count(u.entries ?? {}, gentle);
 	counted(u);
-	service(u.lines ?? []);
+	keepFocus(() => service(u.lines ?? []));
 	sums();
 	if (scores?.open && minute !== byId("clock")?.textContent.slice(0, 5)) refresh();
 }
@@ -584,14 +605,15 @@ async function poll() {
 }
 
 // On a phone the lines begin folded, but for those that were opened before.
-const narrow = matchMedia("(max-width: 40rem)").matches;
-const opened = new Set(JSON.parse(recall("opened") ?? "[]"));
-for (const { id, el } of lines.values()) {
-	if (narrow && !opened.has(id) && location.hash !== "#" + el.id) el.open = false;
-	el.addEventListener("toggle", () => {
-		if (el.open) opened.add(id); else opened.delete(id);
-		remember("opened", JSON.stringify([...opened]));
-	});
+if (matchMedia("(max-width: 40rem)").matches) {
+	const opened = new Set(JSON.parse(recall("opened") ?? "[]"));
+	for (const { id, el } of lines.values()) {
+		el.open = opened.has(id) || location.hash === "#" + el.id;
+		el.addEventListener("toggle", () => {
+			if (el.open) opened.add(id); else opened.delete(id);
+			remember("opened", JSON.stringify([...opened]));
+		});
+	}
 }
 
 // A page that isn't seen holds no stream, of which a browser has few.
