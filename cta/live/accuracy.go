@@ -42,8 +42,9 @@ type Errors struct {
 	// InBand and PlainInBand are the shares with errors inside the horizon's band,
 	// InRange that of trains that came from Earliest to Latest. 0 to 1.
 	InBand, PlainInBand, InRange float64
-	// Missed is the number of further predictions whose train never came.
-	Missed int64
+	// Missed is the number of further predictions whose train never came, Elsewhere of
+	// those that said Maybe, and whose train took another branch.
+	Missed, Elsewhere int64
 }
 
 // Figures of scoring.
@@ -87,7 +88,7 @@ type departures struct {
 }
 
 type tally struct {
-	n, missed                    int64
+	n, missed, elsewhere         int64
 	err, plainErr, bias          int64 // ms, sums
 	inBand, plainInBand, inRange int64
 }
@@ -197,11 +198,8 @@ func (c *score) lose(of []pending) {
 }
 
 func (c *score) miss(p pending) {
-	if p.maybe {
-		return // it has taken the other branch
-	}
-	c.all[p.horizon].missed++
-	c.bucket().of[p.horizon].missed++
+	c.all[p.horizon].miss(p)
+	c.bucket().of[p.horizon].miss(p)
 }
 
 func (c *score) count(p pending, came int64) {
@@ -219,6 +217,14 @@ func (c *score) bucket() *struct {
 		b.slot, b.of = slot, [horizons]tally{}
 	}
 	return b
+}
+
+func (y *tally) miss(p pending) {
+	if p.maybe {
+		y.elsewhere++
+	} else {
+		y.missed++
+	}
 }
 
 func (y *tally) add(p pending, came int64) {
@@ -301,6 +307,7 @@ func (c *score) scores(now int64) (scores [horizons]Score) {
 func (y *tally) merge(o tally) {
 	y.n += o.n
 	y.missed += o.missed
+	y.elsewhere += o.elsewhere
 	y.err += o.err
 	y.plainErr += o.plainErr
 	y.bias += o.bias
@@ -310,7 +317,7 @@ func (y *tally) merge(o tally) {
 }
 
 func (y tally) errors() Errors {
-	e := Errors{Count: y.n, Missed: y.missed}
+	e := Errors{Count: y.n, Missed: y.missed, Elsewhere: y.elsewhere}
 	if y.n == 0 {
 		return e
 	}

