@@ -89,10 +89,10 @@ func (t *Train) concerns(station int) bool {
 // to keep.
 type narrowed struct {
 	mu   sync.Mutex
-	made map[filter][]byte
+	made map[filter]*chunk
 }
 
-func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update) []byte {
+func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update) *chunk {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	data, ok := n.made[f]
@@ -104,7 +104,7 @@ func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update)
 		}
 		data = event(name, id, text)
 		if n.made == nil {
-			n.made = map[filter][]byte{}
+			n.made = map[filter]*chunk{}
 		}
 		n.made[f] = data
 	}

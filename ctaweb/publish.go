@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/json"
@@ -77,14 +78,14 @@ type message struct {
 	seq    uint64
 	id     string
 	update *update
-	data   []byte   // the whole update as it goes on the wire
+	data   *chunk   // the whole update as it goes on the wire
 	parts  narrowed // and those of filters
 	ready  chan struct{}
 	next   *message
 }
 
 // bytes is the message as the readers of a filter get it.
-func (m *message) bytes(net *cta.Network, f filter) []byte {
+func (m *message) bytes(net *cta.Network, f filter) *chunk {
 	if f.all() {
 		return m.data
 	}
@@ -192,8 +193,40 @@ func (p *publisher) publish(u *update, s *snapshot) {
 }
 
 // event is an event as the stream has it. data has no line breaks.
-func event(name, id string, data []byte) []byte {
-	return fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", name, id, data)
+func event(name, id string, data []byte) *chunk {
+	return &chunk{plain: fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", name, id, data)}
+}
+
+// chunk is a part of streams. Compressed, it is once for all of them: deflated by
+// itself, it refers to nothing before it, and fits wherever a stream is.
+type chunk struct {
+	plain  []byte
+	zip    sync.Once
+	packed []byte
+}
+
+// gzipBegins is what a compressed stream begins with; it has no end.
+var gzipBegins = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
+
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, 5) // the level is valid
+	return w
+}}
+
+func (c *chunk) bytes(zip bool) []byte {
+	if !zip {
+		return c.plain
+	}
+	c.zip.Do(func() {
+		var buf bytes.Buffer
+		w := deflaters.Get().(*flate.Writer)
+		w.Reset(&buf)
+		_, _ = w.Write(c.plain) // nothing fails in memory
+		_ = w.Flush()
+		deflaters.Put(w)
+		c.packed = buf.Bytes()
+	})
+	return c.packed
 }
 
 // join counts a stream in, and returns where it begins: after the update that
@@ -294,6 +327,6 @@ func layoutOf(st *Status, build string) *layout {
 
 // snapshotEvent is the whole of a snapshot as the readers of a filter get it: the
 // update from nothing.
-func (s *snapshot) snapshotEvent(net *cta.Network, f filter) []byte {
+func (s *snapshot) snapshotEvent(net *cta.Network, f filter) *chunk {
 	return s.events.event(net, f, "snapshot", s.id, difference(nil, s.status, s.layout))
 }

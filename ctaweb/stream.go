@@ -92,12 +92,17 @@ func (h *Handler) exit() {
 // stream writes until the client goes, is too slow, or the handler is closed.
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, only filter) error {
 	rc := http.NewResponseController(w)
-	flush := func(data ...[]byte) error {
+	zip := acceptsGzip(r)
+	w.Header().Add("Vary", "Accept-Encoding")
+	if zip {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	flush := func(data ...*chunk) error {
 		if err := rc.SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		for _, d := range data {
-			if _, err := w.Write(d); err != nil {
+			if _, err := w.Write(d.bytes(zip)); err != nil {
 				return err
 			}
 		}
@@ -110,7 +115,12 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 	}
 	at, first := h.pub.join(last)
 	defer h.pub.leave()
-	begin := [][]byte{[]byte("retry: 2000\n\n")}
+	if zip {
+		if _, err := w.Write(gzipBegins); err != nil {
+			return err
+		}
+	}
+	begin := []*chunk{&comeBack}
 	if first != nil {
 		begin = append(begin, first.snapshotEvent(h.model.net, only))
 	}
@@ -126,11 +136,11 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 		case <-h.pub.closed:
 			return nil
 		case <-quiet.C:
-			if err := flush([]byte("event: quiet\ndata: {}\n\n")); err != nil {
+			if err := flush(&noNews); err != nil {
 				return err
 			}
 		case <-at.ready:
-			var late [][]byte
+			var late []*chunk
 			for at.next != nil { // all that is ready, in one write
 				at = at.next
 				late = append(late, at.bytes(h.model.net, only))
@@ -148,6 +158,12 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 		quiet.Reset(h.cfg.KeepAlive)
 	}
 }
+
+// What every stream says.
+var (
+	comeBack = chunk{plain: []byte("retry: 2000\n\n")}
+	noNews   = chunk{plain: []byte("event: quiet\ndata: {}\n\n")}
+)
 
 // done reports whether the next message may be read.
 func (m *message) done() bool {
