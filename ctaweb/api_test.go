@@ -25,7 +25,8 @@ type schema struct {
 
 type openAPI struct {
 	Paths map[string]struct {
-		Get struct {
+		Servers []struct{ URL string }
+		Get     struct {
 			Responses map[string]struct {
 				Headers map[string]any
 				Content map[string]struct{ Schema schema }
@@ -106,11 +107,14 @@ func TestOpenAPIHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 		var described, served []string
-		for p := range doc.Paths {
-			described = append(described, "/api"+p)
+		for p, path := range doc.Paths {
+			if len(path.Servers) == 0 {
+				p = "/api" + p
+			}
+			described = append(described, p)
 		}
 		for _, p := range h.patterns {
-			if strings.HasPrefix(p, "/api/v1/") {
+			if strings.HasPrefix(p, "/api/v1/") || p == "/events" {
 				served = append(served, p)
 			}
 		}
@@ -121,6 +125,18 @@ func TestOpenAPIHolds(t *testing.T) {
 		}
 		ids := map[string]string{"lines": "blue", "stations": "40380", "trains": "blue0"}
 		for p, path := range doc.Paths {
+			if len(path.Servers) > 0 {
+				s := h.pub.snapshot()
+				_, data, _ := strings.Cut(string(s.snapshotEvent(h.model.Network(), filter{}).plain), "data: ")
+				var got any
+				if err := json.Unmarshal([]byte(data), &got); err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range doc.check(name+" "+p, path.Get.Responses["200"].Content["text/event-stream"].Schema, got) {
+					t.Error(f)
+				}
+				continue
+			}
 			kind := strings.Split(p, "/")[2]
 			url := "/api" + strings.ReplaceAll(p, "{id}", ids[kind])
 			r := get(t, h, "GET", url)
@@ -205,6 +221,24 @@ func TestOtherSites(t *testing.T) {
 			if r := get(t, h, "OPTIONS", url); r.StatusCode != 405 {
 				t.Errorf("OPTIONS that asks for nothing is answered by %d, want 405", r.StatusCode)
 			}
+		}
+	}
+}
+
+// An origin that no browser ever sends would let nobody in, which one finds out late.
+func TestOriginsThatNeverMatchAreRefused(t *testing.T) {
+	for origin, ok := range map[string]bool{
+		"*": true, "https://example.org": true, "http://localhost:3000": true, "https://[::1]:8443": true,
+		"https://example.org/": false, "example.org": false, "x": false, "https://": false, "https://:80": false,
+		"https://Example.org": false, "https://example.org:443": false, "https://example.org:": false, "ftp://example.org": false,
+		"https://a b": false, "https://a, https://b": false, "https://u@example.org": false, "https://example.org?q": false, "null": false,
+	} {
+		h, err := NewHandler(small(), HandlerConfig{AllowOrigin: origin})
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "AllowOrigin is ") {
+			t.Errorf("AllowOrigin %q: error is %v", origin, err)
+		}
+		if err == nil {
+			h.Close()
 		}
 	}
 }

@@ -42,6 +42,38 @@
 // assets/words.en.json in this package's source. What a language lacks is an error
 // of [NewHandler] that lists it all.
 //
+// # Pages of one's own
+//
+// HandlerConfig.Files replaces the files of assets in this package's source, one by
+// one: a page by its template, base.html with what all share, the style sheet, the
+// icon, words. Templates are those of html/template. Their functions are t (a text of
+// the page's language, with pairs of placeholder and value), number, hm (a time of
+// the day), segment (of an address), mark (a level's sign) and minutes (of seconds).
+// base.html defines top and end, which enclose a page, and badge, pill and next.
+//
+// All pages have .Site, .Title, .Root (leads to the handler's own root, where links
+// begin), .Kind, .Part (true where the script asks for the page without head and
+// foot), .Events, .ID, .Layout, .Quiet, .Pace, .Style, .Live, .Icon, .Status (a
+// [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Query, .Language and .Languages;
+// further
+//
+//	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted
+//	line.html      .Line, .More (by station's id), .Heard, .Counted
+//	station.html   .Station, .Lines, .Boards, .Day; board.html has the same
+//	stations.html  .Found
+//	train.html     .Train (a [Train]), .Line, .Text, .Stops
+//
+// and what the embedded templates use of them stays as it is within a major version.
+//
+// The script keeps a page current that has, on its body, data-kind, data-root,
+// data-events, data-layout, data-quiet and data-pace, as base.html writes them. On other pages than the
+// system's it replaces what is in elements with an id and data-live. It looks for
+// these ids, and does without those that a page leaves out: fresh, clock, date,
+// weather, icon, temperature, sky, measured; q and found, of the search; and on the
+// page of the system trains, alerts, counted, scores, map and moving. There a line is
+// an element with data-line, a station's row has data-s, a train data-t, and on the
+// map a track has data-k, a train data-m; how a line runs is told in data-status.
+//
 // # What is derived
 //
 // Where trains are, when they come, how lines run and how crowded stations are comes
@@ -94,8 +126,9 @@
 // # Duties of the caller
 //
 // Close a [Handler] when its server shuts down, or streams hold the shutdown up;
-// [Serve] does, and bounds connections. Middleware that wraps the ResponseWriter needs an Unwrap method
-// for the stream to be flushed. A server of one's own needs ReadHeaderTimeout and
+// [Serve] does, and bounds connections. Behind a reverse proxy all clients have one
+// address: see HandlerConfig.MaxClientStreams. Middleware that wraps the
+// ResponseWriter needs an Unwrap method for the stream to be flushed. A server of one's own needs ReadHeaderTimeout and
 // MaxHeaderBytes; its WriteTimeout is no matter to the stream.
 //
 // # Testing

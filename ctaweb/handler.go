@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -32,11 +33,17 @@ type HandlerConfig struct {
 	// has en and es. Who asks for none of them gets the first. Default: en, es.
 	Languages []string
 	// AllowOrigin is who may read the API and the stream from other sites, as the
-	// header Access-Control-Allow-Origin has it: "*" or one origin. Default: nobody.
+	// header Access-Control-Allow-Origin has it: "*", or one origin, as
+	// "https://example.org". Default: nobody.
 	AllowOrigin string
 	// MaxStreams bounds the open event streams, each of which costs about 30 kB;
 	// beyond it a client is told to come back later. Default: 10000.
 	MaxStreams int
+	// MaxClientStreams bounds those of one address, so that nobody takes all, and Serve's
+	// connections of one address by half of its further ones more. Behind a reverse
+	// proxy all clients have the proxy's address: set it to MaxStreams there. Default:
+	// half of MaxStreams.
+	MaxClientStreams int
 	// Interval is the time between the updates of a stream when much changes for
 	// long; up to five may follow one another at once. No page is made more often.
 	// From 10ms to 10s. Default: 200ms.
@@ -64,6 +71,9 @@ func (c HandlerConfig) withDefaults() HandlerConfig {
 	}
 	if c.MaxStreams == 0 {
 		c.MaxStreams = 10_000
+	}
+	if c.MaxClientStreams == 0 {
+		c.MaxClientStreams = max(1, c.MaxStreams/2)
 	}
 	if c.Interval == 0 {
 		c.Interval = 200 * time.Millisecond
@@ -96,10 +106,24 @@ func (c HandlerConfig) validate() error {
 	if c.MaxStreams < 1 {
 		faults = append(faults, fmt.Errorf("MaxStreams is %d, want 1 or more", c.MaxStreams))
 	}
-	if strings.ContainsAny(c.AllowOrigin, " ,\r\n") {
-		faults = append(faults, fmt.Errorf("AllowOrigin is %q, want * or one origin", c.AllowOrigin))
+	if c.MaxClientStreams < 1 {
+		faults = append(faults, fmt.Errorf("MaxClientStreams is %d, want 1 or more", c.MaxClientStreams))
+	}
+	if o := c.AllowOrigin; o != "" && o != "*" && !isOrigin(o) {
+		faults = append(faults, fmt.Errorf("AllowOrigin is %q, want * or an origin as browsers write it, like https://example.org", o))
 	}
 	return errors.Join(faults...)
+}
+
+// isOrigin reports whether a text is an origin as a browser sends it: others never
+// match.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || strings.ToLower(text) != text || u.Scheme+"://"+u.Host != text {
+		return false
+	}
+	usual, known := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return known && u.Hostname() != "" && u.Port() != usual && !strings.HasSuffix(text, ":")
 }
 
 // Handler serves a model: page, stream, API, health, metrics. The package comment
@@ -118,6 +142,7 @@ type Handler struct {
 	languages []*language
 	pages     map[*language]*template.Template
 	metrics   *handlerMetrics
+	clients   perClient // of streams
 	closing   sync.Once
 
 	patterns []string // of the routes
@@ -138,7 +163,8 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	h := &Handler{
 		model: m, cfg: cfg, mux: http.NewServeMux(), assets: a, chart: newChart(m.Network()),
 		languages: languages, pages: pages, metrics: newHandlerMetrics(cfg.Metrics),
-		pub: newPublisher(m, cfg.Interval, cfg.Now, a.build),
+		clients: perClient{most: cfg.MaxClientStreams},
+		pub:     newPublisher(m, cfg.Interval, cfg.Now, a.build),
 	}
 	h.routePages()
 	h.route("/events", plainError, h.serveEvents)

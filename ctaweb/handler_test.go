@@ -366,11 +366,12 @@ func TestStatusIsWhatTheModelShows(t *testing.T) {
 }
 
 func TestWrongSettingsAreAllNamed(t *testing.T) {
-	_, err := NewHandler(small(), HandlerConfig{MaxStreams: -1, Interval: time.Hour, KeepAlive: time.Millisecond, WriteTimeout: -1})
+	_, err := NewHandler(small(), HandlerConfig{MaxStreams: -1, MaxClientStreams: -2, Interval: time.Hour, KeepAlive: time.Millisecond, WriteTimeout: -1})
 	want := `ctaweb: handler: Interval is 1h0m0s, want 10ms to 10s
 KeepAlive is 1ms, want 1s to 1m0s
 WriteTimeout is -1ns, want 100ms to 5m0s
-MaxStreams is -1, want 1 or more`
+MaxStreams is -1, want 1 or more
+MaxClientStreams is -2, want 1 or more`
 	if err == nil || err.Error() != want {
 		t.Errorf("error is\n%v\nwant\n%s", err, want)
 	}

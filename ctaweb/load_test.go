@@ -195,7 +195,7 @@ func BenchmarkManyStreams(b *testing.B) {
 
 func manyStreams(b *testing.B, n int, lasts time.Duration) {
 	m := busyNow()
-	h, err := NewHandler(m, HandlerConfig{MaxStreams: n})
+	h, err := NewHandler(m, HandlerConfig{MaxStreams: n, MaxClientStreams: n})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package ctaweb
 
 import (
 	"fmt"
+	"os"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -71,6 +73,33 @@ func TestPagesAreReplaced(t *testing.T) {
 	_, err := NewHandler(small(), HandlerConfig{Files: fstest.MapFS{"line.html": {Data: []byte("{{nothing")}}})
 	if err == nil || !strings.Contains(err.Error(), "line.html") {
 		t.Errorf("error is %v, want one that names line.html", err)
+	}
+}
+
+// The package comment names all that templates are given and all that the script
+// looks for.
+func TestContractOfPagesIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, contract, _ := strings.Cut(string(doc), "# Pages of one's own")
+	contract, _, _ = strings.Cut(contract, "// # ")
+	for _, data := range []any{common{}, pageData{}, linePageData{}, stationPageData{}, searchData{}, trainPageData{}} {
+		for f := range reflect.TypeOf(data).Fields() {
+			if !f.Anonymous && !regexp.MustCompile(`\.`+f.Name+`\b`).MatchString(contract) {
+				t.Errorf("doc.go doesn't tell of %T's .%s", data, f.Name)
+			}
+		}
+	}
+	looked := regexp.MustCompile(`byId\("([a-z]+)"\)|\[(data-[a-z]+)[\]=]`).FindAllStringSubmatch(read("live.js"), -1)
+	if len(looked) < 15 {
+		t.Errorf("the script looks for %d things: too few to tell", len(looked))
+	}
+	for _, m := range looked {
+		if name := m[1] + m[2]; !regexp.MustCompile(`\b` + name + `\b`).MatchString(contract) {
+			t.Errorf("doc.go doesn't tell of %s, which the script looks for", name)
+		}
 	}
 }
 

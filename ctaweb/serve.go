@@ -14,6 +14,7 @@ import (
 // Bounds on the requests that Serve takes.
 const (
 	headerTimeout   = 5 * time.Second
+	readTimeout     = 30 * time.Second // of a whole request
 	idleTimeout     = 2 * time.Minute
 	maxHeader       = 32 << 10 // bytes
 	shutdownTimeout = 4 * time.Second
@@ -26,6 +27,8 @@ const (
 // requests finish for up to 4 s and returns nil. It closes ln, and h. root is
 // what is served: h itself when it is nil, or a handler that h is mounted in.
 // Connections are taken up to HandlerConfig.MaxStreams and 2000 more; others wait.
+// One address has up to HandlerConfig.MaxClientStreams and 1000 more; others of it
+// are closed.
 func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) error {
 	if root == nil {
 		root = h
@@ -33,13 +36,16 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 	srv := &http.Server{
 		Handler:           root,
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout, // streams lift it
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	srv.RegisterOnShutdown(h.Close)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(newBounded(ln, h.cfg.MaxStreams+moreConnections)) }()
+	go func() {
+		failed <- srv.Serve(newBounded(ln, h.cfg.MaxStreams+moreConnections, h.cfg.MaxClientStreams+moreConnections/2))
+	}()
 	select {
 	case err := <-failed:
 		h.Close()
@@ -60,16 +66,18 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 	return nil
 }
 
-// bounded is a listener of so many open connections at a time.
+// bounded is a listener of so many open connections at a time, and so many of one
+// client.
 type bounded struct {
 	net.Listener
-	room   chan struct{} // holds a token for each open connection
-	closed chan struct{}
-	close  func() error
+	clients perClient
+	room    chan struct{} // holds a token for each open connection
+	closed  chan struct{}
+	close   func() error
 }
 
-func newBounded(ln net.Listener, most int) *bounded {
-	b := &bounded{Listener: ln, room: make(chan struct{}, most), closed: make(chan struct{})}
+func newBounded(ln net.Listener, most, ofClient int) *bounded {
+	b := &bounded{Listener: ln, clients: perClient{most: ofClient}, room: make(chan struct{}, most), closed: make(chan struct{})}
 	b.close = sync.OnceValue(func() error {
 		close(b.closed)
 		return ln.Close()
@@ -86,12 +94,17 @@ func (b *bounded) Accept() (net.Conn, error) {
 	case <-b.closed:
 		return nil, net.ErrClosed
 	}
-	c, err := b.Listener.Accept()
-	if err != nil {
-		<-b.room
-		return nil, err
+	for {
+		c, err := b.Listener.Accept()
+		if err != nil {
+			<-b.room
+			return nil, err
+		}
+		if exit := b.clients.enter(c.RemoteAddr().String()); exit != nil {
+			return &boundedConn{Conn: c, leave: sync.OnceFunc(func() { exit(); <-b.room })}, nil
+		}
+		_ = c.Close()
 	}
-	return &boundedConn{Conn: c, leave: sync.OnceFunc(func() { <-b.room })}, nil
 }
 
 type boundedConn struct {

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"errors"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBounded(ln, 2)
+	b := newBounded(ln, 2, 2)
 	taken := make(chan net.Conn, 4)
 	ended := make(chan error, 1)
 	go func() {
@@ -56,4 +57,60 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	second.Close()
 	third.Close()
+}
+
+// Of one address so many connections are taken, and the next only when one is closed.
+func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBounded(ln, 10, 1)
+	defer b.Close()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	dial()
+	first, err := b.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan net.Conn, 1)
+	go func() {
+		if c, err := b.Accept(); err == nil {
+			taken <- c
+		}
+	}()
+	second := dial()
+	_ = second.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if _, err := second.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("a second connection of one address reads %v, want its end", err)
+	}
+	first.Close()
+	dial()
+	select {
+	case c := <-taken:
+		c.Close()
+	case <-time.After(30 * time.Second):
+		t.Fatal("when one is closed, the next isn't taken")
+	}
+}
+
+func TestClients(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.1:80":                  "192.0.2.1",
+		"[::ffff:192.0.2.1]:80":         "192.0.2.1",
+		"[2001:db8:1:2:3:4:5:6]:80":     "2001:db8:1:2::/64",
+		"[2001:db8:1:2:ffff::%eth0]:80": "2001:db8:1:2::/64",
+		"@":                             "@", // of a Unix socket
+	} {
+		if got := client(addr); got != want {
+			t.Errorf("%s is of %s, want %s", addr, got, want)
+		}
+	}
 }

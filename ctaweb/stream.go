@@ -23,11 +23,20 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		plainError(w, http.StatusNotFound, "there is no such line or station")
 		return
 	}
-	if !h.enter() {
+	refuse := func(code int, text string) {
 		head.Del("Content-Type")
 		head.Set("Retry-After", "5")
 		h.metrics.dropped.WithLabelValues("refused").Inc()
-		plainError(w, http.StatusServiceUnavailable, "too many people are following; please come back in a moment")
+		plainError(w, code, text)
+	}
+	leave := h.clients.enter(r.RemoteAddr)
+	if leave == nil {
+		refuse(http.StatusTooManyRequests, "too many streams are open from your address; please close some")
+		return
+	}
+	defer leave()
+	if !h.enter() {
+		refuse(http.StatusServiceUnavailable, "too many people are following; please come back in a moment")
 		return
 	}
 	defer h.exit()

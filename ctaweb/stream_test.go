@@ -249,7 +249,7 @@ func TestStreamThroughMiddlewareAndReadTimeout(t *testing.T) {
 
 func TestStreamsAreBounded(t *testing.T) {
 	cfg := brisk()
-	cfg.MaxStreams = 2
+	cfg.MaxStreams, cfg.MaxClientStreams = 2, 3
 	srv := serving(t, newHandler(t, NewModel(cta.Chicago()), cfg), nil)
 	_, cancel := follow(t, srv.URL+"/events", "")
 	follow(t, srv.URL+"/events", "")
@@ -275,6 +275,28 @@ func TestStreamsAreBounded(t *testing.T) {
 			t.Fatal("the place of a stream that ended stays taken")
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestStreamsOfOneClientAreBounded(t *testing.T) {
+	cfg := brisk()
+	cfg.MaxStreams, cfg.MaxClientStreams = 10, 1
+	h := newHandler(t, NewModel(cta.Chicago()), cfg)
+	srv := serving(t, h, nil)
+	follow(t, srv.URL+"/events", "")
+	if r := get(t, h, "HEAD", "/events"); r.StatusCode != 200 {
+		t.Errorf("HEAD is answered by %d", r.StatusCode)
+	}
+	r, err := srv.Client().Get(srv.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != 429 || r.Header.Get("Retry-After") == "" || !strings.Contains(text(t, r), "from your address") {
+		t.Errorf("one stream more is answered by %d, Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+	if h.clients.enter("192.0.2.7:99") == nil {
+		t.Error("another address has no room")
 	}
 }
 

@@ -36,7 +36,10 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	model := ctaweb.NewModel(s.Network)
-	handler, err := ctaweb.NewHandler(model, ctaweb.HandlerConfig{Log: s.Log, Metrics: s.Metrics, Gatherer: s.Metrics})
+	handler, err := ctaweb.NewHandler(model, ctaweb.HandlerConfig{
+		AllowOrigin: s.AllowOrigin, MaxClientStreams: s.MaxClientStreams,
+		Log: s.Log, Metrics: s.Metrics, Gatherer: s.Metrics,
+	})
 	if err != nil {
 		return err
 	}

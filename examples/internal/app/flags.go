@@ -64,6 +64,10 @@ type Settings struct {
 	DataDir   string
 	Topics    cta.Topics
 	Listen    string // host:port
+	// AllowOrigin is who else may read the page's API, MaxClientStreams how many event
+	// streams one address may have open; empty and 0: as ctaweb has it.
+	AllowOrigin      string
+	MaxClientStreams int
 
 	Seed    uint64
 	Speed   float64 // simulated seconds a second; +Inf as fast as the machine can
@@ -151,6 +155,8 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&layout, "layout", string(cta.PerStation), "`layout`: per-station (a topic a station and kind) or shared (one a kind)")
 	if groups&Web != 0 {
 		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
+		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "let scripts of this `origin`, as https://example.org, read the API and the stream; *: of any; empty: of none")
+		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "event streams that one address may have open, `number`; behind a reverse proxy, which has one for all: 10000; 0: 5000")
 	} else {
 		fs.StringVar(&s.Listen, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
 	}
