@@ -35,6 +35,7 @@ type deadLetters struct {
 	// written is, by partition, the offset below which every record that can't be
 	// read has its letter. Positions of the group can be lost; the letters tell.
 	written map[kafka.Partition]int64
+	ids     map[string]string // of the topics, as far as they are known
 }
 
 func newDeadLetters(cfg Config) *deadLetters {
@@ -47,6 +48,7 @@ func newDeadLetters(cfg Config) *deadLetters {
 		}, []string{"topic", "reason"})),
 		logged:  make(map[[2]string]bool),
 		written: make(map[kafka.Partition]int64),
+		ids:     make(map[string]string),
 	}
 }
 
@@ -68,11 +70,15 @@ func (d *deadLetters) add(out []kafka.Record, r kafka.Record, err error) []kafka
 	return append(out, d.letter(r, err))
 }
 
-// origin returns where the record of a dead letter was, as its headers say.
-func origin(letter kafka.Record) (p kafka.Partition, offset int64, ok bool) {
+// origin returns where the record of a dead letter was, as its headers say; -1 as the
+// offset when they don't. The topic's id may be empty.
+func origin(letter kafka.Record) (p kafka.Partition, offset int64, topicID string) {
 	n, err1 := strconv.ParseInt(header(letter, "partition"), 10, 32)
 	offset, err2 := strconv.ParseInt(header(letter, "offset"), 10, 64)
-	return kafka.Partition{Topic: header(letter, "topic"), Partition: int32(n)}, offset, err1 == nil && err2 == nil
+	if err1 != nil || err2 != nil {
+		offset = -1
+	}
+	return kafka.Partition{Topic: header(letter, "topic"), Partition: int32(n)}, offset, header(letter, topicIDHeader)
 }
 
 // letter returns the dead letter of r. err is or wraps a [wire.DecodeError].
@@ -101,6 +107,9 @@ func (d *deadLetters) letter(r kafka.Record, err error) kafka.Record {
 		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
 		{Key: "reason", Value: []byte(reason)},
 		{Key: "error", Value: []byte(text)},
+	}
+	if id := d.ids[r.Topic]; id != "" {
+		headers = append(headers, kafka.Header{Key: topicIDHeader, Value: []byte(id)})
 	}
 	if size := len(r.Key) + len(r.Value); size > maxDeadLetter {
 		headers = append(headers, kafka.Header{Key: "truncated", Value: strconv.AppendInt(nil, int64(size), 10)})

@@ -40,6 +40,7 @@
 //   - topic, partition, offset: where it was
 //   - reason: one of a few fixed texts
 //   - error: the details
+//   - topic-id: of the topic, if the cluster gives it one
 //   - truncated: its size in bytes, if it was too large to be copied whole
 //
 // It is counted in ctalive_stream_dead_letters_total, and logged once for each

@@ -1,7 +1,9 @@
 package ctastream_test
 
 import (
+	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -216,4 +218,36 @@ func TestOneLetterThoughPositionsAreLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Letters of another topic that had the name, and of records that the cluster has lost
+// since, say nothing of the records that are there now.
+func TestLettersOfWhatIsGoneDontCount(t *testing.T) {
+	sys := ctatest.Start(t)
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.Sunny})
+	letter := func(offset string, more ...kafka.Header) kafka.Record {
+		return kafka.Record{Topic: sys.Topics.DeadLetter(), Value: []byte("bad"), Headers: append(more,
+			kafka.Header{Key: "topic", Value: []byte(sys.Topics.Weather())}, kafka.Header{Key: "partition", Value: []byte("0")},
+			kafka.Header{Key: "offset", Value: []byte(offset)}, kafka.Header{Key: "reason", Value: []byte("r")}, kafka.Header{Key: "error", Value: []byte("e")})}
+	}
+	bad := kafka.Record{Topic: sys.Topics.Weather(), Key: []byte("k"), Value: []byte("bad")}
+	sys.Send(bad)
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(sys.Topics.DeadLetter(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	sys.Send(letter("1", kafka.Header{Key: "topic-id", Value: []byte("another")}))
+	x, err := ctastream.NewInspector(sys.Kafka, sys.Registry, testConfig(sys))
+	stop := start(t, x, err)
+	sys.AwaitRecords(sys.Topics.DeadLetter(), 2)
+	stop()
+
+	sys.Send(letter("10"))
+	x, err = ctastream.NewInspector(sys.Kafka, sys.Registry, testConfig(sys))
+	start(t, x, err)
+	sys.Await("the inspector", func(context.Context) (string, bool, error) {
+		err := x.Ready()
+		return fmt.Sprint(err), err == nil, nil
+	})
+	sys.Send(bad)
+	sys.AwaitRecords(sys.Topics.DeadLetter(), 4)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -110,37 +111,34 @@ func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
 // restoreLetters reads which records of partitions have their dead letter already; take
 // takes that into use.
 func (w *worker) restoreLetters(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
-	written := make(map[kafka.Partition]int64)
+	written, ends := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
+	var topics []string
+	for _, p := range gained {
+		topics = append(topics, p.Topic)
+		if ends[p], err = w.client.End(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(topics)
+	ids, err := w.client.TopicIDs(ctx, slices.Compact(topics)...)
+	if err != nil {
+		return nil, err
+	}
 	err = w.client.Restore(ctx, w.dead.topic, func(r kafka.Record) {
-		p, offset, ok := origin(r)
-		if ok && slices.Contains(gained, p) {
-			written[p] = max(written[p], offset+1)
+		p, offset, id := origin(r)
+		if id == "" || id == ids[p.Topic] { // else it's of another topic that had the name
+			written[p] = max(written[p], min(offset+1, ends[p])) // what is above is lost
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	for p, next := range written {
-		if written[p], err = w.within(ctx, p, next); err != nil {
-			return nil, err
-		}
-	}
 	return func() {
+		maps.Copy(w.dead.ids, ids)
 		for _, p := range gained {
 			w.dead.written[p] = written[p]
 		}
 	}, nil
-}
-
-// within returns next, the position up to which a partition has been dealt with; 0 when
-// it ends before that, and so has been made anew.
-func (w *worker) within(ctx context.Context, p kafka.Partition, next int64) (int64, error) {
-	end, err := w.client.End(ctx, p)
-	if err != nil || end >= next {
-		return next, err
-	}
-	w.cfg.Log.Warn("topic ends before what was read of it: taking it for a new one", "topic", p.Topic, "partition", p.Partition, "read", next, "end", end)
-	return 0, nil
 }
 
 // readable runs f until it gives a value or an error that says the record can
