@@ -64,7 +64,7 @@ func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 	defer s.mu.Unlock()
 	own := s.in[l]
 	if own == nil {
-		own = &snapshot{status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout, at: s.at}
+		own = &snapshot{status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout}
 		if s.in == nil {
 			s.in = map[*language]*snapshot{}
 		}
