@@ -29,17 +29,17 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		h.metrics.dropped.WithLabelValues("refused").Inc()
 		plainError(w, code, text)
 	}
+	if !h.enter() {
+		refuse(http.StatusServiceUnavailable, "too many people are following; please come back in a moment")
+		return
+	}
+	defer h.exit()
 	leave := h.clients.enter(r.RemoteAddr)
 	if leave == nil {
 		refuse(http.StatusTooManyRequests, "too many streams are open from your address; please close some")
 		return
 	}
 	defer leave()
-	if !h.enter() {
-		refuse(http.StatusServiceUnavailable, "too many people are following; please come back in a moment")
-		return
-	}
-	defer h.exit()
 	head.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
