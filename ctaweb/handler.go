@@ -39,10 +39,9 @@ type HandlerConfig struct {
 	// MaxStreams bounds the open event streams, each of which costs about 30 kB;
 	// beyond it a client is told to come back later. Default: 10000.
 	MaxStreams int
-	// MaxClientStreams bounds those of one address, so that nobody takes all, and Serve's
-	// connections of one address by half of its further ones more. Behind a reverse
-	// proxy all clients have the proxy's address: set it to MaxStreams there. Default:
-	// half of MaxStreams.
+	// MaxClientStreams bounds those of one address, so that nobody takes all; [Serve]
+	// bounds connections accordingly. Behind a reverse proxy all clients have the
+	// proxy's address: set it to MaxStreams there. Default: half of MaxStreams.
 	MaxClientStreams int
 	// Interval is the time between the updates of a stream when much changes for
 	// long; up to five may follow one another at once. No page is made more often.

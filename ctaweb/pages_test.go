@@ -169,15 +169,33 @@ func TestLineAndStationPagesAgree(t *testing.T) {
 	}
 }
 
+// An overdue train is told of with the gap that it makes, and where that is.
+func TestOverdueTrainsAreSaid(t *testing.T) {
+	net := cta.Chicago()
+	d := live.DirectionStatus{Towards: "Forest Park", Cause: live.TrainOverdue, Station: california, Lasts: 3*time.Minute + 50*time.Second}
+	for _, tt := range []struct {
+		gap         live.Spot
+		says, habla string
+	}{
+		{live.Spot{}, "a train is 3 min overdue at California", "un tren lleva 3 min de retraso en llegar a California"},
+		{live.Spot{Station: california, Apart: 9 * time.Minute}, "a train is 3 min overdue at California, a gap of 9 min", "un tren lleva 3 min de retraso en llegar a California, un intervalo de 9 min"},
+		{live.Spot{Station: loganSquare, Apart: 9 * time.Minute}, "a train is 3 min overdue at California, a gap of 9 min at Logan Square", "un tren lleva 3 min de retraso en llegar a California, y hay un intervalo de 9 min en Logan Square"},
+	} {
+		d.Gap = tt.gap
+		for l, want := range map[*language]string{english(): tt.says, mustSpeak(t, "es"): tt.habla} {
+			if got := l.sentence(net, "Blue Line", d, wall0); !strings.HasSuffix(got, ": "+want) {
+				t.Errorf("says %q, want %q", got, want)
+			}
+		}
+	}
+}
+
 // A platform's page says how often trains come, beside what is intended.
 func TestHeadwaysAreSaid(t *testing.T) {
 	of := func(s live.Spacing, intended, observed, current int64) platformBoard {
 		return platformBoard{Spacing: s, IntendedSeconds: intended, ObservedSeconds: observed, CurrentSeconds: current}
 	}
-	spanish, err := source{}.language("es")
-	if err != nil {
-		t.Fatal(err)
-	}
+	spanish := mustSpeak(t, "es")
 	for _, tt := range []struct {
 		of          platformBoard
 		says, habla string

@@ -36,7 +36,11 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 		}
 	case live.TrainOverdue:
 		says = l.say("status-overdue", "station", name(d.Station), "minutes", l.over(d.Lasts))
-		if d.Gap.Station != 0 {
+		switch d.Gap.Station {
+		case 0:
+		case d.Station:
+			says = l.say("status-overdue-gap-there", "station", name(d.Station), "minutes", l.over(d.Lasts), "gap", l.about(d.Gap.Apart))
+		default:
 			says = l.say("status-overdue-gap", "station", name(d.Station), "minutes", l.over(d.Lasts),
 				"gap", l.about(d.Gap.Apart), "where", name(d.Gap.Station))
 		}
