@@ -63,7 +63,7 @@ func startCleaner(cluster *kfake.Cluster, addr string, cfg Config, dir string) (
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &cleaner{
 		cluster: cluster, client: client, log: cfg.Log, every: cmp.Or(cfg.CleanEvery, cleanEvery), spare: spare{dir},
-		atLeast: compactAtLeast, cancel: cancel, done: make(chan struct{}),
+		atLeast: cmp.Or(cfg.CompactAfter, compactAtLeast), cancel: cancel, done: make(chan struct{}),
 	}
 	if dir == "" {
 		c.atMost = memoryAtMost
@@ -156,9 +156,11 @@ func (c *cleaner) compactWhenQuiet(tables []string) {
 			c.log.Warn("embedded broker: compacted topics are left as they are for now", "err", err)
 			return nil, nil, false
 		}
+		before, _ := c.state(tables)
 		c.cluster.Compact()
 		c.spare.drop(c.log)
 		c.size, _ = c.state(tables)
+		c.log.Info("embedded broker: tables compacted", "bytes_before", before, "bytes", c.size)
 		return nil, nil, false
 	})
 }

@@ -21,10 +21,10 @@
 // should be one of this machine alone, as the default ones are. As with Kafka's own
 // defaults, a client that asks for an unknown topic and allows its creation gets
 // it, with one partition. Groups start without Kafka's initial delay of 3 s.
-// Retention is applied every [Config.CleanEvery]; compaction when compacted topics have grown
-// by 8 MiB, at a moment when no transaction is open in them. Compatibility is
-// checked between Avro schemas without references to others; other schemas are
-// taken as they are.
+// Retention is applied every [Config.CleanEvery]; compaction when compacted topics
+// have grown by [Config.CompactAfter], at a moment when no transaction is open in them.
+// Compatibility is checked between Avro schemas without references to others; other
+// schemas are taken as they are.
 //
 // # Data
 //

@@ -34,6 +34,9 @@ type Config struct {
 	// CleanEvery is how often records are looked for that retention or compaction
 	// may drop. Default: one minute.
 	CleanEvery time.Duration
+	// CompactAfter is by how many bytes compacted topics have to have grown, all
+	// together, for their compaction. Default: 8 MiB.
+	CompactAfter int64
 	// Log receives starts, stops and faults. Default: silent.
 	Log *slog.Logger
 }
@@ -94,6 +97,9 @@ func (c Config) validate() error {
 	}
 	if c.CleanEvery < 0 {
 		faults = append(faults, fmt.Errorf("CleanEvery is %v, want a positive duration", c.CleanEvery))
+	}
+	if c.CompactAfter < 0 {
+		faults = append(faults, fmt.Errorf("CompactAfter is %d, want a positive number of bytes", c.CompactAfter))
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("embedded: %w", errors.Join(faults...))

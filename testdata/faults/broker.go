@@ -31,8 +31,8 @@ import (
 func runServices(ctx context.Context, s *settings) error {
 	services, err := embedded.Start(ctx, embedded.Config{
 		DataDir: s.data, Kafka: s.brokers, Advertise: s.advertise, Registry: s.registry,
-		CleanEvery: time.Second, // so that compactions are cut short, too
-		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		CleanEvery: time.Second, CompactAfter: 64 << 10, // so that compactions are cut short, too
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -72,13 +69,7 @@ func (h *run) endHanging(ctx context.Context) (int, error) {
 }
 
 // forgot returns how often the broker has logged that it takes partitions for deleted.
-func (h *run) forgot() int {
-	b, err := os.ReadFile(filepath.Join(h.dir, "broker.log"))
-	if err != nil {
-		return -1
-	}
-	return bytes.Count(b, []byte("Couldn't find leader endpoint"))
-}
+func (h *run) forgot() int { return h.broker.logged("Couldn't find leader endpoint") }
 
 // writeMarker writes how a transaction ended to a partition.
 func writeMarker(ctx context.Context, c *kgo.Client, topic string, partition int32, open kmsg.DescribeProducersResponseTopicPartitionActiveProducer, committed bool) error {

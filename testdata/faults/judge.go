@@ -212,6 +212,9 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	}
 	fmt.Fprintf(w, "every station counted again %v after the last fault (the broker answered after %v), all entries counted %v after the last one\n",
 		h.recovered.Round(time.Millisecond), h.answered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
+	if h.s.broker == "embedded" {
+		fmt.Fprintf(w, "compactions of the counts' topic %d\n", h.broker.logged("tables compacted"))
+	}
 	if h.atFault > 0 {
 		fmt.Fprintf(w, "transactions that the broker itself forgot to end, ended by hand: %d\n", h.atFault)
 	}

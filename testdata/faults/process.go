@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -172,6 +173,15 @@ func (p *process) close() {
 	p.closed = true
 	p.mu.Unlock()
 	p.kill()
+}
+
+// logged returns how often the log says something; -1 when there's none.
+func (p *process) logged(text string) int {
+	b, err := os.ReadFile(filepath.Join(p.logs, p.name+".log"))
+	if err != nil {
+		return -1
+	}
+	return bytes.Count(b, []byte(text))
 }
 
 // lastLine returns the last line of the log.
