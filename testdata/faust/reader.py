@@ -1,7 +1,11 @@
 """A Faust app that recovers its table from the topic that ctastream's
-StationTransformer writes, prints it, a station a line, and ends.
+StationTransformer writes, and prints it, a station a line.
 
     python reader.py worker
+
+An empty table may mean that it was not recovered. With exactly_once Faust 0.15 asks
+its client where the table ends, which knows it from the first answer to a fetch;
+when Faust is first, it believes that there is nothing. Then start the app again.
 """
 
 import os
