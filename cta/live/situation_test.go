@@ -25,16 +25,16 @@ var mornings = sync.OnceValues(func() ([]ctaproducer.Event, error) {
 	return incident.Arrivals(cta.Chicago(), ctaproducer.SimulationConfig{Seed: 2, Start: day(7), For: 150 * time.Minute, NoFaults: true})
 })
 
-// play feeds arrivals and shows what is said of a line's direction every
-// five seconds of some time.
-func play(arrivals []ctaproducer.Event, line string, d cta.Direction, from, until time.Time, see func(now time.Time, ds DirectionStatus)) {
+// play feeds arrivals and shows what is said of a line's direction at every step of
+// some time.
+func play(arrivals []ctaproducer.Event, line string, d cta.Direction, from, until time.Time, step time.Duration, see func(now time.Time, ds DirectionStatus)) {
 	tr := NewTracker(cta.Chicago())
 	now := from
 	for _, e := range arrivals {
 		for e.At.After(now) && now.Before(until) {
 			l, _ := tr.View(now).Line(line)
 			see(now, l.Directions[dir(d)])
-			now = now.Add(5 * time.Second)
+			now = now.Add(step)
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
@@ -47,7 +47,7 @@ var atLoganSquare = incident.Place{Line: "blue", Direction: cta.DirectionA, Stat
 
 func TestStandingTrainIsSaidAndForgotten(t *testing.T) {
 	arrivals, began := incident.Stand(morning(t), atLoganSquare, 15*time.Minute, true)
-	play(arrivals, "blue", cta.DirectionA, day(7).Add(50*time.Minute), day(8).Add(80*time.Minute), func(now time.Time, ds DirectionStatus) {
+	play(arrivals, "blue", cta.DirectionA, day(7).Add(50*time.Minute), day(8).Add(80*time.Minute), 15*time.Second, func(now time.Time, ds DirectionStatus) {
 		switch since := now.Sub(began); {
 		case since >= 30*time.Second && since < 15*time.Minute:
 			if ds.Cause != TrainStuck || ds.Station != loganSquare {
@@ -79,7 +79,7 @@ func TestTrainThatStandsWithoutAWordIsOverdue(t *testing.T) {
 			due = e.At
 		}
 	}
-	play(arrivals, "blue", cta.DirectionA, day(8), due.Add(15*time.Minute), func(now time.Time, ds DirectionStatus) {
+	play(arrivals, "blue", cta.DirectionA, day(8), due.Add(15*time.Minute), 5*time.Second, func(now time.Time, ds DirectionStatus) {
 		switch late := now.Sub(due); {
 		case late < 0 && ds.Cause == TrainOverdue:
 			t.Errorf("%v before it is due: %+v", -late, ds)
@@ -96,7 +96,7 @@ func TestTrainThatStandsWithoutAWordIsOverdue(t *testing.T) {
 func TestBunchedTrainsAreSaid(t *testing.T) {
 	arrivals, came, next := incident.Bunch(morning(t), atLoganSquare, 100*time.Second)
 	var said DirectionStatus
-	play(arrivals, "blue", cta.DirectionA, day(8), day(8).Add(15*time.Minute), func(now time.Time, ds DirectionStatus) {
+	play(arrivals, "blue", cta.DirectionA, day(8), day(8).Add(15*time.Minute), 15*time.Second, func(now time.Time, ds DirectionStatus) {
 		if now.Sub(came) >= 0 && now.Before(next) && now.Sub(came) <= 30*time.Second {
 			said = ds
 		}
@@ -127,7 +127,7 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 			arrivals, _, back := incident.Silence(all, line, begin, end)
 			known := knowable(all, line, begin)
 			var told time.Time
-			play(arrivals, line, cta.DirectionB, day(7).Add(50*time.Minute), day(8).Add(30*time.Minute), func(now time.Time, ds DirectionStatus) {
+			play(arrivals, line, cta.DirectionB, day(7).Add(50*time.Minute), day(8).Add(30*time.Minute), 10*time.Second, func(now time.Time, ds DirectionStatus) {
 				silent := ds.Cause == LineSilent && ds.Level == LevelUnknown
 				if silent && told.IsZero() {
 					told = now
