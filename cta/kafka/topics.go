@@ -45,7 +45,7 @@ func TableTopic(name string, partitions int32) TopicSpec {
 		"cleanup.policy": "compact",
 		// The segment being written is never compacted, and who reads the table reads
 		// it whole. By default it is 1 GB, or a week's: millions of records at a
-		// thousand a second. 4 MB are some forty thousand, read in a tenth of a second.
+		// thousand a second. 4 MB are some forty thousand, read in a fifth of a second.
 		"segment.bytes": fmt.Sprint(4 << 20),
 		"segment.ms":    ms(time.Hour),
 		// Compact when a tenth is superseded, not half.
