@@ -106,7 +106,7 @@ var free = []string{"-services", "embedded", "-brokers", "127.0.0.1:0", "-regist
 func (p *process) await(pattern string) string {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(40 * time.Second)
 	for {
 		if m := re.FindStringSubmatch(p.out.String()); m != nil {
 			return m[len(m)-1]
@@ -119,7 +119,7 @@ func (p *process) await(pattern string) string {
 			}
 			p.t.Fatalf("ended (%v) without printing %q", p.err, pattern)
 		case <-deadline:
-			p.t.Fatalf("did not print %q within 20s", pattern)
+			p.t.Fatalf("did not print %q within 40s", pattern)
 		}
 	}
 }
