@@ -78,6 +78,27 @@ func TestPagesFit(t *testing.T) {
 	b.clean(host(srv.URL), missed(srv.URL, "/trains/gone", "/no/such/page")...)
 }
 
+// The scores of predictions fit on a phone as well.
+func TestScoresFit(t *testing.T) {
+	b := browse(t)
+	b.width(360)
+	m, tell := rushing(t, 10*time.Minute)
+	tell(10 * time.Minute)
+	srv := serving(t, newHandler(t, m, HandlerConfig{Now: time.Now}), nil)
+	for _, language := range []string{"en", "es"} {
+		b.open(srv.URL + "/?lang=" + language)
+		b.eval(`document.querySelector("#scores").open = true`)
+		b.await(`document.querySelectorAll("#score-table td").length > 3`, "true")
+		if got := b.eval(`document.querySelector("#score-table table").getBoundingClientRect().right <= document.querySelector("#scores").getBoundingClientRect().right`); got != "true" {
+			t.Errorf("the scores in %q are wider than their place", language)
+		}
+		if got := b.eval(`[...document.querySelectorAll("#score-table th, #score-table td")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent).join()`); got != "" {
+			t.Errorf("in %q these don't fit: %s", language, got)
+		}
+	}
+	b.clean(host(srv.URL))
+}
+
 // axe-core finds nothing on any page. Its source is where CTALIVE_AXE says; without
 // it the test is skipped.
 func TestAccessibility(t *testing.T) {

@@ -72,7 +72,10 @@ func TestPageNoticesAHangingConnection(t *testing.T) {
 			g.lead(srv.Listener.Addr().String())
 			b.open("http://" + g.addr() + "/")
 			b.await(looksLike, good)
-			if !clock {
+			if clock {
+				shown := b.eval(`document.querySelector("#clock").textContent`)
+				b.await(`document.querySelector("#clock").textContent !== "`+shown+`"`, "true") // by the stream
+			} else {
 				// Word of nothing new is word all the same.
 				b.quiet(4)
 				if got := b.eval(`looked.includes("lost")`); got != "false" {

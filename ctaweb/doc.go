@@ -48,8 +48,9 @@
 // one: a page by its template, base.html with what all share, the style sheet, the
 // icon, words. Templates are those of html/template. Their functions are t (a text of
 // the page's language, with pairs of placeholder and value), number, hm (a time of
-// the day), segment (of an address), mark (a level's sign) and minutes (of seconds).
-// base.html defines top and end, which enclose a page, and badge, pill and next.
+// the day), segment (of an address), mark (a level's sign), minutes (of seconds) and
+// percent (of a share). base.html defines top and end, which enclose a page, and
+// badge, pill, next and mark.
 //
 // All pages have .Site, .Title, .Root (leads to the handler's own root, where links
 // begin), .Kind, .Part (true where the script asks for the page without head and
@@ -66,11 +67,13 @@
 // and what the embedded templates use of them stays as it is within a major version.
 //
 // The script keeps a page current that has, on its body, data-kind, data-root,
-// data-events, data-layout, data-quiet and data-pace, as base.html writes them. On other pages than the
-// system's it replaces what is in elements with an id and data-live. It looks for
-// these ids, and does without those that a page leaves out: fresh, clock, date,
-// weather, icon, temperature, sky, measured; q and found, of the search; and on the
-// page of the system trains, alerts, counted, scores, map and moving. There a line is
+// data-events, data-layout, data-quiet and data-pace, as base.html writes them. It
+// brings elements with an id and data-live up to date with what the server renders
+// now; what is in them and has a data-key, data-s, data-t, an id or an address of
+// its own is known again by it, and keeps the focus. It looks for these ids, and does
+// without those that a page leaves out: main, fresh, time, clock, date, weather, icon,
+// temperature, sky, measured; q and found, of the search; and on the page of the
+// system trains, alerts, counted, scores, map and moving. There a line is
 // an element with data-line, a station's row has data-s, a train data-t, and on the
 // map a track has data-k, a train data-m; how a line runs is told in data-status.
 //

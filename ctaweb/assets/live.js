@@ -541,7 +541,8 @@ let source = null;
 let polled = false; // the page was fetched since the last event
 let heard = 0; // by the wall clock, which goes on while a machine sleeps
 let watch, retry, leaving;
-const patience = () => 1000 * Number(time ? body.dataset.pace || 11 : body.dataset.quiet || 47);
+const pace = 1000 * Number(body.dataset.pace || 11), quiet = 1000 * Number(body.dataset.quiet || 47);
+const patience = () => time ? pace : quiet; // with a clock, each second tells something
 
 function leave() {
 	source?.close();
@@ -550,9 +551,9 @@ function leave() {
 	clearTimeout(retry);
 }
 
-function listen() {
+function listen(ms) {
 	clearTimeout(watch);
-	watch = setTimeout(lost, patience());
+	watch = setTimeout(lost, ms);
 }
 
 function connect() {
@@ -566,7 +567,7 @@ function connect() {
 		polled = false;
 		heard = Date.now();
 		then(e);
-		listen();
+		listen(patience());
 	});
 	const news = (whole) => (e) => {
 		last = e.lastEventId;
@@ -576,7 +577,7 @@ function connect() {
 	on("update", news(false));
 	on("quiet", () => {});
 	source.addEventListener("error", lost);
-	listen();
+	listen(2 * pace); // the first event comes at once, but may be large for a slow network
 }
 
 function lost() {
