@@ -166,11 +166,13 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	}
 	v.counts = len(counts)
 	totals := l.totals()
+	var wrong []string // what it comes to is told first
 	for _, s := range h.network.Stations {
 		if counts[s.ID] != totals[s.ID] {
-			v.mismatches = append(v.mismatches, fmt.Sprintf("station %d: %d entries, published count %d (%+d)", s.ID, totals[s.ID], counts[s.ID], counts[s.ID]-totals[s.ID]))
+			wrong = append(wrong, fmt.Sprintf("station %d: %d entries, published count %d (%+d)", s.ID, totals[s.ID], counts[s.ID], counts[s.ID]-totals[s.ID]))
 		}
 	}
+	v.mismatches = append(wrong, v.mismatches...)
 	if v.claims == 0 && !h.s.careless {
 		v.mismatches = append(v.mismatches, "no published count was held against its entries")
 	}
