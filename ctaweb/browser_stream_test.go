@@ -179,7 +179,12 @@ func TestPageWithoutAStream(t *testing.T) {
 		b.open("about:blank")
 		b.streams(h, 0)
 	}
-	b.clean(host(srv.URL), "the server responded with a status of 503")
+	// A page that isn't there isn't loaded again and again.
+	_, leave := follow(t, srv.URL+"/events", "")
+	defer leave()
+	b.open(srv.URL + "/trains/gone")
+	b.await(looksLike, "polled: updated now and then")
+	b.clean(host(srv.URL), append(missed(srv.URL, "/trains/gone"), "the server responded with a status of 503")...)
 }
 
 // A page whose stations have changed is loaded anew, where a tab may remember

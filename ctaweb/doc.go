@@ -55,8 +55,8 @@
 // All pages have .Site, .Title, .Root (leads to the handler's own root, where links
 // begin), .Kind, .Part (true where the script asks for the page without head and
 // foot), .Events, .ID, .Layout, .Quiet, .Pace, .Style, .Live, .Icon, .Status (a
-// [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Query, .Language and .Languages;
-// further
+// [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Query, .Language
+// and .Languages; further
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted
 //	line.html      .Line, .More (by station's id), .Heard, .Counted
@@ -73,9 +73,9 @@
 // its own is known again by it, and keeps the focus. It looks for these ids, and does
 // without those that a page leaves out: main, fresh, time, clock, date, weather, icon,
 // temperature, sky, measured; q and found, of the search; and on the page of the
-// system trains, alerts, counted, scores, map and moving. There a line is
-// an element with data-line, a station's row has data-s, a train data-t, and on the
-// map a track has data-k, a train data-m; how a line runs is told in data-status.
+// system trains, alerts, counted, scores, map and moving. There a line is an element
+// with data-line, a station's row has data-s, a train data-t, and on the map a track
+// has data-k, a train data-m; how a line runs is told in data-status.
 //
 // # What is derived
 //
@@ -131,8 +131,9 @@
 // Close a [Handler] when its server shuts down, or streams hold the shutdown up;
 // [Serve] does, and bounds connections. Behind a reverse proxy all clients have one
 // address: see HandlerConfig.MaxClientStreams. Middleware that wraps the
-// ResponseWriter needs an Unwrap method for the stream to be flushed. A server of one's own needs ReadHeaderTimeout and
-// MaxHeaderBytes; its WriteTimeout is no matter to the stream.
+// ResponseWriter needs an Unwrap method for the stream to be flushed. A server of
+// one's own needs ReadHeaderTimeout and MaxHeaderBytes; its WriteTimeout is no matter
+// to the stream.
 //
 // # Testing
 //

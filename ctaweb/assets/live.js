@@ -387,8 +387,9 @@ async function fetchPage(part) {
 	if (part) here.searchParams.set(part, "");
 	try {
 		const r = await fetch(here, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
-		if (r.status === 404) reload();
-		return r.ok ? new DOMParser().parseFromString(await r.text(), "text/html") : null;
+		const gone = r.status === 404;
+		if (gone && kind !== "missing") reload();
+		return r.ok || gone ? new DOMParser().parseFromString(await r.text(), "text/html") : null;
 	} catch {
 		return null;
 	}
@@ -582,15 +583,16 @@ function connect() {
 
 function lost() {
 	leave();
+	if (old) return;
 	if (!polled) state("lost", say("reconnecting"));
 	// Spread out, so that a server that comes back isn't met by all at once.
 	retry = setTimeout(connect, wait * (0.5 + Math.random()));
+	if (wait > 1000) poll(); // nor is one that goes away asked by all for its last page
 	wait = Math.min(wait * 2, 30000);
-	poll();
 }
 
 // Where there is no room for another stream, or nothing lets one through, the page
-// is fetched at each attempt.
+// is fetched at each further attempt.
 async function poll() {
 	const before = heard, page = await fetchPage();
 	if (old || heard !== before || document.hidden) return;
