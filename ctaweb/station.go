@@ -56,7 +56,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	}
 	if kind == "station" && !s.status.AsOf.IsZero() {
 		d.Day = l.viewDay(h.model.tracker.Day(st.ID, s.status.AsOf), s.status.AsOf)
-		if st.LatelySeconds > 0 {
+		if st.LatelySeconds >= 60 { // less says nothing yet
 			d.Day.Lately = l.say("lately", "n", l.number(st.EntriesLately), "minutes", l.about(time.Duration(st.LatelySeconds)*time.Second),
 				"usual", l.number(st.EntriesUsual))
 		}
