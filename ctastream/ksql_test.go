@@ -10,7 +10,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctastream"
-	"github.com/seed-921eec07/ctalive/internal/fakeksql"
+	"github.com/seed-921eec07/ctalive/testdata/fakeksql"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/internal/incident"
+	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
 // replay passes arrivals through the whole chain: Kafka, Consume, and a handler

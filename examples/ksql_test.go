@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/seed-921eec07/ctalive/internal/fakeksql"
+	"github.com/seed-921eec07/ctalive/testdata/fakeksql"
 )
 
 func TestTurnstilesHasKsqlDBCount(t *testing.T) {

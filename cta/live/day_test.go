@@ -7,7 +7,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/internal/incident"
+	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
 // simulated returns the arrivals of a simulation of the 'L'.

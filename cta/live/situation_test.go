@@ -8,7 +8,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/internal/incident"
+	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
 // morning is the traffic of the 'L' from 7:00 to 9:30, without faults.
