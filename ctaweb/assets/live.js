@@ -416,22 +416,29 @@ function due(u) {
 	return u.lines || turn !== last || (kind === "train" ? u.trains?.some((t) => t.id === own) : u.trains) || u.gone;
 }
 let fetched = -Infinity;
-let fetching = false;
+let fetching = false, asked = false; // asked: the page being fetched may be one of before
 async function refresh() {
+	asked = true;
 	if (fetching) return;
 	fetching = true;
-	await new Promise((done) => setTimeout(done, fetched + 2000 - performance.now()));
-	fetched = performance.now();
-	const page = await fetchPage("part");
-	fetching = false;
-	if (page) show(page, document.querySelectorAll("[data-live]"));
+	try {
+		while (asked) {
+			await new Promise((done) => setTimeout(done, fetched + 2000 - performance.now()));
+			fetched = performance.now();
+			asked = false;
+			const page = await fetchPage("part");
+			if (page) show(page, document.querySelectorAll("[data-live]"));
+		}
+	} finally {
+		fetching = false;
+	}
 }
 
 // Search as one types: what the form would find, under it.
 const box = byId("q"), found = byId("found");
-let typed, asked = 0;
+let typed, questions = 0;
 async function search() {
-	const q = box.value.trim(), question = ++asked;
+	const q = box.value.trim(), question = ++questions;
 	let items = [];
 	if (q) {
 		try {
@@ -440,7 +447,7 @@ async function search() {
 			items = [...page.querySelectorAll("#results li")].slice(0, 12);
 		} catch { return; }
 	}
-	if (question !== asked) return; // there is a newer one
+	if (question !== questions) return; // there is a newer one
 	for (const a of items.map((li) => li.querySelector("a"))) a.setAttribute("href", root + a.getAttribute("href"));
 	found.replaceChildren(...items);
 	found.hidden = !items.length;
