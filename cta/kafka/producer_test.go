@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -319,13 +320,21 @@ func TestSendToAnUnknownTopicFails(t *testing.T) {
 func TestCloseIsBoundedWhileTheBrokerIsMute(t *testing.T) {
 	cluster, c := newPair(t)
 	ensure(t, c, EventTopic("t", 1))
-	release := make(chan struct{})
-	defer close(release)
+	release, woken := make(chan struct{}), make(chan struct{})
+	wake := sync.OnceFunc(func() { close(woken) })
 	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		cluster.SleepControl(func() { <-release })
+		wake()
 		return nil, nil, false
 	})
+	defer func() {
+		close(release)
+		select { // kfake may hang where it's closed at the moment at which a request wakes
+		case <-woken:
+		case <-time.After(10 * time.Second):
+		}
+	}()
 	p := newProducer(t, c, ProducerConfig{})
 	told := make(chan error, 1)
 	if err := p.Send(t.Context(), text("t", "x"), func(err error) { told <- err }); err != nil {
