@@ -29,9 +29,9 @@ import (
 // A published count has a header, position, that says up to which offset of which
 // partition entries are counted, and another, topic-id, of which topic. So counts stay
 // exact even if the group's own positions are lost, and those entries that a crash has
-// left are not counted again if it has lost the last. Whoever deletes a topic of entries and makes it anew deletes
-// the topic of counts, too. Whoever deletes that one alone, to have all counted
-// anew, chooses another group.
+// left are not counted again if it has lost the last. Whoever deletes a topic of entries
+// and makes it anew deletes the topic of counts, too. Whoever deletes that one alone, to
+// have all counted anew, chooses another group.
 //
 // Another engine's counts, as those of ksqlDB or Kafka Streams, don't say what they
 // count, so nothing exact can be added to them: see [ErrForeignCounts].
