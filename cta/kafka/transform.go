@@ -245,6 +245,10 @@ func (x *transform) member(ctx context.Context, pause *backoff) error {
 		return nil
 	}
 	x.txn.reset(err)
+	// Sarama keeps the coordinator that it knows, though it may have died for good.
+	if rerr := x.coord.RefreshCoordinator(x.cfg.Group); rerr != nil {
+		x.log.warn("the group's coordinator is not found", rerr)
+	}
 	return err
 }
 
