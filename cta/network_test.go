@@ -244,7 +244,9 @@ func TestSlugsFitTopicNames(t *testing.T) {
 		{"Clark/Lake", "7-clark-lake"},
 		{"O'Hare", "7-ohare"},
 		{"95th/Dan Ryan", "7-95th-dan-ryan"},
-		{"Grünau (Nord)", "7-gr-nau-nord"},
+		{"Grünau (Nord)", "7-grunau-nord"},
+		{"Praça da Figueira", "7-praca-da-figueira"},
+		{"Cafe\u0301 (NFD)", "7-cafe-nfd"},
 		{"東京", "7"},
 	} {
 		if got := (&Station{ID: 7, Name: c.name}).Slug(); got != c.want {

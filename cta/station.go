@@ -3,7 +3,6 @@ package cta
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -22,8 +21,8 @@ type Station struct {
 }
 
 // Slug is the station's id and name as topic names and addresses hold them,
-// as "40380-clark-lake": letters a to z, digits and single hyphens. The id
-// makes it unique.
+// such as "40380-clark-lake": letters a to z, digits and single hyphens. Accents
+// are dropped, as by [Plain]. The id makes the slug unique.
 func (s *Station) Slug() string {
 	if s.slug != "" {
 		return s.slug
@@ -37,7 +36,7 @@ const maxSlug = 100
 func slug(id int, name string) string {
 	b := strconv.AppendInt(make([]byte, 0, 32), int64(id), 10)
 	gap := true
-	for _, r := range strings.ToLower(name) {
+	for _, r := range Plain(name) {
 		if len(b)+2 > maxSlug {
 			break
 		}

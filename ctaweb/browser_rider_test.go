@@ -180,7 +180,7 @@ func TestPagesWithoutScripts(t *testing.T) {
 		"/trains/red0":       {"Train red0", "95th/Dan Ryan", "Jarvis", "min"},
 		"/board/40380":       {"Clark/Lake", "Forest Park", "min"},
 		"/stations":          {"Stations", "Wilson"},
-		"/stations?q=nobody": {"With “nobody” in their names: 0"},
+		"/stations?q=nobody": {"Stations for “nobody”: 0"},
 		"/trains/gone":       {"Not found", "There is no such"},
 		"/no/such/page":      {"Not found", "There is no such"},
 	} {

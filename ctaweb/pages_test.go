@@ -25,6 +25,16 @@ func TestSearch(t *testing.T) {
 		{"18", "18th"},
 		{"howard", "Howard"},
 		{"lake", "Lake, Clark/Lake, Harlem/Lake, State/Lake"},
+		{"state and lake", "State/Lake"},
+		{"lake state", "State/Lake"},
+		{"clarklake", "Clark/Lake"},
+		{"blmont", "Belmont, Belmont"},
+		{"befmont", "Belmont, Belmont"},
+		{"bellmont", "Belmont, Belmont"},
+		{"blemont", "Belmont, Belmont"},
+		{"western blue", "Western, Western"},
+		{"western and", "Western, Western, Western, Western, Western"},
+		{"blue bxmxnt", ""},
 		{"xyzzy", ""},
 		{"Kédzie-H", "Kedzie-Homan"},
 		{"/", ""},
@@ -44,6 +54,51 @@ func TestSearch(t *testing.T) {
 		}
 		if d := cmp.Diff(tt.want, got); d != "" {
 			t.Errorf("%.20q (-want +got):\n%s", tt.query, d)
+		}
+	}
+}
+
+// What is on any keyboard finds names in every script with marks.
+func TestSearchInPlainLetters(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	names := []string{
+		"Piața Unirii", "Ștefan cel Mare", "Bến Thành", "Ga Cát Linh", "Žirmūnai – Ąžuolas", "Ħamrun", "Σύνταγμα",
+		"Ёлкино", "東京", "القاهرة", "O'Hare \"T5\"", "Łódź Widzew", "Ğ Çınar", "Cafe\u0301 (NFD)", "Ærø", "Þingvellir",
+		"Ķemeri", "St. John’s", "A&B <i>", "Đống Đa", "Straße", "Λάρισας",
+	}
+	for i, name := range names {
+		m.ApplyStation(cta.StationRecord{StationID: 1 + i, StationName: name, Order: 50 + i, Line: "yellow"})
+	}
+	x := newSearchIndex(m.Status(time.Now()))
+	for query, want := range map[string]string{
+		"piata": "Piața Unirii", "stefan": "Ștefan cel Mare", "ben thanh": "Bến Thành", "cat linh": "Ga Cát Linh",
+		"zirmunai azuolas": "Žirmūnai – Ąžuolas", "hamrun": "Ħamrun", "συνταγμα": "Σύνταγμα", "ΣΎΝΤΑΓΜΑ": "Σύνταγμα",
+		"елкино": "Ёлкино", "東京": "東京", "京": "東京", "القاهرة": "القاهرة", "ohare t5": "O'Hare \"T5\"", "lodz": "Łódź Widzew",
+		"cinar": "Ğ Çınar", "cafe nfd": "Cafe\u0301 (NFD)", "café": "Cafe\u0301 (NFD)", "aero": "Ærø", "thingvellir": "Þingvellir",
+		"kemeri": "Ķemeri", "st johns": "St. John’s", "a b i": "A&B <i>", "dong da": "Đống Đa", "đống đa": "Đống Đa",
+		"strasse": "Straße", "ΛΑΡΙΣΑΣ": "Λάρισας",
+	} {
+		found := x.find(query)
+		if len(found) == 0 || found[0].name != want {
+			t.Errorf("%q finds %v, want %q first", query, found, want)
+		}
+	}
+}
+
+// However many stations match, the page has their number and the best.
+func TestSearchInLargeNetworks(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	for i := range 5000 {
+		m.ApplyStation(cta.StationRecord{StationID: 1 + i, StationName: fmt.Sprintf("Halt %04d", i), Order: 50 + i, Line: "yellow"})
+	}
+	m.ApplyStation(cta.StationRecord{StationID: 9999, StationName: "Zur Halt", Order: 9999, Line: "yellow"})
+	h := newHandler(t, m, HandlerConfig{})
+	for query, want := range map[string]string{
+		"halt": "Stations for “halt”: 5,001 The first 300 are shown.", "halt+4711": "Stations for “halt 4711”: 1</p>",
+	} {
+		body := text(t, get(t, h, "GET", "/stations?q="+query))
+		if !strings.Contains(body, want) {
+			t.Errorf("the page for %s lacks %q:\n%.900s", query, want, body)
 		}
 	}
 }

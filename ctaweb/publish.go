@@ -308,6 +308,15 @@ func (p *publisher) loop(quit <-chan struct{}) {
 type layout struct {
 	id    string           // changes with any of it
 	stops map[int][]string // the lines at each station
+
+	searched sync.Once
+	stations searchIndex
+}
+
+// index returns the stations to search, of a status of this layout.
+func (l *layout) index(st *Status) searchIndex {
+	l.searched.Do(func() { l.stations = newSearchIndex(st) })
+	return l.stations
 }
 
 func layoutOf(st *Status, build string) *layout {
