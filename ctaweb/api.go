@@ -152,7 +152,7 @@ func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) (*snapshot, *
 func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, _ := h.snapshot(w, r)
-		b := s.answers.of(r.URL.Path)
+		b := s.answers.of(r.URL.EscapedPath())
 		_, err := b.get(func() ([]byte, error) {
 			v := find(s, r)
 			if v == nil {
@@ -170,7 +170,7 @@ func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request
 			return json.Marshal(map[string]any{"as_of": asOf, member: json.RawMessage(data)})
 		})
 		if errors.Is(err, errNone) {
-			s.answers.forget(r.URL.Path)
+			s.answers.forget(r.URL.EscapedPath())
 			jsonError(w, http.StatusNotFound, "there is no such "+member)
 			return
 		}
@@ -197,7 +197,7 @@ func (h *Handler) routeAPI() {
 		return lines
 	}))
 	h.route("/api/v1/lines/{id}", jsonError, h.resource("line", func(s *snapshot, r *http.Request) any {
-		if l, _ := s.status.line(r.PathValue("id")); l != nil {
+		if l, _ := s.status.line(idOf(r)); l != nil {
 			return l
 		}
 		return nil
@@ -206,13 +206,13 @@ func (h *Handler) routeAPI() {
 		return h.stations(s)
 	}))
 	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
-		if st, ok := h.station(s, r.PathValue("id")); ok {
+		if st, ok := h.station(s, idOf(r)); ok {
 			return stationDetail{st, boards(s, st.ID), today(h.model.tracker.Day(st.ID, s.status.AsOf))}
 		}
 		return nil
 	}))
 	h.route("/api/v1/stations/{id}/predictions", jsonError, h.resource("predictions", func(s *snapshot, r *http.Request) any {
-		if st, ok := h.station(s, r.PathValue("id")); ok {
+		if st, ok := h.station(s, idOf(r)); ok {
 			return boards(s, st.ID)
 		}
 		return nil
@@ -227,7 +227,7 @@ func (h *Handler) routeAPI() {
 		return trains
 	}))
 	h.route("/api/v1/trains/{id}", jsonError, h.resource("train", func(s *snapshot, r *http.Request) any {
-		if t := s.status.train(r.PathValue("id")); t != nil {
+		if t := s.status.train(idOf(r)); t != nil {
 			return detail(s, t)
 		}
 		return nil
@@ -237,7 +237,7 @@ func (h *Handler) routeAPI() {
 // serveStatus answers with the whole Status.
 func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
 	s, _ := h.snapshot(w, r)
-	b := s.answers.of(r.URL.Path)
+	b := s.answers.of(r.URL.EscapedPath())
 	_, err := b.get(func() ([]byte, error) {
 		still := *s.status
 		still.AsOf, still.AgeSeconds = time.Time{}, 0

@@ -18,7 +18,7 @@
 //
 //	/                the system: a map, how the lines run, every station
 //	/lines/{id}      a line as a diagram
-//	/stations        all stations; with ?q= those whose names have that in them
+//	/stations        all stations; with ?q= those with that in their name or line
 //	/stations/{id}   a station: its next trains, and its riders
 //	/trains/{id}     one train, and its next stops
 //	/board/{id}      a station's next trains for a big screen
@@ -29,6 +29,9 @@
 //	                 503 with the reason
 //	/metrics         Prometheus metrics, if HandlerConfig.Gatherer is set
 //	/static/…        the pages' style sheet, script and icon
+//
+// In an address, the ids "/", "." and "..", and those that begin with a tilde, have
+// a tilde in front: /trains/~.. is the page of train "..".
 //
 // Pages are rendered by the server and useful without scripts. HandlerConfig
 // replaces their title, logo, templates and words.
@@ -61,7 +64,7 @@
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted
 //	line.html      .Line, .More (by station's id), .Heard, .Counted
 //	station.html   .Station, .Lines, .Boards, .Day; board.html has the same
-//	stations.html  .Found
+//	stations.html  .Found, .All (how many), .More (some are left out)
 //	train.html     .Train (a [Train]), .Line, .Text, .Stops
 //
 // and what the embedded templates use of them stays as it is within a major version.

@@ -171,9 +171,11 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	h.route("/healthz", jsonError, h.serveHealth)
 	h.route("/readyz", jsonError, h.serveReady)
 	h.route("/static/{name}", plainError, h.serveAsset)
-	h.route("/api/", jsonError, func(w http.ResponseWriter, _ *http.Request) {
-		jsonError(w, http.StatusNotFound, "there is no such resource")
-	})
+	for _, p := range []string{"/api", "/api/"} {
+		h.route(p, jsonError, func(w http.ResponseWriter, _ *http.Request) {
+			jsonError(w, http.StatusNotFound, "there is no such resource")
+		})
+	}
 	h.route("/", plainError, func(w http.ResponseWriter, r *http.Request) {
 		s, l := h.snapshot(w, r)
 		h.missing(w, s, l, rootOf(r))
@@ -211,14 +213,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
-	switch p := r.URL.Path; {
+	// Redirects are relative: the prefix under which the handler is mounted isn't known here.
+	switch p := r.URL.EscapedPath(); {
 	case h.preflight(w, r):
 	case p == "":
-		// The prefix without its slash, under which relative addresses would go
-		// astray. The prefix itself isn't known here, only how its address ends.
+		// The prefix without its slash, under which relative addresses would go astray.
 		full, _, _ := strings.Cut(r.RequestURI, "?")
-		head.Set("Location", "./"+path.Base(full)+"/")
-		w.WriteHeader(http.StatusPermanentRedirect)
+		redirect(w, r, "./"+path.Base(full)+"/")
+	case p != path.Clean(p) && h.known(strings.TrimSuffix(p, "/")):
+		redirect(w, r, "../"+path.Base(p))
 	case p != path.Clean(p):
 		// ServeMux would redirect to an address without the prefix.
 		plainError(w, http.StatusNotFound, "there is no such page")
@@ -226,6 +229,37 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.mux.ServeHTTP(w, r)
 	}
 }
+
+// known reports whether a path is that of a route, the front page's aside.
+func (h *Handler) known(p string) bool {
+	u, err := url.Parse(p)
+	if err != nil || p != path.Clean(p) {
+		return false
+	}
+	_, pattern := h.mux.Handler(&http.Request{Method: http.MethodGet, URL: u})
+	return p != "/" && pattern != "/api" && !strings.HasSuffix(pattern, "/")
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusPermanentRedirect)
+}
+
+// segment is an id as one segment of an address. Browsers take "." and ".." for
+// folders, however escaped, and ServeMux doesn't match an escaped "/" alone: these
+// ids, and those that begin with a tilde, get a tilde in front, which idOf removes.
+func segment(id string) string {
+	if id == "." || id == ".." || id == "/" || strings.HasPrefix(id, "~") {
+		id = "~" + id
+	}
+	return url.PathEscape(id)
+}
+
+// idOf returns the id in a request's address.
+func idOf(r *http.Request) string { return strings.TrimPrefix(r.PathValue("id"), "~") }
 
 // preflight lets other sites read the API and the stream, if they may. It reports
 // whether the request was no more than the question, which it answers then.

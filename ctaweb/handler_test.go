@@ -3,12 +3,15 @@ package ctaweb
 import (
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -254,8 +257,8 @@ func TestMountedUnderAPrefix(t *testing.T) {
 	// Where a router passes the prefix without its slash, the page's addresses
 	// need it.
 	bare := http.StripPrefix("/transit/l", h)
-	if r := get(t, bare, "GET", "/transit/l?x=1"); r.StatusCode != 308 || r.Header.Get("Location") != "./l/" {
-		t.Errorf("%d to %q, want 308 to ./l/", r.StatusCode, r.Header.Get("Location"))
+	if r := get(t, bare, "GET", "/transit/l?x=1"); r.StatusCode != 308 || r.Header.Get("Location") != "./l/?x=1" {
+		t.Errorf("%d to %q, want 308 to ./l/?x=1", r.StatusCode, r.Header.Get("Location"))
 	}
 }
 
@@ -271,6 +274,95 @@ func hostile() *cta.Network {
 			Stations: []cta.LineStation{{Station: a, Order: 0, Branch: mark}, {Station: b, Order: 1, Branch: mark}},
 			Routes:   []cta.Route{{Stations: []*cta.Station{a, b}, Loop: 2}},
 		}},
+	}
+}
+
+// Every id that a train or a line may have has a page and an answer of the API, at
+// the address that the pages link to.
+func TestEveryIDIsReached(t *testing.T) {
+	net := *cta.Chicago()
+	ids := []string{"a//b", ".", "..", "a/", "/", "~", "~.", "%2e", "a b", "a?b#c", "ü", `a\b`, "predictions", "1/predictions"}
+	for _, id := range ids {
+		l := *net.Lines[0]
+		l.ID, l.Name = id, "Line <"+id+">"
+		net.Lines = append(slices.Clone(net.Lines), &l)
+	}
+	m := NewModel(&net)
+	at := net.Lines[0].Stations[0].ID
+	for _, id := range ids {
+		m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: at, TrainID: id, Direction: "a", Line: id, TrainStatus: cta.InService}, wall0)
+	}
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall0 }})
+	server := httptest.NewServer(http.StripPrefix("/live", h))
+	defer server.Close()
+	href := regexp.MustCompile(`<a class="[^"]*" (?:data-t="[^"]*" )?href="((?:lines|trains)/[^"]*)"`)
+	home := text(t, get(t, h, "GET", "/"))
+	linked := map[string]bool{}
+	for _, a := range href.FindAllStringSubmatch(home, -1) {
+		linked[html.UnescapeString(a[1])] = true
+	}
+	for _, id := range ids {
+		for kind, has := range map[string]string{"lines": "Line <" + id + ">", "trains": "Train " + id + " "} {
+			address := kind + "/" + segment(id)
+			if !linked[address] {
+				t.Errorf("the front page has no link %s", address)
+			}
+			for _, base := range []string{"", "api/v1/"} {
+				r, err := http.Get(resolve(t, server.URL+"/live/", base+address))
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(r.Body)
+				r.Body.Close()
+				if base != "" {
+					has = fmt.Sprintf(`"id":%q`, id)
+				}
+				if err != nil || r.StatusCode != http.StatusOK || !strings.Contains(html.UnescapeString(string(body)), has) {
+					t.Errorf("%s%s of id %q: %s, lacks %s: %.300s %v", base, address, id, r.Status, has, body, err)
+				}
+			}
+		}
+	}
+}
+
+// resolve makes an address of a link as browsers do, which take escaped dots for
+// dots.
+func resolve(t *testing.T, base, link string) string {
+	t.Helper()
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dots := regexp.MustCompile(`(?i)(^|/)((?:\.|%2e){1,2})(/|$)`)
+	u, err = u.Parse(dots.ReplaceAllStringFunc(link, func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "%2e", ".") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.String()
+}
+
+// A slash too many leads to the page, under any prefix.
+func TestTrailingSlash(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	server := httptest.NewServer(http.StripPrefix("/live", h))
+	defer server.Close()
+	for address, want := range map[string]string{
+		"/lines/blue/": "/live/lines/blue", "/stations/": "/live/stations", "/stations/40890/?lang=es": "/live/stations/40890?lang=es",
+		"/api/v1/lines/": "/live/api/v1/lines", "/events/?line=blue": "/live/events?line=blue",
+	} {
+		r, err := http.Head(server.URL + "/live" + address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if got := r.Request.URL.RequestURI(); got != want || r.StatusCode != 200 {
+			t.Errorf("%s leads to %s (%s), want %s", address, got, r.Status, want)
+		}
+	}
+	for _, address := range []string{"/api", "/api/", "/static/", "/lines//", "/nothing/", "/lines/blue//", "//"} {
+		if r := get(t, h, "GET", address); r.StatusCode != 404 {
+			t.Errorf("%s: %s, want 404", address, r.Status)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func (s source) pages(codes []string) ([]*language, map[*language]*template.Temp
 			l = english()
 		}
 		all := template.New("pages").Funcs(template.FuncMap{
-			"t": l.text, "number": l.number, "hm": clockText, "segment": url.PathEscape, "mark": levelMark,
+			"t": l.text, "number": l.number, "hm": clockText, "segment": segment, "mark": levelMark,
 			"minutes": func(seconds int64) int64 { return seconds / 60 },
 			"percent": func(share float64) string { return l.say("percent", "n", strconv.Itoa(int(share*100+0.5))) },
 		})
@@ -150,7 +150,7 @@ func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Reques
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, l := h.snapshot(w, r)
 		h.remember(w, r)
-		key := r.URL.Path
+		key := r.URL.EscapedPath()
 		if part(r) {
 			key += "?part"
 		}
@@ -182,7 +182,9 @@ func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Reques
 func part(r *http.Request) bool { return r.URL.Query().Has("part") }
 
 // rootOf leads from a request's page to the handler's own root.
-func rootOf(r *http.Request) string { return strings.Repeat("../", strings.Count(r.URL.Path, "/")-1) }
+func rootOf(r *http.Request) string {
+	return strings.Repeat("../", strings.Count(r.URL.EscapedPath(), "/")-1)
+}
 
 func (h *Handler) execute(l *language, name string, data any) ([]byte, error) {
 	var buf bytes.Buffer
@@ -241,7 +243,7 @@ type stationMore struct {
 }
 
 func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
-	line, i := s.status.line(r.PathValue("id"))
+	line, i := s.status.line(idOf(r))
 	if line == nil {
 		return nil
 	}
@@ -324,7 +326,7 @@ type stopView struct {
 }
 
 func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
-	t := s.status.train(r.PathValue("id"))
+	t := s.status.train(idOf(r))
 	if t == nil {
 		return nil
 	}

@@ -30,7 +30,7 @@ type boardView struct {
 }
 
 func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Request) any {
-	st, ok := h.station(s, r.PathValue("id"))
+	st, ok := h.station(s, idOf(r))
 	if !ok {
 		return nil
 	}

@@ -13,6 +13,8 @@ const { kind, root, events } = body.dataset;
 // say is a text of the page's language, with values in its placeholders.
 const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands);
+// segment is an id as one segment of an address, as the server's pages have it.
+const segment = (id) => (/^(\.\.?$|\/$|~)/.test(id) ? "~" : "") + encodeURIComponent(id);
 const text = (el, value) => { if (el && el.textContent !== value) el.textContent = value; };
 
 // rows: "line/station" to the row's parts. entries: station to its rows on all lines.
@@ -104,7 +106,7 @@ function draw(changed, gone, glide) {
 		if (!b) {
 			b = document.createElement("a");
 			b.dataset.t = t.id;
-			b.href = "trains/" + encodeURIComponent(t.id);
+			b.href = "trains/" + segment(t.id);
 			badges.set(t.id, b);
 		}
 		b.className = at.style;
@@ -280,7 +282,7 @@ const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", nam
 
 function mark(t) {
 	const a = svg("a"), path = svg("path"), title = svg("title");
-	a.setAttribute("href", "trains/" + encodeURIComponent(t.id));
+	a.setAttribute("href", "trains/" + segment(t.id));
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
 	path.setAttribute("d", "M7 0-4 5-2 0-4-5z");
