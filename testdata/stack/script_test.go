@@ -13,9 +13,9 @@ import (
 )
 
 // script runs the stack script with settings that differ from this test's own.
-func script(t *testing.T, command string, settings ...string) (output string, err error) {
+func script(t *testing.T, args []string, settings ...string) (output string, err error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "./stack", command)
+	cmd := exec.CommandContext(t.Context(), "./stack", args...)
 	cmd.Env = append(os.Environ(), settings...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -46,8 +46,8 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(where) })
 	elsewhere := []string{ // so that this test's own stack is not in the way
-		"CTALIVE_STACK_RUN=" + where,
-		"CTALIVE_STACK_KAFKA_PORT=1", "CTALIVE_STACK_KAFKA_SASL_PORT=1", "CTALIVE_STACK_KAFKA_CONTROLLER_PORT=1",
+		"CTALIVE_STACK_RUN=" + where, "CTALIVE_STACK_BROKERS=1",
+		"CTALIVE_STACK_KAFKA_PORT=1", "CTALIVE_STACK_KAFKA_SASL_PORT=1", "CTALIVE_STACK_KAFKA_CONTROLLER_PORT=1", "CTALIVE_STACK_KAFKA_MUTUAL_PORT=1",
 		"CTALIVE_STACK_REGISTRY_PORT=1", "CTALIVE_STACK_REST_PROXY_PORT=1", "CTALIVE_STACK_CONNECT_PORT=1", "CTALIVE_STACK_POSTGRES_PORT=1",
 	}
 	type fault struct {
@@ -65,9 +65,11 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 			`case "$*" in *kafka.Kafka*) echo 'FATAL the disk is full'; exit 1 ;; esac`)},
 			[]string{"FATAL the disk is full", "kafka ended while starting", "logs/kafka.log", "stack down"}},
 	}
+	faults = append(faults, fault{"another number of brokers", []string{"CTALIVE_STACK_BROKERS=2"}, []string{"CTALIVE_STACK_BROKERS is 2, want 1 or 3"}})
 	for setting, service := range map[string]string{
 		"KAFKA_PORT": "Kafka", "KAFKA_SASL_PORT": "Kafka's TLS listener", "KAFKA_CONTROLLER_PORT": "Kafka's controller",
-		"REGISTRY_PORT": "the registry", "REST_PROXY_PORT": "the REST Proxy", "CONNECT_PORT": "Kafka Connect", "POSTGRES_PORT": "PostgreSQL",
+		"KAFKA_MUTUAL_PORT": "Kafka's listener for client certificates",
+		"REGISTRY_PORT":     "the registry", "REST_PROXY_PORT": "the REST Proxy", "CONNECT_PORT": "Kafka Connect", "POSTGRES_PORT": "PostgreSQL",
 	} {
 		setting = "CTALIVE_STACK_" + setting
 		faults = append(faults, fault{"the port is taken of " + service, []string{setting + "=" + port},
@@ -75,7 +77,7 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 	}
 	for _, test := range faults {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := script(t, "up", append(elsewhere, test.settings...)...)
+			out, err := script(t, []string{"up"}, append(elsewhere, test.settings...)...)
 			if err == nil {
 				t.Fatalf("up succeeded:\n%s", out)
 			}
@@ -87,10 +89,10 @@ func TestStackSaysWhatIsWrong(t *testing.T) {
 			if kept, _ := filepath.Glob(filepath.Join(downloads, "incoming.*")); len(kept) > 0 {
 				t.Errorf("what was downloaded is still there: %s", kept)
 			}
-			if out, err := script(t, "down", elsewhere...); err != nil {
+			if out, err := script(t, []string{"down"}, elsewhere...); err != nil {
 				t.Errorf("down: %v\n%s", err, out)
 			}
-			if out, err := script(t, "status", elsewhere...); err == nil || strings.Contains(out, "pid ") {
+			if out, err := script(t, []string{"status"}, elsewhere...); err == nil || strings.Contains(out, "pid ") {
 				t.Errorf("something runs: %v\n%s", err, out)
 			}
 		})
@@ -137,7 +139,7 @@ func TestStackFetchInterrupted(t *testing.T) {
 func TestStackUpIsIdempotent(t *testing.T) {
 	variable(t, "CTALIVE_BROKERS")
 	pids := func() (lines []string) {
-		out, err := script(t, "status")
+		out, err := script(t, []string{"status"})
 		if err != nil {
 			t.Fatalf("status: %v\n%s", err, out)
 		}
@@ -149,10 +151,10 @@ func TestStackUpIsIdempotent(t *testing.T) {
 		return lines
 	}
 	before := pids()
-	if out, err := script(t, "up"); err != nil {
+	if out, err := script(t, []string{"up"}); err != nil {
 		t.Fatalf("up: %v\n%s", err, out)
 	}
-	if after := pids(); len(before) != 5 || strings.Join(after, ",") != strings.Join(before, ",") {
+	if after := pids(); len(before) < 5 || strings.Join(after, ",") != strings.Join(before, ",") {
 		t.Errorf("processes were %v and are %v", before, after)
 	}
 }
