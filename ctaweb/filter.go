@@ -84,12 +84,19 @@ func (t *Train) concerns(station int) bool {
 	return false
 }
 
-// narrowed holds an event as the readers of each filter get it. There is one
-// filter for each line and station, or a pair of them, in each language: few enough
-// to keep.
+// narrowed holds an event as the readers of each filter get it, so that it is made
+// once for all of them: until forget, which bounds the memory that distinct filters
+// take. From then on it is made for each reader.
 type narrowed struct {
-	mu   sync.Mutex
-	made map[filter]*chunk
+	mu        sync.Mutex
+	made      map[filter]*chunk
+	forgotten bool
+}
+
+func (n *narrowed) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.made, n.forgotten = nil, true
 }
 
 func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update) *chunk {
@@ -106,7 +113,9 @@ func (n *narrowed) event(net *cta.Network, f filter, name, id string, u *update)
 		if n.made == nil {
 			n.made = map[filter]*chunk{}
 		}
-		n.made[f] = data
+		if !n.forgotten {
+			n.made[f] = data
+		}
 	}
 	return data
 }

@@ -141,7 +141,7 @@ func (h *Handler) routePages() {
 		return h.stationPage(s, l, "board", r)
 	}))
 	h.route("/trains/{id}", plainError, h.kept("train.html", h.trainPage))
-	h.route("/stations", plainError, h.serveSearch)
+	h.route("/stations", plainError, h.serveSearch())
 }
 
 // kept serves a page that is made once of each snapshot, however many ask for it;

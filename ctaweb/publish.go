@@ -17,8 +17,13 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// backlog is the number of updates kept for streams that come back.
-const backlog = 256
+const (
+	// backlog is the number of updates kept for streams that come back.
+	backlog = 256
+	// narrowedUpdates is the number of updates that are kept as each narrowed stream
+	// gets them, about 1 kB each: enough for the streams that are up to date.
+	narrowedUpdates = 8
+)
 
 // publisher makes one snapshot of a model at a time, for all readers, and links
 // the updates between them into a chain that streams follow at their own pace.
@@ -190,6 +195,9 @@ func (p *publisher) publish(u *update, s *snapshot) {
 		p.recent = append(p.recent[:0:0], p.recent[backlog/2:]...)
 	}
 	p.recent = append(p.recent, m)
+	if old := len(p.recent) - 1 - narrowedUpdates; old >= 0 {
+		p.recent[old].parts.forget()
+	}
 }
 
 // event is an event as the stream has it. data has no line breaks.

@@ -34,11 +34,27 @@ const (
 )
 
 // serveSearch finds stations by name and line; without a query, all of them.
-func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
-	s, l := h.snapshot(w, r)
-	h.remember(w, r)
-	query := r.URL.Query().Get("q")
-	query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], "")
+func (h *Handler) serveSearch() http.HandlerFunc {
+	all := h.kept("stations.html", func(s *snapshot, l *language, _ *http.Request) any { return h.searchPage(s, l, "") })
+	return func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query().Get("q")
+		query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], "")
+		if strings.TrimSpace(query) == "" {
+			all(w, r)
+			return
+		}
+		s, l := h.snapshot(w, r)
+		h.remember(w, r)
+		b := &body{}
+		if _, err := b.get(func() ([]byte, error) { return h.execute(l, "stations.html", h.searchPage(s, l, query)) }); err != nil {
+			h.failed(w, r, err)
+			return
+		}
+		serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
+	}
+}
+
+func (h *Handler) searchPage(s *snapshot, l *language, query string) searchData {
 	d := searchData{common: h.common(s, l, "search", "", l.say("stations")).choices(h, l, url.Values{}, url.Values{"q": {query}})}
 	d.Query = query
 	found := s.layout.index(s.status).find(query)
@@ -51,12 +67,7 @@ func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
 		d.Found = append(d.Found, f)
 	}
 	d.More = len(found) > len(d.Found)
-	b := &body{}
-	if _, err := b.get(func() ([]byte, error) { return h.execute(l, "stations.html", d) }); err != nil {
-		h.failed(w, r, err)
-		return
-	}
-	serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
+	return d
 }
 
 // searchIndex holds the stations in the form in which they are searched.

@@ -55,3 +55,53 @@ func TestStreamResumesWithJustWhatWasMissed(t *testing.T) {
 		t.Errorf("who was away for long gets %s with %d trains, want a snapshot with all", s.name, len(s.update.Trains))
 	}
 }
+
+// What streams narrowed in many ways hold doesn't grow with the updates that are
+// kept for those that come back, and a stream that is late gets all of them.
+func TestNarrowedStreamsHoldFewUpdates(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	_, wall := clockAt("08:00:00")
+	var now atomic.Int64
+	now.Store(wall.UnixNano())
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return time.Unix(0, now.Load()) }})
+	var filters []filter
+	for _, s := range m.net.Stations {
+		filters = append(filters, filter{station: s.ID})
+	}
+	at, _ := h.pub.join("")
+	defer h.pub.leave()
+	first := at
+	held := 0
+	for i := range backlog {
+		now.Add(int64(time.Second))
+		wall := time.Unix(0, now.Load())
+		m.ApplyArrival(cta.KeyAt(wall), cta.Arrival{Line: "blue", TrainID: fmt.Sprint("B", i), StationID: ohare, Direction: "a", TrainStatus: cta.InService}, wall)
+		h.pub.snapshot()
+		for at.done() {
+			at = at.next
+			for _, f := range filters {
+				at.bytes(m.net, f)
+			}
+		}
+		n := 0
+		h.pub.mu.Lock()
+		for _, r := range h.pub.recent {
+			n += len(r.parts.made)
+		}
+		h.pub.mu.Unlock()
+		held = max(held, n)
+	}
+	if most := (narrowedUpdates + 1) * len(filters); held < len(filters) || held > most {
+		t.Errorf("%d updates are held for %d filters, want %d at the most", held, len(filters), most)
+	}
+	late := 0
+	for first.done() {
+		first = first.next
+		if strings.Contains(string(first.bytes(m.net, filter{station: ohare}).plain), `"B`+fmt.Sprint(late)+`"`) {
+			late++
+		}
+	}
+	if late != backlog {
+		t.Errorf("a late stream gets %d of %d updates", late, backlog)
+	}
+}

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -99,11 +100,16 @@ func (h *Handler) remember(w http.ResponseWriter, r *http.Request) {
 	if l == nil || len(h.languages) == 1 {
 		return
 	}
-	// Where the handler is mounted, as far as the request tells.
-	full, _, _ := strings.Cut(r.RequestURI, "?")
+	// Where the handler is mounted, as far as the request tells. A proxy may ask for
+	// the whole address, and may end TLS.
+	full := r.RequestURI
+	if u, err := url.ParseRequestURI(full); err == nil {
+		full = u.EscapedPath()
+	}
 	path := strings.TrimSuffix(full, r.URL.EscapedPath()) + "/"
 	http.SetCookie(w, &http.Cookie{
 		Name: languageCookie, Value: l.code, Path: path, MaxAge: 365 * 24 * 3600,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 }

@@ -211,8 +211,14 @@ func TestLanguageIsTheReaders(t *testing.T) {
 	// A choice holds wherever the handler is mounted.
 	mux := http.NewServeMux()
 	mux.Handle("/transit/l/", http.StripPrefix("/transit/l", h))
-	if c := get(t, mux, "GET", "/transit/l/lines/blue?lang=es").Header.Get("Set-Cookie"); !strings.Contains(c, "Path=/transit/l/;") {
-		t.Errorf("the cookie is %q, want one of the path /transit/l/", c)
+	for _, address := range []string{"/transit/l/lines/blue?lang=es", "http://example.org/transit/l/lines/blue?lang=es"} {
+		c := get(t, mux, "GET", address).Header.Get("Set-Cookie")
+		if !strings.Contains(c, "Path=/transit/l/;") || strings.Contains(c, "Secure") {
+			t.Errorf("%s: the cookie is %q, want one of the path /transit/l/", address, c)
+		}
+		if c := get(t, mux, "GET", address, "X-Forwarded-Proto", "https").Header.Get("Set-Cookie"); !strings.Contains(c, "Secure") {
+			t.Errorf("%s over TLS: the cookie is %q, want a secure one", address, c)
+		}
 	}
 	one := newHandler(t, small(), HandlerConfig{Languages: []string{"es"}})
 	if body := text(t, get(t, one, "GET", "/?lang=en", "Accept-Language", "en")); !strings.Contains(body, `<html lang="es">`) || strings.Contains(body, "languages") {
