@@ -60,10 +60,6 @@ func (t *TurnstileCounts) Read(key, value []byte) (count TurnstileCount, deleted
 	return count, false, nil
 }
 
-// Parts returns how many parts a station's count is made of so far, 0 when it is
-// counted as a whole. The records of parts may be in several partitions.
-func (t *TurnstileCounts) Parts(stationID int) int { return len(t.parts[stationID]) }
-
 // keyPart returns what a key groups by beside the station, "" when it is nothing.
 func keyPart(key []byte) string {
 	text := string(key)

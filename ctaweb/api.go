@@ -59,9 +59,10 @@ type daySummary struct {
 }
 
 type hourSummary struct {
-	Hour    int   `json:"hour"`
-	Entries int64 `json:"entries"`
-	Usual   int64 `json:"usual"`
+	Hour    int       `json:"hour"`
+	From    time.Time `json:"from"`
+	Entries *int64    `json:"entries"` // nil while unknown
+	Usual   int64     `json:"usual"`
 }
 
 type platformBoard struct {
@@ -355,8 +356,12 @@ func today(d live.Day) daySummary {
 	if !d.Since.IsZero() {
 		sum.Since = &d.Since
 	}
-	for i, h := range d.Hours {
-		sum.Hours = append(sum.Hours, hourSummary{i, h.Entries, int64(h.Usual + 0.5)})
+	for _, h := range d.Hours {
+		hour := hourSummary{Hour: h.From.Hour(), From: h.From, Usual: int64(h.Usual + 0.5)}
+		if h.Known {
+			hour.Entries = &h.Entries
+		}
+		sum.Hours = append(sum.Hours, hour)
 	}
 	return sum
 }

@@ -78,15 +78,16 @@ func (doc *openAPI) check(at string, s schema, v any) (faults []string) {
 		}
 	case bool:
 		kind = "boolean"
-	case float64:
-		kind = "number"
-		if s.Type == "integer" && x == float64(int64(x)) {
-			kind = "integer"
-		}
 	}
 	types, ok := s.Type.([]any)
 	if !ok {
 		types = []any{s.Type}
+	}
+	if x, ok := v.(float64); ok {
+		kind = "number"
+		if slices.Contains(types, any("integer")) && x == float64(int64(x)) {
+			kind = "integer"
+		}
 	}
 	if !slices.Contains(types, any(kind)) {
 		faults = append(faults, fmt.Sprintf("%s: is %s, want %v", at, kind, types))

@@ -140,7 +140,6 @@ type consumer struct {
 	weather  kafka.Format[cta.Key, cta.Weather]
 	stations wire.JSON[cta.StationRecord]
 	counts   cta.TurnstileCounts
-	summed   map[int]time.Time // when the latest part of a station's count was sent
 	logged   map[string]bool
 
 	mu      sync.Mutex
@@ -265,28 +264,12 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		case err != nil:
 			return "count that does not fit", err
 		case deleted:
-			c.model.ForgetCount(v.StationID, c.sent(v.StationID, r))
+			c.model.ForgetCount(v.StationID, r.Time)
 		default:
-			c.model.ApplyCount(v, c.sent(v.StationID, r))
+			c.model.ApplyCount(v, r.Time)
 		}
 	}
 	return "", nil
-}
-
-// sent returns when a station's count was sent: of a sum of parts, whose records
-// come from several partitions and so in no order, when the latest of them was.
-func (c *consumer) sent(station int, r kafka.Record) time.Time {
-	last, known := c.summed[station]
-	switch {
-	case known && last.After(r.Time):
-		return last
-	case !known && c.counts.Parts(station) == 0, len(c.summed) >= maxEntries:
-		return r.Time
-	case c.summed == nil:
-		c.summed = make(map[int]time.Time)
-	}
-	c.summed[station] = r.Time
-	return r.Time
 }
 
 // skip counts a record that can't be read.

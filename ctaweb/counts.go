@@ -1,10 +1,6 @@
 package ctaweb
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
 // maxHeld bounds the counts that wait for the clock; every second one is left out
 // when there are more, which makes the course of a day coarser, not wrong.
@@ -36,7 +32,6 @@ func (m *Model) release() {
 	if !m.state.clock.known() || len(m.state.times.marks) == 0 {
 		return
 	}
-	slices.SortStableFunc(held, func(a, b heldCount) int { return cmp.Compare(a.wall, b.wall) })
 	first := m.state.times.marks[0]
 	stood := map[int]int64{}
 	for _, c := range held {

@@ -191,7 +191,7 @@ func TestUnchangedIsNotSentAgain(t *testing.T) {
 // As time passes and nothing happens, pollers are told that nothing has changed;
 // when something has, all that show it are sent anew.
 func TestTagsAreOfContent(t *testing.T) {
-	m := small(weatherAt("07:30:00", 60, cta.Sunny), counted("07:30:00", ohare, 1234000))
+	m := small(weatherAt("07:30:00", 60, cta.Sunny), counted("07:30:00", ohare, 1234560))
 	_, now := clockAt("08:00:40")
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 	urls := []string{

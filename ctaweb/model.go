@@ -99,8 +99,9 @@ func (m *Model) renew() {
 	}
 }
 
-// ApplyCount takes a station's count of entries: that of the latest record holds.
-// It reports whether the model changed.
+// ApplyCount takes a station's count of entries. Apply the counts of a station in the
+// order of the log: the last one holds, whatever clocks its senders have. wall is when
+// its record was sent. It reports whether the model changed.
 func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
 	return m.quietly(func(s *state) bool {
 		m.tally(c.StationID, c.Count, wall.UnixMilli())

@@ -371,3 +371,39 @@ func TestStreamIsNarrowed(t *testing.T) {
 		t.Errorf("the Red Line's stream tells of %+v", s.update.Trains)
 	}
 }
+
+// On a day when clocks change, the page and the API show the hours that there were.
+func TestHoursWhenClocksChange(t *testing.T) {
+	for _, tt := range []struct {
+		noon  time.Time
+		names []string // of the first hours
+		hours int
+	}{
+		{time.Date(2026, 11, 1, 12, 0, 0, 0, cta.Chicago().Location), []string{"0–1", "1–2 CDT", "1–2 CST", "2–3"}, 25},
+		{time.Date(2027, 3, 14, 12, 0, 0, 0, cta.Chicago().Location), []string{"0–1", "1–2", "3–4", "4–5"}, 23},
+	} {
+		m := NewModel(cta.Chicago())
+		for at := tt.noon.Add(-14 * time.Hour); !at.After(tt.noon); at = at.Add(time.Minute) {
+			m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: "blue", TrainID: "1", StationID: ohare, Direction: "a", TrainStatus: cta.InService}, at)
+			m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: int64(at.Sub(tt.noon)/time.Minute) + 10_000}, at)
+		}
+		day := m.tracker.Day(ohare, tt.noon)
+		view := english().viewDay(day, tt.noon)
+		var names []string
+		for _, h := range view.Hours[:4] {
+			names = append(names, h.Name)
+		}
+		if d := cmp.Diff(tt.names, names); d != "" || len(view.Hours) != tt.hours {
+			t.Errorf("%d hours, want %d; the first (-want +got):\n%s", len(view.Hours), tt.hours, d)
+		}
+		for i, h := range today(day).Hours {
+			begun := !h.From.After(tt.noon)
+			if begun != (h.Entries != nil) || begun && h.From.Before(tt.noon.Add(-time.Hour)) && *h.Entries != 60 {
+				t.Errorf("hour %d from %v: %v entries, want 60 of each that is over", i, h.From, h.Entries)
+			}
+			if now := view.Hours[i].Now; now != (h.Hour == 12) {
+				t.Errorf("hour %d from %v is now: %v", i, h.From, now)
+			}
+		}
+	}
+}

@@ -112,9 +112,6 @@ func (s *state) reading(event int64, w cta.Weather, wall int64) (changed, anew b
 
 func (s *state) count(station int, c count) bool {
 	old, seen := s.counts[station]
-	if c.wall < old.wall || c.wall == old.wall && c.entries <= old.entries && seen {
-		return false
-	}
 	if !seen && len(s.counts) >= maxEntries {
 		return false
 	}

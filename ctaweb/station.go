@@ -113,20 +113,19 @@ type hourView struct {
 // Figures of the chart, in its own units.
 const (
 	dayLeft, dayTop = 52.0, 14.0 // of the bars
-	dayHour         = 19.0       // width of an hour
+	dayWidth        = 456.0      // of all hours
 	dayHeight       = 110.0
 )
 
 // viewDay is a day up to now.
 func (l *language) viewDay(d live.Day, now time.Time) dayView {
-	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	v := dayView{Says: l.say("day-unknown")}
 	if d.Usual > 0 {
 		v.Usual = l.say("day-usual", "n", l.number(int64(d.Usual+0.5)))
 	}
 	switch {
 	case d.Since.IsZero():
-	case d.Since.After(midnight):
+	case d.Since.After(d.Start):
 		v.Says = l.say("day-since", "n", l.number(d.Entries), "time", clockText(d.Since))
 		v.Unknown = l.say("chart-unknown", "time", clockText(d.Since))
 	default:
@@ -141,45 +140,63 @@ func (l *language) viewDay(d live.Day, now time.Time) dayView {
 	}
 	v.Label = l.say("chart", "says", v.Says)
 	top := roundUp(most)
-	for i, hour := range d.Hours {
-		v.Hours = append(v.Hours, l.viewHour(i, hour, d.Since, now, top))
+	for i := range d.Hours {
+		v.Hours = append(v.Hours, l.viewHour(i, d, now, top))
 	}
 	mark := func(x, y float64, anchor, text string) {
 		v.Marks = append(v.Marks, mapLabel{fmt.Sprintf("%.1f", x), fmt.Sprintf("%.1f", y), anchor, text})
 	}
-	for hour := 0; hour <= 24; hour += 6 {
-		mark(dayLeft+dayHour*float64(hour), dayTop+dayHeight+18, "middle", strconv.Itoa(hour))
+	for i, hour := range d.Hours {
+		if h := hour.From.Hour(); h%6 == 0 && hour.From.Minute() == 0 {
+			mark(dayLeft+dayWidth/float64(len(d.Hours))*float64(i), dayTop+dayHeight+18, "middle", strconv.Itoa(h))
+		}
 	}
+	mark(dayLeft+dayWidth, dayTop+dayHeight+18, "middle", "24")
 	mark(dayLeft-6, dayTop+5, "end", l.number(int64(top)))
 	mark(dayLeft-6, dayTop+dayHeight, "end", "0")
 	return v
 }
 
-func (l *language) viewHour(i int, hour live.Hour, since, now time.Time, top float64) hourView {
-	x := dayLeft + dayHour*float64(i)
+func (l *language) viewHour(i int, d live.Day, now time.Time, top float64) hourView {
+	hour, end := d.Hours[i], d.Start.AddDate(0, 0, 1)
+	if i+1 < len(d.Hours) {
+		end = d.Hours[i+1].From
+	}
+	width := dayWidth / float64(len(d.Hours))
+	x := dayLeft + width*float64(i)
 	unit := func(n float64) string { return fmt.Sprintf("%.1f", n) }
 	usual, today := dayHeight*hour.Usual/top, dayHeight*float64(hour.Entries)/top
 	v := hourView{
-		Name: fmt.Sprintf("%d–%d", i, i+1), Usual: l.number(int64(hour.Usual + 0.5)), Now: i == now.Hour(),
-		X: unit(x + 1), Width: unit(dayHour - 2), UsualY: unit(dayTop + dayHeight - usual), UsualHeight: unit(usual),
-		TodayX: unit(x + 4), TodayWidth: unit(dayHour - 8), TodayY: unit(dayTop + dayHeight - today), TodayHeight: unit(today),
+		Name: hourName(i, d.Hours), Usual: l.number(int64(hour.Usual + 0.5)), Now: !now.Before(hour.From) && now.Before(end),
+		X: unit(x + 1), Width: unit(width - 2), UsualY: unit(dayTop + dayHeight - usual), UsualHeight: unit(usual),
+		TodayX: unit(x + 4), TodayWidth: unit(width - 8), TodayY: unit(dayTop + dayHeight - today), TodayHeight: unit(today),
 	}
-	begin := time.Date(now.Year(), now.Month(), now.Day(), i, 0, 0, 0, now.Location())
-	end := begin.Add(time.Hour)
 	switch {
-	case begin.After(now):
-		v.Today = ""
-	case since.IsZero() || !since.Before(end):
+	case hour.From.After(now):
+	case !hour.Known:
 		v.Today = l.say("not-known")
 	default:
 		v.Today = l.number(hour.Entries)
-		if since.After(begin) {
-			v.Note = l.say("since", "time", clockText(since))
+		if d.Since.After(hour.From) {
+			v.Note = l.say("since", "time", clockText(d.Since))
 		} else if end.After(now) {
 			v.Note = l.say("so-far")
 		}
 	}
 	return v
+}
+
+// hourName is an hour's name, as "1–2": with the zone's where the clock shows it twice.
+func hourName(i int, hours []live.Hour) string {
+	at := hours[i].From
+	name := fmt.Sprintf("%d–%d", at.Hour(), at.Hour()+1)
+	for j, other := range hours {
+		if j != i && other.From.Hour() == at.Hour() {
+			zone, _ := at.Zone()
+			return name + " " + zone
+		}
+	}
+	return name
 }
 
 // roundUp is a round number not below n, and not far above.

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -33,64 +32,69 @@ const (
 	crowdOver  = 15 * minute
 	crowdLeast = 5 * minute
 	tick       = 30 * second
-	ticks      = int((crowdOver+10*minute)/tick) + 1 // remembered
+	ticks      = (crowdOver+10*minute)/tick + 1 // remembered
 )
 
-// counter is a station's count of entries, by time: lately in detail, and the
-// day's course.
+// counter is a station's entries, by the time at which they were counted: lately in
+// detail, and the day's course.
 type counter struct {
-	counts   []tickCount // of ticks: ascending slot, at most ticks
-	quarters []tickCount // of quarter hours: ascending slot, at most quarters
-	// first is the earliest count known to be of its time.
-	first struct{ at, count int64 }
+	at, count int64       // of the last count
+	ticks     []tickCount // at most ticks
+	since     int64       // from when on ticks are complete
+	quarters  []tickCount // at most quarters
+	backlogs  []backlog   // what is missing in quarters
+	first     int64       // from when on quarters and backlogs are complete; never 0
 }
 
-// tickCount is the highest count of a slot of time.
+// tickCount is the entries counted in a slot of time.
 type tickCount struct{ slot, count int64 }
 
+// add takes the next count of the log. A time before that of the last count is taken
+// for the same time: clocks differ between machines that count. A count that has
+// fallen began anew.
 func (c *counter) add(at, count int64) bool {
-	counts, added := addTick(c.counts, ticks, at/tick, count)
-	c.counts = counts
-	return added
+	if c.first == 0 {
+		c.at, c.count, c.since, c.first = at, count, at, at
+		return true
+	}
+	before, entries := c.at, max(0, count-c.count)
+	changed := count != c.count
+	c.at, c.count = max(c.at, at), count
+	if entries == 0 {
+		return changed
+	}
+	if c.at-before > crowdLeast && entries > lateRiders {
+		c.since, c.ticks = c.at, nil
+	} else {
+		c.ticks = addTick(c.ticks, ticks, c.at/tick, entries)
+	}
+	c.addQuarters(before, c.at, entries)
+	return true
 }
 
-// addTick puts a count in its place among the latest most slots.
-func addTick(counts []tickCount, most int, slot, count int64) (_ []tickCount, added bool) {
-	i, found := slices.BinarySearchFunc(counts, slot, func(p tickCount, s int64) int { return cmp.Compare(p.slot, s) })
-	switch {
-	case found && counts[i].count >= count:
-		return counts, false
-	case found:
-		counts[i].count = count
-	case len(counts) < most:
-		counts = slices.Insert(counts, i, tickCount{slot, count})
-	case i == 0:
-		return counts, false
-	default: // the oldest makes room
-		copy(counts, counts[1:i])
-		counts[i-1] = tickCount{slot, count}
+// addTick adds entries to a slot, and forgets those that are most slots older. Slots
+// come in order.
+func addTick(counts []tickCount, most, slot, entries int64) []tickCount {
+	if n := len(counts); n > 0 && counts[n-1].slot == slot {
+		counts[n-1].count += entries
+		return counts
 	}
-	return counts, true
+	old := 0
+	for old < len(counts) && counts[old].slot <= slot-most {
+		old++
+	}
+	return append(slices.Delete(counts, 0, old), tickCount{slot, entries})
 }
 
 // entered is how many entered from the tick of a time to that of another, and how
-// much of that was counted, in ms. A count that has fallen began anew.
+// much of that was counted, in ms.
 func (c *counter) entered(from, to int64) (n, over int64) {
-	var before *tickCount
-	for i := range c.counts {
-		p := &c.counts[i]
-		if p.slot*tick > to {
-			break
+	for _, p := range c.ticks {
+		if at := p.slot * tick; at > from && at <= to {
+			n += p.count
 		}
-		if before != nil && p.slot*tick > from {
-			n += max(0, p.count-before.count)
-		}
-		before = p
 	}
-	if len(c.counts) == 0 || c.counts[0].slot*tick > to {
-		return 0, 0
-	}
-	return n, min(to-from, to-c.counts[0].slot*tick)
+	return n, max(0, min(to-from, to-c.since/tick*tick))
 }
 
 func (t *Tracker) crowds(now int64) map[int]Crowd {

@@ -2,84 +2,144 @@ package live
 
 import "time"
 
-// Day is how many riders entered a station on one day, from midnight in the
-// network's zone, and how many usually do.
+// Day is how many riders entered a station on one local day, and how many usually
+// do.
 type Day struct {
-	// Since is from when on entries are known: midnight, or the moment of the first
-	// count that was heard of. It is zero when none was.
+	// Start is the day's first moment: midnight, or what comes instead where clocks
+	// skip midnight.
+	Start time.Time
+	// Since is from when on entries are known: Start, or the moment of a later count.
+	// It is zero when there was none.
 	Since   time.Time
 	Entries int64   // from Since on
 	Usual   float64 // on such a day, all of it
-	// Hours are those of the clock. Where clocks change, the one that comes twice
-	// holds both.
-	Hours [24]Hour
+	// Hours are those that the clock shows, in order. On a day when clocks change,
+	// there are 23 or 25 of them.
+	Hours []Hour
 }
 
 // Hour is the entries of an hour.
 type Hour struct {
-	Entries int64 // from Since on, as far as it is over
+	From    time.Time
+	Entries int64 // from Since on, as far as the hour is over
 	Usual   float64
+	// Known is false for an hour, begun by now, whose entries are not known or only
+	// known together with those of other hours: their counts came late.
+	Known bool
 }
 
 const (
 	quarter  = 15 * minute
 	quarters = 26 * 4 // remembered: the longest day, and an hour
+
+	// A count that comes lateAfter its predecessor, with more than lateRiders, was
+	// late: had counting gone on, the riders would have been counted one by one.
+	lateAfter  = 60 * minute
+	lateRiders = 10
 )
 
-// Day returns a station's entries of the day that a moment belongs to, up to that
-// moment. The counts heard of since midnight tell, or where they begin later, those
-// since then.
+// backlog is entries that were counted late: some time between two counts.
+type backlog struct{ from, to, entries int64 }
+
+// Day returns a station's entries of the local day that a moment belongs to, up to
+// that moment.
 func (t *Tracker) Day(stationID int, now time.Time) Day {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now = now.In(t.graph.location)
-	var d Day
+	d := Day{Start: firstMoment(now)}
 	if st := t.graph.net.Station(stationID); st != nil {
 		d.Usual = st.Entries.On(now)
-		for h := range d.Hours {
-			d.Hours[h].Usual = d.Usual * t.graph.net.Hourly[h]
-		}
+	}
+	for from := d.Start; from.Day() == d.Start.Day(); from = nextHour(from) {
+		d.Hours = append(d.Hours, Hour{From: from, Usual: d.Usual * t.graph.net.Hourly[from.Hour()]})
 	}
 	c := t.counters[stationID]
-	if c == nil || len(c.quarters) == 0 || c.first.at > now.UnixMilli() {
+	if c == nil || c.first > now.UnixMilli() {
 		return d
 	}
-	y, m, day := now.Date()
-	d.Since = time.Date(y, m, day, 0, 0, 0, 0, t.graph.location)
-	midnight := d.Since.UnixMilli()
-	if c.first.at > midnight {
-		d.Since = time.UnixMilli(c.first.at).In(t.graph.location)
-	}
-	before := c.first.count
-	for _, q := range c.quarters {
-		at := q.slot * quarter
-		if at > now.UnixMilli() {
-			break
-		}
-		if n := max(0, q.count-before); at >= midnight { // a count that has fallen began anew
-			d.Hours[time.UnixMilli(at).In(t.graph.location).Hour()].Entries += n
-			d.Entries += n
-		}
-		before = q.count
-	}
+	c.day(&d, now.UnixMilli())
 	return d
 }
 
-// addQuarter notes a count for the day's course.
-func (c *counter) addQuarter(at, count int64) bool {
-	unset := len(c.quarters) == 0
-	var oldest tickCount
-	if len(c.quarters) == quarters {
-		oldest = c.quarters[0]
+// day adds what was counted up to now to an empty day.
+func (c *counter) day(d *Day, now int64) {
+	start, since := d.Start.UnixMilli(), max(d.Start.UnixMilli(), c.first)
+	for _, b := range c.backlogs {
+		if b.from < start && start < b.to && b.to <= now {
+			since = max(since, b.to) // riders of two days, counted together
+		}
 	}
-	kept, added := addTick(c.quarters, quarters, at/quarter, count)
-	c.quarters = kept
+	d.Since = time.UnixMilli(since).In(d.Start.Location())
+	for i := range d.Hours {
+		h := &d.Hours[i]
+		from, to := h.From.UnixMilli(), nextHour(h.From).UnixMilli()
+		h.Known = from <= now && since < to
+		for _, q := range c.quarters {
+			if at := q.slot * quarter; at >= from && at < to && at <= now && at+quarter > since {
+				h.Entries += q.count
+			}
+		}
+		for _, b := range c.backlogs {
+			if since <= b.from && b.from < to && from < b.to && b.to <= now {
+				h.Known = false
+			}
+		}
+		d.Entries += h.Entries
+	}
+	for _, b := range c.backlogs {
+		if since <= b.from && b.to <= now {
+			d.Entries += b.entries
+		}
+	}
+}
+
+// addQuarters notes entries counted after those counted before, for the day's course.
+func (c *counter) addQuarters(before, at, entries int64) {
+	slot, last := at/quarter, before/quarter
 	switch {
-	case oldest.slot != 0 && kept[0].slot != oldest.slot: // it is forgotten, but for where it ended
-		c.first.at, c.first.count = (oldest.slot+1)*quarter, oldest.count
-	case unset || at < c.first.at && at/quarter >= kept[0].slot:
-		c.first.at, c.first.count = at, count
-		added = true
+	case at-before <= lateAfter: // evenly over the quarters since
+		for n := slot - last; n > 1; n-- {
+			share := entries / n
+			c.quarters = addTick(c.quarters, quarters, slot-n+1, share)
+			entries -= share
+		}
+		c.quarters = addTick(c.quarters, quarters, slot, entries)
+	case entries <= lateRiders: // few riders come seldom
+		c.quarters = addTick(c.quarters, quarters, slot, entries)
+	default:
+		c.backlogs = append(c.backlogs, backlog{before, at, entries})
 	}
-	return added
+	oldest := (slot - quarters) * quarter
+	c.first = max(c.first, oldest+quarter)
+	for len(c.backlogs) > 0 && c.backlogs[0].to < oldest {
+		c.backlogs = c.backlogs[1:]
+	}
+}
+
+// firstMoment is that of the local day of t.
+func firstMoment(t time.Time) time.Time {
+	year, month, day := t.Date()
+	first := time.Date(year, month, day, 0, 0, 0, 0, t.Location())
+	if first.Day() != day { // clocks skip midnight
+		_, first = first.ZoneBounds()
+	}
+	// Clocks that go back soon after midnight show it twice.
+	if change, _ := first.ZoneBounds(); !change.IsZero() {
+		_, was := change.Add(-time.Second).Zone()
+		_, is := first.Zone()
+		if twin := first.Add(time.Duration(is-was) * time.Second); twin.Before(change) && twin.Day() == day {
+			return twin
+		}
+	}
+	return first
+}
+
+// nextHour is when the clock shows the next hour, or shows one again.
+func nextHour(t time.Time) time.Time {
+	next := t.Add(time.Hour - time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
+	if _, change := t.ZoneBounds(); !change.IsZero() && change.Before(next) {
+		return change
+	}
+	return next
 }

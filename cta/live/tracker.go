@@ -143,8 +143,8 @@ func compareEvents(a, b event) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.node, b.node), cmp.Compare(a.status, b.status))
 }
 
-// ApplyCount takes a station's count of entries as it stood at an event time. It
-// reports whether it was new.
+// ApplyCount takes a station's count of entries as it stood at an event time. Counts
+// of a station come in the order of their log. It reports whether anything changed.
 func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 	if t.graph.net.Station(stationID) == nil || entries < 0 {
 		return false
@@ -156,9 +156,7 @@ func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 		c = &counter{}
 		t.counters[stationID] = c
 	}
-	ms := at.UnixMilli()
-	lately := ms >= t.floor && c.add(ms, entries)
-	if today := c.addQuarter(ms, entries); !lately && !today {
+	if !c.add(at.UnixMilli(), entries) {
 		return false
 	}
 	t.version++

@@ -71,8 +71,8 @@ func TestOrderAndRepetitionDontMatter(t *testing.T) {
 		if tr.Version() != before {
 			rt.Errorf("repeated events change the version")
 		}
-		random.Shuffle(len(counts), func(i, j int) { counts[i], counts[j] = counts[j], counts[i] })
-		for _, c := range slices.Concat(counts, counts) {
+		for _, c := range counts { // these come in the order of their log
+			tr.ApplyCount(lake, c.n, c.at)
 			tr.ApplyCount(lake, c.n, c.at)
 		}
 		if d := cmp.Diff(want, tr.View(now), whole); d != "" {
@@ -170,13 +170,19 @@ func TestMemoryIsBounded(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for i := range 1000 {
 		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(i)*time.Second)), arrived("BL001", rosemont, cta.DirectionA, cta.InService))
-		tr.ApplyCount(rosemont, int64(i), day(8).Add(time.Duration(i)*time.Minute))
+		tr.ApplyCount(rosemont, int64(20*i), day(8).Add(time.Duration(i)*10*time.Second))
 	}
 	if n := len(tr.trains["BL001"].events); n != maxEvents {
 		t.Errorf("%d events, want %d", n, maxEvents)
 	}
-	if n := len(tr.counters[rosemont].counts); n != ticks {
-		t.Errorf("%d counts, want %d", n, ticks)
+	if n := len(tr.counters[rosemont].ticks); n != int(ticks) {
+		t.Errorf("%d ticks, want %d", n, ticks)
+	}
+	for i := range 1000 {
+		tr.ApplyCount(rosemont, int64(30*i+20_000), day(12).Add(time.Duration(i)*2*time.Hour))
+	}
+	if c := tr.counters[rosemont]; len(c.quarters) > int(quarters) || len(c.backlogs) == 0 || len(c.backlogs) > 14 {
+		t.Errorf("%d quarters and %d backlogs, want at most %d and those of a day", len(c.quarters), len(c.backlogs), quarters)
 	}
 	tr.View(day(12))
 	if len(tr.trains) != 0 || len(tr.order) != 0 {

@@ -199,14 +199,14 @@ func TestCrowding(t *testing.T) {
 func TestCountThatBeganAnew(t *testing.T) {
 	var c counter
 	for i, n := range []int64{100, 130, 10, 40} {
-		c.add(int64(i)*minute, n)
+		c.add(int64(i+1)*minute, n)
 	}
-	if n, _ := c.entered(0, 3*minute); n != 60 {
+	if n, _ := c.entered(0, 4*minute); n != 60 {
 		t.Errorf("%d entered, want 30 and 30", n)
 	}
 }
 
-// The course of a day, told in any order, from when it was first heard of.
+// The course of a day, from when it was first heard of.
 func TestDay(t *testing.T) {
 	const lake = 40380
 	type told struct {
@@ -215,43 +215,131 @@ func TestDay(t *testing.T) {
 	}
 	midnight := day(0)
 	counts := []told{
-		{midnight.Add(-30 * time.Minute), 1000}, {midnight.Add(10 * time.Minute), 1010},
-		{midnight.Add(8*time.Hour + time.Minute), 1030}, {midnight.Add(8*time.Hour + 50*time.Minute), 1100},
+		{midnight.Add(-31 * time.Minute), 1000}, {midnight.Add(14 * time.Minute), 1012},
+		{midnight.Add(8*time.Hour + time.Minute), 1022}, {midnight.Add(8*time.Hour + 50*time.Minute), 1100},
 		{midnight.Add(9*time.Hour + 5*time.Minute), 1150},
 	}
+	evening := told{day(-2), 500}
 	type want struct {
 		since            time.Time
 		all, eight, nine int64
+		unknown          int // hours, of those that have begun
 	}
 	for name, tt := range map[string]struct {
 		counts []told
 		at     time.Time
 		want   want
 	}{
-		"nothing":                  {nil, day(10), want{}},
-		"the whole day":            {counts, day(10), want{midnight, 150, 90, 50}},
-		"not what is still to be":  {counts, day(9).Add(-time.Second), want{midnight, 100, 90, 0}},
-		"since half past seven":    {[]told{{day(7).Add(30 * time.Minute), 1020}, counts[3], counts[2]}, day(10), want{day(7).Add(30 * time.Minute), 80, 80, 0}},
-		"the day before is over":   {counts[:1], day(10), want{midnight, 0, 0, 0}},
-		"counting that began anew": {append(slices.Clone(counts[:4]), told{day(9), 5}, told{day(9).Add(20 * time.Minute), 9}), day(10), want{midnight, 104, 90, 4}},
+		"nothing":                  {nil, day(10), want{unknown: 11}},
+		"the whole day":            {counts, day(10), want{midnight, 142, 88, 50, 0}},
+		"not what is still to be":  {counts, day(9).Add(-time.Second), want{midnight, 92, 88, 0, 0}},
+		"since half past seven":    {[]told{{day(7).Add(30 * time.Minute), 1022}, counts[3], counts[4]}, day(10), want{day(7).Add(30 * time.Minute), 128, 0, 50, 9}},
+		"the day before is over":   {counts[:1], day(10), want{midnight, 0, 0, 0, 0}},
+		"counting that began anew": {append(slices.Clone(counts[:4]), told{day(9), 5}, told{day(9).Add(20 * time.Minute), 9}), day(10), want{midnight, 96, 88, 4, 0}},
+		"a fast clock's count first": {append(slices.Clone(counts[:4]), told{day(9).Add(5 * time.Minute), 1130}, told{day(9), 1140}, told{day(9).Add(time.Minute), 1150}), day(10),
+			want{midnight, 142, 88, 50, 0}},
+		"riders of two days counted in the morning": {[]told{evening, {day(6), 4500}, {day(6).Add(10 * time.Minute), 4505}}, day(10), want{day(6), 5, 0, 0, 6}},
+		"riders of three hours counted late":        {[]told{evening, {midnight.Add(-time.Minute), 501}, {day(6), 508}, {day(9).Add(time.Minute), 908}}, day(10), want{midnight, 407, 0, 0, 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := NewTracker(cta.Chicago())
-			for _, c := range slices.Backward(tt.counts) {
+			for _, c := range tt.counts {
 				tr.ApplyCount(lake, c.n, c.at)
 			}
 			d := tr.Day(lake, tt.at)
-			if got := (want{d.Since, d.Entries, d.Hours[8].Entries, d.Hours[9].Entries}); !got.since.Equal(tt.want.since) || got.all != tt.want.all || got.eight != tt.want.eight || got.nine != tt.want.nine {
-				t.Errorf("%+v, want %+v", got, tt.want)
-			}
+			got := want{d.Since, d.Entries, d.Hours[8].Entries, d.Hours[9].Entries, 0}
 			var usual float64
 			for _, h := range d.Hours {
 				usual += h.Usual
+				if !h.Known && !h.From.After(tt.at) {
+					got.unknown++
+				}
+			}
+			if !got.since.Equal(tt.want.since) || got.all != tt.want.all || got.eight != tt.want.eight || got.nine != tt.want.nine || got.unknown != tt.want.unknown {
+				t.Errorf("%+v, want %+v", got, tt.want)
 			}
 			if math.Abs(usual-d.Usual) > d.Usual/100 || d.Usual < 1000 {
 				t.Errorf("the usual hours are %v together, want %v", usual, d.Usual)
 			}
 		})
+	}
+}
+
+// Riders who were counted late, all at once, make no crowd.
+func TestLateCountIsNoCrowd(t *testing.T) {
+	const lake = 40380
+	tr := NewTracker(cta.Chicago())
+	tr.ApplyCount(lake, 1000, day(8))
+	tr.ApplyCount(lake, 4000, day(9))
+	if got := tr.View(day(9).Add(time.Minute)).Crowds[lake]; got.Level != CrowdUnknown || got.Entries != 0 {
+		t.Errorf("%+v, want an unknown crowd", got)
+	}
+}
+
+// Today is the local day, from its first moment to its last, whatever clocks do.
+func TestDayWhenClocksChange(t *testing.T) {
+	const lake = 40380
+	for _, tt := range []struct {
+		zone, day, first string
+		hours            int
+	}{
+		{"America/Santiago", "2026-09-06", "2026-09-06T01:00:00-03:00", 23},
+		{"America/Santiago", "2026-04-04", "2026-04-04T00:00:00-03:00", 25},
+		{"America/Santiago", "2026-04-05", "2026-04-05T00:00:00-04:00", 24},
+		{"Africa/Cairo", "2026-04-24", "2026-04-24T01:00:00+03:00", 23},
+		{"America/Havana", "2026-03-08", "2026-03-08T01:00:00-04:00", 23},
+		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00", 25},
+		{"Asia/Beirut", "2026-03-29", "2026-03-29T01:00:00+03:00", 23},
+		{"America/Chicago", "2026-11-01", "2026-11-01T00:00:00-05:00", 25},
+		{"America/Chicago", "2027-03-14", "2027-03-14T00:00:00-06:00", 23},
+		{"Australia/Lord_Howe", "2026-04-05", "2026-04-05T00:00:00+11:00", 25},
+		{"Asia/Kathmandu", "2026-04-05", "2026-04-05T00:00:00+05:45", 24},
+	} {
+		loc, err := time.LoadLocation(tt.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		net := *cta.Chicago()
+		net.Location = loc
+		tr := NewTracker(&net)
+		noon, err := time.ParseInLocation("2006-01-02 15", tt.day+" 12", loc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n, truth, second int64
+		var seen []string // hours of the clock, as they come
+		for at := noon.Add(-40 * time.Hour); at.Before(noon.Add(40 * time.Hour)); at = at.Add(time.Minute) {
+			n++
+			local := at.In(loc)
+			tr.ApplyCount(lake, n, at)
+			if local.Format(time.DateOnly) != tt.day {
+				continue
+			}
+			truth++
+			if local.Hour() == 1 {
+				second++
+			}
+			if hour := local.Format("15 MST"); len(seen) == 0 || seen[len(seen)-1] != hour {
+				seen = append(seen, hour)
+			}
+			d := tr.Day(lake, local)
+			var all, one int64
+			for _, h := range d.Hours {
+				all += h.Entries
+				if h.From.Hour() == 1 {
+					one += h.Entries
+				}
+			}
+			if d.Entries != truth || all != truth || one != second {
+				t.Fatalf("%s at %s: %d entries today, %d in its hours, %d at one; want %d, %d", tt.zone, local, d.Entries, all, one, truth, second)
+			}
+			if got := d.Start.Format(time.RFC3339); got != tt.first || !d.Since.Equal(d.Start) || len(d.Hours) != tt.hours {
+				t.Fatalf("%s: the day of %s begins %s and has %d hours, want %s and %d", tt.zone, local, got, len(d.Hours), tt.first, tt.hours)
+			}
+		}
+		if len(seen) != tt.hours {
+			t.Errorf("%s %s has %d hours: %q", tt.zone, tt.day, len(seen), seen)
+		}
 	}
 }
 
