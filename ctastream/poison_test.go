@@ -26,11 +26,11 @@ func poison(t *testing.T, sys *ctatest.System) map[string][]byte {
 		t.Fatal(err)
 	}
 	return map[string][]byte{
-		"null":                 nil,
-		"too short":            {0, 0},
-		"wrong magic byte":     []byte("random bytes"),
-		"unknown schema id":    {0, 0x7f, 0, 0, 1, 2, 3},
-		"schema with an array": append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), 0),
+		"null":                     nil,
+		"too short":                {0, 0},
+		"wrong magic byte":         []byte("random bytes"),
+		"unknown schema id":        {0, 0x7f, 0, 0, 1, 2, 3},
+		"schema that does not fit": append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), 0),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hamba/avro/v2"
 	"golang.org/x/sync/errgroup"
@@ -27,19 +28,21 @@ type Avro[T any] struct {
 	schema   avro.Schema
 	suffix   string // of subjects
 
-	shape   *shape     // of what Encode makes
+	fields  *typ       // of schema
+	own     *plan      // passes over what schema writes
 	narrow  []intField // of T, checked by Encode
 	ids     sync.Map   // topic → int
 	writers sync.Map   // id → *writer
-	out     sync.Pool  // of *encoder[T]
-	in      sync.Pool  // of *decoder[T]
+	last    atomic.Pointer[writer]
+	out     sync.Pool // of *encoder[T]
+	in      sync.Pool // of *decoder[T]
 }
 
 // writer is a schema that values were written with, as this codec reads it.
 type writer struct {
-	schema avro.Schema // resolved to the codec's own
-	shape  *shape
-	err    *DecodeError // why the schema can't be read; final
+	id   int
+	plan *plan
+	err  *DecodeError // why the schema can't be read; final
 }
 
 // encoder and decoder hold the value beside what hamba needs, so that neither
@@ -50,8 +53,9 @@ type encoder[T any] struct {
 }
 
 type decoder[T any] struct {
-	r *avro.Reader
-	v T
+	r    *avro.Reader
+	v    T
+	body []byte // by the codec's own schema, where the writer's is another
 }
 
 // AvroKey returns the codec of a topic's keys, under the subject "<topic>-key".
@@ -67,21 +71,30 @@ func AvroValue[T any](r *Registry, schema string) (*Avro[T], error) {
 }
 
 func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
-	schema, derr := parse(text)
-	if derr != nil {
-		return nil, fmt.Errorf("wire: %w", derr)
+	a := &Avro[T]{registry: r, text: text, suffix: suffix}
+	var err error
+	if a.schema, err = parse(text); err == nil {
+		a.fields, err = parseWriter(text)
 	}
-	if err := fits(schema, reflect.TypeFor[T]()); err != nil {
+	if err == nil {
+		_, err = compile(a.schema, a.fields)
+	}
+	if err == nil {
+		a.own, err = compile(nil, a.fields)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("wire: schema: %w", err)
+	}
+	if a.narrow, err = fit(a.schema, reflect.TypeFor[T]()); err != nil {
 		return nil, fmt.Errorf("wire: %w", err)
-	}
-	a := &Avro[T]{
-		registry: r, text: text, schema: schema, suffix: suffix,
-		shape: shapeOf(schema, nil), narrow: intFields(schema, reflect.TypeFor[T]()),
 	}
 	a.out.New = func() any { return &encoder[T]{w: avro.NewWriter(nil, 128, avro.WithWriterConfig(coding))} }
 	a.in.New = func() any { return &decoder[T]{r: avro.NewReader(nil, 0, avro.WithReaderConfig(coding))} }
-	if err := a.probe(schema, a.shape); err != nil {
-		return nil, fmt.Errorf("wire: schema doesn't fit %s: %w", reflect.TypeFor[T](), err)
+	for _, last := range []bool{false, true} { // what hamba can't read into T, it says at the first value only
+		var misfit *DecodeError
+		if _, err := a.read(a.own, a.own.sample(nil, last)); errors.As(err, &misfit) {
+			return nil, fmt.Errorf("wire: schema doesn't fit %s: %w", reflect.TypeFor[T](), misfit.Err)
+		}
 	}
 	return a, nil
 }
@@ -154,7 +167,7 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 		return nil, e.w.Error
 	}
 	framed := e.w.Buffer()
-	if _, err := a.shape.walk(framed[frameSize:]); err != nil {
+	if _, _, err := a.own.convert(nil, framed[frameSize:]); err != nil {
 		return nil, err
 	}
 	if err := checkBody(framed[frameSize:]); err != nil {
@@ -163,8 +176,7 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 	return append([]byte(nil), framed...), nil
 }
 
-// Decode reads a frame by the schema it was written with, resolved to the
-// codec's own. What can't be read is a [*DecodeError]; other errors (the registry
+// Decode reads a frame by the schema that wrote it, resolved to the codec's own. What can't be read is a [*DecodeError]; other errors (the registry
 // is away) may go away.
 func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err error) {
 	id, body, err := Unframe(data)
@@ -181,29 +193,38 @@ func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err e
 	if w.err != nil {
 		return v, w.err
 	}
-	rest, err := w.shape.walk(body)
-	if err != nil {
-		return v, &DecodeError{Reason: ReasonBody, Err: err}
-	}
-	if len(rest) > 0 {
-		return v, &DecodeError{Reason: ReasonTrailing, Err: fmt.Errorf("found %d bytes after the body", len(rest))}
-	}
-	return a.read(w.schema, body)
+	return a.read(w.plan, body)
 }
 
-func (a *Avro[T]) read(schema avro.Schema, body []byte) (v T, err error) {
+// read reads a body by the plan of its writer's schema.
+func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	d := a.in.Get().(*decoder[T])
-	// hamba's decoder has had panics on hostile bodies, and is maintained no more:
-	// what slips through our bounds is one bad record, not the end of the process.
+	// hamba's decoder has had panics, and is maintained no more: what slips through
+	// the plan is one bad record, not the end of the process.
 	defer func() {
 		if p := recover(); p != nil {
 			var zero T
 			v, err = zero, &DecodeError{Reason: ReasonBody, Err: fmt.Errorf("decoder: %v", p)}
 		}
 	}()
+	var rest []byte
+	if p == a.own {
+		_, rest, err = p.convert(nil, body)
+	} else {
+		d.body, rest, err = p.convert(d.body[:0], body)
+		body = d.body
+	}
+	switch {
+	case err != nil:
+		a.in.Put(d)
+		return v, &DecodeError{Reason: ReasonBody, Err: err}
+	case len(rest) > 0:
+		a.in.Put(d)
+		return v, &DecodeError{Reason: ReasonTrailing, Err: fmt.Errorf("found %d bytes after the body", len(rest))}
+	}
 	d.r.Error = nil
 	d.r.Reset(body)
-	d.r.ReadVal(schema, &d.v)
+	d.r.ReadVal(a.schema, &d.v)
 	v, err = d.v, d.r.Error
 	// What d.v points to is the caller's now: hamba writes into what it finds there.
 	var zero T
@@ -216,21 +237,13 @@ func (a *Avro[T]) read(schema avro.Schema, body []byte) (v T, err error) {
 	return v, nil
 }
 
-// probe returns the error that any body of a schema would give: what hamba can't
-// read into T, it says at the first value only.
-func (a *Avro[T]) probe(schema avro.Schema, s *shape) error {
-	for _, last := range []bool{false, true} {
-		var misfit *DecodeError
-		if _, err := a.read(schema, s.sample(nil, last)); errors.As(err, &misfit) {
-			return misfit.Err
-		}
-	}
-	return nil
-}
-
 // writer returns the schema of an id, resolved; its err, if not nil, is final.
 func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
+	if w := a.last.Load(); w != nil && w.id == id { // the rule, and faster than the map
+		return w, nil
+	}
 	if w, ok := a.writers.Load(id); ok {
+		a.last.Store(w.(*writer))
 		return w.(*writer), nil
 	}
 	text, err := a.registry.Schema(ctx, id)
@@ -249,23 +262,15 @@ func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
 	return w, nil
 }
 
-// understand resolves the schema of an id to the codec's own.
+// understand returns how the schema of an id is read.
 func (a *Avro[T]) understand(id int, text string) *writer {
-	w := new(writer)
-	schema, derr := parse(text)
-	if derr == nil {
-		w.schema, w.shape, derr = resolve(a.schema, schema)
+	p := a.own
+	fields, err := parseWriter(text)
+	if err == nil && !reflect.DeepEqual(fields, a.fields) {
+		p, err = compile(a.schema, fields)
 	}
-	if derr == nil {
-		if err := a.probe(w.schema, w.shape); err != nil {
-			derr = &DecodeError{Reason: ReasonSchema, Err: err}
-		}
+	if err != nil {
+		return &writer{id: id, err: &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("schema %d: %w", id, err)}}
 	}
-	if derr != nil {
-		w.err = &DecodeError{Reason: derr.Reason, Err: fmt.Errorf("schema %d: %w", id, derr.Err)}
-		if derr.Err == nil {
-			w.err.Err = fmt.Errorf("schema %d", id)
-		}
-	}
-	return w
+	return &writer{id: id, plan: p}
 }

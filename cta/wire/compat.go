@@ -8,18 +8,18 @@ import (
 
 // ParseSchema returns an error that says why s is not an Avro schema.
 func ParseSchema(s string) error {
-	_, err := parseAny(s)
+	_, err := parse(s)
 	return err
 }
 
 // Compatible returns nil when data written by one Avro schema can be read by
 // another, and otherwise an error that says why not.
 func Compatible(reader, writer string) error {
-	r, err := parseAny(reader)
+	r, err := parse(reader)
 	if err != nil {
 		return fmt.Errorf("reader's schema: %w", err)
 	}
-	w, err := parseAny(writer)
+	w, err := parse(writer)
 	if err != nil {
 		return fmt.Errorf("writer's schema: %w", err)
 	}

@@ -21,22 +21,38 @@
 //
 // # What is read and what is not
 //
-// A value is read by the schema it was written with, whose id it bears, and
-// resolved to the codec's own by Avro's rules: fields that the codec doesn't know
-// are skipped, those it misses take their defaults. In this order, a record is
-// refused with a [DecodeError] when it is null, has another first byte than zero,
-// is too short, is over 64 KiB, has an id that the registry doesn't know; when the
-// schema of that id has an array or a map, is recursive or does not fit; when the
-// body does not fit its schema, or has a symbol that the codec's enum lacks; when
+// The schema that wrote a value is the one of the id in its frame. The codec
+// resolves that schema to its own by the names of fields:
+//
+//   - Names and namespaces of records, enums and fixed types make no difference,
+//     and need not be legal. Docs, aliases, logical types and the writer's defaults
+//     make none either.
+//   - A field may be at any place. A field that differs in case alone is found when
+//     there is only one of that name: ksqlDB writes names in capitals.
+//   - Fields that the codec doesn't know are skipped, of whatever type. A schema
+//     that contains itself can't be read.
+//   - A field that the writer lacks takes the codec's default.
+//   - A union is read branch by branch: null where the codec wants a value fits no
+//     more than text where it wants a number.
+//   - Numbers are converted where the value fits: a long to an int within 32 bits, a
+//     double to the nearest float. A text is read as an enum by its symbol, and an
+//     enum as a text.
+//
+// In this order, a record is refused with a [DecodeError] when it is null, has
+// another first byte than zero, is too short, is over 64 KiB, has an id that the
+// registry doesn't know; when the schema of that id does not fit; when the body does
+// not fit its schema or a value does not fit its field, which the error names; when
 // bytes are left over. A registry that can't be reached, or a 404 that is not the
 // registry's own, is no DecodeError: the same record may be read later.
 //
 // Every body is held against its schema before the Avro library sees it, and so
-// is what Encode makes: nothing is written that could not be read.
+// is what Encode makes: nothing is written that could not be read. The library
+// decodes bodies of the codec's own schema only; a body of another schema is
+// rewritten to that first.
 //
-// Schemas with arrays, maps or recursion are refused for encoding too. The events
-// of a transit system need none, and the Avro library's decoders for them have
-// known faults on hostile input.
+// A codec's own schema can't have arrays, maps or recursion. The events of a
+// transit system need none, and the Avro library's decoders for them have known
+// faults on hostile input.
 //
 // # Caching
 //

@@ -5,28 +5,10 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 
 	"github.com/hamba/avro/v2"
 )
-
-// fits returns an error that names every field of a record that a struct lacks.
-func fits(schema avro.Schema, t reflect.Type) error {
-	record, ok := schema.(*avro.RecordSchema)
-	if !ok || t.Kind() != reflect.Struct {
-		return nil // hamba tells at the first value
-	}
-	tags := make(map[string]bool)
-	for _, f := range reflect.VisibleFields(t) {
-		tags[f.Tag.Get("avro")] = true
-	}
-	var faults []error
-	for _, f := range record.Fields() {
-		if !tags[f.Name()] {
-			faults = append(faults, fmt.Errorf("schema %s has field %s, want a field of %s with tag avro:%q", record.FullName(), f.Name(), t, f.Name()))
-		}
-	}
-	return errors.Join(faults...)
-}
 
 // intField is a field of a struct that has more bits than the int of its schema,
 // of which hamba would write the lower 32 without a word.
@@ -35,32 +17,39 @@ type intField struct {
 	index []int
 }
 
-var anInt = avro.NewPrimitiveSchema(avro.Int, nil)
-
-// intFields returns such fields of a record's struct.
-func intFields(schema avro.Schema, t reflect.Type) (fields []intField) {
+// fit returns the fields of a record's struct that are wider than their schema.
+// The error names every field of the record that the struct lacks.
+func fit(schema avro.Schema, t reflect.Type) (wide []intField, err error) {
 	record, ok := schema.(*avro.RecordSchema)
 	if !ok || t.Kind() != reflect.Struct {
-		return nil
+		return nil, nil // hamba tells at the first value
 	}
+	tags := make(map[string]reflect.StructField)
 	for _, f := range reflect.VisibleFields(t) {
-		of := f.Type
+		tags[f.Tag.Get("avro")] = f
+	}
+	var faults []error
+	for _, f := range record.Fields() {
+		to, ok := tags[f.Name()]
+		if !ok {
+			faults = append(faults, fmt.Errorf("schema %s has field %s, want a field of %s with tag avro:%q", record.FullName(), f.Name(), t, f.Name()))
+			continue
+		}
+		of := to.Type
 		if of.Kind() == reflect.Pointer {
 			of = of.Elem()
 		}
-		if of.Kind() != reflect.Int {
-			continue
-		}
-		for _, rf := range record.Fields() {
-			if rf.Name() != f.Tag.Get("avro") {
-				continue
-			}
-			if s := counterpart(rf.Type(), anInt); s != nil && s.Type() == avro.Int {
-				fields = append(fields, intField{rf.Name(), f.Index})
-			}
+		if of.Kind() == reflect.Int && holdsInt(f.Type()) {
+			wide = append(wide, intField{f.Name(), to.Index})
 		}
 	}
-	return fields
+	return wide, errors.Join(faults...)
+}
+
+// holdsInt reports whether s is an int, or a union with one.
+func holdsInt(s avro.Schema) bool {
+	union, ok := s.(*avro.UnionSchema)
+	return s.Type() == avro.Int || ok && slices.ContainsFunc(union.Types(), holdsInt)
 }
 
 func (f intField) check(v reflect.Value) error {

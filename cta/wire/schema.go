@@ -1,202 +1,192 @@
 package wire
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hamba/avro/v2"
 )
 
 const (
 	maxSchema = 64 << 10 // bytes
-	maxDepth  = 16       // of records and unions within one another
-	// maxTypes bounds the types in a schema, each use of a named one counted: a few
-	// hundred bytes can otherwise name a record of billions of fields.
+	maxDepth  = 32       // types within one another
+	// maxTypes bounds the types in a schema, with each use of a named type counted:
+	// a schema of a few hundred bytes can name a record of billions of fields.
 	maxTypes = 4096
 )
 
-// parse parses a schema and refuses what this package does not decode: arrays
-// and maps (whose decoders have known faults on hostile sizes), recursion, and
-// size beyond reason.
-func parse(text string) (schema avro.Schema, derr *DecodeError) {
-	schema, err := parseAny(text)
-	if err != nil {
-		return nil, &DecodeError{Reason: ReasonSchema, Err: err}
-	}
-	types := 0
-	if derr := check(schema, nil, 0, &types); derr != nil {
-		return nil, derr
-	}
-	return schema, nil
-}
+var errTooLarge = fmt.Errorf("schema has more than %d bytes", maxSchema)
 
-// parseAny parses any Avro schema up to a size.
-func parseAny(text string) (schema avro.Schema, err error) {
+// parse parses a schema that values of this program are written and read with.
+func parse(text string) (schema avro.Schema, err error) {
 	if len(text) > maxSchema {
-		return nil, fmt.Errorf("found a schema of %d bytes, want at most %d", len(text), maxSchema)
+		return nil, errTooLarge
 	}
-	defer func() { // schemas of strangers reach the parser, which nobody maintains
+	defer func() { // nobody maintains the parser
 		if p := recover(); p != nil {
 			schema, err = nil, fmt.Errorf("parser: %v", p)
 		}
 	}()
-	// A cache of its own: by default parsed names are shared by the whole program,
-	// so that two versions of a record would be taken for one.
+	// A cache of its own: by default the whole program shares parsed names, so two
+	// versions of a record would count as one.
 	return avro.ParseWithCache(text, "", &avro.SchemaCache{})
 }
 
-// check walks a schema; open holds the names of the records around it, types
-// counts what has been walked.
-func check(s avro.Schema, open []string, depth int, types *int) *DecodeError {
-	if depth > maxDepth {
-		return &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("found more than %d levels", maxDepth)}
-	}
-	if *types++; *types > maxTypes {
-		return &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("found more than %d types", maxTypes)}
-	}
-	switch s := s.(type) {
-	case *avro.ArraySchema:
-		return &DecodeError{Reason: ReasonArray, Err: within(open)}
-	case *avro.MapSchema:
-		return &DecodeError{Reason: ReasonMap, Err: within(open)}
-	case *avro.RefSchema:
-		if name := s.Schema().FullName(); slices.Contains(open, name) {
-			return &DecodeError{Reason: ReasonRecursive, Err: fmt.Errorf("found %s within itself", name)}
-		}
-		return check(s.Schema(), open, depth+1, types)
-	case *avro.FixedSchema:
-		if s.Size() < 0 || s.Size() > maxBody {
-			return &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("found %s of %d bytes, want 0 to %d", s.FullName(), s.Size(), maxBody)}
-		}
-	case *avro.UnionSchema:
-		for _, t := range s.Types() {
-			if err := check(t, open, depth+1, types); err != nil {
-				return err
-			}
-		}
-	case *avro.RecordSchema:
-		open = append(open[:len(open):len(open)], s.FullName())
-		for _, f := range s.Fields() {
-			if err := check(f.Type(), open, depth+1, types); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// kind is a kind of types.
+type kind uint8
+
+const (
+	kindNull kind = 1 + iota
+	kindBoolean
+	kindInt
+	kindLong
+	kindFloat
+	kindDouble
+	kindBytes
+	kindString
+	kindEnum
+	kindFixed
+	kindRecord
+	kindUnion
+	kindArray
+	kindMap
+)
+
+// kinds holds Avro's names of the kinds, in their order.
+var kinds = [...]avro.Type{"", avro.Null, avro.Boolean, avro.Int, avro.Long, avro.Float, avro.Double, avro.Bytes, avro.String,
+	avro.Enum, avro.Fixed, avro.Record, avro.Union, avro.Array, avro.Map}
+
+// kindOf returns the kind of that name, or 0.
+func kindOf(name avro.Type) kind { return kind(max(0, slices.Index(kinds[:], name))) }
+
+func (k kind) String() string { return string(kinds[k]) }
+
+// typ is a type of a writer's schema, reduced to what the bytes of a body depend
+// on. The program's Avro library isn't used here: names that break Avro's rules
+// and defaults that don't fit their type are common, and change no byte.
+type typ struct {
+	kind    kind
+	size    int      // of a fixed, in bytes
+	symbols []string // of an enum
+	names   []string // of a record's fields
+	parts   []*typ   // of a record's fields, a union's branches, an array's or a map's items
 }
 
-func within(open []string) error {
-	if len(open) == 0 {
-		return nil
+func parseWriter(text string) (*typ, error) {
+	if len(text) > maxSchema {
+		return nil, errTooLarge
 	}
-	return fmt.Errorf("in record %s", open[len(open)-1])
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return nil, err
+	}
+	return parser{}.parse(v, "")
 }
 
-// resolve returns the schema by which hamba reads what writer wrote into what
-// reader describes, and the shape of such bodies.
-func resolve(reader, writer avro.Schema) (schema avro.Schema, s *shape, derr *DecodeError) {
-	defer func() {
-		if p := recover(); p != nil {
-			schema, s, derr = nil, nil, &DecodeError{Reason: ReasonSchema, Err: fmt.Errorf("resolver: %v", p)}
-		}
-	}()
-	schema, err := avro.NewSchemaCompatibility().Resolve(widen(reader, writer), writer)
-	if err != nil {
-		return nil, nil, &DecodeError{Reason: ReasonSchema, Err: err}
-	}
-	return schema, shapeOf(writer, reader), nil
-}
+// parser holds the named types so far, by full name.
+type parser map[string]*typ
 
-// widen returns reader with the symbols of writer's enums added to its own. By
-// Avro's rules a symbol that the reader doesn't know makes one value unreadable,
-// but hamba would refuse the whole schema; the shape refuses the value instead.
-func widen(reader, writer avro.Schema) avro.Schema {
-	writer = deref(writer)
-	switch r := deref(reader).(type) {
-	case *avro.EnumSchema:
-		w, ok := writer.(*avro.EnumSchema)
-		if !ok || r.HasDefault() {
-			return r
-		}
-		symbols := slices.Clone(r.Symbols())
-		for _, s := range w.Symbols() {
-			if !slices.Contains(symbols, s) {
-				symbols = append(symbols, s)
+// parse returns the type that v describes, within a namespace.
+func (p parser) parse(v any, space string) (*typ, error) {
+	switch v := v.(type) {
+	case string:
+		return p.find(v, space)
+	case []any:
+		t := &typ{kind: kindUnion}
+		for _, branch := range v {
+			if err := p.add(t, branch, space); err != nil {
+				return nil, err
 			}
 		}
-		if wide, err := avro.NewEnumSchema(r.Name(), r.Namespace(), symbols, avro.WithAliases(r.Aliases())); err == nil {
-			return wide
-		}
-		return r
-	case *avro.UnionSchema:
-		types := make([]avro.Schema, len(r.Types()))
-		for i, t := range r.Types() {
-			types[i] = widen(t, counterpart(writer, t))
-		}
-		if wide, err := avro.NewUnionSchema(types); err == nil {
-			return wide
-		}
-		return r
-	case *avro.RecordSchema:
-		w, ok := writer.(*avro.RecordSchema)
+		return t, nil
+	case map[string]any:
+		name, ok := v["type"].(string)
 		if !ok {
-			return r
+			return p.parse(v["type"], space)
 		}
-		fields := make([]*avro.Field, len(r.Fields()))
-		for i, f := range r.Fields() {
-			fields[i] = f
-			from := fieldFor(w, f)
-			if from == nil {
-				continue
-			}
-			options := []avro.SchemaOption{avro.WithAliases(f.Aliases())}
-			if f.HasDefault() {
-				options = append(options, avro.WithDefault(f.Default()))
-			}
-			if wide, err := avro.NewField(f.Name(), widen(f.Type(), from.Type()), options...); err == nil {
-				fields[i] = wide
-			}
+		switch t := (&typ{kind: kindOf(avro.Type(name))}); {
+		case t.kind == kindArray:
+			return t, p.add(t, v["items"], space)
+		case t.kind == kindMap:
+			return t, p.add(t, v["values"], space)
+		case t.kind == kindEnum, t.kind == kindFixed, t.kind == kindRecord, name == "error":
+			return t, p.define(t, v, space)
 		}
-		if wide, err := avro.NewRecordSchema(r.Name(), r.Namespace(), fields, avro.WithAliases(r.Aliases())); err == nil {
-			return wide
-		}
-		return r
+		return p.find(name, space)
 	}
-	return reader
+	return nil, errors.New("a type is neither a name, a list nor an object with a type")
 }
 
-// fieldFor returns the writer's field that fills f, nil if there is none.
-func fieldFor(w *avro.RecordSchema, f *avro.Field) *avro.Field {
-	for _, from := range w.Fields() {
-		if from.Name() == f.Name() || slices.Contains(f.Aliases(), from.Name()) {
-			return from
+// add adds a part to t.
+func (p parser) add(t *typ, part any, space string) error {
+	sub, err := p.parse(part, space)
+	t.parts = append(t.parts, sub)
+	return err
+}
+
+// find returns the type of a name: a primitive one, or one defined so far.
+func (p parser) find(name, space string) (*typ, error) {
+	if k := kindOf(avro.Type(name)); k > 0 && k <= kindString {
+		return &typ{kind: k}, nil
+	}
+	for _, full := range []string{fullName(name, space), name} {
+		if t := p[full]; t != nil {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("type %.80q is not defined", name)
+}
+
+// define reads the definition of a named type into t.
+func (p parser) define(t *typ, v map[string]any, space string) error {
+	if s, ok := v["namespace"].(string); ok {
+		space = s
+	}
+	name, _ := v["name"].(string)
+	full := fullName(name, space)
+	if name == "" || p[full] != nil {
+		return fmt.Errorf("%s %.80q has no name, or one that is taken", t.kind, full)
+	}
+	p[full] = t
+	space = full[:max(0, strings.LastIndexByte(full, '.'))]
+	switch t.kind {
+	case kindFixed:
+		size, ok := v["size"].(float64)
+		if t.size = int(size); !ok || float64(t.size) != size || size < 0 || size > maxBody {
+			return fmt.Errorf("fixed %.80q has size %v, want 0 to %d", full, v["size"], maxBody)
+		}
+		return nil
+	case kindEnum:
+		symbols, _ := v["symbols"].([]any)
+		for _, s := range symbols {
+			symbol, _ := s.(string)
+			t.symbols = append(t.symbols, symbol)
+		}
+		return nil
+	}
+	t.kind = kindRecord // an error is one, too
+	fields, _ := v["fields"].([]any)
+	for _, f := range fields {
+		f, _ := f.(map[string]any)
+		name, _ := f["name"].(string)
+		if name == "" || slices.Contains(t.names, name) {
+			return fmt.Errorf("record %.80q: field %.80q has no name, or one that is taken", full, name)
+		}
+		t.names = append(t.names, name)
+		if err := p.add(t, f["type"], space); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// counterpart returns s, or the type within the union s, that has the kind of
-// other; nil if there is none.
-func counterpart(s, other avro.Schema) avro.Schema {
-	s, other = deref(s), deref(other)
-	if s == nil || other == nil {
-		return nil
+// fullName returns name in a namespace. A name with a dot has its own.
+func fullName(name, space string) string {
+	if space == "" || strings.Contains(name, ".") {
+		return name
 	}
-	if union, ok := s.(*avro.UnionSchema); ok && other.Type() != avro.Union {
-		for _, t := range union.Types() {
-			if deref(t).Type() == other.Type() {
-				return deref(t)
-			}
-		}
-		return nil
-	}
-	return s
-}
-
-// deref returns the schema that s names, or s.
-func deref(s avro.Schema) avro.Schema {
-	if ref, ok := s.(*avro.RefSchema); ok {
-		return ref.Schema()
-	}
-	return s
+	return space + "." + name
 }

@@ -1,0 +1,288 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hamba/avro/v2"
+)
+
+// plan turns the bodies of a writer's schema into bodies of the codec's own. The
+// Avro library, which has known faults on hostile bytes, decodes only the latter.
+type plan struct {
+	kind   kind     // what the writer writes
+	to     kind     // what the reader reads; 0: the value is skipped
+	branch []byte   // the branch of the reader's union, in front of the value
+	size   int      // of a value, where its type says it, in bytes
+	names  []string // of a record's parts, an enum's symbols
+	// parts of a record, in the writer's order, and then those that the writer lacks;
+	// the branches of a union; the items of an array or a map.
+	parts   []*plan
+	order   []int             // of a record's parts in the reader's record; nil: as they are
+	symbols map[string][]byte // what the reader gets for each symbol
+	other   []byte            // and for any other; nil: such a value can't be read
+	values  [][]byte          // the same by an enum's index
+	err     error             // why no value of this kind can be read
+}
+
+// readable holds the types that a reader may want for what a writer writes: those
+// of Avro's rules, and those that hold the same value where the value allows it.
+var readable = [...][]kind{
+	kindNull:    {kindNull},
+	kindBoolean: {kindBoolean},
+	kindInt:     {kindInt, kindLong, kindFloat, kindDouble},
+	kindLong:    {kindLong, kindInt, kindFloat, kindDouble},
+	kindFloat:   {kindFloat, kindDouble},
+	kindDouble:  {kindDouble, kindFloat},
+	kindBytes:   {kindBytes, kindString},
+	kindString:  {kindString, kindBytes, kindEnum},
+	kindEnum:    {kindEnum, kindString},
+	kindFixed:   {kindFixed},
+	kindRecord:  {kindRecord},
+	kindArray:   {},
+	kindMap:     {},
+}
+
+// sizes holds the lengths of values that have always the same, in bytes.
+var sizes = [...]int{kindBoolean: 1, kindFloat: 4, kindDouble: 8, kindMap: 0}
+
+// compile returns the plan by which reader reads what writer writes. Without a
+// reader it passes over the values.
+func compile(reader avro.Schema, writer *typ) (p *plan, err error) {
+	defer func() { // nobody maintains the schemas' package
+		if v := recover(); v != nil {
+			p, err = nil, fmt.Errorf("resolver: %v", v)
+		}
+	}()
+	return new(compiler).compile(reader, writer, nil)
+}
+
+// compiler counts the types of one plan.
+type compiler struct{ types int }
+
+// compile compiles for a type within the types that open holds.
+func (c *compiler) compile(reader avro.Schema, writer *typ, open []*typ) (*plan, error) {
+	c.types++
+	switch {
+	case slices.Contains(open, writer):
+		return nil, errors.New("found a type within itself")
+	case len(open) > maxDepth, c.types > maxTypes:
+		return nil, fmt.Errorf("found more than %d types, or %d within one another", maxTypes, maxDepth)
+	}
+	open = append(open[:len(open):len(open)], writer)
+	if ref, ok := reader.(*avro.RefSchema); ok {
+		reader = ref.Schema()
+	}
+	if writer.kind == kindUnion {
+		return c.compileUnion(reader, writer, open)
+	}
+	if union, ok := reader.(*avro.UnionSchema); ok {
+		return c.chooseBranch(union, writer, open)
+	}
+	p := &plan{kind: writer.kind, size: max(writer.size, sizes[writer.kind])}
+	if reader != nil {
+		p.to = kindOf(reader.Type())
+		sized, _ := reader.(*avro.FixedSchema)
+		if !slices.Contains(readable[p.kind], p.to) || sized != nil && sized.Size() != p.size {
+			return nil, misfit(writer.kind, reader)
+		}
+	}
+	switch p.kind {
+	case kindRecord:
+		return p, c.compileRecord(p, reader, writer, open)
+	case kindEnum, kindString:
+		p.names = writer.symbols
+		p.compileSymbols(reader)
+	case kindMap:
+		entry := &typ{kind: kindRecord, names: []string{"key", "value"}, parts: []*typ{{kind: kindString}, writer.parts[0]}}
+		writer = &typ{parts: []*typ{entry}}
+		fallthrough
+	case kindArray:
+		items, err := c.compile(nil, writer.parts[0], open)
+		p.parts = []*plan{items}
+		return p, err
+	}
+	return p, nil
+}
+
+// join returns the first few faults as one, of one line, nil if there are none.
+func join(faults []error) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	texts := make([]string, min(len(faults), 8))
+	for i := range texts {
+		texts[i] = faults[i].Error()
+	}
+	return errors.New(strings.Join(slices.Compact(texts), "; "))
+}
+
+func misfit(found kind, reader avro.Schema) error {
+	switch kindOf(reader.Type()) {
+	case kindArray, kindMap:
+		return fmt.Errorf("type %s is not supported", reader.Type())
+	case kindUnion:
+		return fmt.Errorf("found %s, want one of %s", found, reader)
+	}
+	return fmt.Errorf("found %s, want %s", found, reader.Type())
+}
+
+// compileUnion compiles each of the writer's branches. One that the reader can't
+// read makes its values unreadable; the others are read.
+func (c *compiler) compileUnion(reader avro.Schema, writer *typ, open []*typ) (*plan, error) {
+	p := &plan{kind: kindUnion}
+	var faults []error
+	for _, branch := range writer.parts {
+		part, err := c.compile(reader, branch, open)
+		if err != nil {
+			faults = append(faults, err)
+			part = &plan{err: err}
+		}
+		p.parts = append(p.parts, part)
+	}
+	switch {
+	case len(p.parts) == 0:
+		return nil, errors.New("found a union of nothing")
+	case len(faults) == len(p.parts) || reader == nil || c.types > maxTypes:
+		return p, join(faults)
+	}
+	return p, nil
+}
+
+// chooseBranch compiles for the first branch of the reader's union that can be
+// read, one of the writer's own type before others.
+func (c *compiler) chooseBranch(union *avro.UnionSchema, writer *typ, open []*typ) (*plan, error) {
+	for _, same := range []bool{true, false} {
+		for i, t := range union.Types() {
+			if (kindOf(t.Type()) == writer.kind) != same {
+				continue
+			}
+			if p, err := c.compile(t, writer, open[:len(open)-1]); err == nil {
+				p.branch = binary.AppendVarint(nil, int64(i))
+				return p, nil
+			}
+		}
+	}
+	return nil, misfit(writer.kind, union)
+}
+
+// compileSymbols fills in what the reader gets for a symbol, or for a text where
+// the reader wants a symbol.
+func (p *plan) compileSymbols(reader avro.Schema) {
+	p.symbols = make(map[string][]byte)
+	switch reader := reader.(type) {
+	case *avro.EnumSchema:
+		for i, s := range reader.Symbols() {
+			p.symbols[s] = binary.AppendVarint(nil, int64(i))
+		}
+		p.other = p.symbols[reader.Default()] // none by the name ""
+	case *avro.PrimitiveSchema:
+		for _, s := range p.names {
+			p.symbols[s] = append(binary.AppendVarint(nil, int64(len(s))), s...)
+		}
+	}
+	for _, s := range p.names {
+		value, ok := p.symbols[s]
+		if !ok {
+			value = p.other
+		}
+		p.values = append(p.values, value)
+	}
+}
+
+func (c *compiler) compileRecord(p *plan, reader avro.Schema, writer *typ, open []*typ) error {
+	var fields []*avro.Field
+	if record, ok := reader.(*avro.RecordSchema); ok {
+		fields = record.Fields()
+	}
+	wanted := make([]*avro.Field, len(writer.names)) // by the writer's field
+	for _, f := range fields {
+		if i := source(writer.names, f); i >= 0 && wanted[i] == nil {
+			wanted[i] = f
+		}
+	}
+	place := make(map[*avro.Field]int)
+	var faults []error
+	for i, name := range writer.names {
+		var to avro.Schema
+		if wanted[i] != nil {
+			to, name = wanted[i].Type(), wanted[i].Name()
+		}
+		part, err := c.compile(to, writer.parts[i], open)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		if to == nil && part.isEmpty() {
+			continue
+		}
+		if wanted[i] != nil {
+			place[wanted[i]] = len(p.parts)
+		}
+		p.parts, p.names = append(p.parts, part), append(p.names, name)
+	}
+	if faults != nil {
+		return join(faults)
+	}
+	for _, f := range fields {
+		i, ok := place[f]
+		if !ok {
+			value, err := fallback(f)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", f.Name(), err))
+			}
+			i = len(p.parts)
+			p.parts, p.names = append(p.parts, &plan{kind: kindNull, branch: value}), append(p.names, f.Name())
+		}
+		p.order = append(p.order, i)
+	}
+	if slices.IsSorted(p.order) {
+		p.order = nil
+	}
+	return join(faults)
+}
+
+// source returns the place of the field of those names that fills f: one of its
+// name, else of an alias, else the only one of its name in another case, as ksqlDB
+// writes names in capitals. It is -1 if there is none.
+func source(names []string, f *avro.Field) int {
+	for _, name := range append([]string{f.Name()}, f.Aliases()...) {
+		if i := slices.Index(names, name); i >= 0 {
+			return i
+		}
+	}
+	found := -1
+	for i, name := range names {
+		if strings.EqualFold(name, f.Name()) {
+			if found >= 0 {
+				return -1
+			}
+			found = i
+		}
+	}
+	return found
+}
+
+// fallback returns the bytes of a field's default.
+func fallback(f *avro.Field) ([]byte, error) {
+	if !f.HasDefault() {
+		return nil, errors.New("is missing and has no default")
+	}
+	return coding.Marshal(f.Type(), f.Default())
+}
+
+// isEmpty reports whether values that are skipped by the plan have no bytes.
+func (p *plan) isEmpty() bool {
+	switch p.kind {
+	case kindNull:
+		return true
+	case kindFixed:
+		return p.size == 0
+	case kindRecord:
+		return len(p.parts) == 0
+	}
+	return false
+}
