@@ -39,7 +39,7 @@ func ExampleLoad() {
 	}
 	// Output:
 	// Lake Tram: Station - Lake, West Bank or Grünau
-	// Hill Tram: Hilltop - Loop
+	// Hill Tram: Hilltop - Town Hall
 }
 
 // The error of Load lists what is to be mended, and where.
@@ -71,16 +71,12 @@ func ExampleTopics() {
 }
 
 // A train rides round the Loop and leaves it the way it came.
-func ExampleRoute_Hops() {
-	route := cta.Chicago().Line("orange").Routes[0]
-	for _, hop := range route.Hops(cta.DirectionA)[route.Loop-1:] {
-		fmt.Println(hop.Direction, hop.Station.Name)
+func ExamplePattern() {
+	calls := cta.Chicago().Line("orange").Patterns[0].Calls
+	for _, call := range calls[len(calls)/2-3 : len(calls)/2+5] {
+		fmt.Println(call.Direction, call.Station.Name)
 	}
-	back := route.Hops(cta.DirectionB)
-	fmt.Println(back[0].Direction, back[0].Station.Name)
 	// Output:
-	// a Roosevelt
-	// a Harold Washington Library-State/Van Buren
 	// a LaSalle/Van Buren
 	// a Quincy/Wells
 	// a Washington/Wells
@@ -92,17 +88,20 @@ func ExampleRoute_Hops() {
 }
 
 // Outside the rush hours, purple trains turn back at Howard.
-func ExampleLine_ServiceAt() {
+func ExamplePattern_HeadwayAt() {
 	net := cta.Chicago()
 	for _, hour := range []int{7, 11, 2} {
 		at := time.Date(2026, time.October, 7, hour, 30, 0, 0, net.Location)
-		service, ok := net.Line("purple").ServiceAt(at)
-		fmt.Println(at.Format("15:04"), ok, service.Headway, service.Last)
+		for _, pattern := range net.Line("purple").Patterns {
+			if every := pattern.HeadwayAt(at); every > 0 {
+				fmt.Println(at.Format("15:04"), "from", pattern.Calls[0].Station.Name, "towards", pattern.Towards(0), "every", every)
+			}
+		}
 	}
 	// Output:
-	// 07:30 true 7m0s 0
-	// 11:30 true 12m0s 40900
-	// 02:30 false 0s 0
+	// 07:30 from Linden towards Loop every 7m0s
+	// 11:30 from Linden towards Howard every 12m0s
+	// 11:30 from Howard towards Linden every 12m0s
 }
 
 // A row of the stations table is read and written as Kafka Connect does.

@@ -44,9 +44,9 @@ func FuzzLoad(f *testing.F) {
 				l.Next(s.ID, DirectionA)
 				l.Next(s.ID, DirectionB)
 			}
-			for _, r := range l.Routes {
-				if len(r.Hops(DirectionA)) < 2 || len(r.Hops(DirectionB)) < 1 {
-					t.Errorf("%s: route of %d stations, loop at %d", l.ID, len(r.Stations), r.Loop)
+			for _, p := range l.Patterns {
+				if len(p.Calls) < 2 || p.Towards(0) == "" {
+					t.Errorf("%s: a pattern of %d calls, towards %q", l.ID, len(p.Calls), p.Towards(0))
 				}
 			}
 			if cut, err := net.Only(l.ID); err != nil || len(cut.Rows()) == 0 {

@@ -6,19 +6,35 @@ import (
 	"time"
 )
 
+// Mode says what runs on a line.
+type Mode string
+
+// Every Mode.
+const (
+	Rail  Mode = "rail"
+	Metro Mode = "metro"
+	Tram  Mode = "tram"
+	Bus   Mode = "bus"
+	Ferry Mode = "ferry"
+)
+
+// Modes are all of them.
+var Modes = []Mode{Rail, Metro, Tram, Bus, Ferry}
+
 // Line is a named service with a colour.
 type Line struct {
 	ID        string // as "blue"
+	Ref       string // the agency's own id, in its feed; empty when that is ID
 	Name      string // as "Blue Line"
 	Color     string // "#rrggbb"
 	TextColor string // "#rrggbb", legible on Color
-	// Stations holds every station once: the trunk, then each branch, in order.
+	Mode      Mode
+	Loop      string // riders' name of the loop in which trains turn; empty without one
+	// Stations holds every station once, as lines are drawn: the main line, then each
+	// branch, in order.
 	Stations []LineStation
-	// Routes holds the complete runs from the first station: one for each branch,
-	// one in all when the line has no branches.
-	Routes []Route
-	// Service is the intended service, by day and hour.
-	Service []Service
+	// Patterns are the orders of calls in which trains run, and when they do.
+	Patterns []*Pattern
 
 	location *time.Location // of the network
 	orders   map[int]int    // by station id
@@ -28,13 +44,18 @@ type Line struct {
 type LineStation struct {
 	*Station
 	Order  int    // from 0; two branches use the same numbers
-	Branch string // empty on the trunk
+	Branch string // empty on the main line
+	Loop   bool   // only passed in one direction, on the way round
 }
 
-func (l *Line) index() {
+func (l *Line) index(location *time.Location) {
+	l.location = location
 	l.orders = make(map[int]int, len(l.Stations))
 	for _, s := range l.Stations {
 		l.orders[s.ID] = s.Order
+	}
+	for _, p := range l.Patterns {
+		p.line = l
 	}
 }
 
@@ -45,13 +66,14 @@ func (l *Line) with(stations map[int]*Station) *Line {
 	for i := range c.Stations {
 		c.Stations[i].Station = stations[c.Stations[i].ID]
 	}
-	c.Routes = slices.Clone(l.Routes)
-	for i := range c.Routes {
-		r := &c.Routes[i]
-		r.Stations = slices.Clone(r.Stations)
-		for j := range r.Stations {
-			r.Stations[j] = stations[r.Stations[j].ID]
+	c.Patterns = make([]*Pattern, len(l.Patterns))
+	for i, p := range l.Patterns {
+		q := *p
+		q.Calls = slices.Clone(p.Calls)
+		for j := range q.Calls {
+			q.Calls[j].Station = stations[q.Calls[j].Station.ID]
 		}
+		c.Patterns[i] = &q
 	}
 	return &c
 }
@@ -64,63 +86,95 @@ func (l *Line) Order(stationID int) (order int, ok bool) {
 }
 
 // Towards returns the riders' name of a direction, as "Forest Park", "Loop" or,
-// over branches, "Ashland/63rd or Cottage Grove". Every run that ends in a loop
-// goes towards "Loop".
+// over branches, "Ashland/63rd or Cottage Grove". Of many ends it names the main
+// ones: those of the patterns that come first.
 func (l *Line) Towards(d Direction) string {
-	if d == DirectionB {
-		return l.Stations[0].Name
-	}
+	return l.TowardsOf(d, func(*Pattern) bool { return true })
+}
+
+// TowardsOf is Towards of some of the patterns.
+func (l *Line) TowardsOf(d Direction, of func(*Pattern) bool) string {
+	const most = 2 // what a heading has room for
 	var ends []string
-	for _, r := range l.Routes {
-		end := "Loop"
-		if r.Terminates() {
-			end = r.Stations[len(r.Stations)-1].Name
+	passed, turns := map[string]bool{}, map[string]bool{} // stations that trains pass, and where they turn
+	for _, p := range l.Patterns {
+		if !of(p) {
+			continue
 		}
+		i := slices.IndexFunc(p.Calls, func(c Call) bool { return c.Direction == d })
+		if i < 0 {
+			continue
+		}
+		for _, c := range p.Calls[:len(p.Calls)-1] {
+			if c.Direction == d {
+				passed[c.Station.Name] = true
+			}
+		}
+		end := p.Towards(i)
 		if !slices.Contains(ends, end) {
 			ends = append(ends, end)
 		}
+		turns[end] = turns[end] || d != p.Last().Direction
 	}
-	return strings.Join(ends, " or ")
+	// Short runs end where others go on: the line goes on.
+	far := slices.DeleteFunc(slices.Clone(ends), func(end string) bool { return passed[end] && !turns[end] })
+	if len(far) == 0 {
+		far = ends
+	}
+	return strings.Join(far[:min(len(far), most)], " or ")
 }
 
-// Hop is a station that a train comes to, and the direction it comes in. Two
-// hops that follow one another have the same direction but in two places: the
-// way round a loop (direction a) is followed by the way back (b), and where a
-// train turns back before the end of the line.
-type Hop struct {
-	Station   *Station
-	Direction Direction
-}
-
-// Next returns the stations that a train may come to after the given one in
-// that direction, with the direction it then runs in:
-//
-//  1. the following station, or one for each branch where branches part;
-//  2. after the last station of a loop, the last one before the loop, in
-//     direction b;
-//  3. last, where some service turns back ([Service].Last), the station it came
-//     from, in direction b. Whether a train does so depends on the service of its
-//     hour: see [Line.ServiceAt].
-//
-// There is none at the end of the line, from which a train begins a new run the
-// other way; for stations that aren't on the line; and for stations of a loop in
-// direction b, in which no train passes them. A train that turns, at an end or
-// before, may first arrive at the same station once more, in the other direction.
-func (l *Line) Next(stationID int, d Direction) []Hop {
-	var hops []Hop
-	for _, r := range l.Routes {
-		if h, ok := r.next(stationID, d); ok && !slices.Contains(hops, h) {
-			hops = append(hops, h)
+// Next returns the calls that a train may make after one at that station in that
+// direction: of each pattern the next one, each once. There is none where all
+// trains end, nor at stations that aren't on the line. A train that ends its run
+// may first come to the same station once more, in the other direction.
+func (l *Line) Next(stationID int, d Direction) []Call {
+	var next []Call
+	for _, p := range l.Patterns {
+		for i := 1; i < len(p.Calls); i++ {
+			if c := p.Calls[i-1]; c.Station.ID == stationID && c.Direction == d {
+				if n := (Call{Station: p.Calls[i].Station, Direction: p.Calls[i].Direction}); !slices.Contains(next, n) {
+					next = append(next, n)
+				}
+			}
 		}
 	}
-	if d == DirectionA && l.turnsBack(stationID) {
-		hops = append(hops, l.Next(stationID, DirectionB)...)
-	}
-	return hops
+	return next
 }
 
-// turnsBack reports whether some service ends at a station that is not the end
-// of the line.
-func (l *Line) turnsBack(stationID int) bool {
-	return slices.ContainsFunc(l.Service, func(s Service) bool { return s.Last == stationID })
+// HeadwayAt returns the headway that is intended for trains of a direction which
+// leave at t, those of all patterns together; 0 when none do, or when they do so by
+// the timetable.
+func (l *Line) HeadwayAt(t time.Time, d Direction) time.Duration {
+	var together time.Duration
+	for _, p := range l.Patterns {
+		if p.has(d) {
+			together = Together(together, p.HeadwayAt(t))
+		}
+	}
+	return together
+}
+
+// Together returns the headway of two services that run over the same track; 0
+// stands for none.
+func Together(a, b time.Duration) time.Duration {
+	if a <= 0 || b <= 0 {
+		return max(a, b)
+	}
+	const unit = time.Millisecond // so that the product of two days fits
+	return a / unit * (b / unit) / ((a + b) / unit) * unit
+}
+
+// Runs returns the runs of the timetable on a service day.
+func (l *Line) Runs(d Date) []Run {
+	var runs []Run
+	for _, p := range l.Patterns {
+		runs = p.Runs(runs, d)
+	}
+	return runs
+}
+
+// Scheduled reports whether the line runs by a timetable.
+func (l *Line) Scheduled() bool {
+	return slices.ContainsFunc(l.Patterns, func(p *Pattern) bool { return len(p.Trips) > 0 })
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// hops writes hops as "40380 a".
-func hops(hs []Hop) string {
+// calls writes calls as "40380 a".
+func calls(cs []Call) string {
 	var s []string
-	for _, h := range hs {
+	for _, h := range cs {
 		s = append(s, fmt.Sprintf("%d %s", h.Station.ID, h.Direction))
 	}
 	return strings.Join(s, ", ")
@@ -40,30 +40,23 @@ func TestNextStation(t *testing.T) {
 		{"out of the Loop, orange", "orange", 40680, DirectionA, "41400 b"},
 		{"no train passes the Loop in direction b", "brown", 40380, DirectionB, ""},
 		{"back from the Loop", "brown", 40460, DirectionB, "40710 b"},
-		{"on, or back at once", "purple", 40900, DirectionA, "40540 a, 40840 b"},
+		{"on, where some trains end", "purple", 40900, DirectionA, "40540 a"},
 		{"through, coming from the Loop", "purple", 40900, DirectionB, "40840 b"},
 	} {
-		if got := hops(Chicago().Line(c.line).Next(c.station, c.direction)); got != c.want {
+		if got := calls(Chicago().Line(c.line).Next(c.station, c.direction)); got != c.want {
 			t.Errorf("%s: %s after %d %s is %q, want %q", c.name, c.line, c.station, c.direction, got, c.want)
 		}
 	}
 }
 
-// TestNextFollowsRoutes holds Next and Hops against each other on every line.
-func TestNextFollowsRoutes(t *testing.T) {
+// TestNextFollowsPatterns holds Next against the patterns of every line.
+func TestNextFollowsPatterns(t *testing.T) {
 	for _, l := range Chicago().Lines {
-		for _, r := range l.Routes {
-			run := r.Hops(DirectionA)
-			back := r.Hops(DirectionB)
-			if !r.Terminates() {
-				run, back = append(run, back...), nil // one run, there and back
-			}
-			for _, hs := range [][]Hop{run, back} {
-				for i := 1; i < len(hs); i++ {
-					next := l.Next(hs[i-1].Station.ID, hs[i-1].Direction)
-					if !strings.Contains(hops(next), hops(hs[i:i+1])) {
-						t.Errorf("%s: %s leads to %s, want %s", l.ID, hops(hs[i-1:i]), hops(next), hops(hs[i:i+1]))
-					}
+		for _, p := range l.Patterns {
+			for i := 1; i < len(p.Calls); i++ {
+				next := l.Next(p.Calls[i-1].Station.ID, p.Calls[i-1].Direction)
+				if !strings.Contains(calls(next), calls(p.Calls[i:i+1])) {
+					t.Errorf("%s: %s leads to %s, want %s", l.ID, calls(p.Calls[i-1:i]), calls(next), calls(p.Calls[i:i+1]))
 				}
 			}
 		}
@@ -90,26 +83,66 @@ func TestTowards(t *testing.T) {
 	}
 }
 
-func TestServiceAt(t *testing.T) {
+func TestHeadwayAt(t *testing.T) {
 	purple := Chicago().Line("purple")
+	const toLoop, toHoward, fromHoward = 0, 1, 2
 	for _, c := range []struct {
 		at   string
-		want Service
+		want [3]time.Duration // of those patterns
 	}{
-		{"2026-10-07T05:59:59-05:00", Service{Weekdays, 4, 6, 12 * time.Minute, 40900}},
-		{"2026-10-07T06:00:00-05:00", Service{Weekdays, 6, 9, 7 * time.Minute, 0}},
-		{"2026-10-07T13:59:59Z", Service{Weekdays, 6, 9, 7 * time.Minute, 0}}, // 08:59:59 there
-		{"2026-10-07T14:00:00Z", Service{Weekdays, 9, 15, 12 * time.Minute, 40900}},
-		{"2026-10-10T08:00:00-05:00", Service{Weekends, 5, 24, 12 * time.Minute, 40900}},
-		{"2026-10-07T02:00:00-05:00", Service{}},
+		{"2026-10-07T05:59:59-05:00", [3]time.Duration{0, 12 * time.Minute, 12 * time.Minute}},
+		{"2026-10-07T06:00:00-05:00", [3]time.Duration{7 * time.Minute, 0, 0}},
+		{"2026-10-07T13:59:59Z", [3]time.Duration{7 * time.Minute, 0, 0}}, // 08:59:59 there
+		{"2026-10-07T14:00:00Z", [3]time.Duration{0, 12 * time.Minute, 12 * time.Minute}},
+		{"2026-10-10T08:00:00-05:00", [3]time.Duration{0, 12 * time.Minute, 12 * time.Minute}},
+		{"2026-10-07T02:00:00-05:00", [3]time.Duration{}},
 	} {
 		at, err := time.Parse(time.RFC3339, c.at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, ok := purple.ServiceAt(at)
-		if got != c.want || ok != (c.want != Service{}) {
-			t.Errorf("purple at %s: %+v, %v; want %+v", c.at, got, ok, c.want)
+		got := [3]time.Duration{}
+		for i := range got {
+			got[i] = purple.Patterns[[3]int{toLoop, toHoward, fromHoward}[i]].HeadwayAt(at)
+		}
+		if got != c.want || len(purple.Patterns) != 3 {
+			t.Errorf("purple at %s: %v of %d patterns, want %v", c.at, got, len(purple.Patterns), c.want)
+		}
+	}
+	green := Chicago().Line("green")
+	rush := time.Date(2026, 10, 7, 8, 0, 0, 0, Chicago().Location)
+	if got := green.HeadwayAt(rush, DirectionA); got != 7*time.Minute || green.Patterns[0].HeadwayAt(rush) != 14*time.Minute {
+		t.Errorf("green on its trunk every %v, on a branch every %v", got, green.Patterns[0].HeadwayAt(rush))
+	}
+}
+
+// TestRings holds that a line which ends where it began runs round, both ways, whether
+// it says so by its first station once more or by a loop from there.
+func TestRings(t *testing.T) {
+	for _, edits := range [][]edit{
+		{replace(lineStationsFile, "T2,3,2,Market,\n", "T2,3,2,Market,\nT2,4,7,Hilltop,\n"), replace(linesFile, "#000000,4", "#000000,")},
+		{replace(linesFile, "#000000,4", "#000000,7")},
+	} {
+		edits = append(edits, replace(serviceFile, "15,6", "15,"))
+		net, err := Load(smalltown(t, edits...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := net.Line("T2")
+		if len(l.Patterns) != 2 || len(l.Stations) != 4 {
+			t.Fatalf("%d patterns, %d stations; want 2 and 4", len(l.Patterns), len(l.Stations))
+		}
+		for i, want := range []string{"7 a, 6 a, 4 a, 2 a, 7 a", "7 b, 2 b, 4 b, 6 b, 7 b"} {
+			p := l.Patterns[i]
+			for j := range p.Calls {
+				p.Calls[j].Stop = 0
+			}
+			if got := calls(p.Calls); got != want || !p.Ring() {
+				t.Errorf("pattern %d is %s, want %s, a ring", i, got, want)
+			}
+		}
+		if got := calls(l.Next(2, DirectionA)); got != "7 a" {
+			t.Errorf("after Market comes %s, want the first station", got)
 		}
 	}
 }

@@ -40,6 +40,8 @@ type loader struct {
 	lineRows    map[*Line]row
 	stationRows map[*Station]row
 	places      map[*Line][]place
+	trunks      map[*Line][]*Station // up to where branches or a loop begin
+	full        map[*Line][]*Pattern // of the whole line
 }
 
 // Load reads a network from the files of another agency (see the package
@@ -52,6 +54,8 @@ func Load(fsys fs.FS) (*Network, error) {
 		lineRows:    make(map[*Line]row),
 		stationRows: make(map[*Station]row),
 		places:      make(map[*Line][]place),
+		trunks:      make(map[*Line][]*Station),
+		full:        make(map[*Line][]*Pattern),
 	}
 	l.readNetwork()
 	l.readLines()
@@ -67,17 +71,23 @@ func Load(fsys fs.FS) (*Network, error) {
 		return nil, err
 	}
 	slices.SortFunc(l.net.Stations, func(a, b *Station) int { return a.ID - b.ID })
-	for _, line := range l.net.Lines {
-		line.location = l.net.Location
-	}
 	l.net.index()
+	l.net.findStops()
 	return l.net, nil
 }
 
 // table reads a file. Every file may have a column of notes; those with station
 // ids may have the names too, to be readable.
+// A column that begins with a question mark may be missing.
 func (l *loader) table(file string, more func(string) bool, columns ...string) *table {
 	optional := []string{"note"}
+	columns = slices.DeleteFunc(columns, func(column string) bool {
+		name, may := strings.CutPrefix(column, "?")
+		if may {
+			optional = append(optional, name)
+		}
+		return may
+	})
 	if slices.Contains(columns, "station_id") && !slices.Contains(columns, "station_name") {
 		optional = append(optional, "station_name")
 	}
@@ -85,7 +95,7 @@ func (l *loader) table(file string, more func(string) bool, columns ...string) *
 }
 
 func (l *loader) readNetwork() {
-	t := l.table(networkFile, nil, "name", "timezone")
+	t := l.table(networkFile, nil, "name", "timezone", "?temperature")
 	if t.header != nil && len(t.rows) == 0 {
 		t.fault(0, 0, "", "no row", "one", nil)
 	}
@@ -95,6 +105,11 @@ func (l *loader) readNetwork() {
 			continue
 		}
 		l.net.Name, _ = r.text("name")
+		if unit, ok := r.cell("temperature"); ok && unit != "" {
+			if l.net.Celsius = unit == "C"; unit != "C" && unit != "F" {
+				r.bad("temperature", "C or F")
+			}
+		}
 		zone, ok := r.cell("timezone")
 		if !ok {
 			continue
@@ -119,7 +134,7 @@ var tableColumns = []string{
 }
 
 func (l *loader) readLines() {
-	l.lineTable = l.table(linesFile, nil, "line", "name", "color", "text_color", "loop_from")
+	l.lineTable = l.table(linesFile, nil, "line", "name", "color", "text_color", "?loop_from", "?loop_name", "?mode")
 	if l.lineTable.ok && len(l.lineTable.rows) == 0 {
 		l.lineTable.fault(0, 0, "", "no row", "one for each line", nil)
 	}
@@ -128,18 +143,24 @@ func (l *loader) readLines() {
 		line.Name, _ = r.text("name")
 		line.Color = l.color(r, "color")
 		line.TextColor = l.color(r, "text_color")
+		if mode, ok := r.cell("mode"); ok && mode != "" {
+			if line.Mode = Mode(mode); !slices.Contains(Modes, line.Mode) {
+				r.bad("mode", "rail, metro, tram, bus or ferry")
+			}
+		}
 		id, ok := r.cell("line")
+		want := ""
 		switch {
-		case !ok:
-			continue
 		case !lineID.MatchString(id):
-			r.bad("line", "1 to 32 letters a to z or A to Z, digits, hyphens, underscores and dots")
-			continue
+			want = "1 to 32 letters a to z or A to Z, digits, hyphens, underscores and dots"
 		case slices.Contains(tableColumns, id):
-			r.bad("line", "another id than that of a column of stops.csv")
-			continue
+			want = "another id than that of a column of stops.csv"
 		case l.net.Line(id) != nil:
-			r.bad("line", "each line once")
+			want = "each line once"
+		}
+		if !ok || want != "" {
+			r.bad("line", want)
+			l.lineTable.faulty = true
 			continue
 		}
 		line.ID = id
@@ -162,21 +183,33 @@ func (l *loader) readStations() {
 	for _, r := range l.stationTable.rows {
 		s := &Station{}
 		s.Name, _ = r.text("station_name")
-		s.Accessible, _ = r.boolean("accessible")
+		s.Access = l.access(r)
 		s.Latitude, _ = r.number("latitude", -90, 90)
 		s.Longitude, _ = r.number("longitude", -180, 180)
 		var ok bool
-		if s.ID, ok = r.id("station_id"); !ok {
-			continue
-		}
-		if l.net.Station(s.ID) != nil {
+		if s.ID, ok = r.id("station_id"); ok && l.net.Station(s.ID) != nil {
 			r.bad("station_id", "each station once")
+			ok = false
+		}
+		if !ok {
+			l.stationTable.faulty = true
 			continue
 		}
 		l.net.stations[s.ID] = s
 		l.net.Stations = append(l.net.Stations, s)
 		l.stationRows[s] = r
 	}
+}
+
+func (l *loader) access(r row) Access {
+	if s, ok := r.cell("accessible"); !ok || s == "" {
+		return AccessUnknown
+	}
+	free, _ := r.boolean("accessible")
+	if free {
+		return StepFree
+	}
+	return Steps
 }
 
 // line returns the line that a row refers to, nil if there is none, which is
@@ -187,7 +220,7 @@ func (l *loader) line(r row) *Line {
 		return nil
 	}
 	line := l.net.Line(id)
-	if line == nil {
+	if line == nil && !l.lineTable.faulty {
 		r.bad("line", "a line of "+linesFile)
 	}
 	return line
@@ -202,7 +235,9 @@ func (l *loader) station(r row, column string) *Station {
 	}
 	s := l.net.Station(id)
 	if s == nil {
-		r.bad(column, "a station of "+stationsFile)
+		if !l.stationTable.faulty {
+			r.bad(column, "a station of "+stationsFile)
+		}
 		return nil
 	}
 	if name, ok := r.cell("station_name"); ok && column == "station_id" && name != s.Name && s.Name != "" {

@@ -25,10 +25,7 @@ func (l *loader) readPlaces() {
 		}
 		line := l.line(r)
 		if line == nil || p.station == nil {
-			continue
-		}
-		if l.onLine(line, p.station) {
-			r.bad("station_id", "each station of a line once")
+			l.placeTable.faulty = true
 			continue
 		}
 		if !ordered {
@@ -38,7 +35,9 @@ func (l *loader) readPlaces() {
 	}
 	for _, line := range l.net.Lines { // in the network's order
 		for _, p := range l.places[line] {
-			p.station.Lines = append(p.station.Lines, line.ID)
+			if !slices.Contains(p.station.Lines, line.ID) {
+				p.station.Lines = append(p.station.Lines, line.ID)
+			}
 		}
 	}
 }
@@ -47,12 +46,12 @@ func (l *loader) onLine(line *Line, s *Station) bool {
 	return slices.ContainsFunc(l.places[line], func(p place) bool { return p.station == s })
 }
 
-// layLines puts the stations of each line in order, and makes its routes.
+// layLines puts the stations of each line in order, and makes its patterns.
 func (l *loader) layLines() {
 	for _, line := range l.net.Lines {
 		places := l.places[line]
 		if len(places) < 2 {
-			if l.placeTable.ok && l.stationTable.ok {
+			if l.placeTable.ok && l.stationTable.ok && !l.placeTable.faulty {
 				l.lineRows[line].bad("line", "a line with two stations or more in "+lineStationsFile)
 			}
 			continue
@@ -64,11 +63,16 @@ func (l *loader) layLines() {
 			}
 		}
 		var trunk []*Station
+		var ends [][]*Station // of each branch
+		ring := false
 		for _, branch := range branches {
 			part := l.part(places, branch, len(trunk))
+			if ring = l.checkOnce(line, part, len(branches) == 1); ring {
+				part = part[:len(part)-1]
+			}
 			stations := slices.Clone(trunk)
 			for i, p := range part {
-				line.Stations = append(line.Stations, LineStation{p.station, len(trunk) + i, branch})
+				line.Stations = append(line.Stations, LineStation{Station: p.station, Order: len(trunk) + i, Branch: branch})
 				stations = append(stations, p.station)
 			}
 			if branch == "" {
@@ -79,10 +83,60 @@ func (l *loader) layLines() {
 					continue
 				}
 			}
-			line.Routes = append(line.Routes, Route{Branch: branch, Stations: stations, Loop: len(stations)})
+			ends = append(ends, stations)
 		}
-		l.closeLoop(line, trunk)
+		l.trunks[line] = trunk
+		from, circular := l.loop(line, trunk, ends)
+		ring = ring || circular
+		for _, stations := range ends {
+			l.run(line, stations, from, ring)
+		}
 	}
+}
+
+// checkOnce reports stations that a line has twice. The last place of a line may
+// be its first again: then it is a ring.
+func (l *loader) checkOnce(line *Line, part []place, whole bool) (ring bool) {
+	for i, p := range part {
+		seen := slices.ContainsFunc(part[:i], func(q place) bool { return q.station == p.station }) ||
+			slices.ContainsFunc(line.Stations, func(s LineStation) bool { return s.Station == p.station })
+		switch {
+		case !seen:
+		case whole && i == len(part)-1 && i > 2 && p.station == part[0].station:
+			return true
+		default:
+			p.bad("station_id", "each station of a line once, but for the first at the end of a ring")
+			l.placeTable.faulty = true
+		}
+	}
+	return false
+}
+
+// run adds the patterns of a complete run and the way back. The stations from
+// that one on are a loop, if they are more than the first.
+func (l *loader) run(line *Line, stations []*Station, from *Station, ring bool) {
+	calls := make([]Call, len(stations))
+	for i, s := range stations {
+		calls[i] = Call{Station: s, Direction: DirectionA}
+	}
+	at := slices.Index(stations, from)
+	if ring {
+		calls = append(calls, calls[0])
+		at = -1
+	}
+	if at > 0 { // there and back in one
+		calls = append(calls, reversed(calls[:at])...)
+	}
+	l.addPattern(line, calls)
+	if at <= 0 {
+		l.addPattern(line, reversed(calls))
+	}
+}
+
+func (l *loader) addPattern(line *Line, calls []Call) {
+	p := &Pattern{Calls: calls, line: line}
+	line.Patterns = append(line.Patterns, p)
+	l.full[line] = append(l.full[line], p)
 }
 
 // part returns the places of one branch in order, which has to count up from
@@ -100,9 +154,9 @@ func (l *loader) part(places []place, branch string, first int) []place {
 		switch {
 		case i > 0 && p.order == part[i-1].order:
 			p.bad("order", fmt.Sprintf("each order once, and that of line %d is the same", part[i-1].line))
-		case p.order != want && i == 0 && branch != "":
+		case p.order != want && i == 0 && branch != "" && !l.placeTable.faulty:
 			p.bad("order", fmt.Sprintf("%d, as a branch goes on where the trunk ends", want))
-		case p.order != want:
+		case p.order != want && !l.placeTable.faulty:
 			p.bad("order", fmt.Sprintf("%d, as orders have no gaps", want))
 		}
 		want = p.order + 1
@@ -110,48 +164,58 @@ func (l *loader) part(places []place, branch string, first int) []place {
 	return part
 }
 
-// closeLoop marks where the loop of a line begins.
-func (l *loader) closeLoop(line *Line, trunk []*Station) {
+// loop returns where the loop of a line begins, nil when it has none; a loop that
+// begins with the line is a ring.
+func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *Station, ring bool) {
 	r := l.lineRows[line]
-	text, ok := r.cell("loop_from")
-	if !ok || text == "" {
-		return
+	if text, ok := r.cell("loop_from"); !ok || text == "" {
+		return nil, false
 	}
-	s := l.station(r, "loop_from")
-	if s == nil {
-		return
+	if from = l.station(r, "loop_from"); from == nil {
+		return nil, false
 	}
-	switch i := slices.Index(trunk, s); {
-	case !l.onLine(line, s):
+	switch i := slices.Index(trunk, from); {
+	case !l.onLine(line, from):
 		r.bad("loop_from", "a station of the line")
-	case i == 0:
-		r.bad("loop_from", "a later station than the first: trains leave the loop to where they came from")
-	case i > 0 && len(line.Routes) > 1:
+		return nil, false
+	case i >= 0 && len(ends) > 1:
 		r.bad("loop_from", "a station of a branch, as the loop is the end of a run")
+	case i == 0 && len(trunk) < 3:
+		r.bad("loop_from", "a line of three stations or more, to go round")
+	case i == 0:
+		ring = true
 	}
-	for i := range line.Routes {
-		route := &line.Routes[i]
-		if at := slices.Index(route.Stations, s); at > 0 {
-			route.Loop = at
+	if name, ok := r.cell("loop_name"); ok && name != "" {
+		line.Loop, _ = r.text("loop_name")
+	} else if !ring {
+		line.Loop = from.Name
+	}
+	for _, stations := range ends {
+		if at := slices.Index(stations, from); at > 0 {
+			for i := range line.Stations {
+				s := &line.Stations[i]
+				s.Loop = s.Loop || slices.Contains(stations[at:], s.Station)
+			}
 		}
 	}
+	return from, ring
 }
 
 // checkStations reports the stations without a line or a stop, and those of a
 // line that no stop there serves.
 func (l *loader) checkStations() {
 	for _, s := range l.net.Stations {
-		if l.lineTable.ok && l.placeTable.ok && len(s.Lines) == 0 {
+		if l.lineTable.ok && l.placeTable.ok && !l.placeTable.faulty && len(s.Lines) == 0 {
 			l.stationRows[s].bad("station_id", "a station with a line in "+lineStationsFile)
 		}
-		if l.stopTable.ok && len(s.Stops) == 0 {
+		if l.stopTable.ok && !l.stopTable.faulty && len(s.Stops) == 0 {
 			l.stationRows[s].bad("station_id", "a station with a stop in "+stopsFile)
 		}
 	}
 	for _, line := range l.net.Lines {
 		for _, p := range l.places[line] {
 			served := slices.ContainsFunc(p.station.Stops, func(stop Stop) bool { return slices.Contains(stop.Lines, line.ID) })
-			if len(p.station.Stops) > 0 && !served {
+			if len(p.station.Stops) > 0 && !served && !l.lineTable.faulty {
 				p.bad("station_id", "a station with a stop whose column "+strconv.Quote(line.ID)+" is true in "+stopsFile)
 			}
 		}

@@ -6,41 +6,96 @@ import (
 	"time"
 )
 
+// service is a row of service.csv: intended headways of the patterns that run
+// then. last is where trains turn back, nil for the whole line.
+type service struct {
+	Headway
+	row  row
+	last *Station
+}
+
 func (l *loader) readService() {
-	t := l.table(serviceFile, nil, "line", "days", "from", "to", "headway_minutes", "last_station_id")
-	rows := make(map[*Line][]row) // parallel to Line.Service
+	t := l.table(serviceFile, nil, "line", "days", "from", "to", "headway_minutes", "?last_station_id")
+	services := make(map[*Line][]service)
 	for _, r := range t.rows {
 		line := l.line(r)
 		s, ok := l.service(r, line)
 		if line == nil {
 			continue
 		}
-		for i, other := range line.Service {
-			if ok && s.Days.overlap(other.Days) && s.From < other.To && other.From < s.To {
-				r.bad("from", fmt.Sprintf("hours apart from those of line %d", rows[line][i].line))
+		for _, other := range services[line] {
+			if ok && s.Calendar.Days&other.Calendar.Days != 0 && s.From < other.To && other.From < s.To {
+				r.bad("from", fmt.Sprintf("hours apart from those of line %d", other.row.line))
 			}
 		}
 		if !ok {
-			s.To = s.From // overlaps with nothing
+			s.Calendar, s.To = usualCalendars[0], s.From // overlaps with nothing
 		}
-		line.Service = append(line.Service, s)
-		rows[line] = append(rows[line], r)
+		services[line] = append(services[line], s)
 	}
 	for _, line := range l.net.Lines {
-		if t.ok && len(line.Service) == 0 {
+		if t.ok && len(services[line]) == 0 && len(l.full[line]) > 0 {
 			t.fault(0, 0, "", "without line "+quoted(line.ID), "a row or more for each", nil)
+		}
+		for _, s := range services[line] {
+			for _, p := range l.patterns(line, s.last) {
+				h := s.Headway
+				if s.last == nil {
+					h.Every *= time.Duration(l.branches(line, p)) // they take turns on the trunk
+				}
+				p.Headways = append(p.Headways, h)
+			}
 		}
 	}
 }
 
+// branches is over how many patterns the trains of a direction are spread.
+func (l *loader) branches(line *Line, p *Pattern) (n int) {
+	for _, q := range l.full[line] {
+		if q.Direction() == p.Direction() {
+			n++
+		}
+	}
+	return n
+}
+
+// patterns returns those of a line's trains that turn back at a station, which
+// are made when first asked for; of those that run through when it is nil.
+func (l *loader) patterns(line *Line, last *Station) []*Pattern {
+	end := slices.Index(l.trunks[line], last)
+	if last == nil || end < 1 || len(l.full[line]) == 0 {
+		return l.full[line]
+	}
+	if whole := l.full[line][0]; len(l.full[line]) <= 2 && whole.Last().Station == last && !whole.Ring() {
+		return l.full[line]
+	}
+	var short []*Pattern
+	for _, p := range line.Patterns[len(l.full[line]):] {
+		if p.Last().Station == last || p.Calls[0].Station == last {
+			short = append(short, p)
+		}
+	}
+	if short == nil {
+		var out []Call
+		for _, s := range l.trunks[line][:end+1] {
+			out = append(out, Call{Station: s, Direction: DirectionA})
+		}
+		short = []*Pattern{{Calls: out, line: line}, {Calls: reversed(out), line: line}}
+		line.Patterns = append(line.Patterns, short...)
+	}
+	return short
+}
+
 // service reads a service of a line, which may be nil; ok is false when its days or
 // hours can't be read.
-func (l *loader) service(r row, line *Line) (s Service, ok bool) {
+func (l *loader) service(r row, line *Line) (s service, ok bool) {
+	s.row = r
 	days, _ := r.cell("days")
-	s.Days = Days(days)
-	ok = slices.Contains([]Days{Daily, Weekdays, Weekends}, s.Days)
-	if !ok {
-		r.bad("days", fmt.Sprintf("%s, %s or %s", Daily, Weekdays, Weekends))
+	i := slices.IndexFunc(usualCalendars, func(c *Calendar) bool { return c.ID == days })
+	if ok = i >= 0; ok {
+		s.Calendar = usualCalendars[i]
+	} else {
+		r.bad("days", "daily, weekday, weekend, saturday or sunday")
 	}
 	var fromOK, toOK bool
 	s.From, fromOK = r.integer("from", 0, 23)
@@ -50,11 +105,10 @@ func (l *loader) service(r row, line *Line) (s Service, ok bool) {
 		toOK = false
 	}
 	minutes, _ := r.number("headway_minutes", 0.1, 24*60)
-	s.Headway = time.Duration(minutes * float64(time.Minute)).Round(time.Second)
+	s.Every = time.Duration(minutes * float64(time.Minute)).Round(time.Second)
 	if text, has := r.cell("last_station_id"); has && text != "" {
-		if last := l.station(r, "last_station_id"); last != nil {
-			s.Last = last.ID
-			l.checkTurn(r, line, last)
+		if last := l.station(r, "last_station_id"); last != nil && l.checkTurn(r, line, last) {
+			s.last = last
 		}
 	}
 	return s, ok && fromOK && toOK
@@ -62,18 +116,15 @@ func (l *loader) service(r row, line *Line) (s Service, ok bool) {
 
 // checkTurn reports a station where no train can turn back. On a branch, trains
 // of the other branches would not pass it.
-func (l *loader) checkTurn(r row, line *Line, last *Station) {
-	if line == nil || len(line.Routes) == 0 {
-		return
+func (l *loader) checkTurn(r row, line *Line, last *Station) bool {
+	if line == nil || len(l.trunks[line]) == 0 || l.placeTable.faulty {
+		return false
 	}
-	route := line.Routes[0]
-	trunk := route.Stations[:route.Loop]
-	if len(line.Routes) > 1 || route.Branch != "" {
-		trunk = nil
-		for _, s := range line.Stations {
-			if s.Branch == "" {
-				trunk = append(trunk, s.Station)
-			}
+	trunk := l.trunks[line]
+	for i, s := range trunk {
+		if slices.ContainsFunc(line.Stations, func(ls LineStation) bool { return ls.Station == s && ls.Loop }) {
+			trunk = trunk[:i]
+			break
 		}
 	}
 	switch i := slices.Index(trunk, last); {
@@ -83,5 +134,8 @@ func (l *loader) checkTurn(r row, line *Line, last *Station) {
 		r.bad("last_station_id", "a station of the trunk, before the loop")
 	case i == 0:
 		r.bad("last_station_id", "a later station than the first")
+	default:
+		return true
 	}
+	return false
 }

@@ -1,14 +1,21 @@
 package cta
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"slices"
 	"strings"
 )
 
 func (l *loader) readStops() {
-	known := func(column string) bool { return l.net.Line(column) != nil || !l.lineTable.ok }
-	t := l.table(stopsFile, known, colStopID, colDirectionID, colStopName, colDescriptiveName, colStationID)
+	if l.lacks(stopsFile) {
+		l.deriveStops()
+		return
+	}
+	known := func(column string) bool { return l.net.Line(column) != nil || !l.lineTable.ok || l.lineTable.faulty }
+	t := l.table(stopsFile, known, colStopID, "?"+colDirectionID, colStopName, "?"+colDescriptiveName, colStationID)
 	l.stopTable = t
 	if !t.ok {
 		return
@@ -18,48 +25,81 @@ func (l *loader) readStops() {
 			l.net.columns = append(l.net.columns, column)
 		}
 	}
+	matrix := l.net.columns != nil
+	if !matrix {
+		l.net.columns = l.net.lineIDs()
+	}
 	for _, line := range l.net.Lines {
-		if !slices.Contains(l.net.columns, line.ID) {
-			t.fault(1, 0, "", "no column "+quoted(line.ID), "one for each line", nil)
+		if !slices.Contains(l.net.columns, line.ID) && len(l.full[line]) > 0 {
+			t.fault(1, 0, "", "no column "+quoted(line.ID), "one for each line, or none at all", nil)
 		}
 	}
 	seen := make(map[int]bool)
 	for _, r := range t.rows {
 		station := l.station(r, colStationID)
-		stop, ok := l.stop(r, station)
+		stop, ok := l.stop(r, station, matrix)
 		if ok && seen[stop.ID] {
 			r.bad(colStopID, "each stop once")
 		}
 		seen[stop.ID] = true
-		if station != nil {
-			station.Stops = append(station.Stops, stop)
+		if station == nil {
+			t.faulty = true
+			continue
 		}
+		station.Stops = append(station.Stops, stop)
 	}
 	for _, s := range l.net.Stations {
 		slices.SortFunc(s.Stops, func(a, b Stop) int { return a.ID - b.ID })
 	}
 }
 
-// stop reads one stop; ok is false when it has no id.
-func (l *loader) stop(r row, station *Station) (stop Stop, ok bool) {
-	stop.Name, _ = r.text(colStopName)
-	stop.DescriptiveName, _ = r.text(colDescriptiveName)
-	if stop.DirectionID, ok = r.cell(colDirectionID); ok && !slices.Contains([]string{"N", "E", "S", "W"}, stop.DirectionID) {
-		r.bad(colDirectionID, "N, E, S or W")
+// lacks reports whether an optional file isn't there.
+func (l *loader) lacks(file string) bool {
+	_, err := fs.Stat(l.fsys, file)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// deriveStops gives each station one stop, with the station's id and name.
+func (l *loader) deriveStops() {
+	l.stopTable = &table{report: &l.report}
+	l.net.columns = l.net.lineIDs()
+	for _, s := range l.net.Stations {
+		if len(s.Lines) > 0 {
+			s.Stops = []Stop{{ID: s.ID, Name: s.Name, DescriptiveName: s.Name, Lines: s.Lines}}
+		}
 	}
-	some := false // line has a stop here, or can't be read
+}
+
+// stop reads one stop; ok is false when it has no id. Without a matrix of lines
+// it is used by all of its station.
+func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool) {
+	stop.Name, _ = r.text(colStopName)
+	if stop.DescriptiveName = stop.Name; r.has(colDescriptiveName) {
+		stop.DescriptiveName, _ = r.text(colDescriptiveName)
+	}
+	stop.DirectionID, _ = r.cell(colDirectionID)
+	if !slices.Contains([]string{"", "N", "E", "S", "W"}, stop.DirectionID) {
+		r.bad(colDirectionID, "N, E, S or W, or nothing")
+	}
+	if !matrix && station != nil {
+		stop.Lines = station.Lines
+	}
+	some := !matrix // line has a stop here, or can't be read
 	for _, line := range l.net.Lines {
+		if !matrix {
+			break
+		}
 		set, ok := r.boolean(line.ID)
 		some = some || set || !ok
 		if !set {
 			continue
 		}
 		stop.Lines = append(stop.Lines, line.ID)
-		if station != nil && l.placeTable.ok && !l.onLine(line, station) {
+		if station != nil && l.placeTable.ok && !l.placeTable.faulty && !l.onLine(line, station) {
 			r.bad(line.ID, fmt.Sprintf("false, as station %d is not on the line in %s", station.ID, lineStationsFile))
 		}
 	}
-	if !some {
+	if !some && !l.lineTable.faulty {
 		r.fault(r.line, 0, "", "a stop of no line", "true for one line or more", nil)
 	}
 	stop.ID, ok = r.id(colStopID)
@@ -67,6 +107,9 @@ func (l *loader) stop(r row, station *Station) (stop Stop, ok bool) {
 }
 
 func (l *loader) readRidership() {
+	if l.lacks(ridershipFile) {
+		return
+	}
 	t := l.table(ridershipFile, nil, "station_id", "weekday", "saturday", "sunday")
 	const most = 10_000_000 // a day at one station, ten times the busiest of the world
 	seen := make(map[*Station]bool)
@@ -77,6 +120,7 @@ func (l *loader) readRidership() {
 		e.Sunday, _ = r.number("sunday", 0, most)
 		s := l.station(r, "station_id")
 		if s == nil {
+			t.faulty = true
 			continue
 		}
 		if seen[s] {
@@ -86,13 +130,16 @@ func (l *loader) readRidership() {
 		s.Entries = e
 	}
 	for _, s := range l.net.Stations {
-		if t.ok && !seen[s] {
+		if t.ok && !t.faulty && !seen[s] {
 			t.fault(0, 0, "", fmt.Sprintf("without station %d %s", s.ID, quoted(s.Name)), "a row for each, of zeros if nothing is known", nil)
 		}
 	}
 }
 
 func (l *loader) readHourly() {
+	if l.lacks(hourlyFile) {
+		return
+	}
 	t := l.table(hourlyFile, nil, "hour", "share")
 	var seen [24]bool
 	sum, clean := 0.0, t.ok
@@ -124,4 +171,37 @@ func (l *loader) readHourly() {
 	case clean && (sum < 1-1e-6 || sum > 1+1e-6): // shares have a few decimals, and are rounded
 		t.fault(0, 0, "", fmt.Sprintf("shares that sum to %.6f", sum), "1", nil)
 	}
+}
+
+// findStops finds the stop of each call: of those that the line's trains use,
+// the one whose compass point is nearest to where they go on to.
+func (n *Network) findStops() {
+	points := map[string]float64{"N": 0, "E": math.Pi / 2, "S": math.Pi, "W": -math.Pi / 2}
+	for _, l := range n.Lines {
+		for _, p := range l.Patterns {
+			for i := range p.Calls {
+				from, to := max(0, min(i, len(p.Calls)-2)), min(i+1, len(p.Calls)-1)
+				bearing := bearing(p.Calls[from].Station, p.Calls[to].Station)
+				best := -2.0
+				for _, s := range p.Calls[i].Station.Stops {
+					if !slices.Contains(s.Lines, l.ID) {
+						continue
+					}
+					fit := -1.0
+					if at, ok := points[s.DirectionID]; ok {
+						fit = math.Cos(at - bearing)
+					}
+					if fit > best {
+						best, p.Calls[i].Stop = fit, s.ID
+					}
+				}
+			}
+		}
+	}
+}
+
+// bearing is the compass bearing from one station to another, in radians.
+func bearing(a, b *Station) float64 {
+	const rad = math.Pi / 180
+	return math.Atan2((b.Longitude-a.Longitude)*math.Cos(a.Latitude*rad), b.Latitude-a.Latitude)
 }

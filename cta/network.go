@@ -11,14 +11,17 @@ import (
 )
 
 // Network is a transit network: lines, the stations on them, and what is known
-// of riders and service. It comes from [Chicago], [Load] or [Network.Only], is
-// read-only from then on, and is safe for concurrent use.
+// of riders and service. It comes from [Chicago], [Load], a feed (package cta/gtfs)
+// or [Network.Only], is read-only from then on, and is safe for concurrent use.
 type Network struct {
 	Name     string         // for riders, as "Chicago 'L'"
 	Location *time.Location // local time of the network
 	Lines    []*Line        // in the order in which riders see them
 	Stations []*Station     // by ascending ID
-	Hourly   [24]float64    // share of a day's entries in each hour of local time; sums to 1
+	// Hourly is the share of a day's entries in each hour of local time. The shares sum
+	// to 1, or are 0 when nothing is known of riders.
+	Hourly  [24]float64
+	Celsius bool // how riders there read temperatures; else Fahrenheit
 
 	lines    map[string]*Line
 	stations map[int]*Station
@@ -49,7 +52,7 @@ func (n *Network) index() {
 	n.lines = make(map[string]*Line, len(n.Lines))
 	for _, l := range n.Lines {
 		n.lines[l.ID] = l
-		l.index()
+		l.index(n.Location)
 	}
 	n.stations = make(map[int]*Station, len(n.Stations))
 	for _, s := range n.Stations {
@@ -90,7 +93,7 @@ func (n *Network) Only(lines ...string) (*Network, error) {
 	keep := func(ids []string) []string {
 		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(lines, id) })
 	}
-	cut := &Network{Name: n.Name, Location: n.Location, Hourly: n.Hourly, columns: keep(n.columns)}
+	cut := &Network{Name: n.Name, Location: n.Location, Hourly: n.Hourly, Celsius: n.Celsius, columns: keep(n.columns)}
 	copies := make(map[int]*Station)
 	for _, s := range n.Stations {
 		c := *s

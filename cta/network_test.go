@@ -80,29 +80,32 @@ func TestChicagoStationsAreDistinctAndInTheirPlace(t *testing.T) {
 	}
 }
 
-// TestChicagoRoutesAreContiguous walks every run: neighbours on the tracks are
-// between 0.2 and 6.3 km apart, and the way out of a loop is no longer than the
-// way in.
-func TestChicagoRoutesAreContiguous(t *testing.T) {
+// TestChicagoPatternsAreContiguous walks every run: neighbours on the tracks are
+// between 0.2 and 6.3 km apart, the way out of a loop is no longer than the way in, and
+// trains come back at once where they turn.
+func TestChicagoPatternsAreContiguous(t *testing.T) {
 	for _, l := range Chicago().Lines {
-		for _, r := range l.Routes {
-			for i := 1; i < len(r.Stations); i++ {
-				a, b := r.Stations[i-1], r.Stations[i]
-				if d := Distance(a, b); d < 200 || d > 6300 {
-					t.Errorf("%s: %s to %s is %.0f m", l.ID, a.Name, b.Name, d)
+		inLoop := 0
+		for _, s := range l.Stations {
+			if s.Loop {
+				inLoop++
+			}
+		}
+		if inLoop != 0 && inLoop != 8 {
+			t.Errorf("%s: %d stations in the Loop, want 8", l.ID, inLoop)
+		}
+		for _, p := range l.Patterns {
+			for i := 1; i < len(p.Calls); i++ {
+				a, b := p.Calls[i-1], p.Calls[i]
+				if d := Distance(a.Station, b.Station); d < 200 || d > 6300 || a.Direction != b.Direction && d > 1600 {
+					t.Errorf("%s: %s to %s is %.0f m", l.ID, a.Station.Name, b.Station.Name, d)
 				}
-				if order, ok := l.Order(b.ID); !ok || order != i {
-					t.Errorf("%s: order of %s is %d, want %d", l.ID, b.Name, order, i)
+				if order, ok := l.Order(b.Station.ID); !ok || p.Direction() == DirectionA && b.Direction == DirectionA && order != i {
+					t.Errorf("%s: order of %s is %d, want %d", l.ID, b.Station.Name, order, i)
 				}
-			}
-			if r.Terminates() {
-				continue
-			}
-			if out := Distance(r.Stations[len(r.Stations)-1], r.Stations[r.Loop-1]); out > 1600 {
-				t.Errorf("%s: leaves the loop over %.0f m", l.ID, out)
-			}
-			if n := len(r.Stations) - r.Loop; n != 8 {
-				t.Errorf("%s: %d stations in the Loop, want 8", l.ID, n)
+				if b.Stop == 0 {
+					t.Errorf("%s: no stop at %s", l.ID, b.Station.Name)
+				}
 			}
 		}
 	}
@@ -137,16 +140,13 @@ func TestChicagoTextIsLegible(t *testing.T) {
 func TestEveryLineRunsInTheMorningRush(t *testing.T) {
 	net := Chicago()
 	rush := time.Date(2026, 10, 7, 7, 30, 0, 0, net.Location)
-	for _, l := range net.Lines {
-		s, ok := l.ServiceAt(rush)
-		if !ok || s.Last != 0 || s.Headway < 4*time.Minute || s.Headway > 10*time.Minute {
-			t.Errorf("%s: service %+v, %v", l.ID, s, ok)
-		}
-	}
 	night := time.Date(2026, 10, 7, 3, 0, 0, 0, net.Location)
 	var running []string
 	for _, l := range net.Lines {
-		if _, ok := l.ServiceAt(night); ok {
+		if h := l.HeadwayAt(rush, DirectionB); h < 4*time.Minute || h > 10*time.Minute || l.Patterns[0].HeadwayAt(rush) == 0 {
+			t.Errorf("%s: every %v", l.ID, h)
+		}
+		if l.HeadwayAt(night, DirectionA) > 0 {
 			running = append(running, l.ID)
 		}
 	}
@@ -174,10 +174,10 @@ func TestOnlyCutsTheNetwork(t *testing.T) {
 				t.Errorf("%s: %s is not the network's own", l.ID, s.Name)
 			}
 		}
-		for _, r := range l.Routes {
-			for _, s := range r.Stations {
-				if net.Station(s.ID) != s {
-					t.Errorf("%s: %s on a route is not the network's own", l.ID, s.Name)
+		for _, p := range l.Patterns {
+			for _, c := range p.Calls {
+				if net.Station(c.Station.ID) != c.Station {
+					t.Errorf("%s: %s in a pattern is not the network's own", l.ID, c.Station.Name)
 				}
 			}
 		}

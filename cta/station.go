@@ -8,17 +8,29 @@ import (
 
 // Station is a place where trains stop.
 type Station struct {
-	ID         int
-	Name       string // not unique: join on ID
-	Accessible bool   // without steps
-	Latitude   float64
-	Longitude  float64
-	Lines      []string // ids of the lines that stop here, in the network's order
-	Stops      []Stop   // by ascending ID
-	Entries    Ridership
+	ID        int
+	Ref       string // the agency's own id, in its feed; empty when that is ID
+	Code      string // by which riders know it; may be empty
+	Name      string // not unique: join on ID
+	Access    Access
+	Latitude  float64
+	Longitude float64
+	Lines     []string // ids of the lines that stop here, in the network's order
+	Stops     []Stop   // by ascending ID
+	Entries   Ridership
 
 	slug string // what Slug returns; empty in a station that is in no network
 }
+
+// Access says whether a station can be used without steps.
+type Access uint8
+
+// Every Access.
+const (
+	AccessUnknown Access = iota
+	StepFree
+	Steps
+)
 
 // Slug is the station's id and name as topic names and addresses hold them,
 // such as "40380-clark-lake": letters a to z, digits and single hyphens. Accents
@@ -54,10 +66,12 @@ func slug(id int, name string) string {
 	return string(b)
 }
 
-// Stop is a platform and the direction in which trains leave it.
+// Stop is a platform, and may be that of one direction.
 type Stop struct {
 	ID              int
-	DirectionID     string // compass point: N, E, S or W
+	Ref             string // the agency's own id, in its feed; empty when that is ID
+	Code            string // by which riders know it, or the platform's; may be empty
+	DirectionID     string // compass point to which trains leave: N, E, S or W; may be empty
 	Name            string
 	DescriptiveName string
 	Lines           []string // ids of the lines that use it, in the network's order

@@ -63,6 +63,8 @@ type table struct {
 	*report
 	file    string
 	ok      bool // the file is there and has a header
+	faulty  bool // some row has no id: what refers to it isn't reported
+	odd     bool // a row has been reported for its length
 	header  []string
 	columns map[string]int // index in header
 	rows    []row
@@ -118,7 +120,8 @@ func readTable(rep *report, fsys fs.FS, file string, want, optional []string, mo
 			t.readHeader(row, want, optional, more)
 			continue
 		}
-		if len(fields) != len(t.header) {
+		if len(fields) != len(t.header) && !t.odd {
+			t.odd = true // one wrong comma in the header makes all rows wrong
 			t.fault(row.line, 0, "", fmt.Sprintf("%d fields", len(fields)), fmt.Sprintf("%d as in the header", len(t.header)), nil)
 		}
 		t.rows = append(t.rows, row)
@@ -198,6 +201,12 @@ func (r row) cell(column string) (string, bool) {
 	return r.fields[i], true
 }
 
+// has reports whether the table has a column.
+func (r row) has(column string) bool {
+	_, ok := r.columns[column]
+	return ok
+}
+
 // text returns a field that must be a text for people.
 func (r row) text(column string) (string, bool) {
 	s, ok := r.cell(column)
@@ -248,11 +257,14 @@ func (r row) boolean(column string) (value, ok bool) {
 	if !ok {
 		return false, false
 	}
-	if s != "true" && s != "false" {
-		r.bad(column, "true or false")
-		return false, false
+	switch { // spreadsheets capitalise
+	case strings.EqualFold(s, "true"):
+		return true, true
+	case strings.EqualFold(s, "false"):
+		return false, true
 	}
-	return s == "true", true
+	r.bad(column, "true or false")
+	return false, false
 }
 
 // id returns a field that must be the id of a station or a stop: Avro's int.

@@ -40,7 +40,7 @@
 // [Emitter] is the sink that sends them to Kafka.
 //
 //   - Trains are things with an identity, as BL012. They leave terminals by the
-//     intended service of the hour ([cta.Line.ServiceAt]), take the time that
+//     intended service of the hour ([cta.Pattern.HeadwayAt]), take the time that
 //     distance, dwell and weather need, go round a loop in its running direction,
 //     take branches in turn, and turn at the end of the line, or earlier where the
 //     service does. A platform of a line and direction holds one train; none

@@ -13,16 +13,16 @@ type dispatcher struct {
 	track     *track
 	direction cta.Direction
 	awake     bool
-	origins   []origin // taken in turn
-	slots     int      // so far
+	headway   time.Duration // of this hour, of all origins together; 0 when no trains leave
+	origins   []origin      // taken in turn
+	slots     int           // so far
 }
 
-// origin is a platform from which trains are sent off, and the path they take.
+// origin is a path on which trains are sent off.
 type origin struct {
-	path  *path
-	index int // in path
-	// lag is what trains from here wait after their slot, so that trains of several
-	// branches come to the trunk a headway apart.
+	path *path
+	// lag is what trains on it wait after their slot, so that trains of several
+	// branches come to where they meet a headway apart.
 	lag time.Duration
 }
 
@@ -36,30 +36,34 @@ type call struct {
 
 // serve takes up the service of the hour that begins.
 func (e *engine) serve(k *track, local time.Time) {
-	service, ok := k.line.ServiceAt(local)
-	if k.running = ok && service.Headway > 0; k.running {
-		k.service = service // trains still out finish their runs by the last one
-	}
-	k.out.origins, k.back.origins = nil, nil
-	var longest time.Duration
-	for _, p := range k.paths {
-		k.out.origins = append(k.out.origins, origin{path: p})
-		if _, _, short := k.short(p); short || !p.route.Terminates() {
-			continue // trains return without being sent off, as far apart as they came
+	for _, d := range k.dispatchers {
+		d.origins, d.headway = nil, 0
+		var longest time.Duration
+		for _, p := range k.paths {
+			if p.pattern.Direction() != d.direction {
+				continue
+			}
+			p.serve(e.now, p.pattern.HeadwayAt(local))
+			if p.headway <= 0 {
+				continue
+			}
+			d.origins = append(d.origins, origin{path: p})
+			d.headway = cta.Together(d.headway, p.headway)
+			longest = max(longest, p.nominal())
 		}
-		longest = max(longest, p.nominal(p.far))
-		k.back.origins = append(k.back.origins, origin{path: p, index: p.far})
+		for i := range d.origins {
+			o := &d.origins[i]
+			if slices.ContainsFunc(d.origins, func(p origin) bool { return p.path.platforms[0] != o.path.platforms[0] }) {
+				o.lag = longest - o.path.nominal()
+			}
+		}
 	}
-	for i := range k.back.origins {
-		o := &k.back.origins[i]
-		o.lag = longest - o.path.nominal(o.index)
-	}
-	for _, d := range [2]*dispatcher{k.out, k.back} {
+	for _, d := range k.dispatchers {
 		e.sendHome(d)
-		if k.running && !d.awake {
+		if d.headway > 0 && !d.awake {
 			d.awake = true
 			e.queue.push(happening{
-				at:         e.now + e.trains.between(0, k.service.Headway),
+				at:         e.now + e.trains.between(0, d.headway),
 				kind:       slotDue,
 				dispatcher: d,
 			})
@@ -67,52 +71,49 @@ func (e *engine) serve(k *track, local time.Time) {
 	}
 }
 
+// serve sets the headway from now on.
+func (p *path) serve(now, headway time.Duration) {
+	p.headway = headway
+	if n := len(p.changes); n == 0 || p.changes[n-1].headway != headway {
+		p.changes = append(p.changes[max(0, n+1-remembered):], change{now, headway})
+	}
+}
+
 // sendHome takes the trains out of service that wait where none is sent off any more.
 func (e *engine) sendHome(d *dispatcher) {
-	k := d.track
-	for _, t := range k.fleet {
-		if t.start != nil && t.start.direction == d.direction && !k.origin(t.start) {
+	for _, t := range d.track.fleet {
+		if t.start != nil && t.start.direction == d.direction && !d.leaves(t.start) {
 			t.start.yard = slices.DeleteFunc(t.start.yard, func(o *train) bool { return o == t })
 			e.retire(t, t.start)
 		}
 	}
 }
 
-// origin reports whether trains are sent off from p in the present service.
-func (k *track) origin(p *platform) bool {
-	d := k.out
-	if p.direction == cta.DirectionB {
-		d = k.back
-	}
-	return k.running && slices.ContainsFunc(d.origins, func(o origin) bool {
-		return o.path.platforms[o.index] == p
-	})
+// leaves reports whether trains are sent off from p in the present service.
+func (d *dispatcher) leaves(p *platform) bool {
+	return slices.ContainsFunc(d.origins, func(o origin) bool { return o.path.platforms[0] == p })
 }
 
 // slot is the time at which a train is intended to leave.
 func (e *engine) slot(d *dispatcher) {
-	k := d.track
-	if !k.running {
+	if d.headway <= 0 {
 		d.awake = false
 		return
 	}
-	e.queue.push(happening{at: e.now + k.service.Headway, kind: slotDue, dispatcher: d})
-	if len(d.origins) == 0 {
-		return
-	}
+	e.queue.push(happening{at: e.now + d.headway, kind: slotDue, dispatcher: d})
 	o := d.origins[d.slots%len(d.origins)]
 	d.slots++
 	e.queue.push(happening{
 		at:   e.now + o.lag + e.trains.between(0, 8*time.Second),
 		kind: callDue,
-		call: &call{track: k, origin: o, headway: k.service.Headway},
+		call: &call{track: d.track, origin: o, headway: d.headway},
 	})
 }
 
 // call brings a train to a platform: the first of the yard, one that will soon
 // be ready, or else one from the depot.
 func (e *engine) call(c *call) {
-	p := c.path.platforms[c.index]
+	p := c.path.platforms[0]
 	t := p.first()
 	switch {
 	case t != nil && t.ready <= e.now:
@@ -125,7 +126,7 @@ func (e *engine) call(c *call) {
 		t = e.launch(c.track, p)
 	}
 	t.start, t.starting = nil, true
-	t.path, t.index, t.headway = c.path, c.index, c.headway
+	t.path, t.index, t.headway = c.path, 0, c.headway
 	e.approach(t)
 }
 
@@ -155,22 +156,16 @@ func (e *engine) launch(k *track, p *platform) *train {
 }
 
 // park takes a train that has come to the end of its run off the platform, to
-// the yard of the platform it will leave from. Where it turns back before the end
-// of the line it soon leaves, since its way is to that terminal from which it came.
+// the yard of the platform it will leave from.
 func (e *engine) park(t *train) {
-	turned := e.now + e.trains.between(100*time.Second, 160*time.Second)
-	if t.path.links[t.index] != nil {
-		t.index, t.starting = t.turn, true
-		e.queue.push(happening{at: turned, kind: trainDue, train: t})
-		return
-	}
-	start := t.path.platforms[t.turn]
-	if !t.track.origin(start) || len(start.yard) >= 2 {
+	start := t.track.begins(t.at)
+	leaves := slices.ContainsFunc(t.track.dispatchers, func(d *dispatcher) bool { return d.leaves(start) })
+	if !leaves || len(start.yard) >= 2 {
 		e.retire(t, start)
 		return
 	}
 	t.start = start
-	t.ready = turned
+	t.ready = e.now + e.trains.between(100*time.Second, 160*time.Second)
 	start.yard = append(start.yard, t)
 }
 

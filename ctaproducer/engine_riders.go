@@ -114,8 +114,19 @@ func (r *riders) hour(local time.Time, tracks []*track, readings []reading, end 
 // trainsAnHour is how often a line's trains come to a station, in thousandths.
 func trainsAnHour(tracks []*track, line string, stationID int) uint64 {
 	for _, k := range tracks {
-		if k.line.ID == line && k.running && k.serves(stationID) {
-			return uint64(1000 * time.Hour / k.service.Headway)
+		if k.line.ID != line {
+			continue
+		}
+		for _, d := range [2]cta.Direction{cta.DirectionA, cta.DirectionB} {
+			var every time.Duration
+			if p := k.platforms[hopKey{stationID, d}]; p != nil {
+				for _, u := range p.uses {
+					every = cta.Together(every, u.path.headway)
+				}
+			}
+			if every > 0 {
+				return uint64(1000 * time.Hour / every)
+			}
 		}
 	}
 	return 0

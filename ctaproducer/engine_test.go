@@ -91,10 +91,7 @@ func TestRunningTimesAreThoseOfTrains(t *testing.T) {
 		{"yellow", 7 * time.Minute, 12 * time.Minute},
 	} {
 		p := newTrack(net.Line(c.line), "", newRiders(net, 0)).paths[0]
-		d := p.nominal(0)
-		if p.route.Terminates() {
-			d /= 2
-		}
+		d := p.nominal()
 		if d < c.from || d > c.to {
 			t.Errorf("%s takes %v, want %v to %v", c.line, d, c.from, c.to)
 		}

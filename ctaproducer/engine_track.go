@@ -10,17 +10,15 @@ import (
 )
 
 // track is a line as its trains see it: platforms, the links between them, and
-// the paths that lead out and back.
+// the paths over both.
 type track struct {
 	line      *cta.Line
 	prefix    string // of the trains' ids
 	platforms map[hopKey]*platform
-	paths     []*path // one a route
+	paths     []*path // one a pattern
 	fleet     []*train
-	out, back *dispatcher // for directions a and b
 
-	service cta.Service // of this hour
-	running bool
+	dispatchers []*dispatcher // for directions a and b
 }
 
 type hopKey struct {
@@ -31,7 +29,7 @@ type hopKey struct {
 // platform is where trains of one line stop in one direction. It holds one.
 type platform struct {
 	hopKey
-	paths   int    // that lead here
+	uses    []use
 	entered *int64 // riders who came to the station for the line
 	boarded int64  // how many of them had come at the latest boarding
 
@@ -49,12 +47,54 @@ type platform struct {
 	prevDirection cta.Direction
 }
 
-// path is a route there and back: its platforms in direction a, then those in b.
+// path is a pattern: its platforms in order.
 type path struct {
-	route     cta.Route
+	pattern   *cta.Pattern
 	platforms []*platform
-	links     []*link // links[i] is between platforms i and i+1; nil where trains turn
-	far       int     // index of the first platform in direction b
+	links     []*link       // links[i] is between platforms i and i+1
+	headway   time.Duration // of this hour; 0 when no trains are sent off
+	changes   []change      // of headway, the latest last
+}
+
+// change is a headway from a time on.
+type change struct{ from, headway time.Duration }
+
+// remembered is how many changes of a headway count: those of the longest runs that
+// are still out.
+const remembered = 24
+
+// headwayAt is the headway at which trains that left at a time were sent off.
+func (p *path) headwayAt(at time.Duration) time.Duration {
+	for i := len(p.changes) - 1; i >= 0; i-- {
+		if p.changes[i].from <= at {
+			return p.changes[i].headway
+		}
+	}
+	return 0
+}
+
+// use is a path's call at a platform, and the nominal time that runs take to it.
+type use struct {
+	path   *path
+	offset time.Duration
+}
+
+// every is how far apart trains are meant to be at a platform; 0 when none come.
+// Those that are sent off in one direction take turns, but not with others.
+func (p *platform) every(now time.Duration) time.Duration {
+	var out, back time.Duration
+	for _, u := range p.uses {
+		h := u.path.headwayAt(now - u.offset)
+		if u.path.pattern.Direction() == cta.DirectionA {
+			out = cta.Together(out, h)
+		} else {
+			back = cta.Together(back, h)
+		}
+	}
+	if out == 0 || back == 0 {
+		return max(out, back)
+	}
+	return min(out, back)
 }
 
 // link is the track from one platform to the next.
@@ -63,49 +103,56 @@ type link struct {
 	latest time.Duration // when the latest train that entered is due at its end
 }
 
-// newTrack returns the track of a line, nil when it has nowhere to go.
+// newTrack returns the track of a line, nil when no trains are sent off on it at
+// intended headways.
 func newTrack(l *cta.Line, prefix string, r *riders) *track {
 	k := &track{line: l, prefix: prefix, platforms: make(map[hopKey]*platform)}
-	links := make(map[[2]hopKey]*link)
-	for _, route := range l.Routes {
-		if len(route.Stations) < 2 || route.Loop < 1 {
+	links := make(map[[2]*platform]*link)
+	loop := make(map[int]bool)
+	for _, s := range l.Stations {
+		loop[s.ID] = s.Loop
+	}
+	for _, pattern := range l.Patterns {
+		if len(pattern.Calls) < 2 || len(pattern.Headways) == 0 {
 			continue
 		}
-		p := &path{route: route, far: len(route.Stations)}
-		hops := append(route.Hops(cta.DirectionA), route.Hops(cta.DirectionB)...)
-		for i, h := range hops {
-			q := k.platform(h, r)
-			q.paths++
+		p := &path{pattern: pattern}
+		for i, c := range pattern.Calls {
+			q := k.platform(c, r)
 			p.platforms = append(p.platforms, q)
-			if i+1 == len(hops) || i+1 == p.far && route.Terminates() {
-				p.links = append(p.links, nil)
+			if i == 0 {
+				q.uses = append(q.uses, use{p, 0})
 				continue
 			}
-			next := hops[i+1]
-			id := [2]hopKey{{h.Station.ID, h.Direction}, {next.Station.ID, next.Direction}}
+			before := pattern.Calls[i-1]
+			id := [2]*platform{p.platforms[i-1], q}
 			if links[id] == nil {
-				slow := i >= route.Loop && i < p.far // both ends, or the way out, are in the loop
-				links[id] = &link{run: runningTime(cta.Distance(h.Station, next.Station), slow)}
+				slow := loop[before.Station.ID] // both ends, or the way out, are in the loop
+				links[id] = &link{run: runningTime(cta.Distance(before.Station, c.Station), slow)}
 			}
 			p.links = append(p.links, links[id])
+			if q != p.platforms[0] || i < len(pattern.Calls)-1 { // a ring's end is its beginning
+				q.uses = append(q.uses, use{p, p.nominal()})
+			}
 		}
 		k.paths = append(k.paths, p)
 	}
 	if len(k.paths) == 0 {
 		return nil
 	}
-	k.out = &dispatcher{track: k, direction: cta.DirectionA}
-	k.back = &dispatcher{track: k, direction: cta.DirectionB}
+	for _, d := range [2]cta.Direction{cta.DirectionA, cta.DirectionB} {
+		k.dispatchers = append(k.dispatchers, &dispatcher{track: k, direction: d})
+	}
 	return k
 }
 
-func (k *track) platform(h cta.Hop, r *riders) *platform {
-	key := hopKey{h.Station.ID, h.Direction}
+func (k *track) platform(c cta.Call, r *riders) *platform {
+	key := hopKey{c.Station.ID, c.Direction}
 	p := k.platforms[key]
 	if p == nil {
 		p = &platform{
 			hopKey:        key,
-			entered:       r.entered(h.Station.ID, k.line.ID),
+			entered:       r.entered(c.Station.ID, k.line.ID),
 			departed:      -day, // long ago
 			prevStation:   key.station,
 			prevDirection: key.direction,
@@ -150,44 +197,34 @@ func runningTime(metres float64, loop bool) time.Duration {
 	return max(shortest, run+run/slowZones+slowZone).Truncate(time.Millisecond)
 }
 
-// nominal is the time that a run along p takes from platform i to its end, dwells
-// included, when nothing happens.
-func (p *path) nominal(i int) time.Duration {
+// nominal is the time that a run takes, dwells included, when nothing happens.
+func (p *path) nominal() time.Duration {
 	var d time.Duration
-	for _, l := range p.links[i:] {
-		if l != nil {
-			d += l.run + 24*time.Second
-		}
+	for _, l := range p.links {
+		d += l.run + 24*time.Second
 	}
 	return d
 }
 
-// short returns the index in p at which trains turn back in the present service,
-// and that of the same station in direction b. ok is false when they run through.
-func (k *track) short(p *path) (turn, back int, ok bool) {
-	if k.service.Last == 0 {
-		return 0, 0, false
-	}
-	for i := 1; i < p.route.Loop; i++ {
-		if p.platforms[i].station == k.service.Last {
-			back = len(p.platforms) - 1 - i
-			return i, back, !(p.route.Terminates() && back == p.far)
+// begins returns the platform from which a train that has ended its run at p may
+// begin another: the one in the other direction, or the same one in a ring. It is p
+// where none begins.
+func (k *track) begins(p *platform) *platform {
+	var start *platform
+	for _, o := range k.paths {
+		q := o.platforms[0]
+		switch {
+		case q.station != p.station:
+		case q == p && o.platforms[len(o.platforms)-1] == p:
+			return p
+		case start == nil || start == p:
+			start = q
 		}
 	}
-	return 0, 0, false
-}
-
-// serves reports whether trains come to a station in the present service.
-func (k *track) serves(stationID int) bool {
-	for _, p := range k.paths {
-		turn, _, short := k.short(p)
-		for i, q := range p.platforms[:p.far] {
-			if q.station == stationID && (!short || i <= turn) {
-				return true
-			}
-		}
+	if start == nil {
+		return p
 	}
-	return false
+	return start
 }
 
 // trainPrefixes returns the letters that begin the ids of each line's trains: the

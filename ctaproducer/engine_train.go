@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -18,7 +19,7 @@ type train struct {
 	path    *path
 	index   int           // in path, of the platform it stands at or is on its way to
 	headway time.Duration // with which it was sent off
-	turn    int           // index in path of the platform to leave from; -1 when it runs on
+	ending  bool          // its run, at this platform
 
 	starting bool // a run, at its next platform
 	held     bool // at this platform, to keep its headway
@@ -71,13 +72,13 @@ func (e *engine) wake(p *platform) {
 func (e *engine) arrive(t *train, p *platform) {
 	p.train = t
 	t.from, t.at, t.held = t.at, p, false
-	t.turn = t.track.turn(t)
+	t.ending = t.index == len(t.path.platforms)-1
 
 	waiting := (*p.entered - p.boarded) / 2 // the others go the other way
 	p.boarded = *p.entered
 	dwell := minDwell + min(maxBoard, time.Duration(waiting)*perRider) + e.trains.between(0, 8*time.Second)
 	switch {
-	case t.turn >= 0:
+	case t.ending:
 		dwell = unloading + e.trains.between(0, 10*time.Second)
 	case t.starting:
 		dwell = boarding
@@ -93,23 +94,6 @@ func (e *engine) arrive(t *train, p *platform) {
 	e.announce(t)
 }
 
-// turn returns the index of the platform from which a train goes on when its run
-// ends where it stands, -1 when it runs on.
-func (k *track) turn(t *train) int {
-	p := t.path
-	last := len(p.platforms) - 1
-	if t.index == last {
-		return 0
-	}
-	if p.links[t.index] == nil {
-		return p.far
-	}
-	if turn, back, ok := k.short(p); ok && t.index == turn {
-		return back
-	}
-	return -1
-}
-
 // repair ends a breakdown, which riders are told of; then the train leaves.
 func (e *engine) repair(t *train) {
 	t.status = cta.InService
@@ -120,14 +104,14 @@ func (e *engine) repair(t *train) {
 // ready lets a train leave its platform, unless the train ahead is too close.
 func (e *engine) ready(t *train) {
 	p := t.at
-	if t.turn >= 0 {
+	if t.ending {
 		e.leave(p)
 		e.park(t)
 		return
 	}
 	// A train that has come close to the one ahead waits a little. Otherwise it
 	// would find ever fewer riders, be ever faster, and catch up.
-	spacing := t.track.spacing(p, t.headway)
+	spacing := cmp.Or(p.every(e.now), t.headway)
 	if hold := min(p.departed+spacing*7/10, e.now+maxHold); hold > e.now && !t.held {
 		t.held = true
 		e.queue.push(happening{at: hold, kind: trainReady, train: t})
@@ -149,12 +133,6 @@ func (e *engine) ready(t *train) {
 	l.latest = max(e.now+run, l.latest+time.Second) // trains don't overtake
 	t.index++
 	e.queue.push(happening{at: l.latest, kind: trainDue, train: t})
-}
-
-// spacing is the intended time between trains at a platform, when that of the
-// trunk is headway.
-func (k *track) spacing(p *platform, headway time.Duration) time.Duration {
-	return headway * time.Duration(len(k.paths)) / time.Duration(p.paths)
 }
 
 // leave clears a platform of its train.

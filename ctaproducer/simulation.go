@@ -20,8 +20,8 @@ func DefaultStart(net *cta.Network) time.Time {
 }
 
 // In service without faults, the time between two trains at a platform stays
-// within these parts of the intended headway ([cta.Line.ServiceAt]; on each of n
-// branches it is n times the trunk's). For some two hours after the intended
+// within these parts of the intended headway ([cta.Pattern.HeadwayAt], of all
+// patterns that call there). For some two hours after the intended
 // headway has changed, trains sent off before and after are on the line together,
 // and the band spans the shorter and the longer one.
 const (
@@ -192,7 +192,7 @@ func warmUp(net *cta.Network) time.Duration {
 	for _, l := range net.Lines {
 		if k := newTrack(l, "", newRiders(net, 0)); k != nil {
 			for _, p := range k.paths {
-				longest = max(longest, p.nominal(0))
+				longest = max(longest, p.nominal())
 			}
 		}
 	}

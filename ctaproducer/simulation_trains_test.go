@@ -98,8 +98,8 @@ func TestTrainsNeverJumpNorRunBackwards(t *testing.T) {
 		}
 		if m == turns {
 			line := s.net.Line(a.Line)
-			turnsBack := slices.ContainsFunc(line.Service, func(v cta.Service) bool { return v.Last == a.StationID })
-			if len(line.Next(before.StationID, before.Direction)) > 0 && !turnsBack {
+			ends := slices.ContainsFunc(line.Patterns, func(p *cta.Pattern) bool { return p.Last().Station.ID == a.StationID })
+			if !ends {
 				t.Fatalf("%v: %s turns at %d, in the middle of its line", ev.At, a.TrainID, a.StationID)
 			}
 		}
@@ -172,23 +172,16 @@ func TestHeadwaysStayInTheirBand(t *testing.T) {
 			continue
 		}
 		last[p] = ev
-		line := s.net.Line(p.line)
-		shortest, longest, steady := serviceOver(line, ev.At.Add(-150*time.Minute), ev.At)
+		shortest, longest, steady := serviceOver(s.net.Line(p.line), p, ev.At.Add(-150*time.Minute), ev.At)
 		if !ok || !steady || before.At.Before(s.Begin()) {
 			continue
 		}
-		branches := time.Duration(1)
-		for _, ls := range line.Stations {
-			if ls.ID == p.station && ls.Branch != "" {
-				branches = time.Duration(len(line.Routes))
-			}
-		}
 		gap := ev.At.Sub(before.At)
-		least = min(least, float64(gap)/float64(shortest*branches))
-		most = max(most, float64(gap)/float64(longest*branches))
+		least = min(least, float64(gap)/float64(shortest))
+		most = max(most, float64(gap)/float64(longest))
 		checked++
-		if float64(gap) < MinHeadway*float64(shortest*branches) || float64(gap) > MaxHeadway*float64(longest*branches) {
-			t.Errorf("%v: %v after %v at %v, intended every %v to %v", ev.At, gap, before.At, p, shortest*branches, longest*branches)
+		if float64(gap) < MinHeadway*float64(shortest) || float64(gap) > MaxHeadway*float64(longest) {
+			t.Errorf("%v: %v after %v at %v, intended every %v to %v", ev.At, gap, before.At, p, shortest, longest)
 		}
 	}
 	t.Logf("%d headways, from %.2f to %.2f of the intended one", checked, least, most)
@@ -197,15 +190,32 @@ func TestHeadwaysStayInTheirBand(t *testing.T) {
 	}
 }
 
-// serviceOver returns the shortest and the longest headway intended in a span of
-// time; steady is false when the line didn't run, or ran otherwise, in part of it.
-func serviceOver(l *cta.Line, from, to time.Time) (shortest, longest time.Duration, steady bool) {
-	now, steady := l.ServiceAt(to)
-	shortest, longest = now.Headway, now.Headway
-	for at := from; at.Before(to); at = at.Add(10 * time.Minute) {
-		v, ok := l.ServiceAt(at)
-		steady = steady && ok && v.Last == now.Last
-		shortest, longest = min(shortest, v.Headway), max(longest, v.Headway)
+// serviceOver returns the shortest and the longest headway intended at a platform
+// in a span of time; steady is false when the line didn't run in part of it, or not
+// by the same patterns.
+func serviceOver(l *cta.Line, at place, from, to time.Time) (shortest, longest time.Duration, steady bool) {
+	type service struct {
+		here  time.Duration
+		which int // patterns, by bit
+	}
+	look := func(t time.Time) (s service) {
+		for i, p := range l.Patterns {
+			h := p.HeadwayAt(t)
+			if h > 0 {
+				s.which |= 1 << i
+			}
+			if slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return c.Station.ID == at.station && c.Direction == at.direction }) {
+				s.here = cta.Together(s.here, h)
+			}
+		}
+		return s
+	}
+	now := look(to)
+	shortest, longest, steady = now.here, now.here, now.here > 0
+	for t := from; t.Before(to); t = t.Add(10 * time.Minute) {
+		then := look(t)
+		steady = steady && then.which == now.which
+		shortest, longest = min(shortest, then.here), max(longest, then.here)
 	}
 	return shortest, longest, steady
 }
@@ -233,9 +243,9 @@ func TestAllLinesRunAtTheDefaultStart(t *testing.T) {
 		}
 	}
 	for _, l := range net.Lines {
-		round := 2 * newTrack(l, "", newRiders(net, 0)).paths[0].nominal(0)
+		round := 2 * newTrack(l, "", newRiders(net, 0)).paths[0].nominal()
 		t.Logf("%s: %d trains", l.ID, len(atOnce[l.ID]))
-		if v, _ := l.ServiceAt(s.Begin()); len(atOnce[l.ID]) < int(round/v.Headway/3) || len(atOnce[l.ID]) == 0 {
+		if h := l.HeadwayAt(s.Begin(), cta.DirectionA); len(atOnce[l.ID]) < int(round/h/3) || len(atOnce[l.ID]) == 0 {
 			t.Errorf("%s: %d trains stand or run at the start", l.ID, len(atOnce[l.ID]))
 		}
 	}
@@ -300,11 +310,11 @@ func TestBreakdownDelaysThoseBehind(t *testing.T) {
 				t.Errorf("%s was broken down for %v", f.train, d)
 			}
 		case a.TrainID != f.train:
-			if v, ok := s.net.Line(p.line).ServiceAt(f.at); ok && f.until.Sub(f.at) > v.Headway {
+			if h := s.net.Line(p.line).HeadwayAt(f.at, p.direction); h > 0 && f.until.Sub(f.at) > h {
 				if ev.At.Before(f.until) {
 					t.Errorf("%s came to %v at %v, before %s was repaired", a.TrainID, p, ev.At, f.train)
 				}
-				if float64(ev.At.Sub(f.at)) > MaxHeadway*float64(v.Headway) {
+				if float64(ev.At.Sub(f.at)) > MaxHeadway*float64(h) {
 					delayed++
 				}
 			}

@@ -32,7 +32,7 @@ type stationSummary struct {
 	ID         int           `json:"id"`
 	Name       string        `json:"name"`
 	Lines      []string      `json:"lines"`
-	Accessible bool          `json:"accessible"`
+	Accessible *bool         `json:"accessible"` // without steps; nil when it isn't known
 	Latitude   float64       `json:"latitude"`
 	Longitude  float64       `json:"longitude"`
 	Entries    int64         `json:"entries"`
@@ -306,7 +306,7 @@ func (h *Handler) stations(s *snapshot) []stationSummary {
 					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
 				}
 				if n := h.model.Network().Station(st.ID); n != nil {
-					sum.Accessible, sum.Latitude, sum.Longitude = n.Accessible, n.Latitude, n.Longitude
+					sum.Accessible, sum.Latitude, sum.Longitude = accessible(n.Access), n.Latitude, n.Longitude
 				}
 				list = append(list, sum)
 			}
@@ -315,6 +315,14 @@ func (h *Handler) stations(s *snapshot) []stationSummary {
 	}
 	slices.SortFunc(list, func(a, b stationSummary) int { return a.ID - b.ID })
 	return list
+}
+
+func accessible(a cta.Access) *bool {
+	if a == cta.AccessUnknown {
+		return nil
+	}
+	free := a == cta.StepFree
+	return &free
 }
 
 // station is the one whose id a path has.

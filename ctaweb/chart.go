@@ -37,7 +37,7 @@ func edgeOf(a, b int) edge { return edge{min(a, b), max(a, b)} }
 type chart struct {
 	width, height float64
 	at            map[string]map[int]point  // by line and station
-	tracks        map[string][]edge         // of each line, in the order of its routes
+	tracks        map[string][]edge         // of each line, in the order of its patterns
 	via           map[string]map[edge][]int // stations that a line passes without stopping, from the lower id
 }
 
@@ -53,11 +53,12 @@ func newChart(net *cta.Network) *chart {
 	}
 	shared := map[edge][]string{} // the lines side by side, in the network's order
 	pieces := map[string][]edge{} // of each line's track, between stations of any line
+	w := newWays(net)
 	for _, l := range net.Lines {
 		c.via[l.ID] = map[edge][]int{}
 		for _, e := range c.tracks[l.ID] {
 			way := []int{e[0]}
-			if mid := c.passes(net, l, e); mid != nil {
+			if mid := w.passes(e); mid != nil {
 				c.via[l.ID][e] = mid
 				way = append(way, mid...)
 			}
@@ -81,64 +82,69 @@ func newChart(net *cta.Network) *chart {
 // edges are the pairs of stations that a line's trains run between.
 func edges(l *cta.Line) []edge {
 	var list []edge
-	add := func(a, b *cta.Station) {
-		if e := edgeOf(a.ID, b.ID); a.ID != b.ID && !slices.Contains(list, e) {
-			list = append(list, e)
-		}
-	}
-	for _, r := range l.Routes {
-		for i := 1; i < len(r.Stations); i++ {
-			add(r.Stations[i-1], r.Stations[i])
-		}
-		if !r.Terminates() && r.Loop > 0 {
-			add(r.Stations[len(r.Stations)-1], r.Stations[r.Loop-1])
+	known := map[edge]bool{}
+	for _, p := range l.Patterns {
+		for i := 1; i < len(p.Calls); i++ {
+			a, b := p.Calls[i-1].Station.ID, p.Calls[i].Station.ID
+			if e := edgeOf(a, b); a != b && !known[e] {
+				known[e] = true
+				list = append(list, e)
+			}
 		}
 	}
 	return list
 }
 
-// passes returns the stations of another line between the ends of an edge, where
-// a line runs beside it without stopping: the way through them is hardly longer.
-func (c *chart) passes(net *cta.Network, l *cta.Line, e edge) []int {
-	direct := math.Inf(1)
-	for _, r := range l.Routes {
-		for i, s := range r.Stations[:max(len(r.Stations)-1, 0)] {
-			if next := r.Stations[i+1]; edgeOf(s.ID, next.ID) == e {
-				direct = cta.Distance(s, next)
+// callAt is a call of a pattern.
+type callAt struct{ pattern, call int }
+
+// ways are the ways of all trains between stations.
+type ways struct {
+	calls [][]*cta.Station // by pattern
+	at    map[int][]callAt // by station
+}
+
+func newWays(net *cta.Network) *ways {
+	w := &ways{at: map[int][]callAt{}}
+	for _, l := range net.Lines {
+		for _, p := range l.Patterns {
+			calls := make([]*cta.Station, len(p.Calls))
+			for i, c := range p.Calls {
+				calls[i] = c.Station
+				w.at[c.Station.ID] = append(w.at[c.Station.ID], callAt{len(w.calls), i})
 			}
+			w.calls = append(w.calls, calls)
 		}
 	}
-	if math.IsInf(direct, 1) { // the way back out of a loop
-		return nil
-	}
-	for _, other := range net.Lines {
-		if other == l {
-			continue
-		}
-		for _, r := range other.Routes {
-			index := func(id int) int {
-				return slices.IndexFunc(r.Stations, func(s *cta.Station) bool { return s.ID == id })
+	return w
+}
+
+// passes returns the stations between the ends of an edge, where trains run that
+// stop at them: the way through them is hardly longer.
+func (w *ways) passes(e edge) []int {
+	a, b := w.at[e[0]][0], w.at[e[1]][0]
+	direct := cta.Distance(w.calls[a.pattern][a.call], w.calls[b.pattern][b.call])
+	for _, a := range w.at[e[0]] {
+		for _, b := range w.at[e[1]] {
+			if a.pattern != b.pattern {
+				continue
 			}
-			i, j := index(e[0]), index(e[1])
-			back := i > j
-			if back {
-				i, j = j, i
-			}
-			if i < 0 || j < i+2 {
+			i, j := min(a.call, b.call), max(a.call, b.call)
+			if j < i+2 {
 				continue
 			}
 			var mid []int
-			length := 0.0
-			for k := i; k < j; k++ {
-				length += cta.Distance(r.Stations[k], r.Stations[k+1])
+			length, calls := 0.0, w.calls[a.pattern]
+			for k := i; k < j && length <= 1.15*direct; k++ {
+				length += cta.Distance(calls[k], calls[k+1])
 				if k > i {
-					mid = append(mid, r.Stations[k].ID)
+					mid = append(mid, calls[k].ID)
 				}
 			}
 			if length > 1.15*direct {
 				continue
 			}
-			if back {
+			if a.call > b.call {
 				slices.Reverse(mid)
 			}
 			return mid
@@ -152,9 +158,9 @@ func (c *chart) passes(net *cta.Network, l *cta.Line, e edge) []int {
 func project(net *cta.Network) map[int]point {
 	var middle []*cta.Station
 	for _, l := range net.Lines {
-		for _, r := range l.Routes {
-			if !r.Terminates() {
-				middle = append(middle, r.Stations[r.Loop:]...)
+		for _, s := range l.Stations {
+			if s.Loop {
+				middle = append(middle, s.Station)
 			}
 		}
 	}

@@ -63,7 +63,7 @@
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted
 //	line.html      .Line, .More (by station's id), .Heard, .Counted
-//	station.html   .Station, .Lines, .Boards, .Day; board.html has the same
+//	station.html   .Station, .StepFree, .Steps, .Lines, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
 //	train.html     .Train (a [Train]), .Line, .Text, .Stops
 //

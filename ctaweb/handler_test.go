@@ -272,7 +272,7 @@ func hostile() *cta.Network {
 		Lines: []*cta.Line{{
 			ID: `x"y>`, Name: mark, Color: "red;}body{}", TextColor: "#000",
 			Stations: []cta.LineStation{{Station: a, Order: 0, Branch: mark}, {Station: b, Order: 1, Branch: mark}},
-			Routes:   []cta.Route{{Stations: []*cta.Station{a, b}, Loop: 2}},
+			Patterns: []*cta.Pattern{{Calls: []cta.Call{{Station: a, Direction: cta.DirectionA}, {Station: b, Direction: cta.DirectionA}}}},
 		}},
 	}
 }

@@ -40,7 +40,6 @@ type row struct {
 func layOut(net *cta.Network, records map[recordKey]stationName) []lineLayout {
 	lines := make([]lineLayout, len(net.Lines))
 	for i, l := range net.Lines {
-		loop := loopStations(l)
 		known := make(map[int]bool, len(l.Stations))
 		var rows []row
 		for _, s := range l.Stations {
@@ -53,7 +52,7 @@ func layOut(net *cta.Network, records map[recordKey]stationName) []lineLayout {
 			if ok && r.name != "" {
 				name = r.name
 			}
-			rows = append(rows, row{s.ID, name, s.Order, s.Branch, loop[s.ID]})
+			rows = append(rows, row{s.ID, name, s.Order, s.Branch, s.Loop})
 		}
 		rows = slices.Concat(rows, others(l.ID, known, records))
 		// A branch stays behind the trunk, and the branches in the network's order.
@@ -88,14 +87,4 @@ func others(line string, known map[int]bool, records map[recordKey]stationName) 
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.id, b.id))
 	})
 	return rows
-}
-
-func loopStations(l *cta.Line) map[int]bool {
-	loop := map[int]bool{}
-	for _, r := range l.Routes {
-		for _, s := range r.Stations[r.Loop:] {
-			loop[s.ID] = true
-		}
-	}
-	return loop
 }

@@ -255,7 +255,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		d.Heard = l.say("last-heard", "time", clockText(line.LastHeard))
 	}
 	for _, st := range h.stations(s) {
-		m := stationMore{Accessible: st.Accessible}
+		m := stationMore{Accessible: st.Accessible != nil && *st.Accessible}
 		if st.Crowding != live.Usual { // said of the few where it tells something
 			m.Crowd = l.crowd(st.Crowding)
 		}

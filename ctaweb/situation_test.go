@@ -263,7 +263,7 @@ func TestSituationsAreTold(t *testing.T) {
 				case well.IsZero():
 					well = now
 				}
-				step := 10 * time.Second
+				step := 5 * time.Second
 				if now.Sub(until) > time.Minute {
 					step = time.Minute
 				}

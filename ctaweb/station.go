@@ -15,9 +15,11 @@ import (
 type stationPageData struct {
 	common
 	Station stationSummary
-	Lines   []lineRef
-	Boards  []boardView
-	Day     dayView
+	// StepFree and Steps are both false where it isn't known.
+	StepFree, Steps bool
+	Lines           []lineRef
+	Boards          []boardView
+	Day             dayView
 }
 
 type boardView struct {
@@ -37,6 +39,9 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	d := stationPageData{
 		common:  h.common(s, l, kind, "../", st.Name).of(r).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, url.Values{}),
 		Station: st,
+	}
+	if a := st.Accessible; a != nil {
+		d.StepFree, d.Steps = *a, !*a
 	}
 	for _, id := range st.Lines {
 		d.Lines = append(d.Lines, ref(s, id))

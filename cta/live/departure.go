@@ -2,35 +2,30 @@ package live
 
 import "slices"
 
-// begins reports whether trains begin runs at a node under a service.
-func (s *scratch) begins(n int32, svc slotService) bool {
-	nd := &s.g.nodes[n]
-	if svc.headway == 0 {
-		return false
+// leaving is the time between trains that begin runs at a node, 0 when none do or
+// they do so by a timetable.
+func (s *scratch) leaving(n int32, at int64) (every int64) {
+	for _, u := range s.g.nodes[n].uses {
+		if u.call == 0 && s.headways[u.pattern] != nil {
+			every = together(every, s.headways[u.pattern][s.slot(at)])
+		}
 	}
-	if nd.order == 0 {
-		return true
-	}
-	if svc.last != 0 {
-		return int32(nd.station.ID) == svc.last
-	}
-	// Not where only some services turn back.
-	return len(nd.prev) == 0
+	return every
 }
 
-// addDepartures adds the runs that will begin at a platform: a headway apart,
-// after those that have.
+// addDepartures adds the runs that will begin at a platform: by the timetable, or a
+// headway apart after those that have.
 func (s *scratch) addDepartures(origin int32) {
 	line := s.g.nodes[origin].line
 	st := &s.nodes[origin]
-	svc := s.at(line, s.now)
-	if !s.begins(origin, svc) {
-		return
-	}
 	if s.now-s.lines[line].heard > goneAfter && s.began(line, s.now) < s.now-goneAfter {
 		return // nothing is known of the line any more
 	}
-	headway := s.g.spacing(origin, svc.headway)
+	s.addScheduled(origin)
+	headway := s.leaving(origin, s.now)
+	if headway == 0 {
+		return
+	}
 	next, spread, ok := s.nextDeparture(origin, headway)
 	if !ok {
 		return
@@ -47,15 +42,48 @@ func (s *scratch) addDepartures(origin int32) {
 	}
 	for number := 1; number <= maxDepartures; number++ {
 		at := max(next, s.now+5*second)
-		svc := s.at(line, next)
-		if at > s.now+farthest || !s.begins(origin, svc) {
+		headway := s.leaving(origin, next)
+		if at > s.now+farthest || headway == 0 {
 			return
 		}
 		s.vehicles = append(s.vehicles, vehicle{
 			train: -1, node: origin, at: at, left: at, number: number, state: Turning,
 			variance: sq(spread), where: st.potential - (at - s.now),
 		})
-		next += s.g.spacing(origin, svc.headway)
+		next += headway
+	}
+}
+
+// addScheduled adds the runs of the timetable that have not begun.
+func (s *scratch) addScheduled(origin int32) {
+	const early, late = 2 * minute, 10 * minute
+	st := &s.nodes[origin]
+	passages := st.recent[:st.n]
+	number := 0
+	for _, c := range s.calls[origin] {
+		r := &s.runs[c.run]
+		if s.g.patterns[r.pattern].nodes[0] != origin || r.depart != c.at || c.at < s.now-late {
+			continue
+		}
+		if c.at > s.now+farthest || number >= maxDepartures {
+			return
+		}
+		// The oldest train that came here since may have made this run.
+		if i := len(passages) - 1; i >= 0 {
+			for i >= 0 && passages[i].at < c.at-early {
+				i--
+			}
+			if passages = passages[:i+1]; i >= 0 && passages[i].at <= s.now {
+				passages = passages[:i]
+				continue
+			}
+		}
+		number++
+		at := max(c.at, s.now+5*second)
+		s.vehicles = append(s.vehicles, vehicle{
+			train: -1, node: origin, at: at, left: at, number: number, state: Turning,
+			variance: sq(15), where: st.potential - (at - s.now),
+		})
 	}
 }
 
@@ -80,11 +108,11 @@ func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread f
 	for i, p := range n.recent[:n.n] {
 		at := p.at
 		for j := 0; j < 100 && at <= last+headway/2; j++ {
-			h := s.at(line, at).headway
+			h := s.leaving(origin, at)
 			if h == 0 {
 				h = headway
 			}
-			at += s.g.spacing(origin, h)
+			at += h
 		}
 		guesses[i] = at
 	}

@@ -109,42 +109,33 @@ func (s *scratch) forecast() {
 	}
 }
 
-// potentials gives each platform of a line a nominal time, so that those of two
-// platforms differ by the time that trains take from one to the other.
+// potentials gives each call of a line's patterns the nominal time from where they
+// begin, and each platform one so that those of two differ by the time that trains
+// take from one to the other.
 func (s *scratch) potentials(l *lineGraph) {
-	for _, run := range l.runs {
-		out := s.g.nodes[run[0]].order == 0
+	for _, i := range l.patterns {
+		p := &s.g.patterns[i]
 		var at int64
-		for i, n := range run {
-			if i > 0 {
-				at += s.edges[s.g.edge(run[i-1], n)].mean
+		anchor := -1 // the first call whose platform is set
+		for j, n := range p.nodes {
+			if j > 0 {
+				at += s.edges[p.edges[j-1]].mean
 			}
-			st := &s.nodes[n]
-			st.offset = max(st.offset, at)
-			if out && !st.set {
-				st.potential, st.set = at, true
+			s.offsets[int(p.first)+j] = at
+			if anchor < 0 && s.nodes[n].set {
+				anchor = j
+			}
+		}
+		base := int64(0)
+		if anchor >= 0 {
+			base = s.nodes[p.nodes[anchor]].potential - s.offsets[int(p.first)+anchor]
+		}
+		for j, n := range p.nodes {
+			if st := &s.nodes[n]; !st.set {
+				st.potential, st.set = base+s.offsets[int(p.first)+j], true
 			}
 		}
 	}
-	for _, run := range l.runs {
-		for i := len(run) - 1; i >= 0; i-- {
-			if st := &s.nodes[run[i]]; !st.set {
-				st.set = true
-				if i+1 < len(run) {
-					st.potential = s.nodes[run[i+1]].potential - s.edges[s.g.edge(run[i], run[i+1])].mean
-				}
-			}
-		}
-	}
-}
-
-// onward returns the edges that a train takes which came to a node at a time.
-func (s *scratch) onward(n int32, at int64) []int32 {
-	nd := &s.g.nodes[n]
-	if nd.short && s.at(nd.line, at).last == int32(nd.station.ID) {
-		return nil
-	}
-	return nd.next
 }
 
 func (s *scratch) addTrain(index int32, v *visit) {

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -9,23 +8,34 @@ import (
 )
 
 // graph is a network as its trains see it: a node for each platform of a line
-// (station and direction), an edge for each way from one to the next.
+// (station and direction), an edge for each way from one to the next, and the
+// patterns that lead over them.
 type graph struct {
 	net      *cta.Network
 	location *time.Location
 	lines    []lineGraph
 	nodes    []node
 	edges    []edge
+	patterns []pattern
+	calls    int                // of all patterns
 	at       map[platform]int32 // nodes
-	loops    map[int32]bool     // nodes inside a loop
 }
 
 type lineGraph struct {
 	*cta.Line
-	index   int
-	nodes   [2][]int32 // by direction, in running order; those of branches one after the other
-	runs    [][]int32  // nodes from where trains begin to where they end; out and back in one over a loop
-	origins []int32    // nodes at which trains begin a run
+	index    int
+	nodes    [2][]int32 // by direction, in running order; those of branches one after the other
+	patterns []int32
+	origins  []int32 // nodes at which trains begin a run
+}
+
+// pattern is a pattern's way over nodes and edges.
+type pattern struct {
+	*cta.Pattern
+	line  int32
+	nodes []int32
+	edges []int32 // edges[i] leads from nodes[i] on
+	first int32   // index of its first call among those of all patterns
 }
 
 // platform is where trains of one line stop in one direction.
@@ -41,18 +51,14 @@ type node struct {
 	direction cta.Direction
 	next      []int32 // edges
 	prev      []int32 // edges
+	uses      []use
 	// turn is the platform from which a train that has ended its run here begins
-	// another; -1 where no run ends. Where some runs end and some go on (next is
-	// not empty), short is true.
-	turn  int32
-	short bool
-	// decided is the last such platform that trains pass on their way here, -1 when
-	// there is none; back is the one from which trains of short runs come here.
-	decided, back int32
-	order         int // on a route; the same as the station's place on the line
-	// routes is how many of the line's routes lead here.
-	routes int
+	// another; -1 where no run ends.
+	turn int32
 }
+
+// use is a call of a pattern at a node.
+type use struct{ pattern, call int32 }
 
 type edge struct {
 	from, to int32
@@ -68,7 +74,7 @@ func dir(d cta.Direction) int {
 }
 
 func newGraph(net *cta.Network) *graph {
-	g := &graph{net: net, location: net.Location, at: map[platform]int32{}, loops: map[int32]bool{}}
+	g := &graph{net: net, location: net.Location, at: map[platform]int32{}}
 	if g.location == nil {
 		g.location = time.UTC
 	}
@@ -80,89 +86,65 @@ func newGraph(net *cta.Network) *graph {
 }
 
 func (g *graph) addLine(l *lineGraph) {
-	known := map[[2]int32]bool{}
-	for _, r := range l.Routes {
-		out, back := r.Hops(cta.DirectionA), r.Hops(cta.DirectionB)
-		if len(out) < 2 || r.Loop < 1 {
+	known := map[[2]int32]int32{}
+	for _, p := range l.Patterns {
+		if len(p.Calls) < 2 {
 			continue
 		}
-		var last int32 = -1
-		var run []int32
-		for i, h := range out {
-			n := g.node(l, h, i)
-			run = append(run, n)
-			if i >= r.Loop {
-				g.loops[n] = true
-			}
-			g.link(known, last, n)
-			last = n
-		}
-		if r.Terminates() {
-			g.nodes[last].turn = g.node(l, back[0], r.Loop-1)
-			l.runs = append(l.runs, run)
-			last, run = -1, nil
-		}
-		for i, h := range back {
-			n := g.node(l, h, r.Loop-1-i)
-			run = append(run, n)
-			g.link(known, last, n)
-			last = n
-		}
-		l.runs = append(l.runs, run)
-		g.nodes[last].turn = g.at[platform{l.ID, out[0].Station.ID, cta.DirectionA}]
-	}
-	for _, s := range l.Service {
-		out, okA := g.at[platform{l.ID, s.Last, cta.DirectionA}]
-		back, okB := g.at[platform{l.ID, s.Last, cta.DirectionB}]
-		if okA && okB && g.nodes[out].turn < 0 {
-			g.nodes[out].turn, g.nodes[out].short = back, true
-		}
-	}
-	for _, run := range l.runs {
-		var decided, back int32 = -1, -1
-		for _, n := range run {
-			nd := &g.nodes[n]
-			if back < 0 && nd.direction == cta.DirectionB && slices.ContainsFunc(l.Service, func(s cta.Service) bool { return s.Last == nd.station.ID }) {
-				back = n
-			}
-			nd.decided, nd.back = max(nd.decided, decided), max(nd.back, back)
-			if nd.short {
-				decided = n
+		w := pattern{Pattern: p, line: int32(l.index), first: int32(g.calls)}
+		for i, c := range p.Calls {
+			n := g.node(l, c)
+			w.nodes = append(w.nodes, n)
+			g.nodes[n].uses = append(g.nodes[n].uses, use{int32(len(g.patterns)), int32(i)})
+			if i > 0 {
+				w.edges = append(w.edges, g.link(known, w.nodes[i-1], n))
 			}
 		}
+		g.calls += len(p.Calls)
+		l.patterns = append(l.patterns, int32(len(g.patterns)))
+		g.patterns = append(g.patterns, w)
+		if !slices.Contains(l.origins, w.nodes[0]) {
+			l.origins = append(l.origins, w.nodes[0])
+		}
 	}
-	for _, nodes := range l.nodes {
-		for _, n := range nodes {
-			if t := g.nodes[n].turn; t >= 0 && !slices.Contains(l.origins, t) {
-				l.origins = append(l.origins, t)
+	for _, i := range l.patterns {
+		p := &g.patterns[i]
+		end := p.nodes[len(p.nodes)-1]
+		if p.nodes[0] == end {
+			g.nodes[end].turn = end
+		}
+		for _, o := range l.origins {
+			n := &g.nodes[end]
+			if g.nodes[o].station == n.station && n.turn != end && (n.turn < 0 || g.nodes[o].direction != n.direction) {
+				n.turn = o
 			}
 		}
 	}
 }
 
-// node returns the node of a hop of a route, which it counts.
-func (g *graph) node(l *lineGraph, h cta.Hop, order int) int32 {
-	key := platform{l.ID, h.Station.ID, h.Direction}
+// node returns the node of a call.
+func (g *graph) node(l *lineGraph, c cta.Call) int32 {
+	key := platform{l.ID, c.Station.ID, c.Direction}
 	n, ok := g.at[key]
 	if !ok {
 		n = int32(len(g.nodes))
 		g.at[key] = n
-		g.nodes = append(g.nodes, node{line: int32(l.index), station: h.Station, direction: h.Direction, turn: -1, decided: -1, back: -1, order: order})
-		l.nodes[dir(h.Direction)] = append(l.nodes[dir(h.Direction)], n)
+		g.nodes = append(g.nodes, node{line: int32(l.index), station: c.Station, direction: c.Direction, turn: -1})
+		l.nodes[dir(c.Direction)] = append(l.nodes[dir(c.Direction)], n)
 	}
 	return n
 }
 
-func (g *graph) link(known map[[2]int32]bool, from, to int32) {
-	g.nodes[to].routes++
-	if from < 0 || known[[2]int32{from, to}] {
-		return
+func (g *graph) link(known map[[2]int32]int32, from, to int32) int32 {
+	e, ok := known[[2]int32{from, to}]
+	if !ok {
+		e = int32(len(g.edges))
+		known[[2]int32{from, to}] = e
+		g.edges = append(g.edges, edge{from, to, cta.Distance(g.nodes[from].station, g.nodes[to].station)})
+		g.nodes[from].next = append(g.nodes[from].next, e)
+		g.nodes[to].prev = append(g.nodes[to].prev, e)
 	}
-	known[[2]int32{from, to}] = true
-	e := int32(len(g.edges))
-	g.edges = append(g.edges, edge{from, to, cta.Distance(g.nodes[from].station, g.nodes[to].station)})
-	g.nodes[from].next = append(g.nodes[from].next, e)
-	g.nodes[to].prev = append(g.nodes[to].prev, e)
+	return e
 }
 
 // edge returns the edge from one node to another, -1 when there is none.
@@ -175,63 +157,5 @@ func (g *graph) edge(from, to int32) int32 {
 	return -1
 }
 
-// spacing is the time between trains at a node when it is headway on the trunk.
-func (g *graph) spacing(n int32, headway int64) int64 {
-	routes := len(g.lines[g.nodes[n].line].Routes)
-	if r := g.nodes[n].routes; r > 0 && r < routes {
-		return headway * int64(routes) / int64(r)
-	}
-	return headway
-}
-
-// schedule is the intended service of the lines around a moment, by quarters of
-// an hour: looking it up by the calendar is too slow to be done for each platform.
-type schedule struct {
-	from int64 // ms; a multiple of slot
-	rows [][]slotService
-}
-
-type slotService struct {
-	headway int64 // ms; 0 when the line doesn't run
-	last    int32 // station where trains turn back, 0 for the whole line
-}
-
-const (
-	slot      = int64(15 * time.Minute / time.Millisecond)
-	slotsPast = 4 * 4
-	slots     = slotsPast + 3*4
-)
-
-func (s *schedule) fill(g *graph, now int64) {
-	from := now - now%slot - slotsPast*slot
-	if s.rows != nil && s.from == from {
-		return
-	}
-	s.from, s.rows = from, make([][]slotService, len(g.lines))
-	for i := range g.lines {
-		row := make([]slotService, slots)
-		for j := range row {
-			if svc, ok := g.lines[i].ServiceAt(time.UnixMilli(from + int64(j)*slot)); ok {
-				row[j] = slotService{svc.Headway.Milliseconds(), int32(svc.Last)}
-			}
-		}
-		s.rows[i] = row
-	}
-}
-
-func (s *schedule) at(line int32, t int64) slotService {
-	i := (t - s.from) / slot
-	return s.rows[line][min(max(i, 0), slots-1)]
-}
-
-// began is when the service at t began, MinInt64 when it did so long ago.
-func (s *schedule) began(line int32, t int64) int64 {
-	row := s.rows[line]
-	i := min(max((t-s.from)/slot, 0), slots-1)
-	for ; i >= 0; i-- {
-		if row[i].headway == 0 {
-			return s.from + (i+1)*slot
-		}
-	}
-	return math.MinInt64
-}
+// ends reports whether a call is the last of its pattern.
+func (g *graph) ends(u use) bool { return int(u.call) == len(g.patterns[u.pattern].nodes)-1 }

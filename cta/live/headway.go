@@ -1,9 +1,8 @@
 package live
 
 import (
+	"slices"
 	"time"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // A headway below bunchedBelow of the intended one is bunching, one above
@@ -41,34 +40,59 @@ type Headway struct {
 	Spacing Spacing
 }
 
-// intended returns the headway intended at a platform for trains that are there
-// at a time, by the service when they began, or when they passed the last place
-// where the service of the hour has them turn back; 0 when none is.
+// intended returns the time intended between trains at a platform at a time, ms;
+// 0 when none is. Of trains sent off a headway apart it is by the service when they
+// began. Those sent off in one direction take turns, but not with others.
 func (s *scratch) intended(n int32, at int64) int64 {
-	nd, st := &s.g.nodes[n], &s.nodes[n]
-	since := st.offset
-	if nd.decided >= 0 {
-		since -= s.nodes[nd.decided].offset
+	var sent [2]int64
+	for _, u := range s.g.nodes[n].uses {
+		p := &s.g.patterns[u.pattern]
+		if s.headways[u.pattern] == nil || s.g.ends(u) && p.nodes[0] == n { // a ring's end is its beginning
+			continue
+		}
+		d := dir(p.Direction())
+		sent[d] = together(sent[d], s.begun(u, at))
 	}
-	svc := s.at(nd.line, at-since)
-	if svc.headway > 0 && (svc.last == 0 || nd.direction == cta.DirectionA && s.within(n, svc.last)) {
-		return s.g.spacing(n, svc.headway)
+	every := s.between(n, at)
+	for _, h := range sent {
+		if h > 0 && (every == 0 || h < every) {
+			every = h
+		}
 	}
-	if nd.back < 0 {
-		return 0
-	}
-	svc = s.at(nd.line, at-(st.offset-s.nodes[nd.back].offset))
-	if svc.headway > 0 && svc.last != 0 && s.within(n, svc.last) {
-		return s.g.spacing(n, svc.headway)
-	}
-	return 0
+	return every
 }
 
-// within reports whether trains that turn back at a station come to a node.
-func (s *scratch) within(n, last int32) bool {
+// begun is the headway at which the trains of a pattern began that come to a call
+// at a time; 0 when none did.
+func (s *scratch) begun(u use, at int64) int64 {
+	return s.headways[u.pattern][s.slot(at-s.offset(u))]
+}
+
+// offset is the nominal time from the beginning of a pattern to a call.
+func (s *scratch) offset(u use) int64 { return s.offsets[s.g.patterns[u.pattern].first+u.call] }
+
+// onward returns the edges that a train takes which came to a node at a time: those
+// of the patterns that are served then.
+func (s *scratch) onward(n int32, at int64) []int32 {
 	nd := &s.g.nodes[n]
-	order, ok := s.g.lines[nd.line].Order(int(last))
-	return ok && nd.order <= order && !s.g.loops[n]
+	if len(nd.uses) == 1 {
+		return nd.next
+	}
+	from, ends := len(s.ways), false
+	for _, u := range nd.uses {
+		if s.headways[u.pattern] != nil && s.begun(u, at) == 0 || s.headways[u.pattern] == nil && !s.due(n, u.pattern, at) {
+			continue
+		}
+		if s.g.ends(u) {
+			ends = true
+		} else if e := s.g.patterns[u.pattern].edges[u.call]; !slices.Contains(s.ways[from:], e) {
+			s.ways = append(s.ways, e)
+		}
+	}
+	if len(s.ways) == from && !ends {
+		return nd.next
+	}
+	return s.ways[from:len(s.ways):len(s.ways)]
 }
 
 // headway is the headway at a node, now.

@@ -35,9 +35,11 @@ type scratch struct {
 	speed     []float64     // by line, m/s
 	nodes     []nodeState   // by node
 	vehicles  []vehicle
-	lines     []lineState
-	hearings  []hearing // by line
-	front     []int32   // vehicles, those in front first
+	lines     []lineState // by line
+	offsets   []int64     // by call of a pattern: see potentials
+	ways      []int32     // that onward returned
+	hearings  []hearing   // by line
+	front     []int32     // vehicles, those in front first
 	forecasts []forecast
 	steps     []step // of a forecast, that wait
 	every     []int64
@@ -70,12 +72,11 @@ type nodeState struct {
 	n      int
 	// leader is when the train ahead leaves, by forecast or by what was seen, as the
 	// time of an arrival that would have left then after the usual stop.
-	leader int64
-	// potential is the nominal time from the beginning of the line's runs.
-	potential, offset int64
-	set               bool
-	forecasts         []int32 // by time
-	board             int     // index in View.Boards
+	leader    int64
+	potential int64 // the nominal time from where the line's runs begin
+	set       bool
+	forecasts []int32 // by time
+	board     int     // index in View.Boards
 }
 
 // kept is how many passages of a platform are remembered.
@@ -96,6 +97,7 @@ func newScratch(g *graph) scratch {
 		speed:    make([]float64, len(g.lines)),
 		nodes:    make([]nodeState, len(g.nodes)),
 		lines:    make([]lineState, len(g.lines)),
+		offsets:  make([]int64, g.calls),
 		hearings: make([]hearing, len(g.lines)),
 	}
 }
@@ -104,7 +106,7 @@ func newScratch(g *graph) scratch {
 func (s *scratch) observe(order []*train, now int64) {
 	s.now, s.order = now, order
 	s.fill(s.g, now)
-	s.visits, s.spans, s.vehicles = s.visits[:0], s.spans[:0], s.vehicles[:0]
+	s.visits, s.spans, s.vehicles, s.ways = s.visits[:0], s.spans[:0], s.vehicles[:0], s.ways[:0]
 	clear(s.passes)
 	s.standing = standing{}
 	for i := range s.nodes {

@@ -247,12 +247,9 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	if d == 1 {
 		ds.Direction = cta.DirectionB
 	}
-	ds.Towards = l.Towards(ds.Direction)
-	svc := s.at(int32(line), s.now)
-	if st := s.g.net.Station(int(svc.last)); st != nil && d == 0 {
-		ds.Towards = st.Name
-	}
-	ds.Intended = time.Duration(svc.headway) * time.Millisecond
+	ds.Towards = s.rows[line][slotsPast][d].towards
+	headway, runs := s.at(int32(line), d, s.now), s.runsAt(int32(line), s.now)
+	ds.Intended = time.Duration(headway) * time.Millisecond
 	sv := s.survey(v, l.nodes[d])
 	ds.Every = time.Duration(sv.every) * time.Millisecond
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
@@ -271,14 +268,14 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	}
 	ds.Level = Good
 	switch {
-	case !sv.served && svc.headway == 0 && (state.heard == 0 || state.expected == state.overdue):
+	case !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):
 		ds.Cause = NoService
-		ds.Resumes = l.resumes(s.time(s.now))
-	case state.heard == 0 && svc.headway > 0 && s.began(int32(line), s.now) > s.now-goneAfter:
+		ds.Resumes = s.resumes(s.g, line, s.now)
+	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-goneAfter:
 		ds.Cause = ServiceBegins
 	case state.heard == 0:
 		ds.Cause, ds.Level = NeverHeard, LevelUnknown
-	case s.silent(line, svc):
+	case s.silent(line, runs):
 		ds.Cause, ds.Level = LineSilent, LevelUnknown
 		ds.Lasts = time.Duration(s.now-state.heard) * time.Millisecond
 	case stuck != nil:
@@ -310,7 +307,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		}
 	case sv.every > 0:
 		ds.Cause = OnHeadway
-	case svc.headway == 0:
+	case !runs:
 		ds.Cause = LastTrains
 	default:
 		ds.Cause = TooEarly
@@ -319,12 +316,12 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 }
 
 // silent reports whether a line's trains say nothing, though they should.
-func (s *scratch) silent(line int, svc slotService) bool {
+func (s *scratch) silent(line int, runs bool) bool {
 	l := &s.lines[line]
 	quiet := s.now - l.heard
 	return quiet >= silence && l.expected > 0 && l.overdue >= min(overdueMin, l.expected) ||
 		quiet >= hush && s.heard-l.heard >= hushBehind && s.hushed(l) ||
-		quiet >= goneAfter && l.expected == 0 && svc.headway > 0 && s.began(int32(line), s.now) < s.now-goneAfter
+		quiet >= goneAfter && l.expected == 0 && runs && s.began(int32(line), s.now) < s.now-goneAfter
 }
 
 func (s *scratch) hushed(l *lineState) bool {
@@ -343,16 +340,4 @@ func (s *scratch) stuckTrain(v *visit) string {
 		}
 	}
 	return ""
-}
-
-// resumes returns when the line's service begins next, within three days; else zero.
-func (l *lineGraph) resumes(now time.Time) time.Time {
-	t := now.Truncate(15 * time.Minute)
-	for range 3 * 24 * 4 {
-		t = t.Add(15 * time.Minute)
-		if _, ok := l.ServiceAt(t); ok {
-			return t
-		}
-	}
-	return time.Time{}
 }

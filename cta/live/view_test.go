@@ -114,8 +114,8 @@ func TestBranchIsOpenUntilKnown(t *testing.T) {
 
 func TestTrainsRunRoundTheLoopAndBack(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
-	brown := cta.Chicago().Line("brown").Routes[0]
-	before := brown.Stations[brown.Loop-1]
+	stations := cta.Chicago().Line("brown").Stations
+	before := stations[slices.IndexFunc(stations, func(s cta.LineStation) bool { return s.Loop })-1]
 	tr.ApplyArrival(cta.KeyAt(day(8)), cta.Arrival{
 		StationID: before.ID, TrainID: "BR001", Line: "brown", Direction: cta.DirectionA, TrainStatus: cta.InService,
 	})

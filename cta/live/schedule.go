@@ -1,0 +1,287 @@
+package live
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// schedule is the intended service around a moment: looking it up by the calendar
+// is too slow to be done for each platform.
+type schedule struct {
+	from     int64       // ms; a multiple of slot
+	headways [][]int64   // by pattern and slot: ms between trains that begin; nil of a timetable's
+	rows     [][][2]slot // by line, slot and direction
+	runs     []run       // of timetables
+	calls    [][]call    // by node, in order of time
+	later    []time.Time // by line: when service begins again, if it doesn't run
+}
+
+// slot is the service of a line's direction.
+type slot struct {
+	headway int64 // ms, of all patterns together; 0 when none runs
+	towards string
+}
+
+// run is a run of a timetable.
+type run struct {
+	pattern int32
+	depart  int64 // ms
+	last    int64 // ms: when it ends
+}
+
+// call is a run's call at a node.
+type call struct {
+	at  int64
+	run int32
+}
+
+const (
+	slotLength = int64(15 * time.Minute / time.Millisecond)
+	slotsPast  = 4 * 4
+	slots      = slotsPast + 3*4
+	// A timetable's trains that leave within departing of a moment make up its service
+	// then; where none comes for noService, there is none.
+	departing = 45 * minute
+	noService = 3 * 60 * minute
+)
+
+func (s *schedule) fill(g *graph, now int64) {
+	from := now - now%slotLength - slotsPast*slotLength
+	if s.rows != nil && s.from == from {
+		return
+	}
+	s.from = from
+	s.fillHeadways(g)
+	s.fillRuns(g)
+	s.fillLines(g)
+}
+
+func (s *schedule) begins(g *graph, i int) time.Time {
+	return time.UnixMilli(s.from + int64(i)*slotLength).In(g.location)
+}
+
+func (s *schedule) fillHeadways(g *graph) {
+	s.headways = make([][]int64, len(g.patterns))
+	for i := range g.patterns {
+		if len(g.patterns[i].Headways) == 0 {
+			continue
+		}
+		row := make([]int64, slots)
+		for j := range row {
+			row[j] = g.patterns[i].HeadwayAt(s.begins(g, j)).Milliseconds()
+		}
+		s.headways[i] = row
+	}
+}
+
+// fillRuns lists the runs of timetables, and where they call when.
+func (s *schedule) fillRuns(g *graph) {
+	s.runs = s.runs[:0]
+	if s.calls == nil {
+		s.calls = make([][]call, len(g.nodes))
+	}
+	for i := range s.calls {
+		s.calls[i] = s.calls[i][:0]
+	}
+	until := s.from + slots*slotLength
+	first, last := cta.DateOf(s.begins(g, 0)).Add(-2), cta.DateOf(s.begins(g, slots)).Add(1)
+	var runs []cta.Run
+	for i := range g.patterns {
+		p := &g.patterns[i]
+		if len(p.Trips) == 0 {
+			continue
+		}
+		runs = runs[:0]
+		for d := first; d <= last; d = d.Add(1) {
+			runs = p.Runs(runs, d)
+		}
+		for _, r := range runs {
+			depart := r.Departure.UnixMilli()
+			end := depart + int64(r.Profile.Arrivals[len(p.nodes)-1])*second
+			if end < s.from || depart > until {
+				continue
+			}
+			for j, n := range p.nodes {
+				at := depart
+				if j > 0 {
+					at += int64(r.Profile.Arrivals[j]) * second
+				}
+				s.calls[n] = append(s.calls[n], call{at, int32(len(s.runs))})
+			}
+			s.runs = append(s.runs, run{int32(i), depart, end})
+		}
+	}
+	for _, calls := range s.calls {
+		slices.SortFunc(calls, func(a, b call) int { return int(a.at - b.at) })
+	}
+}
+
+// fillLines sums the patterns up by line and direction.
+func (s *schedule) fillLines(g *graph) {
+	s.rows = make([][][2]slot, len(g.lines))
+	s.later = nil
+	for i := range g.lines {
+		l := &g.lines[i]
+		s.rows[i] = make([][2]slot, slots)
+		var leaving [slots][2]int64
+		for _, r := range s.runs {
+			p := &g.patterns[r.pattern]
+			if p.line != int32(i) {
+				continue
+			}
+			for j := max(0, (r.depart-departing-s.from)/slotLength); j <= (r.depart+departing-s.from)/slotLength && j < slots; j++ {
+				for d := range leaving[j] {
+					if s.leads(p, d) {
+						leaving[j][d]++
+					}
+				}
+			}
+		}
+		for j := range s.rows[i] {
+			for d := range s.rows[i][j] {
+				of := &s.rows[i][j][d]
+				for _, k := range l.patterns {
+					if s.headways[k] != nil && s.leads(&g.patterns[k], d) {
+						of.headway = together(of.headway, s.headways[k][j])
+					}
+				}
+				if n := leaving[j][d]; n > 0 {
+					of.headway = together(of.headway, 2*departing/n)
+				}
+				of.towards = s.towards(g, l, d, j)
+			}
+		}
+	}
+}
+
+// leads reports whether a pattern's trains run in a direction.
+func (s *schedule) leads(p *pattern, d int) bool {
+	return slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return dir(c.Direction) == d })
+}
+
+// towards is where a line's trains of a slot run to; by default where any do.
+func (s *schedule) towards(g *graph, l *lineGraph, d, slot int) string {
+	if slot != slotsPast {
+		return "" // only the present one is asked for
+	}
+	direction := cta.DirectionA
+	if d == 1 {
+		direction = cta.DirectionB
+	}
+	runs := map[*cta.Pattern]bool{}
+	for _, k := range l.patterns {
+		if s.headways[k] != nil && s.headways[k][slot] > 0 {
+			runs[g.patterns[k].Pattern] = true
+		}
+	}
+	for _, r := range s.runs {
+		if at := s.from + slotsPast*slotLength; g.patterns[r.pattern].line == int32(l.index) && r.depart <= at+departing && r.last >= at {
+			runs[g.patterns[r.pattern].Pattern] = true
+		}
+	}
+	if text := l.TowardsOf(direction, func(p *cta.Pattern) bool { return runs[p] }); text != "" {
+		return text
+	}
+	return l.Towards(direction)
+}
+
+// together is the time between trains of two services over the same track; 0
+// stands for none.
+func together(a, b int64) int64 {
+	if a <= 0 || b <= 0 {
+		return max(a, b)
+	}
+	return a * b / (a + b)
+}
+
+func (s *schedule) slot(t int64) int64 { return min(max((t-s.from)/slotLength, 0), slots-1) }
+
+// at is the headway of a line's direction.
+func (s *schedule) at(line int32, d int, t int64) int64 { return s.rows[line][s.slot(t)][d].headway }
+
+// runsAt reports whether a line runs.
+func (s *schedule) runsAt(line int32, t int64) bool {
+	of := &s.rows[line][s.slot(t)]
+	return of[0].headway > 0 || of[1].headway > 0
+}
+
+// began is when the service at t began, MinInt64 when it did so long ago.
+func (s *schedule) began(line int32, t int64) int64 {
+	for i := s.slot(t); i >= 0; i-- {
+		if of := &s.rows[line][i]; of[0].headway == 0 && of[1].headway == 0 {
+			return s.from + (i+1)*slotLength
+		}
+	}
+	return math.MinInt64
+}
+
+// between is the time from the timetable's call at a node before t to the next;
+// 0 when that is no service.
+func (s *schedule) between(n int32, t int64) int64 {
+	calls := s.calls[n]
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > t })
+	if len(calls) < 2 || i == 0 && calls[0].at-t > noService || i == len(calls) && t-calls[i-1].at > departing {
+		return 0
+	}
+	i = min(max(i, 1), len(calls)-1)
+	gap := calls[i].at - calls[i-1].at
+	if gap > noService {
+		return 0
+	}
+	return max(gap, minute)
+}
+
+// due reports whether the timetable has a run of a pattern come to a node at about
+// that time.
+func (s *schedule) due(n, pattern int32, t int64) bool {
+	const early, late = 5 * minute, 20 * minute
+	calls := s.calls[n]
+	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-late }); i < len(calls) && calls[i].at <= t+early; i++ {
+		if s.runs[calls[i].run].pattern == pattern {
+			return true
+		}
+	}
+	return false
+}
+
+// resumes returns when a line's service begins next, within a week; else zero.
+func (s *schedule) resumes(g *graph, line int, now int64) time.Time {
+	if s.later == nil {
+		s.later = make([]time.Time, len(g.lines))
+	}
+	if s.later[line].UnixMilli() > now {
+		return s.later[line]
+	}
+	t := time.UnixMilli(now - now%slotLength).In(g.location)
+	var next time.Time
+	for _, i := range g.lines[line].patterns {
+		p := g.patterns[i].Pattern
+		for at := t; len(p.Headways) > 0 && at.Sub(t) < 7*24*time.Hour; at = at.Add(15 * time.Minute) {
+			if p.HeadwayAt(at) > 0 {
+				next = earlier(next, at)
+				break
+			}
+		}
+		var runs []cta.Run
+		for d := cta.DateOf(t).Add(-1); d <= cta.DateOf(t).Add(7); d = d.Add(1) {
+			for _, r := range p.Runs(runs[:0], d) {
+				if r.Departure.UnixMilli() > now {
+					next = earlier(next, r.Departure)
+				}
+			}
+		}
+	}
+	s.later[line] = next
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
