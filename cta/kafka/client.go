@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -20,8 +21,12 @@ import (
 type Config struct {
 	Brokers  []string    // host:port; some of the cluster's brokers, the rest is found through them
 	ClientID string      // names this program in the broker's logs and quotas. Default: "ctalive"
-	TLS      *tls.Config // nil: plain text
+	TLS      *tls.Config // with the client's certificates, if brokers ask for them; nil: plain text
 	SASL     SASL
+	// ReplicationFactor and MinInSyncReplicas are those of the topics that EnsureTopics
+	// creates. Default: the cluster's.
+	ReplicationFactor int
+	MinInSyncReplicas int
 	// Wait bounds how long Connect waits for a broker to answer. Default: 30s.
 	Wait time.Duration
 	// Log receives connection trouble, retries and rebalances. Default: silent.
@@ -56,6 +61,12 @@ func (c Config) validate() error {
 	}
 	if c.Wait < 0 {
 		faults = append(faults, fmt.Errorf("Wait is %v, want a positive time", c.Wait))
+	}
+	if c.ReplicationFactor < 0 || c.ReplicationFactor > math.MaxInt16 {
+		faults = append(faults, fmt.Errorf("ReplicationFactor is %d, want 1 to %d, or 0 for the cluster's", c.ReplicationFactor, math.MaxInt16))
+	}
+	if c.MinInSyncReplicas < 0 || c.ReplicationFactor > 0 && c.MinInSyncReplicas > c.ReplicationFactor {
+		faults = append(faults, fmt.Errorf("MinInSyncReplicas is %d, want 0 for the cluster's, or 1 to ReplicationFactor", c.MinInSyncReplicas))
 	}
 	return errors.Join(append(faults, c.SASL.validate()...)...)
 }

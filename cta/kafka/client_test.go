@@ -70,7 +70,7 @@ func TestSecureConnections(t *testing.T) {
 			}
 			if test.mechanism != "" {
 				opts = append(opts, kfake.EnableSASL(), kfake.Superuser(test.mechanism, "ann", "s3cret"))
-				cfg.SASL = SASL{test.mechanism, "ann", "s3cret"}
+				cfg.SASL = SASL{Mechanism: test.mechanism, User: "ann", Password: "s3cret"}
 			}
 			cfg.Brokers = newBroker(t, opts...).ListenAddrs()
 			c, _ := newClient(t, cfg)
@@ -110,9 +110,9 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		{"plain text to a SASL port", Config{Brokers: sasl}, true, "may want TLS or SASL", "closed the connection"},
 		{"TLS to a plain port", Config{Brokers: plain, TLS: client}, true, "may speak plain text", "no answer"},
 		{"a certificate that nobody trusts", Config{Brokers: secure, TLS: &tls.Config{}}, false, "authority that signed it", "not trusted"},
-		{"a wrong password", Config{Brokers: sasl, SASL: SASL{"PLAIN", "ann", "wr0ng"}}, false, "check user, password", "user ann with PLAIN"},
-		{"a wrong password by SCRAM", Config{Brokers: sasl, SASL: SASL{"SCRAM-SHA-256", "ann", "wr0ng"}}, false, "check user, password", "user ann with SCRAM-SHA-256"},
-		{"a mechanism that isn't offered", Config{Brokers: plain, SASL: SASL{"PLAIN", "ann", "wr0ng"}}, true, "not take user ann", "closed the connection"},
+		{"a wrong password", Config{Brokers: sasl, SASL: SASL{Mechanism: "PLAIN", User: "ann", Password: "wr0ng"}}, false, "check user, password", "user ann with PLAIN"},
+		{"a wrong password by SCRAM", Config{Brokers: sasl, SASL: SASL{Mechanism: "SCRAM-SHA-256", User: "ann", Password: "wr0ng"}}, false, "check user, password", "user ann with SCRAM-SHA-256"},
+		{"a mechanism that isn't offered", Config{Brokers: plain, SASL: SASL{Mechanism: "PLAIN", User: "ann", Password: "wr0ng"}}, true, "not take user ann", "closed the connection"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -213,7 +213,7 @@ func TestConnectWaitsForTheBroker(t *testing.T) {
 }
 
 func TestSASLHidesThePassword(t *testing.T) {
-	s := SASL{"PLAIN", "ann", "s3cret"}
+	s := SASL{Mechanism: "PLAIN", User: "ann", Password: "s3cret"}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		if got := fmt.Sprintf(format, s); strings.Contains(got, "s3cret") || !strings.Contains(got, "ann") {
 			t.Errorf("%s prints %s", format, got)

@@ -1,31 +1,62 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
 )
 
+// oauthbearer is the mechanism of tokens.
+const oauthbearer = sarama.SASLTypeOAuth
+
 // SASL is how a client identifies itself. The zero value: not at all.
 type SASL struct {
-	Mechanism string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
-	User      string
-	Password  string
+	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
+	User      string // of all but OAUTHBEARER
+	Password  string // of all but OAUTHBEARER
+	// Tokens is asked for a token whenever a connection is made: of OAUTHBEARER alone.
+	Tokens TokenSource
 }
 
-var mechanisms = []string{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512}
+// TokenSource provides the tokens of OAUTHBEARER: those of an OpenID Connect provider,
+// say, or of AWS MSK's IAM. It is called from several goroutines. One that asks a
+// service keeps a token as long as it is valid: connections are many.
+type TokenSource interface {
+	Token(ctx context.Context) (Token, error)
+}
 
-func (s SASL) validate() []error {
+// Token is what a broker is shown.
+type Token struct {
+	Value      string
+	Extensions map[string]string // SASL extensions, which some providers ask for; mostly none
+}
+
+// tokenTimeout bounds the wait for a token.
+const tokenTimeout = 10 * time.Second
+
+var mechanisms = []string{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512, oauthbearer}
+
+func (s SASL) validate() (faults []error) {
 	if s == (SASL{}) {
 		return nil
 	}
-	var faults []error
 	if !slices.Contains(mechanisms, s.Mechanism) {
 		faults = append(faults, fmt.Errorf("SASL.Mechanism is %q, want one of %s", s.Mechanism, strings.Join(mechanisms, ", ")))
+	}
+	if s.Mechanism == oauthbearer {
+		if s.Tokens == nil {
+			faults = append(faults, errors.New("SASL.Tokens is nil, which OAUTHBEARER needs"))
+		}
+		if s.User != "" || s.Password != "" {
+			faults = append(faults, errors.New("SASL.User or SASL.Password is set, which OAUTHBEARER has no use for: a token says who it is"))
+		}
+		return faults
 	}
 	if s.User == "" {
 		faults = append(faults, errors.New("SASL.User is empty"))
@@ -33,13 +64,19 @@ func (s SASL) validate() []error {
 	if s.Password == "" {
 		faults = append(faults, errors.New("SASL.Password is empty"))
 	}
+	if s.Tokens != nil {
+		faults = append(faults, errors.New("SASL.Tokens is set, which only OAUTHBEARER uses"))
+	}
 	return faults
 }
 
 // String leaves the password out, so that it reaches no log.
 func (s SASL) String() string {
-	if s == (SASL{}) {
+	switch s.Mechanism {
+	case "":
 		return "none"
+	case oauthbearer:
+		return oauthbearer
 	}
 	return s.Mechanism + " as " + s.User
 }
@@ -47,7 +84,8 @@ func (s SASL) String() string {
 // GoString is String.
 func (s SASL) GoString() string { return s.String() }
 
-func (s SASL) apply(conf *sarama.Config) {
+// apply has sarama identify itself, with tokens that are waited for until ctx ends.
+func (s SASL) apply(ctx context.Context, conf *sarama.Config) {
 	if s.Mechanism == "" {
 		return
 	}
@@ -60,7 +98,29 @@ func (s SASL) apply(conf *sarama.Config) {
 		conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: scram.SHA256} }
 	case sarama.SASLTypeSCRAMSHA512:
 		conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: scram.SHA512} }
+	case oauthbearer:
+		conf.Net.SASL.TokenProvider = tokens{ctx, s.Tokens}
 	}
+}
+
+// tokens passes tokens on as sarama asks for them, without a context.
+type tokens struct {
+	ctx    context.Context
+	source TokenSource
+}
+
+// Token returns the token for one connection.
+func (t tokens) Token() (*sarama.AccessToken, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, tokenTimeout)
+	defer cancel()
+	token, err := t.source.Token(ctx)
+	if err == nil && token.Value == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no token for OAUTHBEARER: %w", err)
+	}
+	return &sarama.AccessToken{Token: token.Value, Extensions: token.Extensions}, nil
 }
 
 // scramClient is one SCRAM exchange, as sarama asks for it.

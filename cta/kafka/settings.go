@@ -71,7 +71,7 @@ func (c *Client) secure(conf *sarama.Config) {
 		conf.Net.TLS.Enable = true
 		conf.Net.TLS.Config = c.cfg.TLS.Clone()
 	}
-	c.cfg.SASL.apply(conf)
+	c.cfg.SASL.apply(c.ctx, conf)
 }
 
 // dial makes a sarama client with connections of its own, which are closed when

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -22,8 +23,7 @@ const (
 	topicsTimeout    = 30 * time.Second
 )
 
-// TopicSpec is a topic as it should be. Its replication factor is the broker's
-// default (default.replication.factor).
+// TopicSpec is a topic as it should be. How often it is replicated, [Config] says.
 type TopicSpec struct {
 	Name       string
 	Partitions int32
@@ -124,6 +124,7 @@ func (c *Client) ensureTopics(ctx context.Context, want map[string]TopicSpec) er
 	if err := c.awaitLeaders(ctx, want); err != nil {
 		return err
 	}
+	c.warnOfOneReplica(want)
 	for chunk := range slices.Chunk(existing, topicsPerRequest) {
 		c.warnOfDifferences(chunk)
 	}
@@ -158,13 +159,13 @@ func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) 
 // createTopics creates topics in one request, and returns those that turned out
 // to exist.
 func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing []TopicSpec, _ error) {
-	replication := int16(-1) // the broker's default, since Kafka 2.4 (KIP-464)
+	replication := int16(cmp.Or(c.cfg.ReplicationFactor, -1)) // -1: the broker's default, since Kafka 2.4 (KIP-464)
 	for len(specs) > 0 {
 		controller, err := c.sc.Controller()
 		if err != nil {
 			return existing, err
 		}
-		req := sarama.NewCreateTopicsRequest(c.sc.Config().Version, details(specs, replication), c.sc.Config().Admin.Timeout, false)
+		req := sarama.NewCreateTopicsRequest(c.sc.Config().Version, c.details(specs, replication), c.sc.Config().Admin.Timeout, false)
 		resp, err := controller.CreateTopics(req)
 		if err != nil {
 			_ = controller.Close()
@@ -209,12 +210,16 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 	return existing, nil
 }
 
-func details(specs []TopicSpec, replication int16) map[string]*sarama.TopicDetail {
+func (c *Client) details(specs []TopicSpec, replication int16) map[string]*sarama.TopicDetail {
 	d := make(map[string]*sarama.TopicDetail, len(specs))
 	for _, s := range specs {
 		entries := make(map[string]*string, len(s.Config))
 		for k, v := range s.Config {
 			entries[k] = &v
+		}
+		if c.cfg.MinInSyncReplicas > 0 {
+			n := strconv.Itoa(c.cfg.MinInSyncReplicas)
+			entries["min.insync.replicas"] = &n
 		}
 		d[s.Name] = &sarama.TopicDetail{NumPartitions: s.Partitions, ReplicationFactor: replication, ConfigEntries: entries}
 	}
@@ -241,6 +246,26 @@ func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) er
 		if retry.Pause(ctx, wait) != nil {
 			return fmt.Errorf("topic %s has no leader yet: %w", lacking, cmp.Or(err, ctx.Err()))
 		}
+	}
+}
+
+// warnOfOneReplica tells of topics that a cluster keeps on one broker alone: events
+// are lost with it.
+func (c *Client) warnOfOneReplica(want map[string]TopicSpec) {
+	brokers := len(c.sc.Brokers())
+	if brokers < 2 {
+		return
+	}
+	var alone []string
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if replicas, err := c.sc.Replicas(name, 0); err == nil && len(replicas) == 1 {
+			alone = append(alone, name)
+		}
+	}
+	if len(alone) > 0 {
+		c.cfg.Log.Warn("topics have one replica each, although there are more brokers: what they hold is gone while its broker is, and lost with its disk",
+			"topics", len(alone), "first", alone[0], "brokers", brokers,
+			"hint", "set default.replication.factor of the cluster, or Config.ReplicationFactor, before the topics are created")
 	}
 }
 

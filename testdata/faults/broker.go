@@ -1,21 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -109,95 +100,3 @@ var refusals = func() (all []refusal) {
 	add(kmsg.Metadata, "", kerr.LeaderNotAvailable)
 	return all
 }()
-
-// kafkaNode is a folder with which Apache Kafka runs.
-type kafkaNode struct {
-	classpath, properties string
-}
-
-// newKafkaNode formats one. Clients come by the proxy; the node itself, and the
-// harness's own readers, come to it directly. A node that was killed is not let in
-// again before its old session has ended: 2 s rather than 9, else the node's own
-// absence is most of what is measured.
-func newKafkaNode(ctx context.Context, dir, direct, behind, proxy string) (*kafkaNode, error) {
-	stack := filepath.Join("testdata", "stack", "stack")
-	for _, args := range [][]string{{"fetch"}, {"env"}} {
-		cmd := exec.CommandContext(ctx, stack, args...)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", stack, args[0], err)
-		}
-		for line := range strings.Lines(string(out)) {
-			if v, ok := strings.CutPrefix(strings.TrimSpace(line), "export CTALIVE_JAVA_CLASSPATH='"); ok {
-				return formatKafka(ctx, &kafkaNode{strings.TrimSuffix(v, "'"), filepath.Join(dir, "kafka.properties")}, dir, direct, behind, proxy)
-			}
-		}
-	}
-	return nil, fmt.Errorf("%s env names no CTALIVE_JAVA_CLASSPATH", stack)
-}
-
-func formatKafka(ctx context.Context, k *kafkaNode, dir, direct, behind, proxy string) (*kafkaNode, error) {
-	controller, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	err = os.WriteFile(k.properties, fmt.Appendf(nil, `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@%[1]s
-controller.listener.names=CONTROLLER
-listeners=DIRECT://%[2]s,PROXIED://%[3]s,CONTROLLER://%[1]s
-advertised.listeners=DIRECT://%[2]s,PROXIED://%[4]s
-listener.security.protocol.map=DIRECT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=DIRECT
-log.dirs=%[5]s
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-group.initial.rebalance.delay.ms=0
-log.cleaner.dedupe.buffer.size=4194304
-`, controller, direct, behind, proxy, filepath.Join(dir, "kafka")), 0o644)
-	if err != nil {
-		return nil, err
-	}
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // doesn't fail
-	var said bytes.Buffer
-	format := exec.CommandContext(ctx, "java", "-XX:TieredStopAtLevel=1", "-cp", k.classpath, "kafka.tools.StorageTool",
-		"format", "--cluster-id="+base64.RawURLEncoding.EncodeToString(id), "-c", k.properties)
-	format.Stdout, format.Stderr = &said, &said
-	if err := format.Run(); err != nil {
-		return nil, fmt.Errorf("format Kafka's folder: %w: %s", err, said.Bytes())
-	}
-	return k, nil
-}
-
-func (k *kafkaNode) command() *exec.Cmd {
-	logs, _ := filepath.Abs(filepath.Join("testdata", "stack", "log4j2.properties"))
-	return exec.Command("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Djava.awt.headless=true", "-Dlog4j2.configurationFile="+logs, "-cp", k.classpath, "kafka.Kafka", k.properties)
-}
-
-// freeAddr returns an address of this machine where nothing listens, below the
-// ports that systems hand out by themselves: it is to be free again after a kill.
-func freeAddr() (string, error) {
-	for range 100 {
-		port, err := rand.Int(rand.Reader, big.NewInt(10000))
-		if err != nil {
-			return "", err
-		}
-		addr := fmt.Sprintf("127.0.0.1:%d", 20000+port.Int64())
-		if ln, err := net.Listen("tcp", addr); err == nil {
-			return addr, ln.Close()
-		}
-	}
-	return "", errors.New("no free port from 20000 to 29999")
-}

@@ -20,18 +20,19 @@ import (
 func (h *run) endHanging(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	c, err := kgo.NewClient(kgo.SeedBrokers(h.direct), h.dial())
+	c, err := kgo.NewClient(h.options()...)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
 	states := make(map[int64]string)
-	known, err := kmsg.NewPtrListTransactionsRequest().RequestWith(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	for _, t := range known.TransactionStates {
-		states[t.ProducerID] = t.TransactionState
+	for _, shard := range c.RequestSharded(ctx, kmsg.NewPtrListTransactionsRequest()) {
+		if shard.Err != nil {
+			return 0, shard.Err
+		}
+		for _, t := range shard.Resp.(*kmsg.ListTransactionsResponse).TransactionStates {
+			states[t.ProducerID] = t.TransactionState
+		}
 	}
 	topics, err := endOffsets(ctx, c, []string{h.s.topics().TurnstileSummary(), h.s.topics().DeadLetter(), "__consumer_offsets"})
 	if err != nil {
@@ -69,7 +70,12 @@ func (h *run) endHanging(ctx context.Context) (int, error) {
 }
 
 // forgot returns how often the broker has logged that it takes partitions for deleted.
-func (h *run) forgot() int { return h.broker.logged("Couldn't find leader endpoint") }
+func (h *run) forgot() (n int) {
+	for _, p := range h.nodes {
+		n += max(p.logged("Couldn't find leader endpoint"), 0)
+	}
+	return n
+}
 
 // writeMarker writes how a transaction ended to a partition.
 func writeMarker(ctx context.Context, c *kgo.Client, topic string, partition int32, open kmsg.DescribeProducersResponseTopicPartitionActiveProducer, committed bool) error {
@@ -81,15 +87,16 @@ func writeMarker(ctx context.Context, c *kgo.Client, topic string, partition int
 	m.Topics = append(m.Topics, t)
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	req.Markers = append(req.Markers, m)
-	resp, err := c.Broker(1).Request(ctx, req)
-	if err != nil {
-		return err
-	}
-	for _, m := range resp.(*kmsg.WriteTxnMarkersResponse).Markers {
-		for _, t := range m.Topics {
-			for _, p := range t.Partitions {
-				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					return fmt.Errorf("end a transaction in %s/%d: %w", topic, partition, err)
+	for _, shard := range c.RequestSharded(ctx, req) { // to the partition's leader
+		if shard.Err != nil {
+			return shard.Err
+		}
+		for _, m := range shard.Resp.(*kmsg.WriteTxnMarkersResponse).Markers {
+			for _, t := range m.Topics {
+				for _, p := range t.Partitions {
+					if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+						return fmt.Errorf("end a transaction in %s/%d: %w", topic, partition, err)
+					}
 				}
 			}
 		}

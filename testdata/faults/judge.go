@@ -127,7 +127,7 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	h.watcher.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	err := readAll(ctx, h.direct, h.dial(), h.entryTopics(), func(r *kgo.Record) error {
+	err := readAll(ctx, h.options(), h.entryTopics(), func(r *kgo.Record) error {
 		v.entries++
 		return l.entry(source{r.Topic, r.Partition}, r.Offset, r.Key, r.Value)
 	})
@@ -160,7 +160,7 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	}
 	h.mu.Unlock()
 
-	counts, err := lastCounts(ctx, h.direct, h.dial(), h.s.topics())
+	counts, err := lastCounts(ctx, h.options(), h.s.topics())
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +176,14 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 	if v.claims == 0 && !h.s.careless {
 		v.mismatches = append(v.mismatches, "no published count was held against its entries")
 	}
+	if h.page != nil {
+		v.mismatches = append(v.mismatches, h.page.faults...)
+		for _, s := range h.network.Stations {
+			if shown := h.page.counts[s.ID]; shown != counts[s.ID] {
+				v.mismatches = append(v.mismatches, fmt.Sprintf("station %d: the page shows %d, published count %d", s.ID, shown, counts[s.ID]))
+			}
+		}
+	}
 	v.mismatches = append(v.mismatches, h.faults...)
 	for _, p := range h.processes() {
 		v.mismatches = append(v.mismatches, p.panics()...)
@@ -190,16 +198,30 @@ func (h *run) judge(ctx context.Context) (*verdict, error) {
 
 // report prints what was done and found. It returns an error if anything wasn't right.
 func (h *run) report(w io.Writer, v *verdict) error {
-	byKind := h.stalls.byKind()
+	byKind, control, page := h.stalls.byKind(), h.control.byKind(), map[string]stall{}
+	if h.page != nil {
+		page = h.page.stalls.byKind()
+	}
 	total := 0
 	fmt.Fprintf(w, "broker %s, %d workers, layout %s, seed %d, broken for %v\n\n", h.s.broker, h.s.workers, h.s.layout, h.s.seed, h.broken.Round(time.Second))
-	fmt.Fprintf(w, "%-16s %6s   %s\n", "fault", "times", "longest stall of a station after it: shortest, mean, longest")
+	fmt.Fprintf(w, "%-16s %6s   %s", "fault", "times", "longest stall of a station after it: shortest, mean, longest")
+	if h.s.broker == "cluster" {
+		fmt.Fprintf(w, "; of the control: the same; of the page: longest")
+	}
+	fmt.Fprintln(w)
 	for _, name := range slices.Sorted(maps.Keys(byKind)) {
 		k := byKind[name]
 		total += k.faults
-		fmt.Fprintf(w, "%-16s %6d   %v, %v, %v\n", name, k.faults, k.shortest.Round(time.Millisecond), k.mean.Round(time.Millisecond), k.longest.Round(time.Millisecond))
+		fmt.Fprintf(w, "%-16s %6d   %v", name, k.faults, k)
+		if h.s.broker == "cluster" {
+			fmt.Fprintf(w, "; %v; %v", control[name], page[name].longest.Round(time.Millisecond))
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "%-16s %6d\n\n", "all", total)
+	if h.s.copies == 1 && h.s.broker == "cluster" {
+		fmt.Fprintf(w, "times that partitions had no leader while the others were looked at: %d\n", h.leaderless)
+	}
 	_, read := h.watcher.total()
 	fmt.Fprintf(w, "entries %d (acknowledged for certain %d), producers %d\n", v.entries, v.acked, h.producer.starts)
 	fmt.Fprintf(w, "counts published %d, duplicates among them %d, below the one before %d, held against their entries %d, stations %d\n",
@@ -215,7 +237,7 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	fmt.Fprintf(w, "every station counted again %v after the last fault (the broker answered after %v), all entries counted %v after the last one\n",
 		h.recovered.Round(time.Millisecond), h.answered.Round(time.Millisecond), h.caughtUp.Round(time.Millisecond))
 	if h.s.broker == "embedded" {
-		fmt.Fprintf(w, "compactions of the counts' topic %d\n", h.broker.logged("tables compacted"))
+		fmt.Fprintf(w, "compactions of the counts' topic %d\n", h.nodes[0].logged("tables compacted"))
 	}
 	if h.atFault > 0 {
 		fmt.Fprintf(w, "transactions that the broker itself forgot to end, ended by hand: %d\n", h.atFault)

@@ -3,6 +3,7 @@
 //
 //	go run ./testdata/faults -seed 1 -for 2m
 //	go run ./testdata/faults -seed 1 -for 90s -broker kafka
+//	go run ./testdata/faults -seed 1 -for 5m -broker cluster -layout shared -rate 2000
 //
 // It runs, as processes of their own: a broker, a registry, workers
 // (examples/turnstiles) and a producer that emits as fast as it may. All of their
@@ -24,8 +25,14 @@
 //     station is counted again within a minute of the last fault.
 //
 // The process ends with 1 when any of that is not so, and prints what was done,
-// what was found, and how long counting stood still. With -careless, workers are built
-// to count at least once rather than exactly once: then it has to end with 1.
+// what was found, and how long counting stood still. With -careless, workers of its own
+// count at least once rather than exactly once: then it has to end with 1.
+//
+// With -broker cluster there are three brokers, which are killed and paused by what they
+// do: the leader of a partition, the coordinator of the group or of transactions, the
+// controller; one after the other, or two at a time. Beside the workers are a page, which
+// has to show the counts in the end and never a lower one, and a group of another client,
+// whose stalls are measured in the same way.
 //
 // Apache Kafka 4.3.1 has been seen to forget, after a kill, to end a transaction in
 // some partition; then nothing goes on until an operator ends it. The harness does so,
@@ -48,23 +55,27 @@ import (
 
 // settings are the flags.
 type settings struct {
-	role     string
-	seed     uint64
-	duration time.Duration
-	broker   string
-	workers  int
-	rate     int
-	layout   string
-	lines    string
-	every    time.Duration
-	only     string
-	static   bool
-	session  time.Duration
-	careless bool
-	race     bool
-	keep     bool
-	dump     time.Duration
-	verbose  bool
+	role      string
+	seed      uint64
+	duration  time.Duration
+	broker    string
+	workers   int
+	rate      int
+	layout    string
+	lines     string
+	every     time.Duration
+	only      string
+	static    bool
+	session   time.Duration
+	careless  bool
+	copies    int
+	away      time.Duration
+	dedicated bool
+	version   string
+	race      bool
+	keep      bool
+	dump      time.Duration
+	verbose   bool
 
 	// Of the roles that the harness starts itself as.
 	brokers, advertise, registry, control, data string
@@ -75,7 +86,7 @@ type settings struct {
 func (s *settings) define(fs *flag.FlagSet) {
 	fs.Uint64Var(&s.seed, "seed", 1, "the same `number` gives the same schedule of faults")
 	fs.DurationVar(&s.duration, "for", 2*time.Minute, "how long to break things, `duration`; counting up to the end comes on top")
-	fs.StringVar(&s.broker, "broker", "embedded", "embedded, or kafka: Apache Kafka, as testdata/stack downloads it")
+	fs.StringVar(&s.broker, "broker", "embedded", "embedded; or Apache Kafka, as testdata/stack downloads it: kafka is one broker, cluster three, with a control and a page")
 	fs.IntVar(&s.workers, "workers", 3, "`number` of workers")
 	fs.IntVar(&s.rate, "rate", 20000, "entries a second on average, in bursts, `number`; 0: as fast as possible")
 	fs.StringVar(&s.layout, "layout", string(cta.PerStation), "per-station or shared")
@@ -84,7 +95,11 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.only, "only", "", "only these `kinds` of faults, with commas between; none: no faults; empty: all ("+strings.Join(kindNames(), ", ")+")")
 	fs.BoolVar(&s.static, "static", false, "workers have stable names in their group")
 	fs.DurationVar(&s.session, "session-timeout", 6*time.Second, "of the workers, `duration`")
-	fs.BoolVar(&s.careless, "careless", false, "workers are built to count at least once: to show that the harness sees it")
+	fs.BoolVar(&s.careless, "careless", false, "workers are other ones, that count at least once: to show that the harness sees it")
+	fs.DurationVar(&s.away, "away", 15*time.Second, "how long brokers of a cluster are away, `duration`, a third less or more")
+	fs.IntVar(&s.copies, "copies", 3, "replication factor of the entries on a cluster, `number`. With 1, a broker's absence must cost its partitions only")
+	fs.BoolVar(&s.dedicated, "dedicated", false, "a cluster has three controllers of their own")
+	fs.StringVar(&s.version, "kafka", "", "Apache Kafka of this `version`, as 3.9.1 or 2.8.2 (with ZooKeeper); empty: that of testdata/stack")
 	fs.BoolVar(&s.race, "race", false, "build workers, producer and embedded services with the race detector")
 	fs.BoolVar(&s.keep, "keep", false, "keep the folder of data and logs")
 	fs.DurationVar(&s.dump, "dump", 0, "end the workers with their goroutines in their logs when counting has not recovered this `duration` after the last fault; 0: don't")
@@ -99,6 +114,9 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.name, "name", "", "of a role")
 	fs.IntVar(&s.incarnation, "incarnation", 0, "of a role")
 }
+
+// seeds are the brokers that a role is given.
+func (s *settings) seeds() []string { return strings.Split(s.brokers, ",") }
 
 func (s *settings) topics() cta.Topics { return cta.Topics{Layout: cta.Layout(s.layout)} }
 
@@ -123,6 +141,10 @@ func main() {
 		err = runServices(ctx, &s)
 	case "producer":
 		err = runProducer(ctx, &s)
+	case "careless":
+		err = runCareless(ctx, &s)
+	case "control":
+		err = runControl(ctx, &s)
 	default:
 		err = fmt.Errorf("no role %q", s.role)
 	}

@@ -35,8 +35,7 @@ func (h *run) poison(seed uint64) bool {
 }
 
 func (h *run) newPoisoner() (*kgo.Client, error) {
-	return kgo.NewClient(kgo.SeedBrokers(h.direct), h.dial(), kgo.RecordDeliveryTimeout(time.Minute),
-		kgo.UnknownTopicRetries(20), kgo.MetadataMinAge(100*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }))
+	return kgo.NewClient(append(h.options(), kgo.RecordDeliveryTimeout(2*time.Minute), kgo.UnknownTopicRetries(20))...)
 }
 
 // origin is where a dead letter comes from.
@@ -78,7 +77,7 @@ func judgeLetters(bad, letters map[origin]int) (faults []string) {
 // deadLetters reads all dead letters, and counts them by origin and by reason.
 func (h *run) deadLetters(ctx context.Context) (letters map[origin]int, reasons map[string]int, err error) {
 	letters, reasons = make(map[origin]int), make(map[string]int)
-	err = readAll(ctx, h.direct, h.dial(), []string{h.s.topics().DeadLetter()}, func(r *kgo.Record) error {
+	err = readAll(ctx, h.options(), []string{h.s.topics().DeadLetter()}, func(r *kgo.Record) error {
 		o, reason, err := parseLetter(r)
 		if err != nil {
 			return err

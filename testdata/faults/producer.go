@@ -50,7 +50,7 @@ func runProducer(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
-	client, err := kafka.Connect(ctx, kafka.Config{Brokers: []string{s.brokers}, ClientID: "faults-producer", Wait: producerWait, Log: log})
+	client, err := kafka.Connect(ctx, kafka.Config{Brokers: s.seeds(), ClientID: "faults-producer", Wait: producerWait, Log: log})
 	if err != nil {
 		return err
 	}

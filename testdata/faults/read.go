@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,9 +16,9 @@ import (
 
 // lastCounts reads the last published count of each station. It shares no code
 // with the library but names.
-func lastCounts(ctx context.Context, broker string, dial kgo.Opt, topics cta.Topics) (map[int]int64, error) {
+func lastCounts(ctx context.Context, opts []kgo.Opt, topics cta.Topics) (map[int]int64, error) {
 	counts := make(map[int]int64)
-	err := readAll(ctx, broker, dial, []string{topics.TurnstileSummary()}, func(r *kgo.Record) error {
+	err := readAll(ctx, opts, []string{topics.TurnstileSummary()}, func(r *kgo.Record) error {
 		p, err := parsePublished(r)
 		if err != nil {
 			return err
@@ -29,13 +30,9 @@ func lastCounts(ctx context.Context, broker string, dial kgo.Opt, topics cta.Top
 }
 
 // readAll reads the committed records that topics hold now, each partition in order.
-func readAll(ctx context.Context, broker string, dial kgo.Opt, topics []string, handle func(*kgo.Record) error) error {
-	opts := []kgo.Opt{kgo.SeedBrokers(broker), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxWait(100 * time.Millisecond), kgo.RequestRetries(50)}
-	if dial != nil {
-		opts = append(opts, dial)
-	}
-	c, err := kgo.NewClient(opts...)
+func readAll(ctx context.Context, opts []kgo.Opt, topics []string, handle func(*kgo.Record) error) error {
+	c, err := kgo.NewClient(append(slices.Clip(opts), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.FetchMaxWait(100*time.Millisecond), kgo.RequestRetries(50))...)
 	if err != nil {
 		return err
 	}

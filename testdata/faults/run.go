@@ -23,16 +23,21 @@ import (
 
 // run is one run of the harness.
 type run struct {
-	s       *settings
-	dir     string
-	self    string // the harness's own program
-	worker  string // examples/turnstiles
-	network *cta.Network
-	direct  string // the broker's address
-	control string
+	s         *settings
+	dir       string
+	self      string // the harness's own program
+	worker    string // examples/turnstiles
+	dashboard string // examples/dashboard
+	network   *cta.Network
+	direct    []string // the brokers' addresses
+	faultAddr string   // where the embedded broker is told to answer with errors
 
-	proxies   proxies // of the broker and of the registry
-	broker    *process
+	proxies   proxies    // of the brokers and of the registry
+	nodes     []*process // brokers
+	others    []*process // controllers of their own, or ZooKeeper
+	byID      map[int32]*process
+	breaking  sync.Mutex  // held while brokers of a cluster are away
+	admin     *kgo.Client // of a cluster
 	registry  *process
 	producer  *process
 	workers   []*process
@@ -40,6 +45,9 @@ type run struct {
 	poisoner  *kgo.Client // writes what nobody can read
 	watcher   *watcher
 	stalls    *stalls
+	control   *stalls
+	page      *page      // nil: there's none
+	beside    []*process // the control and the page
 	watching  sync.WaitGroup
 	unwatch   context.CancelFunc
 	lasting   sync.WaitGroup // faults that aren't over
@@ -58,14 +66,25 @@ type run struct {
 	unopened    int                   // lines that open later
 	refusals    map[string]int        // that the broker was told to answer with
 	notes       []string
-	faults      []string // what of the run itself wasn't right
-	atFault     int      // transactions that the broker itself left open
+	faults      []string        // what of the run itself wasn't right
+	atFault     int             // transactions that the broker itself left open
+	led         map[int32]int32 // the brokers that lead the partitions of the one topic of entries, when all was whole
+	leaderless  int
 }
 
 func (s *settings) validate() error {
 	var faults []error
-	if s.broker != "embedded" && s.broker != "kafka" {
-		faults = append(faults, fmt.Errorf("-broker is %q, want embedded or kafka", s.broker))
+	if !slices.Contains([]string{"embedded", "kafka", "cluster"}, s.broker) {
+		faults = append(faults, fmt.Errorf("-broker is %q, want embedded, kafka or cluster", s.broker))
+	}
+	if s.broker == "embedded" && s.version != "" {
+		faults = append(faults, errors.New("-kafka is for Apache Kafka: -broker kafka or cluster"))
+	}
+	if s.broker != "cluster" && (s.dedicated || s.copies != 3) {
+		faults = append(faults, errors.New("-dedicated and -copies are for -broker cluster"))
+	}
+	if s.copies != 3 && (s.copies != 1 || s.layout != string(cta.Shared)) {
+		faults = append(faults, errors.New("-copies wants 3, or 1 with -layout shared"))
 	}
 	if s.workers < 1 {
 		faults = append(faults, fmt.Errorf("-workers is %d, want 1 or more", s.workers))
@@ -86,7 +105,7 @@ func (s *settings) validate() error {
 
 func newRun(ctx context.Context, s *settings) (*run, error) {
 	h := &run{s: s, mending: make(chan struct{}), acked: make(map[int]map[int]int64), firstAck: make(map[int]time.Time),
-		openFirst: make(map[int]bool), refusals: make(map[string]int), stalls: newStalls(), begun: time.Now()}
+		openFirst: make(map[int]bool), refusals: make(map[string]int), stalls: newStalls(), control: newStalls(), byID: make(map[int32]*process), begun: time.Now()}
 	var err error
 	if h.network, err = s.network(); err != nil {
 		return nil, err
@@ -108,8 +127,10 @@ func newRun(ctx context.Context, s *settings) (*run, error) {
 			return nil, err
 		}
 	}
-	if s.careless {
-		flags = append(flags, "-tags", "ctalive_careless")
+	if s.broker == "cluster" {
+		if h.dashboard, err = h.build(ctx, "examples/dashboard", flags); err != nil {
+			return nil, err
+		}
 	}
 	h.worker, err = h.build(ctx, "examples/turnstiles", flags)
 	return h, err
@@ -151,13 +172,18 @@ func (h *run) start(ctx context.Context) error {
 	if h.poisoner, err = h.newPoisoner(); err != nil {
 		return err
 	}
-	if h.watcher, err = newWatcher(h.direct, h.dial(), h.s, h.stalls); err != nil {
+	if h.watcher, err = newWatcher(h.options(), h.s, h.stalls); err != nil {
 		return err
 	}
 	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	h.unwatch = cancel
 	h.watching.Go(func() { h.watcher.run(wctx) })
-	for _, p := range append([]*process{h.producer}, h.workers...) {
+	if h.s.broker == "cluster" {
+		if err := h.startBeside(ctx, wctx); err != nil {
+			return err
+		}
+	}
+	for _, p := range slices.Concat([]*process{h.producer}, h.workers, h.beside) {
 		if err := p.start(); err != nil {
 			return err
 		}
@@ -166,18 +192,23 @@ func (h *run) start(ctx context.Context) error {
 }
 
 func (h *run) startServices(ctx context.Context) (err error) {
-	addrs := make([]string, 4)
+	count := 1
+	if h.s.broker == "cluster" {
+		count = 3
+	}
+	addrs := make([]string, 2*count+2)
 	for i := range addrs {
 		if addrs[i], err = freeAddr(); err != nil {
 			return err
 		}
 	}
-	var behind, registry string
-	h.direct, behind, registry, h.control = addrs[0], addrs[1], addrs[2], addrs[3]
+	h.direct = addrs[:count]
+	behind, registry := addrs[count:2*count], addrs[2*count]
+	h.faultAddr = addrs[2*count+1]
 	if h.s.broker == "embedded" {
 		behind = h.direct // one listener, which goes by the proxy's address
 	}
-	for _, target := range []string{behind, registry} {
+	for _, target := range append(slices.Clip(behind), registry) {
 		p, err := newProxy(target)
 		if err != nil {
 			return err
@@ -188,46 +219,120 @@ func (h *run) startServices(ctx context.Context) (err error) {
 		return exec.Command(h.self, "-role", "services", "-registry", registry, "-data", filepath.Join(h.dir, "registry"))
 	})
 	if h.s.broker == "embedded" {
-		h.broker = h.process("broker", func() *exec.Cmd {
-			return exec.Command(h.self, "-role", "services", "-brokers", h.direct, "-advertise", h.brokers(),
-				"-control", h.control, "-data", filepath.Join(h.dir, "data"))
-		})
-	} else {
-		node, err := newKafkaNode(ctx, h.dir, h.direct, behind, h.brokers())
-		if err != nil {
-			return err
-		}
-		h.broker = h.process("broker", node.command)
+		h.nodes = append(h.nodes, h.process("broker", func() *exec.Cmd {
+			return exec.Command(h.self, "-role", "services", "-brokers", h.direct[0], "-advertise", h.brokers(),
+				"-control", h.faultAddr, "-data", filepath.Join(h.dir, "data"))
+		}))
+	} else if err := h.newKafka(ctx, behind); err != nil {
+		return err
 	}
-	for _, p := range []*process{h.broker, h.registry} {
+	for _, p := range slices.Concat(h.others, h.nodes, []*process{h.registry}) {
 		if err := p.start(); err != nil {
 			return err
 		}
 	}
-	return h.await(ctx, "the broker", 2*time.Minute, func() bool { return h.answers(ctx) })
+	return h.await(ctx, "answer of all brokers", 2*time.Minute, func() bool { return h.answers(ctx, count) })
+}
+
+// newKafka makes the folders of Apache Kafka, and its processes.
+func (h *run) newKafka(ctx context.Context, behind []string) error {
+	k := kafkaCluster{version: h.s.version, brokers: len(behind), dedicated: h.s.dedicated, sessionMS: 9000, dir: h.dir, direct: h.direct, behind: behind}
+	if len(behind) == 1 {
+		k.sessionMS = 2000
+	}
+	k.proxied = strings.Split(h.brokers(), ",")
+	brokers, others, err := k.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range brokers {
+		p := h.process(n.name, n.command)
+		h.nodes, h.byID[int32(n.id)] = append(h.nodes, p), p
+	}
+	for _, n := range others {
+		p := h.process(n.name, n.command)
+		h.others, h.byID[int32(n.id)] = append(h.others, p), p
+	}
+	return nil
+}
+
+// startBeside has a control and a page ready to start, and follows them.
+func (h *run) startBeside(ctx, wctx context.Context) (err error) {
+	if h.admin, err = kgo.NewClient(h.options()...); err != nil {
+		return err
+	}
+	if err := createTopic(ctx, h.admin, controlTopic, 1, -1); err != nil {
+		return err
+	}
+	if h.s.copies == 1 {
+		for _, topic := range h.entryTopics() {
+			if err := createTopic(ctx, h.admin, topic, 12, 1); err != nil {
+				return err
+			}
+		}
+	}
+	listen, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	h.page = &page{url: "http://" + listen, stalls: newStalls(), counts: make(map[int]int64)}
+	h.beside = []*process{
+		h.process("control", func() *exec.Cmd {
+			return exec.Command(h.self, "-role", "control", "-brokers", h.brokers(), "-layout", h.s.layout, "-lines", h.s.lines, "-session-timeout", h.s.session.String())
+		}),
+		h.process("page", func() *exec.Cmd {
+			return exec.Command(h.dashboard, "-services", "external", "-brokers", h.brokers(), "-registry", h.registryURL(), "-layout", h.s.layout, "-wait", "1m", "-listen", listen)
+		}),
+	}
+	h.watching.Go(func() { h.page.run(wctx) })
+	return h.followControl(wctx)
+}
+
+// measured are the stalls of all that is looked at.
+func (h *run) measured() []*stalls {
+	all := []*stalls{h.stalls, h.control}
+	if h.page != nil {
+		all = append(all, h.page.stalls)
+	}
+	return all
 }
 
 // brokers and registryURL are the addresses that the system under test is given.
-func (h *run) brokers() string     { return h.proxies[0].addr() }
-func (h *run) registryURL() string { return "http://" + h.proxies[1].addr() }
+func (h *run) brokers() string {
+	var addrs []string
+	for _, p := range h.proxies[:len(h.proxies)-1] {
+		addrs = append(addrs, p.addr())
+	}
+	return strings.Join(addrs, ",")
+}
+func (h *run) registryURL() string { return "http://" + h.proxies[len(h.proxies)-1].addr() }
 
-// answers reports whether the broker does.
-func (h *run) answers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+// answers reports whether that many brokers do.
+func (h *run) answers(ctx context.Context, count int) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	c, err := kgo.NewClient(kgo.SeedBrokers(h.direct), h.dial())
+	c, err := kgo.NewClient(h.options()...)
 	if err != nil {
 		return false
 	}
 	defer c.Close()
-	return c.Ping(ctx) == nil
+	meta, err := allTopics(ctx, c)
+	return err == nil && len(meta.Brokers) >= count
 }
 
-// dial goes to the broker directly, wherever it says it is.
-func (h *run) dial() kgo.Opt {
-	return kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, h.direct)
-	})
+// options are those of the harness's own clients: to the brokers directly, and quick to
+// notice that one of them is gone. The embedded broker has the proxy's address, wherever
+// it is.
+func (h *run) options() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(h.direct...), kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(50 * time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond })}
+	if h.s.broker == "embedded" {
+		return append(opts, kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, h.direct[0])
+		}))
+	}
+	return append(opts, kgo.RequestTimeoutOverhead(2*time.Second), kgo.DialTimeout(2*time.Second))
 }
 
 func (h *run) process(name string, command func() *exec.Cmd) *process {
@@ -235,6 +340,9 @@ func (h *run) process(name string, command func() *exec.Cmd) *process {
 }
 
 func (h *run) workerCommand(name string) *exec.Cmd {
+	if h.s.careless {
+		return exec.Command(h.self, "-role", "careless", "-brokers", h.brokers(), "-layout", h.s.layout, "-lines", h.s.lines, "-session-timeout", h.s.session.String())
+	}
 	args := []string{"-services", "external", "-brokers", h.brokers(), "-registry", h.registryURL(), "-layout", h.s.layout,
 		"-session-timeout", h.s.session.String(), "-wait", "1m"}
 	if h.s.static {
@@ -284,7 +392,7 @@ func (h *run) mend(ctx context.Context) error {
 	h.say("mending")
 	close(h.mending)
 	h.lasting.Wait()
-	for _, p := range append([]*process{h.broker, h.registry, h.producer}, h.workers...) {
+	for _, p := range slices.Concat(h.others, h.nodes, []*process{h.registry, h.producer}, h.workers, h.beside) {
 		if err := p.start(); err != nil {
 			return err
 		}
@@ -293,14 +401,14 @@ func (h *run) mend(ctx context.Context) error {
 	recovering, looked := time.Now(), time.Now()
 	patient := recovering
 	for h.stalls.rising(recovering) < len(h.network.Stations) {
-		if h.answered == 0 && h.answers(ctx) {
+		if h.answered == 0 && h.answers(ctx, 1) {
 			h.answered = time.Since(recovering)
 		}
 		if ctx.Err() != nil || time.Since(patient) > time.Minute {
 			h.fault("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
 			break
 		}
-		if h.s.broker == "kafka" && time.Since(looked) > 15*time.Second {
+		if h.s.broker != "embedded" && time.Since(looked) > 15*time.Second {
 			looked = time.Now()
 			n, err := h.endHanging(ctx)
 			if err != nil {
@@ -320,7 +428,9 @@ func (h *run) mend(ctx context.Context) error {
 		time.Sleep(50 * time.Millisecond)
 	}
 	h.recovered = time.Since(recovering)
-	h.stalls.end()
+	for _, s := range h.measured() {
+		s.end()
+	}
 	if err := h.poisoner.Flush(ctx); err != nil {
 		return err
 	}
@@ -356,7 +466,7 @@ func (h *run) mend(ctx context.Context) error {
 	for _, w := range h.workers {
 		h.leave(w)
 	}
-	time.Sleep(500 * time.Millisecond) // for what the watcher has not read yet
+	time.Sleep(500*time.Millisecond + 2*glance) // for what the watcher has not read yet, and nobody has seen on the page
 	h.unwatch()
 	h.watching.Wait()
 	return ctx.Err()
@@ -368,8 +478,8 @@ func (h *run) keepLogs() string {
 }
 
 func (h *run) processes() []*process {
-	all := slices.Clone(h.workers)
-	for _, p := range []*process{h.extra, h.producer, h.broker, h.registry} {
+	all := slices.Concat(h.workers, h.beside, h.nodes, h.others)
+	for _, p := range []*process{h.extra, h.producer, h.registry} {
 		if p != nil {
 			all = append(all, p)
 		}
@@ -390,8 +500,10 @@ func (h *run) close() {
 		h.watching.Wait()
 		h.watcher.client.Close()
 	}
-	if h.poisoner != nil {
-		h.poisoner.Close()
+	for _, c := range []*kgo.Client{h.poisoner, h.admin} {
+		if c != nil {
+			c.Close()
+		}
 	}
 	for _, p := range h.proxies {
 		_ = p.close() // nobody is left

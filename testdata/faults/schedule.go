@@ -16,6 +16,7 @@ import (
 type kind struct {
 	name   string
 	weight int
+	of     where
 	plan   func(h *run, rng *rand.Rand) fault
 }
 
@@ -27,51 +28,65 @@ type fault struct {
 	end   func()        // nil when it ends by itself
 }
 
+// where is the kind of broker that a kind of fault is for.
+type where int
+
+const (
+	anywhere where = iota
+	single         // embedded, and Kafka's one
+	cluster
+)
+
+// fits reports whether the run's broker is of that kind.
+func (s *settings) fits(of where) bool {
+	return of == anywhere || (of == cluster) == (s.broker == "cluster")
+}
+
 var kinds = []kind{
-	{"worker-kill", 4, func(h *run, rng *rand.Rand) fault {
+	{"worker-kill", 4, anywhere, func(h *run, rng *rand.Rand) fault {
 		return h.killed(h.anyWorker(rng), between(rng, 0, 500*time.Millisecond))
 	}},
-	{"worker-away", 2, func(h *run, rng *rand.Rand) fault {
+	{"worker-away", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		return h.killed(h.anyWorker(rng), h.s.session+between(rng, -3*time.Second, 6*time.Second))
 	}},
-	{"worker-restart", 2, func(h *run, rng *rand.Rand) fault {
+	{"worker-restart", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		w := h.anyWorker(rng)
 		return fault{w.name, 0, func() bool { return w.running() && h.leaving(w, func() { _ = w.start() }) }, nil}
 	}},
-	{"worker-leave", 2, func(h *run, rng *rand.Rand) fault {
+	{"worker-leave", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		w, away := h.anyWorker(rng), between(rng, 2*time.Second, h.s.session+4*time.Second)
 		return fault{w.name, away, func() bool { return w.running() && h.leaving(w, nil) }, func() { _ = w.start() }}
 	}},
-	{"scale-out", 2, func(h *run, rng *rand.Rand) fault {
+	{"scale-out", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		w := h.extra
 		return fault{w.name, between(rng, 4*time.Second, h.s.session+8*time.Second), func() bool { return !w.present() && w.start() == nil }, func() { h.leave(w) }}
 	}},
-	{"line-opens", 4, func(h *run, _ *rand.Rand) fault {
+	{"line-opens", 4, anywhere, func(h *run, _ *rand.Rand) fault {
 		return fault{begin: func() bool { return h.openLine(1) }}
 	}},
-	{"poison", 4, func(h *run, rng *rand.Rand) fault {
+	{"poison", 4, anywhere, func(h *run, rng *rand.Rand) fault {
 		seed := rng.Uint64()
 		return fault{begin: func() bool { return h.poison(seed) }}
 	}},
-	{"worker-zombie", 3, func(h *run, rng *rand.Rand) fault {
+	{"worker-zombie", 3, anywhere, func(h *run, rng *rand.Rand) fault {
 		return paused(h.anyWorker(rng), h.s.session+between(rng, 500*time.Millisecond, 6*time.Second))
 	}},
-	{"producer-kill", 3, func(h *run, rng *rand.Rand) fault { return h.killed(h.producer, between(rng, 0, time.Second)) }},
-	{"producer-pause", 1, func(h *run, rng *rand.Rand) fault {
+	{"producer-kill", 3, anywhere, func(h *run, rng *rand.Rand) fault { return h.killed(h.producer, between(rng, 0, time.Second)) }},
+	{"producer-pause", 1, anywhere, func(h *run, rng *rand.Rand) fault {
 		return paused(h.producer, between(rng, time.Second, 5*time.Second))
 	}},
-	{"broker-kill", 3, func(h *run, rng *rand.Rand) fault { return h.killed(h.broker, between(rng, 0, 2*time.Second)) }},
-	{"broker-pause", 1, func(h *run, rng *rand.Rand) fault {
-		return paused(h.broker, between(rng, 500*time.Millisecond, 5*time.Second))
+	{"broker-kill", 3, single, func(h *run, rng *rand.Rand) fault { return h.killed(h.nodes[0], between(rng, 0, 2*time.Second)) }},
+	{"broker-pause", 1, single, func(h *run, rng *rand.Rand) fault {
+		return paused(h.nodes[0], between(rng, 500*time.Millisecond, 5*time.Second))
 	}},
-	{"registry-kill", 2, func(h *run, rng *rand.Rand) fault {
+	{"registry-kill", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		return h.killed(h.registry, between(rng, 0, 5*time.Second))
 	}},
-	{"cut", 5, func(h *run, rng *rand.Rand) fault {
+	{"cut", 5, anywhere, func(h *run, rng *rand.Rand) fault {
 		share, seed := 0.2+0.8*rng.Float64(), rng.Uint64()
 		return fault{on: fmt.Sprintf("%.0f%%", 100*share), begin: func() bool { return h.proxies.cut(seed, share) > 0 }}
 	}},
-	{"refuse", 1, func(h *run, rng *rand.Rand) fault {
+	{"refuse", 1, anywhere, func(h *run, rng *rand.Rand) fault {
 		lasts, seed := between(rng, 200*time.Millisecond, 3*time.Second), rng.Uint64()
 		return fault{"", lasts, func() bool {
 			h.proxies.set(func(p *proxy) { p.refused = true })
@@ -79,14 +94,14 @@ var kinds = []kind{
 			return true
 		}, func() { h.proxies.set(func(p *proxy) { p.refused = false }) }}
 	}},
-	{"delay", 2, func(h *run, rng *rand.Rand) fault {
+	{"delay", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		by, lasts := between(rng, 10*time.Millisecond, 300*time.Millisecond), between(rng, time.Second, 4*time.Second)
 		return fault{"by " + by.Round(time.Millisecond).String(), lasts, func() bool {
 			h.proxies.set(func(p *proxy) { p.delay = by })
 			return true
 		}, func() { h.proxies.set(func(p *proxy) { p.delay = 0 }) }}
 	}},
-	{"hold", 2, func(h *run, rng *rand.Rand) fault {
+	{"hold", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		lasts, seed := between(rng, 500*time.Millisecond, 8*time.Second), rng.Uint64()
 		then := []string{"", "and cut"}[rng.IntN(2)]
 		return fault{then, lasts, func() bool {
@@ -99,10 +114,10 @@ var kinds = []kind{
 			h.proxies.set(func(p *proxy) { p.held = false })
 		}}
 	}},
-	{"refusal", 8, func(h *run, rng *rand.Rand) fault {
+	{"refusal", 8, single, func(h *run, rng *rand.Rand) fault {
 		r, count := refusals[rng.IntN(len(refusals))], 1+rng.IntN(3)
 		return fault{on: fmt.Sprintf("%s is answered with %s, %d times", r.key.Name(), r.err.Message, count), begin: func() bool {
-			return h.s.broker == "embedded" && h.broker.running() && h.refuse(r, count)
+			return h.s.broker == "embedded" && h.nodes[0].running() && h.refuse(r, count)
 		}}
 	}},
 }
@@ -151,7 +166,7 @@ func (h *run) anyWorker(rng *rand.Rand) *process { return h.workers[rng.IntN(len
 // refuse has the broker answer the next requests of a kind with an error.
 func (h *run) refuse(r refusal, count int) bool {
 	client := http.Client{Timeout: time.Second}
-	resp, err := client.PostForm("http://"+h.control+"/fault", url.Values{
+	resp, err := client.PostForm("http://"+h.faultAddr+"/fault", url.Values{
 		"key": {strconv.Itoa(int(r.key))}, "code": {strconv.Itoa(int(r.err.Code))},
 		"count": {strconv.Itoa(count)}, "transactional": {r.transactional},
 	})
@@ -172,7 +187,7 @@ func (h *run) next(n uint64) (after time.Duration, k kind, f fault) {
 	after = between(rng, h.s.every/2, h.s.every*3/2)
 	var chosen []kind
 	for _, k := range kinds {
-		if h.s.chosen(k.name) {
+		if h.s.chosen(k.name) && h.s.fits(k.of) {
 			for range k.weight {
 				chosen = append(chosen, k)
 			}
@@ -222,7 +237,9 @@ func (h *run) begin(kind string, f fault) {
 		h.say("%s %s: not now", kind, f.on)
 		return
 	}
-	h.stalls.begin(kind, at)
+	for _, s := range h.measured() {
+		s.begin(kind, at)
+	}
 	if f.end == nil {
 		h.say("%s %s", kind, f.on)
 		return

@@ -16,12 +16,19 @@ import (
 // A seed gives the same kinds of faults, victims and times, whatever state the system
 // is in, and whatever of the schedule before could not be done.
 func TestScheduleFollowsFromTheSeed(t *testing.T) {
+	for _, broker := range []string{"kafka", "cluster"} {
+		t.Run(broker, func(t *testing.T) { scheduleFollows(t, broker) })
+	}
+}
+
+func scheduleFollows(t *testing.T, broker string) {
 	schedule := func(seed uint64, begin bool) (all []string) {
-		h := &run{s: &settings{seed: seed, every: time.Second, session: 6 * time.Second, broker: "kafka"}}
+		h := &run{s: &settings{seed: seed, every: time.Second, session: 6 * time.Second, broker: broker, away: 10 * time.Second}}
 		p := func(name string) *process { return &process{name: name} } // none runs: no fault can begin
-		h.broker, h.registry, h.producer, h.extra = p("broker"), p("registry"), p("producer"), p("extra")
+		h.nodes = []*process{p("broker")}
+		h.registry, h.producer, h.extra = p("registry"), p("producer"), p("extra")
 		h.workers = []*process{p("worker-1"), p("worker-2"), p("worker-3")}
-		for n := range uint64(200) {
+		for n := range uint64(300) {
 			after, k, f := h.next(n + 1)
 			all = append(all, fmt.Sprintf("after %v %s %s for %v", after, k.name, f.on, f.lasts))
 			if begin && strings.HasSuffix(k.name, "-kill") && f.begin() {
@@ -49,9 +56,9 @@ func TestScheduleFollowsFromTheSeed(t *testing.T) {
 		}
 		seen[kind] = true
 	}
-	for _, name := range kindNames() {
-		if !seen[name] {
-			t.Errorf("none of 200 faults is a %s", name)
+	for _, k := range kinds {
+		if want := (&settings{broker: broker}).fits(k.of); seen[k.name] != want {
+			t.Errorf("of 300 faults, some is a %s: %v, want %v", k.name, seen[k.name], want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -51,6 +52,13 @@ func (s *stalls) rising(since time.Time) (n int) {
 	return n
 }
 
+// since reports whether a station's count has risen since.
+func (s *stalls) since(station int, at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[station].After(at)
+}
+
 // firstCount returns when the first count of a station was published.
 func (s *stalls) firstCount(station int) time.Time {
 	s.mu.Lock()
@@ -90,6 +98,11 @@ type stall struct {
 	faults            int
 	longest, shortest time.Duration // of the longest stall of each
 	mean              time.Duration
+}
+
+// String is the shortest, mean and longest.
+func (k stall) String() string {
+	return fmt.Sprintf("%v, %v, %v", k.shortest.Round(time.Millisecond), k.mean.Round(time.Millisecond), k.longest.Round(time.Millisecond))
 }
 
 func (s *stalls) byKind() map[string]stall {

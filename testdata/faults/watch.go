@@ -109,14 +109,12 @@ type watcher struct {
 // most is how many mismatches of a kind are shown.
 const most = 20
 
-func newWatcher(broker string, dial kgo.Opt, s *settings, stalls *stalls) (*watcher, error) {
+func newWatcher(opts []kgo.Opt, s *settings, stalls *stalls) (*watcher, error) {
 	topics := s.topics()
 	start := map[int32]kgo.Offset{0: kgo.NewOffset().AtStart()}
-	c, err := kgo.NewClient(kgo.SeedBrokers(broker), dial, kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxWait(50*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
-		kgo.MetadataMinAge(100*time.Millisecond),
+	c, err := kgo.NewClient(append(opts,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topics.TurnstileSummary(): start, topics.DeadLetter(): start}),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		return nil, err
 	}
@@ -215,6 +213,19 @@ func (w *watcher) settled() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return sum + w.letters
+}
+
+// partitions returns of which partition each station's entries are counted.
+func (w *watcher) partitions() map[int]source {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	of := make(map[int]source)
+	for s, claims := range w.claims {
+		for _, c := range claims {
+			of[c.station] = s
+		}
+	}
+	return of
 }
 
 // total returns the sum of the counts, and how many were read.
