@@ -37,6 +37,19 @@ func BenchmarkApplyArrival(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(events)), "ns/event")
 }
 
+// BenchmarkGhosts are whole days in which trains vanish: see troubled.
+//
+//	go test -run '^$' -bench Ghosts -benchtime 1x ./cta/live
+func BenchmarkGhosts(b *testing.B) {
+	for seed := uint64(1); seed <= 3; seed++ {
+		b.Run(fmt.Sprint("seed ", seed), func(b *testing.B) {
+			for b.Loop() {
+				ghosts(b, seed, day(4), 22*time.Hour, nil)
+			}
+		})
+	}
+}
+
 // BenchmarkPredictions are whole weekdays with faults, from the first trains to the
 // last, each of another seed. It prints how good the predictions were, beside
 // distance over mean speed for the same trains. The simulated trains are held at

@@ -24,14 +24,24 @@
 //
 // # Trains
 //
-// A train is [Stopped] for 25 seconds after it has come to a station, or
-// [Running] towards the next, as far as trains usually are by then, and just
-// before it when it is late. It is [Standing] while it says that it is broken
-// down, and [Turning] at the end of its run. A train that is overdue by three
-// minutes, or by the time its segment takes if that is longer, without its being
-// held up by another, is [Silent]: it is shown, and nothing is predicted of it.
-// It is dropped when it is overdue by fifteen minutes, two minutes after it has
-// left service, an hour after it broke down or ended its run.
+// A train is where it was heard of last, on whichever line that was. What it does:
+//
+//   - [Stopped]: it came to a station less than 25 seconds ago.
+//   - [Running]: it is on its way to the next, as far as trains usually are by then,
+//     and just before it when it is late.
+//   - [Silent]: it is overdue at the next by three minutes, or by the time its segment
+//     takes if that is longer. It is shown, and nothing is predicted of it.
+//   - [Standing]: it said last that it is broken down.
+//   - [Turning]: it is at the end of its run, or out of service.
+//
+// A train is dropped when it is overdue by fifteen minutes, two minutes after it
+// left service, and an hour after it broke down or ended its run. It comes back when
+// it is heard of again.
+//
+// A train isn't overdue while a train ahead of it holds it up: one that is on its way
+// or broken down, and isn't silent. A train that another has passed is in nobody's way.
+// It isn't predicted at the station where it was passed, nor to depart, and a
+// line isn't said to stand because of it.
 //
 // # Predictions
 //

@@ -25,6 +25,8 @@ const (
 	turningFor             = 60 * minute // a train that waits at the end of its run
 	outFor                 = 2 * minute  // a train that left service
 	maxDepartures          = 24          // of one platform
+
+	never = math.MinInt64 / 2
 )
 
 // vehicle is a train, or a departure that is to be expected.
@@ -32,7 +34,7 @@ type vehicle struct {
 	train     int32 // index in order; -1 when it isn't known
 	node      int32
 	at        int64 // when it came to node, or will depart from it
-	left      int64 // when it leaves node (see nodeState.leader)
+	left      int64 // when it leaves node (see nodeState.coming)
 	variance  float64
 	where     int64 // how far it has come: a potential
 	number    int   // of a departure, from 1; 0 for a train on its way
@@ -72,13 +74,6 @@ type step struct {
 func (s *scratch) forecast() {
 	for i := range s.g.lines {
 		s.potentials(&s.g.lines[i])
-	}
-	for i := range s.nodes {
-		n := &s.nodes[i]
-		n.leader = math.MinInt64 / 2
-		if n.n > 0 {
-			n.leader = n.recent[0].left
-		}
 	}
 	for i, span := range s.spans {
 		if span[1] > span[0] {
@@ -150,7 +145,9 @@ func (s *scratch) addTrain(index int32, v *visit) {
 		ve.state, ve.dropped = Standing, s.now-v.since > standingFor
 		ve.left = max(v.since+s.standing.mean(), s.now+90*second)
 		ve.variance = sq(150)
-		s.lines[nd.line].stand(nd.direction, v)
+		if !ve.dropped && !s.overtaken(&ve) {
+			s.lines[nd.line].stand(nd.direction, v)
+		}
 	case len(next) == 0:
 		ve.state, ve.dropped = Turning, age > turningFor
 	default:
@@ -176,17 +173,22 @@ func (s *scratch) run(index int32) {
 	if v.dropped || v.state == Turning && v.number == 0 {
 		return
 	}
-	first := step{node: v.node, at: v.at, left: v.left, ahead: math.MinInt64 / 2, variance: v.variance, observed: true}
+	first := step{node: v.node, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true}
 	if v.number > 0 {
 		first.observed = false
 		s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance})
-		first.ahead, s.nodes[v.node].leader = s.nodes[v.node].leader, v.at
+		first.ahead, s.nodes[v.node].coming = s.nodes[v.node].leader(), v.at
 	} else {
-		for _, p := range s.nodes[v.node].recent[:s.nodes[v.node].n] {
-			if p.train != v.train && p.at <= v.at {
-				first.ahead = p.left
+		var ahead *passage
+		here := &s.nodes[v.node]
+		for i := range here.recent[:here.n] {
+			if p := &here.recent[i]; p.train != v.train && p.at <= v.at {
+				ahead, first.ahead = p, p.left
 				break
 			}
+		}
+		if s.await(v, &first, ahead); v.state == Silent {
+			return
 		}
 	}
 	s.steps = append(s.steps[:0], first)
@@ -204,39 +206,98 @@ func (s *scratch) run(index int32) {
 	v.forecasts[1] = int32(len(s.forecasts))
 }
 
+// await works out when a train on its way is due at the next platform, and whether
+// it is silent. Only trains that are ahead of it hold it up: those still to come to
+// that platform, the one that came to its own before it, and those that came to the
+// next before it could.
+func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
+	var went int64 // when the train ahead came to the platform after its own
+	if ahead != nil {
+		for _, w := range s.visits[s.spans[ahead.train][0]:s.spans[ahead.train][1]] {
+			if w.at > ahead.at {
+				went = w.at
+				break
+			}
+		}
+	}
+	patience := silentAfter
+	for _, e := range s.onward(v.node, v.at) {
+		est, n := &s.edges[e], &s.nodes[s.g.edges[e].to]
+		free := s.leaves(st) + est.mean
+		at := max(free, n.coming+separation)
+		for _, p := range n.recent[:n.n] {
+			if p.at <= free || ahead != nil && p.train == ahead.train && p.at == went {
+				at = max(at, p.left+separation)
+			}
+		}
+		v.due, v.by = min(v.due, at), max(v.by, at)
+		if v.spread = math.Sqrt(v.variance + est.variance + sq(2)); !est.observed {
+			v.spread = 0
+		}
+		patience = max(patience, est.mean)
+	}
+	if late := s.now - v.by; v.state == Running && late > min(patience, goneAfter) {
+		v.state, v.dropped = Silent, late > goneAfter
+	}
+}
+
+// overtaken reports whether a train that came to a vehicle's platform after it has
+// come to the next: to a given one, or any.
+func (s *scratch) overtaken(v *vehicle) bool {
+	nd := &s.g.nodes[v.node]
+	next := s.onward(v.node, v.at)
+	if len(next) == 0 {
+		return nd.turn >= 0 && s.overtakenAt(v, nd.turn)
+	}
+	return slices.ContainsFunc(next, func(e int32) bool { return s.overtakenAt(v, s.g.edges[e].to) })
+}
+
+func (s *scratch) overtakenAt(v *vehicle, to int32) bool {
+	here, n := &s.nodes[v.node], &s.nodes[to]
+	return slices.ContainsFunc(n.recent[:n.n], func(p passage) bool {
+		q := here.passed(p.train)
+		return q != nil && q.at > v.at && p.at > q.at
+	})
+}
+
+// leaves is when a vehicle leaves a platform for the next.
+func (s *scratch) leaves(st *step) int64 {
+	if headway := s.intended(st.node, st.at); headway > 0 {
+		hold := st.ahead + headway*kept7/kept10
+		return max(st.left, min(hold, st.at+maxHold))
+	}
+	return st.left
+}
+
 // follow takes a vehicle over an edge; ok is false when it isn't followed further.
 func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool) (to step, ok bool) {
 	est, ed := &s.edges[e], &s.g.edges[e]
 	n := &s.nodes[ed.to]
-	left := st.left
-	if headway := s.intended(st.node, st.at); headway > 0 {
-		hold := st.ahead + headway*kept7/kept10
-		left = max(left, min(hold, st.at+maxHold))
-	}
-	at := max(left+est.mean, n.leader+separation)
+	leader := n.leader()
+	at := max(s.leaves(&st)+est.mean, leader+separation)
 	variance := st.variance + est.variance + sq(2)
 	if st.hops == 0 && v.number == 0 {
-		v.due, v.by = min(v.due, at), max(v.by, at)
-		if v.spread = math.Sqrt(variance); !est.observed {
-			v.spread = 0
+		if s.overtakenAt(v, ed.to) {
+			return step{}, false
 		}
 		if late := s.now - at; late > -4*second {
-			if v.state == Silent || v.state == Running && late > max(silentAfter, est.mean) {
-				v.state, v.dropped = Silent, late > goneAfter
-				return step{}, false
-			}
 			at = s.now + min(max(late/5, 4*second), minute)
 			variance += sq(float64(max(late, 0)) / 3000)
 		}
 	}
 	to = step{
-		node: ed.to, at: at, left: at, ahead: n.leader,
+		node: ed.to, at: at, left: at, ahead: leader,
 		metres: st.metres + ed.metres, variance: variance, hops: st.hops + 1,
 		observed: st.observed && est.observed, maybe: st.maybe || parting,
 	}
 	if !to.maybe {
-		s.nodes[st.node].leader = max(s.nodes[st.node].leader, at-est.mean)
-		n.leader = max(n.leader, at)
+		left, last := at-est.mean, &s.nodes[st.node]
+		if st.hops > 0 || v.number > 0 {
+			last.coming = max(last.coming, left)
+		} else if p := last.passed(v.train); p != nil {
+			p.left = max(p.left, left)
+		}
+		n.coming = max(n.coming, at)
 	}
 	plain := max(s.now, v.left+int64(to.metres/s.speed[s.g.nodes[ed.to].line]*1000))
 	enough := len(n.forecasts) >= perBoard && s.now+far < at

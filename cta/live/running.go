@@ -70,9 +70,9 @@ type estimate struct {
 type nodeState struct {
 	recent [kept]passage // the latest first
 	n      int
-	// leader is when the train ahead leaves, by forecast or by what was seen, as the
+	// coming is when the last train that is still to come leaves, by forecast, as the
 	// time of an arrival that would have left then after the usual stop.
-	leader    int64
+	coming    int64
 	potential int64 // the nominal time from where the line's runs begin
 	set       bool
 	forecasts []int32 // by time
@@ -82,10 +82,28 @@ type nodeState struct {
 // kept is how many passages of a platform are remembered.
 const kept = 5
 
-// passage is a train's coming to a platform, and when it left (see leader).
+// passage is a train's coming to a platform, and when it left, or will (see coming).
 type passage struct {
 	at, left int64
 	train    int32
+}
+
+// leader is when the last train leaves.
+func (n *nodeState) leader() int64 {
+	if n.n > 0 {
+		return max(n.coming, n.recent[0].left)
+	}
+	return n.coming
+}
+
+// passed is a train's latest passage, nil when it isn't remembered.
+func (n *nodeState) passed(train int32) *passage {
+	for i := range n.recent[:n.n] {
+		if n.recent[i].train == train {
+			return &n.recent[i]
+		}
+	}
+	return nil
 }
 
 func newScratch(g *graph) scratch {
@@ -111,7 +129,7 @@ func (s *scratch) observe(order []*train, now int64) {
 	s.standing = standing{}
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		*n = nodeState{forecasts: n.forecasts[:0]}
+		*n = nodeState{forecasts: n.forecasts[:0], coming: never}
 	}
 	for i := range s.lines {
 		s.lines[i], s.hearings[i] = lineState{}, hearing{}
@@ -149,7 +167,11 @@ func (s *scratch) visit(events []event) {
 			v = &s.visits[len(s.visits)-1]
 		}
 		if v == nil || v.node != e.node || v.status == outOfService && e.status != outOfService {
-			s.visits = append(s.visits, visit{node: e.node, status: e.status, at: e.at, since: e.at, stood: e.status == brokenDown})
+			since := e.at
+			if v != nil && v.status == outOfService && e.status == outOfService {
+				since = v.since // it is moved
+			}
+			s.visits = append(s.visits, visit{node: e.node, status: e.status, at: e.at, since: since, stood: e.status == brokenDown})
 			continue
 		}
 		if v.status == brokenDown && e.status == inService {
@@ -274,7 +296,7 @@ func sq(x float64) float64 { return x * x }
 func (s *scratch) passages(index int32, of []visit) {
 	for i := range of {
 		v := &of[i]
-		if v.status == outOfService && v.since == v.at {
+		if v.status == outOfService && v.since <= v.at {
 			continue
 		}
 		left := v.at

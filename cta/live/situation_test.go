@@ -79,7 +79,7 @@ func TestTrainThatStandsWithoutAWordIsOverdue(t *testing.T) {
 			due = e.At
 		}
 	}
-	play(arrivals, "blue", cta.DirectionA, day(8), due.Add(15*time.Minute), 5*time.Second, func(now time.Time, ds DirectionStatus) {
+	play(arrivals, "blue", cta.DirectionA, day(8), due.Add(14*time.Minute), 5*time.Second, func(now time.Time, ds DirectionStatus) {
 		switch late := now.Sub(due); {
 		case late < 0 && ds.Cause == TrainOverdue:
 			t.Errorf("%v before it is due: %+v", -late, ds)

@@ -144,17 +144,7 @@ func (s *scratch) late(ve *vehicle) bool {
 	if dark := s.hearings[s.g.nodes[ve.node].line].dark; ve.at < dark && s.now < dark+relearn {
 		return false // it may have come unseen
 	}
-	here := &s.nodes[ve.node]
-	for _, e := range s.onward(ve.node, ve.at) {
-		if to := &s.nodes[s.g.edges[e].to]; to.n > 0 {
-			for _, p := range here.recent[:here.n] {
-				if p.train == to.recent[0].train && p.at > ve.at {
-					return false
-				}
-			}
-		}
-	}
-	return true
+	return !s.overtaken(ve)
 }
 
 func (s *scratch) status(v *View) {
@@ -164,13 +154,15 @@ func (s *scratch) status(v *View) {
 	}
 	for i := range s.vehicles {
 		ve := &s.vehicles[i]
-		if ve.number > 0 || ve.state != Running && ve.state != Silent || ve.due == math.MaxInt64 {
+		l := &s.lines[s.g.nodes[ve.node].line]
+		if ve.number > 0 || ve.dropped || ve.state != Running && ve.state != Silent || ve.due == math.MaxInt64 {
 			continue
 		}
-		l := &s.lines[s.g.nodes[ve.node].line]
-		l.expected++
-		if s.now-ve.due > overdueBy {
-			l.overdue++
+		if ve.state == Running || ve.by > l.heard { // one that is silent alone tells nothing of the line
+			l.expected++
+			if s.now-ve.due > overdueBy {
+				l.overdue++
+			}
 		}
 		if ve.due > l.heard {
 			l.miss(s.now - ve.due)
@@ -263,9 +255,6 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
 	stuck := state.standing[d]
-	if stuck != nil && s.now-stuck.since > standingFor {
-		stuck = nil
-	}
 	ds.Level = Good
 	switch {
 	case !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):

@@ -164,7 +164,7 @@ func (s *scratch) assign() {
 				if v.train < 0 || v.dropped || v.number > 0 || s.g.nodes[v.node].line != int32(i) {
 					continue
 				}
-				if v.state == Turning && s.g.nodes[v.node].turn == o && s.last(v).status == inService {
+				if v.state == Turning && s.g.nodes[v.node].turn == o && s.last(v).status == inService && !s.overtaken(v) {
 					waiting = append(waiting, ready{v.at, v.train})
 					continue
 				}

@@ -1,0 +1,242 @@
+package live
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// said is an arrival, and what is true of its train.
+type said struct {
+	ctaproducer.Event
+	comes time.Time // to the tracker; zero when it is lost
+	due   time.Time // at the next station, had nothing befallen it; zero at the end of a run
+	last  bool      // before the train vanishes
+}
+
+// troubled is a time of traffic in which one run in fifty ends on the way without a
+// word, another one in fifty does and its train's id turns up elsewhere up to
+// forty minutes later, one event in twenty is lost, and one in twenty comes up to
+// ten minutes late.
+func troubled(tb testing.TB, seed uint64, from time.Time, length time.Duration) (all []*said, runs, vanished, again int) {
+	tb.Helper()
+	random := rand.New(rand.NewPCG(seed, 10))
+	within := func(d time.Duration) time.Duration { return time.Duration(random.Int64N(int64(d))) }
+	g := newGraph(cta.Chicago())
+	events := simulated(tb, ctaproducer.SimulationConfig{Seed: seed, Start: from, For: length})
+	node := func(i int) int32 {
+		a := events[i].Arrival
+		return g.at[platform{a.Line, a.StationID, a.Direction}]
+	}
+	of := map[string][]int{} // a train's events
+	for i, e := range events {
+		of[e.Arrival.TrainID] = append(of[e.Arrival.TrainID], i)
+	}
+	due, gone, ending := make([]time.Time, len(events)), make([]bool, len(events)), make([]int, len(events))
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		var run []int
+		for k, i := range of[id] {
+			run = append(run, i)
+			next := k + 1
+			for next < len(of[id]) && node(of[id][next]) == node(i) && events[of[id][next]].Arrival.TrainStatus != cta.OutOfService {
+				next++
+			}
+			if next < len(of[id]) && g.edge(node(i), node(of[id][next])) >= 0 {
+				due[i] = events[of[id][next]].At
+				continue
+			}
+			runs++
+			if fate := random.IntN(50); fate < 2 && len(run) > 2 {
+				end := random.IntN(len(run) - 2)
+				ending[run[end]] = fate + 1
+				for _, j := range run[end+1:] {
+					gone[j] = true
+				}
+			}
+			run = nil
+		}
+	}
+	names, latest := map[string]string{}, map[string]*said{}
+	type free struct {
+		id string
+		at time.Time
+	}
+	var ids []free // to be used again
+	for i, e := range events {
+		if gone[i] {
+			continue
+		}
+		sim := e.Arrival.TrainID
+		if len(ids) > 0 && e.At.After(ids[0].at) && latest[sim] != nil && ending[i] == 0 && !latest[sim].last {
+			latest[sim].last = true
+			names[sim], ids = ids[0].id, ids[1:]
+			again++
+		}
+		if n := names[sim]; n != "" {
+			e.Arrival.TrainID = n
+		}
+		s := &said{Event: e, due: due[i], last: ending[i] > 0}
+		switch random.IntN(20) {
+		case 0: // lost
+		case 1:
+			s.comes = e.At.Add(within(10 * time.Minute))
+		default:
+			s.comes = e.At.Add(within(2 * time.Second))
+		}
+		all = append(all, s)
+		latest[sim] = s
+		if ending[i] > 0 {
+			vanished++
+			names[sim] = fmt.Sprintf("%s-%d", sim, vanished)
+			if ending[i] == 2 {
+				ids = append(ids, free{e.Arrival.TrainID, e.At.Add(within(40 * time.Minute))})
+			}
+		}
+	}
+	return all, runs, vanished, again
+}
+
+// wrong is what was wrong in a troubled time, in minutes of trains.
+type wrong struct{ ghosts, predicted, missed, elsewhere int }
+
+// watch looks at a troubled time every minute. A train is there from its first word
+// until it vanishes or leaves service. It has to be shown meanwhile, if anything was
+// heard of it since it came, and for no longer afterwards than the package comment
+// says.
+func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, heard []*said)) (w wrong, trains, looks int) {
+	tb.Helper()
+	const held = 5 * time.Minute // or not: when a train is due isn't known better
+	coming := slices.DeleteFunc(slices.Clone(all), func(s *said) bool { return s.comes.IsZero() })
+	slices.SortStableFunc(coming, func(a, b *said) int { return a.comes.Compare(b.comes) })
+	of := map[string][]*said{}
+	for _, s := range all {
+		of[s.Arrival.TrainID] = append(of[s.Arrival.TrainID], s)
+	}
+	tr := NewTracker(cta.Chicago())
+	fed := 0
+	for now := all[0].At; now.Before(all[len(all)-1].At); now = now.Add(time.Minute) {
+		for ; fed < len(coming) && !coming[fed].comes.After(now); fed++ {
+			tr.ApplyArrival(cta.KeyAt(coming[fed].At), coming[fed].Arrival)
+		}
+		if each != nil {
+			each(now, tr, coming[:fed])
+		}
+		v := tr.View(now)
+		for id, events := range of {
+			var heard *said
+			there, known := false, false // since it was last gone
+			i := 0
+			for ; i < len(events) && !events[i].At.After(now); i++ {
+				e := events[i]
+				if !e.comes.IsZero() && !e.comes.After(now) {
+					heard, known = e, true
+				}
+				there = !e.last && e.Arrival.TrainStatus != cta.OutOfService
+				known = known && there && (heard == e || !e.due.IsZero()) // that it waits isn't known
+			}
+			if heard == nil || there && i == len(events) { // what comes after the end isn't known
+				continue
+			}
+			until, quiet := heard.due.Add(15*time.Minute), heard.due.Add(max(3*time.Minute, heard.due.Sub(heard.At)+held))
+			switch {
+			case heard.Arrival.TrainStatus == cta.OutOfService:
+				until = heard.At.Add(2 * time.Minute)
+			case heard.Arrival.TrainStatus == cta.BrokenDown, heard.due.IsZero():
+				until = heard.At.Add(time.Hour)
+				quiet = until
+			}
+			fault := func(n *int, what string) {
+				*n++
+				tb.Logf("at %s %s %s, heard of at %s", now.Format(time.TimeOnly), id, what, heard.At.Format(time.TimeOnly))
+			}
+			shown, ok := v.Train(id)
+			there = there && known
+			switch {
+			case ok:
+				looks++
+				if shown.Station != heard.Arrival.StationID || shown.Line != heard.Arrival.Line {
+					fault(&w.elsewhere, "is elsewhere")
+				}
+				if !there && now.After(until.Add(held)) {
+					fault(&w.ghosts, "is still shown")
+				}
+				if !there && now.After(quiet.Add(held)) && len(shown.Stops) > 0 {
+					fault(&w.predicted, "is still predicted")
+				}
+			case there && now.Before(until):
+				fault(&w.missed, "isn't shown")
+			}
+		}
+	}
+	return w, len(of), looks
+}
+
+// ghosts watches a troubled time, and checks that nothing is wrong.
+func ghosts(tb testing.TB, seed uint64, from time.Time, length time.Duration, each func(now time.Time, tr *Tracker, heard []*said)) {
+	tb.Helper()
+	all, runs, vanished, again := troubled(tb, seed, from, length)
+	w, trains, looks := watch(tb, all, each)
+	tb.Logf("%d events of %d trains on %d runs, %d of which vanished, with %d ids that turned up elsewhere; in %d minutes of trains: %+v",
+		len(all), trains, runs, vanished, again, looks, w)
+	if w != (wrong{}) || vanished < runs/50 || again == 0 {
+		tb.Errorf("%+v of %d vanished, %d again", w, vanished, again)
+	}
+}
+
+// The whole day is BenchmarkGhosts. That of a restart in the middle is what would be
+// known without it.
+func TestTrainsVanishAndTurnUpElsewhere(t *testing.T) {
+	restarts := 0
+	ghosts(t, 1, day(6), 150*time.Minute, func(now time.Time, tr *Tracker, heard []*said) {
+		if restarts++; restarts%20 != 0 {
+			return
+		}
+		anew := NewTracker(cta.Chicago())
+		for _, s := range slices.Backward(heard) {
+			anew.ApplyArrival(cta.KeyAt(s.At), s.Arrival)
+		}
+		if d := cmp.Diff(tr.View(now), anew.View(now), whole); d != "" {
+			t.Errorf("after a restart at %s (-before +after):\n%s", now, d)
+		}
+	})
+}
+
+// A train falls silent on the way while others pass it.
+func TestVanishedTrainIsSilentThenGone(t *testing.T) {
+	net := cta.Chicago()
+	stations := net.Line("brown").Stations
+	at := func(m float64) time.Time { return day(12).Add(time.Duration(m * float64(time.Minute))) }
+	tr := NewTracker(net)
+	arrive := func(m float64, id string, s int) {
+		tr.ApplyArrival(cta.KeyAt(at(m)), cta.Arrival{
+			StationID: stations[s].Station.ID, TrainID: id, Direction: cta.DirectionA, Line: "brown", TrainStatus: cta.InService,
+		})
+	}
+	for k := range 40 {
+		for s := range 8 {
+			arrive(float64(6*k-30+2*s), fmt.Sprintf("BR%03d", k), s)
+		}
+	}
+	arrive(1, "BR999", 1)
+	for m := 2.0; m < 120; m += 0.5 { // it is due at three, or when the train ahead is far enough away
+		v := tr.View(at(m))
+		got, ok := v.Train("BR999")
+		if m <= 6 && got.State != Running || m >= 8 && m <= 18 && got.State != Silent || m > 20 && ok {
+			t.Errorf("after %v minutes: %v, %s", m, ok, got.State)
+		}
+		if m > 4 && len(got.Stops) > 0 {
+			t.Errorf("after %v minutes, when another has passed it, it is predicted", m)
+		}
+		if l, _ := v.Line("brown"); m > 4 && l.Directions[0].Cause == TrainOverdue {
+			t.Errorf("after %v minutes it is said to be overdue", m)
+		}
+	}
+}
