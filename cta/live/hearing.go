@@ -13,7 +13,7 @@ const (
 	hearSlots = 120
 	// A pause is a silence when darkEvents of the usual number of events are missing
 	// in it, and it lasts as long as one that is told of.
-	darkEvents = 8
+	darkEvents = 6
 	// relearn is how long after a silence it takes until every train that runs has
 	// come to a station.
 	relearn = 5 * minute
