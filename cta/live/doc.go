@@ -13,14 +13,14 @@
 //
 // # Concepts
 //
-// All times are event times. A [Tracker] remembers the arrivals of the last two
-// hours, and [Tracker.View] derives everything from them anew, so that a [View]
-// depends on the set of events and the moment only: late and repeated events end
-// up where they belong, and the order of delivery doesn't matter. What a tracker
-// takes of memory is bounded: 4,000 trains of 160 events, 100,000 predictions that
-// wait to be scored, 155 counts of each station. A View of the 'L' takes about a
-// millisecond, and is made again only when events or the time have changed.
-// Everything may be used by many goroutines at once.
+//   - All times are event times.
+//   - A [Tracker] remembers the arrivals of the last two hours. [Tracker.View] derives
+//     everything from them anew, so the order of delivery and repetition don't matter.
+//   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions that wait to be
+//     scored, 155 counts of each station.
+//   - A View of the 'L' takes about a millisecond. It is made again only when events
+//     or the time have changed.
+//   - Everything may be used by many goroutines at once.
 //
 // # Trains
 //
@@ -45,27 +45,26 @@
 //
 // # Predictions
 //
-// For a train on its way, times add up from where it was last, by these rules:
+// For a train on its way, times add up from where it was last:
 //
 //  1. A segment takes, from arrival to arrival, the mean of its last eight trains,
 //     newer ones counting more. Times far from their median are left out, as are
 //     those of trains that broke down.
 //  2. Where none was seen, it takes the distance over the mean speed of the line's
 //     other segments, or 9 m/s. One or two trains are averaged with that.
-//  3. A broken-down train leaves when breakdowns end, going by those seen, and in a
+//  3. A broken-down train leaves after the usual length of breakdowns, and in a
 //     minute and a half at the earliest.
-//  4. Trains don't pass one another: one comes a minute after the one ahead leaves,
-//     or later.
+//  4. Trains don't pass one another: one comes a minute after the one ahead, or later.
 //  5. A train closer to the one ahead than 0.7 of the intended headway is held, for
 //     four minutes at most.
 //  6. A train that is overdue comes in a few seconds, up to a minute when it is very
 //     late.
-//  7. Round the Loop and back trains run through. At an end of the line, or where
-//     the hour's service turns back, the run ends; the next departs a headway after
-//     the last, and is likely the train that has waited longest. When a departure
-//     is overdue by three quarters of a headway, the next is expected instead.
-//  8. Where branches part and it isn't known which one a train takes, it is
-//     predicted for both, as [Arrival.Maybe].
+//  7. A run ends at an end of the line, or where the hour's service turns back. The next
+//     departs a headway after the last, and is likely the train that has waited longest.
+//     When it is overdue by three quarters of a headway, the one after it is expected.
+//     Round the Loop and back trains run through.
+//  8. Where branches part, a train is predicted for both until it is known which one
+//     it takes, as [Arrival.Maybe].
 //
 // The range of a prediction grows with the spread of every segment's times, with
 // distance, lateness, a breakdown and a departure still to come.
@@ -80,44 +79,47 @@
 //  1. [NoService], good: no service is intended, and no train is on its way.
 //  2. [ServiceBegins], good: no event of the line was seen in two hours, and service
 //     began less than fifteen minutes ago. [NeverHeard], unknown: it began earlier.
-//  3. [LineSilent], unknown: nothing was heard of the line for two minutes, though
-//     three trains or departures, or all there are, were due more than a minute
-//     ago; or for 25 seconds, though other lines were heard of, and three trains are
-//     late by 8 seconds or more, or two by 20, or one by 40 where at most two run; or
-//     no train is known, for fifteen minutes of service.
-//  4. [TrainStuck]: a train is broken down; major after five minutes, else minor.
+//  3. [LineSilent], unknown, when one of these holds. Trains that fell silent while
+//     others were heard of don't count.
+//     Nothing was heard of the line for two minutes, and three trains or departures, or
+//     all there are, were due more than a minute ago.
+//     Nothing was heard of it for 25 seconds but of other lines, and three trains are
+//     late by 8 seconds, or two by 20, or one by 40 where at most two run.
+//     Nothing was heard of it for fifteen minutes of service, and no train is known.
+//  4. [TrainStuck]: a train is broken down, and none has passed it; major after five
+//     minutes, else minor.
 //  5. [TrainOverdue]: a train that didn't say why should have come to its next station
 //     25 seconds ago, or three standard deviations of what trains take to it if that
-//     is more, and none from behind has come there; major after five minutes or with
-//     a major gap, else minor.
+//     is more, and none has passed it; major after five minutes or with a major gap,
+//     else minor.
 //  6. [LongGap]: more than 1.5 of the intended headway lies between the last train
-//     at a station and the next expected; major above 3. The longest is named, and
-//     bunched trains, which are its usual counterpart.
-//  7. [CloseUp]: the latest two trains at a station, where the second is
-//     still the last heard of, came at less than 0.75 of the intended headway; minor
-//     below a half, else good. The closest are named, unless trains come no less
-//     often elsewhere, as before branches part.
+//     at a station and the next expected; major above 3, else minor. The longest is
+//     named.
+//  7. [CloseUp]: the latest two trains at a station, where the second is still the last
+//     heard of, came at less than 0.75 of the intended headway, and closer than the
+//     median of all stations; minor below a half, else good. The closest are named.
 //  8. [OnHeadway], good: the median time between trains at the stations is known.
 //  9. [LastTrains], good: no service is intended any more, but trains are on their way.
 //
 // 10. [TooEarly], good: trains run, but too few were seen to say how often.
 //
-// So what goes wrong is told within half a minute of when it can be known. A
-// breakdown says so itself. That a train stands which says nothing is known when it
-// should have come to the next station. A line's silence is known when two of its
-// trains should have been heard of, which depends on how many run: in the rush hour
-// that takes seconds on the Red and the Blue Line, up to a minute and a half where
-// trains are eight minutes apart, and minutes on the Yellow Line, whose two trains
-// have up to five minutes to go to the next station.
+// What goes wrong is told within half a minute of when it can be known:
 //
-// The intended headway at a station is that of the hour in which its trains
-// began their runs; where only some routes of the line pass, a multiple of it.
-// When headways change, the longer one counts for gaps and the shorter one for
-// bunching.
+//   - A breakdown says so itself.
+//   - A train that stands without a word is known when it should have come to the next
+//     station.
+//   - A line's silence is known when two of its trains should have been heard of: in
+//     the rush hour after seconds on the Red and the Blue Line, a minute and a half
+//     where trains are eight minutes apart, and minutes on the Yellow Line.
 //
-// While a line is silent its trains run on unseen. So times between trains that a
-// silence of two minutes or more lies between, by what is usual for the line, don't
-// count, and no gap is told of until five minutes after its end.
+// Headways:
+//
+//   - The one intended at a station is that of the hour in which its trains began their
+//     runs. Where only some routes of the line pass, it is a multiple.
+//   - When headways change, the longer one counts for gaps and the shorter for bunching.
+//   - While a line is silent its trains run on unseen. The time between two trains with
+//     two unusually silent minutes between them doesn't count, and no gap is told until
+//     five minutes after a silence.
 //
 // # Crowding
 //

@@ -240,3 +240,181 @@ func TestVanishedTrainIsSilentThenGone(t *testing.T) {
 		}
 	}
 }
+
+// along sends a train along the Blue Line towards Forest Park, two minutes from station to station.
+func along(tr *Tracker, id string, from, until int, start time.Time) {
+	for i := from; i <= until; i++ {
+		a := arrived(id, cta.Chicago().Line("blue").Stations[i].Station.ID, cta.DirectionA, cta.InService)
+		tr.ApplyArrival(cta.KeyAt(start.Add(time.Duration(i-from)*2*time.Minute)), a)
+	}
+}
+
+// A train that vanishes at the end of its run waits there for an hour, but others are
+// said to depart.
+func TestTrainThatVanishesAtTheEndDepartsNoMore(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", forestPark, cta.DirectionA, cta.InService))
+	for k := range 20 {
+		id, comes := fmt.Sprintf("BL%03d", k), day(8).Add(time.Duration(4*k+4)*time.Minute)
+		tr.ApplyArrival(cta.KeyAt(comes), arrived(id, forestPark, cta.DirectionA, cta.InService))
+		tr.ApplyArrival(cta.KeyAt(comes.Add(5*time.Minute)), arrived(id, forestPark, cta.DirectionB, cta.InService))
+	}
+	for m := 1; m < 75; m++ {
+		v := tr.View(day(8).Add(time.Duration(m) * time.Minute))
+		if _, ok := v.Train("BL999"); ok != (m <= 60) {
+			t.Errorf("after %d minutes it is shown: %v", m, ok)
+		}
+		for _, b := range v.Station(forestPark) {
+			if m >= 9 && slices.ContainsFunc(b.Next, func(a Arrival) bool { return a.Train == "BL999" }) {
+				t.Errorf("after %d minutes, when a later one has left, it is predicted to depart", m)
+			}
+		}
+	}
+}
+
+// A train that broke down and was taken away without a word neither holds up others
+// nor is said to stand when others have passed.
+func TestPassedBreakdownIsInNobodysWay(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	const at = 6 // the station where it broke down
+	broken := cta.Chicago().Line("blue").Stations[at].Station.ID
+	for k := range 5 {
+		along(tr, fmt.Sprintf("BL%03d", k), 0, 20, day(7).Add(time.Duration(4*k)*time.Minute))
+	}
+	along(tr, "BL999", 0, at, day(8).Add(-12*time.Minute))
+	along(tr, "BL100", at+2, 20, day(8))
+	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", broken, cta.DirectionA, cta.BrokenDown))
+	see := func(m int) (Cause, Train) {
+		v := tr.View(day(8).Add(time.Duration(m) * time.Minute))
+		l, _ := v.Line("blue")
+		behind, _ := v.Train("BL102")
+		return l.Directions[0].Cause, behind
+	}
+	if c, _ := see(9); c != TrainStuck {
+		t.Errorf("before another has passed: %s", c)
+	}
+	along(tr, "BL101", at-1, 20, day(8).Add(9*time.Minute))
+	along(tr, "BL102", at-1, at-1, day(8).Add(19*time.Minute))
+	c, behind := see(20)
+	if c == TrainStuck || len(behind.Stops) < 2 || behind.Stops[1].Expected.After(day(8).Add(25*time.Minute)) {
+		t.Errorf("after another has passed: %s, the one behind %+v", c, behind.Stops)
+	}
+	if shown, ok := tr.View(day(8).Add(20 * time.Minute)).Train("BL999"); !ok || shown.State != Standing || len(shown.Stops) > 0 {
+		t.Errorf("it is shown: %v, %+v", ok, shown)
+	}
+}
+
+// A breakdown is told, though another one was forgotten after an hour.
+func TestForgottenBreakdownHidesNone(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL001", rosemont, cta.DirectionA, cta.BrokenDown))
+	tr.ApplyArrival(cta.KeyAt(day(9).Add(4*time.Minute)), arrived("BL002", cumberland, cta.DirectionA, cta.BrokenDown))
+	l, _ := tr.View(day(9).Add(5 * time.Minute)).Line("blue")
+	if ds := l.Directions[0]; ds.Cause != TrainStuck || ds.Train != "BL002" {
+		t.Errorf("said %+v, want BL002", ds)
+	}
+}
+
+// A train that is moved out of service left it where it said so first.
+func TestTrainMovedOutOfServiceIsGone(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	for m := range 10 {
+		id := cta.Chicago().Line("blue").Stations[m].Station.ID
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(m)*time.Minute)), arrived("BL001", id, cta.DirectionA, cta.OutOfService))
+		if _, ok := tr.View(day(8).Add(time.Duration(m) * time.Minute)).Train("BL001"); ok != (m <= 2) {
+			t.Errorf("after %d minutes it is shown: %v", m, ok)
+		}
+	}
+	tr.ApplyArrival(cta.KeyAt(day(8).Add(11*time.Minute)), arrived("BL001", cumberland, cta.DirectionA, cta.InService))
+	if _, ok := tr.View(day(8).Add(11 * time.Minute)).Train("BL001"); !ok {
+		t.Error("back in service it isn't shown")
+	}
+}
+
+// Trains that were dropped say nothing of a line.
+func TestDroppedTrainsDontSilenceALine(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	for k := range 3 {
+		along(tr, fmt.Sprintf("BL99%d", k), 8, 8, day(8).Add(time.Duration(4*k)*time.Minute))
+	}
+	along(tr, "BL001", 0, 20, day(8).Add(-time.Minute))
+	along(tr, "BL002", 0, 0, day(8).Add(38*time.Minute))
+	for _, now := range []time.Time{day(8).Add(34 * time.Minute), day(8).Add(40*time.Minute + 10*time.Second)} {
+		l, _ := tr.View(now).Line("blue")
+		if ds := l.Directions[0]; ds.Cause == LineSilent || ds.Cause == TrainOverdue {
+			t.Errorf("at %s: %+v", now.Format(time.TimeOnly), ds)
+		}
+	}
+}
+
+// When nothing is heard any more, trains are silent, then gone, and lines silent.
+func TestOutage(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	for _, e := range morning(t) {
+		if e.At.Before(day(8)) {
+			tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
+		}
+	}
+	ran := 0
+	for m := 0; m < 70; m++ {
+		v := tr.View(day(8).Add(time.Duration(m) * time.Minute))
+		states, next := map[State]int{}, 0
+		for _, train := range v.Trains {
+			states[train.State]++
+		}
+		for _, b := range v.Boards {
+			next += len(b.Next)
+		}
+		if m == 0 {
+			ran = states[Running] + states[Stopped]
+		}
+		switch {
+		case m >= 8 && m < 15 && states[Silent] < ran*9/10, m >= 20 && states[Running] > 0, m >= 30 && states[Silent] > 0, m > 60 && len(v.Trains) > 0, m >= 25 && next > 0:
+			t.Errorf("after %d minutes: %v of %d that ran, %d predictions", m, states, ran, next)
+		}
+		for _, l := range v.Lines {
+			if ds := l.Directions[0]; m >= 5 && ds.Cause != LineSilent && ds.Cause != NoService {
+				t.Errorf("after %d minutes: %s %+v", m, l.Line, ds)
+			}
+		}
+	}
+}
+
+// What is told too late of a train that was dropped counts from when it was.
+func TestLateWordDoesntBringATrainBack(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	along(tr, "BL001", 0, 0, day(8))
+	now := day(8).Add(25 * time.Minute)
+	if _, ok := tr.View(now).Train("BL001"); ok {
+		t.Fatal("it is shown after 25 minutes")
+	}
+	along(tr, "BL001", 1, 1, day(8).Add(2*time.Minute))
+	if train, ok := tr.View(now).Train("BL001"); ok {
+		t.Errorf("it is back: %+v", train)
+	}
+}
+
+// A train behind one that broke down is held up, and isn't silent.
+func TestHeldUpTrainIsntSilent(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	for k := range 5 {
+		along(tr, fmt.Sprintf("BL%03d", k), 0, 20, day(7).Add(time.Duration(4*k)*time.Minute))
+	}
+	along(tr, "BL100", 0, 6, day(8).Add(-12*time.Minute))
+	broken := arrived("BL100", cta.Chicago().Line("blue").Stations[6].Station.ID, cta.DirectionA, cta.BrokenDown)
+	tr.ApplyArrival(cta.KeyAt(day(8)), broken)
+	along(tr, "BL101", 0, 5, day(8).Add(-9*time.Minute))
+	for s := 0; s < 16*60; s += 20 {
+		now := day(8).Add(time.Duration(s) * time.Second)
+		if s == 12*60 {
+			broken.TrainStatus = cta.InService
+			tr.ApplyArrival(cta.KeyAt(now), broken)
+		}
+		if s == 14*60 {
+			along(tr, "BL100", 7, 7, now)
+		}
+		if train, _ := tr.View(now).Train("BL101"); s > 2*60 && (train.State != Running || len(train.Stops) == 0) {
+			t.Errorf("after %d s: %s, predicted at %d stations", s, train.State, len(train.Stops))
+		}
+	}
+}
