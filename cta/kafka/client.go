@@ -11,10 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // Config holds the settings of a [Client]. Brokers is required.
@@ -75,15 +76,10 @@ func (c Config) validate() error {
 type Client struct {
 	cfg   Config
 	stats *stats
-	held  *held
+	cl    *cluster.Cluster // the way to the brokers, of all that is made from the client
 
-	ctx    context.Context // ends with Close, and every connection with it
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-
-	// sc serves metadata and administration. Producers and readers have
-	// connections of their own: a broker answers the requests of one connection
-	// in order, so a fetch that waits for records would hold up what comes after.
-	sc sarama.Client
 }
 
 // Connect waits, up to cfg.Wait, until the cluster answers. The error is a
@@ -96,74 +92,65 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("kafka: settings: %w", err)
 	}
-	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics), held: newHeld(cfg.Metrics)}
+	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	sc, err := c.connect(ctx)
-	if err != nil {
-		c.cancel()
+	c.cl = cluster.New(cfg.Brokers, c.config(), cfg.Log)
+	if err := c.connect(ctx); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
-	c.sc = sc
 	return c, nil
 }
 
 // Close closes the client. What was made from it must be closed before.
 func (c *Client) Close() error {
-	if c.ctx.Err() != nil {
-		return nil
-	}
 	c.cancel()
-	if err := c.sc.Close(); err != nil {
-		return fmt.Errorf("kafka: close: %w", err)
-	}
+	c.cl.Close()
 	return nil
 }
 
 // connect tries until the cluster answers.
-func (c *Client) connect(ctx context.Context) (sarama.Client, error) {
+func (c *Client) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Wait,
 		fmt.Errorf("no answer within %v", c.cfg.Wait))
 	defer cancel()
-	var last trouble
+	var last cluster.Trouble
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		sc, err := await(ctx, func() (sarama.Client, error) {
-			return c.dial(c.ctx, func(conf *sarama.Config) { conf.Metadata.Full = true })
-		}, func(sc sarama.Client) { _ = sc.Close() })
+		_, err := c.cl.Refresh(ctx)
 		if err == nil {
-			return sc, nil
+			return nil
 		}
 		if ctx.Err() == nil {
-			t := c.diagnose(err)
-			if t.permanent {
-				return nil, c.serviceError(t)
+			t := c.cl.Explain(err)
+			if t.Permanent {
+				return c.serviceError(t)
 			}
-			if t.text != last.text {
+			if t.Text != last.Text {
 				c.cfg.Log.Warn("waiting for the Kafka broker", "brokers", c.cfg.Brokers,
-					"reason", t.text, "hint", t.hint, "for", c.cfg.Wait)
+					"reason", t.Text, "hint", t.Hint, "for", c.cfg.Wait)
 			}
 			last = t
 		}
-		select {
-		case <-ctx.Done():
-			if last.err == nil {
-				last = trouble{err: ctx.Err(), text: "no answer", hint: c.muteHint()}
-			}
-			if cause := context.Cause(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				last.text = fmt.Sprintf("%v: %s", cause, last.text)
-			} else {
-				last = trouble{err: ctx.Err(), text: ctx.Err().Error(), hint: last.hint}
-			}
-			return nil, c.serviceError(last)
-		case <-time.After(wait):
+		if retry.Pause(ctx, wait) == nil {
+			continue
 		}
+		if last.Err == nil {
+			last = cluster.Trouble{Err: ctx.Err(), Text: "no answer", Hint: c.cl.MuteHint()}
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			last.Text = fmt.Sprintf("%v: %s", context.Cause(ctx), last.Text)
+		} else {
+			last = cluster.Trouble{Err: ctx.Err(), Text: ctx.Err().Error(), Hint: last.Hint}
+		}
+		return c.serviceError(last)
 	}
 }
 
-func (c *Client) serviceError(t trouble) error {
+func (c *Client) serviceError(t cluster.Trouble) error {
 	return &cta.ServiceError{
 		Service: "Kafka broker",
 		Addr:    strings.Join(c.cfg.Brokers, ","),
-		Hint:    t.hint,
+		Hint:    t.Hint,
 		Err:     t,
 	}
 }

@@ -43,15 +43,15 @@ func (f Format[K, V]) Decode(ctx context.Context, r Record) (K, V, error) {
 	// The value first: where both are bad, it tells more about the record.
 	v, err := f.Value.Decode(ctx, r.Topic, r.Value)
 	if err != nil {
-		return noK, noV, r.fault("value", err)
+		return noK, noV, fault(r, "value", err)
 	}
 	k, err := f.Key.Decode(ctx, r.Topic, r.Key)
 	if err != nil {
-		return noK, noV, r.fault("key", err)
+		return noK, noV, fault(r, "key", err)
 	}
 	return k, v, nil
 }
 
-func (r Record) fault(part string, err error) error {
+func fault(r Record, part string, err error) error {
 	return fmt.Errorf("%s of record %s/%d@%d: %w", part, r.Topic, r.Partition, r.Offset, err)
 }

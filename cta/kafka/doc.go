@@ -39,8 +39,11 @@
 // transactions end or were aborted and where compaction was at work.
 //
 // Outages: after [Connect], a cluster that goes away is waited for, with pauses
-// that grow to a second or two, and logged once for each new reason. Close never
-// takes longer than about 5 s.
+// that grow to a second or two. A broker that doesn't answer is told of once, and
+// so is that it answers again; sending that waits is one warning, with its reason.
+// A broker that is dead or hangs costs what it leads until others have taken that
+// over; a partition without a leader costs that partition. Close never takes longer
+// than about 5 s, and logs how many records were accepted, delivered and given up.
 //
 // # Concurrency
 //
@@ -61,37 +64,20 @@
 // ctalive_kafka_send_retries_total, ctalive_kafka_buffered_records;
 // ctalive_kafka_read_records_total and _bytes_total by topic,
 // ctalive_kafka_read_errors_total, and by topic ctalive_kafka_read_lag_records, which
-// the cluster is asked for every Refresh, whether records arrive or not; and by topic
-// and partition ctalive_kafka_open_transaction_seconds (see Operations).
+// the cluster is asked for every Refresh, whether records arrive or not.
 //
 // # Operations
 //
 // An open transaction holds up all that comes after it in its partitions: readers of
 // committed records, [Client.Restore], and members that need the group's positions.
-// ctalive_kafka_open_transaction_seconds tells for how long, in the topics that
-// [Client.Transform] publishes to, those given to Restore, and the group's partition of
-// __consumer_offsets. Milliseconds are usual, and up to 20 s after a process has died.
-// From 30 s on, one warning names the partition, the offset, the producer and what its
-// coordinator says of the transaction:
-//
-//   - Ongoing: its producer is at work, or has died and its time-out has yet to pass.
-//     Wait for it, or end that program.
-//   - PrepareCommit or PrepareAbort: the coordinator is ending it, and can't reach a
-//     broker. Look at the brokers.
-//   - Anything else: the broker has forgotten to end it in this partition. Apache Kafka
-//     4.3.1 may do so when it is killed under load. Nothing goes on by itself.
-//
-// In the last case, make sure, and end it:
-//
-//	kafka-transactions.sh --bootstrap-server … find-hanging --topic t --partition 0
-//	kafka-transactions.sh --bootstrap-server … abort --topic t --partition 0 --start-offset n
-//
-// In __consumer_offsets that is always safe for the counts of package ctastream, which
-// tell by themselves what they count. In a topic of counts it is safe unless the
-// coordinator says CompleteCommit: then the abort drops counts that were committed,
-// and the tool has no other way to end it. To have them exact again stop the workers,
-// abort, delete the topic of counts, set the group's positions to the earliest, and
-// start the workers: they count anew what the topics of entries still hold.
+// Milliseconds are usual, and up to 20 s after a process has died. A broker that was
+// killed under load may forget one (seen with Apache Kafka 4.3.1). The broker's own
+// metric PartitionsWithLateTransactionsCount tells; kafka-transactions.sh finds it
+// (find-hanging) and ends it (abort). In __consumer_offsets that is always safe for the
+// counts of package ctastream, which tell by themselves what they count. In a topic of
+// counts it is safe unless the coordinator says CompleteCommit: then the abort drops
+// counts that were committed. To have them exact again stop the workers, abort, delete
+// the topic of counts, set the group's positions to the earliest, and start the workers.
 //
 // # Testing
 //

@@ -35,7 +35,7 @@ func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
 		}, func(_ context.Context, r Record) error {
 			mu.Lock()
 			defer mu.Unlock()
-			last[Partition{r.Topic, r.Partition}] = r
+			last[Partition{Topic: r.Topic, Partition: r.Partition}] = r
 			return nil
 		})
 		if err == nil {

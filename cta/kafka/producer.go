@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
 
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
@@ -55,9 +58,8 @@ type ProducerConfig struct {
 type Producer struct {
 	client *Client
 	limit  int
-	ctx    context.Context // of the connections and the senders
+	ctx    context.Context // of the requests and the senders
 	cancel context.CancelFunc
-	sc     sarama.Client
 	wg     sync.WaitGroup
 
 	mu       sync.Mutex
@@ -73,8 +75,10 @@ type Producer struct {
 	senders  map[int32]*sender // by broker id
 	untold   failures          // that no callback was told of
 
-	complaint string // the latest trouble logged
-	losing    bool   // the last batch was given up
+	waiting map[*outbox]bool // whose batch has failed at least twice
+	since   time.Time        // when waiting was told; zero when it wasn't
+	losing  bool             // the last batch was given up
+	report  Report
 
 	pidLock sync.Mutex
 	pid     int64 // for partitions that have none; -1 when the next one asks for a new one
@@ -83,9 +87,38 @@ type Producer struct {
 
 // topicRoute is what a producer knows of a topic.
 type topicRoute struct {
-	partitioner sarama.Partitioner // not safe for concurrent use: Producer.mu
-	outboxes    []*outbox          // by partition
-	next        int                // for records with neither key nor PartitionBy
+	partitioner batch.Partitioner // not safe for concurrent use: Producer.mu
+	outboxes    []*outbox         // by partition
+	next        int               // for records with neither key nor PartitionBy
+}
+
+// outbox is a partition's records, and how far sending them is. Its fields are guarded
+// by Producer.mu.
+type outbox struct {
+	batch.Box
+	leader  int32     // broker id; -1 when there is none
+	taken   bool      // the oldest batch is under way, or waits for its next try
+	listed  bool      // waits in its sender's list
+	lost    time.Time // since when the cluster has not known the topic; else zero
+	backoff time.Duration
+}
+
+// Report is what has become of a producer's records.
+type Report struct {
+	Accepted  uint64 // by Send
+	Delivered uint64
+	GivenUp   uint64
+	Reasons   map[string]uint64 // why, and how many
+}
+
+// Report returns what has become of the records so far. After Close, all are either
+// delivered or given up.
+func (p *Producer) Report() Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.report
+	r.Accepted, r.Reasons = p.accepted, maps.Clone(r.Reasons)
+	return r
 }
 
 // NewProducer returns a producer. Close it.
@@ -99,14 +132,9 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	p := &Producer{
 		client: c, limit: cfg.MaxBuffered, pid: -1,
 		topics: make(map[string]*topicRoute), senders: make(map[int32]*sender),
+		waiting: make(map[*outbox]bool), report: Report{Reasons: make(map[string]uint64)},
 	}
 	p.ctx, p.cancel = context.WithCancel(c.ctx)
-	sc, err := c.dial(p.ctx, nil)
-	if err != nil {
-		p.cancel()
-		return nil, fmt.Errorf("kafka: producer: %w", err)
-	}
-	p.sc = sc
 	return p, nil
 }
 
@@ -119,7 +147,7 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 // a broker takes (1 MB). done must be quick, and must not call the producer. The
 // bytes of r must not change before its outcome is known.
 func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
-	if size := recordSize(r); size > maxMessageBytes {
+	if size := batch.Size(r); size > maxMessageBytes {
 		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d", r.Topic, size, maxMessageBytes)
 	}
 	for {
@@ -146,9 +174,9 @@ func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 			}
 			continue
 		}
-		err := p.acceptLocked(route, r, done)
+		p.acceptLocked(route, r, done)
 		p.mu.Unlock()
-		return err
+		return nil
 	}
 }
 
@@ -159,30 +187,19 @@ func (p *Producer) roomLocked() chan struct{} {
 	return p.room
 }
 
-func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) error {
-	by := r.PartitionBy
-	if by == nil {
-		by = r.Key
-	}
-	n := 0
-	if by != nil {
-		chosen, err := route.partitioner.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, int32(len(route.outboxes)))
-		if err != nil {
-			return fmt.Errorf("kafka: record for %s: %w", r.Topic, err)
-		}
-		n = int(chosen)
-	} else {
-		n = route.next
-		route.next = (n + 1) % len(route.outboxes)
+func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) {
+	n, ok := route.partitioner.Choose(r, int32(len(route.outboxes)))
+	if !ok {
+		n = int32(route.next)
+		route.next = (route.next + 1) % len(route.outboxes)
 	}
 	o := route.outboxes[n]
 	p.accepted++
-	o.add(r, p.accepted, done)
+	o.Add(r, p.accepted, done)
 	p.buffered++
-	p.bytes += recordSize(r)
+	p.bytes += batch.Size(r)
 	p.client.stats.buffered.Inc()
 	p.readyLocked(o)
-	return nil
 }
 
 // find looks a topic up, and waits while the cluster is away.
@@ -192,10 +209,10 @@ func (p *Producer) find(ctx context.Context, topic string) error {
 	}
 	unknownSince := time.Time{}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		leaders, err := await(ctx, func() ([]int32, error) { return p.leaders(topic) }, nil)
+		t, err := p.client.cl.Lookup(ctx, topic)
 		switch {
-		case err == nil:
-			p.addRoute(topic, leaders)
+		case err == nil && len(t.Leaders) > 0:
+			p.addRoute(topic, t.Leaders)
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("kafka: looking for topic %s: %w", topic, ctx.Err())
@@ -217,39 +234,26 @@ func (p *Producer) find(ctx context.Context, topic string) error {
 	}
 }
 
-// leaders returns the leader of each partition of a topic, -1 for none now.
-func (p *Producer) leaders(topic string) ([]int32, error) {
-	if err := p.sc.RefreshMetadata(topic); err != nil && !errors.Is(err, sarama.ErrLeaderNotAvailable) {
-		return nil, err
-	}
-	parts, err := p.sc.Partitions(topic)
-	if err != nil {
-		return nil, err
-	}
-	leaders := make([]int32, len(parts))
-	for i, id := range parts {
-		leaders[i] = -1
-		if broker, err := p.sc.Leader(topic, id); err == nil {
-			leaders[i] = broker.ID()
-		}
-	}
-	return leaders, nil
-}
-
+// addRoute takes the partitions of a topic, and those that it has come to have.
 func (p *Producer) addRoute(topic string, leaders []int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.topics[topic] != nil || p.closed {
+	if p.closed || len(leaders) == 0 {
 		return
 	}
-	route := &topicRoute{partitioner: sarama.NewMurmur2Partitioner(topic)}
-	for i, leader := range leaders {
-		route.outboxes = append(route.outboxes, &outbox{
-			Partition: Partition{topic, int32(i)}, leader: leader, pid: -1,
-		})
+	route := p.topics[topic]
+	if route == nil {
+		route = &topicRoute{partitioner: batch.NewPartitioner()}
+		p.topics[topic] = route
 	}
-	p.boxes = append(p.boxes, route.outboxes...)
-	p.topics[topic] = route
+	route.outboxes = route.outboxes[:min(len(leaders), len(route.outboxes))] // it was made anew with fewer
+	for i := len(route.outboxes); i < len(leaders); i++ {
+		o := &outbox{leader: leaders[i]}
+		o.Partition, o.PID = Partition{Topic: topic, Partition: int32(i)}, -1
+		route.outboxes = append(route.outboxes, o)
+		p.boxes = append(p.boxes, o)
+	}
+	route.next %= len(leaders)
 }
 
 // Flush waits until all records accepted before the call are delivered. It
@@ -337,7 +341,13 @@ func (p *Producer) closeWithin(limit time.Duration) error {
 	p.mu.Unlock()
 	p.wg.Wait()
 	p.failAll()
-	_ = p.sc.Close()
+	r := p.Report()
+	level := slog.LevelInfo
+	if r.GivenUp > 0 {
+		level = slog.LevelWarn
+	}
+	p.client.cfg.Log.Log(context.Background(), level, "producer closed",
+		"accepted", r.Accepted, "delivered", r.Delivered, "given up", r.GivenUp, "reasons", r.Reasons)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.untold.take()

@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/fetch"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // Start says where a reader begins.
@@ -108,7 +112,6 @@ type reading struct {
 	refresh   time.Duration
 	caughtUp  func()
 	stopAtEnd bool
-	exact     bool // a position that the cluster doesn't hold ends the reading
 	// ends, if not nil, are partitions that are to be read up to there. They are waited
 	// for, and stay, though the cluster's answers may leave them out for a while.
 	ends map[Partition]int64
@@ -117,64 +120,42 @@ type reading struct {
 	begin func(p Partition, oldest, end int64) (int64, time.Time)
 }
 
-// reader is one call of Read. Three kinds of goroutines work on it: scout finds
-// partitions and where they begin, one fetcher a broker gets records, and the
-// caller's own handles them.
+// reader is one call of Read: an engine gets the records, scout finds partitions and
+// where they begin, and the caller's own goroutine handles the records.
 type reader struct {
 	client *Client
 	reading
-	sc sarama.Client
-
+	engine *fetch.Engine
 	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
-	stale  chan struct{} // tells scout that leaders have moved
-	work   chan struct{} // tells the handler that the queue or the targets changed
+	found  chan struct{} // tells the handler that partitions or targets have changed
+	lagged map[string]int64 // by topic, as the metric has it; of scout
 
-	mu       sync.Mutex
-	cursors  map[Partition]*cursor
-	fetchers map[int32]*fetcher // by broker id
-	queue    []fetched          // in the order of fetching
-	scouted  bool               // all partitions that existed at the call are known
-	told     bool               // of one that can't be read
+	mu      sync.Mutex
+	parts   map[Partition]*part
+	scouted bool // all partitions that existed at the call are known
 }
 
-// cursor is the position in one partition. Its fields are guarded by reader.mu.
-type cursor struct {
-	Partition
-	leader  int32
-	next    int64     // offset to fetch
-	handled int64     // everything below has been handled
-	target  int64     // handled has to reach it to have caught up; 0 for later partitions
-	paused  time.Time // no fetching before, after an error
-	failing time.Time // since when it can't be read; zero when it can
-}
-
-// fetched is what one response held of one partition.
-type fetched struct {
-	cur     *cursor
-	records []Record
-	next    int64
-	done    func() // called once when handled; nil but for a response's last
+// part is how far one partition is read. Its fields are guarded by reader.mu.
+type part struct {
+	cur     *fetch.Cursor // nil while its position is looked for
+	handled int64         // everything below has been handled
+	target  int64         // handled has to reach it to have caught up; 0 for later partitions
 }
 
 func (c *Client) read(ctx context.Context, what reading, handle func(context.Context, Record) error) error {
 	inner, cancel := context.WithCancelCause(ctx)
-	sc, err := c.dial(inner, nil)
-	if err != nil {
-		cancel(nil)
-		return fmt.Errorf("kafka: read: %w", err)
-	}
+	defer context.AfterFunc(c.ctx, func() { cancel(ErrClosed) })()
 	r := &reader{
-		client: c, reading: what, sc: sc, cancel: cancel,
-		stale: make(chan struct{}, 1), work: make(chan struct{}, 1),
-		cursors: make(map[Partition]*cursor), fetchers: make(map[int32]*fetcher),
+		client: c, reading: what, cancel: cancel, found: make(chan struct{}, 1),
+		parts: make(map[Partition]*part), lagged: make(map[string]int64),
+		engine: fetch.Start(inner, c.cl, c.cfg.Log, c.stats.readErrors.Inc),
 	}
-	r.wg.Add(1)
-	go r.scout(inner)
-	err = r.handleAll(inner, handle)
-	cancel(nil) // closes the connections, so nobody waits for a response
-	r.wg.Wait()
-	_ = sc.Close()
+	var scout sync.WaitGroup
+	scout.Go(func() { r.scout(inner) })
+	err := r.handleAll(inner, handle)
+	cancel(nil) // nobody waits for a response
+	scout.Wait()
+	r.engine.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -189,23 +170,18 @@ var errCaughtUp = errors.New("caught up")
 
 // handleAll passes records to handle until ctx ends, in the caller's goroutine.
 func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Record) error) error {
+	fetched := make(chan []fetch.Fetched)
+	go func() {
+		defer close(fetched)
+		for ctx.Err() == nil {
+			select {
+			case fetched <- r.engine.Next(ctx):
+			case <-ctx.Done():
+			}
+		}
+	}()
 	caughtUp := false
 	for {
-		r.mu.Lock()
-		queue := r.queue
-		r.queue = nil
-		r.mu.Unlock()
-		for _, f := range queue {
-			for _, rec := range f.records {
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				if err := handle(ctx, rec); err != nil {
-					return err
-				}
-			}
-			r.finish(f)
-		}
 		if !caughtUp && r.hasCaughtUp() {
 			caughtUp = true
 			if r.caughtUp != nil {
@@ -215,32 +191,51 @@ func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Rec
 				return errCaughtUp
 			}
 		}
-		if len(queue) > 0 {
-			continue
-		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-r.work:
+		case <-r.found:
+		case queue := <-fetched:
+			for _, f := range queue {
+				for _, rec := range f.Records {
+					if ctx.Err() != nil {
+						return context.Cause(ctx)
+					}
+					if err := handle(ctx, rec); err != nil {
+						return err
+					}
+				}
+				r.finish(f)
+			}
 		}
 	}
 }
 
-func (r *reader) finish(f fetched) {
+// finish notes how far a partition is handled.
+func (r *reader) finish(f fetch.Fetched) {
 	r.mu.Lock()
-	f.cur.handled = max(f.cur.handled, f.next)
+	p := r.parts[f.Cursor.Partition]
+	mine := p != nil && p.cur == f.Cursor
+	switch {
+	case mine && errors.Is(f.Err, fetch.ErrGone):
+		p.cur = nil // scout looks for where to go on
+		r.client.cfg.Log.Warn("records were removed before they were read; going on at the oldest",
+			"topic", f.Cursor.Topic, "partition", f.Cursor.Partition.Partition, "reason", f.Err)
+	case mine && f.Err != nil:
+		r.cancel(fmt.Errorf("kafka: read: %w", f.Err))
+	case mine:
+		p.handled = max(p.handled, f.Next)
+	}
 	r.mu.Unlock()
-	if n := len(f.records); n > 0 {
+	if n := len(f.Records); n > 0 {
 		bytes := 0
-		for i := range f.records {
-			bytes += len(f.records[i].Key) + len(f.records[i].Value)
+		for i := range f.Records {
+			bytes += len(f.Records[i].Key) + len(f.Records[i].Value)
 		}
-		r.client.stats.readRecords.WithLabelValues(f.cur.Topic).Add(float64(n))
-		r.client.stats.readBytes.WithLabelValues(f.cur.Topic).Add(float64(bytes))
+		r.client.stats.readRecords.WithLabelValues(f.Cursor.Topic).Add(float64(n))
+		r.client.stats.readBytes.WithLabelValues(f.Cursor.Topic).Add(float64(bytes))
 	}
-	if f.done != nil {
-		f.done() // from here on, f.records are others
-	}
+	f.Done() // from here on, f.Records are others
 }
 
 // hasCaughtUp compares positions with the ends at the call. Counting records
@@ -252,17 +247,217 @@ func (r *reader) hasCaughtUp() bool {
 	if !r.scouted {
 		return false
 	}
-	for _, cur := range r.cursors {
-		if cur.handled < cur.target {
+	for _, p := range r.parts {
+		if p.handled < p.target {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *reader) signal(ch chan struct{}) {
+// scout looks for partitions of matching topics until ctx ends.
+func (r *reader) scout(ctx context.Context) {
+	log := r.client.cfg.Log
+	defer r.lag(nil)
+	var last string
+	const often = 20 * time.Millisecond
+	for backoff := often; ; {
+		all, err := r.lookAround(ctx)
+		pause := r.refresh
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, sarama.ErrTopicAuthorizationFailed), errors.Is(err, sarama.ErrSASLAuthenticationFailed):
+			r.cancel(fmt.Errorf("kafka: read: %w", err))
+			return
+		case err != nil:
+			if text := r.client.cl.Explain(err).Text; text != last {
+				log.Warn("reading waits for the Kafka cluster", "reason", text)
+				last = text
+			}
+		case last != "":
+			log.Info("reading goes on", "brokers", r.client.cfg.Brokers)
+			last = ""
+		}
+		if err != nil || !all {
+			pause = min(backoff, pause)
+			backoff = min(2*backoff, 2*time.Second)
+		} else {
+			backoff = often
+		}
+		if !r.stopAtEnd && err == nil {
+			r.look(ctx)
+		}
+		if retry.Pause(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+// lookAround begins partitions that are new, and ends those that are gone. It reports
+// whether there are none that have to be looked for again soon.
+func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
+	view, err := r.client.cl.Refresh(ctx)
+	if err != nil {
+		return false, err
+	}
+	all = true
+	fresh := make(map[Partition]bool)
+	r.mu.Lock()
+	for name, t := range view.Topics {
+		if t.Internal || !r.match(name) {
+			continue
+		}
+		if t.Err != nil && errors.Is(t.Err, sarama.ErrTopicAuthorizationFailed) {
+			r.mu.Unlock()
+			return false, fmt.Errorf("topic %s: %w", name, t.Err)
+		}
+		for n, leader := range t.Leaders {
+			p := Partition{Topic: name, Partition: int32(n)}
+			switch known := r.parts[p]; {
+			case known != nil && known.cur != nil:
+			case leader < 0:
+				all = false // it may be one that exists at the call
+			default:
+				fresh[p] = true
+			}
+		}
+	}
+	for p := range r.ends {
+		if r.parts[p] == nil && !fresh[p] {
+			all = false
+		}
+	}
+	for p, known := range r.parts {
+		if _, wanted := r.ends[p]; !wanted && view.Topics[p.Topic] == nil {
+			r.client.cfg.Log.Info("topic is gone", "topic", p.Topic, "partition", p.Partition)
+			if known.cur != nil {
+				r.engine.Remove(known.cur)
+			}
+			delete(r.parts, p)
+		}
+	}
+	scouted := r.scouted
+	r.mu.Unlock()
+
+	begun, err := r.locate(ctx, fresh, scouted)
+	r.mu.Lock()
+	for p, at := range begun {
+		if was := r.parts[p]; was != nil { // in a new topic of the old name there is less to catch up with
+			at.target = min(was.target, at.target)
+		}
+		at.cur = r.engine.Add(p, view.Topics[p.Topic].ID, at.handled)
+		r.parts[p] = at
+	}
+	all = all && len(begun) == len(fresh)
+	r.scouted = r.scouted || all
+	r.mu.Unlock()
 	select {
-	case ch <- struct{}{}:
+	case r.found <- struct{}{}:
 	default:
 	}
+	if errors.Is(err, sarama.ErrTopicAuthorizationFailed) {
+		return false, err
+	}
+	if !scouted && !all && len(begun) == 0 && err == nil && len(fresh) == 0 && len(r.ends) > 0 {
+		err = cluster.ErrNoLeader
+	}
+	return all, err
+}
+
+// locate finds where partitions begin and, for those that exist at the call,
+// where they end. Partitions whose leader doesn't answer now are left out.
+func (r *reader) locate(ctx context.Context, fresh map[Partition]bool, late bool) (map[Partition]*part, error) {
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	ask := func(at cluster.At) (map[Partition]int64, error) {
+		of := make(map[Partition]cluster.At, len(fresh))
+		for p := range fresh {
+			of[p] = at
+		}
+		return r.client.cl.Offsets(ctx, of, true)
+	}
+	oldest, err := ask(cluster.Oldest)
+	ends, err2 := ask(cluster.Newest)
+	if err == nil {
+		err = err2
+	}
+	begun := make(map[Partition]*part, len(oldest))
+	times := make(map[Partition]cluster.At)
+	for p, at := range oldest {
+		end, ok := ends[p]
+		if !ok {
+			continue
+		}
+		r.mu.Lock()
+		again := r.parts[p] != nil
+		r.mu.Unlock()
+		if late && !again {
+			begun[p] = &part{handled: at}
+			continue
+		}
+		if again {
+			begun[p] = &part{handled: at, target: end}
+			continue
+		}
+		if to, ok := r.ends[p]; ok {
+			end = to
+		}
+		next, t := r.begin(p, at, end)
+		if !t.IsZero() {
+			times[p] = cluster.At(max(t.UnixMilli(), 0))
+		}
+		begun[p] = &part{handled: next, target: end}
+	}
+	if len(times) == 0 {
+		return begun, err
+	}
+	at, err := r.client.cl.Offsets(ctx, times, true)
+	for p := range times {
+		next, answered := at[p]
+		if !answered {
+			delete(begun, p)
+		} else if next >= 0 { // otherwise no record is that young, and it begins at the end
+			begun[p].handled = next
+		}
+	}
+	return begun, err
+}
+
+// look measures how many records the reader has yet to handle. The cluster is asked, and
+// not what arrives: nothing does while a reader is stuck. What can't be asked now will be
+// the next time.
+func (r *reader) look(ctx context.Context) {
+	of := make(map[Partition]cluster.At)
+	r.mu.Lock()
+	for p := range r.parts {
+		of[p] = cluster.Newest
+	}
+	r.mu.Unlock()
+	ends, _ := r.client.cl.Offsets(ctx, of, true)
+	behind := make(map[string]int64)
+	r.mu.Lock()
+	for p, end := range ends {
+		if known := r.parts[p]; known != nil {
+			behind[p.Topic] += max(end-known.handled, 0)
+		}
+	}
+	r.mu.Unlock()
+	r.lag(behind)
+}
+
+// lag gives the metric a reader's lag instead of its last one. Readers of one topic add
+// up.
+func (r *reader) lag(behind map[string]int64) {
+	gauge := r.client.stats.readLag
+	for topic, n := range r.lagged {
+		if _, ok := behind[topic]; !ok {
+			gauge.WithLabelValues(topic).Sub(float64(n))
+		}
+	}
+	for topic, n := range behind {
+		gauge.WithLabelValues(topic).Add(float64(n - r.lagged[topic]))
+	}
+	r.lagged = behind
 }

@@ -8,38 +8,27 @@ import (
 	"testing"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // abort sends values in a transaction that it aborts.
-func abort(tb testing.TB, c *Client, topic string, values ...string) {
+func abort(tb testing.TB, cluster *kfake.Cluster, topic string, values ...string) {
 	tb.Helper()
-	sc, err := c.dial(tb.Context(), func(conf *sarama.Config) {
-		conf.Producer.Idempotent = true
-		conf.Producer.RequiredAcks = sarama.WaitForAll
-		conf.Producer.Return.Successes = true
-		conf.Producer.Transaction.ID = "tx-" + topic
-		conf.Net.MaxOpenRequests = 1
-	})
+	w, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.TransactionalID("tx-"+topic), kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer sc.Close()
-	p, err := sarama.NewSyncProducerFromClient(sc)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer p.Close()
-	if err := p.BeginTxn(); err != nil {
+	defer w.Close()
+	if err := w.BeginTransaction(); err != nil {
 		tb.Fatal(err)
 	}
 	for _, v := range values {
-		if _, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: topic, Value: sarama.StringEncoder(v)}); err != nil {
+		if err := w.ProduceSync(tb.Context(), kgo.StringRecord(v)).FirstErr(); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	if err := p.AbortTxn(); err != nil {
+	if err := w.EndTransaction(tb.Context(), kgo.TryAbort); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -51,7 +40,7 @@ func TestReadCatchesUpOverCompaction(t *testing.T) {
 	for i := range 20 { // in batches of their own: one batch is not compacted
 		send(t, c, Record{Topic: "table", Key: []byte(fmt.Sprint(i % 2)), Value: []byte(fmt.Sprint(i))})
 	}
-	abort(t, c, "table", "x")
+	abort(t, cluster, "table", "x")
 	cluster.Compact()
 	got := readAll(t, c, Names("table"), FromStart())
 	if len(got) >= 20 || len(got) < 2 || string(got[len(got)-1].Value) != "19" {
@@ -60,40 +49,6 @@ func TestReadCatchesUpOverCompaction(t *testing.T) {
 	last, err := c.Last(t.Context(), Names("table"))
 	if err != nil || len(last) != 1 || string(last[0].Value) != "19" {
 		t.Errorf("last is %v, %v", values(last), err)
-	}
-}
-
-// A batch that compaction has emptied is known only by sarama's private note of
-// its end: this fails when sarama renames it.
-func TestEmptyBatchesEnd(t *testing.T) {
-	block := new(sarama.FetchResponseBlock)
-	if got := emptyBatchesEnd(block); got != 0 {
-		t.Errorf("without records: %d", got)
-	}
-	resp := &sarama.FetchResponse{Version: 4}
-	resp.AddRecordBatch("t", 0, nil, sarama.StringEncoder("x"), 41, 7, false)
-	broker := sarama.NewMockBroker(t, 1)
-	defer broker.Close()
-	resp.Blocks["t"][0].RecordsSet[0].RecordBatch.Records = nil
-	resp.Blocks["t"][0].RecordsSet[0].RecordBatch.LastOffsetDelta = 8
-	broker.Returns(new(sarama.ApiVersionsResponse))
-	broker.Returns(resp)
-	b := sarama.NewBroker(broker.Addr())
-	conf := (&Client{cfg: Config{Brokers: []string{broker.Addr()}}.withDefaults()}).config()
-	if err := b.Open(conf); err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	req := &sarama.FetchRequest{Version: 4, MaxWaitTime: 100}
-	silence("t")
-	req.AddBlock("t", 0, 41, 1<<20, -1)
-	got, err := b.Fetch(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	records, next := decodeBlock(Partition{"t", 0}, got.GetBlock("t", 0), 41, nil)
-	if len(records) != 0 || next != 50 {
-		t.Errorf("%d records, next is %d, want 50", len(records), next)
 	}
 }
 

@@ -1,25 +1,14 @@
 package kafka
 
-import "time"
+import "github.com/seed-921eec07/ctalive/cta/kafka/record"
 
-// Record is a Kafka record.
-type Record struct {
-	Topic     string
-	Partition int32 // of a record that was read
-	Offset    int64 // of a record that was read
-	Key       []byte
-	Value     []byte // nil: a tombstone in a compacted topic
-	Headers   []Header
-	// Time is the record's own timestamp, wall clock. When zero, a record sent
-	// gets the time of sending.
-	Time time.Time
-	// PartitionBy chooses the partition of a record sent, by Java's murmur2. When
-	// nil, Key does; when both are nil the partition is any.
-	PartitionBy []byte
-}
-
-// Header is a named value beside a record.
-type Header struct {
-	Key   string
-	Value []byte
-}
+// What is read and sent. The types are in a package of their own, as the parts of this
+// one share them.
+type (
+	// Record is a Kafka record.
+	Record = record.Record
+	// Header is a named value beside a record.
+	Header = record.Header
+	// Partition is one partition of a topic.
+	Partition = record.Partition
+)

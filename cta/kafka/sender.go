@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
 const (
@@ -20,10 +22,15 @@ const (
 	linger       = 2 * time.Millisecond
 	lingerBytes  = 128 << 10
 	requestBytes = 4 << 20
-)
 
-// errNoLeader is the outcome of a request that could not even be addressed.
-var errNoLeader = errors.New("partition has no leader")
+	// replicaTimeout is how long a broker waits for its replicas; produceTimeout, how
+	// long it is waited for.
+	replicaTimeout = 5 * time.Second
+	produceTimeout = 8 * time.Second
+
+	retryBackoff  = 50 * time.Millisecond
+	maxRetryDelay = time.Second
+)
 
 // sender sends the batches of the partitions that one broker leads.
 //
@@ -43,7 +50,7 @@ type sender struct {
 
 // readyLocked lists an outbox with its leader's sender.
 func (p *Producer) readyLocked(o *outbox) {
-	if o.taken || o.listed || len(o.queue) == 0 {
+	if o.taken || o.listed || o.Empty() {
 		return
 	}
 	s := p.senders[o.leader]
@@ -104,7 +111,7 @@ func (s *sender) take() []*outbox {
 		s.ready[0] = nil
 		s.ready = s.ready[1:]
 		o.listed = false
-		if len(o.queue) == 0 {
+		if o.Empty() {
 			continue
 		}
 		if o.leader != s.broker {
@@ -112,8 +119,7 @@ func (s *sender) take() []*outbox {
 			continue
 		}
 		o.taken = true
-		o.queue[0].sealed = true
-		bytes += o.queue[0].bytes
+		bytes += o.Seal().Bytes
 		taken = append(taken, o)
 	}
 	if len(s.ready) == 0 {
@@ -134,8 +140,8 @@ func (s *sender) hurriedLocked() bool {
 	}
 	bytes := 0
 	for _, o := range s.ready {
-		if len(o.queue) > 0 {
-			bytes += o.queue[0].bytes
+		if !o.Empty() {
+			bytes += o.Oldest().Bytes
 		}
 		if bytes >= lingerBytes {
 			return true
@@ -150,7 +156,7 @@ func (s *sender) send(boxes []*outbox) {
 		return
 	}
 	resp, err := s.produce(boxes)
-	var retry []*outbox
+	var retry []failed
 	for _, o := range boxes {
 		kerr, cause := sarama.ErrNoError, err
 		if err == nil {
@@ -164,17 +170,17 @@ func (s *sender) send(boxes []*outbox) {
 			}
 		}
 		if !s.p.settle(o, cause) {
-			retry = append(retry, o)
+			retry = append(retry, failed{o, cause})
 		}
 	}
 	if len(retry) > 0 {
-		s.p.again(retry, err)
+		s.p.again(retry)
 	}
 }
 
-func (s *sender) produce(boxes []*outbox) (*sarama.ProduceResponse, error) {
+func (s *sender) produce(boxes []*outbox) (resp *sarama.ProduceResponse, err error) {
 	if s.broker < 0 {
-		return nil, errNoLeader
+		return nil, cluster.ErrNoLeader
 	}
 	p := s.p
 	if err := p.identify(boxes); err != nil {
@@ -182,22 +188,17 @@ func (s *sender) produce(boxes []*outbox) (*sarama.ProduceResponse, error) {
 	}
 	req := &sarama.ProduceRequest{
 		Version:      10, // sarama's newest; older brokers get what they know
-		RequiredAcks: sarama.WaitForAll,
-		Timeout:      int32(p.sc.Config().Producer.Timeout.Milliseconds()),
+		RequiredAcks: sarama.WaitForAll, Timeout: int32(replicaTimeout.Milliseconds()),
 	}
 	p.mu.Lock()
 	for _, o := range boxes {
-		req.AddBatch(o.Topic, o.Partition.Partition, o.head().records)
+		req.AddBatch(o.Topic, o.Partition.Partition, o.Head().Records)
 	}
 	p.mu.Unlock()
-	broker, err := p.sc.Broker(s.broker)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := broker.Produce(req)
-	if err != nil {
-		_ = broker.Close() // sarama opens it again for the next request
-	}
+	err = p.client.cl.Ask(p.ctx, cluster.Broker(s.broker), produceTimeout, func(b *sarama.Broker) error {
+		resp, err = b.Produce(req)
+		return err
+	})
 	return resp, err
 }
 
@@ -206,20 +207,25 @@ func (p *Producer) identify(boxes []*outbox) error {
 	p.pidLock.Lock()
 	defer p.pidLock.Unlock()
 	for _, o := range boxes {
-		if o.pid >= 0 { // taken: nobody else touches it
+		if o.PID >= 0 { // taken: nobody else touches it
 			continue
 		}
 		if p.pid < 0 {
-			resp, err := p.sc.InitProducerID()
-			if err == nil && resp.Err != sarama.ErrNoError {
-				err = resp.Err
-			}
+			err := p.client.cl.Ask(p.ctx, cluster.Any(), cluster.Quick, func(b *sarama.Broker) error {
+				resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{Version: 4, ProducerID: -1, ProducerEpoch: -1})
+				if err != nil {
+					return err
+				}
+				if resp.Err == sarama.ErrNoError {
+					p.pid, p.epoch = resp.ProducerID, resp.ProducerEpoch
+				}
+				return cluster.Refusal(resp.Err)
+			})
 			if err != nil {
 				return fmt.Errorf("producer id: %w", err)
 			}
-			p.pid, p.epoch = resp.ProducerID, resp.ProducerEpoch
 		}
-		o.pid, o.epoch, o.seq = p.pid, p.epoch, 0
+		o.Own(p.pid, p.epoch)
 	}
 	return nil
 }
@@ -237,8 +243,8 @@ func (p *Producer) disown(pid int64) {
 func (p *Producer) oldestLocked() uint64 {
 	oldest := uint64(math.MaxUint64)
 	for _, o := range p.boxes {
-		if len(o.queue) > 0 {
-			oldest = min(oldest, o.queue[0].first)
+		if !o.Empty() {
+			oldest = min(oldest, o.Oldest().First)
 		}
 	}
 	return oldest
@@ -247,8 +253,191 @@ func (p *Producer) oldestLocked() uint64 {
 // failAll fails what Close has left, when no sender runs any more.
 func (p *Producer) failAll() {
 	for _, o := range p.boxes {
-		for len(o.queue) > 0 {
+		for !o.Empty() {
 			p.finish(o, ErrClosed)
+		}
+	}
+}
+
+// settle ends the batch under way of o, if the answer does, and says whether.
+func (p *Producer) settle(o *outbox, cause error) bool {
+	var kerr sarama.KError
+	switch {
+	case cause == nil, errors.Is(cause, sarama.ErrDuplicateSequenceNumber):
+		p.finish(o, nil)
+		return true
+	case p.ctx.Err() != nil:
+		return true // Close fails what is left
+	case !errors.As(cause, &kerr) && cluster.Passes(cause): // the connection
+	case kerr == sarama.ErrOutOfOrderSequenceNumber, kerr == sarama.ErrUnknownProducerID,
+		kerr == sarama.ErrInvalidProducerEpoch, kerr == sarama.ErrProducerFenced, kerr == sarama.ErrInvalidProducerIDMapping:
+		// The broker has lost what it knew of this producer, with acknowledged
+		// records maybe. This batch is not in its log under this sequence.
+		p.client.cfg.Log.Warn("broker has lost the producer's sequence; going on with a new producer id",
+			"topic", o.Topic, "partition", o.Partition.Partition, "reason", p.client.cl.Explain(cause).Text)
+		p.disown(o.PID)
+		o.PID = -1
+	case kerr == sarama.ErrMessageSizeTooLarge:
+		// The topic takes less than our batches hold (max.message.bytes).
+		p.mu.Lock()
+		smaller := o.Split()
+		p.mu.Unlock()
+		if !smaller {
+			p.finish(o, cause)
+		}
+		return !smaller
+	case !cluster.Passes(cause):
+		p.finish(o, cause)
+		return true
+	}
+	p.mu.Lock()
+	b := o.Oldest()
+	if kerr != sarama.ErrUnknownTopicOrPartition {
+		o.lost = time.Time{}
+	} else if o.lost.IsZero() {
+		o.lost = time.Now()
+	}
+	gone := !o.lost.IsZero() && time.Since(o.lost) > unknownTopicTimeout
+	waiting := o.Len()
+	p.mu.Unlock()
+	switch {
+	case gone:
+		// All that waits, or it would come behind what is sent to a new topic of the name.
+		err := fmt.Errorf("given up, as the topic is gone: %w", cause)
+		for n := waiting; n > 1; n-- {
+			p.end(o, err, false)
+		}
+		p.finish(o, err)
+		return true
+	case time.Since(b.Created) > deliveryTimeout:
+		p.finish(o, fmt.Errorf("given up after %v: %w", time.Since(b.Created).Round(time.Second), cause))
+		return true
+	}
+	return false
+}
+
+// finish takes the batch under way off its partition: delivered when err is nil.
+func (p *Producer) finish(o *outbox, err error) { p.end(o, err, true) }
+
+// end does so. The next batch may go out unless more are to be ended.
+func (p *Producer) end(o *outbox, err error, last bool) {
+	p.mu.Lock()
+	b := o.Oldest()
+	p.mu.Unlock()
+	n := len(b.Records.Records)
+	reason := ""
+	if err != nil {
+		reason = p.client.cl.Explain(err).Text
+		err = fmt.Errorf("kafka: deliver to %s/%d: %w", o.Topic, o.Partition.Partition, err)
+		p.client.stats.sendErrors.Add(float64(n))
+		p.disown(o.PID)
+	} else {
+		p.client.stats.sentRecords.WithLabelValues(o.Topic).Add(float64(n))
+		p.client.stats.sentBytes.WithLabelValues(o.Topic).Add(float64(b.Payload))
+		p.client.stats.sendSeconds.Observe(time.Since(b.Created).Seconds())
+	}
+	untold := n
+	for _, done := range b.Done { // before Flush is told
+		if done != nil {
+			done(err)
+			untold--
+		}
+	}
+	p.client.stats.buffered.Sub(float64(n))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.report.GivenUp += uint64(n)
+		p.report.Reasons[reason] += uint64(n)
+		if !p.losing && !errors.Is(err, ErrClosed) {
+			p.client.cfg.Log.Warn("records are given up; more of them are only counted", "topic", o.Topic,
+				"partition", o.Partition.Partition, "records", n, "reason", reason)
+		}
+		if untold > 0 {
+			p.untold.add(err, untold)
+		}
+	} else {
+		p.report.Delivered += uint64(n)
+	}
+	p.losing = err != nil
+	o.Pop(err == nil)
+	o.taken, o.backoff, o.lost = !last, 0, time.Time{}
+	delete(p.waiting, o)
+	if len(p.waiting) == 0 && !p.since.IsZero() {
+		if err == nil {
+			p.client.cfg.Log.Info("sending goes on", "after", time.Since(p.since).Round(time.Millisecond))
+		}
+		p.since = time.Time{}
+	}
+	p.buffered -= n
+	p.bytes -= b.Bytes
+	if p.room != nil {
+		close(p.room)
+		p.room = nil
+	}
+	if p.idle != nil {
+		close(p.idle)
+		p.idle = nil
+	}
+	p.readyLocked(o)
+}
+
+// failed is an outbox whose batch has to be sent again, and why.
+type failed struct {
+	*outbox
+	cause error
+}
+
+// again finds the leaders of partitions whose batch failed for now, and lists
+// them after a while.
+func (p *Producer) again(boxes []failed) {
+	p.client.stats.retries.Add(float64(len(boxes)))
+	p.complain(boxes)
+	p.client.cl.Moved()
+	view, err := p.client.cl.Refresh(p.ctx)
+	if err == nil {
+		for _, o := range boxes {
+			if t := view.Topics[o.Topic]; t != nil && t.Err == nil {
+				p.addRoute(o.Topic, t.Leaders)
+			}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range boxes {
+		o := f.outbox
+		if err == nil {
+			o.leader = view.Leader(o.Partition)
+		}
+		o.backoff = min(max(2*o.backoff, retryBackoff), maxRetryDelay)
+		time.AfterFunc(o.backoff, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.ctx.Err() == nil {
+				o.taken = false
+				p.readyLocked(o)
+			}
+		})
+	}
+}
+
+// complain tells once that sending waits, and why, until nothing waits any longer. What
+// fails only once is nobody's trouble: leaders move, and brokers close idle connections.
+func (p *Producer) complain(boxes []failed) {
+	if p.ctx.Err() != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range boxes {
+		if f.backoff == 0 || errors.Is(f.cause, sarama.ErrOffsetsLoadInProgress) || errors.Is(f.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
+			continue // a new cluster takes a moment to give its first producer id
+		}
+		p.waiting[f.outbox] = true
+		if p.since.IsZero() {
+			p.since = time.Now()
+			p.client.cfg.Log.Warn("sending waits for the Kafka cluster", "reason", p.client.cl.Explain(f.cause).Text,
+				"topic", f.Topic, "partition", f.Partition.Partition)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
@@ -21,6 +22,7 @@ const (
 	// controller is done with it well within its time-out.
 	topicsPerRequest = 200
 	topicsTimeout    = 30 * time.Second
+	createTimeout    = 15 * time.Second // of one request, as the controller is told
 )
 
 // TopicSpec is a topic as it should be. How often it is replicated, [Config] says.
@@ -90,7 +92,7 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, topicsTimeout, fmt.Errorf("not done within %v", topicsTimeout))
 	defer cancel()
-	if _, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.ensureTopics(ctx, want) }, nil); err != nil {
+	if err := c.ensureTopics(ctx, want); err != nil {
 		if errors.Is(err, ctx.Err()) {
 			err = context.Cause(ctx)
 		}
@@ -126,7 +128,7 @@ func (c *Client) ensureTopics(ctx context.Context, want map[string]TopicSpec) er
 	}
 	c.warnOfOneReplica(want)
 	for chunk := range slices.Chunk(existing, topicsPerRequest) {
-		c.warnOfDifferences(chunk)
+		c.warnOfDifferences(ctx, chunk)
 	}
 	return nil
 }
@@ -134,26 +136,18 @@ func (c *Client) ensureTopics(ctx context.Context, want map[string]TopicSpec) er
 // partitionCounts asks for all topics.
 func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) {
 	for {
-		err := c.sc.RefreshMetadata()
-		if err == nil || !errors.Is(err, sarama.ErrOutOfBrokers) {
-			break // topics without a leader are an error too, and none here
-		}
-		if retry.Pause(ctx, 250*time.Millisecond) != nil {
-			return nil, c.serviceError(c.diagnose(err))
-		}
-	}
-	names, err := c.sc.Topics()
-	if err != nil {
-		return nil, err
-	}
-	counts := make(map[string]int32, len(names))
-	for _, name := range names {
-		parts, err := c.sc.Partitions(name)
+		view, err := c.cl.Refresh(ctx)
 		if err == nil {
-			counts[name] = int32(len(parts))
+			counts := make(map[string]int32, len(view.Topics))
+			for name, t := range view.Topics {
+				counts[name] = int32(len(t.Leaders))
+			}
+			return counts, nil
+		}
+		if t := c.cl.Explain(err); t.Permanent || retry.Pause(ctx, 250*time.Millisecond) != nil {
+			return nil, c.serviceError(t)
 		}
 	}
-	return counts, nil
 }
 
 // createTopics creates topics in one request, and returns those that turned out
@@ -161,18 +155,16 @@ func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) 
 func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing []TopicSpec, _ error) {
 	replication := int16(cmp.Or(c.cfg.ReplicationFactor, -1)) // -1: the broker's default, since Kafka 2.4 (KIP-464)
 	for len(specs) > 0 {
-		controller, err := c.sc.Controller()
+		req := sarama.NewCreateTopicsRequest(c.cl.Version(), c.details(specs, replication), createTimeout, false)
+		var resp *sarama.CreateTopicsResponse
+		err := c.cl.Ask(ctx, cluster.Controller(), createTimeout+cluster.Quick, func(b *sarama.Broker) (err error) {
+			resp, err = b.CreateTopics(req)
+			return err
+		})
 		if err != nil {
-			return existing, err
-		}
-		req := sarama.NewCreateTopicsRequest(c.sc.Config().Version, c.details(specs, replication), c.sc.Config().Admin.Timeout, false)
-		resp, err := controller.CreateTopics(req)
-		if err != nil {
-			_ = controller.Close()
 			if retry.Pause(ctx, 250*time.Millisecond) != nil {
-				return existing, c.serviceError(c.diagnose(err))
+				return existing, c.serviceError(c.cl.Explain(err))
 			}
-			_, _ = c.sc.RefreshController()
 			continue // topics that this attempt did create exist then, which is success
 		}
 		var again []TopicSpec
@@ -203,7 +195,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 			if retry.Pause(ctx, 100*time.Millisecond) != nil {
 				return existing, ctx.Err()
 			}
-			_, _ = c.sc.RefreshController()
+			c.cl.Moved()
 		}
 		specs = again
 	}
@@ -230,13 +222,11 @@ func (c *Client) details(specs []TopicSpec, replication int16) map[string]*saram
 // so that whoever writes to them next doesn't have to.
 func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) error {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		err := c.sc.RefreshMetadata()
-		var lacking string
+		view, err := c.cl.Refresh(ctx)
+		lacking := ""
 		for name := range want {
-			writable, e := c.sc.WritablePartitions(name)
-			all, e2 := c.sc.Partitions(name)
-			if e = cmp.Or(e, e2); e != nil || len(all) == 0 || len(writable) < len(all) {
-				lacking, err = name, cmp.Or(e, err)
+			if err != nil || view.Topics[name] == nil || !view.Topics[name].Writable() {
+				lacking = name
 				break
 			}
 		}
@@ -252,13 +242,14 @@ func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) er
 // warnOfOneReplica tells of topics that a cluster keeps on one broker alone: events
 // are lost with it.
 func (c *Client) warnOfOneReplica(want map[string]TopicSpec) {
-	brokers := len(c.sc.Brokers())
+	view := c.cl.View()
+	brokers := len(view.Brokers)
 	if brokers < 2 {
 		return
 	}
 	var alone []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if replicas, err := c.sc.Replicas(name, 0); err == nil && len(replicas) == 1 {
+		if t := view.Topics[name]; t != nil && t.Replicas == 1 {
 			alone = append(alone, name)
 		}
 	}
@@ -270,14 +261,14 @@ func (c *Client) warnOfOneReplica(want map[string]TopicSpec) {
 }
 
 // warnOfDifferences compares topics that existed already with what is wanted.
-func (c *Client) warnOfDifferences(specs []TopicSpec) {
+func (c *Client) warnOfDifferences(ctx context.Context, specs []TopicSpec) {
 	resources := make([]*sarama.ConfigResource, 0, len(specs))
 	byName := make(map[string]TopicSpec, len(specs))
 	for _, s := range specs {
 		byName[s.Name] = s
-		if parts, err := c.sc.Partitions(s.Name); err == nil && int32(len(parts)) != s.Partitions {
+		if t := c.cl.View().Topics[s.Name]; t != nil && int32(len(t.Leaders)) != s.Partitions {
 			c.cfg.Log.Warn("topic exists with another number of partitions",
-				"topic", s.Name, "partitions", len(parts), "wanted", s.Partitions)
+				"topic", s.Name, "partitions", len(t.Leaders), "wanted", s.Partitions)
 		}
 		if len(s.Config) > 0 {
 			resources = append(resources, &sarama.ConfigResource{
@@ -288,14 +279,13 @@ func (c *Client) warnOfDifferences(specs []TopicSpec) {
 	if len(resources) == 0 {
 		return
 	}
-	broker, err := c.sc.Controller()
+	var resp *sarama.DescribeConfigsResponse
+	err := c.cl.Ask(ctx, cluster.Any(), cluster.Quick, func(b *sarama.Broker) (err error) {
+		resp, err = b.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 2, Resources: resources})
+		return err
+	})
 	if err != nil {
-		return
-	}
-	resp, err := broker.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 2, Resources: resources})
-	if err != nil {
-		_ = broker.Close()
-		c.cfg.Log.Warn("topics exist; their settings could not be compared", "err", err)
+		c.cfg.Log.Warn("topics exist; their settings could not be compared", "reason", c.cl.Explain(err).Text)
 		return
 	}
 	for _, r := range resp.Resources {
@@ -315,7 +305,7 @@ func (c *Client) warnOfDifferences(specs []TopicSpec) {
 func (c *Client) Topics(ctx context.Context, match Match) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
 	defer cancel()
-	counts, err := await(ctx, func() (map[string]int32, error) { return c.partitionCounts(ctx) }, nil)
+	counts, err := c.partitionCounts(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: list topics: %w", err)
 	}

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -54,30 +53,5 @@ func TestRestoreReadsAllThoughATopicIsLeftOutMeanwhile(t *testing.T) {
 	}
 	if moved.Hits() == 0 || left.Hits() == 0 {
 		t.Errorf("faults met: %d and %d, want each", moved.Hits(), left.Hits())
-	}
-}
-
-// A static member stays in its group when that has a generation without it, and may
-// lose partitions unasked. So it gives its session up before it can be seen. A dynamic
-// member is thrown out.
-func TestSessionEndsWhereAStaticMemberMissesAGeneration(t *testing.T) {
-	for _, test := range []struct {
-		instance    string
-		generations []int32
-		lost        bool
-	}{
-		{"one", []int32{3, 4, 5}, false},
-		{"one", []int32{3, 4, 6}, true},
-		{"", []int32{3, 4, 6}, false},
-	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		s := newSession(&transform{cfg: TransformConfig{InstanceID: test.instance}, share: newShare()}, cancel)
-		for _, g := range test.generations {
-			s.joined(map[string][]int32{"in": {0}}, g)
-		}
-		if lost := s.lost() != nil && ctx.Err() != nil; lost != test.lost {
-			t.Errorf("instance %q in generations %v: session lost is %t, want %t", test.instance, test.generations, lost, test.lost)
-		}
-		cancel()
 	}
 }

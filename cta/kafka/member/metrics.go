@@ -1,4 +1,4 @@
-package kafka
+package member
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -6,8 +6,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 )
 
-// transformMetrics are those of one group's members in this process.
-type transformMetrics struct {
+// metrics are those of one group's members in this process.
+type metrics struct {
 	processed, recordsCommitted    prometheus.Counter
 	committed, aborted, rebalances prometheus.Counter
 	latency                        prometheus.Observer
@@ -18,11 +18,11 @@ type transformMetrics struct {
 	behind map[string]int64 // by topic, as the gauge has it; of one goroutine
 }
 
-func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetrics {
+func newMetrics(reg prometheus.Registerer, group string) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).WithLabelValues(group)
 	}
-	return &transformMetrics{
+	return &metrics{
 		processed:        counter("ctalive_stream_records_processed_total", "Records transformed. Those of an aborted transaction count again."),
 		recordsCommitted: counter("ctalive_stream_records_committed_total", "Records whose outcome is committed."),
 		committed:        counter("ctalive_stream_transactions_committed_total", "Transactions committed."),
@@ -48,7 +48,7 @@ func newTransformMetrics(reg prometheus.Registerer, group string) *transformMetr
 
 // lag notes how many records of each topic are not committed yet, instead of
 // what it was told before.
-func (m *transformMetrics) lag(behind map[string]int64) {
+func (m *metrics) lag(behind map[string]int64) {
 	for topic := range m.behind {
 		if _, ok := behind[topic]; !ok {
 			m.lagging.WithLabelValues(m.group, topic).Sub(float64(m.behind[topic]))
@@ -60,7 +60,7 @@ func (m *transformMetrics) lag(behind map[string]int64) {
 	m.behind = behind
 }
 
-func (m *transformMetrics) caughtUp(is bool) {
+func (m *metrics) caughtUp(is bool) {
 	if is {
 		m.caught.Set(1)
 	} else {

@@ -1,0 +1,104 @@
+package batch
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+)
+
+// Decode appends the committed records of a block from an offset on to records,
+// and returns the offset after everything that it holds, records or not.
+func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, records []record.Record) (_ []record.Record, next int64) {
+	next = from
+	aborted := slices.Clone(block.AbortedTransactions)
+	slices.SortFunc(aborted, func(a, b *sarama.AbortedTransaction) int { return cmp.Compare(a.FirstOffset, b.FirstOffset) })
+	inAborted := make(map[int64]bool) // producers inside an aborted transaction
+	for _, set := range block.RecordsSet {
+		batch := set.RecordBatch
+		if batch == nil { // a message set, of before Kafka 0.11
+			records, next = appendLegacy(p, records, set.MsgSet, next)
+			continue
+		}
+		if batch.PartialTrailingRecord {
+			break
+		}
+		for len(aborted) > 0 && aborted[0].FirstOffset <= batch.LastOffset() {
+			inAborted[aborted[0].ProducerID] = true
+			aborted = aborted[1:]
+		}
+		switch {
+		case batch.Control:
+			delete(inAborted, batch.ProducerID) // either marker ends the transaction
+		case batch.IsTransactional && inAborted[batch.ProducerID]:
+		default:
+			records = appendBatch(p, records, batch, next)
+		}
+		next = max(next, batch.LastOffset()+1)
+	}
+	return records, next
+}
+
+func appendBatch(p record.Partition, records []record.Record, batch *sarama.RecordBatch, from int64) []record.Record {
+	records = slices.Grow(records, len(batch.Records))
+	for _, r := range batch.Records {
+		offset := batch.FirstOffset + r.OffsetDelta
+		if offset < from {
+			continue
+		}
+		at := batch.FirstTimestamp.Add(r.TimestampDelta)
+		if batch.LogAppendTime {
+			at = batch.MaxTimestamp
+		}
+		rec := record.Record{Topic: p.Topic, Partition: p.Partition, Offset: offset, Key: r.Key, Value: r.Value, Time: at}
+		for _, h := range r.Headers {
+			rec.Headers = append(rec.Headers, record.Header{Key: string(h.Key), Value: h.Value})
+		}
+		records = append(records, rec)
+	}
+	return records
+}
+
+func appendLegacy(p record.Partition, records []record.Record, set *sarama.MessageSet, next int64) ([]record.Record, int64) {
+	if set == nil {
+		return records, next
+	}
+	for _, outer := range set.Messages {
+		inner := outer.Messages()
+		for _, m := range inner {
+			offset := m.Offset
+			if m.Msg.Version >= 1 { // relative to the wrapper's, which is the last one's
+				offset += outer.Offset - inner[len(inner)-1].Offset
+			}
+			if offset < next {
+				continue
+			}
+			records = append(records, record.Record{Topic: p.Topic, Partition: p.Partition, Offset: offset,
+				Key: m.Msg.Key, Value: m.Msg.Value, Time: m.Msg.Timestamp})
+			next = offset + 1
+		}
+	}
+	return records, next
+}
+
+// Partitioner chooses a partition by Java's murmur2, as every Kafka client does.
+type Partitioner struct{ sarama.Partitioner }
+
+// NewPartitioner returns a Partitioner. It is not safe for concurrent use.
+func NewPartitioner() Partitioner { return Partitioner{sarama.NewMurmur2Partitioner("")} }
+
+// Choose returns the partition of n that a record goes to; ok is false when it may be
+// any.
+func (p Partitioner) Choose(r record.Record, n int32) (_ int32, ok bool) {
+	by := r.PartitionBy
+	if by == nil {
+		by = r.Key
+	}
+	if by == nil || n < 1 {
+		return 0, false
+	}
+	chosen, err := p.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, n)
+	return chosen, err == nil // the encoder of bytes has no errors
+}

@@ -1,0 +1,510 @@
+// Package cluster is the one way to the brokers of a Kafka cluster. Every request of
+// package kafka goes through [Cluster.Ask]. Ask finds the broker that serves the
+// request: the leader of a partition, the coordinator of a group or of a transaction,
+// the controller, or any. It bounds the time of the request, forgets what has turned
+// out wrong, and says once that a broker doesn't answer.
+//
+// Sarama's own Client is not used, for three reasons of its version 1.61.1. It keeps to
+// a coordinator that has died. It waits for a broker that hangs as long as for one that
+// works. And one partition without a leader makes it fail for the others. So only its
+// Broker is used here: one connection, and the encoding of requests.
+//
+// What is known of the cluster is one [View], which never changes: a new one takes its
+// place. A connection serves one request at a time. Idle ones are kept, by address, and
+// more are opened while all are busy: a request that waits, as a fetch does, holds up
+// no other.
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+)
+
+const (
+	// Quick bounds a request that a broker answers at once.
+	Quick = 5 * time.Second
+	// hurry bounds the first round of a request that any broker serves: another may be
+	// quicker than one that hangs.
+	hurry = 2 * time.Second
+	// watch is how often a coordinator is looked for anew while one keeps a request.
+	watch = 2 * time.Second
+	// idleTime is after how long an unused connection is closed: brokers close theirs
+	// after ten minutes.
+	idleTime = time.Minute
+	// young is how old a view may be that says a partition has no leader.
+	young       = 250 * time.Millisecond
+	dialTimeout = 5 * time.Second
+)
+
+// ErrNoLeader says that a partition has no leader now.
+var ErrNoLeader = errors.New("partition has no leader")
+
+// ErrClosed says that the Cluster was closed.
+var ErrClosed = errors.New("the Kafka client is closed")
+
+// Cluster is a Kafka cluster, safe for concurrent use.
+type Cluster struct {
+	conf  *sarama.Config
+	seeds []string
+	log   *slog.Logger
+
+	ctx    context.Context // ends with Close, and every connection with it
+	cancel context.CancelFunc
+	view   atomic.Pointer[View]
+
+	mu           sync.Mutex
+	idle         map[string][]*link // by address; the last one was used last
+	away         map[string]bool    // addresses that don't answer, which was told
+	answers      string             // the address that answered last
+	coordinators map[To]int32
+	stale        time.Time   // what the view says has turned out wrong then
+	refreshing   *refreshing // under way; nil when none is
+}
+
+// New returns a cluster that is first looked for at seeds. It connects when it is
+// asked. conf has the versions, TLS and SASL of the connections.
+func New(seeds []string, conf *sarama.Config, log *slog.Logger) *Cluster {
+	own := *conf
+	own.Net.Proxy.Enable = true // the only way to give sarama a dialer
+	// Ask bounds requests by itself.
+	own.Net.ReadTimeout, own.Net.WriteTimeout = time.Hour, time.Hour
+	c := &Cluster{
+		conf: &own, seeds: seeds, log: log,
+		idle: make(map[string][]*link), away: make(map[string]bool), coordinators: make(map[To]int32),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.view.Store(&View{})
+	return c
+}
+
+// Close ends every connection and whatever waits for one.
+func (c *Cluster) Close() {
+	c.cancel()
+	c.mu.Lock()
+	idle := c.idle
+	c.idle = nil
+	c.mu.Unlock()
+	for _, links := range idle {
+		for _, l := range links {
+			l.close()
+		}
+	}
+}
+
+// Version is the newest version of Kafka whose requests are used.
+func (c *Cluster) Version() sarama.KafkaVersion { return c.conf.Version }
+
+// Rack is where this program is; empty when nobody has said.
+func (c *Cluster) Rack() string { return c.conf.RackID }
+
+// To says which broker serves a request.
+type To struct {
+	kind toKind
+	name string // of a topic, a group or a transaction
+	n    int32  // a partition or a broker
+}
+
+type toKind int8
+
+const (
+	toAny toKind = iota
+	toBroker
+	toController
+	toLeader
+	toGroup
+	toTransaction
+)
+
+// Any is whichever broker answers.
+func Any() To { return To{} }
+
+// Broker is the broker of that id.
+func Broker(id int32) To { return To{kind: toBroker, n: id} }
+
+// Controller is the broker that takes the creation of topics.
+func Controller() To { return To{kind: toController} }
+
+// Leader is the broker that leads p.
+func Leader(p record.Partition) To { return To{toLeader, p.Topic, p.Partition} }
+
+// Group is the coordinator of a group.
+func Group(name string) To { return To{kind: toGroup, name: name} }
+
+// Transaction is the coordinator of a transactional id.
+func Transaction(id string) To { return To{kind: toTransaction, name: id} }
+
+// String says what it is in words.
+func (to To) String() string {
+	switch to.kind {
+	case toBroker:
+		return fmt.Sprintf("broker %d", to.n)
+	case toController:
+		return "the controller"
+	case toLeader:
+		return fmt.Sprintf("the leader of %s/%d", to.name, to.n)
+	case toGroup:
+		return "the coordinator of group " + to.name
+	case toTransaction:
+		return "the coordinator of transaction " + to.name
+	}
+	return "any broker"
+}
+
+// Ask sends one request to the broker that serves it: send does so over the connection
+// that it is given, and returns what the request failed with, a refusal as
+// [sarama.KError]. limit bounds the time of the request alone; ctx ends it too. What
+// the failure shows to be wrong is forgotten, so that the next call finds another
+// broker.
+func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func(*sarama.Broker) error) error {
+	if to.kind == toAny {
+		return c.askAny(ctx, limit, send)
+	}
+	addr, err := c.find(ctx, to)
+	if err != nil {
+		return err
+	}
+	if to.kind == toGroup && limit > 2*watch {
+		var stop func()
+		ctx, stop = c.whileServedBy(ctx, to, addr)
+		defer stop()
+	}
+	err = c.request(ctx, addr, limit, send)
+	if err != nil && misdirected(err) {
+		c.forget(to)
+	}
+	return err
+}
+
+// Until asks again and again, with pauses that grow to half a second, until the request
+// succeeds, fails for good, or ctx ends. Then the error is the request's last.
+func (c *Cluster) Until(ctx context.Context, to To, limit time.Duration, send func(*sarama.Broker) error) error {
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		err := c.Ask(ctx, to, limit, send)
+		if err == nil || !Passes(err) || retry.Pause(ctx, pause) != nil {
+			return err
+		}
+	}
+}
+
+// askAny asks one broker after the other: that which answered last, those that answer,
+// and at last the others.
+func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sarama.Broker) error) error {
+	addrs := c.addresses()
+	err := error(sarama.ErrOutOfBrokers)
+	rounds := []time.Duration{min(hurry, limit), limit}
+	if len(addrs) == 1 {
+		rounds = rounds[1:]
+	}
+	for _, limit := range rounds {
+		for _, addr := range addrs {
+			if err = c.request(ctx, addr, limit, send); err == nil {
+				c.mu.Lock()
+				c.answers = addr
+				c.mu.Unlock()
+				return nil
+			}
+			var kerr sarama.KError
+			if ctx.Err() != nil || errors.As(err, &kerr) || permanent(err) {
+				return err
+			}
+		}
+		if !isTimeout(err) {
+			break
+		}
+	}
+	return err
+}
+
+// addresses returns those of all brokers that are known, the most promising first.
+func (c *Cluster) addresses() []string {
+	view := c.View()
+	all := make([]string, 0, len(view.Brokers)+len(c.seeds))
+	for _, addr := range view.Brokers {
+		all = append(all, addr)
+	}
+	all = append(all, c.seeds...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rank := func(addr string) int {
+		switch {
+		case c.away[addr]:
+			return 2
+		case addr == c.answers:
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+	return slices.Compact(all)
+}
+
+// find returns the address of the broker that serves a request.
+func (c *Cluster) find(ctx context.Context, to To) (string, error) {
+	id, view := to.n, c.View()
+	switch to.kind {
+	case toGroup, toTransaction:
+		var err error
+		if id, err = c.coordinator(ctx, to); err != nil {
+			return "", fmt.Errorf("find %v: %w", to, err)
+		}
+		view = c.View()
+	case toLeader, toController:
+		c.mu.Lock()
+		wrong := !c.stale.Before(view.at)
+		c.mu.Unlock()
+		if wrong || view.serves(to) < 0 && time.Since(view.at) > young {
+			var err error
+			if view, err = c.Refresh(ctx); err != nil {
+				return "", err
+			}
+		}
+		if id = view.serves(to); id < 0 {
+			if to.kind == toLeader && view.Topics[to.name] == nil {
+				return "", fmt.Errorf("topic %s: %w", to.name, sarama.ErrUnknownTopicOrPartition)
+			}
+			return "", fmt.Errorf("%s/%d: %w", to.name, to.n, ErrNoLeader)
+		}
+	}
+	addr, ok := view.Brokers[id]
+	if !ok {
+		c.forget(to)
+		if view, err := c.Refresh(ctx); err != nil {
+			return "", err
+		} else if addr, ok = view.Brokers[id]; !ok {
+			return "", fmt.Errorf("broker %d is not in the cluster: %w", id, sarama.ErrBrokerNotAvailable)
+		}
+	}
+	return addr, nil
+}
+
+// forget drops what is known about who serves a request.
+func (c *Cluster) forget(to To) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.coordinators, to)
+	if to.kind == toLeader || to.kind == toController {
+		c.stale = time.Now()
+	}
+}
+
+// Moved says that the brokers may have changed their roles.
+func (c *Cluster) Moved() { c.forget(To{kind: toLeader}) }
+
+// coordinator returns the id of a coordinator.
+func (c *Cluster) coordinator(ctx context.Context, to To) (int32, error) {
+	c.mu.Lock()
+	id, ok := c.coordinators[to]
+	c.mu.Unlock()
+	if ok {
+		return id, nil
+	}
+	addr := ""
+	err := c.askAny(ctx, Quick, func(b *sarama.Broker) error {
+		req := &sarama.FindCoordinatorRequest{Version: 2, CoordinatorKey: to.name, CoordinatorType: sarama.CoordinatorGroup}
+		if to.kind == toTransaction {
+			req.CoordinatorType = sarama.CoordinatorTransaction
+		}
+		resp, err := b.FindCoordinator(req)
+		if err != nil {
+			return err
+		}
+		if resp.Err == sarama.ErrNoError {
+			id, addr = resp.Coordinator.ID(), resp.Coordinator.Addr()
+		}
+		return Refusal(resp.Err)
+	})
+	if err != nil {
+		return -1, err
+	}
+	if c.View().Brokers[id] != addr {
+		if _, err := c.Refresh(ctx); err != nil {
+			return -1, err
+		}
+	}
+	c.mu.Lock()
+	c.coordinators[to] = id
+	c.mu.Unlock()
+	return id, nil
+}
+
+// whileServedBy returns a context that ends when another broker has become the
+// coordinator: one that hangs would keep the request for its whole time.
+func (c *Cluster) whileServedBy(ctx context.Context, to To, addr string) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for retry.Pause(ctx, watch) == nil {
+			c.forget(to)
+			if now, err := c.find(ctx, to); err == nil && now != addr {
+				cancel(fmt.Errorf("%v has changed", to))
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil); <-done }
+}
+
+// link is one connection.
+type link struct {
+	*sarama.Broker
+	addr   string
+	used   time.Time // last
+	ctx    context.Context
+	cancel context.CancelCauseFunc // ends the connection, and with it whatever waits
+}
+
+func (l *link) close() {
+	l.cancel(nil)
+	_ = l.Broker.Close()
+}
+
+// Dial opens the connection, for sarama.
+func (l *link) Dial(network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	nc, err := d.DialContext(l.ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{nc, context.AfterFunc(l.ctx, func() { _ = nc.Close() })}, nil
+}
+
+// conn is a connection that its context no longer holds once it is closed.
+type conn struct {
+	net.Conn
+	forget func() bool
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	c.forget()
+	return c.Conn.Close()
+}
+
+// take returns an idle connection to a broker, or a new one.
+func (c *Cluster) take(addr string) (l *link, fresh bool, err error) {
+	var old []*link
+	c.mu.Lock()
+	idle := c.idle[addr]
+	for len(idle) > 0 && time.Since(idle[0].used) > idleTime {
+		old, idle = append(old, idle[0]), idle[1:]
+	}
+	if n := len(idle); n > 0 {
+		l, idle = idle[n-1], idle[:n-1]
+	}
+	closed := c.idle == nil
+	if !closed {
+		c.idle[addr] = idle
+	}
+	c.mu.Unlock()
+	for _, o := range old {
+		o.close()
+	}
+	switch {
+	case closed:
+		return nil, false, ErrClosed
+	case l != nil:
+		return l, false, nil
+	}
+	l = &link{Broker: sarama.NewBroker(addr), addr: addr}
+	l.ctx, l.cancel = context.WithCancelCause(c.ctx)
+	conf := *c.conf
+	conf.Net.Proxy.Dialer = l
+	return l, true, l.Open(&conf)
+}
+
+// request sends one request over one connection.
+func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration, send func(*sarama.Broker) error) error {
+	l, fresh, err := c.take(addr)
+	if err != nil {
+		return err
+	}
+	timer := time.AfterFunc(limit, func() { l.cancel(timeout{limit}) })
+	stop := context.AfterFunc(ctx, func() { l.cancel(context.Cause(ctx)) })
+	_, err = l.Connected()
+	if err == nil {
+		err = send(l.Broker)
+	}
+	timer.Stop()
+	stop()
+	var (
+		kerr     sarama.KError
+		encoding sarama.PacketEncodingError
+	)
+	if err != nil && !errors.As(err, &encoding) && (!errors.As(err, &kerr) || errors.Is(err, sarama.ErrSASLAuthenticationFailed)) {
+		if cause := context.Cause(l.ctx); cause != nil {
+			err = cause
+		}
+		l.close()
+		if ctx.Err() == nil && c.ctx.Err() == nil {
+			c.lost(addr, fresh, err)
+		}
+		if c.ctx.Err() != nil {
+			err = ErrClosed
+		}
+		return err
+	}
+	l.used = time.Now()
+	c.mu.Lock()
+	kept := c.idle != nil && l.ctx.Err() == nil
+	if kept {
+		c.idle[addr] = append(c.idle[addr], l)
+	}
+	back := c.away[addr]
+	delete(c.away, addr)
+	c.mu.Unlock()
+	if !kept {
+		l.close()
+	}
+	if back {
+		c.log.Info("a Kafka broker answers again", "broker", addr)
+	}
+	return err
+}
+
+// lost closes the other connections to a broker, and tells once that it doesn't answer.
+// That one which was idle has ended says little: brokers end such.
+func (c *Cluster) lost(addr string, fresh bool, err error) {
+	c.mu.Lock()
+	idle := c.idle[addr]
+	if c.idle != nil {
+		delete(c.idle, addr)
+	}
+	tell := (fresh || isTimeout(err)) && !c.away[addr] && len(c.View().Brokers) > 0
+	if fresh || isTimeout(err) {
+		c.away[addr] = true
+	}
+	if c.answers == addr {
+		c.answers = ""
+	}
+	c.mu.Unlock()
+	for _, l := range idle {
+		l.close()
+	}
+	if tell {
+		c.log.Warn("a Kafka broker doesn't answer", "broker", addr, "reason", c.Explain(err).Text)
+	}
+}
+
+// timeout is the outcome of a request that was not answered in time.
+type timeout struct{ limit time.Duration }
+
+func (t timeout) Error() string { return fmt.Sprintf("no answer within %v", t.limit) }
+
+// Timeout makes it a time-out in the sense of package net.
+func (timeout) Timeout() bool { return true }
+
+// Temporary is part of net.Error.
+func (timeout) Temporary() bool { return true }

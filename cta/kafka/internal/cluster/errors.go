@@ -1,0 +1,207 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/IBM/sarama"
+)
+
+// Refusal returns a broker's refusal as an error, nil when it is none.
+func Refusal(kerr sarama.KError) error {
+	if kerr == sarama.ErrNoError {
+		return nil
+	}
+	return kerr
+}
+
+// Passes reports whether what a request failed with may pass when it is sent again.
+func Passes(err error) bool {
+	var kerr sarama.KError
+	if !errors.As(err, &kerr) { // the connection
+		var encoding sarama.PacketEncodingError
+		return !errors.Is(err, ErrClosed) && !permanent(err) && !errors.As(err, &encoding)
+	}
+	switch kerr {
+	case sarama.ErrInvalidMessage, // corrupted on the way
+		sarama.ErrUnknownTopicOrPartition, sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition,
+		sarama.ErrRequestTimedOut, sarama.ErrNetworkException, sarama.ErrNotEnoughReplicas,
+		sarama.ErrNotEnoughReplicasAfterAppend, sarama.ErrKafkaStorageError, sarama.ErrFencedLeaderEpoch,
+		sarama.ErrUnknownLeaderEpoch, sarama.ErrReplicaNotAvailable, sarama.ErrBrokerNotAvailable,
+		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrNotCoordinatorForConsumer, sarama.ErrNotController,
+		sarama.ErrOffsetsLoadInProgress, sarama.ErrThrottlingQuotaExceeded,
+		sarama.ErrConcurrentTransactions, sarama.ErrUnstableOffsetCommit,
+		sarama.ErrOperationNotAttempted: // for the sake of another partition, whose error counts
+		return true
+	}
+	return false
+}
+
+// misdirected reports whether an error says that another broker serves the request.
+func misdirected(err error) bool {
+	var kerr sarama.KError
+	if !errors.As(err, &kerr) {
+		return true
+	}
+	switch kerr {
+	case sarama.ErrNotLeaderForPartition, sarama.ErrLeaderNotAvailable, sarama.ErrUnknownTopicOrPartition,
+		sarama.ErrFencedLeaderEpoch, sarama.ErrUnknownLeaderEpoch, sarama.ErrReplicaNotAvailable, sarama.ErrKafkaStorageError,
+		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrNotCoordinatorForConsumer, sarama.ErrNotController,
+		sarama.ErrBrokerNotAvailable, sarama.ErrNetworkException:
+		return true
+	}
+	return false
+}
+
+// permanent reports whether waiting doesn't mend a failed connection.
+func permanent(err error) bool {
+	var (
+		unknownCA x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		certErr   *tls.CertificateVerificationError
+		alert     tls.AlertError
+	)
+	return errors.Is(err, sarama.ErrSASLAuthenticationFailed) || errors.Is(err, sarama.ErrUnsupportedSASLMechanism) ||
+		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &certErr) || errors.As(err, &alert)
+}
+
+// Trouble is a failed request in words for an operator.
+type Trouble struct {
+	Text      string // one of few texts, the same for the same reason
+	Hint      string
+	Permanent bool // waiting doesn't mend it
+	Err       error
+}
+
+func (t Trouble) Error() string { return t.Text }
+
+// Unwrap returns the error that it explains.
+func (t Trouble) Unwrap() error { return t.Err }
+
+// Start is the hint where a service isn't there.
+const Start = "start it, or check the address"
+
+// refusals are the brokers' that need other words than sarama's.
+var refusals = map[sarama.KError]string{
+	sarama.ErrNotEnoughReplicas:               "fewer in-sync replicas than required",
+	sarama.ErrNotEnoughReplicasAfterAppend:    "fewer in-sync replicas than required",
+	sarama.ErrNotLeaderForPartition:           "the partition's leader has moved",
+	sarama.ErrLeaderNotAvailable:              "the partition has no leader",
+	sarama.ErrConsumerCoordinatorNotAvailable: "the coordinator isn't available",
+	sarama.ErrNotCoordinatorForConsumer:       "the coordinator has moved",
+	sarama.ErrOffsetsLoadInProgress:           "the coordinator is loading",
+	sarama.ErrUnknownTopicOrPartition:         "the topic or partition doesn't exist",
+	sarama.ErrBrokerNotAvailable:              "a broker isn't available",
+	sarama.ErrRequestTimedOut:                 "the replicas didn't answer in time",
+	sarama.ErrRebalanceInProgress:             "the group shares its partitions anew",
+	sarama.ErrIllegalGeneration:               "the group has shared its partitions anew",
+	sarama.ErrUnknownMemberId:                 "the group no longer has this member",
+	sarama.ErrConcurrentTransactions:          "the transaction before is still being ended",
+	sarama.ErrUnstableOffsetCommit:            "positions wait for an open transaction",
+	sarama.ErrProducerFenced:                  "the transaction took too long, or another process has its id",
+	sarama.ErrInvalidProducerEpoch:            "the transaction took too long, or another process has its id",
+}
+
+// Explain says what a failed request means. The texts hold no port of ours, no password,
+// and no inner words of the client library.
+func (c *Cluster) Explain(err error) Trouble {
+	t := Trouble{Text: err.Error(), Hint: Start, Permanent: permanent(err), Err: err}
+	var (
+		unknownCA x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		certErr   *tls.CertificateVerificationError
+		alert     tls.AlertError
+		header    tls.RecordHeaderError
+		dns       *net.DNSError
+		kerr      sarama.KError
+		user      = c.conf.Net.SASL.User
+		mechanism = string(c.conf.Net.SASL.Mechanism)
+	)
+	switch {
+	case errors.Is(err, sarama.ErrSASLAuthenticationFailed):
+		t.Text = "authentication failed with " + mechanism
+		if user != "" {
+			t.Text = "authentication failed for user " + user + " with " + mechanism
+		}
+		t.Hint = "check user, password and mechanism"
+	case errors.Is(err, sarama.ErrUnsupportedSASLMechanism):
+		t.Text = "the broker doesn't offer " + mechanism
+		t.Hint = "choose another SASL mechanism, or check that the port is the one for SASL"
+	case errors.Is(err, ErrNoLeader):
+		t.Text = "the partition has no leader"
+	case errors.As(err, &kerr):
+		var ok bool
+		if t.Text, ok = refusals[kerr]; !ok {
+			t.Text = strings.TrimPrefix(kerr.Error(), "kafka server: ")
+		}
+	case errors.As(err, &certErr):
+		t.Text = "the broker's certificate is not trusted: " + certErr.Err.Error()
+		t.Hint = "give the authority that signed it, and a host name that it holds"
+	case errors.As(err, &unknownCA), errors.As(err, &hostname):
+		t.Text = "the broker's certificate is not trusted: " + err.Error()
+		t.Hint = "give the authority that signed it, and a host name that it holds"
+	case errors.As(err, &alert):
+		t.Text = "the broker ended the TLS handshake: " + alert.Error()
+		t.Hint = "check the client's certificate and the TLS versions"
+	case errors.As(err, &header):
+		t.Text = "the broker's port doesn't speak TLS"
+		t.Hint = "use the port for TLS, or connect without TLS"
+		t.Permanent = true
+	case errors.As(err, &dns):
+		t.Text = "no such host: " + dns.Name
+		t.Hint = "check the address"
+	case errors.Is(err, sarama.ErrOutOfBrokers):
+		t.Text = "no broker answers"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		t.Text = "connection refused"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, sarama.ErrNotConnected):
+		// All that a client sees on a port of another protocol: the broker takes
+		// its bytes for a request it can't read, and closes.
+		t.Text = "the broker closed the connection"
+		t.Hint = c.wrongProtocolHint()
+	case isTimeout(err):
+		t.Text = "no answer in time"
+		t.Hint = c.MuteHint()
+	}
+	return t
+}
+
+// wrongProtocolHint is for a connection that ends without a word.
+func (c *Cluster) wrongProtocolHint() string {
+	tls, sasl := c.conf.Net.TLS.Enable, c.conf.Net.SASL.Enable
+	hint := "the port may "
+	switch {
+	case tls:
+		hint += "speak plain text"
+	case !sasl:
+		hint += "want TLS or SASL"
+	default:
+		hint += "want TLS"
+	}
+	if sasl {
+		hint += ", or not take user " + c.conf.Net.SASL.User
+	} else if tls {
+		hint += ", or want SASL"
+	}
+	return hint + ": check the settings against the port's protocol"
+}
+
+// MuteHint is for a broker that takes a connection and doesn't answer.
+func (c *Cluster) MuteHint() string {
+	if !c.conf.Net.TLS.Enable {
+		return Start
+	}
+	return Start + "; " + c.wrongProtocolHint()
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
+}

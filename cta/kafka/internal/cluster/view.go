@@ -1,0 +1,249 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+)
+
+// View is what the cluster said of itself at one time. It doesn't change.
+type View struct {
+	Brokers    map[int32]string // addresses by id
+	Controller int32
+	Topics     map[string]*Topic
+	at         time.Time // when it was asked for
+}
+
+// Topic is what the cluster says of a topic.
+type Topic struct {
+	// ID is that which the cluster gave to the topic when it was made: another topic
+	// that had the name before has another. It is empty before Kafka 2.8.
+	ID       string
+	Internal bool
+	Leaders  []int32 // broker ids by partition; -1 for none
+	Replicas int     // the fewest that a partition has
+	Err      error   // why nothing is known of it
+}
+
+// Writable reports whether each partition has a leader.
+func (t *Topic) Writable() bool {
+	for _, leader := range t.Leaders {
+		if leader < 0 {
+			return false
+		}
+	}
+	return t.Err == nil && len(t.Leaders) > 0
+}
+
+// At returns when the cluster was asked for it.
+func (v *View) At() time.Time { return v.at }
+
+// Leader returns the broker that leads p; -1 when there is none or no such partition.
+func (v *View) Leader(p record.Partition) int32 { return v.serves(Leader(p)) }
+
+func (v *View) serves(to To) int32 {
+	if to.kind == toController {
+		if v.Brokers[v.Controller] == "" {
+			return -1
+		}
+		return v.Controller
+	}
+	if t := v.Topics[to.name]; t != nil && int(to.n) < len(t.Leaders) {
+		return t.Leaders[to.n]
+	}
+	return -1
+}
+
+// View returns the latest view. It is empty before the first [Cluster.Refresh].
+func (c *Cluster) View() *View { return c.view.Load() }
+
+// refreshing is a look at the cluster that several callers may wait for.
+type refreshing struct {
+	done chan struct{}
+	view *View
+	err  error
+}
+
+// Refresh looks at the cluster. Callers that come meanwhile share the next look.
+func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
+	asked := time.Now()
+	for {
+		c.mu.Lock()
+		r := c.refreshing
+		if r == nil {
+			r = &refreshing{done: make(chan struct{})}
+			c.refreshing = r
+			go func() {
+				r.view, r.err = c.look(c.ctx, nil)
+				if r.err == nil {
+					c.view.Store(r.view)
+				}
+				c.mu.Lock()
+				c.refreshing = nil
+				c.mu.Unlock()
+				close(r.done)
+			}()
+		}
+		c.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-r.done:
+		}
+		if r.err != nil || !r.view.at.Before(asked) {
+			return r.view, r.err
+		}
+	}
+}
+
+// Lookup returns what the cluster says of one topic. Unlike a view, the answer tells a
+// topic that the user may not see from one that doesn't exist.
+func (c *Cluster) Lookup(ctx context.Context, topic string) (*Topic, error) {
+	view, err := c.look(ctx, []string{topic})
+	if err != nil {
+		return nil, err
+	}
+	t := view.Topics[topic]
+	if t == nil {
+		return nil, sarama.ErrUnknownTopicOrPartition
+	}
+	return t, t.Err
+}
+
+func (c *Cluster) look(ctx context.Context, topics []string) (*View, error) {
+	view := &View{at: time.Now(), Brokers: make(map[int32]string), Topics: make(map[string]*Topic)}
+	err := c.askAny(ctx, Quick, func(b *sarama.Broker) error {
+		resp, err := b.GetMetadata(sarama.NewMetadataRequest(c.conf.Version, topics))
+		if err != nil {
+			return err
+		}
+		if len(resp.Brokers) == 0 {
+			return errors.New("the broker knows no cluster yet") // it has just started
+		}
+		view.Controller = resp.ControllerID
+		for _, b := range resp.Brokers {
+			view.Brokers[b.ID()] = b.Addr()
+		}
+		for _, t := range resp.Topics {
+			view.Topics[t.Name] = topicOf(t)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return view, nil
+}
+
+func topicOf(meta *sarama.TopicMetadata) *Topic {
+	t := &Topic{Internal: meta.IsInternal, Leaders: make([]int32, len(meta.Partitions))}
+	if meta.Uuid != (sarama.Uuid{}) {
+		t.ID = meta.Uuid.String()
+	}
+	if meta.Err != sarama.ErrNoError && meta.Err != sarama.ErrLeaderNotAvailable {
+		t.Err = meta.Err
+	}
+	for i := range t.Leaders {
+		t.Leaders[i] = -1
+	}
+	for i, p := range meta.Partitions {
+		if int(p.ID) < len(t.Leaders) {
+			t.Leaders[p.ID] = p.Leader
+		}
+		if i == 0 || len(p.Replicas) < t.Replicas {
+			t.Replicas = len(p.Replicas)
+		}
+	}
+	return t
+}
+
+// At is an offset to ask for.
+type At int64
+
+// What a partition's offsets are asked for by; other values are times in milliseconds.
+const (
+	Oldest = At(sarama.OffsetOldest)
+	Newest = At(sarama.OffsetNewest)
+)
+
+// Offsets returns an offset of each partition: for readers of committed records, Newest
+// is the first one that an open transaction holds back. Partitions that have no leader,
+// or whose leader doesn't answer or refuses, are left out: the error says why one of
+// them is.
+func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, committed bool) (map[record.Partition]int64, error) {
+	view := c.View()
+	byLeader := make(map[int32][]record.Partition)
+	var worst error
+	for p := range of {
+		leader := view.Leader(p)
+		if leader < 0 {
+			worst = fmt.Errorf("%v: %w", p, ErrNoLeader)
+			c.Moved()
+			continue
+		}
+		byLeader[leader] = append(byLeader[leader], p)
+	}
+	var (
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+		found = make(map[record.Partition]int64, len(of))
+	)
+	for leader, partitions := range byLeader {
+		wg.Go(func() {
+			var resp *sarama.OffsetResponse
+			err := c.Ask(ctx, Broker(leader), Quick, func(b *sarama.Broker) (err error) {
+				req := sarama.NewOffsetRequest(c.conf.Version)
+				if committed {
+					req.IsolationLevel = sarama.ReadCommitted
+				}
+				for _, p := range partitions {
+					req.AddBlock(p.Topic, p.Partition, int64(of[p]), 1)
+				}
+				resp, err = b.GetAvailableOffsets(req)
+				return err
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				c.Moved()
+				worst = fmt.Errorf("broker %d: %w", leader, err)
+				return
+			}
+			for _, p := range partitions {
+				block := resp.GetBlock(p.Topic, p.Partition)
+				switch {
+				case block == nil:
+				case block.Err == sarama.ErrNoError:
+					found[p] = block.Offset
+				default:
+					if worst == nil || !Passes(block.Err) {
+						worst = fmt.Errorf("%v: %w", p, block.Err)
+					}
+					if misdirected(block.Err) {
+						c.Moved()
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return found, worst
+}
+
+// Fresh returns the latest view, or a new one when what it says has turned out wrong.
+func (c *Cluster) Fresh(ctx context.Context) (*View, error) {
+	view := c.View()
+	c.mu.Lock()
+	wrong := !c.stale.Before(view.at)
+	c.mu.Unlock()
+	if wrong {
+		return c.Refresh(ctx)
+	}
+	return view, nil
+}

@@ -1,0 +1,487 @@
+// Package fetch gets the records of partitions from the brokers that lead them. Readers
+// and members of a group share it: they say which partitions, and from where on; an
+// [Engine] finds the leaders, follows them when they move, and asks all brokers at the
+// same time, so that one that hangs, or a partition without a leader, costs no other
+// partition anything.
+//
+// Sarama's own consumer is not used, for two reasons of its version 1.61.1. It makes two
+// objects of every record and sends each through a channel, which is half of the work of
+// reading much. And it doesn't follow committed positions over batches that compaction
+// has emptied.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+)
+
+const (
+	// wait is how long a broker holds a fetch for which it has no records.
+	// Partitions found meanwhile join the next one.
+	wait = 100 * time.Millisecond
+	// A response holds up to responseBytes, partitionBytes of each partition (which
+	// is a batch of our producers), or one batch if that is more. Decoded records
+	// take seven times that: of larger responses the memory grows, and not the rate.
+	responseBytes  = 1 << 20
+	partitionBytes = 256 << 10
+	// prefetched is how many responses of a broker may be under way or wait to be
+	// handled.
+	prefetched = 2
+	// tellAfter is when a partition is told of that can't be read: after the cluster
+	// has had time to find it another leader.
+	tellAfter = 15 * time.Second
+	// sureEmpty is how often a broker has to give nothing where records should be
+	// before one offset is skipped.
+	sureEmpty = 3
+)
+
+// ErrGone says that the cluster no longer holds a position: retention has overtaken it,
+// or a new topic has the name.
+var ErrGone = errors.New("the position is gone")
+
+// Cursor is a position in one partition.
+type Cursor struct {
+	record.Partition
+	topicID string // of the topic that the position is in; empty when it isn't known
+
+	// Guarded by Engine.mu.
+	broker  int32     // to ask; -1 when the leader isn't known
+	next    int64     // offset to fetch
+	empty   int       // times that nothing came where something should be
+	paused  time.Time // no fetching before
+	failed  time.Time // the last time; a leader of before that is not believed
+	failing time.Time // since when it can't be read; zero when it can
+	why     error     // it can't
+	removed bool
+}
+
+// Fetched is what one response held of one partition, or why no more comes of it.
+type Fetched struct {
+	Cursor  *Cursor
+	Records []record.Record
+	Next    int64 // the offset after all that was read with the records, markers among it
+	Err     error // the cursor has ended: ErrGone, or the user may not read the topic
+	done    func()
+}
+
+// Done gives the memory of the records back: they are the next ones'. Each has to be
+// called, in order.
+func (f Fetched) Done() {
+	if f.done != nil {
+		f.done()
+	}
+}
+
+// Engine fetches. It is safe for concurrent use.
+type Engine struct {
+	cl     *cluster.Cluster
+	log    *slog.Logger
+	failed func() // told of each failed fetch
+	wg     sync.WaitGroup
+	stale  chan struct{} // tells lead that there is something to find
+	work   chan struct{} // tells Next that the queue has something
+
+	mu       sync.Mutex
+	cursors  map[record.Partition]*Cursor
+	fetchers map[int32]*fetcher // by broker id
+	queue    []Fetched          // in the order of fetching
+	told     bool               // of one that can't be read
+}
+
+// Start returns an Engine that works until ctx ends. Whoever has ended ctx then calls
+// Wait. failed is called for each fetch that failed.
+func Start(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, failed func()) *Engine {
+	e := &Engine{
+		cl: cl, log: log, failed: failed,
+		stale: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		cursors: make(map[record.Partition]*Cursor), fetchers: make(map[int32]*fetcher),
+	}
+	e.wg.Go(func() { e.lead(ctx) })
+	return e
+}
+
+// Wait waits until all goroutines have ended.
+func (e *Engine) Wait() { e.wg.Wait() }
+
+// Add begins to fetch a partition of the topic that has that id.
+func (e *Engine) Add(p record.Partition, topicID string, next int64) *Cursor {
+	silence(p.Topic)
+	cur := &Cursor{Partition: p, topicID: topicID, next: next, broker: -1}
+	e.mu.Lock()
+	e.cursors[p] = cur
+	e.mu.Unlock()
+	signal(e.stale)
+	return cur
+}
+
+// Remove ends the fetching of a partition. What was fetched and not taken is dropped.
+func (e *Engine) Remove(cur *Cursor) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.remove(cur)
+}
+
+func (e *Engine) remove(cur *Cursor) {
+	cur.removed = true
+	if e.cursors[cur.Partition] == cur {
+		delete(e.cursors, cur.Partition)
+	}
+}
+
+// Next waits for what was fetched. It returns nothing when ctx ends.
+func (e *Engine) Next(ctx context.Context) []Fetched {
+	for {
+		e.mu.Lock()
+		queue := e.queue
+		e.queue = nil
+		for i := range queue {
+			if queue[i].Cursor.removed && queue[i].Err == nil {
+				queue[i].Records = nil
+			}
+		}
+		e.mu.Unlock()
+		if len(queue) > 0 {
+			return queue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.work:
+		}
+	}
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// lead finds the leaders of partitions, ever more seldom while one is missing.
+func (e *Engine) lead(ctx context.Context) {
+	const often, seldom = 20 * time.Millisecond, time.Second
+	for pause := often; ; {
+		view, err := e.cl.Fresh(ctx)
+		all := err == nil && e.assign(ctx, view)
+		e.tell(time.Now())
+		if all {
+			pause = often
+			timer := time.NewTimer(seldom)
+			select {
+			case <-ctx.Done():
+			case <-e.stale:
+			case <-timer.C: // another may have had a new view
+			}
+			timer.Stop()
+		} else {
+			pause = min(2*pause, seldom)
+			_ = retry.Pause(ctx, pause)
+			e.cl.Moved()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// assign tells the fetchers which partitions to fetch, and reports whether every
+// partition has a leader.
+func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := true
+	for _, cur := range e.cursors {
+		t := view.Topics[cur.Topic]
+		if t != nil && t.Err == nil && cur.topicID != "" && t.ID != "" && t.ID != cur.topicID {
+			e.endLocked(cur, fmt.Errorf("topic %s was made anew: %w", cur.Topic, ErrGone))
+			continue
+		}
+		if cur.broker >= 0 && view.Brokers[cur.broker] != "" && cur.failing.IsZero() && e.cl.Rack() != "" {
+			continue // a nearer replica maybe
+		}
+		leader := view.Leader(cur.Partition)
+		if !view.At().After(cur.failed) {
+			leader = -1
+		}
+		if leader < 0 {
+			all = false
+			if cur.failing.IsZero() {
+				cur.failing, cur.why = time.Now(), cluster.ErrNoLeader
+			}
+		} else if cur.broker != leader {
+			cur.paused = time.Time{}
+			if f := e.fetchers[leader]; f != nil {
+				signal(f.wake)
+			} else {
+				e.start(ctx, leader)
+			}
+		}
+		cur.broker = leader
+	}
+	return all
+}
+
+func (e *Engine) endLocked(cur *Cursor, err error) {
+	e.remove(cur)
+	e.queue = append(e.queue, Fetched{Cursor: cur, Err: err})
+	signal(e.work)
+}
+
+// tell says once which partitions can't be read for long, and when all can be again.
+func (e *Engine) tell(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var waiting []string
+	var why error
+	failing := false
+	for _, cur := range e.cursors {
+		if cur.failing.IsZero() {
+			continue
+		}
+		failing = true
+		if now.Sub(cur.failing) >= tellAfter {
+			waiting, why = append(waiting, cur.Partition.String()), cur.why
+		}
+	}
+	switch {
+	case len(waiting) > 0 && !e.told:
+		e.told = true
+		slices.Sort(waiting)
+		e.log.Warn("partitions can't be read; the others are", "waiting", strings.Join(waiting, " "),
+			"reason", e.cl.Explain(why).Text)
+	case !failing && e.told:
+		e.told = false
+		e.log.Info("all partitions can be read again")
+	}
+}
+
+// Waiting returns the partitions that can't be read now.
+func (e *Engine) Waiting() (waiting []record.Partition) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for p, cur := range e.cursors {
+		if !cur.failing.IsZero() {
+			waiting = append(waiting, p)
+		}
+	}
+	return waiting
+}
+
+// fetcher gets records from one broker.
+type fetcher struct {
+	*Engine
+	broker int32
+	wake   chan struct{} // partitions have come
+	// room holds the memory of each response that may be fetched: its records are
+	// the next one's once they are handled.
+	room chan []record.Record
+}
+
+// start starts the fetcher of a broker. e.mu is held.
+func (e *Engine) start(ctx context.Context, broker int32) {
+	f := &fetcher{Engine: e, broker: broker, wake: make(chan struct{}, 1), room: make(chan []record.Record, prefetched)}
+	for range prefetched {
+		f.room <- nil
+	}
+	e.fetchers[broker] = f
+	e.wg.Go(func() { f.run(ctx) })
+}
+
+func (f *fetcher) run(ctx context.Context) {
+	const often = 50 * time.Millisecond
+	backoff := often
+	for {
+		var room []record.Record
+		select {
+		case room = <-f.room:
+		case <-ctx.Done():
+			return
+		}
+		ok, idle := f.fetch(ctx, room)
+		if ok {
+			backoff = often
+			continue // what was queued gives the room back
+		}
+		f.room <- room
+		switch {
+		case ctx.Err() != nil:
+			return
+		case idle:
+			timer := time.NewTimer(wait) // a partition's pause may have ended
+			select {
+			case <-f.wake:
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			timer.Stop()
+		default:
+			f.failed()
+			signal(f.stale)
+			if retry.Pause(ctx, backoff) != nil {
+				return
+			}
+			backoff = min(2*backoff, time.Second)
+		}
+	}
+}
+
+// fetch makes one request. ok means that it was answered; idle, that this broker
+// leads no partition now.
+func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle bool) {
+	req := &sarama.FetchRequest{
+		Version:      12, // sarama's newest; older brokers get what they know
+		MinBytes:     1,
+		MaxWaitTime:  int32(wait.Milliseconds()),
+		MaxBytes:     responseBytes,
+		Isolation:    sarama.ReadCommitted,
+		SessionEpoch: -1, // no session: every request names all its partitions
+		RackID:       f.cl.Rack(),
+	}
+	asked := make(map[*Cursor]int64)
+	f.mu.Lock()
+	for _, suspects := range []bool{true, false} { // alone, those are sure to have room
+		for _, cur := range f.cursors {
+			if cur.broker == f.broker && (cur.empty > 0) == suspects && !time.Now().Before(cur.paused) {
+				asked[cur] = cur.next
+				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.next, partitionBytes, -1)
+			}
+		}
+		if len(asked) > 0 {
+			break
+		}
+	}
+	f.mu.Unlock()
+	if len(asked) == 0 {
+		return false, true
+	}
+	var resp *sarama.FetchResponse
+	err := f.cl.Ask(ctx, cluster.Broker(f.broker), wait+cluster.Quick, func(b *sarama.Broker) (err error) {
+		resp, err = b.Fetch(req)
+		return err
+	})
+	if err != nil {
+		f.cl.Moved()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for cur := range asked {
+			f.fail(cur, err)
+		}
+		return false, false
+	}
+	f.take(resp, asked, room)
+	return true, false
+}
+
+// take queues what a response holds. The positions move and the queue grows
+// under one lock, so that a partition's records stay in order when its leader
+// changes.
+func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*Cursor]int64, room []record.Record) {
+	type outcome struct {
+		Fetched
+		hollow  bool // nothing came where something should be
+		err     sarama.KError
+		replica int32
+	}
+	got := make([]outcome, 0, len(asked))
+	nothing := true
+	for cur, from := range asked {
+		block := resp.GetBlock(cur.Topic, cur.Partition.Partition)
+		if block == nil {
+			continue // left out for want of room
+		}
+		o := outcome{Fetched: Fetched{Cursor: cur}, err: block.Err, replica: block.PreferredReadReplica}
+		if block.Err == sarama.ErrNoError {
+			n := len(room)
+			room, o.Next = batch.Decode(cur.Partition, block, from, room)
+			o.Records = room[n:]
+			o.hollow = len(block.RecordsSet) == 0 && !block.Partial && block.LastStableOffset > from
+			nothing = nothing && len(block.RecordsSet) == 0
+		}
+		got = append(got, o)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	queued := false
+	for _, o := range got {
+		cur := o.Cursor
+		if cur.removed || cur.next != asked[cur] {
+			continue // gone, or another broker's fetcher was there first, as the new leader
+		}
+		if o.err != sarama.ErrNoError {
+			f.fail(cur, o.err)
+			f.refused(cur, o.err)
+			continue
+		}
+		cur.failing, cur.why = time.Time{}, nil
+		switch {
+		case !o.hollow:
+			cur.empty = 0
+		case cur.empty < sureEmpty:
+			cur.empty++ // for want of room, maybe
+		case nothing:
+			// Compaction has emptied a batch and kept it for its producer's sequence.
+			// Sarama leaves it out, and where it ends, too. So it is left offset by
+			// offset; without that, a reader would stay here for ever.
+			o.Next = cur.next + 1
+		}
+		if o.replica >= 0 && f.cl.Rack() != "" && o.replica != cur.broker && f.fetchers[o.replica] != nil {
+			cur.broker = o.replica // nearer than the leader
+			signal(f.fetchers[o.replica].wake)
+		}
+		if o.Next > cur.next {
+			cur.next = o.Next
+			f.queue = append(f.queue, o.Fetched)
+			f.queue[len(f.queue)-1].Next = o.Next
+			queued = true
+		}
+	}
+	if !queued {
+		f.room <- room[:0]
+		return
+	}
+	f.queue[len(f.queue)-1].done = func() { f.room <- room[:0] }
+	signal(f.work)
+}
+
+// fail notes that a partition can't be read now. f.mu is held.
+func (f *fetcher) fail(cur *Cursor, err error) {
+	now := time.Now()
+	cur.failed, cur.why = now, err
+	if cur.failing.IsZero() {
+		cur.failing = now
+	}
+}
+
+// refused deals with a broker's refusal of a partition. f.mu is held.
+func (f *fetcher) refused(cur *Cursor, kerr sarama.KError) {
+	f.failed()
+	switch kerr {
+	case sarama.ErrOffsetOutOfRange:
+		if view := f.cl.View(); view.Leader(cur.Partition) == f.broker {
+			f.endLocked(cur, fmt.Errorf("offset %d of %v: %w", cur.next, cur.Partition, ErrGone))
+			return
+		}
+	case sarama.ErrTopicAuthorizationFailed:
+		f.endLocked(cur, fmt.Errorf("topic %s: %w", cur.Topic, kerr))
+		return
+	}
+	// The leader has moved, or the topic is gone. Whether it is the same topic has to be
+	// known before reading goes on.
+	cur.broker = -1
+	f.cl.Moved()
+	signal(f.stale)
+}

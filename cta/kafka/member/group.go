@@ -1,0 +1,322 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+)
+
+// membership is what the member is in its group. The classic protocol is spoken over
+// package cluster, with sarama's requests: sarama's own ConsumerGroup ends the session
+// when topics change, keeps to a coordinator that has died, and gives no partition to
+// anybody while one has no leader.
+type membership struct {
+	id         string // as the coordinator calls the member; empty before it does
+	generation int32  // of the group that the member is in; 0 before the first
+	joined     bool
+	joining    bool
+	again      bool     // the group shares its partitions anew
+	leader     bool     // this member shares them
+	subscribed []string // topics, when it last joined
+	layout     string   // the topics and how many partitions they have
+	held       []record.Partition
+	beating    bool      // a heartbeat is under way
+	beaten     time.Time // when the last one was
+	strategy   strategy
+}
+
+// as is a member of one generation.
+type as struct {
+	id         string
+	generation int32
+}
+
+// strategy is sarama's cooperative strategy, which moves only the partitions that have
+// to move, and none before its member has given it up.
+type strategy interface {
+	sarama.BalanceStrategy
+	sarama.SubscriptionUserDataBalanceStrategy
+	sarama.OnAssignmentBalanceStrategy
+}
+
+func newStrategy() strategy { return sarama.NewBalanceStrategyCooperativeSticky().(strategy) }
+
+func (m *member) instance() *string {
+	if m.cfg.InstanceID == "" {
+		return nil
+	}
+	return &m.cfg.InstanceID
+}
+
+// seen takes a look at the cluster: the topics to read, and whether the group has to
+// share partitions anew.
+func (m *member) seen(view *cluster.View) {
+	var topics []string
+	layout := ""
+	for _, name := range slices.Sorted(maps.Keys(view.Topics)) {
+		if t := view.Topics[name]; !t.Internal && t.Err == nil && len(t.Leaders) > 0 && m.cfg.Match(name) {
+			topics = append(topics, name)
+			layout += fmt.Sprintf("%s/%d ", name, len(t.Leaders))
+		}
+	}
+	first := !m.looked
+	m.looked = true
+	grown := layout != m.layout && m.leader // the leader's part
+	m.topics, m.layout = topics, layout
+	switch {
+	case slices.Equal(topics, m.subscribed) && !grown:
+	case m.joined:
+		m.log.log.Info("topics changed, joining again", "topics", len(topics), "before", len(m.subscribed))
+		m.again = true
+	case len(topics) == 0 && first:
+		m.log.log.Info("there are no topics to read yet")
+	}
+}
+
+// join joins the group, with the partitions that the member has, and takes those that
+// it is given.
+func (m *member) join() {
+	m.joining, m.again = true, false
+	m.subscribed = m.topics
+	topics, owned := m.topics, m.held
+	was := as{m.id, m.generation}
+	m.beside(func() func() {
+		now, leader, given, err := m.joinGroup(was, topics, owned)
+		return func() {
+			m.joining = false
+			m.id = now.id
+			switch {
+			case err == nil:
+				m.given(now, leader, given)
+			case errors.Is(err, sarama.ErrFencedInstancedId):
+				m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
+			case refused(err), errors.Is(err, sarama.ErrGroupMaxSizeReached):
+				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
+			case errors.Is(err, sarama.ErrUnknownMemberId):
+				m.id = ""
+				m.lose(err)
+			case errors.Is(err, sarama.ErrIllegalGeneration):
+				m.lose(err)
+			default:
+				if !errors.Is(err, sarama.ErrRebalanceInProgress) {
+					m.slow(err)
+				}
+				m.again = m.joined
+			}
+		}
+	})
+}
+
+// joinGroup makes one attempt to join. The member's id is returned with an error, too.
+func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (now as, leader bool, given map[string][]int32, _ error) {
+	now = as{id: was.id}
+	rebalance := max(m.cfg.SessionTimeout, minRebalance)
+	var resp *sarama.JoinGroupResponse
+	for range 2 { // the first time, a new member may only be given its id
+		req := sarama.NewJoinGroupRequest(m.cl.Version())
+		req.GroupId, req.MemberId, req.GroupInstanceId, req.ProtocolType = m.cfg.Group, now.id, m.instance(), "consumer"
+		req.SessionTimeout, req.RebalanceTimeout = int32(m.cfg.SessionTimeout.Milliseconds()), int32(rebalance.Milliseconds())
+		data, err := m.strategy.SubscriptionUserData(topics)
+		if err != nil {
+			return now, false, nil, err
+		}
+		meta := &sarama.ConsumerGroupMemberMetadata{Version: 2, Topics: topics, UserData: data, GenerationID: -1}
+		if len(owned) > 0 {
+			meta.GenerationID = was.generation
+		}
+		for topic, partitions := range byTopic(owned) {
+			meta.OwnedPartitions = append(meta.OwnedPartitions, &sarama.OwnedPartition{Topic: topic, Partitions: partitions})
+		}
+		if err := req.AddGroupProtocolMetadata(m.strategy.Name(), meta); err != nil {
+			return now, false, nil, err
+		}
+		err = m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.Quick, func(b *sarama.Broker) (err error) {
+			if resp, err = b.JoinGroup(req); err != nil {
+				return err
+			}
+			return cluster.Refusal(resp.Err)
+		})
+		if errors.Is(err, sarama.ErrMemberIdRequired) {
+			now.id = resp.MemberId
+			continue
+		}
+		if err != nil {
+			return now, false, nil, err
+		}
+		break
+	}
+	if resp.Err != sarama.ErrNoError {
+		return now, false, nil, resp.Err
+	}
+	now, leader = as{resp.MemberId, resp.GenerationId}, resp.LeaderId == resp.MemberId
+	name, kind := m.strategy.Name(), "consumer"
+	sync := &sarama.SyncGroupRequest{
+		Version: 5, GroupId: m.cfg.Group, GenerationId: now.generation, MemberId: now.id, GroupInstanceId: m.instance(),
+		ProtocolType: &kind, ProtocolName: &name,
+	}
+	if leader {
+		if err := m.share(resp, sync); err != nil {
+			return now, leader, nil, err
+		}
+	}
+	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.SyncGroup(sync)
+		if err != nil {
+			return err
+		}
+		if resp.Err != sarama.ErrNoError {
+			return resp.Err
+		}
+		if len(resp.MemberAssignment) == 0 {
+			return nil
+		}
+		assignment, err := resp.GetMemberAssignment()
+		if err != nil {
+			return err
+		}
+		given = assignment.Topics
+		m.strategy.OnAssignment(assignment, now.generation)
+		return nil
+	})
+	return now, leader, given, err
+}
+
+// share decides which member of the group gets which partitions.
+func (m *member) share(joined *sarama.JoinGroupResponse, sync *sarama.SyncGroupRequest) error {
+	members, err := joined.GetMembers()
+	if err != nil {
+		return err
+	}
+	view, err := m.cl.Fresh(m.ctx)
+	if err != nil {
+		return err
+	}
+	topics := make(map[string][]int32)
+	for _, meta := range members {
+		for _, name := range meta.Topics {
+			if t := view.Topics[name]; t != nil && topics[name] == nil {
+				for n := range t.Leaders {
+					topics[name] = append(topics[name], int32(n))
+				}
+			}
+		}
+	}
+	plan, err := m.strategy.Plan(members, topics)
+	if err != nil {
+		return err
+	}
+	for id := range members {
+		if err := sync.AddGroupAssignmentMember(id, &sarama.ConsumerGroupMemberAssignment{Version: 1, Topics: plan[id]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// given takes what the group gives to this member in a generation.
+func (m *member) given(now as, leader bool, topics map[string][]int32) {
+	if m.cfg.InstanceID != "" && m.generation != 0 && m.joined && now.generation != m.generation+1 {
+		// The group has had a generation without this member. It throws a dynamic member
+		// out then. A static one it keeps, and may nevertheless have given its partitions
+		// to another, as it knows of them only what the member said when it last joined.
+		m.lose(errors.New("the group has had a generation without this member"))
+		m.id, m.generation = now.id, now.generation
+		return
+	}
+	m.id, m.generation, m.leader, m.joined = now.id, now.generation, leader, true
+	var held []record.Partition
+	for topic, partitions := range topics {
+		for _, n := range partitions {
+			held = append(held, record.Partition{Topic: topic, Partition: n})
+		}
+	}
+	m.held = held
+	if m.session != nil && !m.session.lost {
+		m.session.given(held)
+	}
+}
+
+// gaveUp is called when the session has given partitions up: the group may give them to
+// others once this member joins without them.
+func (m *member) gaveUp() { m.again = m.joined }
+
+// heartbeat tells the group that the member lives, and hears of a rebalance.
+func (m *member) heartbeat() {
+	if !m.joined || m.joining || m.beating || time.Since(m.beaten) < min(heartbeatEvery, m.cfg.SessionTimeout/4) {
+		return
+	}
+	m.beating, m.beaten = true, time.Now()
+	was := as{m.id, m.generation}
+	m.beside(func() func() {
+		err := m.beat(was)
+		return func() {
+			m.beating = false
+			if was != (as{m.id, m.generation}) || !m.joined {
+				return
+			}
+			switch {
+			case err == nil:
+			case errors.Is(err, sarama.ErrRebalanceInProgress):
+				m.again = true
+			case errors.Is(err, sarama.ErrUnknownMemberId):
+				m.id = ""
+				m.lose(err)
+			case errors.Is(err, sarama.ErrIllegalGeneration):
+				m.lose(err)
+			case errors.Is(err, sarama.ErrFencedInstancedId):
+				m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
+			case refused(err):
+				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
+			default: // the coordinator is away; the next beat finds another
+				m.log.warn("the group's coordinator is not reached", err)
+			}
+		}
+	})
+}
+
+func (m *member) beat(who as) error {
+	return m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), heartbeatLimit, func(b *sarama.Broker) error {
+		resp, err := b.Heartbeat(&sarama.HeartbeatRequest{
+			Version: 4, GroupId: m.cfg.Group, GenerationId: who.generation, MemberId: who.id, GroupInstanceId: m.instance(),
+		})
+		if err != nil {
+			return err
+		}
+		return cluster.Refusal(resp.Err)
+	})
+}
+
+// leave tells the group that a dynamic member goes, so that its partitions needn't wait
+// for the session to time out.
+func (m *member) leave() {
+	if m.id == "" || m.cfg.InstanceID != "" {
+		return
+	}
+	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), time.Second, func(b *sarama.Broker) error {
+		resp, err := b.LeaveGroup(&sarama.LeaveGroupRequest{
+			Version: 4, GroupId: m.cfg.Group, Members: []sarama.MemberIdentity{{MemberId: m.id}},
+		})
+		if err != nil {
+			return err
+		}
+		return cluster.Refusal(resp.Err)
+	})
+	if err != nil && !errors.Is(err, sarama.ErrUnknownMemberId) {
+		m.log.warn("leaving the group failed", err)
+	}
+}
+
+func byTopic(partitions []record.Partition) map[string][]int32 {
+	topics := make(map[string][]int32)
+	for _, p := range partitions {
+		topics[p.Topic] = append(topics[p.Topic], p.Partition)
+	}
+	return topics
+}

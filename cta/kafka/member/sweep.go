@@ -1,0 +1,115 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+)
+
+// A member that dies within a transaction leaves it open. Until it times out, which
+// the coordinator looks at every ten seconds only, readers of what it published see
+// nothing that comes after, and whoever gets its partitions has to wait for their
+// positions. So members end the transactions of those that the group has given up.
+// The ids of transactions tell whose they are.
+
+const (
+	memberInfix   = ".member:"   // between the group's name and a dynamic member's id
+	instanceInfix = ".instance:" // and a static member's instance id
+
+	sweepEvery = time.Second
+)
+
+// transactionOf returns the transactional id of a member. Each has one of its own: a
+// static one the same after a restart, so that it ends what it left open before.
+func transactionOf(group, instance, id string) string {
+	if instance != "" {
+		return group + instanceInfix + instance
+	}
+	return group + memberInfix + id
+}
+
+// sweep ends the transactions of dead members, unless it was done just now. It is for
+// speed alone: what fails is left to the transactions' time-out.
+func (m *member) sweep() {
+	if m.sweeping || time.Since(m.swept) < sweepEvery {
+		return
+	}
+	m.sweeping = true
+	m.beside(func() func() {
+		if err := m.endOrphans(); err != nil {
+			m.log.log.Debug("looking for transactions of dead members failed", "err", err)
+		}
+		return func() { m.sweeping, m.swept = false, time.Now() }
+	})
+}
+
+func (m *member) endOrphans() error {
+	var open []string
+	var faults []error
+	for id := range m.cl.View().Brokers {
+		err := m.cl.Ask(m.ctx, cluster.Broker(id), cluster.Quick, func(b *sarama.Broker) error {
+			req := sarama.NewListTransactionsRequest(m.cl.Version())
+			req.StateFilters = []string{sarama.TransactionStateOngoing}
+			resp, err := b.ListTransactions(req)
+			if err != nil {
+				return err
+			}
+			for _, t := range resp.TransactionStates {
+				if id := t.TransactionalID; strings.HasPrefix(id, m.cfg.Group+memberInfix) || strings.HasPrefix(id, m.cfg.Group+instanceInfix) {
+					open = append(open, id)
+				}
+			}
+			return cluster.Refusal(resp.ErrorCode)
+		})
+		faults = append(faults, err)
+	}
+	if len(open) == 0 {
+		return errors.Join(faults...)
+	}
+	alive := make(map[string]bool) // asked after those open: a newcomer's are not orphans
+	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 4, Groups: []string{m.cfg.Group}})
+		if err != nil {
+			return err
+		}
+		if len(resp.Groups) != 1 {
+			return sarama.ErrIncompleteResponse
+		}
+		for id, who := range resp.Groups[0].Members {
+			alive[transactionOf(m.cfg.Group, "", id)] = true
+			if who.GroupInstanceId != nil {
+				alive[transactionOf(m.cfg.Group, *who.GroupInstanceId, id)] = true
+			}
+		}
+		return cluster.Refusal(resp.Groups[0].Err)
+	})
+	if err != nil {
+		return fmt.Errorf("describe group: %w", err)
+	}
+	for _, id := range open {
+		if !alive[id] {
+			m.log.log.Info("ending the transaction of a dead member", "transaction", id)
+			faults = append(faults, m.endTransaction(id))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// endTransaction makes the coordinator abort the open transaction of an id, by
+// taking the id over. Its producer, if there still is one, is fenced: it begins anew.
+func (m *member) endTransaction(id string) error {
+	return m.cl.Ask(m.ctx, cluster.Transaction(id), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{
+			Version: 4, TransactionalID: &id, TransactionTimeout: transactionTimeout, ProducerID: -1, ProducerEpoch: -1,
+		})
+		if err != nil || resp.Err == sarama.ErrConcurrentTransactions { // the abort has begun
+			return err
+		}
+		return cluster.Refusal(resp.Err)
+	})
+}

@@ -1,0 +1,331 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	ibatch "github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+)
+
+const (
+	// transactionTimeout is after how long the coordinator aborts a transaction whose
+	// producer has died. Until then it holds up readers of committed records, so it
+	// is short; a transaction takes milliseconds.
+	transactionTimeout = 10 * time.Second
+	// A step of a transaction is tried again after txnPause, four times; then ever more
+	// seldom: mostly, the coordinator is only finishing the transaction before.
+	txnPause = time.Millisecond
+	// requestBytes bounds a request to a leader.
+	requestBytes = 4 << 20
+	// replicaTimeout is how long a broker waits for its replicas.
+	replicaTimeout = 5 * time.Second
+)
+
+// txn sends transactions under a transactional id, one at a time. After any error but
+// those of a stale generation, begin has to follow, which ends what was left open.
+//
+// Sarama's own producer is not used, because it takes seven waits for an answer a
+// transaction, one after the other: it sends the first record before the rest, and
+// the positions after the records. Here the records and the positions go side by
+// side, and three waits remain. The time of a transaction is most of the delay of a
+// count.
+type txn struct {
+	cl     *cluster.Cluster
+	group  string
+	id     string
+	pid    int64
+	epoch  int16
+	unsure atomic.Bool // an answer was lost: its request may be handled again, and late
+
+	boxes       map[record.Partition]*ibatch.Box
+	partitioner ibatch.Partitioner
+}
+
+// begin takes the id over: who had it before is fenced, and the transaction that may be
+// open under it is aborted.
+func (t *txn) begin(ctx context.Context) error {
+	t.pid, t.epoch, t.partitioner = -1, -1, ibatch.NewPartitioner()
+	return t.renew(ctx)
+}
+
+// renew takes the next epoch of the id, if nobody else has: requests of the epochs
+// before are refused from then on.
+func (t *txn) renew(ctx context.Context) error {
+	from, epoch := t.pid, t.epoch
+	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{
+			Version: 4, TransactionalID: &t.id, TransactionTimeout: transactionTimeout, ProducerID: from, ProducerEpoch: epoch,
+		})
+		if err != nil {
+			return err
+		}
+		if resp.Err == sarama.ErrNoError {
+			t.pid, t.epoch = resp.ProducerID, resp.ProducerEpoch
+		}
+		return cluster.Refusal(resp.Err)
+	})
+	t.boxes = make(map[record.Partition]*ibatch.Box)
+	t.unsure.Store(false)
+	return err
+}
+
+// commit publishes out and moves the group's positions to next, as that member of the
+// group, together or not at all. When it fails with ErrIllegalGeneration or
+// ErrRebalanceInProgress nothing was committed, and end has to follow to abort; with
+// other errors, both is possible.
+func (t *txn) commit(ctx context.Context, who as, instance *string, next map[record.Partition]position, out []record.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, transactionTimeout) // after which the coordinator aborts
+	defer cancel()
+	if t.unsure.Load() {
+		// A late request of the last transaction, to end it above all, is not to be one
+		// of the next.
+		if err := t.renew(ctx); err != nil {
+			return fmt.Errorf("begin anew: %w", err)
+		}
+	}
+	published := make(chan error, 1)
+	go func() { published <- t.publish(ctx, out) }()
+	err := t.position(ctx, who, instance, next)
+	if perr := <-published; perr != nil {
+		return fmt.Errorf("publish: %w", perr)
+	}
+	if err != nil {
+		return fmt.Errorf("add positions to transaction: %w", err)
+	}
+	if err := t.end(ctx, true); err != nil {
+		return fmt.Errorf("commit transaction: %w", err)
+	}
+	return nil
+}
+
+// publish sends the transaction's records, and waits until all are written.
+func (t *txn) publish(ctx context.Context, out []record.Record) error {
+	var boxes []*ibatch.Box
+	partitions := make(map[string][]int32)
+	counts := make(map[string]int32)
+	for i := range out {
+		r := &out[i]
+		n := counts[r.Topic]
+		if n == 0 {
+			var err error
+			if n, err = t.partitions(ctx, r.Topic); err != nil {
+				return err
+			}
+			counts[r.Topic] = n
+		}
+		chosen, _ := t.partitioner.Choose(*r, n)
+		p := record.Partition{Topic: r.Topic, Partition: chosen}
+		o := t.boxes[p]
+		if o == nil {
+			o = &ibatch.Box{Partition: p}
+			o.Own(t.pid, t.epoch)
+			t.boxes[p] = o
+		}
+		if o.Empty() {
+			boxes = append(boxes, o)
+			partitions[p.Topic] = append(partitions[p.Topic], p.Partition)
+		}
+		o.Add(*r, 0, nil)
+	}
+	if len(boxes) == 0 {
+		return nil
+	}
+	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.AddPartitionsToTxn(&sarama.AddPartitionsToTxnRequest{
+			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TopicPartitions: partitions,
+		})
+		if err != nil {
+			return err
+		}
+		return worst(resp.Errors)
+	})
+	if err != nil {
+		return err
+	}
+	// Each leader gets its own at the same time.
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		faults error
+	)
+	for _, boxes := range t.byLeader(boxes) {
+		wg.Go(func() {
+			err := t.send(ctx, boxes)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && (faults == nil || !cluster.Passes(err)) {
+				faults = err
+			}
+		})
+	}
+	wg.Wait()
+	return faults
+}
+
+func (t *txn) byLeader(boxes []*ibatch.Box) map[int32][]*ibatch.Box {
+	view, by := t.cl.View(), make(map[int32][]*ibatch.Box)
+	for _, o := range boxes {
+		leader := view.Leader(o.Partition)
+		by[leader] = append(by[leader], o)
+	}
+	return by
+}
+
+// partitions returns how many partitions a topic has.
+func (t *txn) partitions(ctx context.Context, topic string) (int32, error) {
+	if known := t.cl.View().Topics[topic]; known != nil && len(known.Leaders) > 0 {
+		return int32(len(known.Leaders)), nil
+	}
+	found, err := t.cl.Lookup(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("topic %s: %w", topic, err)
+	}
+	t.cl.Moved()
+	return int32(len(found.Leaders)), nil
+}
+
+// send sends batches until all are written. They had one leader a moment ago.
+func (t *txn) send(ctx context.Context, boxes []*ibatch.Box) error {
+	var err error
+	for len(boxes) > 0 && err == nil {
+		err = t.ask(ctx, cluster.Leader(boxes[0].Partition), replicaTimeout+cluster.Quick/2, func(b *sarama.Broker) error {
+			return t.produce(b, boxes[:1], boxes[1:])
+		})
+		boxes = slices.DeleteFunc(boxes, (*ibatch.Box).Empty)
+	}
+	return err
+}
+
+// produce sends the oldest batch of the first box to its leader, and of those of the rest
+// that have the same one. Batches that it has written leave their boxes.
+func (t *txn) produce(b *sarama.Broker, first, rest []*ibatch.Box) error {
+	req := &sarama.ProduceRequest{
+		Version: 10, TransactionalID: &t.id, RequiredAcks: sarama.WaitForAll, Timeout: int32(replicaTimeout.Milliseconds()),
+	}
+	view := t.cl.View()
+	leader := view.Leader(first[0].Partition)
+	var sent []*ibatch.Box
+	bytes := 0
+	for i, o := range append(first[:1:1], rest...) {
+		if i > 0 && view.Leader(o.Partition) != leader || o.Empty() || bytes > requestBytes {
+			continue
+		}
+		head := o.Head()
+		head.Records.IsTransactional = true
+		req.AddBatch(o.Topic, o.Partition.Partition, head.Records)
+		sent = append(sent, o)
+		bytes += head.Bytes
+	}
+	if len(sent) == 0 {
+		return nil
+	}
+	resp, err := b.Produce(req)
+	if err != nil {
+		return err
+	}
+	for _, o := range sent {
+		block := resp.GetBlock(o.Topic, o.Partition.Partition)
+		switch {
+		case block == nil:
+			err = fmt.Errorf("topic %s: %w", o.Topic, sarama.ErrIncompleteResponse)
+		case block.Err == sarama.ErrNoError, block.Err == sarama.ErrDuplicateSequenceNumber:
+			o.Pop(true)
+		case block.Err == sarama.ErrMessageSizeTooLarge && o.Split():
+		default:
+			err = fmt.Errorf("%v: %w", o.Partition, block.Err)
+		}
+	}
+	return err
+}
+
+// position makes the group's positions part of the transaction. The generation and the
+// member with them make the group's coordinator refuse a member that the group no longer
+// has (KIP-447).
+func (t *txn) position(ctx context.Context, who as, instance *string, next map[record.Partition]position) error {
+	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.AddOffsetsToTxn(&sarama.AddOffsetsToTxnRequest{
+			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, GroupID: t.group,
+		})
+		if err != nil {
+			return err
+		}
+		return cluster.Refusal(resp.Err)
+	})
+	if err != nil {
+		return err
+	}
+	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(next))
+	for p, at := range next {
+		offsets[p.Topic] = append(offsets[p.Topic], &sarama.PartitionOffsetMetadata{
+			Partition: p.Partition, Offset: at.next, LeaderEpoch: -1, Metadata: &at.topicID,
+		})
+	}
+	return t.ask(ctx, cluster.Group(t.group), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.TxnOffsetCommit(&sarama.TxnOffsetCommitRequest{
+			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch,
+			GroupID: t.group, GenerationID: who.generation, MemberID: who.id, GroupInstanceID: instance,
+			Topics: offsets,
+		})
+		if err != nil {
+			return err
+		}
+		return worst(resp.Topics)
+	})
+}
+
+// end commits the transaction, or drops what it has sent.
+func (t *txn) end(ctx context.Context, commit bool) error {
+	return t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
+		resp, err := b.EndTxn(&sarama.EndTxnRequest{
+			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TransactionResult: commit,
+		})
+		if err != nil {
+			return err
+		}
+		return cluster.Refusal(resp.Err)
+	})
+}
+
+func (t *txn) coordinator() cluster.To { return cluster.Transaction(t.id) }
+
+// ask sends a request until it succeeds, is refused for good, or ctx ends. All requests
+// of a transaction can be sent again: what was done already, by one whose answer was
+// lost, is not done twice.
+func (t *txn) ask(ctx context.Context, to cluster.To, limit time.Duration, send func(*sarama.Broker) error) error {
+	for try := 1; ; try++ {
+		err := t.cl.Ask(ctx, to, limit, send)
+		if err == nil {
+			return nil
+		}
+		var refused sarama.KError
+		if !errors.As(err, &refused) && !errors.Is(err, cluster.ErrNoLeader) {
+			t.unsure.Store(true)
+		}
+		if !cluster.Passes(err) || retry.Pause(ctx, min(txnPause<<min(max(try-4, 0), 7), 100*time.Millisecond)) != nil {
+			return err
+		}
+	}
+}
+
+// worst returns the error of a partition, if any has one: of several rather one
+// that does not pass.
+func worst(topics map[string][]*sarama.PartitionError) (worst error) {
+	for topic, partitions := range topics {
+		for _, p := range partitions {
+			if err := cluster.Refusal(p.Err); err != nil && (worst == nil || !cluster.Passes(err)) {
+				worst = fmt.Errorf("topic %s: %w", topic, err)
+			}
+		}
+	}
+	return worst
+}
