@@ -127,7 +127,7 @@ type reader struct {
 	reading
 	engine *fetch.Engine
 	cancel context.CancelCauseFunc
-	found  chan struct{} // tells the handler that partitions or targets have changed
+	found  chan struct{}    // tells the handler that partitions or targets have changed
 	lagged map[string]int64 // by topic, as the metric has it; of scout
 
 	mu      sync.Mutex
