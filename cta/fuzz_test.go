@@ -2,6 +2,7 @@ package cta
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 	"testing/fstest"
 	"unicode/utf8"
@@ -60,17 +61,41 @@ func FuzzParseStationRow(f *testing.F) {
 	f.Add([]byte(clarkLake))
 	f.Add([]byte(`{"schema":{"type":"struct"},"payload":` + clarkLake + `}`))
 	f.Add([]byte(`{"stop_id":null,"x":[{}],"red":null}`))
+	f.Add([]byte(`{"stop_id":1,"station_name":"S","station_id":2,"order":0,"red":1,"blue":"f","lift":true}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		row, err := ParseStationRow(data)
-		if err != nil {
-			if !utf8.ValidString(err.Error()) {
-				t.Errorf("error %q is not UTF-8", err)
+		for _, lines := range [][]string{nil, {"red", "blue"}} {
+			row, err := ParseStationRow(data, lines...)
+			if err != nil {
+				if !utf8.ValidString(err.Error()) {
+					t.Errorf("error %q is not UTF-8", err)
+				}
+				continue
 			}
-			return
+			for _, f := range row.Lines {
+				if lines != nil && f.Line != "red" && f.Line != "blue" {
+					t.Errorf("%s became a line", f.Line)
+				}
+			}
+			back, err := ParseStationRow(row.AppendJSON(nil), lines...)
+			if d := cmp.Diff(row, back); d != "" || err != nil {
+				t.Errorf("%s is written as %s: %v (-want +got):\n%s", data, row.AppendJSON(nil), err, d)
+			}
+			if Deleted(data) {
+				t.Errorf("%s is a row, and a deletion", data)
+			}
 		}
-		back, err := ParseStationRow(row.AppendJSON(nil))
-		if d := cmp.Diff(row, back); d != "" || err != nil {
-			t.Errorf("%s is written as %s: %v (-want +got):\n%s", data, row.AppendJSON(nil), err, d)
+	})
+}
+
+// What JSON reads back of a text is the same.
+func FuzzAppendJSONString(f *testing.F) {
+	f.Add("Clark/Lake (Forest Pk-bound) & <O'Hare>")
+	f.Add("\x00\b\t\n\v\f\r\x1f\"\\ é € \u2028 \U0001F687")
+	f.Fuzz(func(t *testing.T, text string) {
+		var back string
+		got := AppendJSONString(nil, text)
+		if err := json.Unmarshal(got, &back); err != nil || back != text && utf8.ValidString(text) {
+			t.Errorf("%q is written as %s, %v", text, got, err)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,6 +20,19 @@ type member struct {
 }
 
 func (m member) null() bool { return string(m.value) == "null" }
+
+// Deleted reports whether a record's value says that what its key names is no more:
+// there is no value, or it is JSON's null, bare or in Connect's envelope. Connect's
+// JsonConverter writes null for a deletion that comes with a schema, as some
+// transforms of Debezium leave it.
+func Deleted(value []byte) bool {
+	if bytes.HasPrefix(value, []byte("{")) && bytes.Contains(value, []byte(`"payload"`)) {
+		members, err := objectMembers(value)
+		i := slices.IndexFunc(members, func(m member) bool { return m.name == "payload" })
+		return err == nil && len(members) == 2 && i >= 0 && members[1-i].name == "schema" && members[i].null()
+	}
+	return value == nil || string(bytes.TrimSpace(value)) == "null"
+}
 
 // jsonMembers returns the members of a JSON object in their order, or those of
 // its payload when it is Connect's envelope of schema and payload.

@@ -45,10 +45,14 @@ type TurnstileCount struct {
 	Count     int64 `json:"COUNT"` // absolute, not a difference
 }
 
+// ErrWindowed is returned for a count that is one window's only. The station's count
+// can't be told from those.
+var ErrWindowed = errors.New("the count is a window's: make the table without WINDOW")
+
 // ParseTurnstileCount reads a record of TURNSTILE_SUMMARY as this system, KSQL 5
 // and ksqlDB write it. The value is a JSON object with COUNT and perhaps
-// STATION_ID, in upper or lower case, bare or in Connect's envelope. Where it has
-// no STATION_ID, the key has it, which is then tried as
+// STATION_ID, a number or a text, in upper or lower case, bare or in Connect's
+// envelope. Where it has no STATION_ID, the key has it, which is then tried as
 //
 //  1. the id as text, or that in front of the separator |+| of a grouping by
 //     several columns;
@@ -57,14 +61,17 @@ type TurnstileCount struct {
 //  4. a big-endian integer of 4 or 8 bytes. (Four bytes that are digits are taken
 //     for text; as an integer they would be an id above 800 million.)
 //
-// deleted is true when the value is nil or JSON's null, a tombstone: the station
-// has no count any more. The error says what is wrong; reading the same bytes
-// again gives the same error.
+// deleted is true when the value is a tombstone, as [Deleted] reports: the station
+// has no count any more. The error is [ErrWindowed] for the count of a window. It
+// says what is wrong; reading the same bytes again gives the same error.
 //
 // What a key groups by beside the station is left out here: [TurnstileCounts]
 // reads all records of a topic and adds such counts up.
 func ParseTurnstileCount(key, value []byte) (count TurnstileCount, deleted bool, err error) {
-	if value == nil || string(value) == "null" {
+	if windowed(key) {
+		return TurnstileCount{}, false, fmt.Errorf("turnstile count: key is %s: %w", excerpt(key), ErrWindowed)
+	}
+	if Deleted(value) {
 		id, err := keyStationID(key)
 		if err != nil {
 			return TurnstileCount{}, false, fmt.Errorf("turnstile count: tombstone: %w", err)
@@ -92,8 +99,11 @@ func parseTurnstileCount(key, value []byte) (TurnstileCount, error) {
 	if err != nil || c.Count < 0 {
 		return TurnstileCount{}, fmt.Errorf("value: member %q is %s, want an integer from 0", m.name, excerpt(m.value))
 	}
+	if m, ok := find(members, "WINDOWSTART"); ok {
+		return TurnstileCount{}, fmt.Errorf("value: member %q is there: %w", m.name, ErrWindowed)
+	}
 	if m, ok := find(members, "STATION_ID"); ok && !m.null() {
-		if c.StationID, ok = parseID(string(m.value)); !ok {
+		if c.StationID, ok = m.id(); !ok {
 			return TurnstileCount{}, fmt.Errorf("value: member %q is %s, want an integer from 1 to %d", m.name, excerpt(m.value), math.MaxInt32)
 		}
 		return c, nil
@@ -111,6 +121,35 @@ func find(members []member, name string) (member, bool) {
 		}
 	}
 	return member{}, false
+}
+
+// id returns the member's value as an id: a number, or a text of one.
+func (m member) id() (int, bool) {
+	text := string(m.value)
+	if text[0] == '"' && json.Unmarshal(m.value, &text) != nil {
+		return 0, false
+	}
+	return parseID(text)
+}
+
+// windowed reports whether a key of Kafka Streams names a window beside the
+// station: its start in 8 bytes after the station, the end and the start in 16, or
+// either as text, as "40380@1590000000000/1590000060000" and KSQL 5's "40380 : Window{start=…".
+func windowed(key []byte) bool {
+	for _, size := range []int{8, 16} {
+		if at := len(key) - size; at > 0 && binary.BigEndian.Uint64(key[len(key)-8:])>>48 == 0 { // before the year 10000
+			if _, err := keyStationID(key[:at]); err == nil {
+				return true
+			}
+		}
+	}
+	text := strings.Trim(string(key), `["]`)
+	id, window, _ := strings.Cut(text, " : Window{")
+	if at, times, _ := strings.Cut(text, "@"); strings.Contains(times, "/") && strings.Trim(times, "0123456789/") == "" {
+		id, window = at, times
+	}
+	_, ok := textID(id)
+	return ok && window != ""
 }
 
 func keyStationID(key []byte) (int, error) {
@@ -148,11 +187,11 @@ func objectID(key []byte) (int, bool) {
 	}
 	for _, name := range []string{"STATION_ID", "STATION_KEY"} {
 		if m, ok := find(members, name); ok {
-			return parseID(string(m.value))
+			return m.id()
 		}
 	}
 	if len(members) == 1 {
-		return parseID(string(members[0].value))
+		return members[0].id()
 	}
 	return 0, false
 }

@@ -2,6 +2,7 @@ package cta
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 )
 
@@ -50,6 +51,8 @@ func TestParseTurnstileCount(t *testing.T) {
 		{"a key that says nothing", "\xff\xfe", full},
 		{"quoted column names", "40380", `{"station_id":40380,"count":3}`},
 		{"an id that is null", "40380", `{"STATION_ID":null,"COUNT":3}`},
+		{"an id that is a text", "", `{"STATION_ID":"40380","COUNT":3}`},
+		{"a key's id that is a text", `{"STATION_ID":"40380"}`, bare},
 		{"in an envelope", "40380", `{"schema":{"type":"struct"},"payload":` + bare + `}`},
 	} {
 		got, deleted, err := ParseTurnstileCount([]byte(c.key), []byte(c.value))
@@ -65,8 +68,32 @@ func TestParseTurnstileCount(t *testing.T) {
 	}
 }
 
+// A window's count is not the station's, whatever its value looks like.
+func TestWindowedCountsAreRefused(t *testing.T) {
+	const start, end = "\x00\x00\x01\x72\x33\x35\x3c\x00", "\x00\x00\x01\x72\x33\x6c\x2a\x80"
+	for _, key := range []string{
+		"40380" + start, "40380" + end + start, "\x00\x00\x9d\xbc" + start, "\x00\x00\x9d\xbc" + end + start,
+		"\x00\x00\x00\x00\x00\x00\x9d\xbc" + start, `{"STATION_ID":40380}` + start, `"40380"` + start, "40380|+|blue" + start,
+		"[40380@1590000000000/1590003600000]", "40380@1590000000000/1590003600000", "40380 : Window{start=1590000000000 end=-}",
+	} {
+		for _, value := range []string{`{"COUNT":3}`, `{"STATION_ID":40380,"COUNT":3}`, `null`} {
+			if _, _, err := ParseTurnstileCount([]byte(key), []byte(value)); !errors.Is(err, ErrWindowed) {
+				t.Errorf("%q, %s: %v", key, value, err)
+			}
+		}
+	}
+	if _, _, err := ParseTurnstileCount([]byte("40380"), []byte(`{"STATION_ID":40380,"WINDOWSTART":1590000000000,"COUNT":3}`)); !errors.Is(err, ErrWindowed) {
+		t.Errorf("value with a window: %v", err)
+	}
+	for _, key := range []string{"40380|+|Museum @ 5th/6th", "40380|+|a@b", "40380|+|\x00\x00\x00\x00\x00\x00\x00"} {
+		if _, _, err := ParseTurnstileCount([]byte(key), []byte(`{"COUNT":3}`)); err != nil {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}
+
 func TestParseTurnstileTombstone(t *testing.T) {
-	for _, value := range [][]byte{nil, []byte("null")} {
+	for _, value := range [][]byte{nil, []byte("null"), []byte(`{"schema":null,"payload":null}`)} {
 		got, deleted, err := ParseTurnstileCount([]byte("40380"), value)
 		if (got != TurnstileCount{StationID: 40380}) || !deleted || err != nil {
 			t.Errorf("value %q: %+v, %v, %v", value, got, deleted, err)

@@ -2,7 +2,10 @@ package cta
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -40,23 +43,24 @@ const (
 // off: compact, in column order, nothing escaped but what JSON demands.
 func (r StationRow) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"stop_id":`...), int64(r.StopID), 10)
-	dst = appendString(append(dst, `,"direction_id":`...), r.DirectionID)
-	dst = appendString(append(dst, `,"stop_name":`...), r.StopName)
-	dst = appendString(append(dst, `,"station_name":`...), r.StationName)
-	dst = appendString(append(dst, `,"station_descriptive_name":`...), r.StationDescriptiveName)
+	dst = AppendJSONString(append(dst, `,"direction_id":`...), r.DirectionID)
+	dst = AppendJSONString(append(dst, `,"stop_name":`...), r.StopName)
+	dst = AppendJSONString(append(dst, `,"station_name":`...), r.StationName)
+	dst = AppendJSONString(append(dst, `,"station_descriptive_name":`...), r.StationDescriptiveName)
 	dst = strconv.AppendInt(append(dst, `,"station_id":`...), int64(r.StationID), 10)
 	dst = strconv.AppendInt(append(dst, `,"order":`...), int64(r.Order), 10)
 	for _, f := range r.Lines {
-		dst = append(appendString(append(dst, ','), f.Line), ':')
+		dst = append(AppendJSONString(append(dst, ','), f.Line), ':')
 		dst = strconv.AppendBool(dst, f.Set)
 	}
 	return append(dst, '}')
 }
 
-// appendString appends s as Jackson, the JSON library of Kafka Connect, writes
-// it: raw UTF-8 but for the quote, the backslash and control characters, whose
-// hexadecimal digits are capitals. What isn't UTF-8 becomes U+FFFD.
-func appendString(dst []byte, s string) []byte {
+// AppendJSONString appends s as Jackson, the JSON library of Kafka Connect, writes
+// it: raw UTF-8 except quotes, backslashes, control characters and what is beyond
+// U+FFFF, which is a pair of surrogates. Hexadecimal digits are capitals. What isn't
+// UTF-8 becomes U+FFFD.
+func AppendJSONString(dst []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	dst = append(dst, '"')
 	for _, r := range s {
@@ -75,6 +79,9 @@ func appendString(dst []byte, s string) []byte {
 			dst = append(dst, `\r`...)
 		case r < 0x20:
 			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04X\u%04X`, high, low)
 		default:
 			dst = utf8.AppendRune(dst, r)
 		}
@@ -83,21 +90,26 @@ func appendString(dst []byte, s string) []byte {
 }
 
 // ParseStationRow reads a row in Connect's form, bare or in the envelope with a
-// schema. Members may come in any order. Boolean members other than the known
-// ones are lines; any other member is passed over. The ids, the station's name
-// and the order must be there; the other texts may be missing or null (SQL NULL)
-// and are then empty, and a line that is null is none of the row's lines. The
-// error names every member that is missing or wrong; reading the same bytes again
-// gives the same error.
-func ParseStationRow(data []byte) (StationRow, error) {
-	row, err := parseStationRow(data)
+// schema. Members may come in any order.
+//
+//   - The ids, the station's name and the order must be there. The other texts may be
+//     missing or null (SQL NULL) and are then empty.
+//   - A line's member is true or false, 1 or 0, or one of the texts "t", "true", "f"
+//     and "false". One that is null or missing is none of the row's lines.
+//   - Any other member is ignored.
+//
+// lines names the lines, as [Network.LineColumns] does. Without any, each member
+// that is true or false is a line. The error names every member that is missing or
+// wrong; reading the same bytes again gives the same error.
+func ParseStationRow(data []byte, lines ...string) (StationRow, error) {
+	row, err := parseStationRow(data, lines)
 	if err != nil {
 		return StationRow{}, fmt.Errorf("station row: %w", err)
 	}
 	return row, nil
 }
 
-func parseStationRow(data []byte) (StationRow, error) {
+func parseStationRow(data []byte, lines []string) (StationRow, error) {
 	members, err := jsonMembers(data)
 	if err != nil {
 		return StationRow{}, err
@@ -127,11 +139,17 @@ func parseStationRow(data []byte) (StationRow, error) {
 		case colDescriptiveName:
 			row.StationDescriptiveName = faults.text(m, true)
 		default:
-			switch string(m.value) {
-			case "true":
-				row.Lines = append(row.Lines, LineFlag{m.name, true})
-			case "false":
-				row.Lines = append(row.Lines, LineFlag{m.name, false})
+			set, ok := flag(m)
+			switch {
+			case lines == nil:
+				ok = ok && (m.value[0] == 't' || m.value[0] == 'f')
+			case !slices.Contains(lines, m.name):
+				ok = false
+			case !ok && !m.null():
+				faults.add(m.name, "is %s, want true or false", excerpt(m.value))
+			}
+			if ok {
+				row.Lines = append(row.Lines, LineFlag{m.name, set})
 			}
 		}
 	}
@@ -141,4 +159,15 @@ func parseStationRow(data []byte) (StationRow, error) {
 		}
 	}
 	return row, faults.err()
+}
+
+// flag returns whether a line's member is set, and whether it says so.
+func flag(m member) (set, ok bool) {
+	switch strings.ToLower(string(m.value)) {
+	case "true", "1", `"true"`, `"t"`:
+		return true, true
+	case "false", "0", `"false"`, `"f"`:
+		return false, true
+	}
+	return false, false
 }

@@ -29,8 +29,8 @@ func TestRowIsWhatConnectWrites(t *testing.T) {
 }
 
 func TestRowEscapesAsConnect(t *testing.T) {
-	row := StationRow{StopName: "a\"b\\c/d<&>'\u2028é東\U0001F687", StationName: "\b\t\n\f\r\x00\x1f\x7f", DirectionID: "\xff"}
-	want := `{"stop_id":0,"direction_id":"` + "\uFFFD" + `","stop_name":"a\"b\\c/d<&>'` + "\u2028é東\U0001F687" +
+	row := StationRow{StopName: "a\"b\\c/d<&>'\u2028é東\uFFFD\U0001F687", StationName: "\b\t\n\f\r\x00\x1f\x7f", DirectionID: "\xff"}
+	want := `{"stop_id":0,"direction_id":"` + "\uFFFD" + `","stop_name":"a\"b\\c/d<&>'` + "\u2028é東\uFFFD" + `\uD83D\uDE87` +
 		`","station_name":"\b\t\n\f\r\u0000\u001F` + "\x7f" + `","station_descriptive_name":"","station_id":0,"order":0}`
 	if d := cmp.Diff(want, string(row.AppendJSON(nil))); d != "" {
 		t.Errorf("row (-want +got):\n%s", d)
@@ -74,6 +74,56 @@ func TestParseStationRow(t *testing.T) {
 		if d := cmp.Diff(c.want, got); d != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", c.name, err, d)
 		}
+	}
+}
+
+// A database without a boolean type has other flags, and may have flags that are no lines.
+func TestLinesOfRows(t *testing.T) {
+	row := func(flags string) string {
+		return `{"stop_id":109,"direction_id":"S","stop_name":"n","station_name":"S","station_descriptive_name":"d","station_id":50109,"order":3` + flags + `}`
+	}
+	for flags, want := range map[string][]LineFlag{
+		`,"blue":1,"red":0`:                      {{"blue", true}, {"red", false}},
+		`,"blue":"true","red":"false"`:           {{"blue", true}, {"red", false}},
+		`,"blue":"t","red":"f"`:                  {{"blue", true}, {"red", false}},
+		`,"blue":true,"ada":true,"lift":false`:   {{"blue", true}},
+		`,"ada":7,"blue":null,"photo":"x"`:       nil,
+		`,"red":"TRUE","ada":1`:                  {{"red", true}},
+		`,"BLUE":true`:                           nil,
+		``:                                       nil,
+		`,"schema":true,"blue":true,"payload":0`: {{"blue", true}},
+	} {
+		got, err := ParseStationRow([]byte(row(flags)), "blue", "red")
+		if d := cmp.Diff(want, got.Lines); d != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", flags, err, d)
+		}
+	}
+	for value, want := range map[string]string{
+		`2`: "2", `"x"`: `\"x\"`, `1.0`: "1.0", `-1`: "-1", `""`: `\"\"`, `[true]`: "[true]", `{}`: "{}", `"yes"`: `\"yes\"`,
+	} {
+		_, err := ParseStationRow([]byte(row(`,"blue":`+value)), "blue", "red")
+		if want := `station row: member "blue" is "` + want + `", want true or false`; err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", value, err, want)
+		}
+	}
+	// Nobody says which columns are lines.
+	got, err := ParseStationRow([]byte(row(`,"blue":true,"floors":1,"kind":"t"`)))
+	if d := cmp.Diff([]LineFlag{{"blue", true}}, got.Lines); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+}
+
+func TestDeleted(t *testing.T) {
+	for value, want := range map[string]bool{
+		"null": true, " null\n": true, `{"schema":null,"payload":null}`: true, `{ "payload" : null, "schema" : {"type":"struct"} }`: true,
+		"": false, "{}": false, `{"payload":null}`: false, `{"payload":null,"x":1}`: false, `{"schema":null,"payload":{}}`: false, `{"schema":null,"payload":null`: false, clarkLake: false,
+	} {
+		if got := Deleted([]byte(value)); got != want {
+			t.Errorf("%s: %v, want %v", value, got, want)
+		}
+	}
+	if !Deleted(nil) {
+		t.Error("no value is none that deletes")
 	}
 }
 

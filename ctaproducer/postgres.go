@@ -61,7 +61,6 @@ func newDatabase(text string) (*database, error) {
 	// Values are read as text: these fix its form, whatever the server's settings.
 	d.config.RuntimeParams["datestyle"] = "ISO, YMD"
 	d.config.RuntimeParams["timezone"] = "UTC"
-	d.config.RuntimeParams["bytea_output"] = "hex"
 	d.config.RuntimeParams["extra_float_digits"] = "1"
 	d.config.RuntimeParams["client_encoding"] = "UTF8"
 	return d, nil
@@ -125,6 +124,9 @@ const (
 	pgNoUnique      = "42P10"
 )
 
+// errNoStops is a table stations without what tells its rows apart.
+var errNoStops = errors.New("table " + stationsTable + " has no column stop_id of an integer type")
+
 func pgCode(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -140,7 +142,7 @@ func (d *database) hint(err error) string {
 		return "create database " + name + ", or let examples/connector create and load it"
 	case code == pgNoTable:
 		return "load the table first: examples/connector does, by CreateStations"
-	case code == pgNoColumn:
+	case code == pgNoColumn, errors.Is(err, errNoStops):
 		return "table " + stationsTable + " is not the stops' table: rename it and let CreateStations make a new one"
 	case code == pgNoUnique:
 		return "make stop_id the primary key of table " + stationsTable
@@ -166,7 +168,7 @@ func lasting(err error) bool {
 	case pgNoColumn, pgNotAllowed, pgWrongPassword, pgWrongUser:
 		return true
 	}
-	return false
+	return errors.Is(err, errNoStops)
 }
 
 // connect opens a connection; its error is not yet made readable.

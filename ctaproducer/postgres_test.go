@@ -177,6 +177,7 @@ func TestPostgres(t *testing.T) {
 		{"a source writes the embedded rows byte for byte", testSourceBytes},
 		{"a source finds new rows and goes on after a restart", testSourceRestart},
 		{"every type is written as Connect writes it", testColumnTypes},
+		{"an odd value costs itself alone", testOddValues},
 		{"failures name the cause and hide the password", testPostgresFailures},
 		{"a source outlives its server", testSourceOutlivesServer}, // last: it restarts it
 	} {
@@ -327,17 +328,65 @@ func testColumnTypes(t *testing.T, server *postgresServer) {
 	}
 	server.exec(t, address, `DROP TABLE stations`)
 	server.exec(t, address, `CREATE TABLE stations (stop_id bigint PRIMARY KEY, "Größe ""x""" smallint,
-		b boolean, bit1 bit(1), f4 real, f8 double precision, big double precision, v varchar(20), c char(4), txt text,
-		j jsonb, u uuid, n numeric(8,2), neg numeric(8,2), bin bytea, d date, ts timestamp, tz timestamptz, skipped point, none text)`)
-	server.exec(t, address, `INSERT INTO stations VALUES (9007199254740993, -7, true, '1', 40.5, 3, 1.5e10,
-		'a<b>&''c', 'ab', E'tab\tquote" back\\ nl\n bell\x07 é €', '{"k": 1}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
-		12.34, -1.28, '\x00ff', '1970-01-03', '1970-01-01 00:00:01.5', '1970-01-01 01:00:00+01', '(1,2)', NULL)`)
-	want := `{"stop_id":9007199254740993,"Größe \"x\"":-7,"b":true,"bit1":true,"f4":40.5,"f8":3.0,"big":1.5E10,` +
-		`"v":"a<b>&'c","c":"ab  ","txt":"tab\tquote\" back\\ nl\n bell\u0007 é €","j":"{\"k\": 1}","u":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",` +
-		`"n":"BNI=","neg":"gA==","bin":"AP8=","d":2,"ts":1500,"tz":0,"none":null}`
+		b boolean, f4 real, f8 double precision, big double precision, v varchar(20), c char(4), txt text,
+		d date, ts timestamp, tz timestamptz, before date, none text)`)
+	server.exec(t, address, `INSERT INTO stations VALUES (9007199254740993, -7, true, 40.5, 3, 1.5e10,
+		'a<b>&''c', 'ab', E'tab\tquote" back\\ nl\n bell\x07 é € 🚇',
+		'1970-01-03', '1970-01-01 00:00:01.5', '1970-01-01 01:00:00+01', '1600-02-29', NULL)`)
+	want := `{"stop_id":9007199254740993,"Größe \"x\"":-7,"b":true,"f4":40.5,"f8":3.0,"big":1.5E10,` +
+		`"v":"a<b>&'c","c":"ab  ","txt":"tab\tquote\" back\\ nl\n bell\u0007 é € \uD83D\uDE87",` +
+		`"d":2,"ts":1500,"tz":0,"before":-135081,"none":null}`
 	got := runSource(t, ctatest.Start(t), address, 1)
 	if d := cmp.Diff([]string{want}, got); d != "" {
 		t.Errorf("row (-want +got):\n%s", d)
+	}
+}
+
+// Values that JSON can't hold are null, columns of other types are left out: all
+// else is sent, and the log says what isn't.
+func testOddValues(t *testing.T, server *postgresServer) {
+	address := server.database(t)
+	net, err := cta.Chicago().Only("blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.create(t, address, net)
+	server.exec(t, address, `ALTER TABLE stations ADD valid_to timestamp DEFAULT 'infinity', ADD opened date DEFAULT '0044-03-15 BC',
+		ADD closed date DEFAULT '12000-01-01', ADD depth real DEFAULT 'NaN', ADD length float8 DEFAULT '-Infinity', ADD checked timestamptz DEFAULT '-infinity',
+		ADD height numeric(6,2) DEFAULT 'NaN', ADD o oid DEFAULT 1, ADD at time DEFAULT '12:00', ADD price money DEFAULT 1, ADD flags bit(4) DEFAULT '1010',
+		ADD one bit(1) DEFAULT '1', ADD doc xml, ADD u uuid, ADD j jsonb, ADD raw bytea, ADD n numeric, ADD spot point, ADD letter "char" DEFAULT 'x'`)
+	server.exec(t, address, `CREATE TYPE kind AS ENUM ('deep')`)
+	server.exec(t, address, `ALTER TABLE stations ADD k kind DEFAULT 'deep', ADD last smallint DEFAULT 5`)
+	var want []string
+	for _, r := range net.Rows() {
+		row := strings.TrimSuffix(string(r.AppendJSON(nil)), "}")
+		want = append(want, row+`,"valid_to":null,"opened":null,"closed":3663382,"depth":null,"length":null,"checked":null,"last":5}`)
+	}
+	sys := ctatest.Start(t)
+	var logged lockedBuffer
+	stop := startSource(t, sys, address, slog.New(slog.NewTextHandler(&logged, nil)))
+	got := awaitRows(t, sys, len(want))
+	server.exec(t, address, "INSERT INTO stations SELECT 90001, direction_id, stop_name, station_name, station_descriptive_name, station_id FROM stations LIMIT 1")
+	awaitRows(t, sys, len(want)+1)
+	stop()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("rows (-want +got):\n%s", d)
+	}
+	text := logged.String()
+	for _, column := range []string{"height", "o", "at", "price", "flags", "one", "doc", "u", "j", "raw", "n", "spot", "letter", "k"} {
+		if n := strings.Count(text, `is left out: its type is not an integer, a float, a text, a boolean, a date or a timestamp" column=`+column+"\n"); n != 1 {
+			t.Errorf("%d lines say that %s is left out, want one", n, column)
+		}
+	}
+	for column, value := range map[string]string{"valid_to": "infinity", "opened": `"0044-03-15 BC"`, "depth": "NaN", "length": "-Infinity", "checked": "-infinity"} {
+		for _, stop := range []int{net.Rows()[0].StopID, 90001} {
+			if n := strings.Count(text, fmt.Sprintf("null is sent instead\" stop_id=%d column=%s value=%s ", stop, column, value)); n != 1 {
+				t.Errorf("%d lines tell of %s of stop %d, want one", n, column, stop)
+			}
+		}
+	}
+	if strings.Contains(text, "closed") || strings.Contains(text, "server") || strings.Contains(text, "trying again") {
+		t.Errorf("the log blames what is right:\n%s", text)
 	}
 }
 
@@ -353,6 +402,12 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 	name := missing[strings.LastIndex(missing, "/")+1:]
 	closed := closedAddress(t)
 	nobody := "postgres://cta_admin:chicago@" + closed + "/cta"
+	textual := server.database(t)
+	server.create(t, textual, cta.Chicago())
+	server.exec(t, textual, "ALTER TABLE stations ALTER stop_id TYPE text")
+	fractional := server.database(t)
+	server.create(t, fractional, cta.Chicago())
+	server.exec(t, fractional, "ALTER TABLE stations ALTER stop_id TYPE numeric USING stop_id + 0.5")
 	sys := ctatest.Start(t)
 	run := func(address string) error {
 		source, err := NewStationSource(sys.Kafka, cta.Chicago(), StationSourceConfig{
@@ -375,6 +430,8 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 		{"load with a wrong password", load(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check user and password in the -postgres URL, and the server's pg_hba.conf)`},
 		{"read with a wrong password", run(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check user and password in the -postgres URL, and the server's pg_hba.conf)`},
 		{"read a missing table", run(empty), "PostgreSQL at " + without(empty) + `: relation "public.stations" does not exist (SQLSTATE 42P01) (load the table first: examples/connector does, by CreateStations)`},
+		{"read a table of other ids", run(fractional), "PostgreSQL at " + without(fractional) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
+		{"read a table of textual ids", run(textual), "PostgreSQL at " + without(textual) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
 		{"read a missing database", run(missing), "PostgreSQL at " + without(missing) + `: database "` + name + `" does not exist (SQLSTATE 3D000) (create database ` + name + `, or let examples/connector create and load it)`},
 		{"load where nobody listens", load(nobody), "PostgreSQL at " + without(nobody) + ": dial tcp " + closed + ": connect: connection refused (start it, or leave out -postgres to use the network's own table)"},
 	} {

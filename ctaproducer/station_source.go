@@ -63,8 +63,12 @@ func (c StationSourceConfig) validate() error {
 // StationSource does the work of a [Connector] without Kafka Connect: it copies
 // the rows of table stations to topic [cta.Topics.Stations], as the JDBC source
 // in incrementing mode does. The values are the very bytes that Connect's
-// JsonConverter would write, of all the table's columns in their order; keys are
-// null. As with the JDBC source, rows with a higher stop_id than those sent are
+// JsonConverter would write, of the table's columns in their order; keys are null.
+// Columns are written when they are integers, floats, texts (text, varchar, char),
+// booleans, dates or timestamps. Others are left out, and the log names each once.
+// A value that can't be written is null, and the log names its row and column: a
+// float that is infinite or no number, a date or timestamp that is infinite or before
+// the year 1. As with the JDBC source, rows with a higher stop_id than those sent are
 // found, changed and deleted rows are not.
 //
 // Its position is kept nowhere but in the topic: a start reads which stops are
@@ -149,7 +153,7 @@ func (s *StationSource) sent(ctx context.Context, topic string) (map[int64]bool,
 	stops := make(map[int64]bool)
 	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
-			if r.Value == nil {
+			if cta.Deleted(r.Value) {
 				if id, ok := keyStopID(r.Key); ok { // deleted since
 					delete(stops, id)
 				}
@@ -217,6 +221,10 @@ func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 		if err := o.producer.Send(ctx, r, nil); err != nil {
 			return &sendError{err}
 		}
+		for _, odd := range row.odd {
+			o.source.cfg.Log.Warn("value can't be written, null is sent instead",
+				"stop_id", row.stopID, "column", odd.column, "value", odd.value, "err", odd.err)
+		}
 		n++
 	}
 	if n == 0 {
@@ -245,7 +253,7 @@ func (o *rowSender) network(ctx context.Context) error {
 // follow sends the table's rows, and new ones as they come, until ctx ends.
 func (o *rowSender) follow(ctx context.Context) error {
 	s := o.source
-	table := &tableReader{db: s.db, log: s.cfg.Log, position: -1} // where the JDBC source begins
+	table := &tableReader{db: s.db, log: s.cfg.Log, position: -1, left: make(map[string]bool)} // where the JDBC source begins
 	defer table.close()
 	told := func(err error, after time.Duration) {
 		s.failures.WithLabelValues().Inc()

@@ -1,8 +1,8 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -20,15 +20,16 @@ const (
 type tableRow struct {
 	stopID int64
 	json   []byte
+	odd    []oddValue // written as null
 }
 
 // tableReader reads table stations by ascending stop_id.
 type tableReader struct {
 	db       *database
 	log      *slog.Logger
-	conn     *pgx.Conn // nil: not connected
-	position int64     // stop_id of the last row that is done with
-	warned   bool      // of columns that are passed over
+	conn     *pgx.Conn       // nil: not connected
+	position int64           // stop_id of the last row that is done with
+	left     map[string]bool // columns that are left out, as the log has said
 }
 
 func (t *tableReader) close() {
@@ -69,33 +70,27 @@ func (t *tableReader) query(ctx context.Context) ([]tableRow, error) {
 	}
 	defer result.Close()
 	fields := result.FieldDescriptions()
-	writers := columnWriters(fields)
-	stop := -1
+	stop, err := stopColumn(fields)
+	if err != nil {
+		result.Close()
+		return nil, cmp.Or(result.Err(), err) // what the server has refused has no columns
+	}
+	writers := make([]appendValue, len(fields))
 	for i, f := range fields {
-		if f.Name == "stop_id" {
-			stop = i
-		}
-		if writers[i] == nil && !t.warned {
-			t.log.Warn("column of table stations is passed over, as a JDBC source does: unknown type",
-				"column", f.Name, "type oid", f.DataTypeOID)
+		if writers[i] = valueWriter(f); writers[i] == nil && !t.left[f.Name] {
+			t.left[f.Name] = true
+			t.log.Warn("column of table "+stationsTable+" is left out: its type is not "+writtenTypes, "column", f.Name)
 		}
 	}
-	t.warned = true
 	var rows []tableRow
 	for result.Next() {
 		values := result.RawValues()
-		if stop < 0 {
-			return nil, fmt.Errorf("table %s has no column stop_id", stationsTable)
-		}
 		id, err := strconv.ParseInt(string(values[stop]), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("stop_id is %q, want a whole number", values[stop])
+			return nil, errNoStops
 		}
-		json, err := appendRow(nil, writers, values)
-		if err != nil {
-			return nil, fmt.Errorf("row of stop %d: %w", id, err)
-		}
-		rows = append(rows, tableRow{stopID: id, json: json})
+		json, odd := appendRow(nil, fields, writers, values)
+		rows = append(rows, tableRow{stopID: id, json: json, odd: odd})
 	}
 	return rows, result.Err()
 }

@@ -17,7 +17,7 @@ import (
 //
 // Rows come as Kafka Connect writes them, bare or in the envelope with a schema. A
 // row replaces the one before of the same stop; a record with a key that holds
-// stop_id and no value, or null, deletes it, as Debezium writes deletions. A station leaves
+// stop_id and a value that is [cta.Deleted] deletes it, as Debezium writes deletions. A station leaves
 // a line, which is published as a record without a value, when none of its stops
 // is left on it. What changes nothing is not published again.
 //
@@ -33,18 +33,24 @@ import (
 type StationTransformer struct {
 	worker
 	network *cta.Network
+	lines   []string // columns of rows
 	table   *stationTable
 }
 
 // NewStationTransformer returns a transformer that reads and writes through
-// client. net gives the order of stations on their lines; nil is allowed. The
-// error lists every wrong setting. Nothing is contacted before Run.
+// client. net names the lines, and gives the order of stations on them. Without
+// one, each column of the rows that is true or false is a line. The error lists
+// every wrong setting. Nothing is contacted before Run.
 func NewStationTransformer(client *kafka.Client, net *cta.Network, cfg Config) (*StationTransformer, error) {
 	cfg = cfg.withDefaults("ctalive.stations", cfg.Topics.StationsTable())
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("ctastream: station transformer: %w", err)
 	}
-	return &StationTransformer{worker: newWorker(client, cfg, kafka.Names(cfg.Topics.Stations())), network: net}, nil
+	t := &StationTransformer{worker: newWorker(client, cfg, kafka.Names(cfg.Topics.Stations())), network: net}
+	if net != nil {
+		t.lines = net.LineColumns()
+	}
+	return t, nil
 }
 
 // Run creates the topics that it writes to, and transforms until ctx ends; then it
@@ -74,7 +80,8 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) (
 	err = t.restore(ctx, func(r kafka.Record) {
 		id, line, err := cta.ParseStationKey(string(r.Key))
 		var v cta.StationRecord
-		if err == nil && r.Value != nil {
+		gone := cta.Deleted(r.Value)
+		if err == nil && !gone {
 			err = json.Unmarshal(r.Value, &v)
 		}
 		if err != nil {
@@ -83,9 +90,9 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) (
 		}
 		key := cta.StationRecord{StationID: id, Line: line}.Key()
 		if string(r.Key) != key {
-			table.stray(key, string(r.Key), r.Value == nil)
+			table.stray(key, string(r.Key), gone)
 		}
-		if r.Value == nil {
+		if gone {
 			table.remove(key)
 		} else {
 			v.StationID, v.Line = id, line
@@ -121,7 +128,7 @@ func (t *transformation) Transform(_ context.Context, batch []kafka.Record) ([]k
 }
 
 func (t *transformation) take(r kafka.Record) error {
-	if deleted(r.Value) {
+	if cta.Deleted(r.Value) {
 		stop, err := parseStopKey(r.Key)
 		if err != nil {
 			return unreadable("not the key of a row", err)
@@ -129,23 +136,12 @@ func (t *transformation) take(r kafka.Record) error {
 		t.table.delete(stop)
 		return nil
 	}
-	row, err := cta.ParseStationRow(r.Value)
+	row, err := cta.ParseStationRow(r.Value, t.lines...)
 	if err != nil {
 		return unreadable("not a station row", err)
 	}
 	t.table.upsert(row)
 	return nil
-}
-
-// deleted reports whether a value says that its row is no more: there is none, or
-// it is the null that Connect's JsonConverter writes, bare or in the envelope,
-// for a deletion that comes with a schema, as some transforms of Debezium leave it.
-func deleted(value []byte) bool {
-	if len(value) > 0 && len(value) < 4096 && value[0] == '{' && bytes.Contains(value, []byte(`"payload":null`)) {
-		var envelope map[string]json.RawMessage
-		return json.Unmarshal(value, &envelope) == nil && len(envelope) == 2 && string(envelope["payload"]) == "null"
-	}
-	return value == nil || string(value) == "null"
 }
 
 // parseStopKey returns the stop that a key names: 30001, as the usual transforms

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,6 +158,63 @@ func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	sys.AwaitRecords(sys.Topics.StationsTable(), want+1)
 	if n := len(sys.Read(sys.Topics.StationsTable())); n != want+1 {
 		t.Errorf("%d records after the rows came again, want %d", n, want+1)
+	}
+}
+
+// Flags as other databases have them, and columns that are no lines.
+func TestLinesAreTheNetworks(t *testing.T) {
+	sys := ctatest.Start(t)
+	var rows []kafka.Record
+	for i, flags := range []string{`"blue":1`, `"blue":"true"`, `"blue":"t"`, `"blue":true,"ada":true`, `"blue":2`, `"blue":"x"`, `"ada":true`} {
+		rows = append(rows, kafka.Record{Topic: sys.Topics.Stations(), Value: fmt.Appendf(nil,
+			`{"stop_id":%d,"direction_id":"S","stop_name":"n","station_name":"S","station_descriptive_name":"d","station_id":%d,"order":3,%s}`, 109+i, 50109+i, flags)})
+	}
+	sys.Rows(row(1, 1, 0, "red"))
+	sys.Send(rows...)
+	startStations(t, sys)
+	sys.AwaitRecords(sys.Topics.StationsTable(), 5)
+	var got []string
+	for key := range table(t, sys) {
+		got = append(got, key)
+	}
+	slices.Sort(got)
+	if d := cmp.Diff([]string{"1/red", "50109/blue", "50110/blue", "50111/blue", "50112/blue"}, got); d != "" {
+		t.Errorf("keys (-want +got):\n%s", d)
+	}
+	bad := sys.AwaitRecords(sys.Topics.DeadLetter(), 2)
+	reasons, _ := letters(t, bad)
+	if d := cmp.Diff([]string{"not a station row", "not a station row"}, reasons); d != "" {
+		t.Errorf("reasons (-want +got):\n%s", d)
+	}
+	for _, h := range bad[0].Headers {
+		if h.Key == "error" && !strings.Contains(string(h.Value), `member "blue" is "2", want true or false`) {
+			t.Errorf("error is %s", h.Value)
+		}
+	}
+}
+
+// A null that is a text deletes from the table as a tombstone does.
+func TestTableWithTextualNulls(t *testing.T) {
+	sys := ctatest.Start(t)
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(sys.Topics.StationsTable(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	value := func(line string) []byte {
+		return fmt.Appendf(nil, `{"station_id":40380,"station_name":"Station 40380","order":7,"line":%q}`, line)
+	}
+	record := func(line string, value []byte) kafka.Record {
+		return kafka.Record{Topic: sys.Topics.StationsTable(), Key: []byte("40380/" + line), Value: value}
+	}
+	sys.Send(record("blue", value("blue")), record("red", value("red")), record("blue", []byte("null")))
+	startStations(t, sys)
+	sys.Rows(row(1, 40380, 7, "red")) // one stop supports red, and blue is no more: only red is published
+	records := sys.AwaitRecords(sys.Topics.StationsTable(), 4)
+	if len(records) != 4 || string(records[3].Key) != "40380/red" {
+		t.Errorf("%d records, the last %q", len(records), records[len(records)-1].Key)
+	}
+	sys.Rows(row(1, 40380, 7, "red", "blue"))
+	if records = sys.AwaitRecords(sys.Topics.StationsTable(), 5); string(records[4].Key) != "40380/blue" {
+		t.Errorf("the last of %d records is %q, want blue again", len(records), records[4].Key)
 	}
 }
 

@@ -168,8 +168,13 @@ func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
 	read := newTallies()
 	foreign := make(map[string]cta.TurnstileCount) // the last under a key, each of another engine
 	broken := make(map[int]error)                  // by station, of the last under its key
+	var windowed error
 	err := s.restore(ctx, func(r kafka.Record) {
 		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		if errors.Is(err, cta.ErrWindowed) && r.Value != nil {
+			windowed = err
+			return
+		}
 		if err != nil {
 			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
 			if id, kerr := strconv.Atoi(string(r.Key)); kerr == nil {
@@ -203,11 +208,18 @@ func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
 		}
 	}
 	for _, c := range foreign {
+		err = fmt.Errorf("%w: %d of them, as %d entries at station %d, don't say which entries they count", ErrForeignCounts, len(foreign), c.Count, c.StationID)
+		break
+	}
+	if windowed != nil {
+		err = fmt.Errorf("%w: %w", ErrForeignCounts, windowed)
+	}
+	if err != nil {
 		return nil, &cta.ServiceError{
 			Service: "Kafka",
 			Addr:    "topic " + s.cfg.Output,
 			Hint:    "end that engine, delete the topic and start with a -group that has not counted before: all entries that are still there are counted anew",
-			Err:     fmt.Errorf("%w: %d of them, as %d entries at station %d, don't say which entries they count", ErrForeignCounts, len(foreign), c.Count, c.StationID),
+			Err:     err,
 		}
 	}
 	return read, nil

@@ -245,7 +245,7 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		}
 		c.model.ApplyWeather(k, v, r.Time)
 	case kindStations:
-		if r.Value == nil {
+		if cta.Deleted(r.Value) {
 			id, line, err := cta.ParseStationKey(string(r.Key))
 			if err != nil {
 				return "key that does not fit", err

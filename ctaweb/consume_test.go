@@ -78,6 +78,7 @@ func TestConsume(t *testing.T) {
 				summary(sys, `{"STATION_ID":40890,"COUNT":7}`),
 				table(sys, "40890/blue", `{"station_id":40890,"station_name":"O'Hare Airport","order":0,"line":"blue"}`),
 				table(sys, "40230/blue", ""),
+				table(sys, "40750/blue", "null"),
 			)
 			m := NewModel(net)
 			consuming(t, sys, m, ConsumeConfig{})
@@ -85,7 +86,7 @@ func TestConsume(t *testing.T) {
 			st := m.Status(time.Now())
 			blue := st.Lines[1]
 			got := []any{st.Weather.Temperature, blue.Stations[0].Name, blue.Stations[0].Entries, blue.Stations[2].Name, where(st)}
-			want := []any{float32(61), "O'Hare Airport", int64(7), "Harlem", "1 a at 40890"}
+			want := []any{float32(61), "O'Hare Airport", int64(7), "Jefferson Park", "1 a at 40890"}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("what was there (-want +got):\n%s", d)
 			}

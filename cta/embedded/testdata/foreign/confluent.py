@@ -3,6 +3,7 @@ library would: python confluent.py <brokers> <registry> <topic of arrivals>
 [<prefix of its own topics and groups>]. Real services are used the same way.
 Every step that goes wrong ends it with an exception; the last line is "done"."""
 
+import json
 import sys
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -51,15 +52,24 @@ def read_arrivals():
 
 
 def write_arrival(key, value):
-    """The same arrival of another train, for the Go side to read: with the schemas that it has registered."""
-    def encode(part, field, data):
-        schema = registry.get_latest_version(f"{arrivals}-{part}").schema
-        return AvroSerializer(registry, schema)(data, SerializationContext(arrivals, field))
+    """The same arrival of another train, by schemas of its own: another name, texts, nullable fields, a list."""
+    def encode(part, field, fields, data):
+        schema = json.dumps({"type": "record", "name": f"arrival.{part}", "namespace": "com.transport", "fields": fields})
+        subject = {"subject.name.strategy": lambda context, record: f"{arrivals}-foreign-{part}"}
+        return AvroSerializer(registry, schema, conf=subject)(data, SerializationContext(arrivals, field))
 
+    def nullable(name, kind):
+        return {"name": name, "type": ["null", kind], "default": None}
+
+    key = encode("key", MessageField.KEY, [{"name": "timestamp", "type": {"type": "long", "logicalType": "timestamp-millis"}}], key)
+    value = encode("value", MessageField.VALUE, [
+        {"name": "gates", "type": {"type": "array", "items": "string"}}, nullable("station_id", "int"), nullable("train_id", "string"),
+        nullable("direction", "string"), {"name": "line", "type": "string"}, nullable("train_status", "string"),
+        nullable("prev_station_id", "int"), nullable("prev_direction", "string"),
+    ], value | {"train_id": "BL002", "gates": ["N1", "N2"]})
     p = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
     failures = []
-    p.produce(arrivals, key=encode("key", MessageField.KEY, key), on_delivery=lambda err, _: failures.append(err) if err else None,
-              value=encode("value", MessageField.VALUE, value | {"train_id": "BL002"}))
+    p.produce(arrivals, key=key, value=value, on_delivery=lambda err, _: failures.append(err) if err else None)
     if p.flush(20) or failures:
         raise RuntimeError(f"not delivered: {failures}")
 
