@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// DefaultPrefix starts the names of the system's topics, but for
-// TURNSTILE_SUMMARY, whose name is ksqlDB's.
+// DefaultPrefix starts the names of the system's topics and consumer groups,
+// except TURNSTILE_SUMMARY, whose name is ksqlDB's.
 const DefaultPrefix = "org.chicago.cta."
 
 // Layout says how a network's arrivals and entries are spread over topics.
@@ -32,12 +32,14 @@ func ParseLayout(s string) (Layout, error) {
 	return "", fmt.Errorf("layout is %q, want %s or %s", s, PerStation, Shared)
 }
 
-// Topics names the topics of one system. The zero value has the default prefix
-// and the layout [PerStation].
+// Topics names the topics and the consumer groups of one system. Systems with
+// different prefixes share a cluster without sharing a topic or a group. The zero
+// value has the default prefix and the layout [PerStation].
 type Topics struct {
 	Prefix string // default: DefaultPrefix
 	Layout Layout // default: PerStation
-	// Summary is the name of the topic of counts. Default: TURNSTILE_SUMMARY.
+	// Summary is the name of the topic of counts. Default: TURNSTILE_SUMMARY with
+	// the default prefix, and <Prefix>TURNSTILE_SUMMARY with another.
 	Summary string
 }
 
@@ -87,11 +89,18 @@ func (t Topics) DeadLetter() string { return t.prefix() + "dead-letter" }
 
 // TurnstileSummary is the compacted topic of [TurnstileCount] values.
 func (t Topics) TurnstileSummary() string {
-	if t.Summary == "" {
+	switch {
+	case t.Summary != "":
+		return t.Summary
+	case t.prefix() == DefaultPrefix:
 		return "TURNSTILE_SUMMARY"
 	}
-	return t.Summary
+	return t.prefix() + "TURNSTILE_SUMMARY"
 }
+
+// Group is the consumer group of the workers of one kind, such as "inspector".
+// Their transactional ids begin with it.
+func (t Topics) Group(worker string) string { return t.prefix() + worker }
 
 // maxTopicName is Kafka's own bound, in bytes.
 const maxTopicName = 249
@@ -112,7 +121,11 @@ func (t Topics) Validate() error {
 	if limit := maxTopicName - maxSlug - len(longestTopic); !legalTopic(t.prefix()) || len(t.prefix()) > limit {
 		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(t.prefix()), limit))
 	}
+	if strings.Contains(t.prefix(), "station.arrivals.") || strings.Contains(t.prefix(), "station.turnstiles.") {
+		faults = append(faults, fmt.Errorf("prefix is %s, want one without station.arrivals. and station.turnstiles.: another system would read its topics", quoted(t.prefix())))
+	}
 	switch name := t.TurnstileSummary(); {
+	case t.Summary == "": // legal if the prefix is
 	case !legalTopic(name) || len(name) > maxTopicName || name == "." || name == "..":
 		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(name), maxTopicName))
 	case name == t.Weather() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):

@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,9 @@ func TestTopicNames(t *testing.T) {
 		{"shared, of another agency", Topics{Prefix: "tram-", Layout: Shared, Summary: "tram-counts"}, []string{
 			"tram-station.arrivals", "tram-station.turnstiles", "tram-weather", "tram-stations", "tram-stations.table",
 			"tram-dead-letter", "tram-counts"}},
+		{"of another system on the cluster", Topics{Prefix: "b."}, []string{
+			"b.station.arrivals.40380-clark-lake", "b.station.turnstiles.40380-clark-lake", "b.weather", "b.stations", "b.stations.table",
+			"b.dead-letter", "b.TURNSTILE_SUMMARY"}},
 	} {
 		tp := c.topics
 		got := []string{tp.Arrivals(lake), tp.Turnstiles(lake), tp.Weather(), tp.Stations(), tp.StationsTable(), tp.DeadLetter(), tp.TurnstileSummary()}
@@ -55,6 +59,26 @@ func TestTopicsOfEitherLayoutAreKnown(t *testing.T) {
 	}
 }
 
+// Whatever the prefixes of two systems, neither reads what the other writes.
+func TestSystemsWithOtherPrefixesNeverMeet(t *testing.T) {
+	lake := Chicago().Station(40380)
+	prefixes := []string{"", "a.", "b.", "a.station."}
+	for i, one := range prefixes {
+		for j, other := range prefixes {
+			for _, layout := range []Layout{PerStation, Shared} {
+				r, w := Topics{Prefix: one}, Topics{Prefix: other, Layout: layout}
+				for _, name := range []string{w.Arrivals(lake), w.Turnstiles(lake), w.Weather(), w.Stations(), w.StationsTable(), w.DeadLetter(), w.TurnstileSummary(), w.Group("stations")} {
+					read := r.IsArrivals(name) || r.IsTurnstiles(name) ||
+						slices.Contains([]string{r.Weather(), r.Stations(), r.StationsTable(), r.DeadLetter(), r.TurnstileSummary(), r.Group("stations")}, name)
+					if i != j && read {
+						t.Errorf("prefix %q uses %s of prefix %q", one, name, other)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestTopicsRefuseWrongSettings(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -64,6 +88,7 @@ func TestTopicsRefuseWrongSettings(t *testing.T) {
 		{"unknown layout", Topics{Layout: "one"}, `layout is "one", want per-station or shared`},
 		{"illegal prefix", Topics{Prefix: "chicago/"}, `prefix is "chicago/", want up to 130 ASCII letters, digits, dots, hyphens or underscores`},
 		{"long prefix", Topics{Prefix: strings.Repeat("p", 131)}, `prefix is "` + strings.Repeat("p", 40) + `"…, want up to 130 ASCII letters, digits, dots, hyphens or underscores`},
+		{"prefix inside another system's", Topics{Prefix: "a.station.arrivals."}, `prefix is "a.station.arrivals.", want one without station.arrivals. and station.turnstiles.: another system would read its topics`},
 		{"two faults", Topics{Layout: "one", Summary: "a b"}, `layout is "one", want per-station or shared` + "\n" +
 			`summary topic is "a b", want up to 249 ASCII letters, digits, dots, hyphens or underscores`},
 		{"one name for two topics", Topics{Prefix: "t.", Summary: "t.stations.table"}, `summary topic is "t.stations.table", want a name that no other topic has`},

@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -61,7 +62,8 @@ type ConnectorConfig struct {
 	// address than this process uses: postgres://user:password@host:5432/cta.
 	Postgres string
 	// Name is the connector's name on the worker. The worker keeps a name's
-	// position in the table, also after Delete. Default: "stations".
+	// position in the table, also after Delete. Default: "stations" with the default
+	// prefix of Topics, and the topic's name with another.
 	Name string
 	// Kind is the product to use. Default: the first that the worker has installed,
 	// of AivenJDBC, ConfluentJDBC and Debezium.
@@ -91,9 +93,10 @@ type ConnectorConfig struct {
 }
 
 func (c ConnectorConfig) withDefaults() ConnectorConfig {
-	if c.Name == "" {
+	if c.Name == "" && topicPrefix(c.Topics) == cta.DefaultPrefix {
 		c.Name = "stations"
 	}
+	c.Name = cmp.Or(c.Name, c.Topics.Stations())
 	if c.PollInterval == 0 {
 		c.PollInterval = 5 * time.Second
 	}

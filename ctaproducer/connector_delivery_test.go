@@ -82,7 +82,7 @@ func TestAwaitDelivery(t *testing.T) {
 					kafka.Record{Topic: topic, Value: rows[0].AppendJSON(nil)},
 					kafka.Record{Topic: topic, Key: []byte(`{"stop_id":1}`)})
 			}
-			c, err := NewConnector(worker.URL, ConnectorConfig{Postgres: "postgres://u:p@db:5432/cta", Topics: sys.Topics})
+			c, err := NewConnector(worker.URL, ConnectorConfig{Name: "stations", Postgres: "postgres://u:p@db:5432/cta", Topics: sys.Topics})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 func TestConnectorAgainstAnswers(t *testing.T) {
@@ -218,4 +220,21 @@ func FuzzScrub(f *testing.F) {
 			t.Errorf("%q shows it", got)
 		}
 	})
+}
+
+// Two systems with different prefixes have a connector each on one worker, and a
+// replication slot each in one database.
+func TestConnectorsOfOtherPrefixesAreApart(t *testing.T) {
+	names := make(map[string]string)
+	for _, prefix := range []string{"", "a.", "b."} {
+		c, err := NewConnector("http://127.0.0.1:8083", ConnectorConfig{Postgres: "postgres://u:p@db/cta", Topics: cta.Topics{Prefix: prefix}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[c.Name()] = c.Slot()
+	}
+	want := map[string]string{"stations": "ctalive_stations", "a.stations": "ctalive_a_stations", "b.stations": "ctalive_b_stations"}
+	if d := cmp.Diff(want, names); d != "" {
+		t.Errorf("slots by name (-want +got):\n%s", d)
+	}
 }

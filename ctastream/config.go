@@ -17,8 +17,8 @@ type Config struct {
 	// Topics names the system's topics. Default: those of the zero [cta.Topics].
 	Topics cta.Topics
 	// Group is the consumer group whose members share the work: workers of one
-	// kind that have the same group and the same topics. Default:
-	// "ctalive.turnstile-summary", "ctalive.stations" or "ctalive.inspector".
+	// kind that have the same group and the same topics. Default: the prefix of
+	// Topics with "turnstile-summary", "stations" or "inspector".
 	Group string
 	// Input is the one topic to read. Default: those of Topics.
 	Input string
@@ -41,8 +41,8 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
-func (c Config) withDefaults(group, output string) Config {
-	c.Group = cmp.Or(c.Group, group)
+func (c Config) withDefaults(kind, output string) Config {
+	c.Group = cmp.Or(c.Group, c.Topics.Group(kind))
 	c.Output = cmp.Or(c.Output, output)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

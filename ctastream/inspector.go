@@ -23,7 +23,7 @@ type Inspector struct {
 // error lists every wrong setting. Nothing is contacted before Run. With
 // cfg.Input, that topic must be of arrivals or weather by cfg.Topics.
 func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspector, error) {
-	cfg = cfg.withDefaults("ctalive.inspector", "")
+	cfg = cfg.withDefaults("inspector", "")
 	cfg.Output = ""
 	err := cfg.validate()
 	if in := cfg.Input; err == nil && in != "" && in != cfg.Topics.Weather() && !cfg.Topics.IsArrivals(in) {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,8 +25,6 @@ import (
 var ErrLayout = errors.New("ksqlDB needs the shared layout: one topic of entries")
 
 const (
-	ksqlStream = "TURNSTILE"
-	ksqlTable  = "TURNSTILE_SUMMARY"
 	// ksqlType is understood by every version.
 	ksqlType = "application/vnd.ksql.v1+json"
 	// maxKSQLAnswer bounds what is read of an answer, in bytes.
@@ -49,7 +48,8 @@ type KSQLConfig struct {
 
 // KSQL has the entries counted by a ksqlDB or KSQL server, in the place of a
 // [TurnstileSummary]: as stream TURNSTILE over the topic of entries, and table
-// TURNSTILE_SUMMARY over that. The input is a stream on purpose: as a table, entries
+// TURNSTILE_SUMMARY over that; with another prefix than the default one, such as
+// "b.", they are CTA_B_TURNSTILE and CTA_B_TURNSTILE_SUMMARY. The input is a stream on purpose: as a table, entries
 // with equal keys would replace each other and be counted once.
 //
 // The statements follow the server's version, which differ in what they accept:
@@ -65,14 +65,16 @@ type KSQLConfig struct {
 type KSQL struct {
 	url    *url.URL // without credentials
 	cfg    KSQLConfig
+	stream string // names on the server
+	table  string
 	client *http.Client
 }
 
 // KSQLStatus is what a server has of the count of entries.
 type KSQLStatus struct {
 	Version string   // of the server
-	Stream  string   // the topic that stream TURNSTILE reads; empty: there is no such stream
-	Table   string   // the topic of table TURNSTILE_SUMMARY; empty: there is no such table
+	Stream  string   // the topic that the stream reads; empty: there is no such stream
+	Table   string   // the topic of the table; empty: there is no such table
 	Queries []string // ids of the queries that write the table
 }
 
@@ -110,8 +112,19 @@ func NewKSQL(serverURL string, cfg KSQLConfig) (*KSQL, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &KSQL{url: u, cfg: cfg, client: &http.Client{Timeout: cfg.Timeout}}, nil
+	k := &KSQL{url: u, cfg: cfg, client: &http.Client{Timeout: cfg.Timeout}, stream: "TURNSTILE", table: "TURNSTILE_SUMMARY"}
+	if p := cmp.Or(cfg.Topics.Prefix, cta.DefaultPrefix); p != cta.DefaultPrefix {
+		system := "CTA_" + notOfNames.ReplaceAllString(strings.ToUpper(p+"."), "_")
+		k.stream, k.table = system+k.stream, system+k.table
+	}
+	return k, nil
 }
+
+// notOfNames is what names on a server may not have without quotes.
+var notOfNames = regexp.MustCompile(`[^A-Z0-9]+`)
+
+// Names returns the names of the stream and the table on the server.
+func (k *KSQL) Names() (stream, table string) { return k.stream, k.table }
 
 // Create creates the stream and the table where they are missing, and returns
 // once the server has them and counts. Entries are counted from the oldest in the
@@ -146,11 +159,11 @@ func (k *KSQL) Create(ctx context.Context) error {
 func (k *KSQL) blocked(s KSQLStatus) error {
 	switch input, output := k.input(), k.cfg.Topics.TurnstileSummary(); {
 	case s.Stream != "" && s.Stream != input:
-		return inTheWay(fmt.Sprintf("stream %s reads topic %s, want %s", ksqlStream, s.Stream, input))
+		return inTheWay(fmt.Sprintf("stream %s reads topic %s, want %s", k.stream, s.Stream, input))
 	case s.Table != "" && s.Table != output:
-		return inTheWay(fmt.Sprintf("table %s is over topic %s, want %s", ksqlTable, s.Table, output))
+		return inTheWay(fmt.Sprintf("table %s is over topic %s, want %s", k.table, s.Table, output))
 	case s.Table != "" && len(s.Queries) == 0:
-		return inTheWay("table " + ksqlTable + " is there, and no query writes to it")
+		return inTheWay("table " + k.table + " is there, and no query writes to it")
 	}
 	return nil
 }
@@ -191,10 +204,10 @@ func (k *KSQL) Drop(ctx context.Context) error {
 		statements = append(statements, "TERMINATE "+id+";")
 	}
 	if status.Table != "" {
-		statements = append(statements, "DROP TABLE "+ksqlTable+";")
+		statements = append(statements, "DROP TABLE "+k.table+";")
 	}
 	if status.Stream != "" {
-		statements = append(statements, "DROP STREAM "+ksqlStream+";")
+		statements = append(statements, "DROP STREAM "+k.stream+";")
 	}
 	for _, s := range statements {
 		err := k.execute(ctx, s)
@@ -222,10 +235,10 @@ func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 		return s, err
 	}
 	for _, e := range entities { // streams, tables, queries
-		s.Stream = cmp.Or(s.Stream, topicNamed(ksqlStream, e.Streams))
-		s.Table = cmp.Or(s.Table, topicNamed(ksqlTable, e.Tables))
+		s.Stream = cmp.Or(s.Stream, topicNamed(k.stream, e.Streams))
+		s.Table = cmp.Or(s.Table, topicNamed(k.table, e.Tables))
 		for _, q := range e.Queries {
-			if q.writes(ksqlTable, cmp.Or(s.Table, k.cfg.Topics.TurnstileSummary())) {
+			if q.writes(k.table, cmp.Or(s.Table, k.cfg.Topics.TurnstileSummary())) {
 				s.Queries = append(s.Queries, string(q.ID))
 			}
 		}
@@ -270,9 +283,9 @@ func (k *KSQL) statements(version string) (stream, table string, err error) {
 		keyNone, keyJSON = "KEY_FORMAT='NONE', ", "KEY_FORMAT='JSON', "
 	}
 	stream = fmt.Sprintf("CREATE STREAM %s (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='%s', %sVALUE_FORMAT='AVRO');",
-		ksqlStream, k.input(), keyNone)
+		k.stream, k.input(), keyNone)
 	table = fmt.Sprintf("CREATE TABLE %s WITH (KAFKA_TOPIC='%s', %sVALUE_FORMAT='JSON') AS SELECT %s FROM %s GROUP BY STATION_ID%s;",
-		ksqlTable, k.cfg.Topics.TurnstileSummary(), keyJSON, columns, ksqlStream, emit)
+		k.table, k.cfg.Topics.TurnstileSummary(), keyJSON, columns, k.stream, emit)
 	return stream, table, nil
 }
 

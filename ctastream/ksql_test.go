@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	input   = "p.station.turnstiles"
+	input   = "org.chicago.cta.station.turnstiles"
 	nothing = `[{"@type":"streams","streams":[]},{"@type":"tables","tables":[]},{"@type":"queries","queries":[]}]`
 )
 
@@ -29,7 +29,7 @@ func newKSQLServer(t *testing.T, version string, replayed answers) *fakeksql.Ser
 
 func newKSQL(t *testing.T, url string) *ctastream.KSQL {
 	t.Helper()
-	k, err := ctastream.NewKSQL(url, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "p.", Layout: cta.Shared, Summary: "S"}, Wait: 30 * time.Second})
+	k, err := ctastream.NewKSQL(url, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "S"}, Wait: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +39,8 @@ func newKSQL(t *testing.T, url string) *ctastream.KSQL {
 
 func TestKSQLSpeaksTheServersDialect(t *testing.T) {
 	const (
-		stream     = "CREATE STREAM TURNSTILE (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='p.station.turnstiles', VALUE_FORMAT='AVRO');"
-		streamNone = "CREATE STREAM TURNSTILE (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='p.station.turnstiles', KEY_FORMAT='NONE', VALUE_FORMAT='AVRO');"
+		stream     = "CREATE STREAM TURNSTILE (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='org.chicago.cta.station.turnstiles', VALUE_FORMAT='AVRO');"
+		streamNone = "CREATE STREAM TURNSTILE (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='org.chicago.cta.station.turnstiles', KEY_FORMAT='NONE', VALUE_FORMAT='AVRO');"
 		plain      = "CREATE TABLE TURNSTILE_SUMMARY WITH (KAFKA_TOPIC='S', VALUE_FORMAT='JSON') AS SELECT STATION_ID, COUNT(*) AS COUNT FROM TURNSTILE GROUP BY STATION_ID"
 		copied     = "CREATE TABLE TURNSTILE_SUMMARY WITH (KAFKA_TOPIC='S', VALUE_FORMAT='JSON') AS SELECT STATION_ID AS STATION_KEY, AS_VALUE(STATION_ID) AS STATION_ID, COUNT(*) AS COUNT FROM TURNSTILE GROUP BY STATION_ID EMIT CHANGES;"
 		jsonKey    = "CREATE TABLE TURNSTILE_SUMMARY WITH (KAFKA_TOPIC='S', KEY_FORMAT='JSON', VALUE_FORMAT='JSON') AS SELECT STATION_ID AS STATION_KEY, AS_VALUE(STATION_ID) AS STATION_ID, COUNT(*) AS COUNT FROM TURNSTILE GROUP BY STATION_ID EMIT CHANGES;"
@@ -112,6 +112,38 @@ func TestKSQLCreateTwice(t *testing.T) {
 	}
 }
 
+// A system with another prefix has a stream and a table of its own on the server.
+func TestKSQLOfAnotherSystem(t *testing.T) {
+	names := strings.NewReplacer("TURNSTILE", "CTA_B_TURNSTILE")
+	theirs := fakeksql.List(input, "TURNSTILE_SUMMARY", true)
+	both := fakeksql.OK(strings.Replace(theirs[:len(theirs)-1]+","+names.Replace(fakeksql.List("b.station.turnstiles", "b.SUM", true))[1:], "b.SUM", "b.TURNSTILE_SUMMARY", -1))
+	s := newKSQLServer(t, "7.4.0", answers{
+		"LIST":       {fakeksql.OK(theirs), both},
+		"CREATE":     {fakeksql.Done("…", "…", "SUCCESS", "Created", 2)},
+		"TERMINATE ": {fakeksql.Done("…", "…", "SUCCESS", "done", 3)},
+		"DROP ":      {fakeksql.Done("…", "…", "SUCCESS", "done", 4)},
+	})
+	k, err := ctastream.NewKSQL(s.URL, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "b.", Layout: cta.Shared}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if err := k.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"CREATE STREAM CTA_B_TURNSTILE (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='b.station.turnstiles', KEY_FORMAT='NONE', VALUE_FORMAT='AVRO');",
+		"CREATE TABLE CTA_B_TURNSTILE_SUMMARY WITH (KAFKA_TOPIC='b.TURNSTILE_SUMMARY', KEY_FORMAT='JSON', VALUE_FORMAT='JSON') AS SELECT STATION_ID AS STATION_KEY, AS_VALUE(STATION_ID) AS STATION_ID, COUNT(*) AS COUNT FROM CTA_B_TURNSTILE GROUP BY STATION_ID EMIT CHANGES;",
+		"TERMINATE CTAS_CTA_B_TURNSTILE_SUMMARY_1;", "DROP TABLE CTA_B_TURNSTILE_SUMMARY;", "DROP STREAM CTA_B_TURNSTILE;",
+	}
+	if d := cmp.Diff(want, s.Statements()); d != "" {
+		t.Errorf("statements (-want +got):\n%s", d)
+	}
+}
+
 // The versions list a query in several ways.
 func TestKSQLFindsTheQuery(t *testing.T) {
 	for query, want := range map[string][]string{
@@ -142,7 +174,7 @@ func TestKSQLDrop(t *testing.T) {
 			t.Fatalf("%s: %v", version, err)
 		}
 		// What is over other topics goes, too: the error of Create says to drop it.
-		other, err := ctastream.NewKSQL(s.URL, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "q.", Layout: cta.Shared}})
+		other, err := ctastream.NewKSQL(s.URL, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "OTHER"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,10 +262,10 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 		replayed answers
 		want     string
 	}{
-		"missing topic, 5.2.2": {refuses("CREATE STREAM", 400, 40001, "Kafka topic does not exist: p.station.turnstiles"),
-			"answered 400 Bad Request (code 40001): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
-		"missing topic, 7.4": {refuses("CREATE STREAM", 400, 40000, "Kafka topic does not exist: p.station.turnstiles"),
-			"answered 400 Bad Request (code 40000): Kafka topic does not exist: p.station.turnstiles (create the topic first"},
+		"missing topic, 5.2.2": {refuses("CREATE STREAM", 400, 40001, "Kafka topic does not exist: org.chicago.cta.station.turnstiles"),
+			"answered 400 Bad Request (code 40001): Kafka topic does not exist: org.chicago.cta.station.turnstiles (create the topic first"},
+		"missing topic, 7.4": {refuses("CREATE STREAM", 400, 40000, "Kafka topic does not exist: org.chicago.cta.station.turnstiles"),
+			"answered 400 Bad Request (code 40000): Kafka topic does not exist: org.chicago.cta.station.turnstiles (create the topic first"},
 		"unknown property, 5.2.2": {refuses("CREATE STREAM", 400, 40000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
 			"answered 400 Bad Request (code 40000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
 		"unknown property, 7.4": {refuses("CREATE STREAM", 500, 50000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
@@ -258,7 +290,7 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 		"its command topic is behind": {refuses("LIST", 503, 50301, "Timed out while waiting for a previous command to execute."),
 			"(code 50301): Timed out while waiting for a previous command to execute. (it is still starting, or busy"},
 		"a stream over another topic": {answers{"LIST": {fakeksql.OK(fakeksql.List("q.turnstiles", "", false))}},
-			"stream TURNSTILE reads topic q.turnstiles, want p.station.turnstiles (drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop)"},
+			"stream TURNSTILE reads topic q.turnstiles, want org.chicago.cta.station.turnstiles (drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop)"},
 		"a table over another topic": {answers{"LIST": {fakeksql.OK(fakeksql.List(input, "COUNTS", true))}},
 			"table TURNSTILE_SUMMARY is over topic COUNTS, want TURNSTILE_SUMMARY (drop it first"},
 		"a table over another topic, made meanwhile": {answers{
@@ -266,7 +298,7 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 			"CREATE TABLE": {fakeksql.Refuse(400, 40001, "Cannot add table 'TURNSTILE_SUMMARY': A table with the same name already exists")}},
 			"table TURNSTILE_SUMMARY is over topic COUNTS, want TURNSTILE_SUMMARY (drop it first"},
 		"wrong password":       {answers{"/info": {{Status: 401, Body: `<html>Unauthorized</html>`}}}, "answered 401 Unauthorized (check the user and password"},
-		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [p.station.turnstiles]"), "(code 40301): Authorization denied to Describe on topic(s): [p.station.turnstiles] (let the Kafka user that the server itself has use that topic, by an ACL"},
+		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [org.chicago.cta.station.turnstiles]"), "(code 40301): Authorization denied to Describe on topic(s): [org.chicago.cta.station.turnstiles] (let the Kafka user that the server itself has use that topic, by an ACL"},
 		"another product":      {answers{"/info": {fakeksql.OK(`<html>hello</html>`)}}, "the answer is not ksqlDB's"},
 		"content type":         {refuses("/info", 415, 41500, "HTTP 415 Unsupported Media Type"), "check that the URL is a ksqlDB server's"},
 		"not acceptable":       {answers{"/info": {{Status: 406}}}, "answered 406 Not Acceptable (check that the URL is a ksqlDB server's"},
@@ -274,7 +306,7 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newKSQLServer(t, "7.4.0", c.replayed)
-			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "p.", Layout: cta.Shared}, Wait: 300 * time.Millisecond})
+			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 300 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,7 @@ type StationTransformer struct {
 // one, each column of the rows that is true or false is a line. The error lists
 // every wrong setting. Nothing is contacted before Run.
 func NewStationTransformer(client *kafka.Client, net *cta.Network, cfg Config) (*StationTransformer, error) {
-	cfg = cfg.withDefaults("ctalive.stations", cfg.Topics.StationsTable())
+	cfg = cfg.withDefaults("stations", cfg.Topics.StationsTable())
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("ctastream: station transformer: %w", err)
 	}

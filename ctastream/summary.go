@@ -64,7 +64,7 @@ const maxReadings = 1 << 16
 // NewTurnstileSummary returns a summary that reads and writes through client. The
 // error lists every wrong setting. Nothing is contacted before Run.
 func NewTurnstileSummary(client *kafka.Client, reg *wire.Registry, cfg Config) (*TurnstileSummary, error) {
-	cfg = cfg.withDefaults("ctalive.turnstile-summary", cfg.Topics.TurnstileSummary())
+	cfg = cfg.withDefaults("turnstile-summary", cfg.Topics.TurnstileSummary())
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("ctastream: turnstile summary: %w", err)
 	}

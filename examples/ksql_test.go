@@ -20,7 +20,6 @@ func TestTurnstilesHasKsqlDBCount(t *testing.T) {
 			prints(t, 1, []string{"layout", `set it to "shared", for the producers too`}, "turnstiles", args[:len(args)-2]...)
 			prints(t, 0, []string{counting}, "turnstiles", args...)
 			prints(t, 0, []string{counting}, "turnstiles", args...)
-			prints(t, 1, []string{"stream TURNSTILE reads topic org.chicago.cta.station.turnstiles, want other.station.turnstiles (drop it first"}, "turnstiles", append(args, "-prefix", "other.")...)
 			prints(t, 0, []string{nothing}, "turnstiles", append(args, "-drop")...)
 			prints(t, 0, []string{nothing}, "turnstiles", append(args, "-drop")...)
 

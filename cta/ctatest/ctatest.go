@@ -69,7 +69,7 @@ func Start(tb testing.TB) *System {
 		s.Config = kafka.Config{Brokers: s.Brokers, Wait: Patience}
 	}
 	name := "ctatest." + unlikeTopic.ReplaceAllString(tb.Name(), "-") + "." + strings.ToLower(rand.Text()[:8]) + "."
-	s.Topics = cta.Topics{Prefix: name, Summary: name + "TURNSTILE_SUMMARY"}
+	s.Topics = cta.Topics{Prefix: name}
 
 	var err error
 	if s.Kafka, err = kafka.Connect(tb.Context(), s.Config); err != nil {

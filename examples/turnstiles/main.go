@@ -64,7 +64,8 @@ func ksql(ctx context.Context, s *app.Settings) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Stdout, "ksqlDB %s: stream TURNSTILE over %s, table TURNSTILE_SUMMARY over %s, queries %v\n",
-		status.Version, cmp.Or(status.Stream, "nothing"), cmp.Or(status.Table, "nothing"), status.Queries)
+	stream, table := server.Names()
+	fmt.Fprintf(s.Stdout, "ksqlDB %s: stream %s over %s, table %s over %s, queries %v\n",
+		status.Version, stream, cmp.Or(status.Stream, "nothing"), table, cmp.Or(status.Table, "nothing"), status.Queries)
 	return nil
 }

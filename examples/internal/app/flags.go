@@ -166,7 +166,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	if groups&Connect != 0 {
 		fs.StringVar(&s.Connect, "connect", usualConnect, "Kafka Connect, `URL`; user and password go in it")
 		fs.StringVar(&connector, "connector", "auto", "`product` that reads the table: aiven, confluent or debezium; auto: the first that the worker has")
-		fs.StringVar(&s.Connector.Name, "name", "stations", "the connector's `name` on the worker")
+		fs.StringVar(&s.Connector.Name, "name", "", "the connector's `name` on the worker; empty: stations, or with another -prefix the topic's name")
 		fs.BoolVar(&s.Status, "status", false, "show the connector and the topic's first records, and create nothing")
 		fs.BoolVar(&s.Delete, "delete", false, "delete the connector instead of creating it")
 	}
