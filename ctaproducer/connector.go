@@ -2,16 +2,14 @@ package ctaproducer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 // Connector is the connector on a Kafka Connect cluster that copies the rows of
@@ -20,14 +18,12 @@ import (
 //
 // Its methods wait for a worker that is starting or rebalancing, and can be
 // repeated: creating twice updates, deleting twice is no error. Their errors are
-// [*cta.ServiceError], with a [*RESTError] as cause when the worker answered, and
+// [*cta.ServiceError], with a [*rest.Error] as cause when the worker answered, and
 // hold no password, though a worker's own texts may. It is safe for concurrent use.
 type Connector struct {
-	worker   *restService
-	cfg      ConnectorConfig
-	db       *url.URL
-	patience patience
-	retries  *prometheus.CounterVec
+	worker *rest.Client
+	cfg    ConnectorConfig
+	db     *url.URL
 }
 
 // ErrNoConnector is returned by [Connector.Status] when the worker knows no
@@ -40,19 +36,23 @@ var ErrNoConnector = errors.New("no such connector")
 func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 	cfg = cfg.withDefaults()
 	db, dbErr := postgresURL(cfg.Postgres)
-	worker, err := newRESTService("Kafka Connect", connectURL, cfg.User, cfg.Password, cfg.Timeout)
+	c := &Connector{cfg: cfg, db: db}
+	retries := sharedCounter(cfg.Metrics, "ctalive_connector_retries_total",
+		"Requests to Kafka Connect that were tried again.").WithLabelValues()
+	var err error
+	c.worker, err = rest.New(rest.Config{
+		Service: "Kafka Connect", URL: connectURL, Access: cfg.Access, Timeout: cfg.Timeout, Wait: cfg.Wait, Log: cfg.Log,
+		Accept: "application/json", Type: "application/json",
+		Passes: c.passes, Hint: c.hint, Retried: retries.Inc,
+	})
 	if err := errors.Join(err, dbErr, cfg.validate()); err != nil {
 		return nil, fmt.Errorf("ctaproducer: connector: %w", err)
 	}
 	if password, ok := db.User.Password(); ok {
-		worker.secrets.add(password)
+		c.worker.Hide(password)
 	}
-	worker.secrets.keep = topicPrefix(cfg.Topics)
-	return &Connector{
-		worker: worker, cfg: cfg, db: db, patience: newPatience(cfg.Wait),
-		retries: sharedCounter(cfg.Metrics, "ctalive_connector_retries_total",
-			"Requests to Kafka Connect that were tried again."),
-	}, nil
+	c.worker.Keep(topicPrefix(cfg.Topics))
+	return c, nil
 }
 
 // Name returns the connector's name on the worker.
@@ -68,7 +68,7 @@ type Plugin struct {
 // Plugins returns what the worker has installed, by class.
 func (c *Connector) Plugins(ctx context.Context) ([]Plugin, error) {
 	var plugins []Plugin
-	if _, err := c.call(ctx, http.MethodGet, "/connector-plugins", nil, &plugins); err != nil {
+	if _, err := c.worker.Call(ctx, http.MethodGet, "/connector-plugins", nil, &plugins); err != nil {
 		return nil, c.fail(ctx, err)
 	}
 	slices.SortFunc(plugins, func(a, b Plugin) int { return strings.Compare(a.Class, b.Class) })
@@ -89,7 +89,7 @@ func (c *Connector) Kind(ctx context.Context) (ConnectorKind, error) {
 		if installed(c.cfg.Kind) {
 			return c.cfg.Kind, nil
 		}
-		return "", c.worker.fail(fmt.Errorf("%s isn't installed", c.cfg.Kind.Class()),
+		return "", c.worker.FailWith(fmt.Errorf("%s isn't installed", c.cfg.Kind.Class()),
 			"put its jar on the worker's plugin.path and restart it, or use one that is there: "+sourceClasses(plugins))
 	}
 	for _, k := range connectorKinds {
@@ -97,7 +97,7 @@ func (c *Connector) Kind(ctx context.Context) (ConnectorKind, error) {
 			return k, nil
 		}
 	}
-	return "", c.worker.fail(errors.New("no source for PostgreSQL is installed"),
+	return "", c.worker.FailWith(errors.New("no source for PostgreSQL is installed"),
 		"put Aiven's or Confluent's JDBC source, or Debezium's for PostgreSQL, on the worker's plugin.path and restart it; it has "+sourceClasses(plugins))
 }
 
@@ -124,7 +124,7 @@ func (c *Connector) Create(ctx context.Context) (created bool, err error) {
 		return false, err
 	}
 	// PUT, not POST: its 409 always means a rebalance, never that the name exists.
-	status, err := c.call(ctx, http.MethodPut, c.path()+"/config", c.cfg.settings(kind, c.db), nil)
+	status, err := c.worker.Call(ctx, http.MethodPut, c.path()+"/config", c.cfg.settings(kind, c.db), nil)
 	if err != nil {
 		return false, c.fail(ctx, err)
 	}
@@ -146,11 +146,11 @@ func (c *Connector) restartFailed(ctx context.Context) error {
 	case !s.failed():
 		return nil
 	}
-	status, err := c.call(ctx, http.MethodPost, c.path()+"/restart?includeTasks=true&onlyFailed=true", nil, nil)
+	status, err := c.worker.Call(ctx, http.MethodPost, c.path()+"/restart?includeTasks=true&onlyFailed=true", nil, nil)
 	for _, t := range s.Tasks {
 		// Workers before Kafka 3.0 answer 204, and have left the tasks as they were.
 		if err == nil && status == http.StatusNoContent && t.State == stateFailed {
-			_, err = c.call(ctx, http.MethodPost, fmt.Sprintf("%s/tasks/%d/restart", c.path(), t.ID), nil, nil)
+			_, err = c.worker.Call(ctx, http.MethodPost, fmt.Sprintf("%s/tasks/%d/restart", c.path(), t.ID), nil, nil)
 		}
 	}
 	if err != nil && !c.unknown(err) {
@@ -176,7 +176,7 @@ func (c *Connector) Validate(ctx context.Context) error {
 		} `json:"configs"`
 	}
 	path := "/connector-plugins/" + url.PathEscape(kind.Class()) + "/config/validate"
-	if _, err := c.call(ctx, http.MethodPut, path, c.cfg.settings(kind, c.db), &answer); err != nil {
+	if _, err := c.worker.Call(ctx, http.MethodPut, path, c.cfg.settings(kind, c.db), &answer); err != nil {
 		return c.fail(ctx, err)
 	}
 	if answer.ErrorCount == 0 { // the status is 200 either way
@@ -188,9 +188,9 @@ func (c *Connector) Validate(ctx context.Context) error {
 			faults = append(faults, config.Value.Name+": "+text)
 		}
 	}
-	refused := &RESTError{
+	refused := &rest.Error{
 		Status:  http.StatusBadRequest,
-		Message: oneLine(c.worker.secrets.scrub(fmt.Sprintf("%d settings refused: %s", answer.ErrorCount, strings.Join(faults, "; ")))),
+		Message: rest.OneLine(c.worker.Scrub(fmt.Sprintf("%d settings refused: %s", answer.ErrorCount, strings.Join(faults, "; ")))),
 	}
 	return c.fail(ctx, refused)
 }
@@ -201,7 +201,7 @@ func (c *Connector) Validate(ctx context.Context) error {
 // makes it keep its log: when the connector won't come back, drop the slot by
 // SELECT pg_drop_replication_slot with the name that [Connector.Slot] returns.
 func (c *Connector) Delete(ctx context.Context) error {
-	_, err := c.call(ctx, http.MethodDelete, c.path(), nil, nil)
+	_, err := c.worker.Call(ctx, http.MethodDelete, c.path(), nil, nil)
 	if err == nil || c.unknown(err) {
 		return nil
 	}
@@ -215,70 +215,25 @@ func (c *Connector) Slot() string { return debeziumSlot(c.cfg.Name) }
 // unknown reports whether a worker says that it has no such connector: it names
 // it then, which a 404 of something else at that address does not.
 func (c *Connector) unknown(err error) bool {
-	var e *RESTError
+	var e *rest.Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && strings.Contains(e.Message, c.cfg.Name)
 }
 
 func (c *Connector) path() string { return "/connectors/" + url.PathEscape(c.cfg.Name) }
 
-var connectHeader = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
-
-// call sends a request, again while the worker is starting or rebalancing, and
-// decodes a success into answer if that is not nil. All requests made here are
-// idempotent, so that one without an answer may be repeated.
-func (c *Connector) call(ctx context.Context, method, path string, body, answer any) (status int, err error) {
-	var data []byte
-	if body != nil {
-		if data, err = json.Marshal(body); err != nil {
-			return 0, err
-		}
-	}
-	told := func(err error, after time.Duration) {
-		c.retries.WithLabelValues().Inc()
-		c.cfg.Log.Warn("Kafka Connect is not ready, trying again",
-			"worker", c.worker.base, "err", err, "after", after.Round(time.Millisecond))
-	}
-	err = c.patience.run(ctx, told, func(ctx context.Context) (verdict, error) {
-		a, err := c.worker.do(ctx, method, path, connectHeader, data)
-		if err != nil {
-			return verdict{again: true, few: !unreachable(err)}, err
-		}
-		if a.status/100 != 2 {
-			refused := c.worker.refusal(a)
-			if c.unknown(refused) {
-				return verdict{}, refused
-			}
-			return connectVerdict(refused, a.retryAfter), refused
-		}
-		status = a.status
-		if answer != nil && json.Unmarshal(a.body, answer) != nil {
-			return verdict{}, &RESTError{Status: a.status, Message: "an answer that is not Kafka Connect's"}
-		}
-		return verdict{}, nil
-	})
-	return status, err
+// passes reports whether a refused request may work the next time. A worker that
+// has just started answers 404 and 500 for some seconds. A 409 is a rebalance:
+// nothing here creates by POST.
+func (c *Connector) passes(e *rest.Error) bool {
+	return rest.ByStatus(e) || e.Status == http.StatusConflict || e.Status == http.StatusNotFound && !c.unknown(e)
 }
 
-// connectVerdict says whether a refused request may work the next time.
-func connectVerdict(e *RESTError, after time.Duration) verdict {
-	switch e.Status {
-	case http.StatusConflict: // a rebalance: nothing here creates by POST
-		return verdict{again: true, after: after}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return verdict{again: true, after: after}
-	case http.StatusNotFound, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
-		// A worker that has just started gives any of them for some seconds.
-		return verdict{again: true, few: true, after: after}
-	}
-	return verdict{}
-}
-
-// fail makes an error of call the caller's.
+// fail makes an error of a call the caller's.
 func (c *Connector) fail(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("ctaproducer: connector %s: %w", c.cfg.Name, err)
 	}
-	return c.worker.fail(fmt.Errorf("connector %s: %w", c.cfg.Name, err), c.hint(err))
+	return c.worker.Fail(fmt.Errorf("connector %s: %w", c.cfg.Name, err))
 }
 
 // A settings fault is told by words of the worker's message: all have status 400.
@@ -293,11 +248,10 @@ var connectHints = []struct{ word, hint string }{
 	{"could not be established", "check that the worker reaches the database at {db}, and that user and password are right"},
 	{"connection attempt failed", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
 	{"UnknownHost", "use a name of the database that the worker can resolve, instead of {db}"},
+	{"not assigned a table nor a query", "check that the database has table public.stations, and that its user may read it: examples/connector loads it"},
 	{"No table filters found", "check that the database has table public.stations: examples/connector loads it"},
 	{"does not exist", "create what is missing: examples/connector loads the table"},
 }
-
-const notConnectHint = "check that this is a Kafka Connect worker and whether it wants http or https"
 
 func (c *Connector) hint(err error) string {
 	text := err.Error()
@@ -306,20 +260,20 @@ func (c *Connector) hint(err error) string {
 			return strings.ReplaceAll(h.hint, "{db}", c.db.Host)
 		}
 	}
-	var e *RESTError
+	var e *rest.Error
 	switch {
-	case unreachable(err):
-		return "start the worker, or leave out -connect and let StationSource read the table"
+	case rest.Unreachable(err):
+		return "start the worker, or check its URL; StationSource reads the table without one"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "see the worker's log: it waits for its brokers, or for the database"
 	case !errors.As(err, &e):
-		return notConnectHint
+		return ""
 	}
 	switch e.Status {
 	case http.StatusBadRequest:
 		return "correct the setting that is named"
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "give user and password in the -connect URL"
+		return "give user and password in the worker's URL"
 	case http.StatusConflict:
 		return "the workers are rebalancing: wait until they have settled, and look for one that restarts again and again"
 	case http.StatusInternalServerError, http.StatusServiceUnavailable:

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 // ConnectorKind is a product that reads a table for Kafka Connect.
@@ -76,17 +77,17 @@ type ConnectorConfig struct {
 	// Partitions and Replication are those of the topic, if the worker has to
 	// create it. Default: 1 partition, and the broker's default replication.
 	Partitions, Replication int
-	// User and Password are for basic authentication at the worker. Default: those
-	// in its URL, or none.
-	User, Password string
+	// Access says how the worker lets this program in. Default: the user and
+	// password in its URL, if any.
+	Access rest.Access
 	// Timeout bounds one request. A worker itself gives up after 90s, and tries a
 	// database that is away for half a minute before it refuses a configuration.
-	// Default: 100s.
+	// From 1ms to 5m. Default: 100s.
 	Timeout time.Duration
 	// Wait bounds how long a worker that is starting or rebalancing is waited for.
 	// Default: 60s.
 	Wait time.Duration
-	// Log receives retries. Default: silent.
+	// Log receives each reason to wait once. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the count of retries. Default: none.
 	Metrics prometheus.Registerer
@@ -108,9 +109,6 @@ func (c ConnectorConfig) withDefaults() ConnectorConfig {
 	}
 	if c.Wait == 0 {
 		c.Wait = 60 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
@@ -134,12 +132,6 @@ func (c ConnectorConfig) validate() error {
 	}
 	if c.Replication < 0 {
 		fault("Replication is %d, want 1 or more, or 0 for the broker's default", c.Replication)
-	}
-	if c.Timeout < time.Millisecond {
-		fault("Timeout is %v, want 1ms or more", c.Timeout)
-	}
-	if c.Wait < 0 {
-		fault("Wait is %v, want it positive", c.Wait)
 	}
 	return errors.Join(faults...)
 }

@@ -43,9 +43,9 @@ func (c *Connector) Delivered(ctx context.Context, client *kafka.Client) (Delive
 // Proven false. The error says how far it came and the connector's state when there
 // are too few rows by then, or when the connector has failed meanwhile.
 func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, before Delivery, stops int) (Delivery, error) {
-	start, failures := c.patience.now(), 0
+	start, failures := c.worker.Clock.Now(), 0
 	for {
-		late := c.patience.now().Sub(start) > c.cfg.Wait // before the look, so that the last one is in time
+		late := c.worker.Clock.Now().Sub(start) > c.cfg.Wait // before the look, so that the last one is in time
 		d, err := c.read(ctx, client)
 		if err != nil {
 			return d, err
@@ -71,7 +71,7 @@ func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, bef
 		case late:
 			return d, c.tooFew(ctx, client, s, d.Stops, stops)
 		}
-		if c.patience.pause(ctx, statusInterval) != nil {
+		if c.worker.Clock.Pause(ctx, statusInterval) != nil {
 			return d, fmt.Errorf("ctaproducer: connector %s: stopped: %w, at %d of %d stops", c.cfg.Name, ctx.Err(), d.Stops, stops)
 		}
 	}
@@ -81,11 +81,11 @@ func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, bef
 func (c *Connector) tooFew(ctx context.Context, client *kafka.Client, s ConnectorStatus, stops, want int) error {
 	topic := c.cfg.Topics.Stations()
 	if names, err := client.Topics(ctx, kafka.Names(topic)); err == nil && len(names) == 0 {
-		return c.worker.fail(fmt.Errorf("connector %s is %v, and there is no topic %s", c.cfg.Name, s, topic),
+		return c.worker.FailWith(fmt.Errorf("connector %s is %v, and there is no topic %s", c.cfg.Name, s, topic),
 			"create the topic first, or have it created: by the worker, from Kafka 2.6 on (topic.creation.enable=true, and its user may create topics),"+
 				" or by the broker (auto.create.topics.enable=true); the worker's log says why it wasn't")
 	}
-	return c.worker.fail(fmt.Errorf("connector %s is %v, and topic %s has the rows of %d stops, want %d", c.cfg.Name, s, topic, stops, want),
+	return c.worker.FailWith(fmt.Errorf("connector %s is %v, and topic %s has the rows of %d stops, want %d", c.cfg.Name, s, topic, stops, want),
 		"see the worker's log for errors of the database or the topic; a connector that had this name before"+
 			" goes on where that one was: give this one another name to read the table anew")
 }
@@ -93,11 +93,11 @@ func (c *Connector) tooFew(ctx context.Context, client *kafka.Client, s Connecto
 // wrote reports whether the worker has seen the connector write to its topic. It
 // isn't known where the worker keeps no such record, or doesn't answer just now.
 func (c *Connector) wrote(ctx context.Context) (wrote, known bool) {
-	a, err := c.worker.do(ctx, http.MethodGet, c.path()+"/topics", connectHeader, nil)
+	_, data, err := c.worker.Do(ctx, http.MethodGet, c.path()+"/topics", nil)
 	var answer map[string]struct {
 		Topics []string `json:"topics"`
 	}
-	if err != nil || a.status != http.StatusOK || json.Unmarshal(a.body, &answer) != nil {
+	if err != nil || json.Unmarshal(data, &answer) != nil {
 		return false, false
 	}
 	return slices.Contains(answer[c.cfg.Name].Topics, c.cfg.Topics.Stations()), true

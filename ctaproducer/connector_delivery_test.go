@@ -86,7 +86,7 @@ func TestAwaitDelivery(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.patience, _ = fakePatience(c.patience)
+			c.worker.Clock, _ = fakeClock()
 			var before Delivery
 			if test.there == "before" {
 				if before, err = c.Delivered(t.Context(), sys.Kafka); err != nil || before.Records != records {

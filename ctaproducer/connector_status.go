@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 // ConnectorStatus is the state of a connector as its worker tells it, some
@@ -83,7 +85,7 @@ func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 			Trace  string `json:"trace"`
 		} `json:"tasks"`
 	}
-	_, err := c.call(ctx, http.MethodGet, c.path()+"/status", nil, &answer)
+	_, err := c.worker.Call(ctx, http.MethodGet, c.path()+"/status", nil, &answer)
 	if err != nil && c.unknown(err) {
 		return ConnectorStatus{}, c.none()
 	}
@@ -104,13 +106,13 @@ func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 
 // none is the error that the worker has no connector of that name.
 func (c *Connector) none() error {
-	return c.worker.fail(fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it: examples/connector does")
+	return c.worker.FailWith(fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it: examples/connector does")
 }
 
 // noneYet is the error that the worker tells nothing of a connector for as long as
 // was to be waited: a JDBC source tries to reach its database first.
 func (c *Connector) noneYet() error {
-	return c.worker.fail(fmt.Errorf("connector %s: %w within %v", c.cfg.Name, ErrNoConnector, c.cfg.Wait),
+	return c.worker.FailWith(fmt.Errorf("connector %s: %w within %v", c.cfg.Name, ErrNoConnector, c.cfg.Wait),
 		"create it: examples/connector does; if that is done, check that the worker reaches the database at "+c.db.Host+", and see its log")
 }
 
@@ -129,7 +131,7 @@ func (c *Connector) trimTrace(trace string) string {
 	if last != "" && !strings.HasSuffix(first, last) {
 		first += "; caused by " + last
 	}
-	return oneLine(c.worker.secrets.scrub(first))
+	return rest.OneLine(c.worker.Scrub(first))
 }
 
 const (
@@ -145,7 +147,7 @@ const (
 // by itself. A running connector may still deliver nothing, when its topic can't
 // be created or its column is wrong: look for its records.
 func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
-	start, failures := c.patience.now(), 0
+	start, failures := c.worker.Clock.Now(), 0
 	for {
 		s, err := c.Status(ctx)
 		switch {
@@ -157,14 +159,14 @@ func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
 		if failures++; err != nil || !s.failed() {
 			failures = 0
 		}
-		late := c.patience.now().Sub(start) > c.cfg.Wait
+		late := c.worker.Clock.Now().Sub(start) > c.cfg.Wait
 		switch {
 		case late && err != nil:
 			return s, c.noneYet()
 		case failures >= failedLooks, late:
 			return s, c.notRunning(s)
 		}
-		if c.patience.pause(ctx, statusInterval) != nil {
+		if c.worker.Clock.Pause(ctx, statusInterval) != nil {
 			return s, fmt.Errorf("ctaproducer: connector %s: stopped: %w, when it was %v", c.cfg.Name, ctx.Err(), s)
 		}
 	}
@@ -174,14 +176,14 @@ func (c *Connector) notRunning(s ConnectorStatus) error {
 	err := fmt.Errorf("connector %s is %v", c.cfg.Name, s)
 	hint := c.hint(err)
 	switch {
-	case s.failed() && hint == notConnectHint:
+	case s.failed() && hint == "":
 		hint = "see the worker's log, mend the cause and create the connector again"
 	case s.State == "RUNNING" && len(s.Tasks) == 0:
 		hint = "check that the database has table public." + stationsTable + " and that its user may read it: examples/connector loads it"
 	case s.State == "PAUSED", s.State == "STOPPED":
 		hint = "resume it by PUT " + c.path() + "/resume"
-	case hint == notConnectHint:
+	case hint == "":
 		hint = "see the worker's log; its workers may be rebalancing"
 	}
-	return c.worker.fail(err, hint)
+	return c.worker.FailWith(err, hint)
 }

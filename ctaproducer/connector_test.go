@@ -37,7 +37,7 @@ func TestConnectorAgainstAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.patience, _ = fakePatience(c.patience)
+			c.worker.Clock, _ = fakeClock()
 			result, err := callConnector(t.Context(), c, x.Call)
 			if err != nil {
 				result = ""
@@ -182,44 +182,6 @@ Replication is -1, want 1 or more, or 0 for the broker's default`
 	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
-}
-
-func TestScrub(t *testing.T) {
-	var s secrets
-	s.add(`p@ss"1`)
-	s.keep = "org.chicago.cta."
-	for _, c := range []struct{ name, text, want string }{
-		{"a Java map", `{connection.password=secret, x=1}`, `{connection.password=***, x=1}`},
-		{"JSON", `{"database.password" : "a\"b","x":1}`, `{"database.password" : ***,"x":1}`},
-		{"JSON in JSON", `{\"database.password\":\"ab\",\"x\":1}`, `{\"database.password\":***,\"x\":1}`},
-		{"a URL", `at postgres://u:pw@host/db`, `at postgres://u:***@host/db`},
-		{"a JDBC URL", `jdbc:postgresql://h/db?user=u&password=pw&ssl=1`, `jdbc:postgresql://h/db?user=u&password=***&ssl=1`},
-		{"the known one", `got p@ss"1 here`, `got *** here`},
-		{"the known one, encoded", `got p%40ss%221 and p@ss\"1`, `got *** and ***`},
-		{"nothing", `password authentication failed for user "u"`, `password authentication failed for user "u"`},
-	} {
-		if got := s.scrub(c.text); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}
-
-// Whatever surrounds a password, it goes.
-func FuzzScrub(f *testing.F) {
-	f.Add(`{"connection.password":"`, `"}`)
-	f.Add("org.chicago.cta.", " at postgres://u:")
-	f.Add(`connection.password=`, ", topic.prefix=org.chicago.cta.")
-	f.Fuzz(func(t *testing.T, before, after string) {
-		const secret = "Xq7-hunter2"
-		if strings.Contains(before+after, secret) {
-			t.Skip()
-		}
-		s := secrets{keep: "org.chicago.cta."}
-		s.add(secret)
-		if got := oneLine(s.scrub(before + secret + after)); strings.Contains(got, secret) {
-			t.Errorf("%q shows it", got)
-		}
-	})
 }
 
 // Two systems with different prefixes have a connector each on one worker, and a

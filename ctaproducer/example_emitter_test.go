@@ -54,7 +54,7 @@ func ExampleEmitter() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	emitter := ctaproducer.NewEmitter(producer, weather, nil)
+	emitter := ctaproducer.NewEmitter(producer, weather)
 	summary, err := sim.Run(ctx, emitter)
 	fmt.Println(summary.Arrivals, "arrivals,", summary.Entries, "entries,", summary.Readings, "readings of the weather;", err)
 	fmt.Println("emitter closed:", emitter.Close())

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // An exchange is what a service answers, composed from what the products were
@@ -136,18 +137,19 @@ func checkMessage(t *testing.T, err error, service, address string) {
 	}
 }
 
-// fakePatience never waits: its clock jumps. It returns the pauses that were made.
-func fakePatience(p patience) (patience, *[]time.Duration) {
-	clock := time.Date(2026, 10, 7, 12, 30, 0, 0, time.UTC)
-	var pauses []time.Duration
-	p.now = func() time.Time { return clock }
-	p.pause = func(ctx context.Context, d time.Duration) error {
-		pauses = append(pauses, d)
-		clock = clock.Add(d)
-		return ctx.Err()
-	}
-	p.spread = func(d time.Duration) time.Duration { return d }
-	return p, &pauses
+// fakeClock never waits: it jumps. It returns the pauses that were made.
+func fakeClock() (retry.Clock, *[]time.Duration) {
+	now := time.Date(2026, 10, 7, 12, 30, 0, 0, time.UTC)
+	pauses := new([]time.Duration)
+	return retry.Clock{
+		Now: func() time.Time { return now },
+		Pause: func(ctx context.Context, d time.Duration) error {
+			*pauses = append(*pauses, d)
+			now = now.Add(d)
+			return ctx.Err()
+		},
+		Spread: func(d time.Duration) time.Duration { return d },
+	}, pauses
 }
 
 // errorTextOf is an error's text with a fixed word for the service's address.

@@ -42,7 +42,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	}
 	t.Cleanup(sys.Registry.Close)
 	p := newTestProducer(t, sys, net, Config{Log: log, MaxBuffered: buffered})
-	emitter := NewEmitter(p, nil, log)
+	emitter := NewEmitter(p, nil)
 	sink := &held{Sink: emitter, after: 50, reached: make(chan struct{}), away: make(chan struct{})}
 	sim := newTestSimulation(t, net, SimulationConfig{For: 90 * time.Second, Speed: 45, Log: log})
 	done := make(chan error, 1)
@@ -115,11 +115,11 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		}
 		latest[r.Topic] = k.Timestamp
 	}
-	read(t, sys, sys.Topics.IsArrivals, reader.arrivals.kafka(), func(r kafka.Record, k cta.Key, a cta.Arrival) {
+	read(t, sys, sys.Topics.IsArrivals, format(reader.arrivals), func(r kafka.Record, k cta.Key, a cta.Arrival) {
 		order(r, k)
 		got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
 	})
-	read(t, sys, sys.Topics.IsTurnstiles, reader.turnstiles.kafka(), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+	read(t, sys, sys.Topics.IsTurnstiles, format(reader.turnstiles), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 		order(r, k)
 		got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 // stationsTable is the table of stops, in schema public.
@@ -38,7 +39,7 @@ func postgresURL(text string) (*url.URL, error) {
 type database struct {
 	config  *pgx.ConnConfig
 	addr    string // as errors show it
-	secrets secrets
+	secrets rest.Secrets
 }
 
 func newDatabase(text string) (*database, error) {
@@ -48,12 +49,12 @@ func newDatabase(text string) (*database, error) {
 	}
 	d := &database{addr: "postgres://" + u.Host + u.EscapedPath()}
 	if password, ok := u.User.Password(); ok {
-		d.secrets.add(password)
+		d.secrets.Hide(password)
 	}
 	if d.config, err = pgx.ParseConfig(text); err != nil {
-		return nil, fmt.Errorf("Postgres is %q: %s", u.Redacted(), oneLine(d.secrets.scrub(errorText(err))))
+		return nil, fmt.Errorf("Postgres is %q: %s", u.Redacted(), rest.OneLine(d.secrets.Scrub(errorText(err))))
 	}
-	d.secrets.add(d.config.Password)
+	d.secrets.Hide(d.config.Password)
 	d.config.ConnectTimeout = 10 * time.Second
 	if d.config.RuntimeParams["application_name"] == "" {
 		d.config.RuntimeParams["application_name"] = "ctalive"
@@ -82,7 +83,7 @@ func errorText(err error) string {
 func (d *database) fail(err error) *cta.ServiceError {
 	return &cta.ServiceError{
 		Service: "PostgreSQL", Addr: d.addr, Hint: d.hint(err),
-		Err: &causeError{text: oneLine(d.secrets.scrub(postgresText(err))), err: err},
+		Err: &causeError{text: rest.OneLine(d.secrets.Scrub(postgresText(err))), err: err},
 	}
 }
 
@@ -156,7 +157,7 @@ func (d *database) hint(err error) string {
 		return "the server is starting or stopping: try again"
 	case code != "":
 		return "see the server's log"
-	case unreachable(err):
+	case rest.Unreachable(err):
 		return "start it, or leave out -postgres to use the network's own table"
 	}
 	return "check the -postgres URL and that the server is up"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,40 +68,16 @@ type Producer struct {
 	net    *cta.Network
 	cfg    Config
 
-	arrivals   avroFormat[cta.Arrival]
-	turnstiles avroFormat[cta.TurnstileEntry]
-	weather    avroFormat[cta.Weather]
+	arrivals   wire.Events[cta.Arrival]
+	turnstiles wire.Events[cta.TurnstileEntry]
+	weather    wire.Events[cta.Weather]
 	stations   map[int]*Station
 	gates      map[int]*Turnstile
 }
 
-// avroFormat is the codecs of a kind of event.
-type avroFormat[V any] struct {
-	key   *wire.Avro[cta.Key]
-	value *wire.Avro[V]
-}
-
-func newAvroFormat[V any](reg *wire.Registry, key, value string) (avroFormat[V], error) {
-	k, err := wire.AvroKey[cta.Key](reg, key)
-	if err != nil {
-		return avroFormat[V]{}, fmt.Errorf("schema of keys: %w", err)
-	}
-	v, err := wire.AvroValue[V](reg, value)
-	if err != nil {
-		return avroFormat[V]{}, fmt.Errorf("schema of values: %w", err)
-	}
-	return avroFormat[V]{k, v}, nil
-}
-
-func (f avroFormat[V]) register(ctx context.Context, topics ...string) error {
-	if err := f.key.Register(ctx, topics...); err != nil {
-		return err
-	}
-	return f.value.Register(ctx, topics...)
-}
-
-func (f avroFormat[V]) kafka() kafka.Format[cta.Key, V] {
-	return kafka.Format[cta.Key, V]{Key: f.key, Value: f.value}
+// format returns the codecs of a kind of event as a Kafka client takes them.
+func format[V any](e wire.Events[V]) kafka.Format[cta.Key, V] {
+	return kafka.Format[cta.Key, V]{Key: e.Key, Value: e.Value}
 }
 
 // New returns a producer for the stations of net. The error lists every wrong
@@ -120,13 +97,13 @@ func New(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg Config)
 		gates:    make(map[int]*Turnstile, len(net.Stations)),
 	}
 	var err error
-	if p.arrivals, err = newAvroFormat[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
+	if p.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
 		return nil, fmt.Errorf("ctaproducer: arrivals: %w", err)
 	}
-	if p.turnstiles, err = newAvroFormat[cta.TurnstileEntry](reg, schemas.TurnstileKey, schemas.TurnstileValue); err != nil {
+	if p.turnstiles, err = wire.AvroEvents[cta.TurnstileEntry](reg, schemas.TurnstileKey, schemas.TurnstileValue); err != nil {
 		return nil, fmt.Errorf("ctaproducer: turnstiles: %w", err)
 	}
-	if p.weather, err = newAvroFormat[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
+	if p.weather, err = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
 		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
 	}
 	if p.out, err = client.NewProducer(kafka.ProducerConfig{MaxBuffered: cfg.MaxBuffered}); err != nil {
@@ -164,14 +141,53 @@ func (p *Producer) Prepare(ctx context.Context) error {
 
 	g, gctx := errgroup.WithContext(ctx) // the first fault stands for all: they are alike
 	g.Go(func() error { return p.client.EnsureTopics(gctx, topics...) })
-	g.Go(func() error { return p.arrivals.register(gctx, arrivals...) })
-	g.Go(func() error { return p.turnstiles.register(gctx, turnstiles...) })
-	g.Go(func() error { return p.weather.register(gctx, p.cfg.Topics.Weather()) })
+	subjects := len(arrivals) + len(turnstiles) + 1
+	var done atomic.Int32
+	register := func(kind interface {
+		Register(context.Context, ...string) error
+	}, topics ...string) {
+		for _, topic := range topics {
+			g.Go(func() error {
+				defer done.Add(1)
+				return kind.Register(gctx, topic)
+			})
+		}
+	}
+	register(p.arrivals, arrivals...)
+	register(p.turnstiles, turnstiles...)
+	register(p.weather, p.cfg.Topics.Weather())
+	defer every(progressInterval, func() {
+		if n := int(done.Load()); n < subjects {
+			p.cfg.Log.Info("registering schemas", "topics", n, "of", subjects)
+		}
+	})()
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("ctaproducer: prepare: %w", err)
 	}
 	p.cfg.Log.Info("topics and schemas are ready", "topics", len(topics), "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// progressInterval is how often Prepare tells how far it has come.
+const progressInterval = 5 * time.Second
+
+// every calls f at an interval, until the function that it returns is called.
+func every(interval time.Duration, f func()) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				f()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 // topicNames returns the topics of a kind of event, each once.
@@ -219,9 +235,9 @@ func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err 
 		return time.Time{}, false, fmt.Errorf("ctaproducer: last event: %w", err)
 	}
 	for _, r := range records {
-		var codec kafka.Codec[cta.Key] = p.arrivals.key
+		var codec kafka.Codec[cta.Key] = p.arrivals.Key
 		if topics.IsTurnstiles(r.Topic) {
-			codec = p.turnstiles.key
+			codec = p.turnstiles.Key
 		}
 		key, err := codec.Decode(ctx, r.Topic, r.Key)
 		if bad := (*wire.DecodeError)(nil); errors.As(err, &bad) {

@@ -103,7 +103,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 		}
 
 		var arrived []cta.Arrival
-		read(t, sys, sys.Topics.IsArrivals, p.arrivals.kafka(), func(r kafka.Record, k cta.Key, a cta.Arrival) {
+		read(t, sys, sys.Topics.IsArrivals, format(p.arrivals), func(r kafka.Record, k cta.Key, a cta.Arrival) {
 			if r.Topic != sys.Topics.Arrivals(net.Station(lake)) || !k.Time().Equal(at) || time.Since(r.Time) > time.Hour {
 				t.Errorf("arrival in %s with key %v and time %v", r.Topic, k.Time(), r.Time)
 			}
@@ -113,7 +113,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 			t.Errorf("arrivals (-want +got):\n%s", d)
 		}
 		var entered []cta.TurnstileEntry
-		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles.kafka(), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+		read(t, sys, sys.Topics.IsTurnstiles, format(p.turnstiles), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 			if r.Topic != sys.Topics.Turnstiles(net.Station(lake)) || k.Timestamp != at.UnixMilli()+1 {
 				t.Errorf("entry in %s with key %v", r.Topic, k.Time())
 			}
@@ -206,7 +206,7 @@ func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer http.DefaultClient.CloseIdleConnections()
-		sink := NewEmitter(p, w, nil)
+		sink := NewEmitter(p, w)
 		s := newTestSimulation(t, p.net, SimulationConfig{Seed: 5, For: 30 * time.Minute, Speed: math.Inf(1)})
 		sum, err := s.Run(t.Context(), sink)
 		if err != nil {
@@ -221,17 +221,17 @@ func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 
 		var got Summary
 		inOrder := make(map[int]int64) // by station, the time of the latest entry
-		read(t, sys, sys.Topics.IsArrivals, p.arrivals.kafka(), func(_ kafka.Record, k cta.Key, a cta.Arrival) {
+		read(t, sys, sys.Topics.IsArrivals, format(p.arrivals), func(_ kafka.Record, k cta.Key, a cta.Arrival) {
 			got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
 		})
-		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles.kafka(), func(_ kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+		read(t, sys, sys.Topics.IsTurnstiles, format(p.turnstiles), func(_ kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 			if k.Timestamp < inOrder[e.StationID] {
 				t.Fatalf("entries of station %d are out of order", e.StationID)
 			}
 			inOrder[e.StationID] = k.Timestamp
 			got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
 		})
-		read(t, sys, kafka.Names(sys.Topics.Weather()), p.weather.kafka(), func(_ kafka.Record, k cta.Key, w cta.Weather) {
+		read(t, sys, kafka.Names(sys.Topics.Weather()), format(p.weather), func(_ kafka.Record, k cta.Key, w cta.Weather) {
 			got.count(&Event{At: k.Time(), Kind: WeatherEvent, Weather: w})
 		})
 		want := Summary{Arrivals: sum.Arrivals, Entries: sum.Entries, Readings: sum.Readings}
@@ -263,7 +263,7 @@ func TestEmitterOutlastsTheProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := NewEmitter(p, w, nil)
+	e := NewEmitter(p, w)
 	for i := range 10 {
 		if err := e.Observe(t.Context(), morning.Add(time.Duration(i)*time.Minute), sunny); err != nil {
 			t.Fatal(err)
@@ -293,7 +293,7 @@ func TestEmitterReturnsARefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := NewEmitter(p, w, nil)
+	e := NewEmitter(p, w)
 	for i := 0; err == nil && i < 10*maxReadings; i++ {
 		err = e.Observe(t.Context(), morning, sunny)
 	}
@@ -304,7 +304,7 @@ func TestEmitterReturnsARefusal(t *testing.T) {
 		t.Errorf("Close returned %v, which was told before", err)
 	}
 
-	untold := NewEmitter(p, w, nil)
+	untold := NewEmitter(p, w)
 	if err := untold.Observe(t.Context(), morning, sunny); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestEmitterTellsWhatItLeavesBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := NewEmitter(p, w, nil)
+	e := NewEmitter(p, w)
 	for range 3 {
 		if err := e.Observe(t.Context(), morning, sunny); err != nil {
 			t.Fatal(err)
@@ -372,7 +372,7 @@ func BenchmarkDayEmitted(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		sink := NewEmitter(p, w, nil)
+		sink := NewEmitter(p, w)
 		s := newTestSimulation(b, p.net, SimulationConfig{Seed: 1, For: 24 * time.Hour, Speed: math.Inf(1)})
 		sum, err := s.Run(b.Context(), sink)
 		if err != nil {

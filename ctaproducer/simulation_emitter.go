@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -18,15 +16,14 @@ import (
 //
 // The weather goes over HTTP, one reading after the other, from a goroutine and a
 // queue of its own, so that a slow REST Proxy doesn't hold trains and riders up.
-// While the proxy can't be reached, its reading is tried again for as long as the
-// Emitter is open, and the Log told; when 64 readings wait (five hours of
+// While the proxy, its brokers or its registry are away, a reading is tried again for
+// as long as the Emitter is open; when 64 readings wait (five hours of
 // simulated time), Observe blocks, and with it the simulated clock. A reading
 // that is refused is an error, which the next event of any kind returns, or Close
 // when none comes. No reading is left out silently.
 type Emitter struct {
 	producer *Producer
 	weather  *Weather
-	log      *slog.Logger
 	readings chan observation
 	once     sync.Once
 	closed   chan struct{}      // closed by Close
@@ -48,14 +45,11 @@ const maxReadings = 64
 var _ Sink = (*Emitter)(nil)
 
 // NewEmitter returns a sink over a producer and weather hardware, which stay open
-// when it is closed. Without weather (nil), readings are left out. log may be nil.
-func NewEmitter(p *Producer, weather *Weather, log *slog.Logger) *Emitter {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+// when it is closed. Without weather (nil), readings are left out.
+func NewEmitter(p *Producer, weather *Weather) *Emitter {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Emitter{
-		producer: p, weather: weather, log: log,
+		producer: p, weather: weather,
 		readings: make(chan observation, maxReadings),
 		closed:   make(chan struct{}),
 		stop:     stop,
@@ -148,14 +142,16 @@ func (e *Emitter) post(ctx context.Context) {
 		if !ok {
 			return
 		}
-		err := e.persist(ctx, o)
+		// For as long as the proxy is away: the weather's log tells why it waits.
+		err := e.weather.run(ctx, retry.Forever, o.at, o.reading)
 		if err == nil {
 			continue
 		}
 		if ctx.Err() != nil { // closed: nothing comes in any more
 			// %v: the end of ctx is ours, and must not pass for the caller's.
+			e.weather.readings.WithLabelValues("failed").Add(float64(len(e.readings)))
 			left := fmt.Errorf("%d weather readings not posted: %v", len(e.readings)+1, err)
-			err = e.weather.proxy.fail(left, weatherHint(err, e.weather.topic))
+			err = e.weather.proxy.FailWith(left, e.weather.proxy.Fail(err).Hint)
 		} else {
 			err = fmt.Errorf("weather reading of %s: %w", o.at.Format(time.RFC3339), err)
 		}
@@ -179,31 +175,4 @@ func (e *Emitter) take() (o observation, ok bool) {
 	default:
 		return o, false
 	}
-}
-
-// persist posts a reading until it is posted or refused, or until ctx ends.
-func (e *Emitter) persist(ctx context.Context, o observation) error {
-	for {
-		// Run tries again and waits by itself, for as long as is usual.
-		err := e.weather.Run(ctx, o.at, o.reading)
-		if err == nil || ctx.Err() != nil || refused(err) {
-			return err
-		}
-		e.log.Warn("weather can't be posted, going on trying", "reading", o.at, "waiting", len(e.readings), "err", err)
-		if retry.Pause(ctx, time.Second) != nil {
-			return err
-		}
-	}
-}
-
-// refused reports whether a reading failed for a reason that lasts: the proxy
-// said so, or it was none.
-func refused(err error) bool {
-	var answer *RESTError
-	if errors.As(err, &answer) {
-		busy := answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusRequestTimeout
-		return answer.Status < http.StatusInternalServerError && !busy
-	}
-	var service *cta.ServiceError
-	return !errors.As(err, &service)
 }

@@ -28,7 +28,7 @@ func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Statio
 		station:   s,
 		topic:     p.cfg.Topics.Arrivals(s),
 		partition: cta.PartitionKey(s.ID),
-		format:    p.arrivals.kafka(),
+		format:    format(p.arrivals),
 		emitted:   emitted,
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strconv"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
 // StationSourceConfig holds the optional settings of a [StationSource]. The zero
@@ -83,7 +83,6 @@ type StationSource struct {
 	net      *cta.Network
 	cfg      StationSourceConfig
 	db       *database // nil: the network's own rows
-	patience patience  // at the start
 	rows     *prometheus.CounterVec
 	failures *prometheus.CounterVec
 }
@@ -92,7 +91,7 @@ type StationSource struct {
 // every wrong setting. Nothing is contacted before Run.
 func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceConfig) (*StationSource, error) {
 	cfg = cfg.withDefaults()
-	s := &StationSource{client: client, net: net, cfg: cfg, patience: newPatience(cfg.Wait)}
+	s := &StationSource{client: client, net: net, cfg: cfg}
 	var dbErr error
 	if cfg.Postgres != "" {
 		s.db, dbErr = newDatabase(cfg.Postgres)
@@ -255,22 +254,26 @@ func (o *rowSender) follow(ctx context.Context) error {
 	s := o.source
 	table := &tableReader{db: s.db, log: s.cfg.Log, position: -1, left: make(map[string]bool)} // where the JDBC source begins
 	defer table.close()
-	told := func(err error, after time.Duration) {
+	limit, starting := s.cfg.Wait, true
+	var said string // the last reason to wait that was logged
+	again := func(err error) (time.Duration, bool) {
+		if starting && lasting(err) {
+			return 0, false
+		}
 		s.failures.WithLabelValues().Inc()
-		s.cfg.Log.Warn("station rows not sent, trying again", "err", o.failure(err), "after", after.Round(time.Millisecond))
+		if err := o.failure(err); err.Error() != said {
+			said = err.Error()
+			s.cfg.Log.Warn("station rows wait", "err", err)
+		}
+		return 0, true
 	}
-	patience, starting := s.patience, true
 	for {
-		err := patience.run(ctx, told, func(ctx context.Context) (verdict, error) {
-			err := o.drain(ctx, table)
-			return verdict{again: !starting || !lasting(err)}, err
-		})
-		if err != nil {
+		if err := retry.System.Run(ctx, limit, again, func(ctx context.Context) error { return o.drain(ctx, table) }); err != nil {
 			return o.failure(err)
 		}
 		o.sent = nil // whatever comes now is new
-		starting, patience.wait = false, math.MaxInt64
-		if patience.pause(ctx, s.cfg.PollInterval) != nil {
+		starting, limit, said = false, retry.Forever, ""
+		if retry.Pause(ctx, s.cfg.PollInterval) != nil {
 			return nil
 		}
 	}

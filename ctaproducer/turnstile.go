@@ -37,8 +37,8 @@ func newTurnstile(p *Producer, s *cta.Station, emitted prometheus.Counter) *Turn
 		station:   s,
 		topic:     p.cfg.Topics.Turnstiles(s),
 		partition: cta.PartitionKey(s.ID),
-		key:       p.turnstiles.key,
-		value:     p.turnstiles.value,
+		key:       p.turnstiles.Key,
+		value:     p.turnstiles.Value,
 		emitted:   emitted,
 		values:    make([]atomic.Pointer[[]byte], len(s.Lines)),
 	}

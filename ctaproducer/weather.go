@@ -2,6 +2,7 @@ package ctaproducer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,49 +17,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // WeatherConfig holds the optional settings of a [Weather]. The zero value is
 // ready to use.
 type WeatherConfig struct {
-	// User and Password are for basic authentication. Default: those in the URL,
-	// or none.
-	User, Password string
+	// Access says how the REST Proxy lets this program in. Default: the user and
+	// password in the URL, if any.
+	Access rest.Access
 	// Timeout bounds one request: a REST Proxy that has lost its brokers may not
 	// answer for minutes. From 1ms to 5m. Default: 10s.
 	Timeout time.Duration
-	// Wait bounds how long a reading is tried again; no try begins later.
-	// Default: 30s.
+	// Wait bounds how long Run tries to post a reading. Default: 30s.
 	Wait time.Duration
-	// Log receives retries. Default: silent.
+	// Log receives each reason to wait once. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of readings and retries. Default: none.
 	Metrics prometheus.Registerer
-}
-
-func (c WeatherConfig) withDefaults() WeatherConfig {
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.Wait == 0 {
-		c.Wait = 30 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
-
-func (c WeatherConfig) validate() error {
-	var faults []error
-	if c.Timeout < time.Millisecond || c.Timeout > 5*time.Minute {
-		faults = append(faults, fmt.Errorf("Timeout is %v, want 1ms to 5m", c.Timeout))
-	}
-	if c.Wait < 0 {
-		faults = append(faults, fmt.Errorf("Wait is %v, want it positive", c.Wait))
-	}
-	return errors.Join(faults...)
 }
 
 // Weather is hardware that measures the weather and speaks nothing but HTTP: it
@@ -75,12 +52,10 @@ func (c WeatherConfig) validate() error {
 // readers take the latest reading by event time. What can't work is an error at
 // once. It is safe for concurrent use.
 type Weather struct {
-	proxy    *restService
+	proxy    *rest.Client
 	topic    string
-	cfg      WeatherConfig
-	patience patience
+	wait     time.Duration
 	readings *prometheus.CounterVec
-	retries  *prometheus.CounterVec
 
 	mu  sync.Mutex
 	ids schemaIDs // of the schemas, once known and accepted
@@ -96,68 +71,67 @@ func (s schemaIDs) known() bool { return s.key > 0 && s.value > 0 }
 // as http://127.0.0.1:8082. The error lists every wrong setting. Nothing is
 // contacted before Run.
 func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Weather, error) {
-	cfg = cfg.withDefaults()
-	proxy, err := newRESTService("REST Proxy", restProxyURL, cfg.User, cfg.Password, cfg.Timeout)
-	if err := errors.Join(err, cfg.validate()); err != nil {
-		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
-	}
-	proxy.secrets.keep = topicPrefix(topics)
 	w := &Weather{
-		proxy: proxy, topic: topics.Weather(), cfg: cfg, patience: newPatience(cfg.Wait),
+		topic: topics.Weather(), wait: cmp.Or(cfg.Wait, 30*time.Second),
 		readings: sharedCounter(cfg.Metrics, "ctalive_weather_readings_total",
 			"Weather readings, by outcome: posted or failed.", "outcome"),
-		retries: sharedCounter(cfg.Metrics, "ctalive_weather_retries_total",
-			"Posts of weather readings that were tried again."),
 	}
 	for _, outcome := range []string{"posted", "failed"} {
 		w.readings.WithLabelValues(outcome)
 	}
+	retries := sharedCounter(cfg.Metrics, "ctalive_weather_retries_total",
+		"Posts of weather readings that were tried again.").WithLabelValues()
+	var err error
+	w.proxy, err = rest.New(rest.Config{
+		Service: "REST Proxy", URL: restProxyURL, Access: cfg.Access, Log: cfg.Log,
+		Timeout: cmp.Or(cfg.Timeout, 10*time.Second), Wait: w.wait,
+		// The media types of API v2. Karapace answers in another one, whatever is accepted.
+		Type: "application/vnd.kafka.avro.v2+json", Accept: "application/vnd.kafka.v2+json",
+		Passes: weatherPasses, Hint: w.hint, Retried: retries.Inc,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
+	}
+	w.proxy.Keep(topicPrefix(topics))
 	return w, nil
 }
 
 // Run posts one reading, made at that time, and returns once it is in the topic.
 // A refusal, or a proxy that stays away, is a [*cta.ServiceError] with a
-// [*RESTError] as its cause when the proxy answered. A reading that is none
+// [*rest.Error] as its cause when the proxy answered. A reading that is none
 // (its temperature is not a number) is refused before anything is sent.
 func (w *Weather) Run(ctx context.Context, at time.Time, reading cta.Weather) error {
-	err := w.run(ctx, at, reading)
-	if err != nil {
-		w.readings.WithLabelValues("failed").Inc()
-		return err
-	}
-	w.readings.WithLabelValues("posted").Inc()
-	return nil
+	return w.run(ctx, w.wait, at, reading)
 }
 
-func (w *Weather) run(ctx context.Context, at time.Time, reading cta.Weather) error {
+// run posts a reading, and tries for up to limit while the proxy is away.
+func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, reading cta.Weather) error {
+	outcome := "failed"
+	defer func() { w.readings.WithLabelValues(outcome).Inc() }()
 	if err := checkReading(reading); err != nil {
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
-	told := func(err error, after time.Duration) {
-		w.retries.WithLabelValues().Inc()
-		w.cfg.Log.Warn("weather reading not posted, trying again",
-			"proxy", w.proxy.base, "err", err, "after", after.Round(time.Millisecond))
-	}
-	err := w.patience.run(ctx, told, func(ctx context.Context) (verdict, error) {
+	err := w.proxy.Retry(ctx, limit, func(ctx context.Context) error {
 		ids := w.schemaIDs()
-		got, v, err := w.post(ctx, at, reading, ids)
+		got, err := w.post(ctx, at, reading, ids)
 		if err != nil && ids.known() && refusesIDs(err) {
-			if got, v, err = w.post(ctx, at, reading, schemaIDs{}); err == nil {
+			if got, err = w.post(ctx, at, reading, schemaIDs{}); err == nil {
 				w.refused(ids)
 			}
 		}
 		if err == nil {
 			w.learn(got)
 		}
-		return v, err
+		return err
 	})
 	switch {
 	case err == nil:
+		outcome = "posted"
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
-	return w.proxy.fail(err, weatherHint(err, w.topic))
+	return w.proxy.Fail(err)
 }
 
 var weatherStatuses = []cta.WeatherStatus{cta.Sunny, cta.PartlyCloudy, cta.Cloudy, cta.Windy, cta.Precipitation}
@@ -195,12 +169,6 @@ func (w *Weather) learn(ids schemaIDs) {
 	}
 }
 
-// The media types of API v2. Karapace answers in another one, whatever is accepted.
-var weatherHeader = http.Header{
-	"Content-Type": {"application/vnd.kafka.avro.v2+json"},
-	"Accept":       {"application/vnd.kafka.v2+json"},
-}
-
 type weatherPost struct {
 	KeySchema     string          `json:"key_schema,omitempty"`
 	ValueSchema   string          `json:"value_schema,omitempty"`
@@ -215,7 +183,7 @@ type weatherRecord struct {
 }
 
 // post makes one request, with ids when they are known and with schemas when not.
-func (w *Weather) post(ctx context.Context, at time.Time, reading cta.Weather, ids schemaIDs) (schemaIDs, verdict, error) {
+func (w *Weather) post(ctx context.Context, at time.Time, reading cta.Weather, ids schemaIDs) (schemaIDs, error) {
 	post := weatherPost{
 		KeySchemaID: ids.key, ValueSchemaID: ids.value,
 		Records: []weatherRecord{{cta.KeyAt(at), reading}},
@@ -225,13 +193,10 @@ func (w *Weather) post(ctx context.Context, at time.Time, reading cta.Weather, i
 	}
 	body, err := json.Marshal(post)
 	if err != nil {
-		return schemaIDs{}, verdict{}, err
+		return schemaIDs{}, err
 	}
-	a, err := w.proxy.do(ctx, http.MethodPost, "/topics/"+w.topic, weatherHeader, body)
-	if err != nil {
-		return schemaIDs{}, verdict{again: true}, err
-	}
-	return w.judge(a)
+	_, answer, err := w.proxy.Do(ctx, http.MethodPost, "/topics/"+w.topic, body)
+	return w.read(answer, err)
 }
 
 func compactJSON(text string) string {
@@ -243,7 +208,4 @@ func compactJSON(text string) string {
 }
 
 // topicPrefix is the prefix that all of a system's topics have.
-func topicPrefix(t cta.Topics) string {
-	name := t.Stations()
-	return name[:len(name)-len("stations")]
-}
+func topicPrefix(t cta.Topics) string { return cmp.Or(t.Prefix, cta.DefaultPrefix) }

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 // Answers of a REST Proxy's API v2 to a produce request. Confluent's proxy tells
@@ -39,61 +40,62 @@ const (
 	codeBrokerAway = 50302
 )
 
-// judge says what an answer means for the one record that was posted.
-func (w *Weather) judge(a *restAnswer) (schemaIDs, verdict, error) {
+// read returns the schemas' ids in the answer to a post of one record, or why the
+// record isn't in the topic. err is that of the request.
+func (w *Weather) read(answer []byte, err error) (schemaIDs, error) {
+	status := http.StatusOK
+	refused := (*rest.Error)(nil)
+	if errors.As(err, &refused) {
+		status, answer = refused.Status, refused.Body
+	} else if err != nil {
+		return schemaIDs{}, err
+	}
 	var body produceAnswer
-	known := json.Unmarshal(a.body, &body) == nil
+	known := json.Unmarshal(answer, &body) == nil
 	if known {
 		for _, o := range body.Offsets {
 			if o.ErrorCode == nil && o.Error == "" {
 				continue
 			}
-			err := &RESTError{Status: a.status, Message: oneLine(w.proxy.secrets.scrub(o.Error))}
+			e := &rest.Error{Status: status}
+			if refused != nil {
+				*e = *refused
+			}
+			e.Code, e.Message = 0, rest.OneLine(w.proxy.Scrub(o.Error))
 			if o.ErrorCode != nil {
-				err.Code = *o.ErrorCode
+				e.Code = *o.ErrorCode
 			}
-			if err.Message == "" {
-				err.Message = "record refused without a reason"
+			if e.Message == "" {
+				e.Message = "record refused without a reason"
 			}
-			return schemaIDs{}, verdict{
-				again: err.Code == codeRetriable || err.Code == codeRetryKara,
-				after: a.retryAfter,
-			}, err
+			return schemaIDs{}, e
 		}
 	}
-	if a.status != http.StatusOK {
-		err := w.proxy.refusal(a)
-		return schemaIDs{}, refusalVerdict(err, a.retryAfter), err
+	if err != nil {
+		return schemaIDs{}, err
 	}
 	if !known || len(body.Offsets) != 1 || body.Offsets[0].Offset == nil {
-		return schemaIDs{}, verdict{}, &RESTError{Status: a.status, Message: "an answer without the record's offset"}
+		return schemaIDs{}, &rest.Error{Status: status, Message: "an answer without the record's offset"}
 	}
 	var ids schemaIDs
 	if body.KeySchemaID != nil && body.ValueSchemaID != nil {
 		ids = schemaIDs{key: *body.KeySchemaID, value: *body.ValueSchemaID}
 	}
-	return ids, verdict{}, nil
+	return ids, nil
 }
 
-// refusalVerdict says whether a request that was refused as a whole may work the
-// next time.
-func refusalVerdict(e *RESTError, after time.Duration) verdict {
+// weatherPasses reports whether a record or a request that was refused may be
+// taken the next time.
+func weatherPasses(e *rest.Error) bool {
 	switch e.Code {
-	case codeRetriable, codeNoLeader, codePoolEmpty, codeBrokerAway:
-		return verdict{again: true, after: after}
-	case codeRegistry, codeSerialize:
-		// The registry is away, or the schema is incompatible: proxies don't tell.
-		return verdict{again: true, few: true, after: after}
-	case codeFatal, 50001, 50101:
-		return verdict{}
+	case codeRetriable, codeRetryKara, codeNoLeader, codePoolEmpty, codeBrokerAway:
+		return true
+	case codeRegistry, codeSerialize: // the registry is away, or it refuses a schema
+		return !strings.Contains(strings.ToLower(e.Message), "incompatible")
+	case codeFatal, codeFatalKara, 50001, 50101:
+		return false
 	}
-	switch e.Status {
-	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway:
-		return verdict{again: true, few: true, after: after}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return verdict{again: true, after: after}
-	}
-	return verdict{}
+	return rest.ByStatus(e)
 }
 
 // refusesIDs reports whether a request with schema ids may have been refused
@@ -101,7 +103,7 @@ func refusalVerdict(e *RESTError, after time.Duration) verdict {
 // which an id belongs to another subject. No two versions agree on the code, so
 // that is every refusal that hasn't another plain meaning.
 func refusesIDs(err error) bool {
-	var e *RESTError
+	var e *rest.Error
 	if !errors.As(err, &e) || e.Status == http.StatusOK {
 		return false
 	}
@@ -157,9 +159,9 @@ var weatherHints = map[int]string{
 	codeBrokerAway: "check that the REST Proxy's brokers are up",
 }
 
-func weatherHint(err error, topic string) string {
+func (w *Weather) hint(err error) string {
 	var hint string
-	var e *RESTError
+	var e *rest.Error
 	switch {
 	case errors.As(err, &e):
 		hint = weatherHints[e.Code]
@@ -169,12 +171,8 @@ func weatherHint(err error, topic string) string {
 		if e.Status == http.StatusOK && e.Code == 0 || e.Status/100 == 3 {
 			hint = weatherHints[http.StatusNotFound]
 		}
-	case unreachable(err):
-		hint = "start it, or leave out -rest-proxy to use the embedded one"
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && !rest.Unreachable(err):
 		hint = "check that the REST Proxy reaches its brokers; the reading may be in {topic} nevertheless"
-	default:
-		hint = "check that this is a REST Proxy and whether it wants http or https"
 	}
-	return strings.ReplaceAll(hint, "{topic}", topic)
+	return strings.ReplaceAll(hint, "{topic}", w.topic)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
@@ -35,7 +36,7 @@ func newTestWeather(t *testing.T, url string, cfg WeatherConfig) (*Weather, *[]t
 		t.Fatal(err)
 	}
 	var pauses *[]time.Duration
-	w.patience, pauses = fakePatience(w.patience)
+	w.proxy.Clock, pauses = fakeClock()
 	return w, pauses
 }
 
@@ -134,7 +135,7 @@ func TestWeatherHangingProxy(t *testing.T) {
 	defer close(release)
 	w, _ := newTestWeather(t, proxy.URL, WeatherConfig{Timeout: 20 * time.Millisecond, Wait: time.Second})
 	err := w.Run(t.Context(), morning, sunny)
-	want := "REST Proxy at {service}: no answer within 20ms: context deadline exceeded, after 3 tries (check that the REST Proxy reaches its brokers; the reading may be in org.chicago.cta.weather nevertheless)"
+	want := "REST Proxy at {service}: no answer within 20ms: context deadline exceeded, after 4 tries (check that the REST Proxy reaches its brokers; the reading may be in org.chicago.cta.weather nevertheless)"
 	if d := cmp.Diff(want, errorTextOf(err, proxy.URL)); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
@@ -167,12 +168,12 @@ func TestWeatherNobodyListens(t *testing.T) {
 	address := closedAddress(t)
 	w, pauses := newTestWeather(t, "http://"+address, WeatherConfig{Wait: time.Second})
 	err := w.Run(t.Context(), morning, sunny)
-	want := "REST Proxy at http://{service}: dial tcp {service}: connect: connection refused, after 3 tries (start it, or leave out -rest-proxy to use the embedded one)"
+	want := "REST Proxy at http://{service}: dial tcp {service}: connect: connection refused, after 4 tries (start it, or check its URL)"
 	if d := cmp.Diff(want, errorTextOf(err, address)); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
-	if len(*pauses) != 2 {
-		t.Errorf("paused %v, want twice", *pauses)
+	if fmt.Sprint(*pauses) != "[200ms 400ms 400ms]" {
+		t.Errorf("paused %v, want 1s in all", *pauses)
 	}
 }
 
@@ -201,7 +202,7 @@ status is "raining", want one of ["sunny" "partly_cloudy" "cloudy" "windy" "prec
 
 func TestWeatherSettings(t *testing.T) {
 	_, err := NewWeather("ftp://user:hunter2@proxy", cta.Topics{}, WeatherConfig{Timeout: time.Hour, Wait: -1})
-	want := `ctaproducer: weather: URL is "ftp://user:xxxxx@proxy", want http://host:port
+	want := `ctaproducer: weather: URL is "ftp://***@proxy", want http://host:port
 Timeout is 1h0m0s, want 1ms to 5m
 Wait is -1ns, want it positive`
 	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
@@ -228,16 +229,16 @@ func TestWeatherKeepsItsPassword(t *testing.T) {
 	address := strings.Replace(proxy.URL, "http://", "http://weatherman:hunter2@", 1)
 	w, _ := newTestWeather(t, address, WeatherConfig{Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	err := w.Run(t.Context(), morning, sunny)
-	want := "REST Proxy at {service}: HTTP 503: sorry weatherman *** Basic ***, after 10 tries (check that the REST Proxy's brokers are up)"
+	want := "REST Proxy at {service}: HTTP 503: sorry weatherman *** Basic ***, after 11 tries (check that the REST Proxy's brokers are up)"
 	if d := cmp.Diff(want, errorTextOf(err, proxy.URL)); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
-	if !strings.Contains(logged.String(), "trying again") || strings.Contains(logged.String(), "hunter2") {
+	if !strings.Contains(logged.String(), "waiting for the REST Proxy") || strings.Contains(logged.String(), "hunter2") {
 		t.Errorf("log:\n%s", &logged)
 	}
-	var refused *RESTError
+	var refused *rest.Error
 	if !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
-		t.Errorf("cause %v, want a RESTError", err)
+		t.Errorf("cause %v, want a rest.Error", err)
 	}
 }
 

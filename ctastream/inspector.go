@@ -33,25 +33,17 @@ func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspec
 		return nil, fmt.Errorf("ctastream: inspector: %w", err)
 	}
 	x := &Inspector{worker: newWorker(client, cfg, kafka.AnyOf(cfg.Topics.IsArrivals, kafka.Names(cfg.Topics.Weather())))}
-	if x.arrivals, err = avroFormat[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
+	arrivals, err := wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
+	if err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: arrivals: %w", err)
 	}
-	if x.weather, err = avroFormat[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
+	weather, err := wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
+	if err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: weather: %w", err)
 	}
+	x.arrivals = kafka.Format[cta.Key, cta.Arrival]{Key: arrivals.Key, Value: arrivals.Value}
+	x.weather = kafka.Format[cta.Key, cta.Weather]{Key: weather.Key, Value: weather.Value}
 	return x, nil
-}
-
-func avroFormat[V any](reg *wire.Registry, keySchema, valueSchema string) (f kafka.Format[cta.Key, V], err error) {
-	key, err := wire.AvroKey[cta.Key](reg, keySchema)
-	if err != nil {
-		return f, fmt.Errorf("key: %w", err)
-	}
-	value, err := wire.AvroValue[V](reg, valueSchema)
-	if err != nil {
-		return f, fmt.Errorf("value: %w", err)
-	}
-	return kafka.Format[cta.Key, V]{Key: key, Value: value}, nil
 }
 
 // Run creates the topic of dead letters, and inspects until ctx ends; then it

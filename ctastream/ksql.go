@@ -1,48 +1,44 @@
 package ctastream
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // ErrLayout is returned by [NewKSQL] for the layout [cta.PerStation]: a stream of
 // KSQL reads one topic, not hundreds.
 var ErrLayout = errors.New("ksqlDB needs the shared layout: one topic of entries")
 
-const (
-	// ksqlType is understood by every version.
-	ksqlType = "application/vnd.ksql.v1+json"
-	// maxKSQLAnswer bounds what is read of an answer, in bytes.
-	maxKSQLAnswer = 4 << 20
-)
+// ksqlType is understood by every version.
+const ksqlType = "application/vnd.ksql.v1+json"
 
 // KSQLConfig holds the optional settings of a [KSQL].
 type KSQLConfig struct {
 	// Topics names the topics to read and to write; its layout must be [cta.Shared].
 	Topics cta.Topics
-	// User and Password are for basic authentication. Default: those in the URL.
-	User, Password string
-	// Timeout bounds one request. Default: 30s.
+	// Access says how the server lets this program in. Default: the user and
+	// password in the URL, if any.
+	Access rest.Access
+	// Timeout bounds one request. From 1ms to 5m. Default: 30s.
 	Timeout time.Duration
 	// Wait bounds how long a server that is starting, or a statement that it still
 	// works on, is waited for. Default: 60s.
 	Wait time.Duration
-	// Log receives retries. Default: silent.
+	// Log receives each reason to wait once. Default: silent.
 	Log *slog.Logger
 }
 
@@ -63,11 +59,11 @@ type KSQLConfig struct {
 //
 // A server counts at least once by default: after a crash its counts may be too high.
 type KSQL struct {
-	url    *url.URL // without credentials
-	cfg    KSQLConfig
-	stream string // names on the server
-	table  string
-	client *http.Client
+	server   *rest.Client
+	registry *wire.Registry
+	cfg      KSQLConfig
+	stream   string // names on the server
+	table    string
 }
 
 // KSQLStatus is what a server has of the count of entries.
@@ -83,36 +79,24 @@ func (s KSQLStatus) Counting() bool { return s.Stream != "" && s.Table != "" && 
 
 // NewKSQL returns a client of the server at a URL. The error lists every wrong
 // setting, and is [ErrLayout] when the topics' layout is not the shared one.
-// Nothing is contacted yet.
-func NewKSQL(serverURL string, cfg KSQLConfig) (*KSQL, error) {
-	faults := []error{cfg.Topics.Validate()}
-	u, err := url.Parse(serverURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		faults = append(faults, errors.New("the server's address is no URL, want http://host:port")) // it may hold a password
-	}
+// Nothing is contacted yet. Only Create needs the registry, which must be the
+// server's.
+func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error) {
+	cfg.Wait = cmp.Or(cfg.Wait, time.Minute)
+	k := &KSQL{registry: reg, cfg: cfg, stream: "TURNSTILE", table: "TURNSTILE_SUMMARY"}
+	var err error
+	k.server, err = rest.New(rest.Config{
+		Service: "ksqlDB", URL: serverURL, Access: cfg.Access, Timeout: cmp.Or(cfg.Timeout, 30*time.Second), Wait: cfg.Wait, Log: cfg.Log,
+		Accept: ksqlType + ", application/json", Type: ksqlType,
+		Passes: later, Hint: ksqlHint,
+	})
+	faults := []error{err, cfg.Topics.Validate()}
 	if cfg.Topics.Layout != cta.Shared {
 		faults = append(faults, fmt.Errorf("%w (layout is %q: set it to %q, for the producers too)", ErrLayout, cmp.Or(cfg.Topics.Layout, cta.PerStation), cta.Shared))
-	}
-	for name, d := range map[string]time.Duration{"Timeout": cfg.Timeout, "Wait": cfg.Wait} {
-		if d < 0 {
-			faults = append(faults, fmt.Errorf("%s is %v, want a positive duration", name, d))
-		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("ctastream: ksqlDB: %w", err)
 	}
-	if cfg.User == "" && u.User != nil {
-		cfg.User = u.User.Username()
-		cfg.Password, _ = u.User.Password()
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	u.Path = strings.TrimRight(u.Path, "/")
-	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
-	cfg.Wait = cmp.Or(cfg.Wait, time.Minute)
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	k := &KSQL{url: u, cfg: cfg, client: &http.Client{Timeout: cfg.Timeout}, stream: "TURNSTILE", table: "TURNSTILE_SUMMARY"}
 	if p := cmp.Or(cfg.Topics.Prefix, cta.DefaultPrefix); p != cta.DefaultPrefix {
 		system := "CTA_" + notOfNames.ReplaceAllString(strings.ToUpper(p+"."), "_")
 		k.stream, k.table = system+k.stream, system+k.table
@@ -128,7 +112,11 @@ func (k *KSQL) Names() (stream, table string) { return k.stream, k.table }
 
 // Create creates the stream and the table where they are missing, and returns
 // once the server has them and counts. Entries are counted from the oldest in the
-// topic, which must exist. A stream or table of that name over another topic is an
+// topic, which must exist.
+//
+// Before that, it registers the schemas of entries for the topic. A server finds
+// them there. Otherwise it would register one of its own, which no producer's schema
+// is compatible with. So where they can't be registered, nothing is created. A stream or table of that name over another topic is an
 // error: see Drop.
 func (k *KSQL) Create(ctx context.Context) error {
 	status, err := k.Status(ctx)
@@ -142,6 +130,9 @@ func (k *KSQL) Create(ctx context.Context) error {
 	if err != nil {
 		return k.fail(err)
 	}
+	if err := k.register(ctx); err != nil {
+		return err
+	}
 	if status.Stream == "" {
 		if err := k.ensure(ctx, stream, func(s KSQLStatus) bool { return s.Stream != "" }); err != nil {
 			return err
@@ -149,6 +140,24 @@ func (k *KSQL) Create(ctx context.Context) error {
 	}
 	if status.Table == "" {
 		return k.ensure(ctx, table, KSQLStatus.Counting)
+	}
+	return nil
+}
+
+// register registers the schemas of entries for their topic.
+func (k *KSQL) register(ctx context.Context) error {
+	if k.registry == nil {
+		return errors.New("ctastream: ksqlDB: a registry is wanted: without our schemas in it, the server locks producers out")
+	}
+	entries, err := wire.AvroEvents[cta.TurnstileEntry](k.registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	if err == nil {
+		err = entries.Register(ctx, k.input())
+	}
+	if errors.Is(err, wire.ErrIncompatible) {
+		err = fmt.Errorf("%w; if a ksqlDB server registered the earlier one, drop its stream, and delete the subject", err)
+	}
+	if err != nil {
+		return fmt.Errorf("ctastream: ksqlDB: nothing created: %w", err)
 	}
 	return nil
 }
@@ -172,8 +181,7 @@ func (k *KSQL) blocked(s KSQLStatus) error {
 // success: somebody else was quicker. But something else may have the name.
 func (k *KSQL) ensure(ctx context.Context, statement string, there func(KSQLStatus) bool) error {
 	err := k.execute(ctx, statement)
-	var refused *ksqlError
-	if err != nil && (!errors.As(err, &refused) || !refused.exists()) {
+	if err != nil && !exists(err) {
 		return err
 	}
 	now, statusErr := k.Status(ctx)
@@ -211,8 +219,7 @@ func (k *KSQL) Drop(ctx context.Context) error {
 	}
 	for _, s := range statements {
 		err := k.execute(ctx, s)
-		var refused *ksqlError
-		if err != nil && (!errors.As(err, &refused) || !refused.gone()) {
+		if err != nil && !gone(err) {
 			return err
 		}
 	}
@@ -316,7 +323,7 @@ func (k *KSQL) await(ctx context.Context, e ksqlEntity) error {
 		case "SUCCESS", "RUNNING", "TERMINATED":
 			return nil
 		case "ERROR":
-			return k.fail(&ksqlError{status: http.StatusOK, Message: status.Message})
+			return k.fail(&rest.Error{Status: http.StatusOK, Message: rest.OneLine(k.server.Scrub(status.Message))})
 		}
 		if time.Now().After(deadline) {
 			return k.fail(fmt.Errorf("command %s is %s after %v", e.CommandID, status.Status, k.cfg.Wait))
@@ -343,78 +350,12 @@ func (k *KSQL) post(ctx context.Context, statements string) (entities []ksqlEnti
 	return entities, k.call(ctx, http.MethodPost, "/ksql", body, &entities)
 }
 
-// call asks until the server answers something else than to come back later; it
-// does so when the server says, or soon and then less and less often.
 func (k *KSQL) call(ctx context.Context, method, path string, body, answer any) error {
-	deadline := time.Now().Add(k.cfg.Wait)
-	var last string
-	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		late := time.Now().After(deadline) // before the try, so that the last one is in time
-		err := k.try(ctx, method, path, body, answer)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		after := retry.Spread(pause)
-		var refused *ksqlError
-		if errors.As(err, &refused) {
-			after = cmp.Or(refused.after, after)
-		}
-		if err == nil || late || refused != nil && !refused.later() {
-			return k.fail(err)
-		}
-		if err.Error() != last {
-			last = err.Error()
-			k.cfg.Log.Warn("waiting for ksqlDB", "addr", k.url.String(), "err", err)
-		}
-		if err := retry.Pause(ctx, min(after, time.Until(deadline))); err != nil {
-			return err
-		}
-	}
-}
-
-func (k *KSQL) try(ctx context.Context, method, path string, body, answer any) error {
-	var payload io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		payload = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, k.url.String()+path, payload)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Accept", ksqlType+", application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", ksqlType)
-	}
-	if k.cfg.User != "" {
-		req.SetBasicAuth(k.cfg.User, k.cfg.Password)
-	}
-	resp, err := k.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxKSQLAnswer+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("answer cut short: %w", err)
-	case len(data) > maxKSQLAnswer:
-		return &ksqlError{status: resp.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", maxKSQLAnswer)}
-	case resp.StatusCode != http.StatusOK:
-		e := parseKSQLError(resp.StatusCode, data)
-		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-			e.after = time.Duration(min(seconds, 60)) * time.Second
-		}
-		return e
-	}
-	if err := json.Unmarshal(data, answer); err != nil {
-		return &ksqlError{status: resp.StatusCode, Message: "the answer is not ksqlDB's: " + err.Error()}
+	if _, err := k.server.Call(ctx, method, path, body, answer); err != nil {
+		return k.fail(err)
 	}
 	return nil
 }
 
-// Close closes idle connections.
-func (k *KSQL) Close() { k.client.CloseIdleConnections() }
+// fail names the service, its address and a remedy.
+func (k *KSQL) fail(err error) error { return fmt.Errorf("ctastream: %w", k.server.Fail(err)) }

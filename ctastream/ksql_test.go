@@ -2,13 +2,18 @@ package ctastream_test
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/testdata/fakeksql"
 )
@@ -27,13 +32,40 @@ func newKSQLServer(t *testing.T, version string, replayed answers) *fakeksql.Ser
 	return s
 }
 
-func newKSQL(t *testing.T, url string) *ctastream.KSQL {
+// newRegistry returns the client of a registry that takes every schema, and the
+// subjects under which it has.
+func newRegistry(t *testing.T) (reg *wire.Registry, subjects func() []string) {
 	t.Helper()
-	k, err := ctastream.NewKSQL(url, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "S"}, Wait: 30 * time.Second})
+	var mu sync.Mutex
+	var registered []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subject, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/subjects/"), "/versions"); ok {
+			mu.Lock()
+			registered = append(registered, subject)
+			mu.Unlock()
+		}
+		fmt.Fprint(w, `{"id":1,"schema":"\"int\""}`)
+	}))
+	t.Cleanup(s.Close)
+	reg, err := wire.NewRegistry(wire.RegistryConfig{URL: s.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(k.Close)
+	t.Cleanup(reg.Close)
+	return reg, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return registered
+	}
+}
+
+func newKSQL(t *testing.T, url string) *ctastream.KSQL {
+	t.Helper()
+	reg, _ := newRegistry(t)
+	k, err := ctastream.NewKSQL(url, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "S"}, Wait: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return k
 }
 
@@ -123,16 +155,19 @@ func TestKSQLOfAnotherSystem(t *testing.T) {
 		"TERMINATE ": {fakeksql.Done("…", "…", "SUCCESS", "done", 3)},
 		"DROP ":      {fakeksql.Done("…", "…", "SUCCESS", "done", 4)},
 	})
-	k, err := ctastream.NewKSQL(s.URL, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "b.", Layout: cta.Shared}})
+	reg, subjects := newRegistry(t)
+	k, err := ctastream.NewKSQL(s.URL, reg, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "b.", Layout: cta.Shared}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer k.Close()
 	if err := k.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := k.Drop(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"b.station.turnstiles-key", "b.station.turnstiles-value"}, subjects()); d != "" {
+		t.Errorf("subjects (-want +got):\n%s", d)
 	}
 	want := []string{
 		"CREATE STREAM CTA_B_TURNSTILE (STATION_ID INTEGER, STATION_NAME VARCHAR, LINE VARCHAR) WITH (KAFKA_TOPIC='b.station.turnstiles', KEY_FORMAT='NONE', VALUE_FORMAT='AVRO');",
@@ -174,11 +209,10 @@ func TestKSQLDrop(t *testing.T) {
 			t.Fatalf("%s: %v", version, err)
 		}
 		// What is over other topics goes, too: the error of Create says to drop it.
-		other, err := ctastream.NewKSQL(s.URL, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "OTHER"}})
+		other, err := ctastream.NewKSQL(s.URL, nil, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "OTHER"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer other.Close()
 		if err := other.Drop(t.Context()); err != nil {
 			t.Errorf("%s: %v", version, err)
 		}
@@ -201,10 +235,10 @@ func TestKSQLDrop(t *testing.T) {
 		// Nobody's query is ended but the one that counts.
 		{"others read the table, 5.2.2", "5.2.2", answers{"LIST": {listed}, "TERMINATE": {done},
 			"DROP TABLE": {fakeksql.Refuse(400, 40001, "Cannot drop TURNSTILE_SUMMARY.\nThe queries [CSAS_OTHER_1] read it.\nYou need to terminate them first.")}},
-			"Cannot drop TURNSTILE_SUMMARY. The queries [CSAS_OTHER_1] read it. You need to terminate them first. (end the other queries"},
+			"Cannot drop TURNSTILE_SUMMARY. The queries [CSAS_OTHER_1] read it. You need to terminate them first (end the other queries"},
 		{"others read the stream, 7.4", "7.4.0", answers{"LIST": {listed}, "TERMINATE": {done}, "DROP TABLE": {done},
 			"DROP STREAM": {fakeksql.Refuse(400, 40001, "Cannot drop TURNSTILE.\nThe queries [CSAS_OTHER_1] read it.\nYou need to terminate them first.")}},
-			"Cannot drop TURNSTILE. The queries [CSAS_OTHER_1] read it. You need to terminate them first. (end the other queries"},
+			"Cannot drop TURNSTILE. The queries [CSAS_OTHER_1] read it. You need to terminate them first (end the other queries"},
 	} {
 		s := newKSQLServer(t, c.version, c.replayed)
 		err := newKSQL(t, s.URL).Drop(t.Context())
@@ -241,12 +275,11 @@ func TestKSQLComesBackWhenTold(t *testing.T) {
 	}
 	// It is asked once more when the patience ends, though it wants more.
 	starting.RetryAfter = 1000
-	k, err := ctastream.NewKSQL(newKSQLServer(t, "7.4.0", answers{"/info": {starting, fakeksql.OK(`{"KsqlServerInfo":{"version":"7.4.0"}}`)}}).URL,
+	k, err := ctastream.NewKSQL(newKSQLServer(t, "7.4.0", answers{"/info": {starting, fakeksql.OK(`{"KsqlServerInfo":{"version":"7.4.0"}}`)}}).URL, nil,
 		ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer k.Close()
 	if _, err := k.Status(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -263,17 +296,19 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 		want     string
 	}{
 		"missing topic, 5.2.2": {refuses("CREATE STREAM", 400, 40001, "Kafka topic does not exist: org.chicago.cta.station.turnstiles"),
-			"answered 400 Bad Request (code 40001): Kafka topic does not exist: org.chicago.cta.station.turnstiles (create the topic first"},
+			"HTTP 400, code 40001: Kafka topic does not exist: org.chicago.cta.station.turnstiles (create the topic first"},
 		"missing topic, 7.4": {refuses("CREATE STREAM", 400, 40000, "Kafka topic does not exist: org.chicago.cta.station.turnstiles"),
-			"answered 400 Bad Request (code 40000): Kafka topic does not exist: org.chicago.cta.station.turnstiles (create the topic first"},
+			"HTTP 400, code 40000: Kafka topic does not exist: org.chicago.cta.station.turnstiles (create the topic first"},
+		"missing topic, 7.4, its other words": {refuses("CREATE STREAM", 400, 40001, "Topic 'org.chicago.cta.station.turnstiles' does not exist. If you want to create a new topic for the stream/table please re-run the statement providing the required 'PARTITIONS' configuration"),
+			"configuration (create the topic first"},
 		"unknown property, 5.2.2": {refuses("CREATE STREAM", 400, 40000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
-			"answered 400 Bad Request (code 40000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
+			"HTTP 400, code 40000: Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
 		"unknown property, 7.4": {refuses("CREATE STREAM", 500, 50000, "Not recognizable as ksql, streams, consumer, or producer property: 'x'"),
-			"answered 500 Internal Server Error (code 50000): Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
+			"HTTP 500, code 50000: Not recognizable as ksql, streams, consumer, or producer property: 'x' (leave x out of the request's member streamsProperties, and set it in the server's configuration)"},
 		"5.2.2 gets EMIT CHANGES": {refuses("CREATE TABLE", 400, 40001, "line 1:150: mismatched input 'EMIT' expecting ';'"),
-			"answered 400 Bad Request (code 40001): line 1:150: mismatched input 'EMIT' expecting ';' (the statement is refused"},
+			"HTTP 400, code 40001: line 1:150: mismatched input 'EMIT' expecting ';' (the statement is refused"},
 		"7.4 gets KEY=": {refuses("CREATE STREAM", 400, 40001, "Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY"),
-			"answered 400 Bad Request (code 40001): Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY (the statement is refused"},
+			"HTTP 400, code 40001: Failed to prepare statement: Invalid config variable(s) in the WITH clause: KEY (the statement is refused"},
 		"a topic of other partitions has the name": {refuses("CREATE TABLE", 400, 40001, "A Kafka topic with the name 'S' already exists, with different partition/replica configuration than required. KSQL expects 12 partitions (topic has 1)"),
 			"(topic has 1) (the topic is another engine's: end that, and delete the topic"},
 		"something else has the name": {answers{
@@ -284,11 +319,11 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 		"a statement without effect": {answers{"CREATE STREAM": {fakeksql.Done("…", "stream/TURNSTILE/create", "SUCCESS", "Stream created", 2)}},
 			"the server has taken a statement, and shows no effect of it"},
 		"a success that is none": {answers{"CREATE STREAM": {fakeksql.Done("…", "stream/T/create", "ERROR", "io.confluent.ksql.util.KsqlException: Failed to run\n\tat io.confluent.ksql.Engine.run(Engine.java:7)\nCaused by: no such column\n\t... 3 more", 2)}},
-			"refused: io.confluent.ksql.util.KsqlException: Failed to run Caused by: no such column (the statement is refused"},
+			"HTTP 200: io.confluent.ksql.util.KsqlException: Failed to run; Caused by: no such column (the statement is refused"},
 		"initialising for too long": {refuses("/info", 503, 50302, "KSQL is not yet ready to serve requests."),
-			"answered 503 Service Unavailable (code 50302): KSQL is not yet ready to serve requests. (it is still starting"},
+			"HTTP 503, code 50302: KSQL is not yet ready to serve requests, after"},
 		"its command topic is behind": {refuses("LIST", 503, 50301, "Timed out while waiting for a previous command to execute."),
-			"(code 50301): Timed out while waiting for a previous command to execute. (it is still starting, or busy"},
+			"code 50301: Timed out while waiting for a previous command to execute, after"},
 		"a stream over another topic": {answers{"LIST": {fakeksql.OK(fakeksql.List("q.turnstiles", "", false))}},
 			"stream TURNSTILE reads topic q.turnstiles, want org.chicago.cta.station.turnstiles (drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop)"},
 		"a table over another topic": {answers{"LIST": {fakeksql.OK(fakeksql.List(input, "COUNTS", true))}},
@@ -297,20 +332,20 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 			"LIST":         {fakeksql.OK(fakeksql.List(input, "", false)), fakeksql.OK(fakeksql.List(input, "COUNTS", true))},
 			"CREATE TABLE": {fakeksql.Refuse(400, 40001, "Cannot add table 'TURNSTILE_SUMMARY': A table with the same name already exists")}},
 			"table TURNSTILE_SUMMARY is over topic COUNTS, want TURNSTILE_SUMMARY (drop it first"},
-		"wrong password":       {answers{"/info": {{Status: 401, Body: `<html>Unauthorized</html>`}}}, "answered 401 Unauthorized (check the user and password"},
-		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [org.chicago.cta.station.turnstiles]"), "(code 40301): Authorization denied to Describe on topic(s): [org.chicago.cta.station.turnstiles] (let the Kafka user that the server itself has use that topic, by an ACL"},
-		"another product":      {answers{"/info": {fakeksql.OK(`<html>hello</html>`)}}, "the answer is not ksqlDB's"},
+		"wrong password":       {answers{"/info": {{Status: 401, Body: `<html>Unauthorized</html>`}}}, "HTTP 401: Unauthorized (check the user and password"},
+		"no right to a topic":  {refuses("CREATE STREAM", 403, 40301, "Authorization denied to Describe on topic(s): [org.chicago.cta.station.turnstiles]"), "code 40301: Authorization denied to Describe on topic(s): [org.chicago.cta.station.turnstiles] (let the Kafka user that the server itself has use that topic, by an ACL"},
+		"another product":      {answers{"/info": {fakeksql.OK(`<html>hello</html>`)}}, "an answer that is not ksqlDB's"},
 		"content type":         {refuses("/info", 415, 41500, "HTTP 415 Unsupported Media Type"), "check that the URL is a ksqlDB server's"},
-		"not acceptable":       {answers{"/info": {{Status: 406}}}, "answered 406 Not Acceptable (check that the URL is a ksqlDB server's"},
+		"not acceptable":       {answers{"/info": {{Status: 406}}}, "HTTP 406: Not Acceptable (check that the URL is a ksqlDB server's"},
 		"a version unheard of": {answers{"/info": {fakeksql.OK(`{"KsqlServerInfo":{"version":"latest"}}`)}}, `found version "latest"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newKSQLServer(t, "7.4.0", c.replayed)
-			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 300 * time.Millisecond})
+			reg, _ := newRegistry(t)
+			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 300 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer k.Close()
 			err = k.Create(t.Context())
 			var down *cta.ServiceError
 			if !errors.As(err, &down) || down.Service != "ksqlDB" || down.Addr != s.URL || down.Hint == "" || !strings.Contains(err.Error(), c.want) {
@@ -326,8 +361,45 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 	}
 }
 
+// Where our schemas can't be registered, no stream is created: the server would
+// register its own.
+func TestKSQLCreatesNothingWithoutOurSchemas(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"refused":      {http.StatusForbidden, `{"error_code":40301,"message":"no"}`, "HTTP 403"},
+		"incompatible": {http.StatusConflict, `{"error_code":409,"message":"x"}`, "drop its stream, and delete the subject"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, c.body)
+			}))
+			defer registry.Close()
+			reg, err := wire.NewRegistry(wire.RegistryConfig{URL: registry.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reg.Close()
+			s := newKSQLServer(t, "7.4.0", nil)
+			k, err := ctastream.NewKSQL(s.URL, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Create(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if n := len(s.Statements()); n > 0 {
+				t.Errorf("statements are %q, want none", s.Statements())
+			}
+		})
+	}
+}
+
 func TestKSQLWantsTheSharedLayout(t *testing.T) {
-	_, err := ctastream.NewKSQL("http://127.0.0.1:8088", ctastream.KSQLConfig{})
+	_, err := ctastream.NewKSQL("http://127.0.0.1:8088", nil, ctastream.KSQLConfig{})
 	if !errors.Is(err, ctastream.ErrLayout) || !strings.Contains(err.Error(), `set it to "shared", for the producers too`) {
 		t.Errorf("error is %v, want %v and what to do", err, ctastream.ErrLayout)
 	}

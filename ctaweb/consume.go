@@ -148,13 +148,11 @@ type consumer struct {
 }
 
 func (c *consumer) formats(reg *wire.Registry) error {
-	arrivalKey, err1 := wire.AvroKey[cta.Key](reg, schemas.ArrivalKey)
-	arrival, err2 := wire.AvroValue[cta.Arrival](reg, schemas.ArrivalValue)
-	weatherKey, err3 := wire.AvroKey[cta.Key](reg, schemas.WeatherKey)
-	weather, err4 := wire.AvroValue[cta.Weather](reg, schemas.WeatherValue)
-	c.arrivals = kafka.Format[cta.Key, cta.Arrival]{Key: arrivalKey, Value: arrival}
-	c.weather = kafka.Format[cta.Key, cta.Weather]{Key: weatherKey, Value: weather}
-	return errors.Join(err1, err2, err3, err4)
+	arrivals, err := wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
+	weather, err2 := wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
+	c.arrivals = kafka.Format[cta.Key, cta.Arrival]{Key: arrivals.Key, Value: arrivals.Value}
+	c.weather = kafka.Format[cta.Key, cta.Weather]{Key: weather.Key, Value: weather.Value}
+	return errors.Join(err, err2)
 }
 
 // kind is the kind of a topic, empty when it isn't read.

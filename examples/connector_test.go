@@ -60,7 +60,7 @@ func TestConnectorShowsAndDeletes(t *testing.T) {
 	sys := ctatest.Start(t)
 	topic := sys.Topics.Stations()
 	worker, there := connectWorker(t, topic)
-	args := []string{"-brokers", strings.Join(sys.Brokers, ","), "-prefix", sys.Topics.Prefix, "-connect", worker}
+	args := []string{"-brokers", strings.Join(sys.Brokers, ","), "-prefix", sys.Topics.Prefix, "-connect", worker, "-name", "stations"}
 	rows := cta.Chicago().Rows()
 	sys.Rows(rows...)
 

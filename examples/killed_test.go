@@ -92,15 +92,15 @@ func TestKilledTransformerIsReplaced(t *testing.T) {
 	}
 	sys.Rows(row(1, "blue"), row(2, "red"))
 	works := start(t, "stations", workers(sys)...)
-	works.await(`partitions gained.* group=org.chicago.cta.stations `)
+	works.await(`partitions gained.* group=\S+stations `)
 	sys.AwaitRecords(sys.Topics.StationsTable(), 2)
 	next := start(t, "stations", workers(sys)...)
-	next.await(`caught up.* group=org.chicago.cta.stations partitions=0 `)
+	next.await(`caught up.* group=\S+stations partitions=0 `)
 
 	printed := next.printed()
 	works.kill()
 	sys.Rows(row(2, "brown")) // the stop is no longer on the red line
-	next.awaitSince(printed, `partitions gained.* group=org.chicago.cta.stations partitions=1 `, `caught up.* group=org.chicago.cta.stations partitions=1 `)
+	next.awaitSince(printed, `partitions gained.* group=\S+stations partitions=1 `, `caught up.* group=\S+stations partitions=1 `)
 	var keys []string
 	for _, r := range sys.AwaitRecords(sys.Topics.StationsTable(), 4) {
 		keys = append(keys, string(r.Key)+map[bool]string{true: " deleted", false: ""}[r.Value == nil])

@@ -5,15 +5,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/testdata/fakeksql"
 )
 
 func TestTurnstilesHasKsqlDBCount(t *testing.T) {
+	sys := ctatest.Start(t)
 	for _, version := range []string{"5.2.2", "7.4.0"} {
 		t.Run(version, func(t *testing.T) {
 			server := fakeksql.New(version, nil)
 			defer server.Close()
-			args := []string{"-engine", "ksqldb", "-ksql", server.URL, "-wait", "20s", "-layout", "shared"}
+			args := []string{"-engine", "ksqldb", "-ksql", server.URL, "-wait", "20s", "-registry", sys.RegistryURL, "-layout", "shared"}
 			counting := "ksqlDB " + version + ": stream TURNSTILE over org.chicago.cta.station.turnstiles, table TURNSTILE_SUMMARY over TURNSTILE_SUMMARY, queries [" + fakeksql.Query + "]\n"
 			nothing := "ksqlDB " + version + ": stream TURNSTILE over nothing, table TURNSTILE_SUMMARY over nothing, queries []\n"
 

@@ -126,15 +126,9 @@ type lazy[T any] struct {
 func avroFormat[V any](s *System, f *lazy[kafka.Format[cta.Key, V]], keySchema, valueSchema string) kafka.Format[cta.Key, V] {
 	s.tb.Helper()
 	f.once.Do(func() {
-		var key *wire.Avro[cta.Key]
-		if key, f.err = wire.AvroKey[cta.Key](s.Registry, keySchema); f.err != nil {
-			return
-		}
-		var value *wire.Avro[V]
-		if value, f.err = wire.AvroValue[V](s.Registry, valueSchema); f.err != nil {
-			return
-		}
-		f.v = kafka.Format[cta.Key, V]{Key: key, Value: value}
+		var e wire.Events[V]
+		e, f.err = wire.AvroEvents[V](s.Registry, keySchema, valueSchema)
+		f.v = kafka.Format[cta.Key, V]{Key: e.Key, Value: e.Value}
 	})
 	if f.err != nil {
 		s.tb.Fatalf("ctatest: %v", f.err)

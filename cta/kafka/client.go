@@ -28,7 +28,8 @@ type Config struct {
 	// creates. Default: the cluster's.
 	ReplicationFactor int
 	MinInSyncReplicas int
-	// Wait bounds how long Connect waits for a broker to answer. Default: 30s.
+	// Wait bounds how long Connect waits for a broker to answer, and EnsureTopics
+	// for topics that are being created. Default: 30s.
 	Wait time.Duration
 	// Log receives connection trouble, retries and rebalances. Default: silent.
 	Log *slog.Logger

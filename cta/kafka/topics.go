@@ -90,7 +90,7 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
 	if len(want) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, topicsTimeout, fmt.Errorf("not done within %v", topicsTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Wait, fmt.Errorf("not done within %v", c.cfg.Wait))
 	defer cancel()
 	if err := c.ensureTopics(ctx, want); err != nil {
 		if errors.Is(err, ctx.Err()) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,14 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/riferrei/srclient"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
@@ -30,31 +30,35 @@ const (
 	// several servers knows a new id everywhere only a moment after one gave it, and
 	// what is found unknown is a record lost to the dead letters.
 	askAgain = 100 * time.Millisecond
-	// tries of a request, with pauses from firstPause to lastPause, of which a
-	// random half is waited at least.
-	tries      = 4
-	firstPause = 100 * time.Millisecond
-	lastPause  = 2 * time.Second
+	// readFor bounds the tries to fetch a schema. Readers of topics wait by
+	// themselves, and say so.
+	readFor = time.Second
+	// atOnce bounds the registrations under way. A registry makes one after the
+	// other: with more of them, a slow one answers the last too late.
+	atOnce = 8
 )
 
 // RegistryConfig holds the settings of a [Registry]. URL is required.
 type RegistryConfig struct {
-	URL      string // http or https, with a path if the registry has one
-	User     string // basic auth; empty: as in the URL, if it has one
-	Password string
-	Timeout  time.Duration // of one request. Default: 5s
-	Log      *slog.Logger  // receives retries. Default: silent
+	URL    string      // http or https, with a path if the registry has one
+	Access rest.Access // Default: the user and password in URL, if it has them
+	// Timeout bounds one request. From 1ms to 5m. Default: 10s.
+	Timeout time.Duration
+	// Wait bounds how long a registry that is starting, away or busy is waited for
+	// by Wait, Register and Lookup. Default: 30s.
+	Wait time.Duration
+	Log  *slog.Logger // receives each reason to wait once. Default: silent
 }
 
 // Registry is a client of a Schema Registry with caches: an id's schema for
 // ever, a subject's and schema's id for ever. Of many callers that want the same
 // thing one asks. It is safe for concurrent use.
 type Registry struct {
-	addr   string // without credentials
+	cfg    RegistryConfig
+	rest   *rest.Client
 	client *srclient.SchemaRegistryClient
-	http   *http.Client
-	log    *slog.Logger
 	flight singleflight.Group
+	slots  chan struct{} // holds one for each registration under way
 
 	mu      sync.RWMutex
 	schemas map[int]string
@@ -67,88 +71,41 @@ type subjectSchema struct{ subject, schema string }
 // NewRegistry returns a client; the error lists every wrong setting. Nothing is
 // contacted yet.
 func NewRegistry(cfg RegistryConfig) (*Registry, error) {
-	var faults []error
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		found := "something that is no URL" // which may hold a password
-		if err == nil {
-			found = strconv.Quote(u.Redacted())
-		}
-		faults = append(faults, fmt.Errorf("URL is %s, want http://host:port", found))
-	}
-	if cfg.Timeout < 0 {
-		faults = append(faults, fmt.Errorf("Timeout is %v, want more than 0", cfg.Timeout))
-	}
-	if err := errors.Join(faults...); err != nil {
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	cfg.Wait = cmp.Or(cfg.Wait, 30*time.Second)
+	client, err := rest.New(rest.Config{
+		Service: "schema registry", URL: cfg.URL, Access: cfg.Access, Timeout: cfg.Timeout, Wait: cfg.Wait, Log: cfg.Log,
+		Accept: "application/vnd.schemaregistry.v1+json, application/json", // srclient sends none
+		Idle:   16,                                                         // as many as srclient has calls under way
+		Hint:   hint,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("wire: registry: %w", err)
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 5 * time.Second
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.User == "" && u.User != nil {
-		cfg.User = u.User.Username()
-		cfg.Password, _ = u.User.Password()
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	addr := strings.TrimRight(u.String(), "/")
-
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 16 // as many as srclient has calls under way
-	client := &http.Client{Timeout: cfg.Timeout, Transport: &answers{next: transport}}
-	r := &Registry{
-		addr:    addr,
-		client:  srclient.NewSchemaRegistryClient(addr, srclient.WithClient(client), srclient.WithPreReqFn(dress(cfg.User, cfg.Password))),
-		http:    client,
-		log:     cfg.Log,
+	return &Registry{
+		cfg: cfg, rest: client,
+		client:  srclient.NewSchemaRegistryClient(client.Addr(), srclient.WithClient(&http.Client{Transport: client})),
+		slots:   make(chan struct{}, atOnce),
 		schemas: make(map[int]string),
 		unknown: make(map[int]time.Time),
 		ids:     make(map[subjectSchema]int),
-	}
-	return r, nil
+	}, nil
 }
 
-// dress returns what srclient leaves out of its requests: an Accept, and the
-// credentials of a user with an empty password.
-func dress(user, password string) func(*http.Request) error {
-	return func(req *http.Request) error {
-		req.Header.Set("Accept", "application/vnd.schemaregistry.v1+json, application/json")
-		if user != "" {
-			req.SetBasicAuth(user, password)
-		}
-		return nil
-	}
-}
-
-// Wait waits until the registry answers, up to limit. The error is a
+// Wait waits until the registry answers, up to [RegistryConfig.Wait]. The error is a
 // [*cta.ServiceError].
-func (r *Registry) Wait(ctx context.Context, limit time.Duration) error {
-	deadline := time.Now().Add(limit)
-	var last string
-	for pause := firstPause; ; pause = min(2*pause, time.Second) {
-		_, err := r.ask(ctx, "wait", func() (any, error) { return r.client.GetGlobalCompatibilityLevel() })
-		var answer *answerError
-		// Whatever the registry itself answers shows that it lives.
-		if err == nil || errors.As(err, &answer) && answer.code != 0 && !mayPass(err) && !answer.forbids() {
-			return nil
+func (r *Registry) Wait(ctx context.Context) error {
+	_, err := r.retry(ctx, r.cfg.Wait, "wait", func() (any, error) {
+		_, err := r.client.GetGlobalCompatibilityLevel()
+		if e := refusal(err); e != nil && e.Code != 0 && !rest.ByStatus(e) && !forbids(e) {
+			return nil, nil // what the registry itself refuses shows that it lives
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		final := answer != nil && !mayPass(err) // refused: waiting won't help
-		if final || time.Until(deadline) < pause {
-			return r.fail(err)
-		}
-		if err.Error() != last {
-			last = err.Error()
-			r.log.Warn("waiting for the schema registry", "addr", r.addr, "err", err)
-		}
-		if err := retry.Pause(ctx, pause); err != nil {
-			return err
-		}
+		return nil, err
+	})
+	if err != nil {
+		return r.explain(ctx, err)
 	}
+	return nil
 }
 
 // Register registers an Avro schema under a subject, or finds it there, and
@@ -166,11 +123,17 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 	if ok {
 		return id, nil
 	}
-	got, err := r.retry(ctx, "register "+subject+" "+schema, func() (any, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	got, err := r.retry(ctx, r.cfg.Wait, "register "+subject+" "+schema, func() (any, error) {
 		return idOf(r.client.CreateSchema(subject, schema, srclient.Avro))
 	})
 	if err != nil {
-		return 0, r.explain(ctx, fmt.Sprintf("register a schema under %s", subject), err)
+		return 0, fmt.Errorf("register a schema under %s: %w", subject, r.explain(ctx, err))
 	}
 	r.mu.Lock()
 	r.ids[key] = got.(int)
@@ -181,11 +144,11 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 // Lookup returns the id of a schema that is registered under a subject already.
 // It is [ErrNotFound] when it isn't.
 func (r *Registry) Lookup(ctx context.Context, subject, schema string) (int, error) {
-	got, err := r.retry(ctx, "lookup "+subject+" "+schema, func() (any, error) {
+	got, err := r.retry(ctx, r.cfg.Wait, "lookup "+subject+" "+schema, func() (any, error) {
 		return idOf(r.client.LookupSchema(subject, schema, srclient.Avro))
 	})
 	if err != nil {
-		return 0, r.explain(ctx, fmt.Sprintf("look up a schema under %s", subject), err)
+		return 0, fmt.Errorf("look up a schema under %s: %w", subject, r.explain(ctx, err))
 	}
 	return got.(int), nil
 }
@@ -212,16 +175,16 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	if ok {
 		return s, nil
 	}
-	what := fmt.Sprintf("fetch schema %d", id)
 	if id <= 0 || id > math.MaxInt32 || unknown && time.Since(asked) < unknownFor {
-		return "", r.explain(ctx, what, &answerError{status: http.StatusNotFound, code: codeNoSchema, message: "unknown id"})
+		return "", fmt.Errorf("fetch schema %d: %w", id, r.rest.Fail(fmt.Errorf("%w: unknown id", ErrNotFound)))
 	}
-	got, err := r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) { return r.fetch(id) })
+	fetch := func() (any, error) { return r.fetch(id) }
+	got, err := r.retry(ctx, readFor, "schema "+strconv.Itoa(id), fetch)
 	if isUnknown(err) && retry.Pause(ctx, askAgain) == nil {
-		got, err = r.retry(ctx, "schema "+strconv.Itoa(id), func() (any, error) { return r.fetch(id) })
+		got, err = r.retry(ctx, readFor, "schema "+strconv.Itoa(id), fetch)
 	}
 	if err != nil {
-		err = r.explain(ctx, what, err)
+		err = fmt.Errorf("fetch schema %d: %w", id, r.explain(ctx, err))
 		if errors.Is(err, ErrNotFound) {
 			r.mu.Lock()
 			if len(r.unknown) >= maxUnknown {
@@ -268,47 +231,80 @@ func (r *Registry) ask(ctx context.Context, key string, call func() (any, error)
 	}
 }
 
-// retry asks again after answers that may be different the next time. All calls
-// made this way can be repeated without harm.
-func (r *Registry) retry(ctx context.Context, key string, call func() (any, error)) (any, error) {
-	pause := firstPause
-	for try := 1; ; try++ {
-		got, err := r.ask(ctx, key, call)
-		if err == nil || try == tries || ctx.Err() != nil || !mayPass(err) {
-			return got, err
+// retry asks again after answers that may be different the next time, for up to
+// limit. All calls made this way can be repeated without harm.
+func (r *Registry) retry(ctx context.Context, limit time.Duration, key string, call func() (any, error)) (got any, err error) {
+	err = r.rest.Retry(ctx, limit, func(ctx context.Context) (err error) {
+		got, err = r.ask(ctx, key, call)
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			err = u.Err // its text repeats method and address
 		}
-		r.log.Debug("asking the schema registry again", "addr", r.addr, "try", try, "err", err)
-		if err := retry.Pause(ctx, retry.Spread(pause)); err != nil {
-			return nil, err
-		}
-		pause = min(2*pause, lastPause)
-	}
+		return err
+	})
+	return got, err
 }
 
 // explain turns a failure into the error of a caller: its ctx's own, a named
 // one, or a service's.
-func (r *Registry) explain(ctx context.Context, what string, err error) error {
+func (r *Registry) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return err
 	}
-	var answer *answerError
-	if errors.As(err, &answer) {
-		switch answer.status {
-		case http.StatusConflict:
-			err = fmt.Errorf("%w: %s", ErrIncompatible, answer.message)
-		case http.StatusNotFound:
-			if isUnknown(answer) {
-				err = fmt.Errorf("%w: %s", ErrNotFound, answer.message)
-			}
-		}
+	switch e := refusal(err); {
+	case e == nil:
+	case e.Status == http.StatusConflict:
+		err = fmt.Errorf("%w: %s", ErrIncompatible, e.Message)
+	case isUnknown(e):
+		err = fmt.Errorf("%w: %s", ErrNotFound, e.Message)
 	}
-	return fmt.Errorf("%s: %w", what, r.fail(err))
+	return r.rest.Fail(err)
 }
 
-// fail names the service, its address and a remedy.
-func (r *Registry) fail(err error) *cta.ServiceError {
-	return &cta.ServiceError{Service: "schema registry", Addr: r.addr, Hint: hint(err), Err: bare(err)}
+// The registry's codes of what is not there.
+const (
+	codeNoSubject = 40401
+	codeNoVersion = 40402
+	codeNoSchema  = 40403
+)
+
+// isUnknown reports whether the registry has said that it does not have what was
+// asked for. A bare 404 doesn't say so: it may come from a gateway while the
+// registry is away, and must not send good records to the dead letters.
+func isUnknown(err error) bool {
+	e := refusal(err)
+	return e != nil && e.Status == http.StatusNotFound && (e.Code == codeNoSubject || e.Code == codeNoVersion || e.Code == codeNoSchema)
+}
+
+// refusal returns the registry's own answer in a failure, or nil.
+func refusal(err error) (e *rest.Error) {
+	errors.As(err, &e)
+	return e
+}
+
+// forbids reports whether a refusal is about who asks.
+func forbids(e *rest.Error) bool {
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+}
+
+// hint is the remedy for a failure, where it differs from other services'.
+func hint(err error) string {
+	e := refusal(err)
+	switch {
+	case errors.Is(err, ErrIncompatible):
+		return "register a compatible schema, use another topic prefix, or set the subject's compatibility on purpose"
+	case errors.Is(err, ErrNotFound), errors.Is(err, errNotAvro):
+		return "see which schemas GET /subjects lists"
+	case e == nil:
+		return ""
+	}
+	switch e.Status {
+	case http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusNotAcceptable, http.StatusMethodNotAllowed:
+		return "check that the URL is a Schema Registry's, with its path if it has one"
+	case http.StatusUnprocessableEntity:
+		return "the registry does not accept this schema: see its message"
+	}
+	return ""
 }
 
 // Close closes idle connections. The registry can still be used.
-func (r *Registry) Close() { r.http.CloseIdleConnections() }
+func (r *Registry) Close() { r.rest.Close() }

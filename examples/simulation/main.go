@@ -33,6 +33,7 @@ func run(ctx context.Context, s *app.Settings) error {
 	if err != nil {
 		return err
 	}
+	s.Ready(s.Prepared)
 	roles := s.Health()
 	var before int64
 	if v.Embedded {

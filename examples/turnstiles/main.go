@@ -18,6 +18,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -48,11 +49,18 @@ func run(ctx context.Context, s *app.Settings) error {
 }
 
 func ksql(ctx context.Context, s *app.Settings) error {
-	server, err := ctastream.NewKSQL(s.KSQL, ctastream.KSQLConfig{Topics: s.Topics, Wait: s.Wait, Log: s.Log})
+	var registry *wire.Registry // where Create finds or puts our schemas
+	var err error
+	if !s.Drop {
+		if registry, err = s.OpenRegistry(ctx); err != nil {
+			return err
+		}
+		defer registry.Close()
+	}
+	server, err := s.NewKSQL(registry)
 	if err != nil {
 		return err
 	}
-	defer server.Close()
 	work := server.Create
 	if s.Drop {
 		work = server.Drop

@@ -25,15 +25,11 @@ func (b *system) entriesOf(ctx context.Context, topic string) (*entries, error) 
 	if err := b.kafka.EnsureTopics(ctx, kafka.EventTopic(topic, int32(b.partitions))); err != nil {
 		return nil, err
 	}
-	keys, err := wire.AvroKey[cta.Key](b.registry, schemas.TurnstileKey)
+	codecs, err := wire.AvroEvents[cta.TurnstileEntry](b.registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err != nil {
 		return nil, err
 	}
-	values, err := wire.AvroValue[cta.TurnstileEntry](b.registry, schemas.TurnstileValue)
-	if err != nil {
-		return nil, err
-	}
-	return &entries{topic: topic, stations: cta.Chicago().Stations, format: kafka.Format[cta.Key, cta.TurnstileEntry]{Key: keys, Value: values}}, nil
+	return &entries{topic: topic, stations: cta.Chicago().Stations, format: kafka.Format[cta.Key, cta.TurnstileEntry]{Key: codecs.Key, Value: codecs.Value}}, nil
 }
 
 // next returns the next entry: the stations take turns.

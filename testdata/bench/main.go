@@ -132,7 +132,7 @@ func (b *system) open(ctx context.Context) (err error) {
 	if b.registry, err = wire.NewRegistry(wire.RegistryConfig{URL: b.settings.registry}); err != nil {
 		return err
 	}
-	if err := b.registry.Wait(ctx, 30*time.Second); err != nil {
+	if err := b.registry.Wait(ctx); err != nil {
 		return err
 	}
 	if b.program == "" {

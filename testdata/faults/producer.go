@@ -55,12 +55,12 @@ func runProducer(ctx context.Context, s *settings) error {
 		return err
 	}
 	defer client.Close()
-	registry, err := wire.NewRegistry(wire.RegistryConfig{URL: s.registry, Log: log})
+	registry, err := wire.NewRegistry(wire.RegistryConfig{URL: s.registry, Wait: producerWait, Log: log})
 	if err != nil {
 		return err
 	}
 	defer registry.Close()
-	if err := registry.Wait(ctx, producerWait); err != nil {
+	if err := registry.Wait(ctx); err != nil {
 		return err
 	}
 	p, err := ctaproducer.New(client, registry, network, ctaproducer.Config{Topics: s.topics(), Log: log})

@@ -13,7 +13,12 @@ func (s *Settings) NewConnector() (*ctaproducer.Connector, error) {
 	if s.Postgres == "" {
 		s.Postgres = usualPostgres
 	}
+	access, err := s.access()
+	if err != nil {
+		return nil, err
+	}
 	cfg := s.Connector
+	cfg.Access = access
 	cfg.Postgres, cfg.Topics, cfg.Wait, cfg.Log, cfg.Metrics = s.Postgres, s.Topics, s.Wait, s.Log, s.Metrics
 	return ctaproducer.NewConnector(s.Connect, cfg)
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -84,13 +85,15 @@ type Settings struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 
-	name  string
-	ready []func() error  // of /readyz
-	given map[string]bool // flags set on the command line or in the environment
-	tls   bool
-	tlsCA string
-	sasl  kafka.SASL
-	close func() error // closes what Open opened
+	name                   string
+	ready                  []func() error // of /readyz
+	prepared               atomic.Bool
+	given                  map[string]bool // flags set on the command line or in the environment
+	tls                    bool
+	tlsCA, tlsCert, tlsKey string // PEM files
+	tokenFile              string
+	sasl                   kafka.SASL
+	close                  func() error // closes what Open opened
 }
 
 // Given reports whether a flag was set, on the command line or by its variable.
@@ -147,7 +150,10 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.DurationVar(&s.Wait, "wait", 30*time.Second, "how long to wait at the start for a service that isn't up yet, `duration`")
 	fs.StringVar(&s.DataDir, "data-dir", "", "keep the embedded services' topics, positions and schemas in this `folder`; empty: in memory only")
 	fs.BoolVar(&s.tls, "tls", false, "speak TLS to the brokers")
-	fs.StringVar(&s.tlsCA, "tls-ca", "", "trust the certificates in this PEM `file` instead of the system's")
+	fs.StringVar(&s.tlsCA, "tls-ca", "", "trust the certificates in this PEM `file` instead of the system's, of the brokers (implies -tls) and of services at https")
+	fs.StringVar(&s.tlsCert, "tls-cert", "", "show the client certificate in this PEM `file` to the brokers (implies -tls) and to services at https; needs -tls-key")
+	fs.StringVar(&s.tlsKey, "tls-key", "", "the client certificate's private key, PEM `file`")
+	fs.StringVar(&s.tokenFile, "token-file", "", "send the bearer token in this `file` to the services that speak HTTP; the file is read at each request")
 	fs.StringVar(&s.sasl.Mechanism, "sasl", "", "SASL `mechanism`: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none")
 	fs.StringVar(&s.sasl.User, "sasl-user", "", "SASL user `name`")
 	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; better in the variable than on the command line")
@@ -269,10 +275,13 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		if s.For < 0 {
 			fault("for", "found %v, want 0 or more", s.For)
 		}
-		if s.tlsCA != "" {
-			s.tls = true
-			if _, err := os.Stat(s.tlsCA); err != nil {
-				fault("tls-ca", "%v", err)
+		if (s.tlsCert == "") != (s.tlsKey == "") {
+			fault("tls-cert", "want both -tls-cert and -tls-key, or neither")
+		}
+		s.tls = s.tls || s.tlsCA != "" || s.tlsCert != ""
+		for flag, file := range map[string]string{"tls-ca": s.tlsCA, "tls-cert": s.tlsCert, "tls-key": s.tlsKey, "token-file": s.tokenFile} {
+			if _, err := os.Stat(file); file != "" && err != nil {
+				fault(flag, "%v", err)
 			}
 		}
 		return faults

@@ -16,7 +16,9 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
 // Services is what a program works with once it is open: the embedded services
@@ -55,14 +57,24 @@ func (s *Settings) Open(ctx context.Context) (*Services, error) {
 	if v.Kafka, err = s.connect(ctx, s.Wait); err != nil {
 		return nil, err
 	}
-	if v.Registry, err = wire.NewRegistry(wire.RegistryConfig{URL: s.Registry, Log: s.Log}); err != nil {
-		return nil, err
-	}
-	if err := v.Registry.Wait(ctx, s.Wait); err != nil {
+	if v.Registry, err = s.OpenRegistry(ctx); err != nil {
 		return nil, err
 	}
 	s.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return v, nil
+}
+
+// OpenRegistry waits for the registry of -registry.
+func (s *Settings) OpenRegistry(ctx context.Context) (*wire.Registry, error) {
+	access, err := s.access()
+	if err != nil {
+		return nil, err
+	}
+	r, err := wire.NewRegistry(wire.RegistryConfig{URL: s.Registry, Access: access, Wait: s.Wait, Log: s.Log})
+	if err == nil {
+		err = r.Wait(ctx)
+	}
+	return r, err
 }
 
 // choose returns "embedded" or "external", and the reason for riders of -services auto.
@@ -138,19 +150,57 @@ func (s *Settings) OpenKafka(ctx context.Context) (*kafka.Client, error) {
 func (s *Settings) connect(ctx context.Context, wait time.Duration) (*kafka.Client, error) {
 	cfg := kafka.Config{Brokers: s.Brokers, ClientID: "ctalive-" + s.name, SASL: s.sasl, Wait: wait, Log: s.Log, Metrics: s.Metrics}
 	if s.tls {
-		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		var err error
+		if cfg.TLS, err = s.tlsConfig(); err != nil {
+			return nil, err
+		}
 	}
+	return kafka.Connect(ctx, cfg)
+}
+
+// tlsConfig returns what -tls-ca, -tls-cert and -tls-key say, for the brokers and
+// for services with an https address alike.
+func (s *Settings) tlsConfig() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.tlsCA != "" {
 		pem, err := os.ReadFile(s.tlsCA)
 		if err != nil {
 			return nil, fmt.Errorf("-tls-ca: %w", err)
 		}
-		cfg.TLS.RootCAs = x509.NewCertPool()
-		if !cfg.TLS.RootCAs.AppendCertsFromPEM(pem) {
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("-tls-ca: found no certificate in %s, want PEM", s.tlsCA)
 		}
 	}
-	return kafka.Connect(ctx, cfg)
+	if s.tlsCert != "" {
+		pair, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
+		if err != nil {
+			return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// access returns how the services that speak HTTP let this program in.
+func (s *Settings) access() (a rest.Access, err error) {
+	if a.TLS, err = s.tlsConfig(); err != nil || s.tokenFile == "" {
+		return a, err
+	}
+	a.Token = func(context.Context) (string, error) { // anew each time: tokens expire
+		token, err := os.ReadFile(s.tokenFile)
+		return strings.TrimSpace(string(token)), err
+	}
+	return a, nil
+}
+
+// NewKSQL returns the server of -ksql, which counts with the schemas in registry.
+func (s *Settings) NewKSQL(registry *wire.Registry) (*ctastream.KSQL, error) {
+	access, err := s.access()
+	if err != nil {
+		return nil, err
+	}
+	return ctastream.NewKSQL(s.KSQL, registry, ctastream.KSQLConfig{Topics: s.Topics, Access: access, Wait: s.Wait, Log: s.Log})
 }
 
 // close closes what is open, the embedded services last.

@@ -27,7 +27,12 @@ func (s *Settings) Simulate(ctx context.Context, v *Services, progress func(ctap
 	if err := producer.Prepare(ctx); err != nil {
 		return sum, err
 	}
-	weather, err := ctaproducer.NewWeather(v.RESTProxy, s.Topics, ctaproducer.WeatherConfig{Log: s.Log, Metrics: s.Metrics})
+	s.prepared.Store(true)
+	access, err := s.access()
+	if err != nil {
+		return sum, err
+	}
+	weather, err := ctaproducer.NewWeather(v.RESTProxy, s.Topics, ctaproducer.WeatherConfig{Access: access, Wait: s.Wait, Log: s.Log, Metrics: s.Metrics})
 	if err != nil {
 		return sum, err
 	}
@@ -44,13 +49,21 @@ func (s *Settings) Simulate(ctx context.Context, v *Services, progress func(ctap
 	if !cfg.After.IsZero() {
 		fmt.Fprintf(s.Stderr, "%s: the topics hold events until %s, going on from there\n", s.name, cfg.After.In(s.Network.Location).Format("Mon 2006-01-02 15:04:05 MST"))
 	}
-	emitter := ctaproducer.NewEmitter(producer, weather, s.Log)
+	emitter := ctaproducer.NewEmitter(producer, weather)
 	sum, err = sim.Run(ctx, emitter)
 	err = errors.Join(err, emitter.Close())
 	if err == nil && ctx.Err() == nil {
 		err = producer.Flush(ctx) // after Ctrl+C, Close delivers what it can in its time
 	}
 	return sum, err
+}
+
+// Prepared returns nil once Simulate has its topics and schemas: a check for Ready.
+func (s *Settings) Prepared() error {
+	if !s.prepared.Load() {
+		return errors.New("simulation: topics and schemas are not there yet")
+	}
+	return nil
 }
 
 // Counted waits until the published counts add up to at least entries, so that

@@ -1,4 +1,4 @@
-package ctaproducer
+package rest
 
 import (
 	"encoding/json"
@@ -7,19 +7,23 @@ import (
 	"strings"
 )
 
-// secrets removes passwords from texts that come from outside: Kafka Connect
+// Secrets removes passwords from texts that come from outside: Kafka Connect
 // echoes the configuration that it was given in some of its errors.
-type secrets struct {
+type Secrets struct {
 	values []string // as they are, and in the ways that texts hold them
 	keep   string   // never part of a secret, though a password may be a part of it
 }
 
-func (s *secrets) add(secret string) {
+// Keep names a text that stays as it is, even where it holds a secret.
+func (s *Secrets) Keep(text string) { s.keep = text }
+
+// Hide adds a secret.
+func (s *Secrets) Hide(secret string) {
 	if secret == "" {
 		return
 	}
 	quoted, _ := json.Marshal(secret)
-	s.values = append(s.values, secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`))
+	s.values = append(s.values[:len(s.values):len(s.values)], secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`))
 }
 
 const masked = "***"
@@ -31,9 +35,9 @@ var (
 	userInfo = regexp.MustCompile(`(://[^/\s:@"]*:)[^/\s@"]+@`)
 )
 
-// scrub returns text without secrets: the known ones, and whatever stands where
+// Scrub returns text without secrets: the known ones, and whatever stands where
 // a password is expected.
-func (s secrets) scrub(text string) string {
+func (s Secrets) Scrub(text string) string {
 	parts := []string{text}
 	if s.keep != "" {
 		parts = strings.Split(text, s.keep)

@@ -1,0 +1,259 @@
+// Package rest is the client of the services around Kafka that speak JSON over
+// HTTP: a Schema Registry, a REST Proxy, Kafka Connect, ksqlDB. One set of rules
+// holds for all of them:
+//
+//   - Each request has a time limit, and each answer a size limit. Redirects are
+//     not followed.
+//   - [Client.Retry] repeats what may work the next time, with growing pauses. Each
+//     reason to wait is logged once, and so is the end of the trouble.
+//   - Errors are a [*cta.ServiceError] with the service, its address and a remedy.
+//     A refusal is an [*Error] inside. No text holds a password or a token.
+package rest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+)
+
+// Access says how a service lets a client in. The zero value means the user and
+// password in the URL, if any, and the system's certificate authorities.
+type Access struct {
+	// User and Password are for basic authentication. Default: those in the URL.
+	User, Password string
+	// Token returns the bearer token of the next request. It takes precedence over
+	// User and Password. Default: none.
+	Token func(context.Context) (string, error)
+	// TLS holds the trusted certificate authorities and the client's certificate
+	// for an https URL. Default: the system's authorities, and no certificate.
+	TLS *tls.Config
+}
+
+// Config holds the settings of a [Client]. Service, URL, Timeout and Wait are
+// required.
+type Config struct {
+	Service string // name in errors and logs, such as "REST Proxy"
+	URL     string // http or https, with a path if the service has one
+	Access  Access
+	Timeout time.Duration // of one request, from 1ms to 5m
+	Wait    time.Duration // bounds the tries of a call
+	Idle    int           // connections kept for later requests; 0: none
+	Accept  string        // media types of answers
+	Type    string        // media type of requests
+	// Passes reports whether the next try may go better after a refusal. Default:
+	// [ByStatus].
+	Passes func(*Error) bool
+	// Hint returns the remedy for a failure, or "" for the usual one.
+	Hint func(error) string
+	// Retried is called before each further try. Default: none.
+	Retried func()
+	// Log receives each reason to wait once, and the end of waiting. Default: silent.
+	Log *slog.Logger
+}
+
+// Client speaks to one service. It is safe for concurrent use.
+type Client struct {
+	Secrets             // what no text may hold
+	Clock   retry.Clock // time of Retry; tests replace it
+
+	cfg       Config
+	base      string // address without credentials and without a slash at its end
+	transport *http.Transport
+
+	mu   sync.Mutex
+	said map[string]bool // reasons to wait that were logged
+}
+
+// New returns a client. The error lists every wrong setting. Nothing is contacted.
+func New(cfg Config) (*Client, error) {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	u, err := url.Parse(cfg.URL)
+	switch {
+	case err != nil:
+		fault("URL is %q, which can't be read, want http://host:port (other characters of user and password percent-encoded)", cta.Redacted(cfg.URL))
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		fault("URL is %q, want http://host:port", cta.Redacted(cfg.URL))
+	case u.RawQuery != "" || u.Fragment != "":
+		fault("URL is %q, want it without query and fragment", cta.Redacted(cfg.URL))
+	}
+	if cfg.Timeout < time.Millisecond || cfg.Timeout > 5*time.Minute {
+		fault("Timeout is %v, want 1ms to 5m", cfg.Timeout)
+	}
+	if cfg.Wait < 0 {
+		fault("Wait is %v, want it positive", cfg.Wait)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	if cfg.Access.User == "" && u.User != nil {
+		cfg.Access.User = u.User.Username()
+		cfg.Access.Password, _ = u.User.Password()
+	}
+	if cfg.Passes == nil {
+		cfg.Passes = ByStatus
+	}
+	if cfg.Hint == nil {
+		cfg.Hint = func(error) string { return "" }
+	}
+	if cfg.Retried == nil {
+		cfg.Retried = func() {}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	u.User = nil
+	c := &Client{
+		cfg: cfg, base: strings.TrimRight(u.String(), "/"),
+		transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: min(cfg.Timeout, 10*time.Second)}).DialContext,
+			TLSClientConfig:     cfg.Access.TLS.Clone(),
+			TLSHandshakeTimeout: 10 * time.Second,
+			IdleConnTimeout:     time.Minute,
+			MaxIdleConnsPerHost: cfg.Idle,
+			// A connection that the service has given up makes a POST fail ambiguously.
+			DisableKeepAlives: cfg.Idle == 0,
+		},
+		Clock: retry.System,
+		said:  make(map[string]bool),
+	}
+	if user := cfg.Access.User; user != "" {
+		c.Hide(cfg.Access.Password)
+		c.Hide(base64.StdEncoding.EncodeToString([]byte(user + ":" + cfg.Access.Password)))
+	}
+	return c, nil
+}
+
+// Addr returns the service's address, without credentials.
+func (c *Client) Addr() string { return c.base }
+
+// Close closes idle connections. The client can still be used.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Do sends one request, and returns the answer to a success. A refusal is an
+// [*Error]; any other error means that no answer came.
+func (c *Client) Do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	if c.cfg.Type != "" {
+		req.Header.Set("Content-Type", c.cfg.Type)
+	}
+	res, err := c.RoundTrip(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	answer, err = io.ReadAll(res.Body) // in memory already
+	return res.StatusCode, answer, err
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 4 << 20
+
+// RoundTrip sends a request as another library made it, by the rules of Do. It
+// makes a Client the transport of an [http.Client].
+func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
+	caller := req.Context()
+	ctx, cancel := context.WithTimeout(caller, c.cfg.Timeout)
+	defer cancel()
+	req = req.Clone(ctx)
+	if c.cfg.Accept != "" {
+		req.Header.Set("Accept", c.cfg.Accept)
+	}
+	secrets := c.Secrets
+	if c.cfg.Access.Token != nil {
+		token, err := c.cfg.Access.Token(ctx)
+		if err != nil {
+			return nil, &tokenError{err}
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		secrets.Hide(token)
+	} else if c.cfg.Access.User != "" {
+		req.SetBasicAuth(c.cfg.Access.User, c.cfg.Access.Password)
+	}
+	res, err := c.transport.RoundTrip(req)
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+		res.Body.Close()
+	}
+	switch {
+	case err != nil && caller.Err() != nil:
+		return nil, caller.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &noAnswer{fmt.Errorf("no answer within %v: %w", c.cfg.Timeout, context.DeadlineExceeded)}
+	case err != nil:
+		return nil, &noAnswer{err}
+	case len(body) > maxAnswer:
+		return nil, &Error{Status: res.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", maxAnswer)}
+	case res.StatusCode/100 != 2:
+		return nil, refusal(res, body, secrets)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return res, nil
+}
+
+// Call sends a request, with in as JSON if it is not nil, and decodes a success
+// into out if that is not nil. It repeats the request as [Client.Retry] does, for up
+// to [Config.Wait]: requests made this way must be idempotent. What is not JSON is a
+// refusal.
+func (c *Client) Call(ctx context.Context, method, path string, in, out any) (status int, err error) {
+	var body []byte
+	if in != nil {
+		if body, err = json.Marshal(in); err != nil {
+			return 0, err
+		}
+	}
+	err = c.Retry(ctx, c.cfg.Wait, func(ctx context.Context) error {
+		var answer []byte
+		if status, answer, err = c.Do(ctx, method, path, body); err != nil || out == nil {
+			return err
+		}
+		if json.Unmarshal(answer, out) != nil {
+			return &Error{Status: status, Message: "an answer that is not " + c.cfg.Service + "'s"}
+		}
+		return nil
+	})
+	return status, err
+}
+
+// Fail returns an error of the service, with the remedy.
+func (c *Client) Fail(err error) *cta.ServiceError {
+	hint := c.cfg.Hint(err)
+	if hint == "" {
+		hint = usualHint(err)
+	}
+	return c.FailWith(err, hint)
+}
+
+// FailWith returns an error of the service, with a remedy of the caller's.
+func (c *Client) FailWith(err error, hint string) *cta.ServiceError {
+	return &cta.ServiceError{Service: c.cfg.Service, Addr: c.base, Hint: hint, Err: err}
+}
+
+// seconds reads the header Retry-After of an answer.
+func seconds(h http.Header) time.Duration {
+	n, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(min(n, 60)) * time.Second
+}

@@ -1,0 +1,153 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Error is an answer of a service other than success. It is the cause of a
+// [*cta.ServiceError]: find it by errors.As.
+type Error struct {
+	Status  int    // HTTP; 200 when something was refused inside a success
+	Code    int    // the service's own error_code, 0 when it gave none
+	Message string // one line, cut short, without secrets
+	Body    []byte // the whole answer, which may hold secrets
+
+	after time.Duration // when to come back; 0: not said
+}
+
+// Error names status, code and message.
+func (e *Error) Error() string {
+	status := fmt.Sprintf("HTTP %d", e.Status)
+	// Some servers' messages begin like that.
+	message := strings.TrimLeft(strings.TrimPrefix(e.Message, status), ": ")
+	if e.Code != 0 && e.Code != e.Status {
+		status += fmt.Sprintf(", code %d", e.Code)
+	}
+	return status + ": " + message
+}
+
+// refusal reads an answer that is an error: the services' JSON, or any text.
+func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
+	e := &Error{Status: res.StatusCode, Body: body, after: seconds(res.Header)}
+	var shape struct {
+		Code    json.Number     `json:"error_code"`
+		Message json.RawMessage `json:"message"`
+	}
+	if json.Unmarshal(body, &shape) == nil && (shape.Code != "" || shape.Message != nil) {
+		e.Code, _ = strconv.Atoi(shape.Code.String())
+		// Karapace's message is a list now and then.
+		if json.Unmarshal(shape.Message, &e.Message) != nil {
+			var list bytes.Buffer
+			_ = json.Compact(&list, shape.Message) // JSON, or it wouldn't be here
+			e.Message = list.String()
+		}
+	} else if text := strings.TrimSpace(string(body)); !strings.HasPrefix(text, "<") {
+		e.Message = text
+	}
+	e.Message = OneLine(secrets.Scrub(e.Message))
+	if e.Message == "" || e.Message == "null" {
+		e.Message = http.StatusText(res.StatusCode)
+	}
+	return e
+}
+
+// OneLine joins the lines of a message, without those of a Java stack trace, and
+// cuts it to a readable length.
+func OneLine(text string) string {
+	const limit = 600
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "at ") || strings.HasPrefix(line, "... ") ||
+			// Connect's advice to ask the validate endpoint, which the text comes from.
+			strings.HasPrefix(line, "You can also find the above list of errors") {
+			continue
+		}
+		switch before := b.String(); {
+		case before == "":
+		case strings.ContainsRune(".:;,", rune(before[len(before)-1])):
+			b.WriteString(" ")
+		default:
+			b.WriteString("; ")
+		}
+		b.WriteString(line)
+	}
+	text = strings.TrimSuffix(strings.ToValidUTF8(b.String(), "?"), ".")
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit]) + "…"
+	}
+	return text
+}
+
+// tokenError says that there is no token to send.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return fmt.Sprintf("no bearer token: %v", e.err) }
+func (e *tokenError) Unwrap() error { return e.err }
+
+// noAnswer is a failure of the way to a service.
+type noAnswer struct{ error }
+
+func (e *noAnswer) Unwrap() error { return e.error }
+
+// Unreachable reports whether nothing of a request can have reached a service.
+func Unreachable(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// untrusted returns the remedy for a failure of TLS that lasts, "" for any other
+// failure.
+func untrusted(err error) string {
+	var (
+		op      *net.OpError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "trust the authority that signed its certificate: put it in Access.TLS.RootCAs"
+	case errors.As(err, &host):
+		return "use a host name in the URL that its certificate has"
+	case errors.As(err, new(x509.CertificateInvalidError)), errors.As(err, new(*tls.CertificateVerificationError)):
+		return "check the service's certificate, and the clocks of both machines"
+	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert
+		return "give a client certificate that the service trusts: put it in Access.TLS.Certificates"
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return "the service doesn't speak TLS at that address: use http in the URL, or its TLS port"
+	}
+	return ""
+}
+
+// usualHint is the remedy for failures that are alike for all services.
+func usualHint(err error) string {
+	var refused *Error
+	switch hint := untrusted(err); {
+	case hint != "":
+		return hint
+	case errors.As(err, new(*tokenError)):
+		return "see what Access.Token needs"
+	case errors.As(err, &refused):
+		switch refused.Status {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return "check the user and password in its URL, or what Access holds"
+		}
+		return "see its log"
+	case Unreachable(err):
+		return "start it, or check its URL"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "see its log: it is overloaded, or waits for something else"
+	}
+	return "check that this is the right service, and whether it wants http or https"
+}

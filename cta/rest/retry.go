@@ -1,0 +1,79 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ByStatus reports whether a refusal may pass, by its HTTP status alone.
+func ByStatus(e *Error) bool {
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	}
+	return e.Status >= http.StatusInternalServerError
+}
+
+// passes reports whether the next try may go better.
+func (c *Client) passes(err error) bool {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return c.cfg.Passes(refused)
+	}
+	return errors.As(err, new(*noAnswer)) && untrusted(err) == ""
+}
+
+// Retry calls try until it succeeds, or fails for a reason that doesn't pass, or
+// limit is over. What passes is that no answer came, and what [Config.Passes] says.
+// The error tells the number of tries; when ctx ends, it wraps the error of ctx.
+func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(context.Context) error) error {
+	err := c.Clock.Run(ctx, limit, func(err error) (after time.Duration, again bool) {
+		if !c.passes(err) {
+			return 0, false
+		}
+		c.ill(err)
+		c.cfg.Retried()
+		if refused := (*Error)(nil); errors.As(err, &refused) {
+			after = refused.after
+		}
+		return after, true
+	}, try)
+	if err == nil {
+		c.well()
+	}
+	return err
+}
+
+// maxSaid bounds the reasons that are remembered.
+const maxSaid = 64
+
+// ill logs a reason to wait, unless it has since the service was last well.
+// Reasons that differ in numbers only, such as ports, are one.
+func (c *Client) ill(err error) {
+	reason := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
+	c.mu.Lock()
+	known := c.said[reason] || len(c.said) >= maxSaid
+	c.said[reason] = true
+	c.mu.Unlock()
+	if !known {
+		c.cfg.Log.Warn("waiting for the "+c.cfg.Service, "addr", c.base, "err", err)
+	}
+}
+
+func (c *Client) well() {
+	c.mu.Lock()
+	was := len(c.said) > 0
+	clear(c.said)
+	c.mu.Unlock()
+	if was {
+		c.cfg.Log.Info("the "+c.cfg.Service+" answers again", "addr", c.base)
+	}
+}
