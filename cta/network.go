@@ -20,7 +20,9 @@ type Network struct {
 	Stations []*Station     // by ascending ID
 	// Hourly is the share of a day's entries in each hour of local time. The shares sum
 	// to 1, or are 0 when nothing is known of riders.
-	Hourly  [24]float64
+	Hourly [24]float64
+	// Typical is a day on which the timetable has many trips; 0 without one.
+	Typical Date
 	Celsius bool // how riders there read temperatures; else Fahrenheit
 
 	lines    map[string]*Line
@@ -93,7 +95,7 @@ func (n *Network) Only(lines ...string) (*Network, error) {
 	keep := func(ids []string) []string {
 		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(lines, id) })
 	}
-	cut := &Network{Name: n.Name, Location: n.Location, Hourly: n.Hourly, Celsius: n.Celsius, columns: keep(n.columns)}
+	cut := &Network{Name: n.Name, Location: n.Location, Hourly: n.Hourly, Celsius: n.Celsius, Typical: n.Typical, columns: keep(n.columns)}
 	copies := make(map[int]*Station)
 	for _, s := range n.Stations {
 		c := *s

@@ -24,9 +24,11 @@ type engine struct {
 	trains source
 	faults bool
 
-	tracks  []*track
-	riders  *riders
-	weather *sky
+	tracks    []*track
+	timetable *timetable
+	journeys  []*journey // of trips that have left, or will this hour
+	riders    *riders
+	weather   *sky
 }
 
 // newEngine returns an engine whose clock starts at origin, with all trains
@@ -39,6 +41,8 @@ func newEngine(net *cta.Network, seed uint64, origin time.Time, faults bool) *en
 		faults:  faults,
 		riders:  newRiders(net, seed),
 		weather: newSky(seed),
+
+		timetable: newTimetable(net),
 	}
 	names := trainPrefixes(net.Lines)
 	for i, l := range net.Lines {
@@ -92,6 +96,8 @@ func (e *engine) step() {
 		e.call(h.call)
 	case trainDue:
 		e.approach(h.train)
+	case journeyDue:
+		e.follow(h.journey)
 	case trainReady:
 		e.ready(h.train)
 	case trainRepaired:
@@ -120,6 +126,11 @@ func (e *engine) standing() []Event {
 			}
 		}
 	}
+	for _, j := range e.journeys {
+		if j.last.Kind == ArrivalEvent && j.status != cta.OutOfService {
+			events = append(events, j.last)
+		}
+	}
 	sortEvents(events)
 	return events
 }
@@ -135,8 +146,9 @@ func (e *engine) hour() {
 	for _, k := range e.tracks {
 		e.serve(k, local)
 	}
+	e.plan(e.now, end)
 	readings := e.weather.hour(local, e.now, end)
-	e.riders.hour(local, e.tracks, readings, end)
+	e.riders.hour(local, e.tracks, e.timetable, readings, end)
 	for i := range readings {
 		e.queue.push(happening{at: readings[i].at, kind: readingDue, reading: &readings[i]})
 	}

@@ -17,6 +17,7 @@ type happening struct {
 	dispatcher *dispatcher
 	call       *call
 	reading    *reading
+	journey    *journey
 }
 
 type happeningKind uint8
@@ -27,6 +28,7 @@ const (
 	slotDue                     // dispatcher: a train is intended to leave
 	callDue                     // call: a train is wanted on a platform
 	trainDue                    // train: it has come before its next platform
+	journeyDue                  // journey: a trip of the timetable calls, or its call is over
 	trainReady                  // train: its dwell, or its hold, is over
 	trainRepaired               // train: its breakdown is over
 	platformFree                // platform: the train that left it is clear

@@ -79,7 +79,7 @@ func (r *riders) entered(stationID int, line string) *int64 {
 //
 // Ridership figures are averages over all weather, so weather may not change an
 // hour's total: it moves riders inside the hour, from its wet parts to its dry ones.
-func (r *riders) hour(local time.Time, tracks []*track, readings []reading, end time.Duration) {
+func (r *riders) hour(local time.Time, tracks []*track, trips *timetable, readings []reading, end time.Duration) {
 	var sum uint64
 	for i, en := range r.entrances {
 		sum += uint64(math.Round(max(0, en.station.Entries.On(local)) * 10))
@@ -87,7 +87,7 @@ func (r *riders) hour(local time.Time, tracks []*track, readings []reading, end 
 		en.total = 0
 		for j := range en.lines {
 			l := &en.lines[j]
-			l.weight = trainsAnHour(tracks, l.line, en.station.ID)
+			l.weight = trainsAnHour(tracks, l.line, en.station.ID) + 1000*trips.calls[stationLine{en.station.ID, l.line}]
 			en.total += l.weight
 		}
 	}

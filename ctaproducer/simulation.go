@@ -12,10 +12,13 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// DefaultStart returns when a simulation begins that is told nothing else: on
-// Wednesday 7 October 2026 at 07:30, local time of the network, when every line
-// of the 'L' runs.
+// DefaultStart returns when a simulation begins that is told nothing else: at 07:30
+// local time of the network, on a usual day of its timetable; without one on
+// Wednesday 7 October 2026, when every line of the 'L' runs.
 func DefaultStart(net *cta.Network) time.Time {
+	if net.Typical != 0 {
+		return net.Typical.Begin(net.Location).Add(7*time.Hour + 30*time.Minute)
+	}
 	return time.Date(2026, time.October, 7, 7, 30, 0, 0, net.Location)
 }
 
@@ -196,7 +199,8 @@ func warmUp(net *cta.Network) time.Duration {
 			}
 		}
 	}
-	return min(max(2*time.Hour, 3*longest/2), 12*time.Hour).Round(time.Minute)
+	longest = min(max(2*time.Hour, 3*longest/2), 12*time.Hour)
+	return max(longest, min(newTimetable(net).longest+time.Hour, 48*time.Hour)).Round(time.Minute)
 }
 
 // Sink takes the events of a simulation. A method may block: the simulated

@@ -151,7 +151,7 @@ func TestWeatherMovesRidersInsideTheHourOnly(t *testing.T) {
 			}
 		}
 		local := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
-		r.hour(local, nil, readings, time.Hour)
+		r.hour(local, nil, &timetable{}, readings, time.Hour)
 		expected, day := 0.0, 0.0
 		for i, s := range readings {
 			end := time.Hour

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
@@ -74,7 +75,7 @@ type Settings struct {
 	Speed   float64 // simulated seconds a second; +Inf as fast as the machine can
 	Start   time.Time
 	For     time.Duration
-	Network *cta.Network // cut down to -lines
+	Network *cta.Network // cut down to -lines and -modes
 
 	Input, Output, Group string
 	InstanceID           string
@@ -142,7 +143,7 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 // define adds the flags of those groups to fs. late checks what can only be
 // checked once all of them are read.
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
-	var brokers, layout, start, lines, connector string
+	var brokers, layout, start, network, lines, modes, connector string
 	fs.StringVar(&s.Services, "services", s.Services, "`mode`: auto, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
 	fs.StringVar(&brokers, "brokers", usualBroker, "Kafka brokers, `host:port,…`")
 	fs.StringVar(&s.Registry, "registry", usualRegistry, "Schema Registry, `URL`; user and password go in it")
@@ -195,7 +196,9 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&start, "start", "", "simulated `time` to begin at, as 2026-10-07T07:30, in the network's time zone; empty: a Wednesday's morning rush, or where kept data end")
 		fs.DurationVar(&s.For, "for", 0, "simulated `duration` after which to end, as 24h; 0: never")
 	}
+	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files as package cta describes; empty: the program's own")
 	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
+	fs.StringVar(&modes, "modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry; empty: all")
 
 	return func() (faults []error) {
 		var err error
@@ -253,13 +256,8 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 				fault("listen", "found %q, want host:port, as %s", s.Listen, usualPage)
 			}
 		}
-		if lines != "" {
-			only, err := s.Network.Only(strings.Split(lines, ",")...)
-			if err != nil {
-				fault("lines", "%v", err)
-			} else {
-				s.Network = only
-			}
+		for _, err := range s.narrow(network, lines, modes) {
+			faults = append(faults, err)
 		}
 		if start != "" {
 			if s.Start, err = parseTime(start, s.Network.Location); err != nil {
@@ -287,6 +285,51 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		return faults
 	}
 }
+
+// narrow takes the network that the flags name, and cuts it down.
+func (s *Settings) narrow(network, lines, modes string) []error {
+	var o gtfs.Options
+	list := func(text string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	o.Lines = list(lines)
+	for _, m := range list(modes) {
+		mode := cta.Mode(strings.ToLower(m))
+		if !slices.Contains(cta.Modes, mode) {
+			return []error{fmt.Errorf("-modes: found %q, want some of rail, metro, tram, bus, ferry", m)}
+		}
+		o.Modes = append(o.Modes, mode)
+	}
+	if network == "" {
+		only, err := gtfs.Narrow(s.Network, o)
+		if err != nil {
+			flag := "-lines"
+			if len(o.Modes) > 0 {
+				flag = "-modes"
+			}
+			return []error{fmt.Errorf("%s: %w", flag, err)}
+		}
+		s.Network = only
+	} else {
+		net, report, err := gtfs.Load(network, o)
+		if err != nil {
+			return []error{fmt.Errorf("-network: %w", err)}
+		}
+		s.Network = net
+		if report != nil {
+			fmt.Fprintln(s.Stderr, report)
+		}
+	}
+	// A topic for each station and kind: a broker has its limits.
+	if n := len(s.Network.Stations); n > manyStations && !s.Given("layout") && s.Topics.Layout == cta.PerStation {
+		s.Topics.Layout = cta.Shared
+		fmt.Fprintf(s.Stderr, "%d stations: arrivals and entries share a topic each (-layout shared)\n", n)
+	}
+	return nil
+}
+
+// manyStations is from how many stations on topics are shared.
+const manyStations = 400
 
 func parseTime(s string, loc *time.Location) (time.Time, error) {
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {

@@ -1,0 +1,509 @@
+package gtfs
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// build makes the network of what was read.
+func (f *feed) build() (*cta.Network, error) {
+	n := cta.Network{Name: f.name, Location: f.location, Celsius: !fahrenheit(f.location)}
+	f.report.Agency = f.name
+	stations := f.stations(&n)
+	b := builder{feed: f, stations: stations, profiles: make(map[string]*cta.Profile)}
+	var ids []string
+	for _, r := range f.order {
+		ids = append(ids, r.id)
+	}
+	names := lineIDs(ids)
+	for _, r := range f.order {
+		l := r.line(names[r.id])
+		if l.Patterns = b.patterns(r, l); len(l.Patterns) == 0 {
+			f.leave("route %s, which has no trips", r.id)
+			continue
+		}
+		n.Lines = append(n.Lines, l)
+	}
+	if b.short > 0 {
+		f.leave("%d trips of fewer than two calls", b.short)
+	}
+	if len(n.Lines) == 0 {
+		return nil, errEmpty
+	}
+	f.measure(&n)
+	net, err := cta.New(n)
+	if err != nil {
+		return nil, fmt.Errorf("gtfs: %w", err)
+	}
+	f.report.Lines, f.report.Stations = len(net.Lines), len(net.Stations)
+	for _, s := range net.Stations {
+		f.report.Stops += len(s.Stops)
+	}
+	for _, l := range net.Lines {
+		f.report.Patterns += len(l.Patterns)
+	}
+	return net, nil
+}
+
+// fahrenheit reports whether riders in a zone read temperatures so: those of the
+// United States do, whose zones are America's but for those of other countries. The
+// list is of the zones that its agencies use.
+func fahrenheit(loc *time.Location) bool {
+	name := loc.String()
+	for _, prefix := range []string{"US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	switch name {
+	case "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Phoenix", "America/Anchorage",
+		"America/Detroit", "America/Boise", "America/Juneau", "America/Indianapolis", "America/Louisville", "Pacific/Honolulu", "America/Puerto_Rico":
+		return true
+	}
+	return false
+}
+
+// place is the station and the platform of a stop.
+type place struct {
+	station *cta.Station
+	stop    int
+}
+
+// stations makes the stations at which some trip calls.
+func (f *feed) stations(n *cta.Network) map[int32]place {
+	var ids []string
+	unused := 0
+	for _, s := range f.stopList {
+		switch {
+		case s.called:
+			ids = append(ids, s.id)
+			if s.parent != "" {
+				ids = append(ids, s.parent)
+			}
+		case s.kind == 0:
+			unused++
+		}
+	}
+	if unused > 0 {
+		f.leave("%d stops at which no trip calls", unused)
+	}
+	numbers := assign(ids)
+	made := make(map[string]*cta.Station)
+	places := make(map[int32]place)
+	ref := func(id string) string {
+		if _, ok := numeric(id); ok {
+			return ""
+		}
+		return id
+	}
+	for _, s := range f.stopList {
+		if !s.called {
+			continue
+		}
+		owner := s
+		if s.parent != "" {
+			owner = f.stops[s.parent]
+		}
+		st := made[owner.id]
+		if st == nil {
+			st = &cta.Station{
+				ID: numbers[owner.id], Ref: ref(owner.id), Code: owner.code, Name: owner.name, Access: owner.access,
+				Latitude: owner.lat, Longitude: owner.lon,
+			}
+			made[owner.id] = st
+			n.Stations = append(n.Stations, st)
+		}
+		if st.Access == cta.AccessUnknown {
+			st.Access = s.access
+		}
+		st.Stops = append(st.Stops, cta.Stop{
+			ID: numbers[s.id], Ref: ref(s.id), Code: cmp.Or(s.platform, s.code), Name: s.name, DescriptiveName: s.name,
+		})
+		places[s.index] = place{st, numbers[s.id]}
+	}
+	return places
+}
+
+// line makes a route's line, but for its patterns.
+func (r *route) line(id string) *cta.Line {
+	l := &cta.Line{ID: id, Mode: r.mode, Color: cmp.Or(r.color, "#5b6770"), TextColor: r.textColor}
+	if id != r.id {
+		l.Ref = r.id
+	}
+	switch {
+	case r.long == "" || strings.EqualFold(r.long, r.short):
+		l.Name = cmp.Or(r.short, r.id)
+	case r.short == "" || strings.Contains(strings.ToLower(r.long), strings.ToLower(r.short)):
+		l.Name = r.long
+	default:
+		l.Name = r.short + " " + r.long
+	}
+	if l.TextColor == "" || l.TextColor == l.Color {
+		l.TextColor = legible(l.Color)
+	}
+	return l
+}
+
+// legible is black or white, whichever contrasts more with a colour. The weights are
+// those of luma (ITU-R BT.601).
+func legible(color string) string {
+	var v [3]int
+	if _, err := fmt.Sscanf(color, "#%02x%02x%02x", &v[0], &v[1], &v[2]); err != nil || 299*v[0]+587*v[1]+114*v[2] > 128_000 {
+		return "#000000"
+	}
+	return "#ffffff"
+}
+
+type builder struct {
+	*feed
+	stations map[int32]place
+	profiles map[string]*cta.Profile
+	key      []byte
+	short    int // trips
+}
+
+// patterns makes a route's patterns of its trips, those with most trips first.
+func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
+	type found struct {
+		*cta.Pattern
+		direction int8
+		headsigns map[string]int
+		turned    bool
+	}
+	byKey := make(map[string]*found)
+	var list []*found
+	for _, index := range r.trips {
+		t := &b.tripList[index]
+		calls := b.calls[t.first:t.last]
+		if len(calls) < 2 {
+			b.short++
+			continue
+		}
+		b.key = append(b.key[:0], byte(t.direction))
+		for _, c := range calls {
+			b.key = binary.LittleEndian.AppendUint32(b.key, uint32(c.stop))
+		}
+		p := byKey[string(b.key)]
+		if p == nil {
+			p = &found{Pattern: &cta.Pattern{}, direction: t.direction, headsigns: make(map[string]int)}
+			for _, c := range calls {
+				at := b.stations[c.stop]
+				d := cta.DirectionA
+				if t.direction == 1 {
+					d = cta.DirectionB
+				}
+				p.Calls = append(p.Calls, cta.Call{Station: at.station, Direction: d, Stop: at.stop})
+			}
+			byKey[string(b.key)] = p
+			list = append(list, p)
+		}
+		p.headsigns[t.headsign]++
+		b.addTrips(p.Pattern, t, index, calls)
+	}
+	slices.SortStableFunc(list, func(x, y *found) int { return cmp.Compare(len(y.Trips), len(x.Trips)) })
+	// Those that come back the way they went are in direction a until they turn.
+	var reference []cta.Call
+	unknown := true
+	for _, p := range list {
+		if at := turn(p.Calls); at > 0 {
+			p.turned = true
+			for i := range p.Calls {
+				p.Calls[i].Direction = cta.DirectionA
+				if i >= at {
+					p.Calls[i].Direction = cta.DirectionB
+				}
+			}
+			if reference == nil {
+				reference = p.Calls[:at]
+			}
+		}
+		unknown = unknown && p.direction < 0
+	}
+	if len(list) > 0 && reference == nil && unknown {
+		reference = list[0].Calls
+	}
+	for _, p := range list {
+		if reference != nil && !p.turned {
+			d := cta.DirectionA
+			if against(reference, p.Calls) {
+				d = cta.DirectionB
+			}
+			for i := range p.Calls {
+				p.Calls[i].Direction = d
+			}
+		}
+		best := ""
+		for h, n := range p.headsigns {
+			if c := p.headsigns[best]; best == "" || n > c || n == c && h < best {
+				best = h
+			}
+		}
+		if p.turned {
+			if l.Loop == "" {
+				l.Loop = cmp.Or(best, loopName(p.Calls))
+			}
+			best = ""
+		}
+		p.Headsign = best
+		for i := range p.Trips {
+			if t := &p.Trips[i]; t.Headsign == best || p.turned {
+				t.Headsign = ""
+			}
+		}
+		slices.SortStableFunc(p.Trips, func(x, y cta.Trip) int { return cmp.Compare(x.Departure, y.Departure) })
+		p.Trips = slices.Clip(p.Trips)
+	}
+	patterns := make([]*cta.Pattern, len(list))
+	for i, p := range list {
+		patterns[i] = p.Pattern
+	}
+	return patterns
+}
+
+// loopName names a loop after where trains turn in it.
+func loopName(calls []cta.Call) string {
+	for i := 1; i < len(calls); i++ {
+		if calls[i].Direction != calls[i-1].Direction {
+			return calls[i-1].Station.Name
+		}
+	}
+	return ""
+}
+
+// turn is the first call on the way back of a trip that comes back the way it went:
+// to stations that it has called at, in the other order. 0 for any other, and for a
+// ring.
+func turn(calls []cta.Call) int {
+	seen := make(map[*cta.Station]int, len(calls))
+	for i, c := range calls {
+		at, again := seen[c.Station]
+		if !again {
+			seen[c.Station] = i
+			continue
+		}
+		back := 1
+		last := at
+		for _, o := range calls[i+1:] {
+			if was, ok := seen[o.Station]; ok && was < last {
+				last = was
+				back++
+			}
+		}
+		if back >= 2 && 3*back >= 2*(len(calls)-i) {
+			return i
+		}
+		return 0
+	}
+	return 0
+}
+
+// against reports whether calls run against the order of a reference.
+func against(reference, calls []cta.Call) bool {
+	at := make(map[*cta.Station]int, len(reference))
+	for i, c := range reference {
+		if _, ok := at[c.Station]; !ok {
+			at[c.Station] = i
+		}
+	}
+	last, balance := -1, 0
+	for _, c := range calls {
+		i, ok := at[c.Station]
+		if !ok {
+			continue
+		}
+		if last >= 0 && i != last {
+			balance += cmp.Compare(i, last)
+		}
+		last = i
+	}
+	return balance < 0
+}
+
+// addTrips adds the runs of a trip to its pattern.
+func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
+	start := calls[0].departure
+	trip := cta.Trip{ID: t.id, Calendar: t.calendar, Departure: start, Profile: b.profile(calls), Headsign: t.headsign, Number: t.number, Block: t.block}
+	b.report.Calls += len(calls)
+	b.report.Trips++
+	repeats := b.repeats[index]
+	if len(repeats) == 0 {
+		p.Trips = append(p.Trips, trip)
+		return
+	}
+	for _, r := range repeats {
+		trip.Departure, trip.Every, trip.Until, trip.Exact = r.from, r.every, r.until, r.exact
+		p.Trips = append(p.Trips, trip)
+	}
+}
+
+// profile returns the times of calls, shared by trips that have the same.
+func (b *builder) profile(calls []call) *cta.Profile {
+	start := calls[0].departure
+	key := b.key[:0]
+	waits := false
+	for _, c := range calls {
+		key = binary.LittleEndian.AppendUint32(key, uint32(c.arrival-start))
+		key = binary.LittleEndian.AppendUint32(key, uint32(c.departure-start))
+		waits = waits || c.arrival != c.departure
+	}
+	b.key = key
+	p := b.profiles[string(key)]
+	if p == nil {
+		p = &cta.Profile{Arrivals: make([]int32, len(calls))}
+		if p.Departures = p.Arrivals; waits {
+			p.Departures = make([]int32, len(calls))
+		}
+		for i, c := range calls {
+			p.Arrivals[i] = c.arrival - start
+			p.Departures[i] = c.departure - start
+		}
+		b.profiles[string(key)] = p
+	}
+	return p
+}
+
+// riders is how many riders a call of a day brings to a station: our own model.
+var riders = map[cta.Mode]float64{cta.Rail: 25, cta.Metro: 20, cta.Tram: 12, cta.Bus: 4, cta.Ferry: 15}
+
+// measure finds the days of a timetable, and how many riders there may be.
+func (f *feed) measure(n *cta.Network) {
+	perService := make(map[*cta.Calendar]int)
+	for _, l := range n.Lines {
+		for _, p := range l.Patterns {
+			for i := range p.Trips {
+				perService[p.Trips[i].Calendar] += runs(&p.Trips[i])
+			}
+		}
+	}
+	const longest = 3 * 366
+	days := make(map[cta.Date]int)
+	for c, trips := range perService {
+		seen := 0
+		if c.Days != 0 {
+			for d := c.From; d <= c.To && seen < longest; d = d.Add(1) {
+				seen++
+				if c.Runs(d) {
+					days[d] += trips
+				}
+			}
+		}
+		for _, d := range c.Added {
+			if c.Days == 0 || d < c.From || d > c.To || !c.Days.Has(d.Weekday()) {
+				days[d] += trips
+			}
+		}
+	}
+	// Of each kind the first of the busiest days, if they are some: on a holiday there
+	// may be more trips, where a feed forgets to take the usual ones out.
+	const some = 5
+	var often [3]map[int]int
+	for d, trips := range days {
+		k := kindOf(d)
+		if often[k] == nil {
+			often[k] = make(map[int]int)
+		}
+		often[k][trips]++
+	}
+	var usual [3]int
+	for k, counts := range often {
+		for trips, n := range counts {
+			if better := n >= some || counts[usual[k]] < some; better && (trips > usual[k] || counts[usual[k]] < some && n >= some) {
+				usual[k] = trips
+			}
+		}
+	}
+	var busiest [3]cta.Date
+	for d, trips := range days {
+		k := kindOf(d)
+		if b := busiest[k]; trips == usual[k] && (b == 0 || d < b) {
+			busiest[k] = d
+		}
+	}
+	for c := range perService {
+		for _, d := range append([]cta.Date{c.From, c.To}, c.Added...) {
+			if d > 0 && (f.report.From == 0 || d < f.report.From) {
+				f.report.From = d
+			}
+			f.report.To = max(f.report.To, d)
+		}
+	}
+	for _, d := range busiest {
+		if n.Typical == 0 {
+			n.Typical = d
+		}
+	}
+	f.estimate(n, busiest)
+	if len(days) == 0 {
+		f.notice("no service runs on any day")
+	}
+}
+
+func kindOf(d cta.Date) int {
+	switch d.Weekday() {
+	case time.Saturday:
+		return 1
+	case time.Sunday:
+		return 2
+	}
+	return 0
+}
+
+// runs is how many runs a trip stands for on a day.
+func runs(t *cta.Trip) int {
+	if t.Every <= 0 || t.Until <= t.Departure {
+		return 1
+	}
+	return int((t.Until - t.Departure + t.Every - 1) / t.Every)
+}
+
+// estimate sets how many riders stations have, by the calls of a weekday, a Saturday
+// and a Sunday.
+func (f *feed) estimate(n *cta.Network, days [3]cta.Date) {
+	var hourly [24]float64
+	var total float64
+	for k, d := range days {
+		if d == 0 {
+			continue
+		}
+		for _, l := range n.Lines {
+			each := riders[l.Mode]
+			for _, p := range l.Patterns {
+				for i := range p.Trips {
+					t := &p.Trips[i]
+					if !t.Calendar.Runs(d) {
+						continue
+					}
+					here := each * float64(runs(t))
+					for _, c := range p.Calls[:len(p.Calls)-1] {
+						switch e := &c.Station.Entries; k {
+						case 0:
+							e.Weekday += here
+						case 1:
+							e.Saturday += here
+						default:
+							e.Sunday += here
+						}
+					}
+					for at := t.Departure; d == n.Typical; at += t.Every {
+						hourly[at/3600%24] += each * float64(len(p.Calls))
+						total += each * float64(len(p.Calls))
+						if t.Every <= 0 || at+t.Every >= t.Until {
+							break
+						}
+					}
+				}
+			}
+		}
+	}
+	for h := range hourly {
+		if total > 0 {
+			n.Hourly[h] = hourly[h] / total
+		}
+	}
+}

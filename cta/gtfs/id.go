@@ -1,0 +1,106 @@
+package gtfs
+
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// assign gives each id a number from 1 to 2147483647, the same whatever the order
+// and mostly whatever the others. An id that is such a number stays what it is. Any
+// other is hashed into the upper half of the numbers; of two that collide the one
+// that sorts first keeps the place, and the other is hashed once more.
+func assign(ids []string) map[string]int {
+	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
+	numbers := make(map[string]int, len(sorted))
+	taken := make(map[int]bool, len(sorted))
+	for _, id := range sorted {
+		if n, ok := numeric(id); ok {
+			numbers[id] = n
+			taken[n] = true
+		}
+	}
+	for _, id := range sorted {
+		if _, ok := numbers[id]; ok {
+			continue
+		}
+		n := hashed(id, 0)
+		for salt := 1; taken[n]; salt++ {
+			n = hashed(id, salt)
+		}
+		numbers[id] = n
+		taken[n] = true
+	}
+	return numbers
+}
+
+func numeric(id string) (int, bool) {
+	n, err := strconv.ParseInt(id, 10, 32)
+	return int(n), err == nil && n > 0 && strconv.FormatInt(n, 10) == id
+}
+
+// hashed is a number from 2^30 to 2^31-1, by FNV-1a.
+func hashed(id string, salt int) int {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	if salt > 0 {
+		h.Write([]byte{0})
+		h.Write(strconv.AppendInt(nil, int64(salt), 10))
+	}
+	sum := h.Sum64()
+	return 1<<30 | int((sum^sum>>32)&(1<<30-1))
+}
+
+// lineIDs gives each route an id that addresses and columns can have.
+func lineIDs(routes []string) map[string]string {
+	ids := make(map[string]string, len(routes))
+	taken := make(map[string]bool, len(routes))
+	for _, id := range routes {
+		if lineID(id) {
+			ids[id] = id
+			taken[id] = true
+		}
+	}
+	for _, id := range slices.Sorted(slices.Values(routes)) {
+		if ids[id] != "" {
+			continue
+		}
+		plain := strings.Trim(strings.Map(func(c rune) rune {
+			if c < 0x80 && legal(byte(c)) {
+				return c
+			}
+			return '-'
+		}, id), "-_.")
+		for salt := 0; ; salt++ {
+			n := strings.Trim(cut(plain, 20)+"-"+strconv.FormatInt(int64(hashed(id, salt))&0xFFFF, 16), "-")
+			if !taken[n] && lineID(n) {
+				ids[id] = n
+				taken[n] = true
+				break
+			}
+		}
+	}
+	return ids
+}
+
+func legal(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
+}
+
+// lineID reports whether an id can be that of a line as it is.
+func lineID(id string) bool {
+	if id == "" || len(id) > 32 || strings.ContainsRune("-_.", rune(id[0])) {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if !legal(c) {
+			return false
+		}
+	}
+	switch id {
+	case "stop_id", "direction_id", "stop_name", "station_name", "station_descriptive_name", "station_id", "order", "note":
+		return false
+	}
+	return true
+}

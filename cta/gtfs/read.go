@@ -1,0 +1,643 @@
+package gtfs
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Options narrow what is taken of a feed. The zero value takes all.
+type Options struct {
+	Lines []string   // ids of routes
+	Modes []cta.Mode // of routes
+}
+
+// Report says what was taken of a feed, and what was left out.
+type Report struct {
+	Agency                 string
+	Lines, Stations, Stops int
+	Patterns, Trips, Calls int
+	From, To               cta.Date // of the timetable
+	LeftOut                []string // with reasons
+	Notices                []string // what is odd
+}
+
+// String is the report in a few lines.
+func (r *Report) String() string {
+	if r == nil {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d lines, %d stations with %d stops, %d patterns, %d trips with %d calls, %s to %s",
+		r.Agency, r.Lines, r.Stations, r.Stops, r.Patterns, r.Trips, r.Calls, r.From, r.To)
+	for _, s := range r.LeftOut {
+		b.WriteString("\nleft out: " + s)
+	}
+	for _, s := range r.Notices {
+		b.WriteString("\nnotice: " + s)
+	}
+	return b.String()
+}
+
+// Load reads a network from a zip or a folder: a GTFS feed, or our own CSV files (see
+// [cta.Load]), of which there is no report. The error lists every fault.
+func Load(name string, o Options) (*cta.Network, *Report, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.IsDir() {
+		return LoadFS(os.DirFS(name), o)
+	}
+	z, err := zip.OpenReader(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w, want a GTFS feed as a zip, or a folder", name, err)
+	}
+	defer z.Close()
+	return LoadFS(&z.Reader, o)
+}
+
+// LoadFS is Load from a file system.
+func LoadFS(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
+	if _, err := fs.Stat(fsys, "network.csv"); err == nil {
+		net, err := cta.Load(fsys)
+		if err != nil {
+			return nil, nil, err
+		}
+		net, err = Narrow(net, o)
+		return net, nil, err
+	}
+	return Read(fsys, o)
+}
+
+// Narrow cuts a network down to the lines and modes of o.
+func Narrow(net *cta.Network, o Options) (*cta.Network, error) {
+	lines := o.Lines
+	if len(o.Modes) > 0 {
+		lines = nil
+		for _, l := range net.Lines {
+			if slices.Contains(o.Modes, l.Mode) && (len(o.Lines) == 0 || slices.Contains(o.Lines, l.ID)) {
+				lines = append(lines, l.ID)
+			}
+		}
+		if lines == nil {
+			return nil, fmt.Errorf("no line of %s is %s", net.Name, joinModes(o.Modes))
+		}
+	}
+	return net.Only(lines...)
+}
+
+func joinModes(modes []cta.Mode) string {
+	var s []string
+	for _, m := range modes {
+		s = append(s, string(m))
+	}
+	return strings.Join(s, ", ")
+}
+
+// Read reads a feed.
+func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
+	f := &feed{
+		reader:   reader{fsys: inner(fsys), report: &Report{}},
+		options:  o,
+		routes:   make(map[string]*route),
+		stops:    make(map[string]*stop),
+		services: make(map[string]*cta.Calendar),
+		trips:    make(map[string]int32),
+	}
+	f.readAgency()
+	f.readRoutes()
+	f.readStops()
+	f.readCalendar()
+	f.readTrips()
+	f.readCalls()
+	f.readFrequencies()
+	if err := f.err(); err != nil {
+		return nil, nil, err
+	}
+	net, err := f.build()
+	if err != nil {
+		return nil, nil, err
+	}
+	return net, f.report, nil
+}
+
+// inner is the folder that holds a feed's files: some zips have them in one.
+func inner(fsys fs.FS) fs.FS {
+	if _, err := fs.Stat(fsys, "stops.txt"); err == nil {
+		return fsys
+	}
+	found, err := fs.Glob(fsys, "*/stops.txt")
+	if err != nil || len(found) != 1 {
+		return fsys
+	}
+	if sub, err := fs.Sub(fsys, path.Dir(found[0])); err == nil {
+		return sub
+	}
+	return fsys
+}
+
+// feed is what was read.
+type feed struct {
+	reader
+	options Options
+
+	name     string
+	location *time.Location
+	order    []*route
+	routes   map[string]*route
+	stops    map[string]*stop
+	stopList []*stop
+	services map[string]*cta.Calendar
+	trips    map[string]int32 // index in tripList; -1 when left out
+	tripList []trip
+	calls    []call
+	repeats  map[int32][]repeat // by trip
+}
+
+type route struct {
+	id, short, long, color, textColor string
+	mode                              cta.Mode
+	sort                              int
+	trips                             []int32
+}
+
+type stop struct {
+	id, code, name, platform string
+	kind                     int // location_type
+	parent                   string
+	lat, lon                 float64
+	access                   cta.Access
+	index                    int32
+	called                   bool
+}
+
+type trip struct {
+	id, headsign, number, block string
+	calendar                    *cta.Calendar
+	direction                   int8 // -1 when it isn't said
+	line                        int32
+	first, last                 int32 // span of calls
+}
+
+// call is a row of stop_times, in little space.
+type call struct {
+	trip, seq          int32
+	arrival, departure int32
+	stop               int32
+	line               int32
+}
+
+type repeat struct {
+	from, until, every int32
+	exact              bool
+}
+
+func (f *feed) missing(file, want string) {
+	f.fault(&cta.DataError{File: file, Found: "missing", Want: want, Err: fs.ErrNotExist})
+}
+
+func (f *feed) readAgency() {
+	var names []string
+	zone := ""
+	there := f.each("agency.txt", []string{"agency_name", "agency_timezone"}, func(w *row) {
+		if name := w.text("agency_name"); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		z := w.cell("agency_timezone")
+		switch {
+		case zone == "":
+			loc, err := time.LoadLocation(z)
+			if err != nil || z == "" || z == "Local" {
+				w.bad("agency_timezone", "a name of the IANA time zone database, as America/Chicago")
+				return
+			}
+			zone, f.location = strings.Clone(z), loc
+		case z != zone:
+			w.bad("agency_timezone", fmt.Sprintf("%q, as of the first agency", zone))
+		}
+	})
+	switch {
+	case !there:
+		f.missing("agency.txt", "a file with columns agency_name, agency_timezone")
+	case f.location == nil && len(f.faults) == 0:
+		f.fault(&cta.DataError{File: "agency.txt", Found: "no row", Want: "one or more"})
+	}
+	f.name = "Transit"
+	if len(names) > 0 {
+		f.name = names[0]
+		if len(names) > 1 {
+			f.notice("%d agencies: the network is named after the first, %s", len(names), names[0])
+		}
+	}
+}
+
+func (f *feed) notice(format string, a ...any) {
+	f.report.Notices = append(f.report.Notices, fmt.Sprintf(format, a...))
+}
+
+func (f *feed) leave(format string, a ...any) {
+	f.report.LeftOut = append(f.report.LeftOut, fmt.Sprintf(format, a...))
+}
+
+// mode is what a route_type stands for, the extended ones too; "" when that isn't
+// known.
+func mode(kind int) cta.Mode {
+	switch {
+	case kind == 0 || kind == 5 || kind == 6 || kind >= 900 && kind < 1000 || kind >= 1300 && kind < 1400:
+		return cta.Tram
+	case kind == 1 || kind == 12 || kind >= 400 && kind < 500 || kind == 500 || kind == 600:
+		return cta.Metro
+	case kind == 2 || kind == 7 || kind >= 100 && kind < 200 || kind >= 300 && kind < 400 || kind >= 1400 && kind < 1500:
+		return cta.Rail
+	case kind == 3 || kind == 11 || kind >= 200 && kind < 300 || kind >= 700 && kind < 900 || kind >= 1500 && kind < 1600:
+		return cta.Bus
+	case kind == 4 || kind >= 1000 && kind < 1100 || kind >= 1200 && kind < 1300:
+		return cta.Ferry
+	}
+	return ""
+}
+
+func (f *feed) readRoutes() {
+	odd, out := 0, 0
+	var known []string
+	there := f.each("routes.txt", []string{"route_id", "route_type"}, func(w *row) {
+		id, ok := w.id("route_id")
+		if !ok {
+			return
+		}
+		if f.routes[id] != nil {
+			w.bad("route_id", "each route once")
+			return
+		}
+		r := &route{id: id, short: w.text("route_short_name"), long: w.text("route_long_name")}
+		known = append(known, id)
+		if r.mode = mode(w.integer("route_type", 0, 1999, 3)); r.mode == "" {
+			r.mode = cta.Bus
+			odd++
+		}
+		r.sort = w.integer("route_sort_order", 0, 1<<30, 1<<30)
+		r.color, r.textColor = w.color("route_color"), w.color("route_text_color")
+		f.routes[id] = r
+		if len(f.options.Lines) > 0 && !slices.Contains(f.options.Lines, id) || len(f.options.Modes) > 0 && !slices.Contains(f.options.Modes, r.mode) {
+			out++
+			f.routes[id] = &route{id: id, mode: "none"}
+			return
+		}
+		f.order = append(f.order, r)
+	})
+	if !there {
+		f.missing("routes.txt", "a file with columns route_id, route_type")
+		return
+	}
+	for _, id := range f.options.Lines {
+		if f.routes[id] == nil {
+			f.fault(&cta.DataError{File: "routes.txt", Found: fmt.Sprintf("no route %q", id), Want: "some of " + cut(strings.Join(known, ", "), 400)})
+		}
+	}
+	if out > 0 {
+		f.leave("%d routes that weren't asked for", out)
+	}
+	if odd > 0 {
+		f.notice("%d routes of an unknown type, taken for buses", odd)
+	}
+	slices.SortStableFunc(f.order, func(a, b *route) int { return a.sort - b.sort })
+}
+
+func (w *row) color(column string) string {
+	s := w.cell(column)
+	if s == "" {
+		return ""
+	}
+	s = strings.ToLower(strings.TrimPrefix(s, "#"))
+	if len(s) != 6 || strings.Trim(s, "0123456789abcdef") != "" {
+		w.bad(column, "a colour as 00a1de")
+		return ""
+	}
+	return "#" + s
+}
+
+func (f *feed) readStops() {
+	if !f.each("stops.txt", []string{"stop_id"}, func(w *row) {
+		id, ok := w.id("stop_id")
+		if !ok {
+			return
+		}
+		if f.stops[id] != nil {
+			w.bad("stop_id", "each stop once")
+			return
+		}
+		if len(f.stopList) >= maxStops {
+			f.stops[id] = &stop{}
+			return
+		}
+		s := &stop{
+			id: id, code: w.text("stop_code"), name: w.text("stop_name"), platform: w.text("platform_code"),
+			kind: w.integer("location_type", 0, 4, 0), parent: strings.Clone(w.cell("parent_station")),
+			index: int32(len(f.stopList)),
+		}
+		if s.kind <= 1 {
+			if s.name == "" {
+				w.bad("stop_name", "a name")
+			}
+			s.lat, s.lon = w.number("stop_lat", -90, 90), w.number("stop_lon", -180, 180)
+		}
+		switch w.integer("wheelchair_boarding", 0, 2, 0) {
+		case 1:
+			s.access = cta.StepFree
+		case 2:
+			s.access = cta.Steps
+		}
+		f.stops[id] = s
+		f.stopList = append(f.stopList, s)
+	}) {
+		f.missing("stops.txt", "a file with columns stop_id, stop_name, stop_lat, stop_lon")
+		return
+	}
+	if len(f.stops) > maxStops {
+		f.fault(&cta.DataError{File: "stops.txt", Found: fmt.Sprintf("%d stops", len(f.stops)), Want: fmt.Sprintf("up to %d", maxStops)})
+	}
+	lost := 0
+	for _, s := range f.stopList {
+		if p := f.stops[s.parent]; s.parent != "" && (p == nil || s.kind == 0 && p.kind != 1) {
+			s.parent = ""
+			lost++
+		}
+	}
+	if lost > 0 {
+		f.notice("%d stops whose parent_station isn't a station: they stand for themselves", lost)
+	}
+}
+
+var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
+
+func (f *feed) readCalendar() {
+	regular := f.each("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...), func(w *row) {
+		id, ok := w.id("service_id")
+		if !ok || len(f.services) >= maxServices {
+			return
+		}
+		if f.services[id] != nil {
+			w.bad("service_id", "each service once")
+			return
+		}
+		c := &cta.Calendar{ID: id}
+		for d, name := range weekdays {
+			if w.integer(name, 0, 1, 0) == 1 {
+				c.Days |= cta.WeekdaysOf(time.Weekday(d))
+			}
+		}
+		c.From, _ = w.date("start_date")
+		c.To, _ = w.date("end_date")
+		if c.To < c.From {
+			f.notice("service %s ends before it begins: it doesn't run but by exceptions", id)
+			c.Days = 0
+		}
+		f.services[id] = c
+	})
+	dates := 0
+	special := f.each("calendar_dates.txt", []string{"service_id", "date", "exception_type"}, func(w *row) {
+		id, ok := w.id("service_id")
+		if dates++; !ok || dates > maxDates {
+			return
+		}
+		c := f.services[id]
+		if c == nil {
+			c = &cta.Calendar{ID: id}
+			f.services[id] = c
+		}
+		d, ok := w.date("date")
+		switch kind := w.integer("exception_type", 1, 2, 0); {
+		case !ok:
+		case kind == 1:
+			c.Added = append(c.Added, d)
+		case kind == 2:
+			c.Removed = append(c.Removed, d)
+		case w.cell("exception_type") == "":
+			w.bad("exception_type", "1 or 2")
+		}
+	})
+	if !regular && !special {
+		f.missing("calendar.txt", "it, or calendar_dates.txt")
+	}
+	if dates > maxDates {
+		f.fault(&cta.DataError{File: "calendar_dates.txt", Found: fmt.Sprintf("%d rows", dates), Want: fmt.Sprintf("up to %d", maxDates)})
+	}
+	for _, c := range f.services {
+		c.Added, c.Removed = sortDates(c.Added), sortDates(c.Removed)
+	}
+}
+
+func (f *feed) readTrips() {
+	if !f.each("trips.txt", []string{"route_id", "service_id", "trip_id"}, func(w *row) {
+		id, ok := w.id("trip_id")
+		if !ok {
+			return
+		}
+		if _, twice := f.trips[id]; twice {
+			w.bad("trip_id", "each trip once")
+			return
+		}
+		if len(f.trips) >= maxTrips {
+			f.trips[id] = -1
+			return
+		}
+		r := f.routes[w.cell("route_id")]
+		if r == nil {
+			if f.trips[id] = -1; len(f.routes) > 0 {
+				w.bad("route_id", "a route of routes.txt")
+			}
+			return
+		}
+		f.trips[id] = -1
+		if r.mode == "none" {
+			return
+		}
+		c := f.services[w.cell("service_id")]
+		if c == nil {
+			w.bad("service_id", "a service of calendar.txt or calendar_dates.txt")
+			return
+		}
+		line, _ := w.csv.FieldPos(0)
+		t := trip{
+			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.cell("block_id")),
+			calendar: c, direction: int8(w.integer("direction_id", 0, 1, -1)), line: int32(line),
+		}
+		f.trips[id] = int32(len(f.tripList))
+		r.trips = append(r.trips, int32(len(f.tripList)))
+		f.tripList = append(f.tripList, t)
+	}) {
+		f.missing("trips.txt", "a file with columns route_id, service_id, trip_id")
+	}
+	if len(f.trips) >= maxTrips {
+		f.fault(&cta.DataError{File: "trips.txt", Found: "too many trips", Want: fmt.Sprintf("up to %d", maxTrips)})
+	}
+}
+
+func (f *feed) readCalls() {
+	lastID, lastTrip := "", int32(-1)
+	full := false
+	if !f.each("stop_times.txt", []string{"trip_id", "stop_id", "stop_sequence"}, func(w *row) {
+		if full {
+			return
+		}
+		id := w.cell("trip_id")
+		if id != lastID || id == "" {
+			t, ok := f.trips[id]
+			if !ok {
+				if len(f.trips) > 0 || id == "" {
+					w.bad("trip_id", "a trip of trips.txt")
+				}
+				return
+			}
+			lastID, lastTrip = strings.Clone(id), t
+		}
+		if lastTrip < 0 {
+			return
+		}
+		s := f.stops[w.cell("stop_id")]
+		if s == nil || s.kind > 1 {
+			if len(f.stops) > 0 || s != nil {
+				w.bad("stop_id", "a stop of stops.txt")
+			}
+			return
+		}
+		line, _ := w.csv.FieldPos(0)
+		c := call{trip: lastTrip, seq: int32(w.integer("stop_sequence", 0, 1<<30, -1)), stop: s.index, line: int32(line)}
+		if c.seq < 0 && w.cell("stop_sequence") == "" {
+			w.bad("stop_sequence", "a number")
+		}
+		var ok1, ok2 bool
+		c.arrival, ok1 = w.time("arrival_time")
+		c.departure, ok2 = w.time("departure_time")
+		switch {
+		case !ok1 || !ok2:
+			return
+		case c.arrival == none:
+			c.arrival = c.departure
+		case c.departure == none:
+			c.departure = c.arrival
+		case c.departure < c.arrival:
+			w.bad("departure_time", "a time not before arrival_time")
+			return
+		}
+		if full = len(f.calls) >= maxCalls; !full {
+			s.called = true
+			f.calls = append(f.calls, c)
+		}
+	}) {
+		f.missing("stop_times.txt", "a file with columns trip_id, arrival_time, departure_time, stop_id, stop_sequence")
+		return
+	}
+	if full {
+		f.fault(&cta.DataError{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})
+		return
+	}
+	order := func(a, b call) int {
+		if a.trip != b.trip {
+			return int(a.trip) - int(b.trip)
+		}
+		return int(a.seq) - int(b.seq)
+	}
+	if !slices.IsSortedFunc(f.calls, order) {
+		slices.SortStableFunc(f.calls, order)
+	}
+	for i := 0; i < len(f.calls); {
+		from := i
+		for ; i < len(f.calls) && f.calls[i].trip == f.calls[from].trip; i++ {
+			if i > from && f.calls[i].seq == f.calls[i-1].seq {
+				f.fault(&cta.DataError{File: "stop_times.txt", Line: int(f.calls[i].line), Column: "stop_sequence", Found: fmt.Sprint(f.calls[i].seq), Want: fmt.Sprintf("each once in a trip, and that of line %d is the same", f.calls[i-1].line)})
+			}
+		}
+		t := &f.tripList[f.calls[from].trip]
+		t.first, t.last = int32(from), int32(i)
+		f.interpolate(f.calls[from:i])
+	}
+}
+
+// interpolate fills in the times of calls between two that have them, by distance.
+func (f *feed) interpolate(calls []call) {
+	first, last := &calls[0], &calls[len(calls)-1]
+	for _, c := range [2]*call{first, last} {
+		if c.arrival == none {
+			f.fault(&cta.DataError{File: "stop_times.txt", Line: int(c.line), Column: "arrival_time", Found: "empty", Want: "a time, as at the first and the last call of each trip"})
+			return
+		}
+	}
+	place := func(c *call) *cta.Station {
+		s := f.stopList[c.stop]
+		return &cta.Station{Latitude: s.lat, Longitude: s.lon}
+	}
+	for i := 1; i < len(calls); i++ {
+		before := &calls[i-1]
+		if calls[i].arrival != none {
+			if calls[i].arrival < before.departure {
+				f.fault(&cta.DataError{File: "stop_times.txt", Line: int(calls[i].line), Column: "arrival_time", Found: clock(calls[i].arrival), Want: fmt.Sprintf("a time not before that of the call before, %s", clock(before.departure))})
+				return
+			}
+			continue
+		}
+		until := i
+		for calls[until].arrival == none {
+			until++
+		}
+		span := float64(calls[until].arrival - before.departure)
+		if span < 0 {
+			continue // reported at until
+		}
+		var total float64
+		lengths := make([]float64, 0, until-i+1)
+		for k := i; k <= until; k++ {
+			total += cta.Distance(place(&calls[k-1]), place(&calls[k])) + 1 // stops in one place share the time evenly
+			lengths = append(lengths, total)
+		}
+		for k := i; k < until; k++ {
+			at := before.departure + int32(span*lengths[k-i]/total)
+			calls[k].arrival, calls[k].departure = at, at
+		}
+		i = until - 1
+	}
+}
+
+// clock writes seconds of a service day as GTFS does.
+func clock(s int32) string { return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60) }
+
+func (f *feed) readFrequencies() {
+	f.repeats = make(map[int32][]repeat)
+	f.each("frequencies.txt", []string{"trip_id", "start_time", "end_time", "headway_secs"}, func(w *row) {
+		t, ok := f.trips[w.cell("trip_id")]
+		if !ok && len(f.trips) > 0 {
+			w.bad("trip_id", "a trip of trips.txt")
+		}
+		if !ok || t < 0 || len(f.repeats) > maxTrips {
+			return
+		}
+		var r repeat
+		var ok1, ok2 bool
+		r.from, ok1 = w.time("start_time")
+		r.until, ok2 = w.time("end_time")
+		r.every = int32(w.integer("headway_secs", 1, maxTime, 0))
+		r.exact = w.integer("exact_times", 0, 1, 0) == 1
+		switch {
+		case !ok1 || !ok2:
+		case r.from == none || r.until == none || r.until <= r.from:
+			w.bad("end_time", "a time after start_time")
+		case r.every == 0:
+			if w.cell("headway_secs") == "" {
+				w.bad("headway_secs", "seconds")
+			}
+		default:
+			f.repeats[t] = append(f.repeats[t], r)
+		}
+	})
+}
+
+var errEmpty = errors.New("the feed has no trip with two calls or more")

@@ -1,0 +1,371 @@
+package gtfs
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// town is a small feed: a metro with a parent station, a short turn and a loop,
+// a bus without directions whose stops have text ids, and a boat by headways.
+func town() map[string]string {
+	return map[string]string{
+		"agency.txt": "agency_id,agency_name,agency_url,agency_timezone\nT,Town,https://example.org,Europe/Vienna\n",
+		"routes.txt": "route_id,route_short_name,route_long_name,route_type,route_color,surprise\n" +
+			"M,,Metro,1,C60C30,x\nbus/7,7,Hill Bus,3,,\nF,F,Ferry,4,FFFFFF,\n",
+		"stops.txt": "stop_id,stop_code,stop_name,stop_lat,stop_lon,location_type,parent_station,wheelchair_boarding,platform_code\n" +
+			"10,,Centre,47.80,13.04,1,,1,\n11,,Centre,47.80,13.04,0,10,0,1\n12,,Centre,47.80,13.04,0,10,0,2\n" +
+			"20,,North,47.81,13.04,,,2,\n30,,East,47.82,13.06,,,,\n40,,Far,47.83,13.08,,,,\n" +
+			"h:1,A1,Hill,47.79,13.05,,,,\nh:2,,Top,47.78,13.06,,,,\n90,,Pier,47.80,13.00,,,,\n91,,Island,47.80,12.98,,,,\n99,,Nobody,47.0,13.0,,,,\n",
+		"calendar.txt":       "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nwd,1,1,1,1,1,0,0,20260101,20261231\nsa,0,0,0,0,0,1,0,20260101,20261231\n",
+		"calendar_dates.txt": "service_id,date,exception_type\nwd,20261026,2\nsa,20261026,1\n",
+		"trips.txt": "route_id,service_id,trip_id,direction_id,trip_headsign,block_id\n" +
+			"M,wd,m1,0,Far,b1\nM,wd,m2,0,Far,\nM,wd,m3,0,East,\nM,wd,m4,1,Centre,\nM,sa,m5,0,Far,\n" +
+			"bus/7,wd,7-1,,,\nbus/7,wd,7-2,,,\nF,wd,f1,0,,\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" +
+			"m1,07:00:00,07:00:30,11,1\nm1,07:04:00,07:04:30,20,5\nm1,,,30,6\nm1,07:12:00,07:12:00,40,9\n" +
+			"m2,25:10:00,25:10:00,11,1\nm2,25:14:00,25:14:30,20,2\nm2,25:17:00,25:17:00,30,3\nm2,25:22:00,25:22:00,40,4\n" +
+			"m3, 8:00:00,8:00:00,11,1\nm3,8:04:00,8:04:00,20,2\nm3,8:07:00,8:07:00,30,3\n" +
+			"m4,9:00:00,9:00:00,40,1\nm4,9:05:00,9:05:00,30,2\nm4,9:08:00,9:08:00,20,3\nm4,9:12:00,9:12:00,12,4\n" +
+			"m5,10:00:00,10:00:00,11,1\nm5,10:12:00,10:12:00,40,2\n" +
+			"7-1,6:00:00,6:00:00,11,1\n7-1,6:01:00,6:01:00,h:1,2\n7-1,6:01:00,6:01:00,h:2,3\n" +
+			"7-2,6:30:00,6:30:00,h:2,1\n7-2,6:33:00,6:33:00,h:1,2\n7-2,6:35:00,6:35:00,11,3\n" +
+			"f1,0:00:00,0:00:00,90,1\nf1,0:20:00,0:20:00,91,2\n",
+		"frequencies.txt": "trip_id,start_time,end_time,headway_secs\nf1,08:00:00,10:00:00,1800\n",
+		"unknown.txt":     "whatever\n",
+	}
+}
+
+func files(texts map[string]string) fstest.MapFS {
+	fsys := make(fstest.MapFS)
+	for name, text := range texts {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+// zipped writes files as a zip, and returns its path.
+func zipped(tb testing.TB, texts map[string]string) string {
+	tb.Helper()
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	for name, text := range texts {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(tb.TempDir(), "feed.zip")
+	if err := os.WriteFile(path, buf.Bytes(), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// way writes a pattern's calls as "10 a, 20 a".
+func way(p *cta.Pattern) string {
+	var s []string
+	for _, c := range p.Calls {
+		s = append(s, fmt.Sprintf("%d %s", c.Station.ID, c.Direction))
+	}
+	return strings.Join(s, ", ")
+}
+
+func TestReadTown(t *testing.T) {
+	net, report, err := Load(zipped(t, town()), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if net.Name != "Town" || net.Location.String() != "Europe/Vienna" || !net.Celsius || len(net.Lines) != 3 {
+		t.Errorf("%s in %v, Celsius %v, %d lines", net.Name, net.Location, net.Celsius, len(net.Lines))
+	}
+	m := net.Line("M")
+	var ways []string
+	for _, p := range m.Patterns {
+		ways = append(ways, way(p))
+	}
+	if d := cmp.Diff([]string{"10 a, 20 a, 30 a, 40 a", "10 a, 20 a, 30 a", "40 b, 30 b, 20 b, 10 b", "10 a, 40 a"}, ways); d != "" {
+		t.Errorf("patterns of the metro (-want +got):\n%s", d)
+	}
+	if got := m.Towards(cta.DirectionA) + " / " + m.Towards(cta.DirectionB); got != "Far / Centre" || m.Color != "#c60c30" || m.TextColor != "#ffffff" || m.Mode != cta.Metro {
+		t.Errorf("towards %s, %s on %s, %s", got, m.TextColor, m.Color, m.Mode)
+	}
+	centre := net.Station(10)
+	if centre.Access != cta.StepFree || len(centre.Stops) != 2 || centre.Stops[1].Code != "2" || net.Station(20).Access != cta.Steps || net.Station(30).Access != cta.AccessUnknown {
+		t.Errorf("Centre is %+v", centre)
+	}
+	// The time that lacks is filled in by distance, and East is a bit nearer to North.
+	p := m.Patterns[0]
+	if got := p.Trips[0].Profile; got.Arrivals[2] < 390 || got.Arrivals[2] > 480 || got.Arrivals[0] != -30 || got.Departures[1] != 240 || p.Trips[0].Block != "b1" {
+		t.Errorf("profile %+v, block %q", got, p.Trips[0].Block)
+	}
+	var bus *cta.Line
+	for _, l := range net.Lines {
+		if l.Ref == "bus/7" {
+			bus = l
+		}
+	}
+	if bus == nil || bus.Name != "7 Hill Bus" || !strings.HasPrefix(bus.ID, "bus-7-") || len(bus.Patterns) != 2 {
+		t.Fatalf("the bus is %+v", bus)
+	}
+	if a, b := bus.Patterns[0].Direction(), bus.Patterns[1].Direction(); a != cta.DirectionA || b != cta.DirectionB {
+		t.Errorf("the bus runs in directions %s and %s", a, b)
+	}
+	hill := bus.Patterns[0].Calls[1].Station
+	if hill.Ref != "h:1" || hill.Code != "A1" || hill.ID < 1<<30 || net.Station(hill.ID) != hill {
+		t.Errorf("Hill is %+v", hill)
+	}
+	if d := cmp.Diff([]string{"1 stops at which no trip calls"}, report.LeftOut); d != "" || report.Trips != 8 {
+		t.Errorf("%d trips, left out (-want +got):\n%s", report.Trips, d)
+	}
+	ferry := net.Line("F").Runs(20261007)
+	var ids []string
+	for _, r := range ferry {
+		ids = append(ids, r.ID())
+	}
+	if d := cmp.Diff([]string{"f1@08:00:00", "f1@08:30:00", "f1@09:00:00", "f1@09:30:00"}, ids); d != "" {
+		t.Errorf("the ferry's runs (-want +got):\n%s", d)
+	}
+	if net.Typical == 0 || net.Typical.Weekday() == time.Sunday || net.Station(10).Entries.Weekday == 0 {
+		t.Errorf("a usual day is %v, entries %+v", net.Typical, net.Station(10).Entries)
+	}
+}
+
+// TestServiceDays holds calendars, exceptions, times past midnight, and the two days
+// on which clocks change.
+func TestServiceDays(t *testing.T) {
+	net, _, err := Read(files(town()), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := func(d cta.Date) map[string]string {
+		at := make(map[string]string)
+		for _, r := range net.Line("M").Runs(d) {
+			at[r.ID()] = r.Departure.Format("02 15:04:05 MST")
+		}
+		return at
+	}
+	for d, want := range map[cta.Date]map[string]string{
+		20261007: {"m1": "07 07:00:30 CEST", "m2": "08 01:10:00 CEST", "m3": "07 08:00:00 CEST", "m4": "07 09:00:00 CEST"},
+		20261010: {"m5": "10 10:00:00 CEST"},
+		20261011: {},
+		20261026: {"m5": "26 10:00:00 CET"}, // a holiday
+		20270101: {},
+	} {
+		if diff := cmp.Diff(want, runs(d)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", d, diff)
+		}
+	}
+	for day, want := range map[cta.Date][2]string{
+		20260329: {"29 01:30:00 CET", "29 07:00:30 CEST"}, // clocks go forward: the day is counted from noon
+		20261025: {"25 02:30:00 CET", "25 07:00:30 CET"},
+	} {
+		cut := town()
+		cut["calendar.txt"] = strings.ReplaceAll(cut["calendar.txt"], "wd,1,1,1,1,1,0,0", "wd,1,1,1,1,1,1,1")
+		cut["stop_times.txt"] = strings.Replace(cut["stop_times.txt"], "m3, 8:00:00,8:00:00", "m3,02:30:00,02:30:00", 1)
+		net, _, err := Read(files(cut), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := [2]string{}
+		for _, r := range net.Line("M").Runs(day) {
+			switch r.ID() {
+			case "m3":
+				got[0] = r.Departure.Format("02 15:04:05 MST")
+			case "m1":
+				got[1] = r.Departure.Format("02 15:04:05 MST")
+			}
+		}
+		if got != want {
+			t.Errorf("%v: %v, want %v", day, got, want)
+		}
+	}
+}
+
+// A trip that comes back the way it went turns; a ring doesn't.
+func TestTurnsAndRings(t *testing.T) {
+	feed := town()
+	feed["trips.txt"] = "route_id,service_id,trip_id,direction_id,trip_headsign\nM,wd,loop,1,Loop\nM,wd,short,0,Back\nF,wd,ring,0,Round\n"
+	feed["stop_times.txt"] = "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n"
+	at := func(trip string, stops ...string) {
+		for i, s := range stops {
+			feed["stop_times.txt"] += fmt.Sprintf("%s,7:%02d:00,7:%02d:00,%s,%d\n", trip, i, i, s, i)
+		}
+	}
+	at("loop", "20", "11", "30", "40", "91", "12", "20")
+	at("short", "11", "20")
+	at("ring", "90", "91", "11", "90")
+	delete(feed, "frequencies.txt")
+	net, _, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := net.Line("M")
+	got := []string{way(m.Patterns[0]), way(m.Patterns[1]), way(net.Line("F").Patterns[0])}
+	if d := cmp.Diff([]string{"20 a, 10 a, 30 a, 40 a, 91 a, 10 b, 20 b", "10 b, 20 b", "90 a, 91 a, 10 a, 90 a"}, got); d != "" {
+		t.Errorf("patterns (-want +got):\n%s", d)
+	}
+	if m.Loop != "Loop" || m.Towards(cta.DirectionA) != "Loop" || !net.Line("F").Patterns[0].Ring() {
+		t.Errorf("the loop is %q, towards %q", m.Loop, m.Towards(cta.DirectionA))
+	}
+	var inLoop []int
+	for _, s := range m.Stations {
+		if s.Loop {
+			inLoop = append(inLoop, s.ID)
+		}
+	}
+	if d := cmp.Diff([]int{30, 40, 91}, inLoop); d != "" {
+		t.Errorf("stations of the loop (-want +got):\n%s", d)
+	}
+}
+
+func TestOptionsNarrow(t *testing.T) {
+	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.Bus, cta.Ferry}})
+	if err != nil || len(net.Lines) != 2 || net.Line("M") != nil || !slices.Contains(report.LeftOut, "1 routes that weren't asked for") {
+		t.Errorf("%v, %v", err, report)
+	}
+	net, _, err = Read(files(town()), Options{Lines: []string{"F"}})
+	if err != nil || len(net.Stations) != 2 {
+		t.Errorf("%v: %d stations, want those of the ferry", err, len(net.Stations))
+	}
+	if _, _, err = Read(files(town()), Options{Lines: []string{"X"}}); err == nil || !strings.Contains(err.Error(), `no route "X", want some of M, bus/7, F`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReadTakesWhatSpreadsheetsWrite(t *testing.T) {
+	feed := make(map[string]string)
+	for name, text := range town() {
+		feed["feed/"+name] = "\uFEFF" + strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	if _, report, err := Load(zipped(t, feed), Options{}); err != nil || report.Trips != 8 {
+		t.Errorf("%v, %v", err, report)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, file, old, new, want string
+	}{
+		{"time zone", "agency.txt", "Europe/Vienna", "Vienna", `agency.txt:2:28: agency_timezone is "Vienna", want a name of the IANA time zone database, as America/Chicago`},
+		{"column", "stop_times.txt", "stop_sequence", "sequence", `stop_times.txt:1: no column "stop_sequence", want columns trip_id, stop_id, stop_sequence`},
+		{"route", "trips.txt", "F,wd,f1", "G,wd,f1", `trips.txt:9:1: route_id is "G", want a route of routes.txt`},
+		{"service", "trips.txt", "M,sa,m5", "M,su,m5", `trips.txt:6:3: service_id is "su", want a service of calendar.txt or calendar_dates.txt`},
+		{"stop", "stop_times.txt", "m1,07:12:00,07:12:00,40,9", "m1,07:12:00,07:12:00,41,9", `stop_times.txt:5:22: stop_id is "41", want a stop of stops.txt`},
+		{"time", "stop_times.txt", "07:04:30", "07:64:30", `stop_times.txt:3:13: departure_time is "07:64:30", want a time as 07:30:00, of up to a week`},
+		{"time back", "stop_times.txt", "8:04:00,8:04:00", "7:04:00,7:04:00", `stop_times.txt:11: arrival_time is 07:04:00, want a time not before that of the call before, 08:00:00`},
+		{"no last time", "stop_times.txt", "m1,07:12:00,07:12:00", "m1,,", `stop_times.txt:5: arrival_time is empty, want a time, as at the first and the last call of each trip`},
+		{"date", "calendar_dates.txt", "wd,20261026", "wd,20260230", `calendar_dates.txt:2:4: date is "20260230", want a date as 20261007`},
+		{"latitude", "stops.txt", "47.83", "x", `stops.txt:7:9: stop_lat is "x", want a number from -90 to 90`},
+		{"colour", "routes.txt", "C60C30", "red", `routes.txt:2:12: route_color is "red", want a colour as 00a1de`},
+		{"quote", "routes.txt", "Metro", `"Metro`, `routes.txt:4:21: extraneous or missing " in quoted-field, want fields as RFC 4180 has them`},
+		{"twice", "trips.txt", "M,wd,m2", "M,wd,m1", `trips.txt:3:6: trip_id is "m1", want each trip once`},
+		{"headway", "frequencies.txt", "1800", "0", `frequencies.txt:2:22: headway_secs is "0", want a whole number from 1 to 604800`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			feed := town()
+			if strings.Count(feed[c.file], c.old) != 1 {
+				t.Fatalf("%s has %q %d times", c.file, c.old, strings.Count(feed[c.file], c.old))
+			}
+			feed[c.file] = strings.Replace(feed[c.file], c.old, c.new, 1)
+			_, _, err := Read(files(feed), Options{})
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			var fault *cta.DataError
+			if first, _, _ := strings.Cut(err.Error(), "\n"); !errors.As(err, &fault) || first != c.want {
+				t.Errorf("got  %s\nwant %s", first, c.want)
+			}
+		})
+	}
+	if _, _, err := Read(files(nil), Options{}); err == nil || !strings.HasPrefix(err.Error(), "agency.txt: missing") {
+		t.Errorf("nothing: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "x.zip")
+	if err := os.WriteFile(path, []byte("PK\x03\x04 no"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(path, Options{}); err == nil || !strings.Contains(err.Error(), "want a GTFS feed as a zip") {
+		t.Errorf("a broken zip: %v", err)
+	}
+}
+
+// zeros is a file that never ends.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// A file that unpacks to far more than a feed has is refused, at little memory.
+func TestZipBombIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bomb.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	for name, text := range town() {
+		w, err := z.Create(name)
+		if err == nil && name == "stops.txt" {
+			_, err = io.CopyN(w, zeros{}, 200<<20)
+		} else if err == nil {
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	allocated := testing.Benchmark(func(b *testing.B) {
+		if b.N > 1 {
+			b.Skip()
+		}
+		b.ReportAllocs()
+		_, _, err = Load(path, Options{})
+	}).MemBytes
+	if err == nil || !strings.Contains(err.Error(), "stops.txt") || !errors.Is(err, errLongRow) {
+		t.Errorf("error %.200v", err)
+	}
+	if allocated > 20<<20 {
+		t.Errorf("%d MB were allocated", allocated>>20)
+	}
+}
+
+func TestIDsStay(t *testing.T) {
+	a := assign([]string{"40380", "abc", "x:1", "007"})
+	b := assign([]string{"x:1", "zzz", "40380", "abc", "1", "007", "new"})
+	for id, n := range a {
+		if b[id] != n {
+			t.Errorf("%q was %d and is %d", id, n, b[id])
+		}
+	}
+	if a["40380"] != 40380 || a["007"] < 1<<30 {
+		t.Errorf("%v", a)
+	}
+	// The number of a text may be another's id, as text.
+	taken := fmt.Sprint(hashed("abc", 0))
+	c := assign([]string{"abc", taken})
+	if fmt.Sprint(c[taken]) != taken || c["abc"] == c[taken] || c["abc"] != hashed("abc", 1) {
+		t.Errorf("%v, want another number for abc", c)
+	}
+}

@@ -1,0 +1,182 @@
+package ctaproducer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// timetable runs the trips of a network's timetable: each as a train of its own,
+// with the trip's id, which leaves and calls at the times that the trip says.
+type timetable struct {
+	patterns []tripPattern
+	longest  time.Duration                    // of a trip
+	calls    map[stationLine]uint64           // of this hour
+	offsets  map[*cta.Profile][]time.Duration // see spread
+}
+
+type stationLine struct {
+	station int
+	line    string
+}
+
+// tripPattern is a pattern with trips.
+type tripPattern struct {
+	*cta.Pattern
+	line string
+	// For events only, which share them.
+	stations   []int
+	directions []cta.Direction
+}
+
+// journey is a trip under way.
+type journey struct {
+	*tripPattern
+	id      string
+	depart  time.Duration
+	profile *cta.Profile
+	times   []time.Duration // of the calls, after depart
+	index   int             // of the call that is next, or at which it stands
+	status  cta.TrainStatus
+	last    Event // its latest arrival
+	ended   bool  // at its last call
+}
+
+func newTimetable(net *cta.Network) *timetable {
+	k := &timetable{offsets: make(map[*cta.Profile][]time.Duration), calls: make(map[stationLine]uint64)}
+	for _, l := range net.Lines {
+		for _, p := range l.Patterns {
+			if len(p.Trips) == 0 || len(p.Calls) < 2 {
+				continue
+			}
+			w := tripPattern{Pattern: p, line: l.ID}
+			for _, c := range p.Calls {
+				w.stations = append(w.stations, c.Station.ID)
+				w.directions = append(w.directions, c.Direction)
+			}
+			for i := range p.Trips {
+				t := p.Trips[i].Profile
+				k.longest = max(k.longest, time.Duration(t.Arrivals[len(t.Arrivals)-1])*time.Second)
+			}
+			k.patterns = append(k.patterns, w)
+		}
+	}
+	return k
+}
+
+// plan has the trips that leave in a span of time do so.
+func (e *engine) plan(from, until time.Duration) {
+	if len(e.timetable.patterns) == 0 {
+		return
+	}
+	begin, end := e.time(from), e.time(until)
+	local := begin.In(e.net.Location)
+	var runs []cta.Run
+	var due []*journey
+	for i := range e.timetable.patterns {
+		p := &e.timetable.patterns[i]
+		runs = runs[:0]
+		// A trip may leave a week of hours after its day has begun, but hardly does.
+		for d := cta.DateOf(local).Add(-2); d <= cta.DateOf(local).Add(1); d = d.Add(1) {
+			runs = p.Runs(runs, d)
+		}
+		for _, r := range runs {
+			if r.Departure.Before(begin) || !r.Departure.Before(end) {
+				continue
+			}
+			due = append(due, &journey{
+				tripPattern: p, id: r.ID(), depart: r.Departure.Sub(e.origin), profile: r.Profile, times: e.timetable.spread(r.Profile), status: cta.InService,
+			})
+		}
+	}
+	clear(e.timetable.calls)
+	for _, j := range due {
+		for _, s := range j.stations {
+			e.timetable.calls[stationLine{s, j.line}]++
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *journey) int { return int(a.depart - b.depart) })
+	for _, j := range due {
+		e.queue.push(happening{at: j.depart, kind: journeyDue, journey: j})
+		e.journeys = append(e.journeys, j)
+	}
+	e.journeys = slices.DeleteFunc(e.journeys, func(j *journey) bool { return j.status == cta.OutOfService })
+}
+
+// spread returns the times of a profile's calls, in order: those of one minute are
+// spread over what is left of it, as buses that are timed by the minute pass several
+// stops in one.
+func (k *timetable) spread(p *cta.Profile) []time.Duration {
+	if times, ok := k.offsets[p]; ok {
+		return times
+	}
+	times := make([]time.Duration, len(p.Arrivals))
+	at := func(i int) int32 {
+		if i == 0 {
+			return 0
+		}
+		return p.Arrivals[i]
+	}
+	for i := 0; i < len(times); {
+		n := 1
+		for i+n < len(times) && at(i+n) <= at(i) {
+			n++
+		}
+		room := 60 - at(i)%60
+		if i+n < len(times) {
+			room = min(room, at(i+n)-at(i))
+		}
+		for j := range n {
+			times[i+j] = time.Duration(at(i))*time.Second + time.Duration(j)*time.Duration(room)*time.Second/time.Duration(n)
+			times[i+j] = times[i+j].Truncate(time.Millisecond)
+		}
+		i += n
+	}
+	k.offsets[p] = times
+	return times
+}
+
+// follow brings a journey to its next call, or out of service after the last.
+func (e *engine) follow(j *journey) {
+	switch {
+	case j.ended:
+		j.status = cta.OutOfService
+		e.say(j)
+		return
+	case j.status == cta.BrokenDown:
+		j.status = cta.InService
+	case e.faults && e.trains.below(faultOneIn) == 0:
+		j.status = cta.BrokenDown
+		e.say(j)
+		e.queue.push(happening{at: e.now + e.trains.between(3*time.Minute, 10*time.Minute), kind: journeyDue, journey: j})
+		return
+	}
+	e.say(j)
+	if j.index == len(j.times)-1 {
+		j.ended = true
+		e.queue.push(happening{at: e.now + unloading, kind: journeyDue, journey: j})
+		return
+	}
+	// A late train makes up for it where the timetable has it wait.
+	leaves := j.depart + max(j.times[j.index], time.Duration(j.profile.Departures[j.index])*time.Second)
+	due := j.depart + j.times[j.index+1]
+	j.index++
+	e.queue.push(happening{at: max(due, e.now+due-leaves), kind: journeyDue, journey: j})
+}
+
+// say emits where a journey is, and its status.
+func (e *engine) say(j *journey) {
+	a := cta.Arrival{
+		StationID:   j.stations[j.index],
+		TrainID:     j.id,
+		Direction:   j.directions[j.index],
+		Line:        j.line,
+		TrainStatus: j.status,
+	}
+	if j.index > 0 {
+		a.PrevStationID, a.PrevDirection = &j.stations[j.index-1], &j.directions[j.index-1]
+	}
+	e.emit(Event{Kind: ArrivalEvent, Arrival: a})
+	j.last = e.out[len(e.out)-1]
+}
