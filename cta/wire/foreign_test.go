@@ -132,6 +132,30 @@ func TestWritersOfArrivals(t *testing.T) {
 		[]byte("\x08blue\xf8\xf6\x04\x0aBL001\x02a\x14in_service"), firstOfTheDay)
 }
 
+// Of a reader's branches the one of the writer's own type goes first. A name is looked
+// up in the namespace around it, which a name with a dot has of its own.
+func TestBranchesAndNamespaces(t *testing.T) {
+	union, err := parse(`["null","bytes","string"]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, branch := range map[string]string{`"string"`: "\x04", `"bytes"`: "\x02", `{"type":"enum","name":"e","symbols":["a"]}`: "\x04", `"null"`: "\x00"} {
+		w, err := parseWriter(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := compile(union, w); err != nil || string(p.branch) != branch {
+			t.Errorf("%s: %v, want branch %q of %+v", text, err, branch, p)
+		}
+	}
+	fixed := `{"name":"x","type":{"type":"fixed","name":"F","size":1}}`
+	for use, want := range map[string]bool{"F": true, "arrival.F": true, "com.transport.F": false, "value.F": false} {
+		if _, err := parseWriter(named("arrival.value", fixed+`,{"name":"y","type":"`+use+`"}`)); (err == nil) != want {
+			t.Errorf("%s: %v", use, err)
+		}
+	}
+}
+
 // The error names the field, and the reason is the value's or the schema's.
 func TestWhatDoesNotFit(t *testing.T) {
 	A := func(id, status string) string {
