@@ -64,6 +64,15 @@ func TestDomainLinksNothingForeign(t *testing.T) {
 	}
 }
 
+// The client of the HTTP services is for every part that speaks to one.
+func TestHTTPClientLinksTheDomainAlone(t *testing.T) {
+	for _, dep := range deps(t, "/cta/rest") {
+		if !slices.Contains([]string{module + "/cta/rest", module + "/cta/retry", module + "/cta"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
+			t.Errorf("/cta/rest links %s", dep)
+		}
+	}
+}
+
 // Each library has one package of ours that imports it, or what is below that one, so
 // that its habits are known in one place.
 func TestSeams(t *testing.T) {

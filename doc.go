@@ -32,6 +32,8 @@
 //     from the events. Where trains are, when they come, how the lines run.
 //   - [github.com/seed-921eec07/ctalive/cta/kafka] and
 //     [github.com/seed-921eec07/ctalive/cta/wire]: the seams. Kafka clients, and the bytes on the wire.
+//   - [github.com/seed-921eec07/ctalive/cta/rest]: the client of the services that
+//     speak HTTP: retries, TLS, tokens, errors.
 //   - [github.com/seed-921eec07/ctalive/cta/embedded]: a broker, a registry and a REST
 //     Proxy inside your process, for demonstrations and tests.
 //   - [github.com/seed-921eec07/ctalive/cta/ctatest]: the test kit over it.

@@ -3,6 +3,7 @@ package cta
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"unicode/utf8"
@@ -120,6 +121,21 @@ func FuzzParseTurnstileCount(f *testing.F) {
 			t.Errorf("refused with %q, and %+v, %v", err, count, deleted)
 		case err == nil && (count.StationID < 1 || count.Count < 0):
 			t.Errorf("accepted as %+v", count)
+		}
+	})
+}
+
+// The stop of a row or a key is found in any form, and nothing else stops the source.
+func FuzzStopID(f *testing.F) {
+	f.Add(`{"stop_id":30001,"order":null}`)
+	f.Add(`{"schema":{"type":"struct"},"payload":{"stop_id":30001}}`)
+	f.Add(`{"schema":null,"payload":30001}`)
+	f.Add(`30001`)
+	f.Add(`"30001"`)
+	f.Add("\x00\x00\x00\x00\x01")
+	f.Fuzz(func(t *testing.T, data string) {
+		if id, err := StopID([]byte(data)); err == nil && id != 0 && !strings.ContainsAny(data, "123456789") {
+			t.Errorf("%q is stop %d", data, id)
 		}
 	})
 }

@@ -26,12 +26,44 @@ func (m member) null() bool { return string(m.value) == "null" }
 // JsonConverter writes null for a deletion that comes with a schema, as some
 // transforms of Debezium leave it.
 func Deleted(value []byte) bool {
-	if bytes.HasPrefix(value, []byte("{")) && bytes.Contains(value, []byte(`"payload"`)) {
-		members, err := objectMembers(value)
-		i := slices.IndexFunc(members, func(m member) bool { return m.name == "payload" })
-		return err == nil && len(members) == 2 && i >= 0 && members[1-i].name == "schema" && members[i].null()
-	}
+	value = payload(value)
 	return value == nil || string(bytes.TrimSpace(value)) == "null"
+}
+
+// StopID returns the stop_id of a row or of a row's key: the bare number, as the
+// usual transforms of Connect leave it, or in an object, bare or in the envelope.
+func StopID(data []byte) (int64, error) {
+	data = payload(data)
+	if id, err := strconv.ParseInt(string(bytes.TrimSpace(data)), 10, 64); err == nil {
+		return id, nil
+	}
+	members, err := objectMembers(data)
+	if err != nil {
+		return 0, err
+	}
+	i := slices.IndexFunc(members, func(m member) bool { return m.name == colStopID })
+	if i < 0 {
+		return 0, fmt.Errorf("member %q is missing", colStopID)
+	}
+	id, err := strconv.ParseInt(string(members[i].value), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("member %q is %s, want an integer", colStopID, excerpt(members[i].value))
+	}
+	return id, nil
+}
+
+// payload returns what Connect's envelope of schema and payload holds, and data
+// itself where it is none.
+func payload(data []byte) []byte {
+	if !bytes.HasPrefix(data, []byte("{")) || !bytes.Contains(data, []byte(`"payload"`)) {
+		return data
+	}
+	members, err := objectMembers(data)
+	i := slices.IndexFunc(members, func(m member) bool { return m.name == "payload" })
+	if err != nil || len(members) != 2 || i < 0 || members[1-i].name != "schema" {
+		return data
+	}
+	return members[i].value
 }
 
 // jsonMembers returns the members of a JSON object in their order, or those of

@@ -2,6 +2,7 @@ package cta
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -175,6 +176,29 @@ func BenchmarkParseStationRow(b *testing.B) {
 	for b.Loop() {
 		if _, err := ParseStationRow([]byte(clarkLake)); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestStopID(t *testing.T) {
+	for text, want := range map[string]string{
+		`30001`: "30001", ` 30001 `: "30001",
+		`{"stop_id":30001}`:                                     "30001",
+		`{"schema":{"type":"int32"},"payload":30001}`:           "30001",
+		`{"payload":{"stop_id":30001,"order":1},"schema":null}`: "30001",
+		`{"stop_id":30001,"payload":{"stop_id":2}}`:             "30001",
+		`{"stop_id":null}`:                                      `member "stop_id" is "null", want an integer`,
+		`{"stop":1}`:                                            `member "stop_id" is missing`,
+		`{"schema":null,"payload":null}`:                        `is "null", want a JSON object`,
+		``:                                                      "not JSON: ends too early",
+	} {
+		id, err := StopID([]byte(text))
+		got := fmt.Sprint(id)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

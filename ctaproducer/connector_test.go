@@ -200,3 +200,16 @@ func TestConnectorsOfOtherPrefixesAreApart(t *testing.T) {
 		t.Errorf("slots by name (-want +got):\n%s", d)
 	}
 }
+
+// JDBC sources from 10.7 on say it like this when their table is missing.
+func TestConnectorOfAMissingTable(t *testing.T) {
+	c, err := NewConnector("http://127.0.0.1:8083", ConnectorConfig{Postgres: "postgres://u:p@db/cta"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.notRunning(ConnectorStatus{State: "RUNNING", Tasks: []TaskStatus{{State: "FAILED",
+		Trace: "org.apache.kafka.connect.errors.ConnectException: Task is being killed because it is not assigned a table nor a query to execute."}}})
+	if !strings.Contains(err.Error(), "(check that the database has table public.stations") {
+		t.Errorf("%v, want the remedy", err)
+	}
+}

@@ -456,7 +456,7 @@ func testSourceOutlivesServer(t *testing.T, server *postgresServer) {
 	awaitRows(t, sys, 300)
 	server.stop()
 	sys.Await("the log to say that the server is away", func(context.Context) (string, bool, error) {
-		return logged.String(), strings.Contains(logged.String(), "trying again"), nil
+		return logged.String(), strings.Contains(logged.String(), "station rows wait"), nil
 	})
 	if err := server.start(); err != nil {
 		t.Fatal(err)

@@ -281,6 +281,52 @@ func TestEmitterOutlastsTheProxy(t *testing.T) {
 	}
 }
 
+// The proxy answers, its brokers are away for longer than Wait: a reading waits, and
+// isn't counted as failed.
+func TestEmitterWaitsForTheProxysBrokers(t *testing.T) {
+	for name, refusal := range map[string]struct {
+		status int
+		body   string
+	}{
+		"a record's code in a success": {200, `{"offsets":[{"partition":null,"offset":null,"error_code":50003,"error":"not the leader"}],"key_schema_id":1,"value_schema_id":2}`},
+		"the manual's code":            {200, `{"offsets":[{"partition":null,"offset":null,"error_code":2,"error":"not the leader"}]}`},
+		"the registry is away":         {422, `{"error_code":42207,"message":"Error serializing message: Connection refused"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const times = 4
+			var n atomic.Int32
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if n.Add(1) <= times {
+					w.WriteHeader(refusal.status)
+					_, _ = w.Write([]byte(refusal.body))
+					return
+				}
+				_, _ = w.Write([]byte(`{"offsets":[{"partition":0,"offset":0}]}`))
+			}))
+			defer proxy.Close()
+			metrics := prometheus.NewRegistry()
+			w, err := NewWeather(proxy.URL, cta.Topics{}, WeatherConfig{Wait: time.Nanosecond, Metrics: metrics})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.proxy.Clock, _ = fakeClock()
+			e := NewEmitter(nil, w)
+			if err := e.Observe(t.Context(), morning, sunny); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+			want := map[string]float64{
+				"ctalive_weather_readings_total failed": 0, "ctalive_weather_readings_total posted": 1, "ctalive_weather_retries_total": times,
+			}
+			if d := cmp.Diff(want, counts(t, metrics)); d != "" {
+				t.Errorf("metrics (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 func TestEmitterReturnsARefusal(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)

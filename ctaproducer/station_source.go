@@ -2,11 +2,9 @@ package ctaproducer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -153,45 +151,15 @@ func (s *StationSource) sent(ctx context.Context, topic string) (map[int64]bool,
 	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
 			if cta.Deleted(r.Value) {
-				if id, ok := keyStopID(r.Key); ok { // deleted since
+				if id, err := cta.StopID(r.Key); err == nil { // deleted since
 					delete(stops, id)
 				}
-			} else if id, ok := stopIDOf(r.Value); ok { // or not a row: for the transformer to judge
+			} else if id, err := cta.StopID(r.Value); err == nil { // or not a row: for the transformer to judge
 				stops[id] = true
 			}
 			return nil
 		})
 	return stops, errors.Join(err, ctx.Err())
-}
-
-// stopIDOf returns the stop_id of a row, bare or in the envelope with a schema.
-func stopIDOf(value []byte) (int64, bool) {
-	type row struct {
-		StopID *int64 `json:"stop_id"`
-	}
-	var r struct {
-		row
-		Payload *row `json:"payload"`
-	}
-	if json.Unmarshal(value, &r) != nil {
-		return 0, false
-	}
-	id := r.StopID
-	if id == nil && r.Payload != nil {
-		id = r.Payload.StopID
-	}
-	if id == nil {
-		return 0, false
-	}
-	return *id, true
-}
-
-// keyStopID returns the stop_id of a key: the bare number, or in an object.
-func keyStopID(key []byte) (int64, bool) {
-	if id, err := strconv.ParseInt(string(key), 10, 64); err == nil {
-		return id, true
-	}
-	return stopIDOf(key)
 }
 
 // rowSender sends rows in one run.

@@ -47,18 +47,3 @@ func FuzzWeatherAnswer(f *testing.F) {
 		}
 	})
 }
-
-// The stop of a row or a key is found in any form, and nothing else stops the source.
-func FuzzStopID(f *testing.F) {
-	f.Add(`{"stop_id":30001,"order":null}`)
-	f.Add(`{"schema":{"type":"struct"},"payload":{"stop_id":30001}}`)
-	f.Add(`30001`)
-	f.Add(`"30001"`)
-	f.Add("\x00\x00\x00\x00\x01")
-	f.Fuzz(func(t *testing.T, data string) {
-		if id, ok := stopIDOf([]byte(data)); ok && id != 0 && !strings.ContainsAny(data, "123456789") {
-			t.Errorf("%q is stop %d", data, id)
-		}
-		_, _ = keyStopID([]byte(data))
-	})
-}

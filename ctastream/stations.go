@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -129,11 +128,11 @@ func (t *transformation) Transform(_ context.Context, batch []kafka.Record) ([]k
 
 func (t *transformation) take(r kafka.Record) error {
 	if cta.Deleted(r.Value) {
-		stop, err := parseStopKey(r.Key)
+		stop, err := cta.StopID(r.Key)
 		if err != nil {
 			return unreadable("not the key of a row", err)
 		}
-		t.table.delete(stop)
+		t.table.delete(int(stop))
 		return nil
 	}
 	row, err := cta.ParseStationRow(r.Value, t.lines...)
@@ -142,34 +141,6 @@ func (t *transformation) take(r kafka.Record) error {
 	}
 	t.table.upsert(row)
 	return nil
-}
-
-// parseStopKey returns the stop that a key names: 30001, as the usual transforms
-// of Connect leave it, or {"stop_id":30001}, bare or in the envelope with a schema.
-func parseStopKey(key []byte) (int, error) {
-	if key == nil {
-		return 0, errors.New("neither key nor value")
-	}
-	var envelope struct {
-		Payload json.RawMessage `json:"payload"`
-	}
-	if json.Unmarshal(key, &envelope) == nil && envelope.Payload != nil {
-		key = envelope.Payload
-	}
-	var stop int
-	if json.Unmarshal(key, &stop) == nil && !bytes.Equal(bytes.TrimSpace(key), []byte("null")) {
-		return stop, nil
-	}
-	var v struct {
-		StopID *int `json:"stop_id"`
-	}
-	if err := json.Unmarshal(key, &v); err != nil {
-		return 0, err
-	}
-	if v.StopID == nil {
-		return 0, errors.New("member stop_id is missing")
-	}
-	return *v.StopID, nil
 }
 
 func header(r kafka.Record, key string) string {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestEnsureTopicsCreatesHundreds(t *testing.T) {
@@ -22,6 +24,26 @@ func TestEnsureTopicsCreatesHundreds(t *testing.T) {
 	}
 	if names[0] != "station.0" || names[1] != "station.1" || names[2] != "station.10" {
 		t.Errorf("not sorted: %v", names[:3])
+	}
+}
+
+// Topics that the controller is slow to create are waited for as long as Wait says.
+func TestEnsureTopicsWaitsAsLongAsItMay(t *testing.T) {
+	cluster := newBroker(t)
+	cluster.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		req := r.(*kmsg.CreateTopicsRequest)
+		resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+		for _, topic := range req.Topics {
+			slow := kmsg.NewCreateTopicsResponseTopic()
+			slow.Topic, slow.ErrorCode = topic.Topic, 7 // REQUEST_TIMED_OUT
+			resp.Topics = append(resp.Topics, slow)
+		}
+		return resp, nil, true
+	})
+	c, _ := newClient(t, Config{Brokers: cluster.ListenAddrs(), Wait: 3 * time.Second})
+	if err := c.EnsureTopics(t.Context(), EventTopic("slow", 1)); err == nil || !strings.Contains(err.Error(), "not done within 3s") {
+		t.Errorf("error %v, want that it wasn't done within 3s", err)
 	}
 }
 

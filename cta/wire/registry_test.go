@@ -248,3 +248,43 @@ func fakeSubjects(t *testing.T, url string) (subjects []string) {
 	}
 	return subjects
 }
+
+// A registry that makes one registration after the other, slowly, isn't asked for
+// hundreds at once; and one whose leader isn't there yet is waited for.
+func TestRegisterAtASlowRegistry(t *testing.T) {
+	const subjects, leaderless = 200, 20
+	var asked, now, most atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			fmt.Fprint(w, `{"schema":"\"int\""}`)
+			return
+		}
+		for n := now.Add(1); ; {
+			if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {
+				break
+			}
+		}
+		defer now.Add(-1)
+		if asked.Add(1) <= leaderless {
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, `{"error_code":50003,"message":"Error while forwarding the request to the leader"}`)
+			return
+		}
+		time.Sleep(time.Millisecond) // so that requests meet
+		fmt.Fprint(w, `{"id":1}`)
+	}))
+	defer server.Close()
+	r := client(t, server.URL)
+	var wg sync.WaitGroup
+	for i := range subjects {
+		wg.Go(func() {
+			if id, err := r.Register(t.Context(), fmt.Sprintf("s%d-value", i), `"int"`); id != 1 || err != nil {
+				t.Errorf("subject %d: got id %d, %v", i, id, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := most.Load(); n > 8 || n < 2 {
+		t.Errorf("%d registrations were under way at once, want up to 8", n)
+	}
+}
