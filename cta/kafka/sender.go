@@ -261,6 +261,9 @@ func (p *Producer) failAll() {
 
 // settle ends the batch under way of o, if the answer does, and says whether.
 func (p *Producer) settle(o *outbox, cause error) bool {
+	if errors.Is(cause, cluster.ErrNoLeader) && p.client.cl.View().Topics[o.Topic] == nil {
+		cause = sarama.ErrUnknownTopicOrPartition
+	}
 	var kerr sarama.KError
 	switch {
 	case cause == nil, errors.Is(cause, sarama.ErrDuplicateSequenceNumber):

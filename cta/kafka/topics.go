@@ -179,8 +179,6 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 				existing = append(existing, s)
 			case te.Err == sarama.ErrNotController, te.Err == sarama.ErrRequestTimedOut:
 				again = append(again, s)
-			case te.Err == sarama.ErrInvalidReplicationFactor && req.Version < 4 && replication < 0:
-				again = append(again, s) // the broker is older than the default
 			default:
 				faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, te))
 			}
@@ -189,9 +187,6 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 			return existing, err
 		}
 		if len(again) > 0 {
-			if req.Version < 4 {
-				replication = 1
-			}
 			if retry.Pause(ctx, 100*time.Millisecond) != nil {
 				return existing, ctx.Err()
 			}

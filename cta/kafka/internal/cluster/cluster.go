@@ -262,14 +262,12 @@ func (c *Cluster) find(ctx context.Context, to To) (string, error) {
 		}
 		view = c.View()
 	case toLeader, toController:
-		c.mu.Lock()
-		wrong := !c.stale.Before(view.at)
-		c.mu.Unlock()
-		if wrong || view.serves(to) < 0 && time.Since(view.at) > young {
-			var err error
-			if view, err = c.Refresh(ctx); err != nil {
-				return "", err
-			}
+		if view.serves(to) < 0 && time.Since(view.at) > young {
+			c.forget(to)
+		}
+		var err error
+		if view, err = c.Fresh(ctx); err != nil {
+			return "", err
 		}
 		if id = view.serves(to); id < 0 {
 			if to.kind == toLeader && view.Topics[to.name] == nil {

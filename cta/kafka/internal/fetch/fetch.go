@@ -269,18 +269,6 @@ func (e *Engine) tell(now time.Time) {
 	}
 }
 
-// Waiting returns the partitions that can't be read now.
-func (e *Engine) Waiting() (waiting []record.Partition) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for p, cur := range e.cursors {
-		if !cur.failing.IsZero() {
-			waiting = append(waiting, p)
-		}
-	}
-	return waiting
-}
-
 // fetcher gets records from one broker.
 type fetcher struct {
 	*Engine

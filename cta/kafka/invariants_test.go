@@ -1,0 +1,433 @@
+package kafka_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+)
+
+// A group refuses the positions of a member that it no longer has, by the generation and
+// the member's id that come with them. And the id of a transaction names its member.
+func TestPositionsNameGenerationAndMember(t *testing.T) {
+	for _, instance := range []string{"", "one"} {
+		t.Run("instance "+instance, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, "in")
+			sent := make(chan *kmsg.TxnOffsetCommitRequest, 100)
+			c.ControlKey(int16(kmsg.TxnOffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				sent <- r.(*kmsg.TxnOffsetCommitRequest)
+				return nil, nil, false
+			})
+			client := connect(t, c, testLog(t))
+			cfg := config("g")
+			cfg.InstanceID = instance
+			start(t, client, cfg, newSummer(client))
+			produce(t, c, "in", 100)
+			await(t, client, 100, 30*time.Second)
+			group, got := c.GroupInfo("g"), <-sent
+			id := group.Members[0].MemberID
+			if got.MemberID != id || got.Generation != int32(group.Epoch) {
+				t.Errorf("positions of member %q, generation %d; want %q, %d", got.MemberID, got.Generation, id, group.Epoch)
+			}
+			want := "g.member:" + id
+			if instance != "" {
+				want = "g.instance:" + instance
+				if got.InstanceID == nil || *got.InstanceID != instance {
+					t.Errorf("positions of instance %v, want %q", got.InstanceID, instance)
+				}
+			}
+			if got.TransactionalID != want {
+				t.Errorf("transactional id is %q, want %q", got.TransactionalID, want)
+			}
+		})
+	}
+}
+
+// A batch that was given up may be in the log or not: so its partition goes on under
+// another producer id, with numbers from 0 on.
+func TestGivenUpBatchEndsItsProducerID(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	type numbers struct {
+		pid int64
+		seq int32
+	}
+	sent := make(chan numbers, 10)
+	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		var b kmsg.RecordBatch
+		if err := b.ReadFrom(r.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records); err != nil {
+			t.Error(err)
+		}
+		sent <- numbers{b.ProducerID, b.FirstSequence}
+		return nil, nil, false
+	})
+	client := connect(t, c, testLog(t))
+	p, err := client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	send := func() (numbers, error) {
+		t.Helper()
+		if err := p.Send(t.Context(), kafka.Record{Topic: "in", Key: []byte("k")}, nil); err != nil {
+			t.Fatal(err)
+		}
+		err := p.Flush(t.Context())
+		return <-sent, err
+	}
+	first, err := send()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := send(); err != nil || second.pid != first.pid || second.seq != first.seq+1 {
+		t.Errorf("%+v follows %+v (%v), want the same id and the next number", second, first, err)
+	}
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord, Count: 1})
+	if _, err := send(); err == nil {
+		t.Fatal("nothing failed")
+	}
+	if next, err := send(); err != nil || next.pid == first.pid || next.seq != 0 {
+		t.Errorf("after a batch that was given up: %+v (%v), want another id than %d, and 0", next, err, first.pid)
+	}
+	want := kafka.Report{Accepted: 4, Delivered: 3, GivenUp: 1}
+	got := p.Report()
+	if got.Accepted != want.Accepted || got.Delivered != want.Delivered || got.GivenUp != want.GivenUp || len(got.Reasons) != 1 {
+		t.Errorf("report is %+v, want %+v and a reason", got, want)
+	}
+}
+
+// A topic is deleted under a busy producer, and made anew after its records were given
+// up: what is in the new one is in order.
+func TestOrderIsKeptOverADeletedTopic(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	p, err := client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		pad := bytes.Repeat([]byte("x"), 2000)
+		for i := 0; ctx.Err() == nil; i++ {
+			_ = p.Send(ctx, kafka.Record{Topic: "in", Key: []byte("k"), Value: fmt.Appendf(nil, "%07d%s", i, pad)}, nil)
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	awaitReport(t, p, func(r kafka.Report) bool { return r.Delivered > 100 })
+	if err := c.DeleteTopic("in"); err != nil {
+		t.Fatal(err)
+	}
+	awaitReport(t, p, func(r kafka.Report) bool { return r.GivenUp > 0 })
+	if err := c.CreateTopic("in", 4, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := p.Report().Delivered
+	awaitReport(t, p, func(r kafka.Report) bool { return r.Delivered > before+500 })
+	stop()
+	<-sent
+	_ = p.Close()
+	last := ""
+	err = client.Read(t.Context(), kafka.ReaderConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+		if now := string(r.Value[:7]); now > last {
+			last = now
+			return nil
+		}
+		return fmt.Errorf("record %s comes after %s", r.Value[:7], last)
+	})
+	if err != nil || last == "" {
+		t.Errorf("last record read is %q: %v", last, err)
+	}
+}
+
+func awaitReport(t *testing.T, p *kafka.Producer, ok func(kafka.Report) bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(p.Report()); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after 30 s, the report is %+v", p.Report())
+		}
+	}
+}
+
+// Sending that waits is told once, with its reason, where one partition refuses and where
+// reasons alternate; and that it goes on.
+func TestSendingThatWaitsIsToldOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	var logs syncBuffer
+	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
+	p, err := client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	few := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "in", Partitions: []int32{1}, Err: kerr.NotEnoughReplicas, Count: 6})
+	for i := range 40 {
+		if err := p.Send(t.Context(), kafka.Record{Topic: "in", Value: fmt.Append(nil, i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := few.Wait(t.Context(), 6); err != nil {
+		t.Fatal(err)
+	}
+	other := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "in", Partitions: []int32{1}, Err: kerr.NotLeaderForPartition, Count: 2})
+	if err := p.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_ = other
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"sending waits for the Kafka cluster", "fewer in-sync replicas than required", "sending goes on"} {
+		if n := strings.Count(logs.String(), want); n != 1 {
+			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs.String())
+		}
+	}
+	if !strings.Contains(logs.String(), `msg="producer closed" accepted=40 delivered=40 "given up"=0`) {
+		t.Errorf("the end doesn't say what became of the records:\n%s", logs.String())
+	}
+}
+
+// A static member whose group has had a generation without it may have lost partitions
+// unasked: it reads nothing on before the group has given them to it anew.
+func TestStaticMemberThatMissesAGenerationBeginsAnew(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	cfg := config("g")
+	cfg.InstanceID = "one"
+	s := &revoked{summer: newSummer(client)}
+	start(t, client, cfg, s)
+	<-s.begun
+	produce(t, c, "in", 100)
+	await(t, client, 100, 30*time.Second)
+	// The next answer to a join skips a generation, as if the one between was missed.
+	var skipped atomic.Bool
+	c.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		if skipped.Load() {
+			return nil, nil, false
+		}
+		skipped.Store(true)
+		resp := r.ResponseKind().(*kmsg.HeartbeatResponse)
+		resp.ErrorCode = kerr.RebalanceInProgress.Code
+		return resp, nil, true
+	})
+	c.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.JoinGroupResponse)
+		req := r.(*kmsg.JoinGroupRequest)
+		resp.Generation, resp.MemberID, resp.LeaderID = int32(c2epoch.Load())+2, req.MemberID, "another"
+		resp.Protocol = kmsg.StringPtr(req.Protocols[0].Name)
+		return resp, nil, true
+	})
+	c.ControlKey(int16(kmsg.SyncGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.SyncGroupResponse)
+		a := kmsg.NewConsumerMemberAssignment()
+		topic := kmsg.NewConsumerMemberAssignmentTopic()
+		topic.Topic, topic.Partitions = "in", []int32{0, 1, 2, 3}
+		a.Topics = append(a.Topics, topic)
+		resp.MemberAssignment = a.AppendTo(nil)
+		return resp, nil, true
+	})
+	c2epoch.Store(int64(c.GroupInfo("g").Epoch))
+	for end := time.Now().Add(30 * time.Second); s.times.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the partitions stay in use")
+		}
+	}
+	produce(t, c, "in", 100)
+	await(t, client, 200, 30*time.Second)
+}
+
+var c2epoch atomic.Int64
+
+// revoked counts how often partitions go.
+type revoked struct {
+	*summer
+	times atomic.Int32
+}
+
+func (r *revoked) Revoke(lost []kafka.Partition) {
+	r.times.Add(1)
+	r.summer.Revoke(lost)
+}
+
+// A batch is bounded in records and in bytes.
+func TestBatchesAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	p, err := client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const large, small = 60, 3000
+	for i := range large + small {
+		r := kafka.Record{Topic: "in", Value: []byte("small")}
+		if i < large {
+			r.Value = bytes.Repeat([]byte("x"), 500_000)
+		}
+		if err := p.Send(t.Context(), r, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config("g")
+	cfg.MaxBatch = 1000
+	s := &sizes{}
+	start(t, client, cfg, s)
+	for end := time.Now().Add(60 * time.Second); s.total() < large+small; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d records, want %d", s.total(), large+small)
+		}
+	}
+	if s.records > 1000 || s.bytes > 8<<20+500_000 {
+		t.Errorf("a batch of %d records, one of %d bytes; want at most 1000, and 8 MB and a record", s.records, s.bytes)
+	}
+}
+
+// sizes notes the largest batches.
+type sizes struct {
+	mu                  sync.Mutex
+	all, records, bytes int
+}
+
+func (s *sizes) total() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all
+}
+
+func (s *sizes) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
+func (s *sizes) Revoke([]kafka.Partition)                                  {}
+func (s *sizes) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bytes := 0
+	for i := range batch {
+		bytes += len(batch[i].Value)
+	}
+	s.all += len(batch)
+	s.records, s.bytes = max(s.records, len(batch)), max(s.bytes, bytes)
+	time.Sleep(5 * time.Millisecond) // so that more gather
+	return nil, nil
+}
+
+// A position that the topic doesn't hold is none: reading begins at the oldest record.
+func TestPositionOutsideTheLogIsNone(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	produce(t, c, "in", 100)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	commit := kmsg.NewPtrOffsetCommitRequest()
+	commit.Group, commit.Generation = "g", -1
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = "in", c.TopicInfo("in").TopicID
+	for n := range int32(4) {
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset = n, 1000
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	commit.Topics = append(commit.Topics, topic)
+	resp, err := commit.RequestWith(t.Context(), cl)
+	if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Fatalf("commit: %v, %+v", err, resp)
+	}
+	client := connect(t, c, testLog(t))
+	start(t, client, config("g"), newSummer(client))
+	await(t, client, 100, 30*time.Second)
+}
+
+// A partition that the group wants back is given up once what is under way of it is
+// committed, and not before: nobody else has it until then.
+func TestLeavingPartitionsAreCommittedFirst(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	gate := make(chan struct{})
+	first := &stuck{Transformer: newSummer(client)}
+	first.gate.Store(&gate)
+	start(t, client, config("g"), first)
+	<-first.Transformer.(*summer).begun
+	produce(t, c, "in", 100)
+	for c.GroupInfo("g").Members[0].NumAssigned() != 4 {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(200 * time.Millisecond) // so that records of all are under way
+	other := newSummer(client)
+	start(t, client, config("g"), other)
+	select {
+	case <-other.begun:
+		t.Error("another member has partitions of which records are under way")
+	case <-time.After(3 * time.Second):
+	}
+	first.gate.Store(nil)
+	close(gate)
+	<-other.begun
+	produce(t, c, "in", 100)
+	await(t, client, 200, 30*time.Second)
+}
+
+// Batches that compaction has emptied are passed.
+func TestEmptiedBatchesArePassed(t *testing.T) {
+	t.Parallel()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	produce(t, c, "in", 30)
+	c.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := r.(*kmsg.FetchRequest)
+		if len(req.Topics) != 1 || req.Topics[0].Topic != "in" || req.Topics[0].Partitions[0].FetchOffset >= 20 {
+			return nil, nil, false
+		}
+		empty := kmsg.RecordBatch{Magic: 2, LastOffsetDelta: 19, ProducerID: 7, FirstTimestamp: 1, MaxTimestamp: 1}
+		raw := empty.AppendTo(nil)
+		empty.Length = int32(len(raw) - 12)
+		raw = empty.AppendTo(nil)
+		empty.CRC = int32(crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+		resp := r.ResponseKind().(*kmsg.FetchResponse)
+		topic, p := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
+		p.HighWatermark, p.LastStableOffset, p.RecordBatches = 30, 30, empty.AppendTo(nil)
+		topic.Topic, topic.Partitions = "in", append(topic.Partitions, p)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	client := connect(t, c, testLog(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var first, n int64
+	err = client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+		if n++; n == 1 {
+			first = r.Offset
+		}
+		return nil
+	})
+	if err != nil || first != 20 || n != 10 {
+		t.Errorf("%d records from offset %d on (%v), want 10 from 20 on", n, first, err)
+	}
+}
