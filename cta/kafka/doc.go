@@ -79,6 +79,50 @@
 // counts that were committed. To have them exact again stop the workers, abort, delete
 // the topic of counts, set the group's positions to the earliest, and start the workers.
 //
+// # Invariants
+//
+// Each has an everyday test that was seen to fail when it was broken on purpose.
+//
+// Fencing, so that a member which the group no longer has publishes nothing:
+//   - positions carry the group's generation and the member's id, and the id of a
+//     transaction names its member: TestPositionsNameGenerationAndMember
+//   - a transactional id belongs to its newest process: TestTransformOfTheSameInstanceIsFenced
+//   - a request that may come late is of an older epoch: TestTransformChangesItsEpochAfterALostAnswer
+//   - a static member gives all up that it may have lost: TestStaticMemberThatMissesAGenerationBeginsAnew
+//   - a member that was silent for too long counts nothing: TestTransformFencesZombies
+//
+// Sequence numbers, so that a record is in the log once, and in order:
+//   - a batch is sent again as it was; one of a partition is under way: TestRestartLosesAndDoublesNothing
+//   - numbers grow by the records of a batch; one that was given up, or whose sequence the
+//     broker has lost, ends its producer id: TestGivenUpBatchEndsItsProducerID
+//   - what waits for a topic that is gone doesn't come behind what follows: TestOrderIsKeptOverADeletedTopic
+//
+// Positions:
+//   - a position is the offset after the last record: TestTransformCountsAcrossRestarts
+//   - one of another topic or outside of the log is none: TestPositionOfAnotherLogIsNone
+//   - a topic that is made anew while it is read begins anew: TestTopicMadeAnewIsReadFromItsBeginning
+//   - positions wait for open transactions; the member's own is ended before they are asked
+//     for: TestTransformEndsItsOwnTransactionFirst; those of the dead, and of nobody else,
+//     are ended: TestTransformEndsTransactionsOfTheDead, TestSweepLeavesTransactionsOfTheLivingAlone,
+//     TestTransformLeavesOtherGroupsTransactionsAlone
+//   - committed records are read, and no others: TestReadReadsCommittedRecords
+//   - what compaction has emptied is passed: TestEmptiedBatchesArePassed
+//
+// Assigning and revoking:
+//   - what is under way of a partition is committed before it goes: TestLeavingPartitionsAreCommittedFirst
+//   - state is read after open transactions and from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
+//     TestRestoreReadsAllWhateverAnAnswerLeavesOut
+//   - state of a partition that has gone meanwhile isn't used: TestTransformRestoresWhatItNeverBegan
+//   - whatever step fails, what isn't committed is dropped and read again:
+//     TestTransformSurvivesRefusedSteps, TestTransformSurvivesLostConnections
+//
+// Bounds and brokers:
+//   - a batch is bounded in records and bytes, a buffer in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull
+//   - a request ends in time, a coordinator that is gone is forgotten: TestOneBrokerOfThreeIsGone
+//   - a partition that nobody leads costs itself alone: TestPartitionWithoutALeaderCostsItselfAlone
+//   - ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster
+//   - what waits is told once: TestSendingThatWaitsIsToldOnce
+//
 // # Testing
 //
 // Package embedded runs a broker inside the process; every example here uses it.

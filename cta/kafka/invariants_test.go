@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 
 // A group refuses the positions of a member that it no longer has, by the generation and
 // the member's id that come with them. And the id of a transaction names its member.
+// Positions are asked for once no transaction can change them.
 func TestPositionsNameGenerationAndMember(t *testing.T) {
 	for _, instance := range []string{"", "one"} {
 		t.Run("instance "+instance, func(t *testing.T) {
@@ -31,6 +31,13 @@ func TestPositionsNameGenerationAndMember(t *testing.T) {
 			c.ControlKey(int16(kmsg.TxnOffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 				c.KeepControl()
 				sent <- r.(*kmsg.TxnOffsetCommitRequest)
+				return nil, nil, false
+			})
+			c.ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				if !r.(*kmsg.OffsetFetchRequest).RequireStable {
+					t.Error("positions are asked for that an open transaction may change")
+				}
 				return nil, nil, false
 			})
 			client := connect(t, c, testLog(t))
@@ -105,7 +112,13 @@ func TestGivenUpBatchEndsItsProducerID(t *testing.T) {
 	if next, err := send(); err != nil || next.pid == first.pid || next.seq != 0 {
 		t.Errorf("after a batch that was given up: %+v (%v), want another id than %d, and 0", next, err, first.pid)
 	}
-	want := kafka.Report{Accepted: 4, Delivered: 3, GivenUp: 1}
+	// A broker that has lost what it knew of the producer can't tell a repeated batch.
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.OutOfOrderSequenceNumber, Count: 1})
+	lost, err := send()
+	if again := <-sent; err != nil || again.pid == lost.pid || again.seq != 0 {
+		t.Errorf("after a lost sequence: %+v (%v), want another id than %d, and 0", again, err, lost.pid)
+	}
+	want := kafka.Report{Accepted: 5, Delivered: 4, GivenUp: 1}
 	got := p.Report()
 	if got.Accepted != want.Accepted || got.Delivered != want.Delivered || got.GivenUp != want.GivenUp || len(got.Reasons) != 1 {
 		t.Errorf("report is %+v, want %+v and a reason", got, want)
@@ -205,69 +218,6 @@ func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 	}
 }
 
-// A static member whose group has had a generation without it may have lost partitions
-// unasked: it reads nothing on before the group has given them to it anew.
-func TestStaticMemberThatMissesAGenerationBeginsAnew(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, "in")
-	client := connect(t, c, testLog(t))
-	cfg := config("g")
-	cfg.InstanceID = "one"
-	s := &revoked{summer: newSummer(client)}
-	start(t, client, cfg, s)
-	<-s.begun
-	produce(t, c, "in", 100)
-	await(t, client, 100, 30*time.Second)
-	// The next answer to a join skips a generation, as if the one between was missed.
-	var skipped atomic.Bool
-	c.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		if skipped.Load() {
-			return nil, nil, false
-		}
-		skipped.Store(true)
-		resp := r.ResponseKind().(*kmsg.HeartbeatResponse)
-		resp.ErrorCode = kerr.RebalanceInProgress.Code
-		return resp, nil, true
-	})
-	c.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		resp := r.ResponseKind().(*kmsg.JoinGroupResponse)
-		req := r.(*kmsg.JoinGroupRequest)
-		resp.Generation, resp.MemberID, resp.LeaderID = int32(c2epoch.Load())+2, req.MemberID, "another"
-		resp.Protocol = kmsg.StringPtr(req.Protocols[0].Name)
-		return resp, nil, true
-	})
-	c.ControlKey(int16(kmsg.SyncGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		resp := r.ResponseKind().(*kmsg.SyncGroupResponse)
-		a := kmsg.NewConsumerMemberAssignment()
-		topic := kmsg.NewConsumerMemberAssignmentTopic()
-		topic.Topic, topic.Partitions = "in", []int32{0, 1, 2, 3}
-		a.Topics = append(a.Topics, topic)
-		resp.MemberAssignment = a.AppendTo(nil)
-		return resp, nil, true
-	})
-	c2epoch.Store(int64(c.GroupInfo("g").Epoch))
-	for end := time.Now().Add(30 * time.Second); s.times.Load() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the partitions stay in use")
-		}
-	}
-	produce(t, c, "in", 100)
-	await(t, client, 200, 30*time.Second)
-}
-
-var c2epoch atomic.Int64
-
-// revoked counts how often partitions go.
-type revoked struct {
-	*summer
-	times atomic.Int32
-}
-
-func (r *revoked) Revoke(lost []kafka.Partition) {
-	r.times.Add(1)
-	r.summer.Revoke(lost)
-}
-
 // A batch is bounded in records and in bytes.
 func TestBatchesAreBounded(t *testing.T) {
 	t.Parallel()
@@ -327,67 +277,82 @@ func (s *sizes) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Reco
 	}
 	s.all += len(batch)
 	s.records, s.bytes = max(s.records, len(batch)), max(s.bytes, bytes)
-	time.Sleep(5 * time.Millisecond) // so that more gather
+	if s.all == len(batch) {
+		time.Sleep(time.Second) // so that more gather
+	}
 	return nil, nil
 }
 
-// A position that the topic doesn't hold is none: reading begins at the oldest record.
-func TestPositionOutsideTheLogIsNone(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, "in")
-	produce(t, c, "in", 100)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
-	if err != nil {
-		t.Fatal(err)
+// A position that the topic doesn't hold is none, and neither is one in another topic
+// that had the name before: reading begins at the oldest record.
+func TestPositionOfAnotherLogIsNone(t *testing.T) {
+	for name, position := range map[string]struct {
+		offset  int64
+		topicID string
+	}{"outside": {1000, ""}, "another topic": {10, "AAAAAAAAAAAAAAAAAAAAAQ"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, "in")
+			produce(t, c, "in", 100)
+			cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cl.Close()
+			commit := kmsg.NewPtrOffsetCommitRequest()
+			commit.Group, commit.Generation = "g", -1
+			topic := kmsg.NewOffsetCommitRequestTopic()
+			topic.Topic, topic.TopicID = "in", c.TopicInfo("in").TopicID
+			for n := range int32(4) {
+				p := kmsg.NewOffsetCommitRequestTopicPartition()
+				p.Partition, p.Offset, p.Metadata = n, position.offset, &position.topicID
+				topic.Partitions = append(topic.Partitions, p)
+			}
+			commit.Topics = append(commit.Topics, topic)
+			resp, err := commit.RequestWith(t.Context(), cl)
+			if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+				t.Fatalf("commit: %v, %+v", err, resp)
+			}
+			client := connect(t, c, testLog(t))
+			start(t, client, config("g"), newSummer(client))
+			await(t, client, 100, 30*time.Second)
+		})
 	}
-	defer cl.Close()
-	commit := kmsg.NewPtrOffsetCommitRequest()
-	commit.Group, commit.Generation = "g", -1
-	topic := kmsg.NewOffsetCommitRequestTopic()
-	topic.Topic, topic.TopicID = "in", c.TopicInfo("in").TopicID
-	for n := range int32(4) {
-		p := kmsg.NewOffsetCommitRequestTopicPartition()
-		p.Partition, p.Offset = n, 1000
-		topic.Partitions = append(topic.Partitions, p)
-	}
-	commit.Topics = append(commit.Topics, topic)
-	resp, err := commit.RequestWith(t.Context(), cl)
-	if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
-		t.Fatalf("commit: %v, %+v", err, resp)
-	}
-	client := connect(t, c, testLog(t))
-	start(t, client, config("g"), newSummer(client))
-	await(t, client, 100, 30*time.Second)
 }
 
 // A partition that the group wants back is given up once what is under way of it is
-// committed, and not before: nobody else has it until then.
+// committed, and not before. The others go on meanwhile.
 func TestLeavingPartitionsAreCommittedFirst(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
 	client := connect(t, c, testLog(t))
-	gate := make(chan struct{})
-	first := &stuck{Transformer: newSummer(client)}
-	first.gate.Store(&gate)
+	first := &restorer{summer: newSummer(client)}
 	start(t, client, config("g"), first)
-	<-first.Transformer.(*summer).begun
+	<-first.begun
+	ending, release := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(ending) })
+	c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		begin()
+		c.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	time.AfterFunc(3*time.Second, func() { close(release) })
 	produce(t, c, "in", 100)
-	for c.GroupInfo("g").Members[0].NumAssigned() != 4 {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(200 * time.Millisecond) // so that records of all are under way
+	<-ending
+	produce(t, c, "in", 100) // these are gathered meanwhile
 	other := newSummer(client)
 	start(t, client, config("g"), other)
 	select {
 	case <-other.begun:
 		t.Error("another member has partitions of which records are under way")
-	case <-time.After(3 * time.Second):
+	case <-release:
 	}
-	first.gate.Store(nil)
-	close(gate)
 	<-other.begun
 	produce(t, c, "in", 100)
-	await(t, client, 200, 30*time.Second)
+	await(t, client, 300, 30*time.Second)
+	if n := first.times.Load(); n != 1 {
+		t.Errorf("the first member was given partitions %d times, want once", n)
+	}
 }
 
 // Batches that compaction has emptied are passed.

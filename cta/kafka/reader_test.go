@@ -52,6 +52,29 @@ func TestReadCatchesUpOverCompaction(t *testing.T) {
 	}
 }
 
+// Records of transactions that were aborted, or are open, are not read; nor are markers.
+func TestReadReadsCommittedRecords(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("t", 1))
+	send(t, c, text("t", "1"))
+	abort(t, cluster, "t", "x", "y")
+	send(t, c, text("t", "2"))
+	open, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.TransactionalID("open"), kgo.DefaultProduceTopic("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if err := open.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open.ProduceSync(t.Context(), kgo.StringRecord("z")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(values(readAll(t, c, Names("t"), FromStart()))); got != "[1 2]" {
+		t.Errorf("read %s, want [1 2]", got)
+	}
+}
+
 func TestReadReturnsTheHandlersError(t *testing.T) {
 	_, c := newPair(t)
 	ensure(t, c, EventTopic("t", 1))

@@ -19,8 +19,9 @@ import (
 // in the positions of its group. State that is to fit a position is therefore read by
 // Restore; [Client.Read] would miss the last of it.
 func (c *Client) Restore(ctx context.Context, topic string, handle func(Record)) error {
-	ends, err := c.settle(ctx, topic)
+	ends, err := c.ends(ctx, topic)
 	if err == nil {
+		// Committed records can be read up to there once those transactions have ended.
 		err = c.read(ctx, reading{
 			match: Names(topic), refresh: 2 * time.Second, stopAtEnd: true, ends: ends,
 			begin: func(_ Partition, oldest, _ int64) (int64, time.Time) { return oldest, time.Time{} },
@@ -38,11 +39,10 @@ func (c *Client) Restore(ctx context.Context, topic string, handle func(Record))
 	return nil
 }
 
-// settle waits until every transaction that is open on a topic at the call has ended.
-// It returns where the topic's partitions end then.
-func (c *Client) settle(ctx context.Context, topic string) (map[Partition]int64, error) {
-	var ends map[Partition]int64
-	err := c.until(ctx, topic, func() error {
+// ends returns where a topic's partitions end, those of its records among them that are
+// part of a transaction still open.
+func (c *Client) ends(ctx context.Context, topic string) (ends map[Partition]int64, err error) {
+	err = c.until(ctx, topic, func() error {
 		n, err := c.partitions(ctx, topic)
 		if err != nil {
 			return err
@@ -54,27 +54,8 @@ func (c *Client) settle(ctx context.Context, topic string) (map[Partition]int64,
 		ends, err = c.cl.Offsets(ctx, of, false)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	of := make(map[Partition]cluster.At)
-	for p := range ends {
-		of[p] = cluster.Newest
-	}
-	return ends, c.until(ctx, topic, func() error {
-		// For readers of committed records the newest offset is the first that is
-		// part of an open transaction.
-		stable, err := c.cl.Offsets(ctx, of, true)
-		for p, end := range ends {
-			if at, ok := stable[p]; ok && at < end {
-				return fmt.Errorf("%v: %w", p, errUnstable)
-			}
-		}
-		return err
-	})
+	return ends, err
 }
-
-var errUnstable = errors.New("a transaction is open")
 
 // until tries f until it returns no error or ctx ends, with growing pauses. It says once
 // what it waits for when that takes long.

@@ -105,7 +105,7 @@ func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 	s := newSummer(client)
 	cfg := config("g")
 	cfg.SessionTimeout = time.Second // for as long, another generation is waited for
-	start(t, client, cfg, s)
+	stop := start(t, client, cfg, s)
 	<-s.begun
 	arm()
 	var want uint64
@@ -115,6 +115,19 @@ func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 
 	}
 	await(t, client, want, 30*time.Second)
+	stop()
+	sums := make(map[string]uint64)
+	err := client.Read(t.Context(), kafka.ReaderConfig{Match: kafka.Names("sums"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+		sums[string(r.Key)] = binary.BigEndian.Uint64(r.Value)
+		return nil
+	})
+	var total uint64
+	for _, n := range sums {
+		total += n
+	}
+	if err != nil || total != want {
+		t.Errorf("in the end the total is %d (%v), want %d", total, err, want)
+	}
 	if !met() {
 		t.Error("the fault was not met")
 	}

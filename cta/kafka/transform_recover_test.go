@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,9 @@ func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
 	}
 	close(slow.release)
 	await(t, quick.client, 100, 30*time.Second)
+	if n := slow.lost.Load(); n != 2 {
+		t.Errorf("%d partitions were revoked that went while their state was read, want 2", n)
+	}
 }
 
 // A member goes on with the partitions that it has while it restores the state of
@@ -111,6 +115,12 @@ type slowAssign struct {
 	*summer
 	calls   chan []kafka.Partition
 	release chan struct{}
+	lost    atomic.Int32 // partitions revoked
+}
+
+func (s *slowAssign) Revoke(lost []kafka.Partition) {
+	s.lost.Add(int32(len(lost)))
+	s.summer.Revoke(lost)
 }
 
 func (s *slowAssign) Assign(ctx context.Context, gained []kafka.Partition) (func(), error) {
