@@ -1,0 +1,153 @@
+package gtfs
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Timetable returns a network whose timetable is what was seen on one service day:
+// each run of a train that began on it is a trip, with the train's id and the run's
+// number of the day. Patterns that weren't run are left out. The arrivals have to
+// begin before the day, and to go on until its last trains have ended.
+func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta.Arrival]) (*cta.Network, error) {
+	t := table{net: net, day: day, begin: day.Begin(net.Location), end: day.Add(1).Begin(net.Location),
+		calendar: &cta.Calendar{ID: "seen-" + day.String(), Added: []cta.Date{day}},
+		trains:   make(map[string]*seen), trips: make(map[*cta.Pattern][]cta.Trip), profiles: make(map[string]*cta.Profile)}
+	for at, a := range arrivals {
+		t.arrive(at, a)
+	}
+	for _, s := range t.trains {
+		t.finish(s)
+	}
+	n := cta.Network{Name: net.Name, Location: net.Location, Stations: nil, Hourly: net.Hourly, Celsius: net.Celsius, Typical: day}
+	copies := make(map[*cta.Station]*cta.Station)
+	station := func(s *cta.Station) *cta.Station {
+		if copies[s] == nil {
+			c := *s
+			c.Stops = slices.Clone(s.Stops)
+			copies[s] = &c
+			n.Stations = append(n.Stations, &c)
+		}
+		return copies[s]
+	}
+	for _, l := range net.Lines {
+		c := cta.Line{ID: l.ID, Ref: l.Ref, Name: l.Name, Color: l.Color, TextColor: l.TextColor, Mode: l.Mode, Loop: l.Loop}
+		for _, s := range l.Stations {
+			s.Station = station(s.Station)
+			c.Stations = append(c.Stations, s)
+		}
+		for _, p := range l.Patterns {
+			trips := t.trips[p]
+			if len(trips) == 0 {
+				continue
+			}
+			slices.SortFunc(trips, func(a, b cta.Trip) int {
+				if a.Departure != b.Departure {
+					return int(a.Departure - b.Departure)
+				}
+				if a.ID < b.ID {
+					return -1
+				}
+				return 1
+			})
+			q := &cta.Pattern{Headsign: p.Headsign, Trips: trips}
+			for _, call := range p.Calls {
+				call.Station = station(call.Station)
+				q.Calls = append(q.Calls, call)
+			}
+			c.Patterns = append(c.Patterns, q)
+		}
+		if len(c.Patterns) > 0 {
+			n.Lines = append(n.Lines, &c)
+		}
+	}
+	if len(n.Lines) == 0 {
+		return nil, errEmpty
+	}
+	return cta.New(n)
+}
+
+// table gathers the runs of a day.
+type table struct {
+	net        *cta.Network
+	day        cta.Date
+	begin, end time.Time
+	calendar   *cta.Calendar
+	trains     map[string]*seen
+	trips      map[*cta.Pattern][]cta.Trip
+	profiles   map[string]*cta.Profile
+}
+
+// seen is a train, and its run so far: the patterns that it may be of.
+type seen struct {
+	id       string
+	patterns []*cta.Pattern
+	times    []time.Time
+	runs     int
+}
+
+func (t *table) arrive(at time.Time, a cta.Arrival) {
+	l := t.net.Line(a.Line)
+	if l == nil || a.TrainStatus == cta.OutOfService {
+		return
+	}
+	s := t.trains[a.TrainID]
+	if s == nil {
+		s = &seen{id: a.TrainID}
+		t.trains[a.TrainID] = s
+	}
+	here := func(c cta.Call) bool { return c.Station.ID == a.StationID && c.Direction == a.Direction }
+	n := len(s.times)
+	if n > 0 && slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return here(p.Calls[n-1]) }) && !t.ended(s) {
+		return // it is still there, with another status
+	}
+	on := slices.DeleteFunc(slices.Clone(s.patterns), func(p *cta.Pattern) bool { return n >= len(p.Calls) || !here(p.Calls[n]) })
+	if n > 0 && len(on) > 0 {
+		s.patterns, s.times = on, append(s.times, at)
+		return
+	}
+	t.finish(s)
+	s.patterns, s.times = nil, nil
+	for _, p := range l.Patterns {
+		if here(p.Calls[0]) {
+			s.patterns = append(s.patterns, p)
+		}
+	}
+	if s.patterns != nil {
+		s.times = []time.Time{at}
+	}
+}
+
+// ended reports whether a train's run may be over.
+func (t *table) ended(s *seen) bool {
+	return slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
+}
+
+// finish makes a train's run a trip, if it is a whole one of the day.
+func (t *table) finish(s *seen) {
+	i := slices.IndexFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
+	if i < 0 || s.times[0].Before(t.begin) || !s.times[0].Before(t.end) {
+		return
+	}
+	p := s.patterns[i]
+	s.runs++
+	from := s.times[0].Truncate(time.Second)
+	profile := &cta.Profile{Arrivals: make([]int32, len(s.times))}
+	profile.Departures = profile.Arrivals
+	for j, at := range s.times {
+		profile.Arrivals[j] = int32(at.Truncate(time.Second).Sub(from) / time.Second)
+	}
+	key := fmt.Sprint(profile.Arrivals)
+	if same := t.profiles[key]; same != nil {
+		profile = same
+	}
+	t.profiles[key] = profile
+	t.trips[p] = append(t.trips[p], cta.Trip{
+		ID: fmt.Sprintf("%s-%d", s.id, s.runs), Calendar: t.calendar, Block: s.id,
+		Departure: int32(from.Sub(t.begin) / time.Second), Profile: profile,
+	})
+}

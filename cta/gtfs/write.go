@@ -1,0 +1,233 @@
+package gtfs
+
+import (
+	"archive/zip"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Write writes a network as a feed, a zip. Reading the feed gives the network
+// back. Patterns that have no timetable, only intended headways, are left out: see
+// [Timetable].
+func Write(w io.Writer, net *cta.Network) error {
+	z := zip.NewWriter(w)
+	p := printer{zip: z, net: net}
+	p.agency()
+	p.routes()
+	p.stops()
+	p.calendars()
+	p.trips()
+	if p.err != nil {
+		return fmt.Errorf("gtfs: %w", p.err)
+	}
+	return z.Close()
+}
+
+// printer writes the files of a feed, one after the other, up to the first error.
+type printer struct {
+	zip *zip.Writer
+	net *cta.Network
+	out *csv.Writer
+	err error
+}
+
+// file begins a file.
+func (p *printer) file(name string, columns ...string) {
+	p.flush()
+	if p.err != nil {
+		return
+	}
+	w, err := p.zip.Create(name)
+	if err != nil {
+		p.err = err
+		return
+	}
+	p.out = csv.NewWriter(w)
+	p.row(columns...)
+}
+
+func (p *printer) row(cells ...string) {
+	if p.err == nil {
+		p.err = p.out.Write(cells)
+	}
+}
+
+func (p *printer) flush() {
+	if p.err == nil && p.out != nil {
+		p.out.Flush()
+		p.err = p.out.Error()
+	}
+}
+
+func (p *printer) agency() {
+	p.file("agency.txt", "agency_id", "agency_name", "agency_url", "agency_timezone")
+	p.row("1", p.net.Name, "https://example.invalid/", p.net.Location.String())
+}
+
+// kinds are the route types of modes.
+var kinds = map[cta.Mode]string{cta.Tram: "0", cta.Metro: "1", cta.Rail: "2", cta.Bus: "3", cta.Ferry: "4", "": "1"}
+
+func routeID(l *cta.Line) string {
+	if l.Ref != "" {
+		return l.Ref
+	}
+	return l.ID
+}
+
+func (p *printer) routes() {
+	p.file("routes.txt", "route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color", "route_sort_order")
+	for i, l := range p.net.Lines {
+		p.row(routeID(l), "1", "", l.Name, kinds[l.Mode], strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
+	}
+}
+
+func refOf(ref string, id int) string {
+	if ref != "" {
+		return ref
+	}
+	return strconv.Itoa(id)
+}
+
+// single reports whether a station is its own only stop.
+func single(s *cta.Station) bool {
+	return len(s.Stops) == 0 || len(s.Stops) == 1 && s.Stops[0].ID == s.ID
+}
+
+// stopID is the id of a call's stop.
+func stopID(c cta.Call) string {
+	for _, s := range c.Station.Stops {
+		if s.ID == c.Stop {
+			return refOf(s.Ref, s.ID)
+		}
+	}
+	if len(c.Station.Stops) > 0 {
+		return refOf(c.Station.Stops[0].Ref, c.Station.Stops[0].ID)
+	}
+	return refOf(c.Station.Ref, c.Station.ID)
+}
+
+func (p *printer) stops() {
+	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code")
+	degrees := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+	for _, s := range p.net.Stations {
+		access := [...]string{"0", "1", "2"}[s.Access]
+		id := refOf(s.Ref, s.ID)
+		if single(s) {
+			platform := ""
+			if len(s.Stops) > 0 && s.Stops[0].Code != s.Code {
+				platform = s.Stops[0].Code
+			}
+			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, platform)
+			continue
+		}
+		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "")
+		for _, stop := range s.Stops {
+			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code)
+		}
+	}
+}
+
+// ever and forever are what a calendar without a bound is written with.
+const ever, forever = cta.Date(19700101), cta.Date(20991231)
+
+func (p *printer) calendars() {
+	var all []*cta.Calendar
+	for _, l := range p.net.Lines {
+		for _, pt := range l.Patterns {
+			for i := range pt.Trips {
+				if c := pt.Trips[i].Calendar; !slices.Contains(all[max(0, len(all)-8):], c) {
+					all = append(all, c)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *cta.Calendar) int { return strings.Compare(a.ID, b.ID) })
+	all = slices.Compact(all)
+	compact := func(d, otherwise cta.Date) string {
+		if d == 0 {
+			d = otherwise
+		}
+		return strconv.Itoa(int(d))
+	}
+	p.file("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...)...)
+	for _, c := range all {
+		if c.Days == 0 && c.From == 0 && c.To == 0 {
+			continue // by dates alone
+		}
+		row := []string{c.ID, compact(c.From, ever), compact(c.To, forever)}
+		for d := range weekdays {
+			row = append(row, strconv.Itoa(int(c.Days>>d&1)))
+		}
+		p.row(row...)
+	}
+	p.file("calendar_dates.txt", "service_id", "date", "exception_type")
+	for _, c := range all {
+		for _, d := range c.Added {
+			p.row(c.ID, strconv.Itoa(int(d)), "1")
+		}
+		for _, d := range c.Removed {
+			p.row(c.ID, strconv.Itoa(int(d)), "2")
+		}
+	}
+}
+
+// trips writes trips.txt, stop_times.txt and frequencies.txt: a zip has one file
+// open at a time.
+func (p *printer) trips() {
+	each := func(f func(l *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool)) {
+		for _, l := range p.net.Lines {
+			for _, pt := range l.Patterns {
+				written := make(map[string]bool) // a trip repeated in several spans is one
+				for i := range pt.Trips {
+					t := &pt.Trips[i]
+					f(l, pt, t, !written[t.ID])
+					written[t.ID] = true
+				}
+			}
+		}
+	}
+	p.file("trips.txt", "route_id", "service_id", "trip_id", "trip_headsign", "trip_short_name", "direction_id", "block_id")
+	each(func(l *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {
+		if !first {
+			return
+		}
+		direction := "0"
+		if pt.Direction() == cta.DirectionB {
+			direction = "1"
+		}
+		headsign := t.Headsign
+		if headsign == "" {
+			headsign = pt.Headsign
+		}
+		if pt.Direction() != pt.Last().Direction && headsign == "" {
+			headsign = l.Loop
+		}
+		p.row(routeID(l), t.Calendar.ID, t.ID, headsign, t.Number, direction, t.Block)
+	})
+	p.file("stop_times.txt", "trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence")
+	each(func(_ *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {
+		if !first {
+			return
+		}
+		for i, c := range pt.Calls {
+			p.row(t.ID, clock(t.Departure+t.Profile.Arrivals[i]), clock(t.Departure+t.Profile.Departures[i]), stopID(c), strconv.Itoa(i+1))
+		}
+	})
+	p.file("frequencies.txt", "trip_id", "start_time", "end_time", "headway_secs", "exact_times")
+	each(func(_ *cta.Line, _ *cta.Pattern, t *cta.Trip, _ bool) {
+		if t.Every > 0 {
+			exact := "0"
+			if t.Exact {
+				exact = "1"
+			}
+			p.row(t.ID, clock(t.Departure), clock(t.Until), strconv.Itoa(int(t.Every)), exact)
+		}
+	})
+	p.flush()
+}

@@ -1,0 +1,401 @@
+package gtfs
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// describe writes all that a network holds, for comparison.
+func describe(net *cta.Network) []string {
+	var s []string
+	say := func(format string, a ...any) { s = append(s, fmt.Sprintf(format, a...)) }
+	say("%s %v %v", net.Name, net.Location, net.Celsius)
+	for _, st := range net.Stations {
+		c := *st
+		c.Entries, c.Stops, c.Lines = cta.Ridership{}, nil, nil
+		say("station %d %s %s %q %d %v %v lines %v", c.ID, c.Ref, c.Code, c.Name, c.Access, c.Latitude, c.Longitude, st.Lines)
+		for _, p := range st.Stops {
+			say("  stop %d %s %s %q %v", p.ID, p.Ref, p.Code, p.Name, p.Lines)
+		}
+	}
+	for _, l := range net.Lines {
+		say("line %s %s %q %s %s %s loop %q", l.ID, l.Ref, l.Name, l.Color, l.TextColor, l.Mode, l.Loop)
+		for _, st := range l.Stations {
+			say("  %d %d %q %v", st.ID, st.Order, st.Branch, st.Loop)
+		}
+		for _, p := range l.Patterns {
+			say("  pattern %s %q", way(p), p.Headsign)
+			for _, c := range p.Calls {
+				say("    at %d", c.Stop)
+			}
+			for _, t := range p.Trips {
+				say("    trip %s %+v %s %v %q %q %q every %d until %d %v", t.ID, *t.Calendar, clock(t.Departure), *t.Profile, t.Block, t.Headsign, t.Number, t.Every, t.Until, t.Exact)
+			}
+		}
+	}
+	return s
+}
+
+// again writes a network as a feed, and reads it.
+func again(tb testing.TB, net *cta.Network) *cta.Network {
+	tb.Helper()
+	var buf bytes.Buffer
+	if err := Write(&buf, net); err != nil {
+		tb.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	back, _, err := Read(z, Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return back
+}
+
+func TestRoundTrip(t *testing.T) {
+	net, _, err := Read(files(town()), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+		t.Errorf("the town (-written +read):\n%s", d)
+	}
+}
+
+// seen is the 'L' with the timetable of a simulated day.
+func seenChicago(tb testing.TB) *cta.Network {
+	tb.Helper()
+	net, day := cta.Chicago(), cta.Date(20261007)
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: day.Begin(net.Location).Add(-3 * time.Hour), For: 31 * time.Hour, NoFaults: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	seen, err := Timetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
+		for ev := range sim.Events() {
+			if ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return seen
+}
+
+// The simulated day of a network without a timetable is one: each run of a train is
+// a trip, and the feed has the network's lines, stations, order and patterns.
+func TestSimulatedDayIsATimetable(t *testing.T) {
+	net := cta.Chicago()
+	seen := seenChicago(t)
+	back := again(t, seen)
+	if d := cmp.Diff(describe(back), describe(again(t, back))); d != "" {
+		t.Errorf("the feed read and written again (-written +read):\n%s", d)
+	}
+	for _, l := range net.Lines {
+		o := back.Line(l.ID)
+		if o == nil || o.Name != l.Name || o.Color != l.Color || o.Mode != l.Mode || len(o.Patterns) != len(l.Patterns) {
+			t.Errorf("%s is %+v", l.ID, o)
+			continue
+		}
+		ways := func(l *cta.Line) (w []string) {
+			for _, p := range l.Patterns {
+				w = append(w, way(p))
+			}
+			return slices.Sorted(slices.Values(w))
+		}
+		if d := cmp.Diff(ways(l), ways(o)); d != "" {
+			t.Errorf("%s: patterns (-Chicago +feed):\n%s", l.ID, d)
+		}
+		for _, s := range l.Stations {
+			if !slices.ContainsFunc(o.Stations, func(p cta.LineStation) bool { return p.ID == s.ID && p.Name == s.Name && p.Loop == s.Loop }) {
+				t.Errorf("%s lacks %d %s", l.ID, s.ID, s.Name)
+			}
+		}
+		// As many trips as the headways ask for.
+		var intended float64
+		for h := range 24 {
+			if every := l.HeadwayAt(time.Date(2026, 10, 7, h, 30, 0, 0, net.Location), l.Patterns[0].Direction()); every > 0 {
+				intended += float64(time.Hour) / float64(every)
+			}
+		}
+		trips := 0
+		for _, p := range o.Patterns {
+			if p.Direction() == cta.DirectionA {
+				trips += len(p.Trips)
+			}
+		}
+		if float64(trips) < intended-4 || float64(trips) > intended+4 {
+			t.Errorf("%s: %d trips out, the headways ask for %.0f", l.ID, trips, intended)
+		}
+	}
+}
+
+// TestAnyFeedComesBack draws feeds, and holds that what was read of one is what is
+// read of it when written, and that runs leave and call at their times on every day.
+func TestAnyFeedComesBack(t *testing.T) {
+	zones := []string{"Europe/Vienna", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Chicago", "Pacific/Apia"}
+	rapid.Check(t, func(t *rapid.T) {
+		feed := map[string]string{"agency.txt": "agency_name,agency_timezone\nAny," + rapid.SampledFrom(zones).Draw(t, "zone") + "\n"}
+		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[1-9][0-9]{0,4}|[a-z:é]{1,4}`), 3, 12, rapid.ID).Draw(t, "stops")
+		feed["stops.txt"] = "stop_id,stop_name,stop_lat,stop_lon\n"
+		for i, id := range ids {
+			feed["stops.txt"] += fmt.Sprintf("%s,Stop %d,%d.5,%d.25\n", id, i, i%80, i)
+		}
+		feed["routes.txt"] = "route_id,route_long_name,route_type\n1,One,3\ntwo/2,Two,1\n"
+		feed["calendar.txt"] = "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n"
+		feed["calendar_dates.txt"] = "service_id,date,exception_type\n"
+		for s := range 3 {
+			feed["calendar.txt"] += fmt.Sprintf("s%d", s)
+			for range 7 {
+				feed["calendar.txt"] += "," + rapid.SampledFrom([]string{"0", "1"}).Draw(t, "day")
+			}
+			feed["calendar.txt"] += ",20260301,20261130\n"
+			for range rapid.IntRange(0, 3).Draw(t, "exceptions") {
+				feed["calendar_dates.txt"] += fmt.Sprintf("s%d,202610%02d,%d\n", s, rapid.IntRange(1, 31).Draw(t, "date"), rapid.IntRange(1, 2).Draw(t, "exception"))
+			}
+		}
+		feed["trips.txt"] = "route_id,service_id,trip_id,direction_id\n"
+		feed["stop_times.txt"] = "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n"
+		for i := range rapid.IntRange(1, 12).Draw(t, "trips") {
+			feed["trips.txt"] += fmt.Sprintf("%s,s%d,t%d,%s\n", rapid.SampledFrom([]string{"1", "two/2"}).Draw(t, "route"), i%3, i, rapid.SampledFrom([]string{"0", "1"}).Draw(t, "direction"))
+			at := rapid.IntRange(0, 30*3600).Draw(t, "departure")
+			for seq := range rapid.IntRange(2, 8).Draw(t, "calls") {
+				arrival := at
+				at += rapid.IntRange(0, 90).Draw(t, "wait")
+				feed["stop_times.txt"] += fmt.Sprintf("t%d,%s,%s,%s,%d\n", i, clock(int32(arrival)), clock(int32(at)), rapid.SampledFrom(ids).Draw(t, "stop"), seq)
+				at += rapid.IntRange(0, 900).Draw(t, "run")
+			}
+		}
+		net, _, err := Read(files(feed), Options{})
+		if err != nil {
+			t.Fatalf("%v in %v", err, feed)
+		}
+		var buf bytes.Buffer
+		if err := Write(&buf, net); err != nil {
+			t.Fatal(err)
+		}
+		z, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, _, err := Read(z, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(describe(net), describe(back)); d != "" {
+			t.Fatalf("(-written +read):\n%s", d)
+		}
+		for _, l := range net.Lines {
+			for _, day := range []cta.Date{20260329, 20261007, 20261025} {
+				noon := time.Date(int(day/10000), time.Month(day/100%100), int(day%100), 12, 0, 0, 0, net.Location)
+				for _, r := range l.Runs(day) {
+					if got := r.Departure.Sub(noon) + 12*time.Hour; got != time.Duration(r.Trip.Departure)*time.Second {
+						t.Fatalf("trip %s of %v leaves %v after the day began", r.ID(), day, got)
+					}
+				}
+			}
+		}
+	})
+}
+
+// FuzzRead holds that no bytes break the reader: it refuses them with an error, or
+// returns a network that works.
+func FuzzRead(f *testing.F) {
+	names := []string{"agency.txt", "routes.txt", "stops.txt", "calendar.txt", "calendar_dates.txt", "trips.txt", "stop_times.txt", "frequencies.txt"}
+	for i, name := range names {
+		f.Add(uint8(i), []byte(town()[name]))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
+		fsys := files(town())
+		fsys[names[int(which)%len(names)]].Data = data
+		net, _, err := Read(fsys, Options{})
+		if err != nil {
+			if net != nil || err.Error() == "" {
+				t.Errorf("refused with %q and a network: %v", err, net != nil)
+			}
+			return
+		}
+		for _, l := range net.Lines {
+			l.Towards(cta.DirectionA)
+			l.Runs(20261007)
+		}
+		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+			t.Errorf("(-written +read):\n%s", d)
+		}
+	})
+}
+
+// FuzzZip holds the same of the archive itself.
+func FuzzZip(f *testing.F) {
+	net, _, err := Read(files(town()), Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := Write(&buf, net); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(buf.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		if net, _, err := Read(z, Options{}); (net == nil) == (err == nil) {
+			t.Errorf("a network: %v, and %v", net != nil, err)
+		}
+	})
+}
+
+// TestRealFeeds runs the trips of real feeds where they are at hand, and writes the
+// table of how many there are and how many the simulation runs as they say.
+func TestRealFeeds(t *testing.T) {
+	const samples = "../../../shared/reference/samples"
+	if _, err := os.Stat(samples); err != nil {
+		t.Skip("no recordings beside the project: ", samples)
+	}
+	var table strings.Builder
+	for _, c := range []struct {
+		file    string
+		holiday cta.Date
+	}{
+		{"gtfs/caltrain.zip", 20160704},
+		{"gtfs/salem.zip", 20160905},
+		{"oba-maglev/raba.zip", 20250704},
+		{"validator-bullrunner/bullrunner-gtfs.zip", 20151225},
+	} {
+		net, report, err := Load(filepath.Join(samples, c.file), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", c.file, err)
+			continue
+		}
+		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+			t.Errorf("%s (-written +read):\n%s", c.file, d)
+		}
+		saturday := net.Typical
+		for saturday.Weekday() != time.Saturday {
+			saturday = saturday.Add(1)
+		}
+		fmt.Fprintf(&table, "\n%s: %d trips in the feed", c.file, report.Trips)
+		for _, day := range []cta.Date{net.Typical, saturday, c.holiday} {
+			trips, asTimed, calls, inTime := follow(t, net, day)
+			fmt.Fprintf(&table, "\n  %s %v: %d trips, %d simulated as timed; %d calls, %d in order at their minute", day.Weekday().String()[:3], day, trips, asTimed, calls, inTime)
+			if asTimed != trips || inTime != calls {
+				t.Errorf("%s on %v: %d of %d trips, %d of %d calls", c.file, day, asTimed, trips, inTime, calls)
+			}
+		}
+	}
+	t.Log(table.String())
+}
+
+// follow simulates a service day, and counts its trips and those that call at each of
+// their stations in order at the minute.
+func follow(tb testing.TB, net *cta.Network, day cta.Date) (trips, asTimed, calls, inTime int) {
+	tb.Helper()
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: day.Begin(net.Location), For: 34 * time.Hour, NoFaults: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	seen := make(map[string][]ctaproducer.Event)
+	for ev := range sim.Events() {
+		if ev.Kind == ctaproducer.ArrivalEvent && ev.Arrival.TrainStatus == cta.InService {
+			seen[ev.Arrival.TrainID] = append(seen[ev.Arrival.TrainID], ev)
+		}
+	}
+	for _, l := range net.Lines {
+		for _, r := range l.Runs(day) {
+			trips++
+			of := seen[r.ID()]
+			first := slices.IndexFunc(of, func(ev ctaproducer.Event) bool { return !ev.At.Before(r.Departure.Truncate(time.Minute)) })
+			good := 0
+			for i, c := range r.Calls {
+				calls++
+				at := r.Departure
+				if i > 0 {
+					at = r.Arrival(i)
+				}
+				if first >= 0 && first+i < len(of) && of[first+i].Arrival.StationID == c.Station.ID &&
+					of[first+i].At.Truncate(time.Minute).Equal(at.Truncate(time.Minute)) {
+					good++
+				}
+			}
+			inTime += good
+			if good == len(r.Calls) {
+				asTimed++
+			}
+		}
+	}
+	return trips, asTimed, calls, inTime
+}
+
+// TestTimetableIsSimulated holds the same of the small feed, every day.
+func TestTimetableIsSimulated(t *testing.T) {
+	net, _, err := Read(files(town()), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, day := range []cta.Date{20261007, 20261010, 20261026, 20260330} {
+		if trips, asTimed, calls, inTime := follow(t, net, day); trips == 0 || asTimed != trips || inTime != calls {
+			t.Errorf("%v: %d of %d trips, %d of %d calls", day, asTimed, trips, inTime, calls)
+		}
+	}
+}
+
+// BenchmarkRead reads a large feed: 5,000 stops, 120 routes, a million calls.
+func BenchmarkRead(b *testing.B) {
+	feed := files(large())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Read(feed, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func large() map[string]string {
+	var stops, routes, trips, times strings.Builder
+	stops.WriteString("stop_id,stop_name,stop_lat,stop_lon\n")
+	for i := range 5000 {
+		fmt.Fprintf(&stops, "S%d,Stop %d,%.4f,%.4f\n", i, i, 40+float64(i%100)/100, -80+float64(i/100)/100)
+	}
+	routes.WriteString("route_id,route_long_name,route_type\n")
+	trips.WriteString("route_id,service_id,trip_id,direction_id\n")
+	times.WriteString("trip_id,arrival_time,departure_time,stop_id,stop_sequence\n")
+	for r := range 120 {
+		fmt.Fprintf(&routes, "R%d,Route %d,3\n", r, r)
+		for n := range 208 {
+			id := fmt.Sprintf("T%d-%d", r, n)
+			fmt.Fprintf(&trips, "R%d,wd,%s,%d\n", r, id, n%2)
+			at := 5*3600 + n*300
+			for c := range 40 {
+				stop := (r*41 + c) % 5000
+				if n%2 == 1 {
+					stop = (r*41 + 39 - c) % 5000
+				}
+				fmt.Fprintf(&times, "%s,%s,%s,S%d,%d\n", id, clock(int32(at)), clock(int32(at)), stop, c)
+				at += 60 + (c*7+n/20)%50
+			}
+		}
+	}
+	return map[string]string{
+		"agency.txt": "agency_name,agency_timezone\nLarge,America/New_York\n", "stops.txt": stops.String(), "routes.txt": routes.String(),
+		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nwd,1,1,1,1,1,0,0,20260101,20261231\n",
+		"trips.txt":    trips.String(), "stop_times.txt": times.String(),
+	}
+}

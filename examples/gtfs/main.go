@@ -1,0 +1,169 @@
+// Gtfs checks a network, tells what is in it, and writes it as a GTFS feed.
+//
+//	go run ./examples/gtfs feed.zip                      # check and tell: days, lines, trips
+//	go run ./examples/gtfs -o town.zip folder            # a folder of CSV files, or a feed, as a feed
+//	go run ./examples/gtfs -day 2026-10-07 -o chicago.zip  # the 'L' with its simulated day
+//
+// A network without a timetable (ours of Chicago, a folder of CSV files) is written
+// with one of a simulated day: each run of a train is a trip. Reading the feed gives
+// the same lines, stations and patterns.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "gtfs:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("gtfs", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	out := fs.String("o", "", "write the network as a GTFS feed to this `file`, a zip; - is standard output")
+	lines := fs.String("lines", "", "only these lines, `id,…`")
+	modes := fs.String("modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry")
+	on := fs.String("day", "", "the service `day` to tell of, or to simulate, as 2026-10-07; empty: a usual one")
+	seed := fs.Uint64("seed", 1, "of a simulated day, a `number`")
+	fs.Usage = func() {
+		fmt.Fprintln(stderr, "Usage: go run ./examples/gtfs [flags] [a feed, zip or folder, or a folder of CSV files; none: Chicago]")
+		fs.PrintDefaults()
+	}
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 1 {
+		return fmt.Errorf("unexpected argument %q", fs.Arg(1))
+	}
+	o := gtfs.Options{Lines: list(*lines)}
+	for _, m := range list(*modes) {
+		o.Modes = append(o.Modes, cta.Mode(m))
+	}
+	net, err := load(fs.Arg(0), o, stderr)
+	if err != nil {
+		return err
+	}
+	day := cta.DateOf(ctaproducer.DefaultStart(net))
+	if *on != "" {
+		t, err := time.Parse(time.DateOnly, *on)
+		if err != nil {
+			return fmt.Errorf("-day: found %q, want a day as 2026-10-07", *on)
+		}
+		day = cta.DateOf(t)
+	}
+	tell(stdout, net, day)
+	if *out == "" {
+		return nil
+	}
+	if !scheduled(net) {
+		if net, err = simulate(ctx, net, day, *seed); err != nil {
+			return err
+		}
+	}
+	return write(*out, stdout, net)
+}
+
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func load(name string, o gtfs.Options, stderr io.Writer) (*cta.Network, error) {
+	if name == "" {
+		return gtfs.Narrow(cta.Chicago(), o)
+	}
+	net, report, err := gtfs.Load(name, o)
+	if report != nil {
+		fmt.Fprintln(stderr, report)
+	}
+	return net, err
+}
+
+// tell writes what runs: each line, and how many trips on a day, the next Saturday and
+// the next Sunday.
+func tell(w io.Writer, net *cta.Network, day cta.Date) {
+	days := []cta.Date{day}
+	for _, want := range []time.Weekday{time.Saturday, time.Sunday} {
+		d := day
+		for d.Weekday() != want {
+			d = d.Add(1)
+		}
+		days = append(days, d)
+	}
+	fmt.Fprintf(w, "%s, %v: %d lines, %d stations\n", net.Name, net.Location, len(net.Lines), len(net.Stations))
+	fmt.Fprintf(w, "%-14s %-6s %9s %9s", "line", "mode", "stations", "patterns")
+	for _, d := range days {
+		fmt.Fprintf(w, " %14s", d.Weekday().String()[:3]+" "+d.String())
+	}
+	fmt.Fprintln(w)
+	for _, l := range net.Lines {
+		fmt.Fprintf(w, "%-14s %-6s %9d %9d", l.ID, l.Mode, len(l.Stations), len(l.Patterns))
+		for _, d := range days {
+			n := fmt.Sprintf("%d trips", len(l.Runs(d)))
+			if !l.Scheduled() {
+				n = "headways"
+			}
+			fmt.Fprintf(w, " %14s", n)
+		}
+		fmt.Fprintf(w, "  %s: %s - %s\n", l.Name, l.Towards(cta.DirectionB), l.Towards(cta.DirectionA))
+	}
+}
+
+func scheduled(net *cta.Network) bool {
+	for _, l := range net.Lines {
+		if !l.Scheduled() {
+			return false
+		}
+	}
+	return true
+}
+
+// simulate gives a network the timetable of a simulated day, from before it until
+// its last trains have ended their runs.
+func simulate(ctx context.Context, net *cta.Network, day cta.Date, seed uint64) (*cta.Network, error) {
+	const lead, tail = 4 * time.Hour, 5 * time.Hour
+	begin := day.Begin(net.Location)
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{
+		Seed: seed, Start: begin.Add(-lead), For: lead + 24*time.Hour + tail, NoFaults: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gtfs.Timetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
+		for ev := range sim.Events() {
+			if ctx.Err() != nil || ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
+				return
+			}
+		}
+	})
+}
+
+func write(name string, stdout io.Writer, net *cta.Network) error {
+	if name == "-" {
+		return gtfs.Write(stdout, net)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(gtfs.Write(f, net), f.Close())
+}
