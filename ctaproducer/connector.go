@@ -48,8 +48,8 @@ func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 	if err := errors.Join(err, dbErr, cfg.validate()); err != nil {
 		return nil, fmt.Errorf("ctaproducer: connector: %w", err)
 	}
-	if password, ok := db.User.Password(); ok {
-		c.worker.Hide(password)
+	for _, secret := range postgresSecrets(db) {
+		c.worker.Hide(secret)
 	}
 	c.worker.Keep(topicPrefix(cfg.Topics))
 	return c, nil

@@ -173,7 +173,7 @@ func TestConnectorListsWrongSettings(t *testing.T) {
 		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, Partitions: -1, Replication: -1,
 	})
 	want := `ctaproducer: connector: URL is "connect:8083", want http://host:port
-Postgres is "mysql://root:xxxxx@db/cta", want postgres://user:password@host:5432/database
+Postgres is "mysql://***@db/cta", want postgres://user:password@host:5432/database
 Name is "a b", want letters, digits, dots, dashes and underscores
 Kind is "oracle", want one of ["aiven" "confluent" "debezium"]
 PollInterval is 1ns, want 100ms or more

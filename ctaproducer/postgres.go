@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,20 +20,39 @@ import (
 // stationsTable is the table of stops, in schema public.
 const stationsTable = "stations"
 
-// postgresURL reads the address of a database. Its errors hold no password.
+// postgresURL reads the address of a database. User and password stand before
+// the host in what it returns, wherever they were. Its errors hold no password.
 func postgresURL(text string) (*url.URL, error) {
 	const want = "want postgres://user:password@host:5432/database"
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
 		return nil, errors.New("Postgres is empty, " + want)
-	case err != nil:
+	case err != nil, u.User == nil && strings.Contains(u.EscapedPath(), "@"): // a slash in the password
 		// The cause repeats the text, password included.
-		return nil, errors.New("Postgres can't be read, " + want + " (other characters of user and password percent-encoded)")
+		return nil, fmt.Errorf("Postgres is %q, which can't be read, %s (other characters of user and password percent-encoded)",
+			cta.Redacted(text), want)
 	case u.Scheme != "postgres" && u.Scheme != "postgresql", u.Hostname() == "", strings.Trim(u.Path, "/") == "":
-		return nil, fmt.Errorf("Postgres is %q, %s", u.Redacted(), want)
+		return nil, fmt.Errorf("Postgres is %q, %s", cta.Redacted(text), want)
+	}
+	query := u.Query()
+	user, password := u.User.Username(), query.Get("password")
+	if set, ok := u.User.Password(); ok {
+		password = set
+	}
+	if query.Has("user") || query.Has("password") {
+		u.User = url.UserPassword(cmp.Or(user, query.Get("user")), password)
+		query.Del("user")
+		query.Del("password")
+		u.RawQuery = query.Encode()
 	}
 	return u, nil
+}
+
+// postgresSecrets are the passwords in the address of a database.
+func postgresSecrets(u *url.URL) []string {
+	password, _ := u.User.Password()
+	return []string{password, u.Query().Get("sslpassword")}
 }
 
 // database is a PostgreSQL database.
@@ -47,12 +67,12 @@ func newDatabase(text string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{addr: "postgres://" + u.Host + u.EscapedPath()}
-	if password, ok := u.User.Password(); ok {
-		d.secrets.Hide(password)
+	d := &database{addr: cta.Redacted("postgres://" + u.Host + u.EscapedPath())}
+	for _, secret := range postgresSecrets(u) {
+		d.secrets.Hide(secret)
 	}
-	if d.config, err = pgx.ParseConfig(text); err != nil {
-		return nil, fmt.Errorf("Postgres is %q: %s", u.Redacted(), rest.OneLine(d.secrets.Scrub(errorText(err))))
+	if d.config, err = pgx.ParseConfig(u.String()); err != nil {
+		return nil, fmt.Errorf("Postgres is %q: %s", cta.Redacted(text), rest.OneLine(d.secrets.Scrub(errorText(err))))
 	}
 	d.secrets.Hide(d.config.Password)
 	d.config.ConnectTimeout = 10 * time.Second

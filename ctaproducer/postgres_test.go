@@ -490,7 +490,7 @@ func TestStationSourceSettings(t *testing.T) {
 	_, err := NewStationSource(nil, cta.Chicago(), StationSourceConfig{
 		Postgres: "postgres://cta_admin:hunter2@db:port/cta", PollInterval: 1, Wait: -1,
 	})
-	want := `ctaproducer: station source: Postgres can't be read, want postgres://user:password@host:5432/database (other characters of user and password percent-encoded)
+	want := `ctaproducer: station source: Postgres is "postgres://***@db***", which can't be read, want postgres://user:password@host:5432/database (other characters of user and password percent-encoded)
 PollInterval is 1ns, want 100ms or more
 Wait is -1ns, want it positive`
 	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {

@@ -355,7 +355,7 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"dashboard", []string{"-services", "docker", "-layout", "wide", "-lines", "red,mauve"}, 2, "-services: found \"docker\", want auto, embedded or external\n-layout: layout is \"wide\""},
 		{"dashboard", []string{"-colour"}, 2, "flag provided but not defined: -colour"},
 		{"turnstiles", []string{"-brokers", "127.0.0.1:1", "-wait", "200ms"}, 1, "Kafka broker at 127.0.0.1:1: no answer within 200ms: connection refused (start it"},
-		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found ftp://u:xxxxx@127.0.0.1:1, want http://host:port"},
+		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port"},
 	} {
 		t.Run(strings.Join(append([]string{c.name}, c.args...), " "), func(t *testing.T) {
 			p := start(t, c.name, c.args...)

@@ -58,7 +58,7 @@ func (c Config) validate() error {
 	for _, b := range c.Brokers {
 		host, port, err := net.SplitHostPort(b)
 		if err != nil || host == "" || port == "" {
-			faults = append(faults, fmt.Errorf("broker is %q, want host:port", b))
+			faults = append(faults, fmt.Errorf("broker is %q, want host:port", cta.Redacted(b)))
 		}
 	}
 	if c.Wait < 0 {

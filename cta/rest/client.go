@@ -246,7 +246,7 @@ func (c *Client) Fail(err error) *cta.ServiceError {
 
 // FailWith returns an error of the service, with a remedy of the caller's.
 func (c *Client) FailWith(err error, hint string) *cta.ServiceError {
-	return &cta.ServiceError{Service: c.cfg.Service, Addr: c.base, Hint: hint, Err: err}
+	return &cta.ServiceError{Service: c.cfg.Service, Addr: cta.Redacted(c.base), Hint: hint, Err: err}
 }
 
 // seconds reads the header Retry-After of an answer.

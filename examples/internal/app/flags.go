@@ -131,7 +131,7 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 	}
 	fs.Visit(func(f *flag.Flag) { s.given[f.Name] = true })
 	if fs.NArg() > 0 {
-		faults = append(faults, fmt.Errorf("unexpected argument %q", fs.Arg(0)))
+		faults = append(faults, fmt.Errorf("unexpected argument %q", cta.Redacted(fs.Arg(0))))
 	}
 	faults = append(faults, late()...)
 	if err := errors.Join(faults...); err != nil {
@@ -214,7 +214,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		}
 		for _, b := range s.Brokers {
 			if _, _, err := net.SplitHostPort(b); err != nil {
-				fault("brokers", "found %q, want host:port", b)
+				fault("brokers", "found %q, want host:port", cta.Redacted(b))
 			}
 		}
 		checkURL := func(flag, raw string, schemes ...string) {
@@ -222,12 +222,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			if raw == "" || err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme) {
 				return
 			}
-			if err == nil {
-				raw = u.Redacted() // what does not even parse is not shown: it may hold a password
-			} else {
-				raw = "something that is no URL"
-			}
-			fault(flag, "found %s, want %s://host:port", raw, schemes[0])
+			fault(flag, "found %q, want %s://host:port", cta.Redacted(raw), schemes[0])
 		}
 		checkURL("registry", s.Registry, "http", "https")
 		checkURL("rest-proxy", s.RESTProxy, "http", "https")

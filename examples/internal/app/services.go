@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/rest"
@@ -51,7 +52,7 @@ func (s *Settings) Open(ctx context.Context) (*Services, error) {
 			s.name, why, strings.Join(s.Brokers, ","), s.Registry, s.RESTProxy)
 	} else {
 		fmt.Fprintf(s.Stderr, "%s: external services (%s): Kafka %s, Schema Registry %s\n",
-			s.name, why, strings.Join(s.Brokers, ","), redact(s.Registry))
+			s.name, why, strings.Join(s.Brokers, ","), cta.Redacted(s.Registry))
 	}
 	v.RESTProxy = s.RESTProxy
 	if v.Kafka, err = s.connect(ctx, s.Wait); err != nil {
@@ -213,13 +214,4 @@ func (v *Services) close() error {
 		errs = append(errs, v.services.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// redact hides the password in a URL.
-func redact(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "(no URL)"
-	}
-	return u.Redacted()
 }
