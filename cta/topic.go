@@ -126,12 +126,17 @@ func (t Topics) Validate() error {
 	}
 	switch name := t.TurnstileSummary(); {
 	case t.Summary == "": // legal if the prefix is
-	case !legalTopic(name) || len(name) > maxTopicName || name == "." || name == "..":
+	case !LegalTopic(name):
 		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(name), maxTopicName))
 	case name == t.Weather() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):
 		faults = append(faults, fmt.Errorf("summary topic is %s, want a name that no other topic has", quoted(name)))
 	}
 	return errors.Join(faults...)
+}
+
+// LegalTopic reports whether Kafka takes a name for a topic.
+func LegalTopic(name string) bool {
+	return name != "" && name != "." && name != ".." && len(name) <= maxTopicName && legalTopic(name)
 }
 
 func legalTopic(name string) bool {

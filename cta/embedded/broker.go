@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"regexp"
 	"strconv"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // broker is kfake with the few answers in which it differs from Kafka put right.
@@ -19,13 +21,14 @@ type broker struct {
 	cluster *kfake.Cluster
 	ln      *guardListener
 	cleaner *cleaner
+	refused *kfake.FaultHandle // of the request in hand, see refuse
 }
 
 // Sizes in bytes at which a log's segment is full, on disk and in memory. What
 // retention or compaction drops goes by whole segments, so they are small here.
 const (
 	diskSegment   = 16 << 20
-	memorySegment = 256 << 10
+	memorySegment = 32 << 10
 )
 
 // versions are those of the newest Kafka that kfake knows, without what ends Java
@@ -68,6 +71,10 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 		return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: %w", err), closeQuietly(ln))
 	}
 	b.cluster = cluster
+	b.refused = cluster.Fault()
+	for _, key := range []kmsg.Key{kmsg.CreateTopics, kmsg.AlterConfigs, kmsg.IncrementalAlterConfigs} {
+		b.control(key, b.refuse)
+	}
 	b.control(kmsg.Metadata, b.createWanted)
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
 	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), cfg, dir); err != nil {
@@ -111,9 +118,6 @@ func (b *broker) control(key kmsg.Key, fn func(kmsg.Request) kmsg.Response) {
 	})
 }
 
-// topicName is what Kafka takes as the name of a topic.
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-
 // createWanted creates the topics that a client asks about and wants created,
 // as brokers do by default. kfake's own way neither checks the name nor writes
 // the topic down.
@@ -123,7 +127,11 @@ func (b *broker) createWanted(kreq kmsg.Request) kmsg.Response {
 		return nil
 	}
 	for _, t := range req.Topics {
-		if t.Topic == nil || *t.Topic == "." || *t.Topic == ".." || !topicName.MatchString(*t.Topic) {
+		if t.Topic == nil || *t.Topic == "" {
+			continue
+		}
+		if !cta.LegalTopic(*t.Topic) {
+			b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: *t.Topic, Err: kerr.InvalidTopicException})
 			continue
 		}
 		if b.cluster.TopicInfo(*t.Topic) == nil {

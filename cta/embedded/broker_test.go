@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,10 +103,16 @@ func TestTopicsOnDemand(t *testing.T) {
 	if got, err := ask("wanted", true); err != nil || len(got.Partitions) != 1 {
 		t.Errorf("asked for: %v, %d partitions, want 1", err, len(got.Partitions))
 	}
-	for _, name := range []string{"", ".", "..", "a/b", "a b"} {
-		if _, err := ask(name, true); err != kerr.UnknownTopicOrPartition {
-			t.Errorf("topic %q: %v, want an unknown topic", name, err)
+	for _, name := range []string{".", "..", "a/b", "a b", strings.Repeat("a", 250)} {
+		if _, err := ask(name, true); err != kerr.InvalidTopicException {
+			t.Errorf("topic %q: %v, want an invalid topic", name, err)
 		}
+	}
+	if _, err := ask("", true); err != kerr.UnknownTopicOrPartition {
+		t.Errorf("no name: %v, want an unknown topic", err)
+	}
+	if _, err := ask("wanted", true); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // cleaner has kfake apply retention and compaction, so that a long run doesn't
-// grow for ever. kfake's own timer is off, because of two things in which its
+// grow for ever. kfake's own timer is off, because of three things in which its
 // cleaning isn't Kafka's:
 //
 //   - It takes the records of an open transaction for the latest of their keys,
@@ -22,6 +22,7 @@ import (
 //     aborted, the key is lost. So it may compact only while none is open.
 //   - It drops records of compacted topics by age, too. So those topics are set to
 //     keep them.
+//   - It keeps every marker of a producer that has one record left: see restate.
 //
 // With a data directory it rewrites a compacted partition in place: see spare.
 type cleaner struct {
@@ -38,21 +39,25 @@ type cleaner struct {
 
 	mu      sync.Mutex
 	closed  bool
-	waiting bool  // for a moment without open transactions
-	size    int64 // of all compacted topics after the last compaction
+	waiting bool         // for a moment without open transactions
+	size    int64        // of all compacted topics after the last compaction
+	own     kmsg.Request // the cleaner's own restatement, which compaction follows
+
+	grown map[string]int64 // ends of partitions at the last look, see shorten
 }
 
 const (
 	// cleanEvery is the time between two looks by default: Kafka looks at retention every five
-	// minutes and at compaction every 15 seconds.
-	cleanEvery = time.Minute
+	// minutes and at compaction every 15 seconds. A simulation at full speed writes 10 MB a minute.
+	cleanEvery = 15 * time.Second
 	// compactAtLeast is far above what this project's tables hold, so that they are
 	// compacted for their repetitions only.
 	compactAtLeast = 8 << 20
 	cleanTimeout   = 10 * time.Second
-	// memoryAtMost are about five days of the 'L', 700,000 events of 150 bytes each:
-	// at the examples' speed of 20, a whole night would take gigabytes.
-	memoryAtMost = 512 << 20
+	// memoryAtMost are about four hours of the 'L', which has 700,000 events of 150
+	// bytes a day. Each takes as much again of kfake's index. Workers and page in the
+	// same process have read them long before, and a new process begins with none.
+	memoryAtMost = 16 << 20
 )
 
 func startCleaner(cluster *kfake.Cluster, addr string, cfg Config, dir string) (*cleaner, error) {
@@ -128,30 +133,39 @@ func (c *cleaner) clean(ctx context.Context) error {
 		return err
 	}
 
+	size, _ := c.state(tables)
+	c.mu.Lock()
+	due := !c.waiting && size-c.size >= c.atLeast
+	c.mu.Unlock()
+	if !due {
+		return nil
+	}
+	err = c.restate(ctx, tables)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if size, _ := c.state(tables); !c.waiting && size-c.size >= c.atLeast {
-		c.waiting = true
-		c.compactWhenQuiet(tables)
-	}
-	return nil
+	c.compactWhenQuiet(tables)
+	return err
 }
 
 // compactWhenQuiet compacts ahead of the first request that finds no
 // transaction open. kfake handles one request at a time, so none begins
-// meanwhile; and while there are no requests, nothing grows.
+// meanwhile; and while there are no requests, nothing grows. c.mu is held.
 func (c *cleaner) compactWhenQuiet(tables []string) {
-	c.cluster.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+	if c.waiting {
+		return
+	}
+	c.waiting = true
+	c.cluster.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.closed {
+		if c.closed || req == c.own {
 			return nil, nil, false
 		}
 		if _, open := c.state(tables); open {
 			return nil, nil, false
 		}
 		c.cluster.DropControl()
-		c.waiting = false
+		c.waiting, c.own = false, nil
 		if err := c.spare.keep(c.partitions(tables)); err != nil {
 			c.log.Warn("embedded broker: compacted topics are left as they are for now", "err", err)
 			return nil, nil, false

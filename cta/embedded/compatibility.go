@@ -46,7 +46,7 @@ func (r *registry) conflicts(subject string, s schemaBody, version string) []str
 	}
 	versions := []string{version}
 	if version == "" {
-		versions = r.versions(subject)
+		versions = r.versions(subject, "")
 		if n := len(versions); n > 1 && !strings.HasSuffix(level, "_TRANSITIVE") {
 			versions = versions[n-1:]
 		}
@@ -85,10 +85,11 @@ func (r *registry) level(subject string) string {
 	return c.Level
 }
 
-// versions are the subject's versions, oldest first.
-func (r *registry) versions(subject string) []string {
+// versions are the subject's versions, oldest first; query may ask for those that
+// are deleted.
+func (r *registry) versions(subject, query string) []string {
 	var numbers []json.Number
-	status, body := r.call(http.MethodGet, subjectPath(subject)+"/versions", nil)
+	status, body := r.call(http.MethodGet, subjectPath(subject)+"/versions"+query, nil)
 	if status != http.StatusOK || json.Unmarshal(body, &numbers) != nil {
 		return nil
 	}

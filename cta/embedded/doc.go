@@ -23,14 +23,18 @@
 // it, with one partition. Groups start without Kafka's initial delay of 3 s.
 // Retention is applied every [Config.CleanEvery]; compaction when compacted topics
 // have grown by [Config.CompactAfter], at a moment when no transaction is open in them.
+// Rows that transactions wrote may then be there a second time, with new offsets: that is
+// how the transactions' markers are dropped. Topics' names and settings are refused as
+// Kafka 4.3 refuses them. The registry and the REST Proxy read no body without its
+// content type, and answer only to hosts of this machine, see [Config.Hosts].
 // Compatibility is checked between Avro schemas without references to others; other
 // schemas are taken as they are.
 //
 // # Data
 //
 // Without [Config.DataDir] everything is in memory, and gone after
-// [Services.Close]; of topics that aren't compacted, the newest 512 MiB are kept,
-// whatever their retention, about five days of the Chicago 'L'. With it, topics,
+// [Services.Close]; of topics that aren't compacted, the newest 16 MiB are kept,
+// whatever their retention, about four hours of the Chicago 'L'. With it, topics,
 // records, positions of groups, transactions and schemas are there again after a
 // restart, and also after the process was killed: a record that was acknowledged has
 // left the process. As with Kafka's defaults it may be in the operating system's memory

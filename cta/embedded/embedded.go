@@ -31,8 +31,12 @@ type Config struct {
 	// Advertise is the address that the broker tells its clients to connect to, as
 	// that of a proxy before it. Default: the one that it listens on.
 	Advertise string
+	// Hosts are further names by which the registry and the REST Proxy are asked, as
+	// that of a proxy before them. By default they answer only to loopback names and
+	// addresses, and to the ones that they listen on.
+	Hosts []string
 	// CleanEvery is how often records are looked for that retention or compaction
-	// may drop. Default: one minute.
+	// may drop. Default: 15 seconds.
 	CleanEvery time.Duration
 	// CompactAfter is by how many bytes compacted topics have to have grown, all
 	// together, for their compaction. Default: 8 MiB.
@@ -154,13 +158,28 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 		_ = listeners[2].Close()
 		return err
 	}
-	s.web = append(s.web, serve("schema registry", listeners[1], s.registry, cfg.Log))
+	hosts := cfg.hosts()
+	s.web = append(s.web, serve("schema registry", listeners[1], ownHosts(s.registry, hosts), cfg.Log))
 	if err := s.startProxy(cfg.Log); err != nil {
 		_ = listeners[2].Close()
 		return err
 	}
-	s.web = append(s.web, serve("REST Proxy", listeners[2], s.proxy, cfg.Log))
+	s.web = append(s.web, serve("REST Proxy", listeners[2], ownHosts(s.proxy, hosts), cfg.Log))
 	return nil
+}
+
+// hosts are the names that the services answer to, beside those of loopback.
+func (c Config) hosts() []string {
+	names := slices.Clone(c.Hosts)
+	for _, addr := range []string{c.Registry, c.RESTProxy} {
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			names = append(names, host)
+		}
+	}
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
+	}
+	return names
 }
 
 func (s *Services) startProxy(log *slog.Logger) (err error) {

@@ -47,34 +47,15 @@ func openJournal(path string, apply func(change) error) (*journal, error) {
 	return j, nil
 }
 
-func (j *journal) load(apply func(change) error) error {
-	in := bufio.NewReader(j.f)
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if n == 1 {
-			var h journalHeader
-			if err := json.Unmarshal(line, &h); err != nil {
-				return fmt.Errorf("line 1: %w", err)
-			}
-			if h.Version != journalVersion {
-				return fmt.Errorf("format %d, want %d: it was written by another version of this program", h.Version, journalVersion)
-			}
-		} else {
-			var c change
-			if err := json.Unmarshal(line, &c); err != nil {
-				return fmt.Errorf("line %d: %w", n, err)
-			}
-			if err := apply(c); err != nil {
-				return fmt.Errorf("line %d: %w", n, err)
-			}
-		}
-		j.end += int64(len(line))
+// replay makes the changes that the journal holds.
+func (j *journal) replay(apply func(change) error) error {
+	_, err := readChanges(io.NewSectionReader(j.f, 0, j.end), apply)
+	return err
+}
+
+func (j *journal) load(apply func(change) error) (err error) {
+	if j.end, err = readChanges(j.f, apply); err != nil {
+		return err
 	}
 	if err := j.f.Truncate(j.end); err != nil {
 		return err
@@ -83,6 +64,38 @@ func (j *journal) load(apply func(change) error) error {
 		return j.write(journalHeader{journalVersion})
 	}
 	return nil
+}
+
+// readChanges makes the changes of a journal's whole lines, and returns where they end.
+func readChanges(from io.Reader, apply func(change) error) (end int64, err error) {
+	in := bufio.NewReader(from)
+	for n := 1; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return end, nil
+		}
+		if err != nil {
+			return end, err
+		}
+		if n == 1 {
+			var h journalHeader
+			if err := json.Unmarshal(line, &h); err != nil {
+				return end, fmt.Errorf("line 1: %w", err)
+			}
+			if h.Version != journalVersion {
+				return end, fmt.Errorf("format %d, want %d: it was written by another version of this program", h.Version, journalVersion)
+			}
+		} else {
+			var c change
+			if err := json.Unmarshal(line, &c); err != nil {
+				return end, fmt.Errorf("line %d: %w", n, err)
+			}
+			if err := apply(c); err != nil {
+				return end, fmt.Errorf("line %d: %w", n, err)
+			}
+		}
+		end += int64(len(line))
+	}
 }
 
 // append writes a change down, on disk when it returns.

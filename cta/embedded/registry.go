@@ -3,12 +3,15 @@ package embedded
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,12 +25,12 @@ import (
 // Schema Registry 7.4: compatibility checks, checks of Avro schemas, a few
 // paths and codes, JSON for every error, and a journal on disk.
 type registry struct {
-	fake *srfake.Registry
-	mux  *http.ServeMux
-	log  *slog.Logger
+	mux *http.ServeMux
+	log *slog.Logger
 
-	mu      sync.Mutex // held over a change and its line in the journal
-	journal *journal   // nil without a data directory
+	mu      sync.RWMutex // locked over a change and its line in the journal
+	fake    *srfake.Registry
+	journal *journal // nil without a data directory
 }
 
 // maxRegistryBody is srfake's bound, too.
@@ -42,27 +45,40 @@ func openRegistry(path string, log *slog.Logger) (*registry, error) {
 	r := &registry{fake: srfake.NewRegistry(), mux: http.NewServeMux(), log: log}
 	r.mux.HandleFunc("GET /{$}", answer(struct{}{}))
 	r.mux.HandleFunc("GET /schemas/types", answer([]string{"JSON", "PROTOBUF", "AVRO"}))
-	r.mux.HandleFunc("GET /schemas/ids/{id}/schema", r.rawSchema)
-	r.mux.HandleFunc("GET /subjects/{subject}/versions/{version}/schema", r.rawSchema)
-	r.mux.HandleFunc("POST /subjects/{subject}", r.lookUp)
+	for pattern, h := range map[string]http.HandlerFunc{
+		"GET /schemas/ids/{id}/schema":                              r.rawSchema,
+		"GET /subjects/{subject}/versions/{version}/schema":         r.rawSchema,
+		"POST /subjects/{subject}":                                  r.lookUp,
+		"POST /compatibility/subjects/{subject}/versions":           r.compatibility,
+		"POST /compatibility/subjects/{subject}/versions/{version}": r.compatibility,
+		"GET /config/{subject}":                                     r.subjectConfig,
+		"GET /subjects":                                             r.subjects,
+		"GET /subjects/{subject}/versions":                          r.subjectVersions,
+	} {
+		r.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+			r.mu.RLock()
+			defer r.mu.RUnlock()
+			h(w, req)
+		})
+	}
 	r.mux.HandleFunc("POST /subjects/{subject}/versions", r.register)
-	r.mux.HandleFunc("POST /compatibility/subjects/{subject}/versions", r.compatibility)
-	r.mux.HandleFunc("POST /compatibility/subjects/{subject}/versions/{version}", r.compatibility)
-	r.mux.HandleFunc("GET /config/{subject}", r.subjectConfig)
 	r.mux.HandleFunc("/", r.pass)
 	if path != "" {
-		j, err := openJournal(path, func(c change) error {
-			if status, body := r.call(c.Method, c.Path, c.Body); status >= 300 {
-				return fmt.Errorf("%s %s answers %d: %s", c.Method, c.Path, status, bytes.TrimSpace(body))
-			}
-			return nil
-		})
+		j, err := openJournal(path, r.again)
 		if err != nil {
 			return nil, fmt.Errorf("embedded: schema registry: %w", err)
 		}
 		r.journal = j
 	}
 	return r, nil
+}
+
+// again makes a change that the journal holds.
+func (r *registry) again(c change) error {
+	if status, body := r.apply(c); status >= 300 {
+		return fmt.Errorf("%s %s answers %d: %s", c.Method, c.Path, status, bytes.TrimSpace(body))
+	}
+	return nil
 }
 
 func (r *registry) close() error {
@@ -75,21 +91,17 @@ func (r *registry) close() error {
 // ServeHTTP answers a request. What no part of the registry knows is a JSON 404:
 // clients look at the body even to find out that a path is too new for a registry.
 func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if p := req.URL.EscapedPath(); strings.HasSuffix(p, "/versions/-1") {
-		u := *req.URL // -1 is another name of latest
-		u.Path, u.RawPath = strings.TrimSuffix(u.Path, "-1")+"latest", ""
-		if strings.Contains(p, "%") {
-			u.RawPath = strings.TrimSuffix(p, "-1") + "latest"
-		}
-		req = req.Clone(req.Context())
-		req.URL = &u
-	}
+	req, version := latestVersion(req)
 	req.Body = http.MaxBytesReader(w, req.Body, maxRegistryBody)
 	var buf answerBuffer
-	if takes(req) {
-		r.mux.ServeHTTP(&buf, req)
-	} else {
+	switch n, err := strconv.Atoi(version); {
+	case !takes(req):
 		buf.WriteHeader(http.StatusUnsupportedMediaType)
+	case version != "" && version != "latest" && (err != nil || n < 1 || n > math.MaxInt32):
+		fail(&buf, http.StatusUnprocessableEntity, 42202, "The specified version '"+version+
+			"' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"")
+	default:
+		r.mux.ServeHTTP(&buf, req)
 	}
 	status, body := buf.result()
 	if h := w.Header(); h.Get("Content-Type") == "" {
@@ -99,19 +111,41 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(body) // the client is gone; nobody else wants to know
 }
 
+// latestVersion returns the version that a request names, and the request with
+// latest in place of -1, which is another name of it.
+func latestVersion(req *http.Request) (*http.Request, string) {
+	before, rest, ok := strings.Cut(req.URL.EscapedPath(), "/versions/")
+	version, after, more := strings.Cut(rest, "/")
+	if !ok || version != "-1" {
+		return req, version
+	}
+	path := before + "/versions/latest"
+	if more {
+		path += "/" + after
+	}
+	u := *req.URL
+	var err error
+	if u.Path, err = url.PathUnescape(path); err != nil {
+		return req, version
+	}
+	u.RawPath = path
+	req = req.Clone(req.Context())
+	req.URL = &u
+	return req, "latest"
+}
+
 // takes reports whether the registry reads bodies of the request's type. One
-// without a type it does, but curl's for forms it doesn't.
+// without a type it doesn't read, nor one of a form's: a web page of anywhere can
+// have a browser send these.
 func takes(req *http.Request) bool {
 	if req.Method != http.MethodPost && req.Method != http.MethodPut {
 		return true
 	}
-	given := req.Header.Get("Content-Type")
-	kind, _, err := mime.ParseMediaType(given)
-	switch kind {
+	switch kind, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type")); kind {
 	case registryType, "application/vnd.schemaregistry+json", "application/json", "application/octet-stream":
 		return true
 	}
-	return given == "" && err != nil
+	return false
 }
 
 // pass has srfake answer, and writes a change down.
@@ -122,6 +156,8 @@ func (r *registry) pass(w http.ResponseWriter, req *http.Request) {
 	}
 	path := req.URL.RequestURI()
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		r.mu.RLock()
+		defer r.mu.RUnlock()
 		status, answer := r.call(req.Method, path, nil)
 		reply(w, status, answer)
 		return
@@ -131,17 +167,104 @@ func (r *registry) pass(w http.ResponseWriter, req *http.Request) {
 	r.change(w, change{Method: req.Method, Path: path, Body: body})
 }
 
-// change has srfake make a change, writes it down, and only then answers. r.mu is held.
+// change makes a change, writes it down, and only then answers. One that can't be
+// written down is taken back. r.mu is locked.
 func (r *registry) change(w http.ResponseWriter, c change) {
-	status, body := r.call(c.Method, c.Path, c.Body)
+	status, body := r.apply(c)
 	if status < 300 && r.journal != nil {
 		if err := r.journal.append(c); err != nil {
-			r.log.Error("embedded registry: the change is made, but will be lost at a restart", "err", err)
+			r.fake = srfake.NewRegistry()
+			err = errors.Join(err, r.journal.replay(r.again))
+			r.log.Error("embedded registry: a change is refused, because its journal can't be written", "err", err)
 			fail(w, http.StatusInternalServerError, 50001, "the registry's journal can't be written")
 			return
 		}
 	}
 	reply(w, status, body)
+}
+
+// apply has srfake make a change. Deletions are put right first: srfake's of a
+// subject starts its versions again, and needs no soft one before.
+func (r *registry) apply(c change) (status int, body []byte) {
+	u, err := url.ParseRequestURI(c.Path)
+	if err != nil || c.Method != http.MethodDelete {
+		return r.call(c.Method, c.Path, c.Body)
+	}
+	subject, version, _ := strings.Cut(strings.TrimPrefix(u.EscapedPath(), "/subjects/"), "/versions/")
+	subject, err = url.PathUnescape(subject)
+	if !strings.HasPrefix(u.EscapedPath(), "/subjects/") || err != nil || strings.Contains(version, "/") {
+		return r.call(c.Method, c.Path, c.Body)
+	}
+	var answer answerBuffer
+	r.remove(&answer, subject, version, u.Query().Get("permanent") == "true")
+	return answer.result()
+}
+
+// remove deletes a version of a subject, or all of them when version is empty.
+func (r *registry) remove(w http.ResponseWriter, subject, version string, permanent bool) {
+	live, gone := r.versions(subject, ""), r.versions(subject, "?deletedOnly=true")
+	path := subjectPath(subject)
+	switch {
+	case len(live)+len(gone) == 0:
+		fail(w, http.StatusNotFound, 40401, "Subject '"+subject+"' not found.")
+	case version == "" && !permanent && len(live) == 0:
+		fail(w, http.StatusNotFound, 40404, "Subject '"+subject+"' was soft deleted. Set permanent=true to delete permanently")
+	case version == "" && !permanent:
+		for _, v := range live {
+			if status, body := r.call(http.MethodGet, path+"/versions/"+v+"/referencedby", nil); status == http.StatusOK && string(bytes.TrimSpace(body)) != "[]" {
+				fail(w, http.StatusUnprocessableEntity, 42206, "One or more references exist to the schema of version "+v+" of subject "+subject)
+				return
+			}
+		}
+		for _, v := range live {
+			if status, body := r.call(http.MethodDelete, path+"/versions/"+v, nil); status >= 300 {
+				reply(w, status, body)
+				return
+			}
+		}
+		reply(w, http.StatusOK, []byte("["+strings.Join(live, ",")+"]"))
+	case version == "" && len(live) > 0:
+		fail(w, http.StatusNotFound, 40405, "Subject '"+subject+"' was not deleted first before being permanently deleted")
+	case version == "":
+		status, body := r.call(http.MethodDelete, path+"?permanent=true", nil)
+		reply(w, status, body)
+	default:
+		r.removeVersion(w, subject, version, permanent, live, gone)
+	}
+}
+
+func (r *registry) removeVersion(w http.ResponseWriter, subject, version string, permanent bool, live, gone []string) {
+	if version == "latest" {
+		all := live
+		if permanent {
+			all = gone
+		}
+		if len(all) == 0 {
+			fail(w, http.StatusNotFound, 40402, "Version latest not found.")
+			return
+		}
+		version = all[len(all)-1]
+	}
+	path := subjectPath(subject) + "/versions/" + version
+	switch {
+	case permanent && slices.Contains(live, version):
+		fail(w, http.StatusNotFound, 40407, "Subject '"+subject+"' Version "+version+" was not deleted first before being permanently deleted")
+	case permanent && len(live) == 0 && len(gone) == 1 && gone[0] == version:
+		// The last one: the subject ends, as it does at once.
+		if status, body := r.call(http.MethodDelete, subjectPath(subject)+"?permanent=true", nil); status >= 300 {
+			reply(w, status, body)
+			return
+		}
+		reply(w, http.StatusOK, []byte(version))
+	case permanent:
+		status, body := r.call(http.MethodDelete, path+"?permanent=true", nil)
+		reply(w, status, body)
+	case slices.Contains(gone, version):
+		fail(w, http.StatusNotFound, 40406, "Subject '"+subject+"' Version "+version+" was soft deleted. Set permanent=true to delete permanently")
+	default:
+		status, body := r.call(http.MethodDelete, path, nil)
+		reply(w, status, body)
+	}
 }
 
 // call asks srfake.
@@ -160,12 +283,47 @@ func (r *registry) call(method, path string, body []byte) (status int, answer []
 }
 
 // rawSchema answers with the schema itself, where srfake answers with a JSON
-// string that holds it.
+// string or member that holds it.
 func (r *registry) rawSchema(w http.ResponseWriter, req *http.Request) {
 	status, body := r.call(req.Method, req.URL.RequestURI(), nil)
 	var schema string
-	if status == http.StatusOK && json.Unmarshal(body, &schema) == nil {
+	var member struct{ Schema string }
+	switch {
+	case status != http.StatusOK:
+	case json.Unmarshal(body, &schema) == nil:
 		body = []byte(schema)
+	case json.Unmarshal(body, &member) == nil:
+		body = []byte(member.Schema)
+	}
+	reply(w, status, body)
+}
+
+// subjects answers with the subjects that have versions, or had some where the
+// client asks for deleted ones. srfake deletes versions one by one, as remove has it do.
+func (r *registry) subjects(w http.ResponseWriter, req *http.Request) {
+	status, body := r.call(req.Method, req.URL.RequestURI(), nil)
+	var all []string
+	q := req.URL.Query()
+	if status != http.StatusOK || json.Unmarshal(body, &all) != nil {
+		reply(w, status, body)
+		return
+	}
+	if q.Get("deletedOnly") == "true" { // for srfake, none is
+		q.Del("deletedOnly")
+		_, body = r.call(req.Method, req.URL.Path+"?"+q.Encode(), nil)
+		_ = json.Unmarshal(body, &all) // as before
+		all = slices.DeleteFunc(all, func(s string) bool { return len(r.versions(s, "")) > 0 })
+	} else if q.Get("deleted") != "true" {
+		all = slices.DeleteFunc(all, func(s string) bool { return len(r.versions(s, "")) == 0 })
+	}
+	answer(all)(w, req)
+}
+
+func (r *registry) subjectVersions(w http.ResponseWriter, req *http.Request) {
+	status, body := r.call(req.Method, req.URL.RequestURI(), nil)
+	if status == http.StatusOK && string(bytes.TrimSpace(body)) == "null" {
+		fail(w, http.StatusNotFound, 40401, "Subject '"+req.PathValue("subject")+"' not found.")
+		return
 	}
 	reply(w, status, body)
 }
@@ -249,6 +407,11 @@ func (r *registry) lookUp(w http.ResponseWriter, req *http.Request) {
 	if !ok {
 		return
 	}
+	subject := req.PathValue("subject")
+	if len(r.versions(subject, "")) == 0 && req.URL.Query().Get("deleted") != "true" {
+		fail(w, http.StatusNotFound, 40401, "Subject '"+subject+"' not found.")
+		return
+	}
 	status, body := r.call(req.Method, req.URL.RequestURI(), s.json())
 	reply(w, status, body)
 }
@@ -279,17 +442,7 @@ func (r *registry) register(w http.ResponseWriter, req *http.Request) {
 			req.PathValue("subject")+"\", details: "+strings.Join(msgs, "; "))
 		return
 	}
-	c := change{Method: http.MethodPost, Path: req.URL.RequestURI(), Body: s.json()}
-	if status, _ := r.call(http.MethodGet, subject+"/versions?deletedOnly=true", nil); status == http.StatusOK &&
-		!r.fake.SubjectExists(req.PathValue("subject")) {
-		// The subject was deleted softly: srfake then takes no more schemas.
-		var gone answerBuffer
-		if r.change(&gone, change{Method: http.MethodDelete, Path: subject + "?permanent=true"}); gone.status >= 300 {
-			reply(w, gone.status, gone.body.Bytes())
-			return
-		}
-	}
-	r.change(w, c)
+	r.change(w, change{Method: http.MethodPost, Path: req.URL.RequestURI(), Body: s.json()})
 }
 
 // answerID answers with the id of a schema, as a registration does.

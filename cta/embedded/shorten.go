@@ -8,19 +8,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// shortAlready is the size in bytes below which a partition is left alone, that of
-// a segment: what is written once, as the rows of the stations, has to stay for
-// those that read it later.
-const shortAlready = memorySegment
-
 // shorten deletes the oldest records of topics when these are too large
-// together. Each partition loses the same share, so that about the same time is
-// left in all.
+// together. Each partition that grows loses the same share, so that about the same
+// time is left in all. What is written once, as the rows of the stations, stays for
+// those that read it later.
 func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 	var size int64
+	before := c.grown
+	c.grown = make(map[string]int64)
 	for _, t := range topics {
 		for _, p := range c.cluster.PartitionInfos(t) {
 			size += p.NumBytes
+			c.grown[fmt.Sprintf("%s-%d", t, p.Partition)] = p.HighWatermark
 		}
 	}
 	if c.atMost == 0 || size <= c.atMost {
@@ -33,7 +32,7 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 		topic := kmsg.NewDeleteRecordsRequestTopic()
 		topic.Topic = t
 		for _, p := range c.cluster.PartitionInfos(t) {
-			if p.NumBytes < shortAlready {
+			if end, known := before[fmt.Sprintf("%s-%d", t, p.Partition)]; !known || end == p.HighWatermark {
 				continue
 			}
 			part := kmsg.NewDeleteRecordsRequestTopicPartition()
@@ -44,6 +43,9 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 		if len(topic.Partitions) > 0 {
 			req.Topics = append(req.Topics, topic)
 		}
+	}
+	if len(req.Topics) == 0 {
+		return nil
 	}
 	resp, err := req.RequestWith(ctx, c.client)
 	if err != nil {

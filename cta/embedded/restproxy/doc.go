@@ -37,5 +37,8 @@
 // A topic that doesn't exist comes into being if the brokers create topics on
 // demand; else its records fail with code 50003 in an answer of status 200.
 //
+// Records for Kafka's own topics, whose names begin with two underscores, and for
+// names that Kafka refuses are refused with 422.
+//
 // There is no authentication: serve it on a loopback address.
 package restproxy

@@ -10,10 +10,13 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // produced is the answer to records.
@@ -47,6 +50,9 @@ func (h *Handler) produce(r *http.Request) (any, error) {
 		return nil, httpFault(http.StatusUnsupportedMediaType)
 	}
 	topic := r.PathValue("topic")
+	if !cta.LegalTopic(topic) || strings.HasPrefix(topic, "__") { // Kafka's own topics begin so
+		return nil, refuse(http.StatusUnprocessableEntity, 422, "%.300q is not the name of a topic that records can be sent to", topic)
+	}
 	partition := int32(-1)
 	if p := r.PathValue("partition"); p != "" {
 		if partition, err = h.existing(r.Context(), topic, p); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -108,6 +109,10 @@ func (s *Settings) startEmbedded(ctx context.Context, v *Services) error {
 		Registry:  s.address("registry", s.Registry),
 		RESTProxy: s.address("rest-proxy", s.RESTProxy),
 		Log:       s.Log,
+	}
+	if os.Getenv("GOGC") == "" {
+		// The broker's logs live long: by default, as much memory again would lie idle.
+		debug.SetGCPercent(50)
 	}
 	services, err := embedded.Start(ctx, cfg)
 	if err != nil {
