@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,6 +24,7 @@ type broker struct {
 	cluster *kfake.Cluster
 	ln      *guardListener
 	cleaner *cleaner
+	dir     string             // empty when it's in memory
 	refused *kfake.FaultHandle // of the request in hand, see refuse
 }
 
@@ -54,7 +58,7 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 		kfake.MaxVersions(versions()),
 		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
-		kfake.WithLogger(brokerLog{cfg.Log}),
+		kfake.WithLogger(brokerLog{cfg.Log, b.ln.stop}),
 		kfake.BrokerConfigs(map[string]string{
 			"log.segment.bytes":      strconv.Itoa(segment),
 			"log.cleaner.backoff.ms": "3153600000000", // a century: see cleaner
@@ -62,7 +66,14 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 	}
 	if dir != "" {
 		opts = append(opts, kfake.DataDir(dir))
-		if err := errors.Join(spare{dir}.restore(), restoreSequences(dir)); err != nil {
+		err := spare{dir}.restore()
+		if err == nil {
+			err = restoreTransactions(dir)
+		}
+		if err == nil {
+			err = restoreSequences(dir)
+		}
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: data directory: %w", err), closeQuietly(ln))
 		}
 	}
@@ -76,8 +87,27 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 		b.control(key, b.refuse)
 	}
 	b.control(kmsg.Metadata, b.createWanted)
+	if dir != "" {
+		b.dir = dir
+		c := &commitments{cluster: cluster, dir: dir}
+		b.control(kmsg.TxnOffsetCommit, func(req kmsg.Request) kmsg.Response {
+			c.staged(req)
+			return nil
+		})
+		b.control(kmsg.EndTxn, func(req kmsg.Request) kmsg.Response {
+			if b.ln.stopped.Load() { // what is written down isn't done yet
+				return req.ResponseKind()
+			}
+			if err := c.ends(req); err != nil {
+				b.ln.stop()
+				cfg.Log.Error("embedded broker: "+diskFault, "err", err)
+				return req.ResponseKind() // which nobody gets
+			}
+			return nil
+		})
+	}
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
-	if b.cleaner, err = startCleaner(cluster, ln.Addr().String(), cfg, dir); err != nil {
+	if b.cleaner, err = startCleaner(cluster, b.ln, cfg, dir); err != nil {
 		cluster.Close()
 		return nil, fmt.Errorf("embedded: Kafka broker: %w", err)
 	}
@@ -190,15 +220,48 @@ func (b *broker) fetchUnknownGroup(kreq kmsg.Request) kmsg.Response {
 // close stops the broker and waits until its connections are gone.
 func (b *broker) close() {
 	b.cleaner.close() // kfake must not be asked for anything once it is closed
+	if b.dir == "" || !b.ln.stopped.Load() {
+		b.cluster.Close()
+		b.ln.wait()
+		return
+	}
+	// kfake writes its memory down, which is ahead of the logs: the next start is to
+	// read these alone.
+	logs := []string{filepath.Join(b.dir, "pids.log"), filepath.Join(b.dir, "groups.log")}
+	for _, log := range logs {
+		_ = os.Link(log, log+".kept") // where it isn't there, it isn't put back
+	}
 	b.cluster.Close()
 	b.ln.wait()
+	for _, log := range logs {
+		_ = os.Rename(log+".kept", log)
+	}
+	files, _ := filepath.Glob(filepath.Join(b.dir, "partitions", "*", "snapshot.json")) // the pattern is right
+	for _, f := range append(files, filepath.Join(b.dir, "session_state.json"), filepath.Join(b.dir, "seq_windows.json")) {
+		_ = os.Remove(f) // it may not be there
+	}
 }
 
 // brokerLog passes kfake's log on. Its warnings and informational lines are about
 // single requests, so they count as debugging here.
-type brokerLog struct{ log *slog.Logger }
+type brokerLog struct {
+	log  *slog.Logger
+	stop func()
+}
 
+const diskFault = "it stops, because its data directory can't be written: nothing that was acknowledged is lost; make room and start it again"
+
+// Logf passes a line on. kfake goes on after a write that failed, with more in its
+// memory than on disk. Kafka's brokers halt then, and so does this one: no request
+// is answered any more.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	for _, failed := range []string{"persist ", "rebuildSegments ", "endTx: failed to persist"} {
+		if strings.HasPrefix(format, failed) {
+			l.stop()
+			l.log.Error("embedded broker: "+diskFault, "err", fmt.Sprintf(format, args...))
+			return
+		}
+	}
 	switch level {
 	case kfake.LogLevelError:
 		l.log.Error("embedded broker: " + fmt.Sprintf(format, args...))

@@ -31,8 +31,9 @@ type cleaner struct {
 	log     *slog.Logger
 	every   time.Duration // between two looks
 	spare   spare
-	atLeast int64 // growth in bytes that makes compaction worth it
-	atMost  int64 // bytes of events to keep; 0: as many as their retention lets
+	atLeast int64       // growth in bytes that makes compaction worth it
+	stopped func() bool // whether the broker can't write any more
+	atMost  int64       // bytes of events to keep; 0: as many as their retention lets
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -60,14 +61,14 @@ const (
 	memoryAtMost = 16 << 20
 )
 
-func startCleaner(cluster *kfake.Cluster, addr string, cfg Config, dir string) (*cleaner, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ClientID("ctalive-embedded-cleaner"))
+func startCleaner(cluster *kfake.Cluster, ln *guardListener, cfg Config, dir string) (*cleaner, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(ln.Addr().String()), kgo.ClientID("ctalive-embedded-cleaner"))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &cleaner{
-		cluster: cluster, client: client, log: cfg.Log, every: cmp.Or(cfg.CleanEvery, cleanEvery), spare: spare{dir},
+		cluster: cluster, client: client, log: cfg.Log, every: cmp.Or(cfg.CleanEvery, cleanEvery), spare: spare{dir}, stopped: ln.stopped.Load,
 		atLeast: cmp.Or(cfg.CompactAfter, compactAtLeast), cancel: cancel, done: make(chan struct{}),
 	}
 	if dir == "" {
@@ -172,6 +173,9 @@ func (c *cleaner) compactWhenQuiet(tables []string) {
 		}
 		before, _ := c.state(tables)
 		c.cluster.Compact()
+		if c.stopped() {
+			return nil, nil, false // the next start goes back to the spare files
+		}
 		c.spare.drop(c.log)
 		c.size, _ = c.state(tables)
 		c.log.Info("embedded broker: tables compacted", "bytes_before", before, "bytes", c.size)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -21,8 +22,22 @@ const maxRequest = 100 << 20
 // process, so that one stray HTTP request to the port would do harm.
 type guardListener struct {
 	net.Listener
-	mu    sync.Mutex
-	conns map[*guardConn]struct{}
+	stopped atomic.Bool
+	mu      sync.Mutex
+	conns   map[*guardConn]struct{}
+}
+
+// stop has the broker answer nothing any more.
+func (l *guardListener) stop() {
+	if l.stopped.Swap(true) {
+		return
+	}
+	_ = l.Listener.Close() // nobody is to come
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		_ = c.Conn.Close() // nobody is to be answered
+	}
 }
 
 func newGuardListener(ln net.Listener) *guardListener {
@@ -109,6 +124,9 @@ func (c *guardConn) Read(p []byte) (int, error) {
 func (c *guardConn) Write(p []byte) (int, error) {
 	c.begin()
 	defer c.end()
+	if c.l.stopped.Load() {
+		return 0, net.ErrClosed
+	}
 	return c.Conn.Write(p)
 }
 

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -228,8 +227,5 @@ func recordBatch(rows []*kgo.Record) []byte {
 		rec.Length = int32(len(rec.AppendTo(nil)) - 1) // a length of 0 took one byte
 		b.Records = rec.AppendTo(b.Records)
 	}
-	b.Length = int32(len(b.AppendTo(nil)) - 12) // without offset and length
-	raw := b.AppendTo(nil)
-	b.CRC = int32(crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli))) // from the attributes on
-	return b.AppendTo(nil)
+	return encodeBatch(b)
 }

@@ -111,22 +111,17 @@ func scanSequences(dir, topic string, partition int32) (map[int64]*sequenceWindo
 	if err != nil {
 		return nil, err
 	}
-	var bases []int64
-	for _, f := range files {
-		if name, ok := strings.CutSuffix(f.Name(), ".dat"); ok {
-			if base, err := strconv.ParseInt(name, 10, 64); err == nil {
-				bases = append(bases, base)
-			}
-		}
-	}
-	slices.Sort(bases)
+	bases := segments(files)
 	found := make(map[int64]*sequenceWindow)
 	for _, base := range bases[max(0, len(bases)-2):] {
 		f, err := os.Open(filepath.Join(dir, strconv.FormatInt(base, 10)+".dat"))
 		if err != nil {
 			return nil, err
 		}
-		err = scanSegment(f, func(b batchHead) {
+		_, err = scanSegment(f, func(b batchHead) {
+			if b.control || b.pid < 0 {
+				return
+			}
 			w := found[b.pid]
 			if w == nil || w.Epoch != b.epoch {
 				w = &sequenceWindow{PID: b.pid, Topic: topic, Part: partition, Epoch: b.epoch, Seen: true}
@@ -150,46 +145,65 @@ func (w *sequenceWindow) push(b batchHead) {
 
 // batchHead is the part of a record batch that is wanted here.
 type batchHead struct {
-	offset, pid       int64
-	epoch             int16
-	firstSeq, records int32 // of those that it was sent with: compaction may have dropped some
+	offset, pid            int64
+	epoch                  int16
+	firstSeq, records      int32 // of those that it was sent with: compaction may have dropped some
+	leaderEpoch            int32
+	control, transactional bool
 }
 
 // batchHeadSize is that of a record batch of version 2 without its records.
 const batchHeadSize = 61
 
-// scanSegment calls handle for every whole batch of an idempotent producer. What
-// follows the last whole batch was being written when the process was killed.
-func scanSegment(f *os.File, handle func(batchHead)) error {
+// segments returns the first offsets of a partition's segments, in their order.
+func segments(files []fs.DirEntry) (bases []int64) {
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(f.Name(), ".dat"); ok {
+			if base, err := strconv.ParseInt(name, 10, 64); err == nil {
+				bases = append(bases, base)
+			}
+		}
+	}
+	slices.Sort(bases)
+	return bases
+}
+
+// scanSegment calls handle for every whole batch, and returns where the last one
+// ends. What follows was being written when the process was killed.
+func scanSegment(f *os.File, handle func(batchHead)) (end int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	in := bufio.NewReaderSize(f, 256<<10)
 	var head [batchHeadSize]byte
 	for left := info.Size(); left >= batchHeadSize; {
 		if _, err := io.ReadFull(in, head[:]); err != nil {
-			return err
+			return end, err
 		}
 		size := 12 + int64(int32(binary.BigEndian.Uint32(head[8:])))
 		if size < batchHeadSize || size > left {
-			return nil
+			return end, nil
 		}
 		left -= size
 		if _, err := in.Discard(int(size - batchHeadSize)); err != nil {
-			return err
+			return end, err
 		}
+		end += size
+		const transactional, control = 0x10, 0x20
+		attributes := binary.BigEndian.Uint16(head[21:])
 		b := batchHead{
 			offset:   int64(binary.BigEndian.Uint64(head[0:])),
 			pid:      int64(binary.BigEndian.Uint64(head[43:])),
 			epoch:    int16(binary.BigEndian.Uint16(head[51:])),
 			firstSeq: int32(binary.BigEndian.Uint32(head[53:])),
 			records:  int32(binary.BigEndian.Uint32(head[23:])) + 1,
+
+			leaderEpoch:   int32(binary.BigEndian.Uint32(head[12:])),
+			control:       attributes&control != 0,
+			transactional: attributes&transactional != 0,
 		}
-		const control = 0x20
-		if attributes := binary.BigEndian.Uint16(head[21:]); attributes&control == 0 && b.pid >= 0 {
-			handle(b)
-		}
+		handle(b)
 	}
-	return nil
+	return end, nil
 }

@@ -1,0 +1,408 @@
+package embedded
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// kfake ends a transaction by one write after the other: a marker in each partition
+// and its line in an index, the positions of groups, the producer's state. A process
+// that is killed between two of them, or finds the disk full, would leave a part of
+// a transaction. As Kafka's coordinator does, the broker writes down first that a
+// transaction is to be committed; the next start then does what is left. Other
+// transactions that were open are aborted in the logs: kfake itself does that in
+// memory alone, and would take their records for those of the producer's next one.
+//
+// The files are those of kfake's data directory, format 1: beside the segments an
+// index named <first offset>.idx, of 15 bytes a batch; pids.log and groups.log of
+// framed JSON.
+
+// commitment is a transaction that is to be committed.
+type commitment struct {
+	PID     int64  `json:"pid"`
+	Epoch   int16  `json:"epoch"`
+	Version int16  `json:"version"` // of the request
+	TxID    string `json:"txid"`
+	// LogSize is that of pids.log before. kfake writes there after all else, so
+	// that another size means that the commit was done.
+	LogSize int64             `json:"log_size"`
+	Offsets []committedOffset `json:"offsets"`
+}
+
+type committedOffset struct {
+	Type       string  `json:"type"` // commit
+	Group      string  `json:"g"`
+	Topic      string  `json:"t"`
+	Partition  int32   `json:"p"`
+	Offset     int64   `json:"o"`
+	Epoch      int32   `json:"e"`
+	Metadata   *string `json:"m,omitempty"`
+	LastCommit int64   `json:"lc"` // Unix milliseconds
+}
+
+// pidEntry is a line of pids.log.
+type pidEntry struct {
+	Type    string `json:"type"`
+	PID     int64  `json:"pid"`
+	Epoch   int16  `json:"epoch"`
+	TxID    string `json:"txid,omitempty"`
+	Timeout int32  `json:"timeout,omitempty"`
+	Commit  *bool  `json:"commit,omitempty"`
+}
+
+// commitments writes down which transactions are to be committed.
+type commitments struct {
+	cluster *kfake.Cluster
+	dir     string
+
+	mu      sync.Mutex
+	pending map[int64]map[int16][]committedOffset // by producer's id and epoch
+}
+
+func commitmentPath(dir string) string { return filepath.Join(dir, "commitment.json") }
+
+// staged keeps the positions that a transaction is to commit.
+func (c *commitments) staged(kreq kmsg.Request) {
+	req := kreq.(*kmsg.TxnOffsetCommitRequest)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending == nil {
+		c.pending = make(map[int64]map[int16][]committedOffset)
+	}
+	all := c.pending[req.ProducerID][req.ProducerEpoch]
+	for _, t := range req.Topics {
+		name := t.Topic
+		if info := c.cluster.TopicIDInfo(t.TopicID); info != nil { // as later versions name it
+			name = info.Topic
+		}
+		for _, p := range t.Partitions {
+			all = append(all, committedOffset{Type: "commit", Group: req.Group, Topic: name, Partition: p.Partition,
+				Offset: p.Offset, Epoch: p.LeaderEpoch, Metadata: p.Metadata, LastCommit: time.Now().UnixMilli()})
+		}
+	}
+	c.pending[req.ProducerID] = map[int16][]committedOffset{req.ProducerEpoch: all} // earlier epochs are over
+}
+
+// ends writes down that a transaction is to be committed.
+func (c *commitments) ends(kreq kmsg.Request) error {
+	req := kreq.(*kmsg.EndTxnRequest)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	offsets := c.pending[req.ProducerID][req.ProducerEpoch]
+	delete(c.pending, req.ProducerID)
+	if !req.Commit {
+		return nil
+	}
+	m := commitment{PID: req.ProducerID, Epoch: req.ProducerEpoch, Version: req.Version, TxID: req.TransactionalID, Offsets: offsets}
+	info, err := os.Stat(filepath.Join(c.dir, "pids.log"))
+	if err != nil {
+		return err
+	}
+	m.LogSize = info.Size()
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return replaceFile(commitmentPath(c.dir), raw)
+}
+
+// replaceFile writes a file as a whole or not at all.
+func replaceFile(path string, data []byte) error {
+	if err := os.WriteFile(path+".new", data, 0o640); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// restoreTransactions makes the logs of a broker that isn't running whole again.
+func restoreTransactions(dir string) error {
+	pids, size, err := readPIDs(filepath.Join(dir, "pids.log"))
+	if err != nil {
+		return err
+	}
+	if err := truncateFrames(filepath.Join(dir, "groups.log")); err != nil {
+		return err
+	}
+	due, err := dueCommitment(dir, size)
+	if err != nil {
+		return err
+	}
+	parts, err := os.ReadDir(filepath.Join(dir, "partitions"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a new directory
+	}
+	if err != nil {
+		return err
+	}
+	if due != nil {
+		if err := appendFrames(filepath.Join(dir, "groups.log"), due.Offsets); err != nil {
+			return err
+		}
+	}
+	aborted := make(map[int64]int16)
+	for _, d := range parts {
+		err := restorePartition(filepath.Join(dir, "partitions", d.Name()), func(pid int64, epoch int16) bool {
+			if due != nil && due.PID == pid && due.Epoch == epoch {
+				return true
+			}
+			aborted[pid] = max(aborted[pid], epoch)
+			return false
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var entries []pidEntry
+	for pid, epoch := range aborted {
+		if p, known := pids[pid]; known { // whoever goes on with the transaction is refused
+			entries = append(entries, pidEntry{Type: "timeout", PID: pid, Epoch: max(p.Epoch, epoch) + 1})
+		}
+	}
+	if due != nil {
+		commit := true
+		entries = append(entries, pidEntry{Type: "endtx", PID: due.PID, Epoch: due.Epoch, Commit: &commit})
+		if due.Version >= 5 { // of which an end begins the next epoch
+			entries = append(entries, pidEntry{Type: "init", PID: due.PID, Epoch: due.Epoch + 1, TxID: due.TxID,
+				Timeout: pids[due.PID].Timeout, Commit: &commit})
+		}
+	}
+	if err := appendFrames(filepath.Join(dir, "pids.log"), entries); err != nil {
+		return err
+	}
+	if err := os.Remove(commitmentPath(dir)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// dueCommitment returns the commitment that isn't done, nil if there is none.
+func dueCommitment(dir string, logSize int64) (*commitment, error) {
+	raw, err := os.ReadFile(commitmentPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var m commitment
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, fmt.Errorf("%s: %w", commitmentPath(dir), err)
+	}
+	if m.LogSize != logSize {
+		return nil, nil
+	}
+	return &m, nil
+}
+
+// restorePartition writes the index of a partition anew where it isn't that of its
+// segments, and ends the transactions that are open in it. commit reports whether
+// one is to be committed.
+func restorePartition(dir string, commit func(pid int64, epoch int16) bool) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	open := make(map[int64]int16)
+	var last *os.File
+	var next int64
+	var leaderEpoch int32
+	var index []byte
+	bases := segments(files)
+	for i, base := range bases {
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%d.dat", base)), os.O_RDWR|os.O_APPEND, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close() // its errors are those of the writes
+		index = nil
+		end, err := scanSegment(f, func(b batchHead) {
+			index = appendIndex(index, b.leaderEpoch, b.transactional && !b.control)
+			next, leaderEpoch = b.offset+int64(b.records), b.leaderEpoch
+			if b.control {
+				delete(open, b.pid)
+			} else if b.transactional {
+				open[b.pid] = b.epoch
+			}
+		})
+		if err == nil {
+			err = f.Truncate(end)
+		}
+		if err != nil {
+			return err
+		}
+		if i == len(bases)-1 {
+			last = f
+			for pid, epoch := range open {
+				if _, err := f.Write(marker(pid, epoch, commit(pid, epoch), next, leaderEpoch)); err != nil {
+					return err
+				}
+				index = appendIndex(index, leaderEpoch, false)
+				next++
+			}
+		}
+		path := filepath.Join(dir, fmt.Sprintf("%d.idx", base))
+		if old, err := os.ReadFile(path); err != nil || !sameIndex(old, index) {
+			if err := replaceFile(path, index); err != nil {
+				return err
+			}
+		}
+	}
+	if last != nil && len(open) > 0 {
+		return last.Sync()
+	}
+	return nil
+}
+
+// indexSize is that of a batch's line in an index.
+const indexSize = 15
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendIndex adds the line of a batch. Its time is left out: kfake takes it from the segment.
+func appendIndex(index []byte, epoch int32, inTransaction bool) []byte {
+	var line [indexSize]byte
+	line[0] = 1 // version
+	binary.LittleEndian.PutUint32(line[2:], uint32(epoch))
+	if inTransaction {
+		line[14] = 1
+	}
+	line[1] = byte(crc32.Checksum(line[2:], castagnoli))
+	return append(index, line[:]...)
+}
+
+// sameIndex compares all but the times, and the checksums over them.
+func sameIndex(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i += indexSize {
+		x, y := a[i:i+indexSize], b[i:i+indexSize]
+		if x[0] != y[0] || x[1] != byte(crc32.Checksum(x[2:], castagnoli)) || !bytes.Equal(x[2:6], y[2:6]) || x[14] != y[14] {
+			return false
+		}
+	}
+	return true
+}
+
+// marker returns the batch that ends a transaction.
+func marker(pid int64, epoch int16, commit bool, offset int64, leaderEpoch int32) []byte {
+	key := kmsg.ControlRecordKey{Type: kmsg.ControlRecordKeyTypeAbort}
+	if commit {
+		key.Type = kmsg.ControlRecordKeyTypeCommit
+	}
+	end := kmsg.EndTxnMarker{}
+	rec := kmsg.Record{Key: key.AppendTo(nil), Value: end.AppendTo(nil)}
+	rec.Length = int32(len(rec.AppendTo(nil)) - 1) // a length of 0 took one byte
+	now := time.Now().UnixMilli()
+	return encodeBatch(kmsg.RecordBatch{
+		FirstOffset: offset, PartitionLeaderEpoch: leaderEpoch, Magic: 2, Attributes: 0x30, FirstTimestamp: now, MaxTimestamp: now,
+		ProducerID: pid, ProducerEpoch: epoch, FirstSequence: -1, NumRecords: 1, Records: rec.AppendTo(nil),
+	})
+}
+
+// encodeBatch returns a batch with its length and checksum.
+func encodeBatch(b kmsg.RecordBatch) []byte {
+	b.Length = int32(len(b.AppendTo(nil)) - 12)                     // without offset and length
+	b.CRC = int32(crc32.Checksum(b.AppendTo(nil)[21:], castagnoli)) // from the attributes on
+	return b.AppendTo(nil)
+}
+
+// readPIDs returns the newest state of each producer, and the size of the file,
+// from which what isn't whole at its end is cut off.
+func readPIDs(path string) (map[int64]pidEntry, int64, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	size := int64(len(raw))
+	pids := make(map[int64]pidEntry)
+	for _, data := range frames(raw) {
+		var e pidEntry
+		if json.Unmarshal(data, &e) != nil {
+			continue // kfake leaves it out, too
+		}
+		if old, known := pids[e.PID]; known && e.Type != "init" {
+			old.Epoch = e.Epoch
+			e = old
+		}
+		pids[e.PID] = e
+	}
+	return pids, size, truncateFrames(path)
+}
+
+// frameHead is the size of length, checksum and version before each entry of a log.
+const frameHead = 10
+
+// frames returns the whole entries of a log.
+func frames(raw []byte) (entries [][]byte) {
+	for len(raw) >= frameHead {
+		size := int(binary.LittleEndian.Uint32(raw))
+		if size < 2 || size > len(raw)-8 || crc32.Checksum(raw[8:8+size], castagnoli) != binary.LittleEndian.Uint32(raw[4:]) {
+			break
+		}
+		entries = append(entries, raw[frameHead:8+size])
+		raw = raw[8+size:]
+	}
+	return entries
+}
+
+// truncateFrames cuts off what isn't whole at the end of a log: kfake would write
+// behind it, and not read what it wrote.
+func truncateFrames(path string) error {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	end := 0
+	for _, data := range frames(raw) {
+		end += frameHead + len(data)
+	}
+	if end == len(raw) {
+		return nil
+	}
+	return os.Truncate(path, int64(end))
+}
+
+// appendFrames adds entries to a log.
+func appendFrames[E any](path string, entries []E) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var all []byte
+	for _, e := range entries {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		frame := make([]byte, frameHead, frameHead+len(data))
+		binary.LittleEndian.PutUint32(frame, uint32(2+len(data)))
+		binary.LittleEndian.PutUint16(frame[8:], 1)
+		frame = append(frame, data...)
+		binary.LittleEndian.PutUint32(frame[4:], crc32.Checksum(frame[8:], castagnoli))
+		all = append(all, frame...)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(all)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,203 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// TestKilledBetweenWrites has the broker start with what a kill leaves after each of
+// the writes by which a transaction grows and is committed. It is there as a whole or
+// not at all, records and positions, and stays so after a further transaction.
+func TestKilledBetweenWrites(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+	defer cancel()
+	dir := t.TempDir()
+	s := startIn(t, dir)
+	w := newWorker(t, ctx, s)
+	w.begin()
+	w.put("one")
+	w.stage(1)
+	w.end()
+	snapshot := func() string {
+		to := t.TempDir()
+		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		return to
+	}
+	w.begin()
+	before := snapshot()
+	w.put("two")
+	w.stage(2)
+	produced := snapshot()
+	w.end()
+	ended := snapshot()
+
+	part := func(topic, ext string) string { return "kafka/partitions/" + topic + "-0/0." + ext }
+	whole := []string{"one", "two"}
+	for _, tt := range []struct {
+		name     string
+		from, to string
+		files    []string // written in this order
+		commits  int      // from how many of them on the transaction counts
+	}{
+		{"a record", before, produced, []string{part("left", "dat"), part("left", "idx"), part("right", "dat"), part("right", "idx")}, 99},
+		{"the end", produced, ended, []string{"kafka/commitment.json", part("left", "dat"), part("left", "idx"), part("right", "dat"),
+			part("right", "idx"), "kafka/groups.log", "kafka/pids.log"}, 1},
+		{"the end, otherwise", produced, ended, []string{"kafka/commitment.json", part("right", "dat"), part("right", "idx"),
+			part("left", "dat"), part("left", "idx"), "kafka/groups.log", "kafka/pids.log"}, 1},
+	} {
+		for n := range len(tt.files) + 1 {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(tt.from)); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range tt.files[:n] {
+				data, err := os.ReadFile(filepath.Join(tt.to, f))
+				if err == nil {
+					err = os.WriteFile(filepath.Join(dir, f), data, 0o600)
+				}
+				if err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			want, position := whole[:1], int64(1)
+			if n >= tt.commits {
+				want, position = whole, 2
+			}
+			// A kill, a start, a transaction, a kill, a start.
+			s := startIn(t, dir)
+			if got := committed(t, ctx, s); !cmp.Equal(got, state{want, want, position}) {
+				t.Errorf("%s, killed after %d writes: %v, want %v up to %d", tt.name, n, got, want, position)
+			}
+			next := newWorker(t, ctx, s)
+			next.begin()
+			next.put("three")
+			next.stage(3)
+			next.end()
+			again := t.TempDir()
+			if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			s = startIn(t, again)
+			want = append(want[:len(want):len(want)], "three")
+			if got := committed(t, ctx, s); !cmp.Equal(got, state{want, want, 3}) {
+				t.Errorf("%s, killed after %d writes, and again after one more transaction: %v, want %v", tt.name, n, got, want)
+			}
+		}
+	}
+}
+
+// state is what a reader of committed records finds, and the group's position.
+type state struct {
+	Left, Right []string
+	Position    int64
+}
+
+func committed(t *testing.T, ctx context.Context, s *Services) (found state) {
+	t.Helper()
+	values := func(topic string) (got []string) {
+		for _, r := range records(t, ctx, s, topic) {
+			got = append(got, r[1:]) // without a key
+		}
+		return got
+	}
+	found.Left, found.Right = values("left"), values("right")
+	req := kmsg.NewPtrOffsetFetchRequest()
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = "group"
+	rt := kmsg.NewOffsetFetchRequestGroupTopic()
+	rt.Topic, rt.Partitions = "left", []int32{0}
+	info := s.broker.cluster.TopicInfo("left")
+	rt.TopicID = info.TopicID
+	g.Topics = append(g.Topics, rt)
+	req.Groups = append(req.Groups, g)
+	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil || resp.Groups[0].ErrorCode != 0 {
+		t.Fatal(resp, err)
+	}
+	found.Position = resp.Groups[0].Topics[0].Partitions[0].Offset
+	return found
+}
+
+// worker writes to two topics and moves a group's position in transactions.
+type worker struct {
+	t   *testing.T
+	ctx context.Context
+	s   *Services
+	c   *kgo.Client
+}
+
+func newWorker(t *testing.T, ctx context.Context, s *Services) *worker {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.TransactionalID("worker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if s.broker.cluster.TopicInfo("left") == nil {
+		createTopics(t, ctx, c, map[string]string{"left": "delete", "right": "delete"})
+	}
+	return &worker{t, ctx, s, c}
+}
+
+func (w *worker) begin() {
+	w.t.Helper()
+	if err := w.c.BeginTransaction(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *worker) put(value string) {
+	w.t.Helper()
+	for _, topic := range []string{"left", "right"} {
+		if err := w.c.ProduceSync(w.ctx, &kgo.Record{Topic: topic, Value: []byte(value)}).FirstErr(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *worker) stage(offset int64) {
+	w.t.Helper()
+	pid, epoch, err := w.c.ProducerID(w.ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch, req.Generation = "worker", "group", pid, epoch, -1
+	rt := kmsg.NewTxnOffsetCommitRequestTopic()
+	rt.Topic, rt.TopicID = "left", w.s.broker.cluster.TopicInfo("left").TopicID
+	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	p.Offset = offset
+	rt.Partitions = append(rt.Partitions, p)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(w.ctx, w.c)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *worker) end() {
+	w.t.Helper()
+	if err := w.c.EndTransaction(w.ctx, kgo.TryCommit); err != nil {
+		w.t.Fatal(err)
+	}
+}
