@@ -353,6 +353,8 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"dashboard", append(free, "-brokers", taken.Addr().String(), "-listen", "127.0.0.1:0"), 1, "address already in use"},
 		{"dashboard", []string{"-speed", "fast"}, 2, "want a number above 0, or max"},
 		{"dashboard", []string{"-services", "docker", "-layout", "wide", "-lines", "red,mauve"}, 2, "-services: found \"docker\", want auto, embedded or external\n-layout: layout is \"wide\""},
+		{"turnstiles", []string{"-sasl", "OAUTHBEARER"}, 2, "-sasl: OAUTHBEARER wants -sasl-token-file or -sasl-token-command"},
+		{"turnstiles", []string{"-sasl", "OAUTHBEARER", "-sasl-token-file", "a", "-sasl-token-command", "b"}, 2, "-sasl-token-file: not together with -sasl-token-command"},
 		{"dashboard", []string{"-colour"}, 2, "flag provided but not defined: -colour"},
 		{"turnstiles", []string{"-brokers", "127.0.0.1:1", "-wait", "200ms"}, 1, "Kafka broker at 127.0.0.1:1: no answer within 200ms: connection refused (start it"},
 		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port"},

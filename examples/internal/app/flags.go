@@ -94,7 +94,10 @@ type Settings struct {
 	tlsCA, tlsCert, tlsKey string // PEM files
 	tokenFile              string
 	sasl                   kafka.SASL
-	close                  func() error // closes what Open opened
+	// Where tokens come from: one of both.
+	saslTokenFile, saslTokenCommand string
+	replication, minInSync          int
+	close                           func() error // closes what Open opened
 }
 
 // Given reports whether a flag was set, on the command line or by its variable.
@@ -155,9 +158,13 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&s.tlsCert, "tls-cert", "", "show the client certificate in this PEM `file` to the brokers (implies -tls) and to services at https; needs -tls-key")
 	fs.StringVar(&s.tlsKey, "tls-key", "", "the client certificate's private key, PEM `file`")
 	fs.StringVar(&s.tokenFile, "token-file", "", "send the bearer token in this `file` to the services that speak HTTP; the file is read at each request")
-	fs.StringVar(&s.sasl.Mechanism, "sasl", "", "SASL `mechanism`: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none")
+	fs.StringVar(&s.sasl.Mechanism, "sasl", "", "SASL `mechanism`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: none")
 	fs.StringVar(&s.sasl.User, "sasl-user", "", "SASL user `name`")
 	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; better in the variable than on the command line")
+	fs.StringVar(&s.saslTokenFile, "sasl-token-file", "", "of OAUTHBEARER: the `file` that has the token, read for each connection")
+	fs.StringVar(&s.saslTokenCommand, "sasl-token-command", "", "of OAUTHBEARER: the shell `command` that prints a token, run for each connection")
+	fs.IntVar(&s.replication, "replication-factor", 0, "replicas of topics that are created, `number`; 0: as the cluster has it")
+	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "min.insync.replicas of topics that are created, `number`; 0: as the cluster has it")
 	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "start of the topics' names, `text`")
 	fs.StringVar(&layout, "layout", string(cta.PerStation), "`layout`: per-station (a topic a station and kind) or shared (one a kind)")
 	if groups&Web != 0 {
@@ -268,11 +275,24 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		if s.For < 0 {
 			fault("for", "found %v, want 0 or more", s.For)
 		}
+		switch {
+		case s.saslTokenFile != "" && s.saslTokenCommand != "":
+			fault("sasl-token-file", "not together with -sasl-token-command")
+		case s.sasl.Mechanism == "OAUTHBEARER" && s.saslTokenFile == "" && s.saslTokenCommand == "":
+			fault("sasl", "OAUTHBEARER wants -sasl-token-file or -sasl-token-command")
+		case s.saslTokenFile != "":
+			s.sasl.Tokens = tokenFile(s.saslTokenFile)
+		case s.saslTokenCommand != "":
+			s.sasl.Tokens = tokenCommand(s.saslTokenCommand)
+		}
+		if s.replication < 0 || s.minInSync < 0 {
+			fault("replication-factor", "want 0 or more, of -min-insync-replicas too")
+		}
 		if (s.tlsCert == "") != (s.tlsKey == "") {
 			fault("tls-cert", "want both -tls-cert and -tls-key, or neither")
 		}
 		s.tls = s.tls || s.tlsCA != "" || s.tlsCert != ""
-		for flag, file := range map[string]string{"tls-ca": s.tlsCA, "tls-cert": s.tlsCert, "tls-key": s.tlsKey, "token-file": s.tokenFile} {
+		for flag, file := range map[string]string{"tls-ca": s.tlsCA, "tls-cert": s.tlsCert, "tls-key": s.tlsKey, "token-file": s.tokenFile, "sasl-token-file": s.saslTokenFile} {
 			if _, err := os.Stat(file); file != "" && err != nil {
 				fault(flag, "%v", err)
 			}
