@@ -24,6 +24,10 @@ type Config struct {
 	ClientID string      // names this program in the broker's logs and quotas. Default: "ctalive"
 	TLS      *tls.Config // with the client's certificates, if brokers ask for them; nil: plain text
 	SASL     SASL
+	// Rack says where this program is, as broker.rack does of brokers: records are then
+	// read from the nearest replica, if brokers choose it (replica.selector.class).
+	// Default: from the leader.
+	Rack string
 	// ReplicationFactor and MinInSyncReplicas are those of the topics that EnsureTopics
 	// creates. Default: the cluster's.
 	ReplicationFactor int

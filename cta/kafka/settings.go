@@ -15,6 +15,7 @@ const maxMessageBytes = 1_000_000
 func (c *Client) config() *sarama.Config {
 	conf := sarama.NewConfig()
 	conf.ClientID = c.cfg.ClientID
+	conf.RackID = c.cfg.Rack
 
 	// The newest versions of every request that sarama knows; for each broker it
 	// takes the newest that both sides know (ApiVersions), so older brokers do too.

@@ -188,7 +188,7 @@ func (h *run) start(ctx context.Context) error {
 			return err
 		}
 	}
-	return h.await(ctx, "the first counts", 2*time.Minute, func() bool { n, _ := h.watcher.total(); return n > 0 })
+	return h.await(ctx, "the first counts", 3*time.Minute, func() bool { n, _ := h.watcher.total(); return n > 0 })
 }
 
 func (h *run) startServices(ctx context.Context) (err error) {
@@ -231,7 +231,7 @@ func (h *run) startServices(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return h.await(ctx, "answer of all brokers", 2*time.Minute, func() bool { return h.answers(ctx, count) })
+	return h.await(ctx, "answer of all brokers", 4*time.Minute, func() bool { return h.answers(ctx, count) })
 }
 
 // newKafka makes the folders of Apache Kafka, and its processes.

@@ -97,6 +97,7 @@ type Settings struct {
 	// Where tokens come from: one of both.
 	saslTokenFile, saslTokenCommand string
 	replication, minInSync          int
+	rack                            string
 	close                           func() error // closes what Open opened
 }
 
@@ -163,6 +164,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; better in the variable than on the command line")
 	fs.StringVar(&s.saslTokenFile, "sasl-token-file", "", "of OAUTHBEARER: the `file` that has the token, read for each connection")
 	fs.StringVar(&s.saslTokenCommand, "sasl-token-command", "", "of OAUTHBEARER: the shell `command` that prints a token, run for each connection")
+	fs.StringVar(&s.rack, "rack", "", "`name` of where this program is, as broker.rack has it, to read from the nearest replica; empty: from the leader")
 	fs.IntVar(&s.replication, "replication-factor", 0, "replicas of topics that are created, `number`; 0: as the cluster has it")
 	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "min.insync.replicas of topics that are created, `number`; 0: as the cluster has it")
 	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "start of the topics' names, `text`")

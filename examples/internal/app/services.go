@@ -155,7 +155,7 @@ func (s *Settings) OpenKafka(ctx context.Context) (*kafka.Client, error) {
 // connect connects to the brokers, as the flags on TLS and SASL say.
 func (s *Settings) connect(ctx context.Context, wait time.Duration) (*kafka.Client, error) {
 	cfg := kafka.Config{Brokers: s.Brokers, ClientID: "ctalive-" + s.name, SASL: s.sasl, Wait: wait, Log: s.Log, Metrics: s.Metrics,
-		ReplicationFactor: s.replication, MinInSyncReplicas: s.minInSync}
+		Rack: s.rack, ReplicationFactor: s.replication, MinInSyncReplicas: s.minInSync}
 	if s.tls {
 		var err error
 		if cfg.TLS, err = s.tlsConfig(); err != nil {

@@ -65,10 +65,19 @@ func permanent(err error) bool {
 		unknownCA x509.UnknownAuthorityError
 		hostname  x509.HostnameError
 		certErr   *tls.CertificateVerificationError
-		alert     tls.AlertError
 	)
 	return errors.Is(err, sarama.ErrSASLAuthenticationFailed) || errors.Is(err, sarama.ErrUnsupportedSASLMechanism) ||
-		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &certErr) || errors.As(err, &alert)
+		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &certErr) || alert(err) != nil
+}
+
+// alert returns what the other side of a TLS connection has said before it ended it: nil
+// when it was something else.
+func alert(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" { // as crypto/tls has it
+		return op.Err
+	}
+	return nil
 }
 
 // Trouble is a failed request in words for an operator.
@@ -116,7 +125,6 @@ func (c *Cluster) Explain(err error) Trouble {
 		unknownCA x509.UnknownAuthorityError
 		hostname  x509.HostnameError
 		certErr   *tls.CertificateVerificationError
-		alert     tls.AlertError
 		header    tls.RecordHeaderError
 		dns       *net.DNSError
 		kerr      sarama.KError
@@ -130,6 +138,9 @@ func (c *Cluster) Explain(err error) Trouble {
 			t.Text = "authentication failed for user " + user + " with " + mechanism
 		}
 		t.Hint = "check user, password and mechanism"
+		if user == "" {
+			t.Hint = "check that the broker takes the token: who issued it, for whom, until when"
+		}
 	case errors.Is(err, sarama.ErrUnsupportedSASLMechanism):
 		t.Text = "the broker doesn't offer " + mechanism
 		t.Hint = "choose another SASL mechanism, or check that the port is the one for SASL"
@@ -146,8 +157,8 @@ func (c *Cluster) Explain(err error) Trouble {
 	case errors.As(err, &unknownCA), errors.As(err, &hostname):
 		t.Text = "the broker's certificate is not trusted: " + err.Error()
 		t.Hint = "give the authority that signed it, and a host name that it holds"
-	case errors.As(err, &alert):
-		t.Text = "the broker ended the TLS handshake: " + alert.Error()
+	case alert(err) != nil:
+		t.Text = "the broker ended the TLS handshake: " + alert(err).Error()
 		t.Hint = "check the client's certificate and the TLS versions"
 	case errors.As(err, &header):
 		t.Text = "the broker's port doesn't speak TLS"
@@ -186,7 +197,11 @@ func (c *Cluster) wrongProtocolHint() string {
 		hint += "want TLS"
 	}
 	if sasl {
-		hint += ", or not take user " + c.conf.Net.SASL.User
+		who := "the token"
+		if c.conf.Net.SASL.User != "" {
+			who = "user " + c.conf.Net.SASL.User
+		}
+		hint += ", or not take " + who
 	} else if tls {
 		hint += ", or want SASL"
 	}

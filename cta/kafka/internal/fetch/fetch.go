@@ -224,11 +224,7 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 			}
 		} else if cur.broker != leader {
 			cur.paused = time.Time{}
-			if f := e.fetchers[leader]; f != nil {
-				signal(f.wake)
-			} else {
-				e.start(ctx, leader)
-			}
+			e.wakeOrStart(ctx, leader)
 		}
 		cur.broker = leader
 	}
@@ -277,6 +273,15 @@ type fetcher struct {
 	// room holds the memory of each response that may be fetched: its records are
 	// the next one's once they are handled.
 	room chan []record.Record
+}
+
+// wakeOrStart has the fetcher of a broker look for its partitions. e.mu is held.
+func (e *Engine) wakeOrStart(ctx context.Context, broker int32) {
+	if f := e.fetchers[broker]; f != nil {
+		signal(f.wake)
+	} else {
+		e.start(ctx, broker)
+	}
 }
 
 // start starts the fetcher of a broker. e.mu is held.
@@ -370,14 +375,14 @@ func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle boo
 		}
 		return false, false
 	}
-	f.take(resp, asked, room)
+	f.take(ctx, resp, asked, room)
 	return true, false
 }
 
 // take queues what a response holds. The positions move and the queue grows
 // under one lock, so that a partition's records stay in order when its leader
 // changes.
-func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*Cursor]int64, room []record.Record) {
+func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked map[*Cursor]int64, room []record.Record) {
 	type outcome struct {
 		Fetched
 		hollow  bool // nothing came where something should be
@@ -426,9 +431,9 @@ func (f *fetcher) take(resp *sarama.FetchResponse, asked map[*Cursor]int64, room
 			// offset; without that, a reader would stay here for ever.
 			o.Next = cur.next + 1
 		}
-		if o.replica >= 0 && f.cl.Rack() != "" && o.replica != cur.broker && f.fetchers[o.replica] != nil {
+		if o.replica >= 0 && f.cl.Rack() != "" && o.replica != cur.broker {
 			cur.broker = o.replica // nearer than the leader
-			signal(f.fetchers[o.replica].wake)
+			f.wakeOrStart(ctx, o.replica)
 		}
 		if o.Next > cur.next {
 			cur.next = o.Next
