@@ -19,7 +19,7 @@ import (
 const (
 	controlTopic   = "control"
 	groupsTopic    = 6 // partitions of the topic of groups, and of that of transactions
-	workersGroup   = "ctalive.turnstile-summary"
+	workersGroup   = "faults"
 	controlMembers = 3
 )
 

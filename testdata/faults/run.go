@@ -344,7 +344,7 @@ func (h *run) workerCommand(name string) *exec.Cmd {
 		return exec.Command(h.self, "-role", "careless", "-brokers", h.brokers(), "-layout", h.s.layout, "-lines", h.s.lines, "-session-timeout", h.s.session.String())
 	}
 	args := []string{"-services", "external", "-brokers", h.brokers(), "-registry", h.registryURL(), "-layout", h.s.layout,
-		"-session-timeout", h.s.session.String(), "-wait", "1m"}
+		"-group", workersGroup, "-session-timeout", h.s.session.String(), "-wait", "1m"}
 	if h.s.static {
 		args = append(args, "-instance-id", name)
 	}
