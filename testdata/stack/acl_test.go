@@ -153,6 +153,15 @@ func (a *access) prepare(program string, own bool) {
 		a.Fatal(err)
 	}
 	defer client.Close()
+	// The simulation has made it, too; the worker may come first.
+	gone := kmsg.NewPtrDeleteTopicsRequest()
+	gone.TopicNames, gone.TimeoutMillis = []string{a.topics().DeadLetter()}, 10_000
+	topic := kmsg.NewDeleteTopicsRequestTopic()
+	topic.Topic = &gone.TopicNames[0]
+	gone.Topics = append(gone.Topics, topic)
+	if _, err := gone.RequestWith(a.Context(), a.admin); err != nil {
+		a.Fatal(err)
+	}
 	if own || program == "dashboard" {
 		err := client.EnsureTopics(a.Context(), kafka.TableTopic(a.topics().TurnstileSummary(), 1),
 			kafka.TableTopic(a.topics().StationsTable(), 1), kafka.EventTopic(a.topics().DeadLetter(), 1))
