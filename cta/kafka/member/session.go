@@ -531,6 +531,8 @@ func (s *session) commit() {
 				if c.since.IsZero() {
 					c.since = time.Now()
 				}
+			case refused(err):
+				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
 			case err != nil:
 				m.restart(err)
 			default:
