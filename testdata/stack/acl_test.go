@@ -175,12 +175,14 @@ func (a *access) prepare(program string, own bool) {
 	}
 	if own || program == "dashboard" { // something to read: no row
 		for _, topic := range []string{a.topics().TurnstileSummary(), a.topics().StationsTable()} {
-			err = errors.Join(err, p.Send(a.Context(), kafka.Record{Topic: topic, Key: []byte("0")}, nil))
+			err = errors.Join(err, p.Send(a.Context(), kafka.Record{Topic: topic, Key: []byte("40010")}, nil))
 		}
 	}
 	for _, topic := range []string{a.topics().Turnstiles(cta.Chicago().Stations[0]), a.topics().Stations()} {
 		err = errors.Join(err, p.Send(a.Context(), kafka.Record{Topic: topic, Value: []byte("nobody can read this")}, nil))
 	}
+	row := `{"stop_id":1,"direction_id":"N","stop_name":"Hilltop","station_name":"Hilltop","station_descriptive_name":"Hilltop","station_id":40010,"order":0,"red":true,"blue":false,"green":false}`
+	err = errors.Join(err, p.Send(a.Context(), kafka.Record{Topic: a.topics().Stations(), Value: []byte(row)}, nil))
 	if err = errors.Join(err, p.Close()); err != nil {
 		a.Fatal(err)
 	}
