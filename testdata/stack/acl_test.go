@@ -174,8 +174,8 @@ func (a *access) prepare(program string, own bool) {
 		a.Fatal(err)
 	}
 	if own || program == "dashboard" { // something to read: no row
-		for _, topic := range []string{a.topics().TurnstileSummary(), a.topics().StationsTable()} {
-			err = errors.Join(err, p.Send(a.Context(), kafka.Record{Topic: topic, Key: []byte("40010")}, nil))
+		for topic, key := range map[string]string{a.topics().TurnstileSummary(): "40010", a.topics().StationsTable(): "40010/red"} {
+			err = errors.Join(err, p.Send(a.Context(), kafka.Record{Topic: topic, Key: []byte(key)}, nil))
 		}
 	}
 	for _, topic := range []string{a.topics().Turnstiles(cta.Chicago().Stations[0]), a.topics().Stations()} {
@@ -305,6 +305,9 @@ func TestProgramsNeedTheACLsOfTheTable(t *testing.T) {
 			}
 		})
 		for i, g := range own {
+			if program == "dashboard" && g.name == "TURNSTILE_SUMMARY" {
+				continue // with another prefix than the usual one its name has it, too
+			}
 			for j, op := range g.operations {
 				t.Run(fmt.Sprintf("%s without %v of %s", program, op, g.name), func(t *testing.T) {
 					a := newAccess(t, bin)
