@@ -75,7 +75,7 @@ func TestRegistryFailures(t *testing.T) {
 			[]string{"schema registry at http://" + sys.Brokers[0]}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			registry, err := wire.NewRegistry(wire.RegistryConfig{URL: test.url})
+			registry, err := wire.NewRegistry(wire.RegistryConfig{URL: test.url, Wait: 2 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestRegistryFailures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			_, err = codec.Encode(ctx, topic, struct {
 				Humidity    float32 `avro:"humidity"`

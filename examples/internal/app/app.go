@@ -80,9 +80,17 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 		return 2
 	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		if down := (*cta.ServiceError)(nil); errors.As(err, &down) && flagOf[down.Service] != "" {
+			fmt.Fprintf(stderr, "(%s says where the %s is)\n", flagOf[down.Service], down.Service)
+		}
 		return 1
 	}
 	return 0
+}
+
+// flagOf is the flag that gives a service's address: the library's errors name none.
+var flagOf = map[string]string{
+	"schema registry": "-registry", "REST Proxy": "-rest-proxy", "Kafka Connect": "-connect", "ksqlDB": "-ksql", "PostgreSQL": "-postgres",
 }
 
 // newLog writes one line an event, without the date: a terminal's log.
