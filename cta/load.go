@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // Windows and bare containers have no time zone files, and every hour of service is local time
@@ -42,6 +43,7 @@ type loader struct {
 	places      map[*Line][]place
 	trunks      map[*Line][]*Station // up to where branches or a loop begin
 	full        map[*Line][]*Pattern // of the whole line
+	lost        map[string]bool      // lines and stations that aren't there, each reported once
 }
 
 // Load reads a network from the files of another agency (see the package
@@ -56,6 +58,7 @@ func Load(fsys fs.FS) (*Network, error) {
 		places:      make(map[*Line][]place),
 		trunks:      make(map[*Line][]*Station),
 		full:        make(map[*Line][]*Pattern),
+		lost:        make(map[string]bool),
 	}
 	l.readNetwork()
 	l.readLines()
@@ -96,7 +99,7 @@ func (l *loader) table(file string, more func(string) bool, columns ...string) *
 
 func (l *loader) readNetwork() {
 	t := l.table(networkFile, nil, "name", "timezone", "?temperature")
-	if t.header != nil && len(t.rows) == 0 {
+	if t.ok && !t.faulty && len(t.rows) == 0 {
 		t.fault(0, 0, "", "no row", "one", nil)
 	}
 	for i, r := range t.rows {
@@ -135,7 +138,7 @@ var tableColumns = []string{
 
 func (l *loader) readLines() {
 	l.lineTable = l.table(linesFile, nil, "line", "name", "color", "text_color", "?loop_from", "?loop_name", "?mode")
-	if l.lineTable.ok && len(l.lineTable.rows) == 0 {
+	if l.lineTable.ok && !l.lineTable.faulty && len(l.lineTable.rows) == 0 {
 		l.lineTable.fault(0, 0, "", "no row", "one for each line", nil)
 	}
 	for _, r := range l.lineTable.rows {
@@ -220,7 +223,8 @@ func (l *loader) line(r row) *Line {
 		return nil
 	}
 	line := l.net.Line(id)
-	if line == nil && !l.lineTable.faulty {
+	if line == nil && !l.lineTable.faulty && !l.lost["line "+id] {
+		l.lost["line "+id] = true
 		r.bad("line", "a line of "+linesFile)
 	}
 	return line
@@ -235,7 +239,8 @@ func (l *loader) station(r row, column string) *Station {
 	}
 	s := l.net.Station(id)
 	if s == nil {
-		if !l.stationTable.faulty {
+		if lost := "station " + strconv.Itoa(id); !l.stationTable.faulty && !l.lost[lost] {
+			l.lost[lost] = true
 			r.bad(column, "a station of "+stationsFile)
 		}
 		return nil

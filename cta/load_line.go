@@ -215,7 +215,7 @@ func (l *loader) checkStations() {
 	for _, line := range l.net.Lines {
 		for _, p := range l.places[line] {
 			served := slices.ContainsFunc(p.station.Stops, func(stop Stop) bool { return slices.Contains(stop.Lines, line.ID) })
-			if len(p.station.Stops) > 0 && !served && !l.lineTable.faulty {
+			if len(p.station.Stops) > 0 && !served && !l.lineTable.faulty && !l.stopTable.faulty {
 				p.bad("station_id", "a station with a stop whose column "+strconv.Quote(line.ID)+" is true in "+stopsFile)
 			}
 		}

@@ -14,7 +14,9 @@ func (l *loader) readStops() {
 		l.deriveStops()
 		return
 	}
-	known := func(column string) bool { return l.net.Line(column) != nil || !l.lineTable.ok || l.lineTable.faulty }
+	known := func(column string) bool {
+		return l.net.Line(column) != nil || !l.lineTable.ok || l.lineTable.faulty || l.lost["line "+column]
+	}
 	t := l.table(stopsFile, known, colStopID, "?"+colDirectionID, colStopName, "?"+colDescriptiveName, colStationID)
 	l.stopTable = t
 	if !t.ok {
@@ -91,6 +93,7 @@ func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool)
 		}
 		set, ok := r.boolean(line.ID)
 		some = some || set || !ok
+		l.stopTable.faulty = l.stopTable.faulty || !ok
 		if !set {
 			continue
 		}

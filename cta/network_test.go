@@ -243,6 +243,8 @@ func TestSlugsFitTopicNames(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"Clark/Lake", "7-clark-lake"},
 		{"O'Hare", "7-ohare"},
+		{"Hōʻaeʻae", "7-hoaeae"}, // with the letter of Hawaiian, and as keyboards have it
+		{"Hō‘ae‘ae", "7-hoaeae"},
 		{"95th/Dan Ryan", "7-95th-dan-ryan"},
 		{"Grünau (Nord)", "7-grunau-nord"},
 		{"Praça da Figueira", "7-praca-da-figueira"},

@@ -3,6 +3,7 @@ package cta
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func slug(id int, name string) string {
 			break
 		}
 		switch {
-		case r == '\'' || r == '’': // O'Hare is ohare
+		case strings.ContainsRune("'’‘ʻʼ", r): // O'Hare is ohare, Hōʻaeʻae hoaeae
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
 			if gap {
 				b = append(b, '-')

@@ -62,9 +62,10 @@ func (r *report) err(files []string) error {
 type table struct {
 	*report
 	file    string
-	ok      bool // the file is there and has a header
-	faulty  bool // some row has no id: what refers to it isn't reported
-	odd     bool // a row has been reported for its length
+	ok      bool            // the file is there and has a header
+	faulty  bool            // some row can't be read, or has no id: what refers to it isn't reported
+	odd     bool            // a row has been reported for its length
+	told    map[string]bool // values that have been reported for the whole table
 	header  []string
 	columns map[string]int // index in header
 	rows    []row
@@ -81,7 +82,7 @@ type row struct {
 // readTable reads a file that has the columns want, and perhaps those of
 // optional; more, if not nil, says whether a further column is known.
 func readTable(rep *report, fsys fs.FS, file string, want, optional []string, more func(string) bool) *table {
-	t := &table{report: rep, file: file, columns: make(map[string]int)}
+	t := &table{report: rep, file: file, columns: make(map[string]int), told: make(map[string]bool)}
 	data, err := readBounded(fsys, file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -92,6 +93,9 @@ func readTable(rep *report, fsys fs.FS, file string, want, optional []string, mo
 		return t
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // spreadsheets put it there
+	if !bytes.Contains(data, []byte("\n")) {
+		data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n")) // Excel's "CSV (Macintosh)"
+	}
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord = -1 // checked here, to go on after a bad line
 	for {
@@ -102,11 +106,19 @@ func readTable(rep *report, fsys fs.FS, file string, want, optional []string, mo
 		var syntax *csv.ParseError
 		if errors.As(err, &syntax) {
 			t.fault(syntax.Line, syntax.Column, "", syntax.Err.Error(), "fields as RFC 4180 has them", nil)
+			t.faulty = true
 			continue
 		}
 		if err != nil {
 			t.fault(0, 0, "", err.Error(), "", err)
 			break
+		}
+		// Spreadsheets write every row as wide as the widest, and empty ones below.
+		for len(fields) > len(t.header) && strings.TrimSpace(fields[len(fields)-1]) == "" {
+			fields = fields[:len(fields)-1]
+		}
+		if strings.TrimSpace(strings.Join(fields, "")) == "" {
+			continue
 		}
 		row := row{table: t, fields: fields, chars: make([]int, len(fields))}
 		for i := range fields {
@@ -117,7 +129,9 @@ func readTable(rep *report, fsys fs.FS, file string, want, optional []string, mo
 			row.chars[i] = char
 		}
 		if t.header == nil {
-			t.readHeader(row, want, optional, more)
+			if t.readHeader(row, want, optional, more); !t.ok {
+				break
+			}
 			continue
 		}
 		if len(fields) != len(t.header) && !t.odd {
@@ -149,16 +163,31 @@ func readBounded(fsys fs.FS, file string) ([]byte, error) {
 }
 
 func (t *table) readHeader(r row, want, optional []string, more func(string) bool) {
-	t.ok = true
 	t.header = r.fields
+	expected := append(slices.Clone(want), optional...)
+	t.ok = slices.ContainsFunc(expected, func(name string) bool {
+		return slices.ContainsFunc(r.fields, func(found string) bool { return strings.EqualFold(strings.TrimSpace(found), name) })
+	})
+	if !t.ok { // semicolons or tabs between the fields, another encoding, another file
+		t.fault(r.line, 0, "", "header "+quoted(strings.Join(r.fields, ",")), "columns "+strings.Join(want, ", ")+", with commas between, in UTF-8", nil)
+		return
+	}
+	unknown := false
 	for i, name := range r.fields {
-		known := slices.Contains(want, name) || slices.Contains(optional, name)
+		name = strings.TrimSpace(name)
+		known := slices.Contains(expected, name)
 		if !known && (more == nil || !more(name)) {
-			columns := strings.Join(append(slices.Clone(want), optional...), ", ")
+			if like := slices.IndexFunc(expected, func(e string) bool { return strings.EqualFold(name, e) }); like >= 0 {
+				t.fault(r.line, r.chars[i], "", "column "+quoted(name), quoted(expected[like]), nil)
+				t.columns[expected[like]] = i
+				continue
+			}
+			columns := strings.Join(expected, ", ")
 			if more != nil {
 				columns += " and line ids"
 			}
 			t.fault(r.line, r.chars[i], "", "unknown column "+quoted(name), "only "+columns, nil)
+			unknown = true
 			continue
 		}
 		if _, twice := t.columns[name]; twice {
@@ -167,8 +196,9 @@ func (t *table) readHeader(r row, want, optional []string, more func(string) boo
 		}
 		t.columns[name] = i
 	}
+	t.odd = unknown // what is missing, and odd in rows, follows from that
 	for _, name := range want {
-		if _, ok := t.columns[name]; !ok {
+		if _, ok := t.columns[name]; !ok && !unknown {
 			t.fault(r.line, 0, "", "no column "+quoted(name), "columns "+strings.Join(want, ", "), nil)
 		}
 	}
@@ -251,19 +281,23 @@ func (r row) number(column string, low, high float64) (float64, bool) {
 
 func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-// boolean returns a field that must be true or false.
+// boolean returns a field that must be true or false, in capitals or not, or 1 or 0.
+// Each other value is reported once for the table: whole columns have it.
 func (r row) boolean(column string) (value, ok bool) {
 	s, ok := r.cell(column)
 	if !ok {
 		return false, false
 	}
-	switch { // spreadsheets capitalise
-	case strings.EqualFold(s, "true"):
+	switch strings.ToLower(s) {
+	case "true", "1":
 		return true, true
-	case strings.EqualFold(s, "false"):
+	case "false", "0":
 		return false, true
 	}
-	r.bad(column, "true or false")
+	if !r.told[s] {
+		r.told[s] = true
+		r.bad(column, "true or false")
+	}
 	return false, false
 }
 

@@ -236,7 +236,7 @@ func nearly(typed, word string) bool {
 // lower case, without accents in any script. An apostrophe joins, all else parts.
 func plainWords(text string) []string {
 	text = cta.Plain(norm.NFKD.String(text))
-	text = strings.NewReplacer("'", "", "’", "", "ʼ", "", "ς", "σ").Replace(text)
+	text = strings.NewReplacer("'", "", "’", "", "‘", "", "ʻ", "", "ʼ", "", "ς", "σ").Replace(text)
 	return strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 	})

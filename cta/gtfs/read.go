@@ -130,13 +130,20 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	return net, f.report, nil
 }
 
-// inner is the folder that holds a feed's files: some zips have them in one.
+// inner is the folder that holds a feed's files: some zips have them in one, or in
+// one of one. What macOS puts beside them has other names.
 func inner(fsys fs.FS) fs.FS {
 	if _, err := fs.Stat(fsys, "stops.txt"); err == nil {
 		return fsys
 	}
-	found, err := fs.Glob(fsys, "*/stops.txt")
-	if err != nil || len(found) != 1 {
+	var found []string
+	for _, pattern := range []string{"*/stops.txt", "*/*/stops.txt"} {
+		names, err := fs.Glob(fsys, pattern)
+		if found = append(found, names...); err != nil {
+			return fsys
+		}
+	}
+	if len(found) != 1 {
 		return fsys
 	}
 	if sub, err := fs.Sub(fsys, path.Dir(found[0])); err == nil {
@@ -453,7 +460,7 @@ func (f *feed) readTrips() {
 		r := f.routes[w.cell("route_id")]
 		if r == nil {
 			if f.trips[id] = -1; len(f.routes) > 0 {
-				w.bad("route_id", "a route of routes.txt")
+				w.refers("route_id", "a route of routes.txt")
 			}
 			return
 		}
@@ -463,7 +470,7 @@ func (f *feed) readTrips() {
 		}
 		c := f.services[w.cell("service_id")]
 		if c == nil {
-			w.bad("service_id", "a service of calendar.txt or calendar_dates.txt")
+			w.refers("service_id", "a service of calendar.txt or calendar_dates.txt")
 			return
 		}
 		line, _ := w.csv.FieldPos(0)
@@ -485,6 +492,7 @@ func (f *feed) readTrips() {
 func (f *feed) readCalls() {
 	lastID, lastTrip := "", int32(-1)
 	full := false
+	areas := 0
 	if !f.each("stop_times.txt", []string{"trip_id", "stop_id", "stop_sequence"}, func(w *row) {
 		if full {
 			return
@@ -494,7 +502,7 @@ func (f *feed) readCalls() {
 			t, ok := f.trips[id]
 			if !ok {
 				if len(f.trips) > 0 || id == "" {
-					w.bad("trip_id", "a trip of trips.txt")
+					w.refers("trip_id", "a trip of trips.txt")
 				}
 				return
 			}
@@ -503,10 +511,14 @@ func (f *feed) readCalls() {
 		if lastTrip < 0 {
 			return
 		}
+		if w.cell("stop_id") == "" && (w.cell("location_id") != "" || w.cell("location_group_id") != "") {
+			areas++ // on demand, anywhere in an area
+			return
+		}
 		s := f.stops[w.cell("stop_id")]
 		if s == nil || s.kind > 1 {
 			if len(f.stops) > 0 || s != nil {
-				w.bad("stop_id", "a stop of stops.txt")
+				w.refers("stop_id", "a stop of stops.txt")
 			}
 			return
 		}
@@ -536,6 +548,9 @@ func (f *feed) readCalls() {
 	}) {
 		f.missing("stop_times.txt", "a file with columns trip_id, arrival_time, departure_time, stop_id, stop_sequence")
 		return
+	}
+	if areas > 0 {
+		f.leave("%d calls on demand, in an area rather than at a stop", areas)
 	}
 	if full {
 		f.fault(&cta.DataError{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})
@@ -615,7 +630,7 @@ func (f *feed) readFrequencies() {
 	f.each("frequencies.txt", []string{"trip_id", "start_time", "end_time", "headway_secs"}, func(w *row) {
 		t, ok := f.trips[w.cell("trip_id")]
 		if !ok && len(f.trips) > 0 {
-			w.bad("trip_id", "a trip of trips.txt")
+			w.refers("trip_id", "a trip of trips.txt")
 		}
 		if !ok || t < 0 || len(f.repeats) > maxTrips {
 			return

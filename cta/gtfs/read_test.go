@@ -262,6 +262,65 @@ func TestReadTakesWhatSpreadsheetsWrite(t *testing.T) {
 	}
 }
 
+// Zips and files that other programs read, or complain of, in many ways.
+func TestReadTakesWhatAgenciesPublish(t *testing.T) {
+	for name, edit := range map[string]func(feed map[string]string){
+		"zipped by macOS": func(feed map[string]string) {
+			for file, text := range town() {
+				delete(feed, file)
+				feed["feed/"+file], feed["__MACOSX/feed/._"+file] = text, "\x00\x05\x16\x07"
+			}
+		},
+		"two folders": func(feed map[string]string) {
+			for file, text := range town() {
+				delete(feed, file)
+				feed["feed/winter/"+file] = text
+			}
+		},
+		"empty rows": func(feed map[string]string) { feed["stops.txt"] += ",,,,,,,,\n"; feed["trips.txt"] += "  " },
+		"DOS":        func(feed map[string]string) { feed["stops.txt"] += "\x1a" },
+		"on demand": func(feed map[string]string) {
+			feed["trips.txt"] += "bus/7,wd,call,,,\n"
+			feed["stop_times.txt"] = strings.Replace(feed["stop_times.txt"], "sequence\n", "sequence,location_id,location_group_id\n", 1) +
+				"call,,,,1,hills,\ncall,,,,2,,valley\n"
+		},
+		"dates alone": func(feed map[string]string) {
+			delete(feed, "calendar.txt")
+			feed["calendar_dates.txt"] += "wd,20261027,1\n"
+		},
+	} {
+		feed := town()
+		edit(feed)
+		_, report, err := Load(zipped(t, feed), Options{})
+		if err != nil || report.Trips != 8 {
+			t.Errorf("%s: %v, %v", name, err, report)
+		}
+		if name == "on demand" && err == nil && !slices.Contains(report.LeftOut, "2 calls on demand, in an area rather than at a stop") {
+			t.Errorf("%s: %v", name, report)
+		}
+	}
+}
+
+// What lacks in one file isn't told of in each row that refers to it.
+func TestOneFaultIsToldOnce(t *testing.T) {
+	for _, c := range []struct{ file, old, new string }{
+		{"routes.txt", "M,,Metro", "N,,Metro"},
+		{"routes.txt", "M,,Metro", `M, "", "Metro"`},
+		{"stops.txt", "\n20,,North", "\n21,,North"},
+		{"stops.txt", "\n20,,North", "\n20,,\"North"},
+		{"calendar.txt", "\nwd,", "\nweekday,"},
+		{"calendar.txt", ",", ";"},
+		{"trips.txt", "M,wd,m1", "M,wd,m0"},
+	} {
+		feed := town()
+		delete(feed, "calendar_dates.txt")
+		feed[c.file] = strings.ReplaceAll(feed[c.file], c.old, c.new)
+		if _, _, err := Read(files(feed), Options{}); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q in %s: %v", c.new, c.file, err)
+		}
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, file, old, new, want string

@@ -37,6 +37,8 @@ type reader struct {
 	faults []error
 	more   int // faults beyond maxFaults
 	report *Report
+	broken bool            // a row or a whole file can't be read: what refers to it isn't reported
+	lost   map[string]bool // references that were reported, by column and value
 }
 
 func (r *reader) fault(e *cta.DataError) {
@@ -118,6 +120,7 @@ func (r *reader) each(file string, required []string, f func(*row)) bool {
 		var syntax *csv.ParseError
 		if errors.As(err, &syntax) && !errors.Is(err, errLongRow) {
 			r.fault(&cta.DataError{File: file, Line: syntax.Line, Char: syntax.Column, Found: syntax.Err.Error(), Want: "fields as RFC 4180 has them"})
+			r.broken = true
 			continue
 		}
 		if err != nil {
@@ -133,19 +136,20 @@ func (r *reader) each(file string, required []string, f func(*row)) bool {
 					w.columns[strings.Clone(name)] = i
 				}
 			}
-			lacks := false
+			var lacks []string
 			for _, name := range required {
 				if _, ok := w.columns[name]; !ok {
-					lacks = true
-					r.fault(&cta.DataError{File: file, Line: 1, Found: fmt.Sprintf("no column %q", name), Want: "columns " + strings.Join(required, ", ")})
+					lacks = append(lacks, strconv.Quote(name))
 				}
 			}
-			if lacks {
+			if lacks != nil {
+				r.fault(&cta.DataError{File: file, Line: 1, Found: "no column " + strings.Join(lacks, ", "), Want: "columns " + strings.Join(required, ", ")})
+				r.broken = true
 				return true
 			}
 			continue
 		}
-		if len(fields) == 1 && fields[0] == "" {
+		if strings.Trim(strings.Join(fields, ""), " \t\x1a") == "" { // spreadsheets' empty rows, and the end that DOS puts
 			continue
 		}
 		w.fields = fields
@@ -183,6 +187,21 @@ func (w *row) bad(column, want string) {
 		}
 	}
 	w.fault(e)
+}
+
+// refers reports a field that refers to what isn't there: once, as whole files do.
+func (w *row) refers(column, want string) {
+	key := column + " " + w.cell(column)
+	if w.broken || w.lost[key] {
+		return
+	}
+	if w.lost == nil {
+		w.lost = make(map[string]bool)
+	}
+	if len(w.lost) < maxFaults {
+		w.lost[key] = true
+	}
+	w.bad(column, want)
 }
 
 func cut(s string, most int) string {
