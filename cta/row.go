@@ -96,6 +96,8 @@ func AppendJSONString(dst []byte, s string) []byte {
 //     missing or null (SQL NULL) and are then empty.
 //   - A line's member is true or false, 1 or 0, or one of the texts "t", "true", "f"
 //     and "false". One that is null or missing is none of the row's lines.
+//   - Of a row whose member __deleted is set, as Debezium rewrites deletions, the
+//     stop's id alone is read: the stop is on no line any more.
 //   - Any other member is ignored.
 //
 // lines names the lines, as [Network.LineColumns] does. Without any, each member
@@ -113,6 +115,13 @@ func parseStationRow(data []byte, lines []string) (StationRow, error) {
 	members, err := jsonMembers(data)
 	if err != nil {
 		return StationRow{}, err
+	}
+	required := []string{colStopID, colStationName, colStationID, colOrder}
+	if gone, ok := find(members, "__deleted"); ok {
+		if set, _ := flag(gone); set { // what else it holds may be null
+			required = required[:1]
+			members = slices.DeleteFunc(members, func(m member) bool { return m.name != colStopID })
+		}
 	}
 	var row StationRow
 	var faults memberFaults
@@ -153,7 +162,7 @@ func parseStationRow(data []byte, lines []string) (StationRow, error) {
 			}
 		}
 	}
-	for _, name := range []string{colStopID, colStationName, colStationID, colOrder} {
+	for _, name := range required {
 		if !seen[name] {
 			faults.add(name, "is missing")
 		}

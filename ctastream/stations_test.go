@@ -86,6 +86,9 @@ func TestStationsFollowTheirRows(t *testing.T) {
 		{"the last one's deletion ends the record", deletion(1), []cta.StationRecord{record(1, 3, "red")}},
 		{"a stop that moves takes its record along", rows(row(9, 2, 4, "red")), []cta.StationRecord{record(2, 4, "red")}},
 		{"a deletion of nothing changes nothing", deletion(77), []cta.StationRecord{record(2, 4, "red")}},
+		{"a deletion that Debezium rewrites is one", func() {
+			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Value: []byte(`{"stop_id":9,"station_id":null,"station_name":null,"order":null,"__deleted":"true"}`)})
+		}, nil},
 	}
 	for i, step := range steps {
 		// A worker of its own for each step: state comes from the topic alone. The
