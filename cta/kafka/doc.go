@@ -114,7 +114,8 @@
 //     TestRestoreReadsAllWhateverAnAnswerLeavesOut
 //   - state of a partition that has gone meanwhile isn't used: TestTransformRestoresWhatItNeverBegan
 //   - whatever step fails, what isn't committed is dropped and read again:
-//     TestTransformSurvivesRefusedSteps, TestTransformSurvivesLostConnections
+//     TestTransformSurvivesRefusedSteps, TestTransformSurvivesLostConnections,
+//     TestTransformRestoresWhereAPositionIsGone
 //
 // Bounds and brokers:
 //   - a batch is bounded in records and bytes, a buffer in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull

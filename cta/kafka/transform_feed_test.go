@@ -16,7 +16,12 @@ import (
 // restorer counts how often its state is restored.
 type restorer struct {
 	*summer
-	times atomic.Int32
+	times, revoked atomic.Int32
+}
+
+func (r *restorer) Revoke(lost []kafka.Partition) {
+	r.revoked.Add(int32(len(lost)))
+	r.summer.Revoke(lost)
 }
 
 func (r *restorer) Assign(ctx context.Context, gained []kafka.Partition) (func(), error) {
@@ -51,6 +56,9 @@ func TestTransformRestoresWhereAPositionIsGone(t *testing.T) {
 			await(t, client, 200, 30*time.Second)
 			if restored := s.times.Load() > before; restored != test.restored {
 				t.Errorf("state restored after the fault: %t, want %t", restored, test.restored)
+			}
+			if dropped := s.revoked.Load() > 0; dropped != test.restored {
+				t.Errorf("state dropped before that: %t, want %t", dropped, test.restored)
 			}
 		})
 	}
