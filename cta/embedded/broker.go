@@ -47,7 +47,7 @@ func versions() *kversion.Versions {
 }
 
 func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
-	b := &broker{ln: newGuardListener(ln)}
+	b := &broker{ln: newGuardListener(ln), dir: dir}
 	segment := memorySegment
 	if dir != "" {
 		segment = diskSegment
@@ -58,7 +58,7 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 		kfake.MaxVersions(versions()),
 		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.ln, nil }),
-		kfake.WithLogger(brokerLog{cfg.Log, b.ln.stop}),
+		kfake.WithLogger(brokerLog{cfg.Log, b.stop}),
 		kfake.BrokerConfigs(map[string]string{
 			"log.segment.bytes":      strconv.Itoa(segment),
 			"log.cleaner.backoff.ms": "3153600000000", // a century: see cleaner
@@ -88,7 +88,6 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 	}
 	b.control(kmsg.Metadata, b.createWanted)
 	if dir != "" {
-		b.dir = dir
 		c := &commitments{cluster: cluster, dir: dir}
 		b.control(kmsg.TxnOffsetCommit, func(req kmsg.Request) kmsg.Response {
 			c.staged(req)
@@ -99,7 +98,7 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 				return req.ResponseKind()
 			}
 			if err := c.ends(req); err != nil {
-				b.ln.stop()
+				b.stop()
 				cfg.Log.Error("embedded broker: "+diskFault, "err", err)
 				return req.ResponseKind() // which nobody gets
 			}
@@ -217,25 +216,25 @@ func (b *broker) fetchUnknownGroup(kreq kmsg.Request) kmsg.Response {
 	return resp
 }
 
+// stop has the broker answer nothing any more, and keeps its logs as they are. kfake
+// goes on to write to them: to end a transaction without one of its markers, and what
+// it has in memory at its end.
+func (b *broker) stop() {
+	if b.ln.stop() && b.dir != "" {
+		setLogsAside(b.dir)
+	}
+}
+
 // close stops the broker and waits until its connections are gone.
 func (b *broker) close() {
 	b.cleaner.close() // kfake must not be asked for anything once it is closed
-	if b.dir == "" || !b.ln.stopped.Load() {
-		b.cluster.Close()
-		b.ln.wait()
-		return
-	}
-	// kfake writes its memory down, which is ahead of the logs: the next start is to
-	// read these alone.
-	logs := []string{filepath.Join(b.dir, "pids.log"), filepath.Join(b.dir, "groups.log")}
-	for _, log := range logs {
-		_ = os.Link(log, log+".kept") // where it isn't there, it isn't put back
-	}
 	b.cluster.Close()
 	b.ln.wait()
-	for _, log := range logs {
-		_ = os.Rename(log+".kept", log)
+	if b.dir == "" || !b.ln.stopped.Load() {
+		return
 	}
+	// kfake has written its memory down, which is ahead of the logs: the next start
+	// is to read these alone.
 	files, _ := filepath.Glob(filepath.Join(b.dir, "partitions", "*", "snapshot.json")) // the pattern is right
 	for _, f := range append(files, filepath.Join(b.dir, "session_state.json"), filepath.Join(b.dir, "seq_windows.json")) {
 		_ = os.Remove(f) // it may not be there

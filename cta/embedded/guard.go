@@ -27,10 +27,10 @@ type guardListener struct {
 	conns   map[*guardConn]struct{}
 }
 
-// stop has the broker answer nothing any more.
-func (l *guardListener) stop() {
+// stop has the broker answer nothing any more. It reports whether it did before.
+func (l *guardListener) stop() bool {
 	if l.stopped.Swap(true) {
-		return
+		return false
 	}
 	_ = l.Listener.Close() // nobody is to come
 	l.mu.Lock()
@@ -38,6 +38,7 @@ func (l *guardListener) stop() {
 	for c := range l.conns {
 		_ = c.Conn.Close() // nobody is to be answered
 	}
+	return true
 }
 
 func newGuardListener(ln net.Listener) *guardListener {

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,8 +128,46 @@ func replaceFile(path string, data []byte) error {
 	return os.Rename(path+".new", path)
 }
 
+// setLogsAside renames the logs of producers and groups, with their sizes in their
+// new names: a full disk has no room to write these down.
+func setLogsAside(dir string) {
+	for _, log := range []string{"pids.log", "groups.log"} {
+		path := filepath.Join(dir, log)
+		if info, err := os.Stat(path); err == nil {
+			_ = os.Rename(path, fmt.Sprintf("%s.stopped-%d", path, info.Size())) // else it stays, with what kfake adds
+		}
+	}
+}
+
+// takeLogsBack undoes setLogsAside, and cuts off what was added since.
+func takeLogsBack(dir string) error {
+	for _, log := range []string{"pids.log", "groups.log"} {
+		path := filepath.Join(dir, log)
+		found, err := filepath.Glob(path + ".stopped-*")
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			size, err := strconv.ParseInt(strings.TrimPrefix(f, path+".stopped-"), 10, 64)
+			if err == nil {
+				err = os.Truncate(f, size)
+			}
+			if err == nil {
+				err = os.Rename(f, path)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // restoreTransactions makes the logs of a broker that isn't running whole again.
 func restoreTransactions(dir string) error {
+	if err := takeLogsBack(dir); err != nil {
+		return err
+	}
 	pids, size, err := readPIDs(filepath.Join(dir, "pids.log"))
 	if err != nil {
 		return err

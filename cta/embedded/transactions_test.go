@@ -145,7 +145,7 @@ type worker struct {
 
 func newWorker(t *testing.T, ctx context.Context, s *Services) *worker {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.TransactionalID("worker"))
+	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.TransactionalID("worker"), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,9 +174,15 @@ func (w *worker) put(value string) {
 
 func (w *worker) stage(offset int64) {
 	w.t.Helper()
-	pid, epoch, err := w.c.ProducerID(w.ctx)
-	if err != nil {
+	if err := w.stageErr(w.ctx, offset); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+func (w *worker) stageErr(ctx context.Context, offset int64) error {
+	pid, epoch, err := w.c.ProducerID(ctx)
+	if err != nil {
+		return err
 	}
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch, req.Generation = "worker", "group", pid, epoch, -1
@@ -186,13 +192,11 @@ func (w *worker) stage(offset int64) {
 	p.Offset = offset
 	rt.Partitions = append(rt.Partitions, p)
 	req.Topics = append(req.Topics, rt)
-	resp, err := req.RequestWith(w.ctx, w.c)
-	if err == nil {
-		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
-	}
+	resp, err := req.RequestWith(ctx, w.c)
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
+	return kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
 }
 
 func (w *worker) end() {
