@@ -69,6 +69,8 @@ type Arrival struct {
 	// PrevStationID and PrevDirection are nil at a train's first station.
 	PrevStationID *int       `avro:"prev_station_id" json:"prev_station_id"`
 	PrevDirection *Direction `avro:"prev_direction" json:"prev_direction"`
+	// Destination is the station at which the train's run ends; nil when it isn't known.
+	Destination *int `avro:"destination" json:"destination"`
 }
 
 // TurnstileEntry says that one rider has entered a station.

@@ -124,6 +124,22 @@ func (l *Line) TowardsOf(d Direction, of func(*Pattern) bool) string {
 	return strings.Join(far[:min(len(far), most)], " or ")
 }
 
+// Bound returns the riders' name of where a train runs to that is at a station in a
+// direction, and whose run ends at another; empty when no pattern is such.
+func (l *Line) Bound(stationID int, d Direction, destination int) string {
+	for _, p := range l.Patterns {
+		if p.Last().Station.ID != destination {
+			continue
+		}
+		for i, c := range p.Calls {
+			if c.Station.ID == stationID && c.Direction == d {
+				return p.Towards(i)
+			}
+		}
+	}
+	return ""
+}
+
 // Next returns the calls that a train may make after one at that station in that
 // direction: of each pattern the next one, each once. There is none where all
 // trains end, nor at stations that aren't on the line. A train that ends its run

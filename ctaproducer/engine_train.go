@@ -154,6 +154,9 @@ func (e *engine) announce(t *train) {
 		Line:        t.track.line.ID,
 		TrainStatus: t.status,
 	}
+	if t.status != cta.OutOfService {
+		a.Destination = &t.path.platforms[len(t.path.platforms)-1].prevStation
+	}
 	if t.from != nil {
 		a.PrevStationID, a.PrevDirection = &t.from.prevStation, &t.from.prevDirection
 	}

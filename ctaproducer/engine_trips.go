@@ -174,6 +174,9 @@ func (e *engine) say(j *journey) {
 		Line:        j.line,
 		TrainStatus: j.status,
 	}
+	if j.status != cta.OutOfService {
+		a.Destination = &j.stations[len(j.stations)-1]
+	}
 	if j.index > 0 {
 		a.PrevStationID, a.PrevDirection = &j.stations[j.index-1], &j.directions[j.index-1]
 	}

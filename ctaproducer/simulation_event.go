@@ -78,11 +78,14 @@ func (d *digest) add(e *Event) {
 		d.text(string(a.TrainStatus))
 		if a.PrevStationID == nil || a.PrevDirection == nil {
 			d.buf = append(d.buf, 0)
-			return
+		} else {
+			d.buf = append(d.buf, 1)
+			d.number(int64(*a.PrevStationID))
+			d.text(string(*a.PrevDirection))
 		}
-		d.buf = append(d.buf, 1)
-		d.number(int64(*a.PrevStationID))
-		d.text(string(*a.PrevDirection))
+		if a.Destination != nil {
+			d.number(int64(*a.Destination))
+		}
 	case EntryEvent:
 		d.number(int64(e.Entry.StationID))
 		d.text(e.Entry.Line)

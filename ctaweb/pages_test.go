@@ -166,6 +166,7 @@ func inRush(t *testing.T) (*Model, time.Time) {
 	wall := func(event time.Time) time.Time { return wall0.Add(event.Sub(eight)) }
 	for _, e := range rush(t) {
 		if e.At.Before(eight) {
+			e.Arrival.Destination = nil // so that some trains may take another branch
 			m.ApplyArrival(cta.KeyAt(e.At), e.Arrival, wall(e.At))
 		}
 	}

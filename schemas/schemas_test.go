@@ -25,6 +25,7 @@ var fingerprints = map[string]string{
 	"v1/turnstile_value": "bcd28bd9f3fbb2a05658cbf60527c63bac01559c86cea4af13999a85270c694a",
 	"v1/weather_key":     "498b9fe4de4e5c5896587ea3293ad66314a081e84356691615887c360865bac4",
 	"v1/weather_value":   "e710d8ca19a03c257da88ae168571565efda1016540879d49432c82966ec6e5a",
+	"v2/arrival_value":   "b1d3702a5f5b3492645d0343493e083275bf8e4f41bc1901ed248b8f5ba76c22",
 }
 
 // parse parses a schema into a cache of its own, as two schemas here may define
@@ -119,7 +120,7 @@ func TestChangesAreJudged(t *testing.T) {
 		{"a lost symbol", WeatherValue, `"windy", `, ``, "reader ctalive.WeatherStatus is missing symbol windy"},
 		{"another type", TurnstileValue, `"type": "int"`, `"type": "string"`, "reader schema string not compatible with writer schema int"},
 		{"a narrower type", TurnstileKey, `"type": "long"`, `"type": "int"`, "reader schema int not compatible with writer schema long"},
-		{"a field that must be there now", ArrivalValue, `"type": ["null", "int"], "default": null`, `"type": "int"`,
+		{"a field that must be there now", ArrivalValue, `"prev_station_id", "type": ["null", "int"], "default": null`, `"prev_station_id", "type": "int"`,
 			"reader schema int not compatible with writer schema null"},
 		{"another name of the record", ArrivalValue, `"ArrivalValue"`, `"Arrival"`, "reader schema ctalive.Arrival and writer schema ctalive.ArrivalValue  names do not match"},
 		{"another name of a field", ArrivalKey, `"timestamp"`, `"time"`, "reader field time is missing in writer schema and has no default"},

@@ -18,10 +18,10 @@ func (s *scratch) leaving(n int32, at int64) (every int64) {
 func (s *scratch) addDepartures(origin int32) {
 	line := s.g.nodes[origin].line
 	st := &s.nodes[origin]
+	s.addScheduled(origin)
 	if s.now-s.lines[line].heard > goneAfter && s.began(line, s.now) < s.now-goneAfter {
 		return // nothing is known of the line any more
 	}
-	s.addScheduled(origin)
 	headway := s.leaving(origin, s.now)
 	if headway == 0 {
 		return
@@ -81,7 +81,7 @@ func (s *scratch) addScheduled(origin int32) {
 		number++
 		at := max(c.at, s.now+5*second)
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, at: at, left: at, number: number, state: Turning,
 			variance: sq(15), where: st.potential - (at - s.now),
 		})
 	}

@@ -33,6 +33,7 @@ const (
 type vehicle struct {
 	train     int32 // index in order; -1 when it isn't known
 	node      int32
+	bound     int32 // station at which its run ends; 0 when it isn't known
 	at        int64 // when it came to node, or will depart from it
 	left      int64 // when it leaves node (see nodeState.coming)
 	variance  float64
@@ -136,8 +137,8 @@ func (s *scratch) potentials(l *lineGraph) {
 func (s *scratch) addTrain(index int32, v *visit) {
 	nd := &s.g.nodes[v.node]
 	age := s.now - v.at
-	ve := vehicle{train: index, node: v.node, at: v.at, left: v.at, due: math.MaxInt64}
-	next := s.onward(v.node, v.at)
+	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64}
+	next := s.onward(v.node, v.at, v.bound)
 	switch {
 	case v.status == outOfService:
 		ve.state, ve.dropped = Turning, s.now-v.since > outFor
@@ -195,7 +196,10 @@ func (s *scratch) run(index int32) {
 	for len(s.steps) > 0 {
 		st := s.steps[len(s.steps)-1]
 		s.steps = s.steps[:len(s.steps)-1]
-		next := s.onward(st.node, st.at)
+		if st.hops > 0 && s.g.nodes[st.node].turn == st.node {
+			continue // where a ring closes, the run ends
+		}
+		next := s.onward(st.node, st.at, v.bound)
 		for _, e := range next {
 			to, ok := s.follow(v, index, st, e, len(next) > 1)
 			if ok {
@@ -221,7 +225,7 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 		}
 	}
 	patience := silentAfter
-	for _, e := range s.onward(v.node, v.at) {
+	for _, e := range s.onward(v.node, v.at, v.bound) {
 		est, n := &s.edges[e], &s.nodes[s.g.edges[e].to]
 		free := s.leaves(st) + est.mean
 		at := max(free, n.coming+separation)
@@ -245,7 +249,7 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 // come to the next: to a given one, or any.
 func (s *scratch) overtaken(v *vehicle) bool {
 	nd := &s.g.nodes[v.node]
-	next := s.onward(v.node, v.at)
+	next := s.onward(v.node, v.at, v.bound)
 	if len(next) == 0 {
 		return nd.turn >= 0 && s.overtakenAt(v, nd.turn)
 	}

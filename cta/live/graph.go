@@ -36,6 +36,7 @@ type pattern struct {
 	nodes []int32
 	edges []int32 // edges[i] leads from nodes[i] on
 	first int32   // index of its first call among those of all patterns
+	last  int32   // station at which it ends
 }
 
 // platform is where trains of one line stop in one direction.
@@ -91,7 +92,7 @@ func (g *graph) addLine(l *lineGraph) {
 		if len(p.Calls) < 2 {
 			continue
 		}
-		w := pattern{Pattern: p, line: int32(l.index), first: int32(g.calls)}
+		w := pattern{Pattern: p, line: int32(l.index), first: int32(g.calls), last: int32(p.Last().Station.ID)}
 		for i, c := range p.Calls {
 			n := g.node(l, c)
 			w.nodes = append(w.nodes, n)

@@ -50,6 +50,7 @@ type scratch struct {
 // visit is a train's stay at a platform.
 type visit struct {
 	node   int32
+	bound  int32 // station at which the run ends; 0 when it isn't known
 	status status
 	stood  bool  // the train was broken down during it
 	at     int64 // ms: when it came
@@ -171,7 +172,7 @@ func (s *scratch) visit(events []event) {
 			if v != nil && v.status == outOfService && e.status == outOfService {
 				since = v.since // it is moved
 			}
-			s.visits = append(s.visits, visit{node: e.node, status: e.status, at: e.at, since: since, stood: e.status == brokenDown})
+			s.visits = append(s.visits, visit{node: e.node, bound: e.bound, status: e.status, at: e.at, since: since, stood: e.status == brokenDown})
 			continue
 		}
 		if v.status == brokenDown && e.status == inService {
@@ -179,6 +180,9 @@ func (s *scratch) visit(events []event) {
 		}
 		if v.status != e.status {
 			v.since = e.at
+		}
+		if e.bound != 0 {
+			v.bound = e.bound
 		}
 		v.status = e.status
 		v.stood = v.stood || e.status == brokenDown

@@ -235,17 +235,18 @@ func (s *schedule) between(n int32, t int64) int64 {
 	return max(gap, minute)
 }
 
-// due reports whether the timetable has a run of a pattern come to a node at about
-// that time.
-func (s *schedule) due(n, pattern int32, t int64) bool {
+// due is how far from a time the timetable has a run of a pattern come to a node;
+// MaxInt64 when that isn't near.
+func (s *schedule) due(n, pattern int32, t int64) int64 {
 	const early, late = 5 * minute, 20 * minute
 	calls := s.calls[n]
+	nearest := int64(math.MaxInt64)
 	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-late }); i < len(calls) && calls[i].at <= t+early; i++ {
 		if s.runs[calls[i].run].pattern == pattern {
-			return true
+			nearest = min(nearest, max(calls[i].at-t, t-calls[i].at))
 		}
 	}
-	return false
+	return nearest
 }
 
 // resumes returns when a line's service begins next, within a week; else zero.

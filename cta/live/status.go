@@ -278,7 +278,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ve := state.behind[d]
 		ds.Cause, ds.Level = TrainOverdue, Minor
 		ds.Train, ds.Lasts = s.order[ve.train].id, time.Duration(s.now-ve.by)*time.Millisecond
-		ds.Station = s.g.nodes[s.g.edges[s.onward(ve.node, ve.at)[0]].to].station.ID
+		ds.Station = s.g.nodes[s.g.edges[s.onward(ve.node, ve.at, ve.bound)[0]].to].station.ID
 		if s.now-ve.by >= majorStand || sv.gap >= 0 && float64(gap.Current) > majorGap*float64(gap.Intended) {
 			ds.Level = Major
 		}

@@ -56,6 +56,7 @@ type train struct {
 type event struct {
 	at     int64 // ms
 	node   int32
+	bound  int32 // station at which the run ends; 0 when it isn't known
 	status status
 }
 
@@ -91,6 +92,9 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 		return false
 	}
 	e := event{at: k.Timestamp, node: n}
+	if a.Destination != nil {
+		e.bound = int32(*a.Destination)
+	}
 	switch a.TrainStatus {
 	case cta.InService:
 	case cta.OutOfService:
@@ -140,7 +144,7 @@ func (tr *train) add(e event) bool {
 // compareEvents orders by time, then by what is said, so that the order is the
 // same in whatever order events come.
 func compareEvents(a, b event) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.node, b.node), cmp.Compare(a.status, b.status))
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.node, b.node), cmp.Compare(a.status, b.status), cmp.Compare(a.bound, b.bound))
 }
 
 // ApplyCount takes a station's count of entries as it stood at an event time. Counts

@@ -71,6 +71,7 @@ type Train struct {
 	State     State
 	Station   int       // that it came to last
 	Arrived   time.Time // when
+	Bound     int       // station at which its run ends, as it said; 0 when it didn't
 	Since     time.Time // when it said Status first
 	// Next holds the stations it may come to next: more than one where branches
 	// part. At the end of a run there is none.
@@ -169,7 +170,7 @@ func (s *scratch) assign() {
 					continue
 				}
 				if f := v.forecasts; f[1] > f[0] {
-					if end := &s.forecasts[f[1]-1]; s.g.nodes[end.node].turn == o && len(s.onward(end.node, end.at)) == 0 {
+					if end := &s.forecasts[f[1]-1]; s.g.nodes[end.node].turn == o && len(s.onward(end.node, end.at, v.bound)) == 0 {
 						waiting = append(waiting, ready{end.at, v.train})
 					}
 				}
@@ -266,7 +267,7 @@ func (s *scratch) train(ve *vehicle) Train {
 	t := Train{
 		ID: s.order[ve.train].id, Line: s.g.lines[n.line].ID, Direction: n.direction,
 		Status: cta.InService, State: ve.state,
-		Station: n.station.ID, Arrived: s.time(last.at), Since: s.time(last.since),
+		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(last.at), Since: s.time(last.since),
 		Latitude: n.station.Latitude, Longitude: n.station.Longitude,
 	}
 	switch last.status {
@@ -276,7 +277,7 @@ func (s *scratch) train(ve *vehicle) Train {
 		t.Status = cta.OutOfService
 		return t
 	}
-	next := s.onward(ve.node, ve.at)
+	next := s.onward(ve.node, ve.at, ve.bound)
 	for _, e := range next {
 		to := &s.g.nodes[s.g.edges[e].to]
 		t.Next = append(t.Next, Hop{to.station.ID, to.direction})
