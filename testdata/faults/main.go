@@ -22,7 +22,7 @@
 //   - an entry that was acknowledged is there, once, in the order of sending;
 //   - a record that nobody can read has one dead letter, and no other record has any;
 //   - no process but the producer ended by itself, none found a data race, and every
-//     station is counted again within a minute of the last fault.
+//     station is counted again within a minute of the last fault, or two with three brokers.
 //
 // The process ends with 1 when any of that is not so, and prints what was done,
 // what was found, and how long counting stood still. With -careless, workers of its own

@@ -399,13 +399,16 @@ func (h *run) mend(ctx context.Context) error {
 	}
 	h.openLine(h.unopened)
 	recovering, looked := time.Now(), time.Now()
-	patient := recovering
+	patient, limit := recovering, time.Minute
+	if h.s.broker == "cluster" {
+		limit = 2 * time.Minute // brokers that have just started fetch what they missed first
+	}
 	for h.stalls.rising(recovering) < len(h.network.Stations) {
 		if h.answered == 0 && h.answers(ctx, 1) {
 			h.answered = time.Since(recovering)
 		}
-		if ctx.Err() != nil || time.Since(patient) > time.Minute {
-			h.fault("only %d of %d stations are counted a minute after the last fault", h.stalls.rising(recovering), len(h.network.Stations))
+		if ctx.Err() != nil || time.Since(patient) > limit {
+			h.fault("only %d of %d stations are counted %v after the last fault", h.stalls.rising(recovering), len(h.network.Stations), limit)
 			break
 		}
 		if h.s.broker != "embedded" && time.Since(looked) > 15*time.Second {
