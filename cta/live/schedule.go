@@ -203,12 +203,6 @@ func (s *schedule) slot(t int64) int64 { return min(max((t-s.from)/slotLength, 0
 // at is the headway of a line's direction.
 func (s *schedule) at(line int32, d int, t int64) int64 { return s.rows[line][s.slot(t)][d].headway }
 
-// runsAt reports whether a line runs.
-func (s *schedule) runsAt(line int32, t int64) bool {
-	of := &s.rows[line][s.slot(t)]
-	return of[0].headway > 0 || of[1].headway > 0
-}
-
 // began is when the service at t began, MinInt64 when it did so long ago.
 func (s *schedule) began(line int32, t int64) int64 {
 	for i := s.slot(t); i >= 0; i-- {

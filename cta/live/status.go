@@ -240,7 +240,8 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Direction = cta.DirectionB
 	}
 	ds.Towards = s.rows[line][slotsPast][d].towards
-	headway, runs := s.at(int32(line), d, s.now), s.runsAt(int32(line), s.now)
+	headway := s.at(int32(line), d, s.now)
+	runs := headway > 0
 	ds.Intended = time.Duration(headway) * time.Millisecond
 	sv := s.survey(v, l.nodes[d])
 	ds.Every = time.Duration(sv.every) * time.Millisecond
