@@ -238,6 +238,9 @@ func (m *member) given(now as, leader bool, topics map[string][]int32) {
 		}
 	}
 	m.held = held
+	if len(held) == 0 && m.told.since.IsZero() {
+		m.told.joined() // stands by, and says so: there is nothing to restore first
+	}
 	if m.session != nil && !m.session.lost {
 		m.session.given(held)
 	}
