@@ -171,11 +171,6 @@ func (w *row) cell(column string) string {
 	return strings.TrimSpace(w.fields[i])
 }
 
-func (w *row) has(column string) bool {
-	_, ok := w.columns[column]
-	return ok
-}
-
 // bad reports a field.
 func (w *row) bad(column, want string) {
 	e := &cta.DataError{File: w.file, Column: column, Found: "empty", Want: want}

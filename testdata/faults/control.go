@@ -67,7 +67,7 @@ func runControl(ctx context.Context, s *settings) error {
 // controlMember works until something fails that franz-go doesn't mend by itself.
 func controlMember(ctx context.Context, s *settings, topics []string, id string) error {
 	member, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(s.seeds()...), kgo.ConsumerGroup(controlGroup), kgo.ConsumeTopics(topics...),
-		kgo.TransactionalID(id), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.TransactionalID(id), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.SessionTimeout(s.session), kgo.DefaultProduceTopic(controlTopic),
 		kgo.FetchMaxWait(s.session/2))
 	if err != nil {

@@ -28,7 +28,6 @@ type kafkaNode struct {
 // kafkaCluster is how many nodes there are, and of what kind.
 type kafkaCluster struct {
 	version   string // empty: that of testdata/stack
-	copies    int    // of the entries; of all else there are as many as brokers
 	brokers   int
 	dedicated bool // three controllers of their own
 	// A broker that was killed is not let in again before its old session has ended.

@@ -75,7 +75,7 @@ func (m *member) lookAtProgress(ctx context.Context) {
 		noTopics bool
 		parts    []record.Partition
 	)
-	if !m.onLoop(ctx, func() { waits, noTopics, parts = m.standing() }) {
+	if !m.onLoop(ctx, func() { parts, noTopics, waits = m.standing() }) {
 		return
 	}
 	p := Progress{Partitions: len(parts), Err: waits}
@@ -115,13 +115,13 @@ func (m *member) lookAtProgress(ctx context.Context) {
 }
 
 // standing says why there is nothing to look at, or at which partitions to look.
-func (m *member) standing() (waits error, noTopics bool, parts []record.Partition) {
+func (m *member) standing() (parts []record.Partition, noTopics bool, waits error) {
 	s := m.session
 	switch {
 	case m.looked && len(m.topics) == 0:
 		return nil, true, nil
 	case !m.joined || s == nil || s.lost:
-		return errNotJoined, false, nil
+		return nil, false, errNotJoined
 	}
 	var waiting []string
 	for p, known := range s.parts {
@@ -138,13 +138,13 @@ func (m *member) standing() (waits error, noTopics bool, parts []record.Partitio
 		slices.Sort(waiting)
 		waits = fmt.Errorf("kafka: group %s: waiting to read %s: %s", m.cfg.Group, strings.Join(waiting, " "), s.why)
 	}
-	return waits, false, parts
+	return parts, false, waits
 }
 
 // compare fills in p. If the member has now caught up with what it was given, it returns
 // how long that took.
 func (m *member) compare(p *Progress, behind map[string]int64, parts []record.Partition, ends map[record.Partition]int64, err error) (after time.Duration) {
-	if now, _, _ := m.standing(); now != nil {
+	if _, _, now := m.standing(); now != nil {
 		p.Err = now
 		return 0
 	}

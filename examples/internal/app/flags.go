@@ -260,9 +260,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 				fault("listen", "found %q, want host:port, as %s", s.Listen, usualPage)
 			}
 		}
-		for _, err := range s.narrow(network, lines, modes) {
-			faults = append(faults, err)
-		}
+		faults = append(faults, s.narrow(network, lines, modes)...)
 		if start != "" {
 			if s.Start, err = parseTime(start, s.Network.Location); err != nil {
 				fault("start", "found %q, want a time as 2026-10-07T07:30", start)
