@@ -95,7 +95,9 @@ func (m *member) lookAtProgress(ctx context.Context) {
 		if !m.onLoop(ctx, func() { after = m.compare(&p, behind, parts, ends, err) }) {
 			return
 		}
-		m.metrics.lag(behind)
+		if len(behind) > 0 || len(parts) == 0 { // else the member lost them meanwhile, or nobody knows
+			m.metrics.lag(behind)
+		}
 	}
 	given := 0
 	m.onLoop(ctx, func() { given, m.told.given = m.told.given, 0 })
