@@ -81,7 +81,7 @@
 //
 // # Invariants
 //
-// Each has an everyday test that fails when the rule is broken:
+// Each has an everyday test that fails when the rule is broken.
 //
 // Fencing, so that a member which the group no longer has publishes nothing:
 //   - positions carry the group's generation and the member's id, and the id of a
