@@ -22,7 +22,7 @@ import (
 
 // patience is how long a browser may take for a whole test; it is used up by
 // failures only.
-const patience = 3 * time.Minute
+const patience = 8 * time.Minute
 
 // tab is a page in a real browser, with what went wrong in it.
 type tab struct {
