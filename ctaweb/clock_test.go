@@ -123,7 +123,7 @@ func TestClockNeverGoesBack(t *testing.T) {
 	var c clock
 	r := rand.New(rand.NewPCG(3, 4))
 	var last int64
-	for i := range int64(600) {
+	for i := range int64(2000) {
 		wall := 1_800_000_000_000 + i*37
 		c.hear(r.IntN(40), said{event: 1_700_000_000_000 + i*37*20 - r.Int64N(30_000), wall: wall})
 		c.judge(wall, true)
