@@ -70,9 +70,7 @@ type clock struct {
 	lag     int64 // usual time from sending to receiving
 	steady  bool  // lag is about the same for most
 	patient time.Duration
-	last    int64     // the last answer of now, which falls only when the source starts anew
-	looked  int64     // the latest wall time that now was asked for
-	ranOn   int64     // the latest last that was said long after the newest record
+	last    int64     // the last answer of now, which never falls but for a jump
 	nearby  []witness // ascending wall
 }
 
@@ -133,10 +131,7 @@ func (c *clock) judge(wall int64, jumps bool) (anew bool) {
 	if !c.known {
 		return false
 	}
-	// Time that ran on in a pause stands still until the source has caught up with it;
-	// what wrong clocks have made of it is put right at once.
-	over := c.last - c.carried(max(wall, c.looked))
-	if over > resetBack || over > c.tolerance() && c.last != c.ranOn {
+	if c.last > c.at(c.newest)+c.tolerance() {
 		c.last = 0
 		anew = before.known && before.at(c.newest) > c.at(c.newest)+resetBack
 	}
@@ -414,19 +409,9 @@ func (c *clock) when(s *sensor, r *said, wall int64) (at int64, ok bool) {
 // now estimates the event time at a wall time. It runs on between events, but
 // for no longer than maxAhead, and never back. It needs a known clock.
 func (c *clock) now(wall int64) int64 {
-	c.looked = max(c.looked, wall)
-	if at := c.carried(wall); at > c.last {
-		c.last = at
-		if at > c.event+c.tolerance() {
-			c.ranOn = at
-		}
-	}
+	ahead := min(c.speed*float64(max(0, wall-c.newest)), maxAhead)
+	c.last = max(c.last, c.event+int64(ahead))
 	return c.last
-}
-
-// carried is the event time at a wall time, carried on since the newest record.
-func (c *clock) carried(wall int64) int64 {
-	return c.event + int64(min(c.speed*float64(max(0, wall-c.newest)), maxAhead))
 }
 
 // age is how long ago, by the wall clock, the newest record was sent.
