@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"flag"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -137,14 +136,6 @@ func TestWrongClocksChangeNothing(t *testing.T) {
 	}
 	var runs, sensors, looks, lost, added, shifted, predicted int
 	var worst time.Duration
-	// A check takes a third of a second, ten times that with the race detector: few are
-	// made unless more are asked for by -rapid.checks.
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("12"); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = checks.Value.Set(checks.DefValue) }()
-	}
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++
 		speed := rapid.SampledFrom([]float64{1, 20, 300}).Draw(rt, "speed")
