@@ -68,7 +68,6 @@ type clock struct {
 	newest  int64 // wall time of the newest record that is right
 	limit   int64 // latest wall time that can be right
 	lag     int64 // usual time from sending to receiving
-	steady  bool  // lag is about the same for most
 	patient time.Duration
 	last    int64     // the last answer of now, which never falls but for a jump
 	nearby  []witness // ascending wall
@@ -151,9 +150,11 @@ func (c *clock) setLimit(wall int64) {
 		}
 	}
 	slices.SortFunc(newest, func(a, b int64) int { return cmp.Compare(b, a) })
-	c.limit = wall + clockAhead
-	if wall == 0 || len(newest) > 0 && newest[len(newest)/4] > c.limit {
-		c.limit = math.MaxInt64 // the reader's clock is of no use
+	switch {
+	case wall == 0:
+		c.limit = math.MaxInt64
+	case len(newest) > 0:
+		c.limit = max(wall+clockAhead, newest[len(newest)/4])
 	}
 }
 
@@ -224,10 +225,10 @@ func (c *clock) estimate() {
 			lags = append(lags, s.said[n-1].got-s.said[n-1].wall)
 		}
 	}
-	c.lag, c.steady = 0, false
-	if n := len(lags); n > 0 {
+	c.lag = 0
+	if len(lags) > 0 {
 		slices.Sort(lags)
-		c.lag, c.steady = lags[n/2], lags[n*7/10]-lags[n*3/10] < clockDelay/6
+		c.lag = lags[len(lags)/2]
 	}
 }
 
@@ -332,7 +333,7 @@ func (c *clock) off(r *said) int64 {
 // prompt reports whether a record was received about when its time says.
 func (c *clock) prompt(r *said) bool {
 	delay := r.got - r.wall - c.lag
-	return r.got == 0 || !c.steady || delay <= clockDelay && delay >= -clockDelay
+	return r.got == 0 || delay <= clockDelay && delay >= -clockDelay
 }
 
 // jumped looks for a source that goes on at another time, and forgets what it said
