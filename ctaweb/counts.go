@@ -1,14 +1,9 @@
 package ctaweb
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
-// maxHeld bounds the counts that wait for the clock, and the times heard meanwhile;
-// every second one is left out when there are more, which makes the course of a day
-// coarser, not wrong.
+// maxHeld bounds the counts that wait for the clock; every second one is left out
+// when there are more, which makes the course of a day coarser, not wrong.
 const maxHeld = 200_000
 
 // heldCount is a count that was read before the clock was known.
@@ -18,34 +13,23 @@ type heldCount struct {
 }
 
 // hold has counts wait: what is read at the start comes in no order, and counts
-// get their event time from the arrivals and weather around them. Nor can it be known
-// whose clock is wrong.
+// get their event time from the arrivals and weather around them.
 func (m *Model) hold() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.holding, m.live = true, nil
+	m.holding = true
 }
 
 // release hands the counts that waited to the tracker, each as of the event time
 // at which it was sent. Of those sent before that is known, the last is known to
-// have stood until then. live is the wall clock from now on.
-func (m *Model) release(live func() time.Time) {
+// have stood until then.
+func (m *Model) release() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.holding {
-		return
-	}
-	m.holding, m.live = false, live
-	held, heard := m.held, m.heard
-	m.held, m.heard = nil, nil
-	m.state.clock.judged = false
-	m.judge(live().UnixMilli())
-	m.touch()
-	if !m.state.clock.known {
-		return
-	}
-	m.recall(heard)
-	if len(m.state.times.marks) == 0 {
+	m.holding = false
+	held := m.held
+	m.held = nil
+	if !m.state.clock.known() || len(m.state.times.marks) == 0 {
 		return
 	}
 	first := m.state.times.marks[0]
@@ -63,50 +47,22 @@ func (m *Model) release(live func() time.Time) {
 	}
 }
 
-// recall makes the timeline of what was heard while nothing was judged, but for what
-// is of wrong clocks, or far from what was said around it. It is called with mu held.
-func (m *Model) recall(heard []witness) {
-	c := &m.state.clock
-	heard = slices.DeleteFunc(heard, func(w witness) bool {
-		s := c.sensors[w.id]
-		return s == nil || s.wrong || w.wall < c.since || w.wall > c.limit
-	})
-	slices.SortFunc(heard, func(a, b witness) int { return cmp.Compare(a.wall, b.wall) })
-	for i, w := range heard {
-		var offs [9]int64
-		for j := range offs {
-			o := heard[min(max(0, i+j-len(offs)/2), len(heard)-1)]
-			offs[j] = o.event + int64(c.speed*float64(w.wall-o.wall))
-		}
-		slices.Sort(offs[:])
-		if off := w.event - offs[len(offs)/2]; off <= c.tolerance() && off >= -c.tolerance() && m.state.times.news(w.event, w.wall) {
-			m.state.times.observe(w.event, w.wall)
-		}
-	}
-}
-
 // tally tells the tracker of a count. It is called with mu held.
 func (m *Model) tally(station int, entries, wall int64) {
 	if m.holding {
-		m.held = append(halved(m.held), heldCount{station, wall, entries})
+		if len(m.held) >= maxHeld {
+			for i := range maxHeld / 2 {
+				m.held[i] = m.held[2*i]
+			}
+			m.held = m.held[:maxHeld/2]
+		}
+		m.held = append(m.held, heldCount{station, wall, entries})
 		return
 	}
-	if !m.state.clock.known {
+	if !m.state.clock.known() {
 		return
 	}
-	// Its sender's clock may be ahead, and must not set the page's.
-	if at, ok := m.state.times.at(wall, m.state.clock.now(min(wall, m.state.clock.newest))); ok {
+	if at, ok := m.state.times.at(wall, m.state.clock.now(wall)); ok {
 		m.tracker.ApplyCount(station, entries, time.UnixMilli(at))
 	}
-}
-
-// halved leaves every second one out of a list that has grown to maxHeld.
-func halved[T any](list []T) []T {
-	if len(list) < maxHeld {
-		return list
-	}
-	for i := range maxHeld / 2 {
-		list[i] = list[2*i]
-	}
-	return list[:maxHeld/2]
 }
