@@ -130,9 +130,12 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 	return places
 }
 
+// unknownColor is that of a route without one: a grey on which white is legible.
+const unknownColor = "#5b6770"
+
 // line makes a route's line, but for its patterns.
 func (r *route) line(id string) *cta.Line {
-	l := &cta.Line{ID: id, Mode: r.mode, Color: cmp.Or(r.color, "#5b6770"), TextColor: r.textColor}
+	l := &cta.Line{ID: id, Mode: r.mode, Color: cmp.Or(r.color, unknownColor), TextColor: r.textColor}
 	if id != r.id {
 		l.Ref = r.id
 	}

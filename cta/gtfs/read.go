@@ -2,9 +2,11 @@ package gtfs
 
 import (
 	"archive/zip"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -120,6 +122,7 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readTrips()
 	f.readCalls()
 	f.readFrequencies()
+	f.tellOdd()
 	if err := f.err(); err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +187,7 @@ type stop struct {
 	lat, lon                 float64
 	access                   cta.Access
 	index                    int32
-	called                   bool
+	placed, called           bool
 }
 
 type trip struct {
@@ -247,14 +250,6 @@ func (f *feed) readAgency() {
 	}
 }
 
-func (f *feed) notice(format string, a ...any) {
-	f.report.Notices = append(f.report.Notices, fmt.Sprintf(format, a...))
-}
-
-func (f *feed) leave(format string, a ...any) {
-	f.report.LeftOut = append(f.report.LeftOut, fmt.Sprintf(format, a...))
-}
-
 // mode is what a route_type stands for, the extended ones too; "" when that isn't
 // known.
 func mode(kind int) cta.Mode {
@@ -287,11 +282,11 @@ func (f *feed) readRoutes() {
 		}
 		r := &route{id: id, short: w.text("route_short_name"), long: w.text("route_long_name")}
 		known = append(known, id)
-		if r.mode = mode(w.integer("route_type", 0, 1999, 3)); r.mode == "" {
-			r.mode = cta.Bus
+		if r.mode = mode(w.integer("route_type", 0, math.MaxInt32, -1)); r.mode == "" {
+			r.mode = cta.Bus // what feeds have most of
 			odd++
 		}
-		r.sort = w.integer("route_sort_order", 0, 1<<30, 1<<30)
+		r.sort = w.optional("route_sort_order", 0, 1<<30, 1<<30)
 		r.color, r.textColor = w.color("route_color"), w.color("route_text_color")
 		f.routes[id] = r
 		if len(f.options.Lines) > 0 && !slices.Contains(f.options.Lines, id) || len(f.options.Modes) > 0 && !slices.Contains(f.options.Modes, r.mode) {
@@ -326,7 +321,7 @@ func (w *row) color(column string) string {
 	}
 	s = strings.ToLower(strings.TrimPrefix(s, "#"))
 	if len(s) != 6 || strings.Trim(s, "0123456789abcdef") != "" {
-		w.bad(column, "a colour as 00a1de")
+		w.unknown(column)
 		return ""
 	}
 	return "#" + s
@@ -348,16 +343,18 @@ func (f *feed) readStops() {
 		}
 		s := &stop{
 			id: id, code: w.text("stop_code"), name: w.text("stop_name"), platform: w.text("platform_code"),
-			kind: w.integer("location_type", 0, 4, 0), parent: strings.Clone(w.cell("parent_station")),
+			kind: w.optional("location_type", 0, 4, 0), parent: strings.Clone(w.cell("parent_station")),
 			index: int32(len(f.stopList)),
 		}
 		if s.kind <= 1 {
-			if s.name == "" {
+			if s.name == "" && s.parent == "" {
 				w.bad("stop_name", "a name")
 			}
-			s.lat, s.lon = w.number("stop_lat", -90, 90), w.number("stop_lon", -180, 180)
+			if s.placed = s.parent == "" || w.cell("stop_lat")+w.cell("stop_lon") != ""; s.placed {
+				s.lat, s.lon = w.number("stop_lat", -90, 90), w.number("stop_lon", -180, 180)
+			}
 		}
-		switch w.integer("wheelchair_boarding", 0, 2, 0) {
+		switch w.optional("wheelchair_boarding", 0, 2, 0) {
 		case 1:
 			s.access = cta.StepFree
 		case 2:
@@ -374,9 +371,19 @@ func (f *feed) readStops() {
 	}
 	lost := 0
 	for _, s := range f.stopList {
-		if p := f.stops[s.parent]; s.parent != "" && (p == nil || s.kind == 0 && p.kind != 1) {
-			s.parent = ""
-			lost++
+		p := f.stops[s.parent]
+		if p == nil || s.kind == 0 && p.kind != 1 {
+			if s.parent != "" {
+				lost++
+			}
+			if s.parent = ""; s.kind <= 1 && (s.name == "" || !s.placed) {
+				f.fault(&cta.DataError{File: "stops.txt", Found: fmt.Sprintf("stop %q without a name, a place or a station that has them", s.id), Want: "a stop_name, a stop_lat and a stop_lon"})
+			}
+			continue
+		}
+		s.name = cmp.Or(s.name, p.name)
+		if !s.placed {
+			s.lat, s.lon = p.lat, p.lon
 		}
 	}
 	if lost > 0 {
@@ -476,7 +483,7 @@ func (f *feed) readTrips() {
 		line, _ := w.csv.FieldPos(0)
 		t := trip{
 			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.cell("block_id")),
-			calendar: c, direction: int8(w.integer("direction_id", 0, 1, -1)), line: int32(line),
+			calendar: c, direction: int8(w.optional("direction_id", 0, 1, -1)), line: int32(line),
 		}
 		f.trips[id] = int32(len(f.tripList))
 		r.trips = append(r.trips, int32(len(f.tripList)))
@@ -492,7 +499,7 @@ func (f *feed) readTrips() {
 func (f *feed) readCalls() {
 	lastID, lastTrip := "", int32(-1)
 	full := false
-	areas := 0
+	areas, passes := 0, 0
 	if !f.each("stop_times.txt", []string{"trip_id", "stop_id", "stop_sequence"}, func(w *row) {
 		if full {
 			return
@@ -513,6 +520,10 @@ func (f *feed) readCalls() {
 		}
 		if w.cell("stop_id") == "" && (w.cell("location_id") != "" || w.cell("location_group_id") != "") {
 			areas++ // on demand, anywhere in an area
+			return
+		}
+		if w.cell("pickup_type") == "1" && w.cell("drop_off_type") == "1" {
+			passes++ // nobody gets on or off
 			return
 		}
 		s := f.stops[w.cell("stop_id")]
@@ -551,6 +562,9 @@ func (f *feed) readCalls() {
 	}
 	if areas > 0 {
 		f.leave("%d calls on demand, in an area rather than at a stop", areas)
+	}
+	if passes > 0 {
+		f.leave("%d calls at which nobody gets on or off: trains only pass", passes)
 	}
 	if full {
 		f.fault(&cta.DataError{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})
@@ -640,7 +654,7 @@ func (f *feed) readFrequencies() {
 		r.from, ok1 = w.time("start_time")
 		r.until, ok2 = w.time("end_time")
 		r.every = int32(w.integer("headway_secs", 1, maxTime, 0))
-		r.exact = w.integer("exact_times", 0, 1, 0) == 1
+		r.exact = w.optional("exact_times", 0, 1, 0) == 1
 		switch {
 		case !ok1 || !ok2:
 		case r.from == none || r.until == none || r.until <= r.from:

@@ -301,11 +301,119 @@ func TestReadTakesWhatAgenciesPublish(t *testing.T) {
 	}
 }
 
+// What riders can do without doesn't cost them the feed.
+func TestOddValuesAreNotices(t *testing.T) {
+	feed := town()
+	for _, c := range []struct{ file, old, new string }{
+		{"routes.txt", "C60C30", "red"},
+		{"routes.txt", "surprise", "route_sort_order"},
+		{"routes.txt", "FFFFFF", "#12345G"},
+		{"stops.txt", ",,,2,\n30", ",,,yes,\n30"},
+		{"stops.txt", "stop_code", "stop_timezone"},
+		{"agency.txt", "https://example.org", "not a url"},
+		{"trips.txt", "m4,1", "m4,back"},
+	} {
+		if strings.Count(feed[c.file], c.old) != 1 {
+			t.Fatalf("%q isn't in %s once", c.old, c.file)
+		}
+		feed[c.file] = strings.Replace(feed[c.file], c.old, c.new, 1)
+	}
+	net, report, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`routes.txt: 1 odd value of route_sort_order, taken for unknown; the first is "x" in line 2`,
+		`routes.txt: 2 odd values of route_color, taken for unknown; the first is "red" in line 2`,
+		`stops.txt: 1 odd value of wheelchair_boarding, taken for unknown; the first is "yes" in line 5`,
+		`trips.txt: 1 odd value of direction_id, taken for unknown; the first is "back" in line 5`,
+	}
+	if d := cmp.Diff(want, report.Notices); d != "" {
+		t.Errorf("notices (-want +got):\n%s", d)
+	}
+	if m := net.Line("M"); m.Color != unknownColor || net.Station(20).Access != cta.AccessUnknown || report.Trips != 8 {
+		t.Errorf("colour %s, access %v, %d trips", m.Color, net.Station(20).Access, report.Trips)
+	}
+}
+
+// railway is a national railway of so many stations: text ids, services by dates
+// alone, platforms that have name and place of their station, two stations of one
+// name, night trains, trains that pass, extended types, as a spreadsheet writes it.
+func railway(stations int) map[string]string {
+	var stops, trips, times, dates strings.Builder
+	stops.WriteString("STOP_ID, Stop_Name ,stop_lat,stop_lon,location_type,parent_station\n")
+	for i := range stations {
+		fmt.Fprintf(&stops, "\"st:%d\",\"Vila %d,\nNova\", %f , %f ,1,\nst:%d:1,,,,0,st:%d\n", i, i/2, 38+float64(i)/100, -8-float64(i%7)/100, i, i)
+	}
+	trips.WriteString("route_id,service_id,trip_id,trip_headsign,shape_id\n")
+	times.WriteString("trip_id,arrival_time,departure_time,stop_id,stop_sequence,pickup_type,drop_off_type\n")
+	dates.WriteString("service_id,date,exception_type\n")
+	day := cta.Date(20260601)
+	for s := range 200 {
+		for d := range 100 {
+			if (s+d)%3 > 0 {
+				fmt.Fprintf(&dates, "S%d,%d,1\n", s, day.Add(d))
+			}
+		}
+		fmt.Fprintf(&trips, "%s,S%d,T-%d,\"Vila, toda\",none\n", []string{"IC", "R", "U"}[s%3], s, s)
+		at, step := 5*3600+s*300, 1+s%3
+		for i := s % 2; i < stations; i += step {
+			pass := 0
+			if s%3 == 0 && i%5 == 1 {
+				pass = 1
+			}
+			fmt.Fprintf(&times, "T-%d,%s,%s,st:%d:1,%d,%d,%d\n", s, clock(int32(at)), clock(int32(at+30)), i, i, pass, pass)
+			at += 180
+		}
+	}
+	feed := map[string]string{
+		"agency.txt": "agency_id,agency_name,agency_url,agency_timezone\n1,Comboios,,Europe/Lisbon\n",
+		"routes.txt": "route_id,agency_id,route_short_name,route_long_name,route_desc,route_type\nIC,1,IC,Intercidades,\"a\nb\",102\nR,1,R,Regional,,106\nU,1,U,Urbano,,109\n",
+		"stops.txt":  stops.String(), "trips.txt": trips.String(), "stop_times.txt": times.String(), "calendar_dates.txt": dates.String(),
+	}
+	for name, text := range feed {
+		feed[name] = "\uFEFF" + strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return feed
+}
+
+func TestReadRailway(t *testing.T) {
+	net, report, err := Read(files(railway(60)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Trips != 200 || report.Stations != 60 || report.Stops != 60 || len(report.Notices) > 0 {
+		t.Errorf("%v", report)
+	}
+	if len(report.LeftOut) != 1 || !strings.HasSuffix(report.LeftOut[0], " calls at which nobody gets on or off: trains only pass") {
+		t.Errorf("left out %q", report.LeftOut)
+	}
+	for _, s := range net.Stations {
+		if s.Name == "" || strings.ContainsAny(s.Name, "\r\n") || s.Latitude < 38 || s.Stops[0].Name != s.Name || s.ID < 1<<30 || !strings.HasPrefix(s.Ref, "st:") {
+			t.Fatalf("station %+v", s)
+		}
+	}
+	modes := map[cta.Mode]int{}
+	trips := 0
+	day := cta.Date(20260610)
+	for _, l := range net.Lines {
+		modes[l.Mode]++
+		trips += len(l.Runs(day))
+	}
+	if want := 200 - 67; modes[cta.Rail] != 3 || trips != want && trips != want+1 {
+		t.Errorf("modes %v; %d trips on %s, want %d", modes, trips, day, want)
+	}
+	all, asTimed, calls, inTime := follow(t, net, day)
+	if all != trips || asTimed != trips || calls == 0 || inTime != calls {
+		t.Errorf("simulated %d of %d trips, %d as timed; %d of %d calls in time", all, trips, asTimed, inTime, calls)
+	}
+}
+
 // What lacks in one file isn't told of in each row that refers to it.
 func TestOneFaultIsToldOnce(t *testing.T) {
 	for _, c := range []struct{ file, old, new string }{
 		{"routes.txt", "M,,Metro", "N,,Metro"},
-		{"routes.txt", "M,,Metro", `M, "", "Metro"`},
+		{"routes.txt", "M,,Metro", `M, "" x, "Metro"`},
 		{"stops.txt", "\n20,,North", "\n21,,North"},
 		{"stops.txt", "\n20,,North", "\n20,,\"North"},
 		{"calendar.txt", "\nwd,", "\nweekday,"},
@@ -335,7 +443,9 @@ func TestReadRefuses(t *testing.T) {
 		{"no last time", "stop_times.txt", "m1,07:12:00,07:12:00", "m1,,", `stop_times.txt:5: arrival_time is empty, want a time, as at the first and the last call of each trip`},
 		{"date", "calendar_dates.txt", "wd,20261026", "wd,20260230", `calendar_dates.txt:2:4: date is "20260230", want a date as 20261007`},
 		{"latitude", "stops.txt", "47.83", "x", `stops.txt:7:9: stop_lat is "x", want a number from -90 to 90`},
-		{"colour", "routes.txt", "C60C30", "red", `routes.txt:2:12: route_color is "red", want a colour as 00a1de`},
+		{"semicolons", "agency.txt", "agency_id,agency_name,agency_url,agency_timezone", "agency_id;agency_name;agency_url;agency_timezone", `agency.txt:1: a header with semicolons between its fields, want columns agency_name, agency_timezone, in UTF-8, with commas between`},
+		{"route type", "routes.txt", "Metro,1", "Metro,metro", `routes.txt:2:10: route_type is "metro", want a whole number from 0 to 2147483647`},
+		{"no place", "stops.txt", "47.81,13.04,,,2", ",,,11,2", `stops.txt: stop "20" without a name, a place or a station that has them, want a stop_name, a stop_lat and a stop_lon`},
 		{"quote", "routes.txt", "Metro", `"Metro`, `routes.txt:4:21: extraneous or missing " in quoted-field, want fields as RFC 4180 has them`},
 		{"twice", "trips.txt", "M,wd,m2", "M,wd,m1", `trips.txt:3:6: trip_id is "m1", want each trip once`},
 		{"headway", "frequencies.txt", "1800", "0", `frequencies.txt:2:22: headway_secs is "0", want a whole number from 1 to 604800`},

@@ -39,6 +39,14 @@ type reader struct {
 	report *Report
 	broken bool            // a row or a whole file can't be read: what refers to it isn't reported
 	lost   map[string]bool // references that were reported, by column and value
+	odd    []*oddValues    // by file and column, in the order of finding
+}
+
+// oddValues are the values of an optional column that can't be read. They count as
+// unknown: what riders can do without must not cost them the feed.
+type oddValues struct {
+	file, column, first string
+	line, count         int
 }
 
 func (r *reader) fault(e *cta.DataError) {
@@ -47,6 +55,14 @@ func (r *reader) fault(e *cta.DataError) {
 		return
 	}
 	r.faults = append(r.faults, e)
+}
+
+func (r *reader) notice(format string, a ...any) {
+	r.report.Notices = append(r.report.Notices, fmt.Sprintf(format, a...))
+}
+
+func (r *reader) leave(format string, a ...any) {
+	r.report.LeftOut = append(r.report.LeftOut, fmt.Sprintf(format, a...))
 }
 
 func (r *reader) err() error {
@@ -110,6 +126,7 @@ func (r *reader) each(file string, required []string, f func(*row)) bool {
 	in := csv.NewReader(buf)
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
+	in.TrimLeadingSpace = true // or a quote behind it would be a fault
 	w := &row{reader: r, csv: in, file: file}
 	for {
 		b.row = maxRow + 64<<10 // and what is read ahead
@@ -131,7 +148,7 @@ func (r *reader) each(file string, required []string, f func(*row)) bool {
 		if w.columns == nil {
 			w.columns = make(map[string]int, len(fields))
 			for i, name := range fields {
-				name = strings.TrimSpace(name)
+				name = strings.ToLower(strings.TrimSpace(name))
 				if _, twice := w.columns[name]; !twice {
 					w.columns[strings.Clone(name)] = i
 				}
@@ -143,7 +160,11 @@ func (r *reader) each(file string, required []string, f func(*row)) bool {
 				}
 			}
 			if lacks != nil {
-				r.fault(&cta.DataError{File: file, Line: 1, Found: "no column " + strings.Join(lacks, ", "), Want: "columns " + strings.Join(required, ", ")})
+				found, want := "no column "+strings.Join(lacks, ", "), "columns "+strings.Join(required, ", ")
+				if sign := separator(fields); sign != "" {
+					found, want = "a header with "+sign, want+", in UTF-8, with commas between"
+				}
+				r.fault(&cta.DataError{File: file, Line: 1, Found: found, Want: want})
 				r.broken = true
 				return true
 			}
@@ -159,6 +180,20 @@ func (r *reader) each(file string, required []string, f func(*row)) bool {
 		r.fault(&cta.DataError{File: file, Found: "empty", Want: "a header with columns " + strings.Join(required, ", ")})
 	}
 	return true
+}
+
+// separator names what a header has where commas should be; empty when it has them.
+func separator(header []string) string {
+	text := strings.Join(header, "")
+	switch {
+	case strings.Contains(text, "\x00"):
+		return "two bytes a letter (UTF-16)"
+	case strings.Count(text, ";") >= len(header):
+		return "semicolons between its fields"
+	case strings.Count(text, "\t") >= len(header):
+		return "tabs between its fields"
+	}
+	return ""
 }
 
 // cell is a field without space around it; empty when it isn't there. It is good
@@ -254,6 +289,43 @@ func (w *row) integer(column string, low, high, otherwise int) int {
 		return otherwise
 	}
 	return n
+}
+
+// optional is integer for what riders can do without: an odd value is a notice.
+func (w *row) optional(column string, low, high, otherwise int) int {
+	s := w.cell(column)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < low || n > high {
+		w.unknown(column)
+		return otherwise
+	}
+	return n
+}
+
+// unknown notes an odd value of an optional column.
+func (w *row) unknown(column string) {
+	i := slices.IndexFunc(w.odd, func(o *oddValues) bool { return o.file == w.file && o.column == column })
+	if i < 0 {
+		i = len(w.odd)
+		line, _ := w.csv.FieldPos(0)
+		w.odd = append(w.odd, &oddValues{file: w.file, column: column, line: line,
+			first: strconv.Quote(cut(strings.ToValidUTF8(w.cell(column), "\uFFFD"), 40))})
+	}
+	w.odd[i].count++
+}
+
+// tellOdd makes notices of odd values.
+func (r *reader) tellOdd() {
+	for _, o := range r.odd {
+		values := "1 odd value"
+		if o.count > 1 {
+			values = fmt.Sprintf("%d odd values", o.count)
+		}
+		r.notice("%s: %s of %s, taken for unknown; the first is %s in line %d", o.file, values, o.column, o.first, o.line)
+	}
 }
 
 // maxTime bounds a time of a service day: a week of trips past midnight.
