@@ -175,12 +175,13 @@ type builder struct {
 func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 	type found struct {
 		*cta.Pattern
-		direction int8
+		back      int // trips in direction 1, less those in another
 		headsigns map[string]int
 		turned    bool
 	}
 	byKey := make(map[string]*found)
 	var list []*found
+	unknown := true
 	for _, index := range r.trips {
 		t := &b.tripList[index]
 		calls := b.calls[t.first:t.last]
@@ -188,31 +189,31 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 			b.short++
 			continue
 		}
-		b.key = append(b.key[:0], byte(t.direction))
+		b.key = b.key[:0]
 		for _, c := range calls {
 			b.key = binary.LittleEndian.AppendUint32(b.key, uint32(c.stop))
 		}
 		p := byKey[string(b.key)]
 		if p == nil {
-			p = &found{Pattern: &cta.Pattern{}, direction: t.direction, headsigns: make(map[string]int)}
+			p = &found{Pattern: &cta.Pattern{}, headsigns: make(map[string]int)}
 			for _, c := range calls {
 				at := b.stations[c.stop]
-				d := cta.DirectionA
-				if t.direction == 1 {
-					d = cta.DirectionB
-				}
-				p.Calls = append(p.Calls, cta.Call{Station: at.station, Direction: d, Stop: at.stop})
+				p.Calls = append(p.Calls, cta.Call{Station: at.station, Stop: at.stop})
 			}
 			byKey[string(b.key)] = p
 			list = append(list, p)
 		}
 		p.headsigns[t.headsign]++
+		if unknown = unknown && t.direction < 0; t.direction == 1 {
+			p.back++
+		} else {
+			p.back--
+		}
 		b.addTrips(p.Pattern, t, index, calls)
 	}
 	slices.SortStableFunc(list, func(x, y *found) int { return cmp.Compare(len(y.Trips), len(x.Trips)) })
 	// Those that come back the way they went are in direction a until they turn.
 	var reference []cta.Call
-	unknown := true
 	for _, p := range list {
 		if at := turn(p.Calls); at > 0 {
 			p.turned = true
@@ -226,15 +227,14 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 				reference = p.Calls[:at]
 			}
 		}
-		unknown = unknown && p.direction < 0
 	}
 	if len(list) > 0 && reference == nil && unknown {
 		reference = list[0].Calls
 	}
 	for _, p := range list {
-		if reference != nil && !p.turned {
+		if !p.turned {
 			d := cta.DirectionA
-			if against(reference, p.Calls) {
+			if reference != nil && against(reference, p.Calls) || reference == nil && p.back > 0 {
 				d = cta.DirectionB
 			}
 			for i := range p.Calls {

@@ -238,6 +238,34 @@ func TestTurnsAndRings(t *testing.T) {
 	}
 }
 
+// Trips of the same stops are one pattern, whichever direction a feed gives each: its
+// own says where they run once a pattern turns.
+func TestSameStopsAreOnePattern(t *testing.T) {
+	feed := town()
+	feed["trips.txt"] += "M,wd,m6,1,,\nM,wd,m7,0,,\nM,wd,m8,1,,\n"
+	feed["stop_times.txt"] += "m6,11:00:00,11:00:00,12,1\nm6,11:01:00,11:01:00,20,2\nm6,11:02:00,11:02:00,30,3\nm6,11:03:00,11:03:00,20,4\nm6,11:04:00,11:04:00,12,5\n" +
+		"m7,12:00:00,12:00:00,12,1\nm7,12:01:00,12:01:00,20,2\nm8,12:00:00,12:00:00,12,1\nm8,12:01:00,12:01:00,20,2\n"
+	net, _, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, p := range net.Line("M").Patterns {
+		if way(p) == "10 a, 20 a" {
+			found++
+			if len(p.Trips) != 2 {
+				t.Errorf("%d trips, want 2", len(p.Trips))
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d patterns of the same stops, want 1", found)
+	}
+	if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+		t.Errorf("round trip (-written +read):\n%s", d)
+	}
+}
+
 func TestOptionsNarrow(t *testing.T) {
 	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.Bus, cta.Ferry}})
 	if err != nil || len(net.Lines) != 2 || net.Line("M") != nil || !slices.Contains(report.LeftOut, "1 routes that weren't asked for") {
