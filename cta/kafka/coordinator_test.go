@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,91 +19,6 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
-
-// network is how the brokers of a cluster are reached: some may be cut off.
-type network struct {
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	mute  map[string]bool // addresses of brokers that hang
-}
-
-func (n *network) listen(network, addr string) (net.Listener, error) {
-	l, err := net.Listen(network, addr)
-	return &brokerListener{l, n}, err
-}
-
-type brokerListener struct {
-	net.Listener
-	n *network
-}
-
-func (l *brokerListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	l.n.mu.Lock()
-	defer l.n.mu.Unlock()
-	l.n.conns[c] = true
-	return &brokerConn{c, l.n}, nil
-}
-
-type brokerConn struct {
-	net.Conn
-	n *network
-}
-
-// Read reads what has come, unless the broker hangs: then, never.
-func (c *brokerConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	for err == nil && c.n.hangs(c.LocalAddr().String()) {
-		if _, err = c.Conn.Read(p); err != nil {
-			return 0, err
-		}
-	}
-	return n, err
-}
-
-func (n *network) hangs(addr string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.mute[addr]
-}
-
-// away takes a broker out of the cluster. Others have its roles. Its connections end, or
-// hang as those of a process that was stopped.
-func (n *network) away(t *testing.T, cl *kfake.Cluster, id int32, hangs bool) {
-	t.Helper()
-	addr := cl.ListenAddrs()[id]
-	n.mu.Lock()
-	n.mute[addr] = true
-	n.mu.Unlock()
-	if err := cl.RemoveNode(id); err != nil {
-		t.Fatal(err)
-	}
-	if hangs {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for c := range n.conns {
-		if c.LocalAddr().String() == addr {
-			_ = c.Close()
-		}
-	}
-}
-
-// three starts a cluster of three brokers.
-func three(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, *network) {
-	t.Helper()
-	n := &network{conns: make(map[net.Conn]bool), mute: make(map[string]bool)}
-	cl, err := kfake.NewCluster(append(opts, kfake.NumBrokers(3), kfake.ListenFn(n.listen), kfake.SeedTopics(6, "in"), kfake.SeedTopics(3, "sums"))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl, n
-}
 
 // One broker of three dies for good or hangs, whatever its role: all goes on.
 func TestOneBrokerOfThreeIsGone(t *testing.T) {
@@ -143,24 +57,93 @@ func TestOneBrokerOfThreeIsGone(t *testing.T) {
 					}
 				}
 				send()
-				await(t, client, sent, 30*time.Second)
-				n.away(t, cl, of(cl), hangs)
+				await(t, client, sent, time.Minute)
+				gone := of(cl)
+				want := `msg="a Kafka broker doesn't answer" broker=` + cl.ListenAddrs()[gone]
+				n.away(t, cl, gone, hangs)
 				send()
-				await(t, client, sent, 25*time.Second)
+				await(t, client, sent, time.Minute)
 				if err := p.Flush(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if told := strings.Count(logs.String(), "a Kafka broker doesn't answer"); told > 1 {
-					t.Errorf("told %d times of one broker:\n%s", told, logs.String())
+				told := func() int { return strings.Count(logs.String(), want) }
+				for end := time.Now().Add(30 * time.Second); hangs && told() == 0; time.Sleep(10 * time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("not a word of the broker that hangs:\n%s", logs.String())
+					}
 				}
-				if hangs && !strings.Contains(logs.String(), "a Kafka broker doesn't answer") {
-					t.Errorf("not a word of the broker that hangs:\n%s", logs.String())
+				if told() > 1 {
+					t.Errorf("told %d times of one broker:\n%s", told(), logs.String())
 				}
 				if _, err := client.Topics(t.Context(), kafka.Names("in")); err != nil {
 					t.Errorf("two brokers answer, but: %v", err)
 				}
 			})
 		}
+	}
+}
+
+// A broker that ends may still answer what it was asked before. That isn't told as its
+// being back.
+func TestOneOutageIsToldOnce(t *testing.T) {
+	t.Parallel()
+	n := newNetwork()
+	c := newCluster(t, "in", kfake.ListenFn(n.listen))
+	var logs syncBuffer
+	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
+	release, asked := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(asked) })
+	c.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		begin()
+		c.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _, _ = client.Last(ctx, kafka.Names("in")) }()
+	<-asked
+	n.refuse(c.ListenAddrs()[0])
+	look := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, _ = client.Topics(ctx, kafka.Names("in"))
+	}
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "a Kafka broker doesn't answer"); look() {
+		if time.Now().After(end) {
+			t.Fatalf("not a word of the broker that is gone:\n%s", logs.String())
+		}
+	}
+	close(release)
+	look()
+	time.Sleep(300 * time.Millisecond) // in which that may be told
+	if told := strings.Count(logs.String(), "a Kafka broker"); told != 1 {
+		t.Errorf("told %d times of one outage:\n%s", told, logs.String())
+	}
+}
+
+// A broker that keeps a request, as a coordinator does while its replicas don't follow, but
+// answers others, isn't said to be away.
+func TestBrokerThatWaitsForOthersIsNotAway(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	release := make(chan struct{})
+	c.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	defer close(release)
+	var logs syncBuffer
+	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
+	start(t, client, config("g"), newSummer(client))
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "the group's coordinator is not reached"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("nobody says that heartbeats aren't answered:\n%s", logs.String())
+		}
+	}
+	time.Sleep(500 * time.Millisecond) // in which that may be told
+	if strings.Contains(logs.String(), "a Kafka broker") {
+		t.Errorf("a broker that answers is said not to:\n%s", logs.String())
 	}
 }
 

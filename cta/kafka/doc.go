@@ -70,7 +70,10 @@
 //
 // An open transaction holds up all that comes after it in its partitions: readers of
 // committed records, [Client.Restore], and members that need the group's positions.
-// Milliseconds are usual, and up to 20 s after a process has died. A broker that was
+// Milliseconds are usual. The other members end that of one which has died, once its
+// session has timed out; where there are none, the broker does, within 30 s. A broker that
+// hangs just as it is to note how a transaction has ended holds it up until the broker is
+// back, or the others' request.timeout.ms has passed (30 s by default). A broker that was
 // killed under load may forget one (seen with Apache Kafka 4.3.1). The broker's own
 // metric PartitionsWithLateTransactionsCount tells; kafka-transactions.sh finds it
 // (find-hanging) and ends it (abort). In __consumer_offsets that is always safe for the

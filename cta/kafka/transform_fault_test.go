@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -59,10 +58,9 @@ func TestTransformSurvivesLostConnections(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				cut := &cutter{key: int16(step), answer: answered}
-				cut.left.Store(2)
-				c := newCluster(t, "in", kfake.ListenFn(cut.listen))
-				countUnder(t, c, func() { cut.armed.Store(true) }, func() bool { return cut.left.Load() < 2 })
+				n := newNetwork()
+				c := newCluster(t, "in", kfake.ListenFn(n.listen))
+				countUnder(t, c, func() { n.cut(step, answered, 2) }, func() bool { return n.cutsLeft() < 2 })
 			})
 		}
 	}
@@ -72,9 +70,8 @@ func TestTransformSurvivesLostConnections(t *testing.T) {
 // for one of the transaction that is open then, as that has another epoch.
 func TestTransformChangesItsEpochAfterALostAnswer(t *testing.T) {
 	t.Parallel()
-	cut := &cutter{key: int16(kmsg.EndTxn), answer: true}
-	cut.left.Store(1)
-	c := newCluster(t, "in", kfake.ListenFn(cut.listen))
+	n := newNetwork()
+	c := newCluster(t, "in", kfake.ListenFn(n.listen))
 	epochs := make(chan int16, 100)
 	c.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -85,7 +82,7 @@ func TestTransformChangesItsEpochAfterALostAnswer(t *testing.T) {
 	s := newSummer(client)
 	start(t, client, config("g"), s)
 	<-s.begun
-	cut.armed.Store(true)
+	n.cut(kmsg.EndTxn, true, 1)
 	produce(t, c, "in", 1)
 	lost := <-epochs
 	if again := <-epochs; again != lost {
@@ -131,96 +128,6 @@ func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 	if !met() {
 		t.Error("the fault was not met")
 	}
-}
-
-// cutter makes a broker's connections break at requests of one kind, before
-// they are read or when they are answered.
-type cutter struct {
-	key    int16
-	answer bool
-	armed  atomic.Bool
-	left   atomic.Int32
-}
-
-func (c *cutter) listen(network, addr string) (net.Listener, error) {
-	l, err := net.Listen(network, addr)
-	return &cutListener{l, c}, err
-}
-
-type cutListener struct {
-	net.Listener
-	c *cutter
-}
-
-func (l *cutListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &cutConn{Conn: conn, c: l.c, cut: make(map[int32]bool)}, nil
-}
-
-type cutConn struct {
-	net.Conn
-	c   *cutter
-	buf []byte // of the request being read
-
-	mu  sync.Mutex
-	cut map[int32]bool // correlation ids of requests whose answers are to be lost
-}
-
-var errCut = errors.New("cut")
-
-func (c *cutConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.buf = append(c.buf, p[:n]...)
-	for len(c.buf) >= 12 {
-		size := 4 + int(binary.BigEndian.Uint32(c.buf))
-		key := int16(binary.BigEndian.Uint16(c.buf[4:]))
-		version := int16(binary.BigEndian.Uint16(c.buf[6:]))
-		if len(c.buf) < size {
-			break
-		}
-		if key == c.c.key && c.c.armed.Load() && (key != 0 || producesInTransaction(c.buf[:size], version)) && c.c.left.Add(-1) >= 0 {
-			if !c.c.answer {
-				_ = c.Close()
-				return 0, errCut
-			}
-			c.mu.Lock()
-			c.cut[int32(binary.BigEndian.Uint32(c.buf[8:]))] = true
-			c.mu.Unlock()
-		}
-		c.buf = c.buf[size:]
-	}
-	return n, err
-}
-
-func (c *cutConn) Write(p []byte) (int, error) {
-	if len(p) >= 8 {
-		c.mu.Lock()
-		cut := c.cut[int32(binary.BigEndian.Uint32(p[4:]))]
-		c.mu.Unlock()
-		if cut {
-			_ = c.Close()
-			return 0, errCut
-		}
-	}
-	return c.Conn.Write(p)
-}
-
-func producesInTransaction(frame []byte, version int16) bool {
-	// Header: size, key, version, correlation id, client id.
-	body := frame[12:]
-	if len(body) < 2 {
-		return false
-	}
-	body = body[2+max(0, int(int16(binary.BigEndian.Uint16(body)))):]
-	if version >= 9 {
-		body = body[1:] // no tags
-	}
-	r := kmsg.NewPtrProduceRequest()
-	r.SetVersion(version)
-	return r.ReadFrom(body) == nil && r.TransactionID != nil
 }
 
 // A member that hangs in its work beyond the session's time-out is a zombie: what

@@ -18,10 +18,12 @@ import (
 )
 
 const (
-	// transactionTimeout is after how long the coordinator aborts a transaction whose
-	// producer has died. Until then it holds up readers of committed records, so it
-	// is short; a transaction takes milliseconds.
-	transactionTimeout = 10 * time.Second
+	// transactionTimeout is after how long a transaction is given up, by us and by its
+	// coordinator, which looks every ten seconds. A broker that hangs keeps all from being
+	// committed until the cluster takes it out, after nine seconds and an election of the
+	// controller: a transaction outlives that, so that nothing has to be restored. It need
+	// not be shorter for the sake of members that die: others end theirs (sweep.go).
+	transactionTimeout = 20 * time.Second
 	// A step of a transaction is tried again after txnPause, four times; then ever more
 	// seldom: mostly, the coordinator is only finishing the transaction before.
 	txnPause = time.Millisecond

@@ -39,8 +39,9 @@ const (
 	// hurry bounds the first round of a request that any broker serves: another may be
 	// quicker than one that hangs.
 	hurry = 2 * time.Second
-	// watch is how often a coordinator is looked for anew while one keeps a request.
-	watch = 2 * time.Second
+	// watch is after how long, and then how often, the broker that serves a request is
+	// looked for anew while one keeps it.
+	watch = time.Second
 	// idleTime is after how long an unused connection is closed: brokers close theirs
 	// after ten minutes.
 	idleTime = time.Minute
@@ -66,12 +67,15 @@ type Cluster struct {
 	view   atomic.Pointer[View]
 
 	mu           sync.Mutex
-	idle         map[string][]*link // by address; the last one was used last
-	away         map[string]bool    // addresses that don't answer, which was told
-	answers      string             // the address that answered last
+	idle         map[string][]*link   // by address; the last one was used last
+	away         map[string]time.Time // addresses that don't answer, which was told; since when
+	probed       map[string]bool      // addresses that are being asked whether they do
+	answers      string               // the address that answered last
 	coordinators map[To]int32
 	stale        time.Time   // what the view says has turned out wrong then
 	refreshing   *refreshing // under way; nil when none is
+
+	helpers sync.WaitGroup // goroutines; begun with mu held, and none once idle is nil
 }
 
 // New returns a cluster that is first looked for at seeds. It connects when it is
@@ -83,7 +87,8 @@ func New(seeds []string, conf *sarama.Config, log *slog.Logger) *Cluster {
 	own.Net.ReadTimeout, own.Net.WriteTimeout = time.Hour, time.Hour
 	c := &Cluster{
 		conf: &own, seeds: seeds, log: log,
-		idle: make(map[string][]*link), away: make(map[string]bool), coordinators: make(map[To]int32),
+		idle: make(map[string][]*link), away: make(map[string]time.Time), probed: make(map[string]bool),
+		coordinators: make(map[To]int32),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.view.Store(&View{})
@@ -102,6 +107,7 @@ func (c *Cluster) Close() {
 			l.close()
 		}
 	}
+	c.helpers.Wait()
 }
 
 // Version is the newest version of Kafka whose requests are used.
@@ -176,12 +182,9 @@ func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func
 	if err != nil {
 		return err
 	}
-	if to.kind == toGroup && limit > 2*watch {
-		var stop func()
-		ctx, stop = c.whileServedBy(ctx, to, addr)
-		defer stop()
-	}
-	err = c.request(ctx, addr, limit, send)
+	served, stop := c.whileServedBy(ctx, to, addr)
+	err = c.request(served, addr, limit, send)
+	stop()
 	if err != nil && misdirected(err) {
 		c.forget(to)
 	}
@@ -240,7 +243,7 @@ func (c *Cluster) addresses() []string {
 	defer c.mu.Unlock()
 	rank := func(addr string) int {
 		switch {
-		case c.away[addr]:
+		case !c.away[addr].IsZero():
 			return 2
 		case addr == c.answers:
 			return 0
@@ -338,21 +341,42 @@ func (c *Cluster) coordinator(ctx context.Context, to To) (int32, error) {
 	return id, nil
 }
 
-// whileServedBy returns a context that ends when another broker has become the
-// coordinator: one that hangs would keep the request for its whole time.
+// whileServedBy returns a context that ends when another broker has become the one that
+// serves a request, or none has: one that hangs would keep the request for its whole time.
 func (c *Cluster) whileServedBy(ctx context.Context, to To, addr string) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
-	go func() {
+	timer := time.AfterFunc(watch, func() {
 		defer close(done)
-		for retry.Pause(ctx, watch) == nil {
-			c.forget(to)
-			if now, err := c.find(ctx, to); err == nil && now != addr {
-				cancel(fmt.Errorf("%v has changed", to))
+		for ; ctx.Err() == nil; _ = retry.Pause(ctx, watch) {
+			if err := c.moved(ctx, to, addr); err != nil {
+				cancel(err)
+				c.probe(addr)
 			}
 		}
-	}()
-	return ctx, func() { cancel(nil); <-done }
+	})
+	return ctx, func() {
+		cancel(nil)
+		if !timer.Stop() {
+			<-done
+		}
+	}
+}
+
+// moved looks whether another broker than that at addr serves a request, and says so.
+func (c *Cluster) moved(ctx context.Context, to To, addr string) error {
+	c.forget(to)
+	if _, err := c.Refresh(ctx); err != nil {
+		return nil // nobody knows
+	}
+	now, err := c.find(ctx, to)
+	switch {
+	case err == nil && now != addr:
+		return fmt.Errorf("%v has changed", to)
+	case errors.Is(err, ErrNoLeader), errors.Is(err, sarama.ErrBrokerNotAvailable):
+		return err
+	}
+	return nil
 }
 
 // link is one connection.
@@ -429,6 +453,7 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	if err != nil {
 		return err
 	}
+	asked := time.Now()
 	timer := time.AfterFunc(limit, func() { l.cancel(timeout{limit}) })
 	stop := context.AfterFunc(ctx, func() { l.cancel(context.Cause(ctx)) })
 	_, err = l.Connected()
@@ -460,8 +485,11 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	if kept {
 		c.idle[addr] = append(c.idle[addr], l)
 	}
-	back := c.away[addr]
-	delete(c.away, addr)
+	since, away := c.away[addr]
+	back := away && asked.After(since) // else it has answered what it was asked before
+	if back {
+		delete(c.away, addr)
+	}
 	c.mu.Unlock()
 	if !kept {
 		l.close()
@@ -472,17 +500,13 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	return err
 }
 
-// lost closes the other connections to a broker, and tells once that it doesn't answer.
-// That one which was idle has ended says little: brokers end such.
+// lost closes the other connections to a broker, and finds out whether it answers. That
+// one which was idle has ended says little: brokers end such.
 func (c *Cluster) lost(addr string, fresh bool, err error) {
 	c.mu.Lock()
 	idle := c.idle[addr]
 	if c.idle != nil {
 		delete(c.idle, addr)
-	}
-	tell := (fresh || isTimeout(err)) && !c.away[addr] && len(c.View().Brokers) > 0
-	if fresh || isTimeout(err) {
-		c.away[addr] = true
 	}
 	if c.answers == addr {
 		c.answers = ""
@@ -491,7 +515,45 @@ func (c *Cluster) lost(addr string, fresh bool, err error) {
 	for _, l := range idle {
 		l.close()
 	}
-	if tell {
+	if isTimeout(err) {
+		c.probe(addr)
+	} else if fresh {
+		c.tell(addr, err)
+	}
+}
+
+// probe finds out whether a broker that has kept a request answers at all. It may only be
+// waiting for others itself: for its replicas, above all.
+func (c *Cluster) probe(addr string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.idle == nil || c.probed[addr] || !c.away[addr].IsZero() {
+		return
+	}
+	c.probed[addr] = true
+	c.helpers.Go(func() {
+		err := c.request(c.ctx, addr, hurry, func(b *sarama.Broker) error {
+			_, err := b.ApiVersions(new(sarama.ApiVersionsRequest))
+			return err
+		})
+		if isTimeout(err) {
+			c.tell(addr, err)
+		}
+		c.mu.Lock()
+		delete(c.probed, addr)
+		c.mu.Unlock()
+	})
+}
+
+// tell says once that a broker doesn't answer.
+func (c *Cluster) tell(addr string, err error) {
+	c.mu.Lock()
+	known := !c.away[addr].IsZero()
+	if !known {
+		c.away[addr] = time.Now()
+	}
+	c.mu.Unlock()
+	if !known && len(c.View().Brokers) > 0 {
 		c.log.Warn("a Kafka broker doesn't answer", "broker", addr, "reason", c.Explain(err).Text)
 	}
 }

@@ -75,11 +75,15 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 	asked := time.Now()
 	for {
 		c.mu.Lock()
+		if c.idle == nil {
+			c.mu.Unlock()
+			return nil, ErrClosed
+		}
 		r := c.refreshing
 		if r == nil {
 			r = &refreshing{done: make(chan struct{})}
 			c.refreshing = r
-			go func() {
+			c.helpers.Go(func() {
 				r.view, r.err = c.look(c.ctx, nil)
 				if r.err == nil {
 					c.view.Store(r.view)
@@ -88,7 +92,7 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 				c.refreshing = nil
 				c.mu.Unlock()
 				close(r.done)
-			}()
+			})
 		}
 		c.mu.Unlock()
 		select {
