@@ -25,6 +25,7 @@ var Modes = []Mode{Rail, Metro, Tram, Bus, Ferry}
 type Line struct {
 	ID        string // as "blue"
 	Ref       string // the agency's own id, in its feed; empty when that is ID
+	Code      string // by which riders know it, as "7"; may be empty
 	Name      string // as "Blue Line"
 	Color     string // "#rrggbb"
 	TextColor string // "#rrggbb", legible on Color
@@ -76,6 +77,26 @@ func (l *Line) with(stations map[int]*Station) *Line {
 		c.Patterns[i] = &q
 	}
 	return &c
+}
+
+// Along returns the stations that trains call at in a direction, each once, in the
+// order in which they come to them; what leads away from the longest pattern for good
+// is a branch, behind it.
+func (l *Line) Along(d Direction) []LineStation {
+	var way Line
+	for _, p := range l.Patterns {
+		var calls []Call
+		for _, c := range p.Calls {
+			if c.Direction == d {
+				calls = append(calls, Call{Station: c.Station, Direction: DirectionA})
+			}
+		}
+		if len(calls) > 0 {
+			way.Patterns = append(way.Patterns, &Pattern{Calls: calls})
+		}
+	}
+	way.arrange()
+	return way.Stations
 }
 
 // Order returns the place of a station on the line; ok is false when the line

@@ -18,6 +18,9 @@ import (
 
 type lineSummary struct {
 	ID         string            `json:"id"`
+	Ref        string            `json:"ref,omitempty"`
+	Code       string            `json:"code,omitempty"`
+	Mode       cta.Mode          `json:"mode,omitempty"`
 	Name       string            `json:"name"`
 	Color      string            `json:"color"`
 	TextColor  string            `json:"text_color"`
@@ -30,6 +33,8 @@ type lineSummary struct {
 
 type stationSummary struct {
 	ID         int           `json:"id"`
+	Ref        string        `json:"ref,omitempty"`  // the agency's own id, in its feed, when that isn't ID
+	Code       string        `json:"code,omitempty"` // by which riders know it
 	Name       string        `json:"name"`
 	Lines      []string      `json:"lines"`
 	Accessible *bool         `json:"accessible"` // without steps; nil when it isn't known
@@ -47,8 +52,28 @@ type stationSummary struct {
 
 type stationDetail struct {
 	stationSummary
+	Stops       []stopSummary   `json:"stops"`
 	Predictions []platformBoard `json:"predictions"`
 	Today       daySummary      `json:"today"`
+}
+
+// stopSummary is a platform of a station.
+type stopSummary struct {
+	ID   int    `json:"id"`
+	Ref  string `json:"ref,omitempty"`
+	Code string `json:"code,omitempty"`
+	Name string `json:"name"`
+}
+
+func stops(s *cta.Station) []stopSummary {
+	list := []stopSummary{}
+	if s == nil { // only the stations table has it
+		return list
+	}
+	for _, p := range s.Stops {
+		list = append(list, stopSummary{p.ID, p.Ref, p.Code, p.Name})
+	}
+	return list
 }
 
 type daySummary struct {
@@ -193,7 +218,10 @@ func (h *Handler) routeAPI() {
 		lines := []lineSummary{}
 		for _, l := range s.status.Lines {
 			a, b := l.running()
-			lines = append(lines, lineSummary{l.ID, l.Name, l.Color, l.TextColor, l.LastHeard, l.Level, l.Directions, a + b, l.Entries})
+			lines = append(lines, lineSummary{
+				ID: l.ID, Ref: l.Ref, Code: l.Code, Mode: l.Mode, Name: l.Name, Color: l.Color, TextColor: l.TextColor,
+				LastHeard: l.LastHeard, Level: l.Level, Directions: l.Directions, Trains: a + b, Entries: l.Entries,
+			})
 		}
 		return lines
 	}))
@@ -208,7 +236,7 @@ func (h *Handler) routeAPI() {
 	}))
 	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
 		if st, ok := h.station(s, idOf(r)); ok {
-			return stationDetail{st, boards(s, st.ID), today(h.model.tracker.Day(st.ID, s.status.AsOf))}
+			return stationDetail{st, stops(h.model.net.Station(st.ID)), boards(s, st.ID), today(h.model.tracker.Day(st.ID, s.status.AsOf))}
 		}
 		return nil
 	}))
@@ -306,6 +334,7 @@ func (h *Handler) stations(s *snapshot) []stationSummary {
 					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
 				}
 				if n := h.model.Network().Station(st.ID); n != nil {
+					sum.Ref, sum.Code = n.Ref, n.Code
 					sum.Accessible, sum.Latitude, sum.Longitude = accessible(n.Access), n.Latitude, n.Longitude
 				}
 				list = append(list, sum)

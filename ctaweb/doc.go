@@ -58,19 +58,19 @@
 // All pages have .Site, .Title, .Root (leads to the handler's own root, where links
 // begin), .Kind, .Part (true where the script asks for the page without head and
 // foot), .Events, .ID, .Layout, .Quiet, .Pace, .Style, .Live, .Icon, .Status (a
-// [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Query, .Language
+// [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees (C or F), .Query, .Language
 // and .Languages; further
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted
-//	line.html      .Line, .More (by station's id), .Heard, .Counted
-//	station.html   .Station, .StepFree, .Steps, .Lines, .Boards, .Day; board.html has the same
+//	line.html      .Line, .More (by station's id), .Heard, .Counted, .Ways and .Variants
+//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
 //	train.html     .Train (a [Train]), .Line, .Text, .Stops
 //
 // and what the embedded templates use of them stays as it is within a major version.
 //
 // The script keeps a page current that has, on its body, data-kind, data-root,
-// data-events, data-layout, data-quiet and data-pace, as base.html writes them. It
+// data-events, data-layout, data-quiet, data-pace and data-degrees, as base.html writes them. It
 // brings elements with an id and data-live up to date with what the server renders
 // now; what is in them and has a data-key, data-s, data-t, an id or an address of
 // its own is known again by it, and keeps the focus. It looks for these ids, and does

@@ -27,7 +27,7 @@ func (m *Model) enrich(st *Status, view *live.View) {
 			for _, d := range s.Directions {
 				l.Directions = append(l.Directions, DirectionStatus{
 					Direction: d.Direction, Towards: d.Towards, Level: d.Level,
-					Sentence: english().sentence(m.net, l.Name, d, view.AsOf), Facts: d, Cause: d.Cause, Station: d.Station,
+					Sentence: english().sentence(m.net, l.called(), d, view.AsOf), Facts: d, Cause: d.Cause, Station: d.Station,
 					EverySeconds: int64(d.Every / time.Second), IntendedSeconds: int64(d.Intended / time.Second),
 				})
 			}

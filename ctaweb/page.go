@@ -102,8 +102,8 @@ func (l *language) viewLine(index int, line *LineStatus) lineView {
 		switch branch := s.Branch != "" && (i == 0 || line.Stations[i-1].Branch != s.Branch); {
 		case branch:
 			v.Rows[i].Label = l.say("branch", "name", s.Branch)
-		case s.Loop && (i == 0 || !line.Stations[i-1].Loop):
-			v.Rows[i].Label = l.say("the-loop")
+		case s.Loop && line.Loop != "" && (i == 0 || !line.Stations[i-1].Loop):
+			v.Rows[i].Label = line.Loop
 		}
 	}
 	v.A, v.B = line.running()
@@ -239,17 +239,22 @@ func (l *language) date(st *Status) string {
 	return l.say("at-speed", "date", date, "n", strconv.FormatFloat(math.Round(st.Speed*10)/10, 'f', -1, 64))
 }
 
-func (l *language) weather(w *Weather) *weatherView {
+// weather is a reading in degrees of a unit, C or F.
+func (l *language) weather(w *Weather, unit string) *weatherView {
 	if w == nil {
 		return nil
 	}
-	// Halves are rounded up, as scripts do.
-	degrees := strconv.Itoa(int(math.Floor(float64(w.Temperature) + 0.5)))
+	// As scripts do: in decimals, and halves are rounded up.
+	n, _ := strconv.ParseFloat(strconv.FormatFloat(float64(w.Temperature), 'f', -1, 32), 64) // it is a number
+	if unit == "C" {
+		n = (n - 32) * 5 / 9
+	}
+	degrees := strconv.Itoa(int(math.Floor(n + 0.5)))
 	sky := l.say("sky-" + string(w.Status))
 	if sky == "" {
 		sky = string(w.Status)
 	}
-	return &weatherView{string(w.Status), l.say("temperature", "n", degrees), sky, l.say("measured", "time", clockText(w.AsOf))}
+	return &weatherView{string(w.Status), l.say("temperature", "n", degrees, "unit", unit), sky, l.say("measured", "time", clockText(w.AsOf))}
 }
 
 // clockText is a time of the day.

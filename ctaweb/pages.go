@@ -29,6 +29,7 @@ type common struct {
 	Clock, Date       string
 	Fresh             freshness
 	Weather           *weatherView
+	Degrees           string // of temperatures: C or F
 	Query             string // searched for
 	Language          string
 	Languages         []otherLanguage // to choose from; none where there is one only
@@ -92,8 +93,12 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
 		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l], Icon: h.assets.icon,
 		Quiet: seconds(h.cfg.KeepAlive*3/2) + 2, Pace: seconds(2*h.cfg.Interval) + 10,
-		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Weather: l.weather(st.Weather),
+		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Degrees: "F",
 	}
+	if h.model.net.Celsius {
+		c.Degrees = "C"
+	}
+	c.Weather = l.weather(st.Weather, c.Degrees)
 	if c.Site == "" {
 		c.Site = l.say("title", "network", st.Network)
 	}
@@ -223,7 +228,7 @@ func ref(s *snapshot, id string) lineRef {
 	if l == nil {
 		return lineRef{ID: id, Name: id, Text: id}
 	}
-	return lineRef{i, id, l.Name, strings.TrimSuffix(l.Name, " Line")}
+	return lineRef{i, id, l.Name, l.short()}
 }
 
 // linePageData is a line's diagram, with what concerns each of its stations.
@@ -233,6 +238,10 @@ type linePageData struct {
 	More    map[int]stationMore
 	Heard   string // when of its trains
 	Counted string // when of the network's riders
+	// Ways are the lists by direction that a bus line has instead of a diagram,
+	// Variants the ways in which its trains run today, by a timetable.
+	Ways     []wayView
+	Variants []variantView
 }
 
 type stationMore struct {
@@ -274,6 +283,14 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 			}
 		}
 		d.More[st.ID] = m
+	}
+	if own := h.model.net.Line(line.ID); own != nil && own.Scheduled() {
+		if own.Mode == cta.Bus {
+			d.Ways = l.ways(own, d.Line, d.More)
+		}
+		if !s.status.AsOf.IsZero() {
+			d.Variants = l.variants(own, live.ServiceDay(s.status.AsOf.In(location(h.model.net))))
+		}
 	}
 	return d
 }

@@ -70,7 +70,7 @@ func TestSearchInPlainLetters(t *testing.T) {
 	for i, name := range names {
 		m.ApplyStation(cta.StationRecord{StationID: 1 + i, StationName: name, Order: 50 + i, Line: "yellow"})
 	}
-	x := newSearchIndex(m.Status(time.Now()))
+	x := newSearchIndex(m.Status(time.Now()), m.Network())
 	for query, want := range map[string]string{
 		"piata": "Piața Unirii", "stefan": "Ștefan cel Mare", "ben thanh": "Bến Thành", "cat linh": "Ga Cát Linh",
 		"zirmunai azuolas": "Žirmūnai – Ąžuolas", "hamrun": "Ħamrun", "συνταγμα": "Σύνταγμα", "ΣΎΝΤΑΓΜΑ": "Σύνταγμα",

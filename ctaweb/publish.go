@@ -322,8 +322,8 @@ type layout struct {
 }
 
 // index returns the stations to search, of a status of this layout.
-func (l *layout) index(st *Status) searchIndex {
-	l.searched.Do(func() { l.stations = newSearchIndex(st) })
+func (l *layout) index(st *Status, net *cta.Network) searchIndex {
+	l.searched.Do(func() { l.stations = newSearchIndex(st, net) })
 	return l.stations
 }
 

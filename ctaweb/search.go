@@ -57,7 +57,7 @@ func (h *Handler) serveSearch() http.HandlerFunc {
 func (h *Handler) searchPage(s *snapshot, l *language, query string) searchData {
 	d := searchData{common: h.common(s, l, "search", "", l.say("stations")).choices(h, l, url.Values{}, url.Values{"q": {query}})}
 	d.Query = query
-	found := s.layout.index(s.status).find(query)
+	found := s.layout.index(s.status, h.model.net).find(query)
 	d.All = int64(len(found))
 	for _, st := range found[:min(len(found), maxFound)] {
 		f := foundView{ID: st.id, Name: st.name}
@@ -78,13 +78,15 @@ type searchStation struct {
 	name  string
 	lines []string // ids
 
+	code   string   // by which riders know it, plain
 	words  []string // of the name, plain
 	joined string   // the words without spaces
 	onLine []string // the words that tell its lines from others
 }
 
 // newSearchIndex lists the stations of all lines, each once, by name.
-func newSearchIndex(st *Status) searchIndex {
+// A station can also be found by its code.
+func newSearchIndex(st *Status, net *cta.Network) searchIndex {
 	at := map[int]int{}
 	named := map[string]int{} // by word: lines that have it in their names
 	for _, l := range st.Lines {
@@ -103,7 +105,7 @@ func newSearchIndex(st *Status) searchIndex {
 				i = len(x)
 				at[s.ID] = i
 				w := plainWords(s.Name)
-				x = append(x, searchStation{id: s.ID, name: s.Name, words: w, joined: strings.Join(w, "")})
+				x = append(x, searchStation{id: s.ID, name: s.Name, words: w, joined: strings.Join(w, ""), code: strings.Join(plainWords(stationCode(net.Station(s.ID))), "")})
 			}
 			x[i].lines = append(x[i].lines, l.ID)
 			x[i].onLine = append(x[i].onLine, words...)
@@ -194,7 +196,7 @@ func (s *searchStation) rank(words []string, joined string, forgiving bool) (int
 func (s *searchStation) rankOf(word string, forgiving bool) int {
 	starts := func(w string) bool { return strings.HasPrefix(w, word) }
 	switch {
-	case slices.Contains(s.words, word):
+	case slices.Contains(s.words, word), word == s.code:
 		return rankWord
 	case slices.ContainsFunc(s.words, starts):
 		return rankStart

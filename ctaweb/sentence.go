@@ -14,13 +14,17 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	says := ""
 	switch d.Cause {
 	case live.NoService:
+		never, until, untilDay := "status-no-service", "status-no-service-until", "status-no-service-until-day"
+		if d.Idle {
+			never, until, untilDay = "status-no-service-today", "status-no-service-today-until", "status-no-service-today-until-day"
+		}
 		switch at := d.Resumes; {
 		case at.IsZero():
-			says = l.say("status-no-service")
-		case at.YearDay() == now.YearDay():
-			says = l.say("status-no-service-until", "time", at.Format("15:04"))
+			says = l.say(never)
+		case cta.DateOf(at) == cta.DateOf(now):
+			says = l.say(until, "time", at.Format("15:04"))
 		default:
-			says = l.say("status-no-service-until-day", "time", at.Format("15:04"), "day", l.one("days", int(at.Weekday())))
+			says = l.say(untilDay, "time", at.Format("15:04"), "day", l.one("days", int(at.Weekday())))
 		}
 	case live.ServiceBegins:
 		says = l.say("status-beginning", "minutes", l.about(d.Intended))

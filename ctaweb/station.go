@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
@@ -18,6 +19,7 @@ type stationPageData struct {
 	// StepFree and Steps are both false where it isn't known.
 	StepFree, Steps bool
 	Lines           []lineRef
+	Code            string // by which riders know the station
 	Boards          []boardView
 	Day             dayView
 }
@@ -28,7 +30,10 @@ type boardView struct {
 	Here    []string
 	Next    []nextView
 	None    string // why there is none
-	Spacing string
+	// Platform is where trains leave, FirstLast when they do so first and last today;
+	// empty where it isn't known.
+	Platform, FirstLast string
+	Spacing             string
 }
 
 func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Request) any {
@@ -46,6 +51,9 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	for _, id := range st.Lines {
 		d.Lines = append(d.Lines, ref(s, id))
 	}
+	if code := stationCode(h.model.net.Station(st.ID)); code != "" {
+		d.Code = l.say("stop-code", "code", code)
+	}
 	for _, b := range boards(s, st.ID) {
 		v := boardView{
 			lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected"),
@@ -54,6 +62,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		if b.Spacing == live.None {
 			v.None = l.say("none-at-this-hour")
 		}
+		l.plan(&v, h.model.net, b, st.ID, s.status.AsOf)
 		if kind == "board" && len(v.Next)+len(v.Here) == 0 {
 			continue
 		}
@@ -73,6 +82,18 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Day.Counted = l.counted(s.status.CountsAsOf, s.status.AsOf)
 	}
 	return d
+}
+
+// stationCode is by which riders know a station, or the one stop that it is; empty
+// without one.
+func stationCode(s *cta.Station) string {
+	switch {
+	case s == nil: // only the stations table has it
+		return ""
+	case s.Code == "" && len(s.Stops) == 1:
+		return s.Stops[0].Code
+	}
+	return s.Code
 }
 
 // spacing says how often trains come to a platform, beside what is intended.

@@ -2,7 +2,9 @@ package ctaweb
 
 import (
 	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
@@ -41,14 +43,21 @@ type Weather struct {
 
 // LineStatus is a line with its trains and stations.
 type LineStatus struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Color     string `json:"color"`      // "#rrggbb"
-	TextColor string `json:"text_color"` // "#rrggbb", legible on Color
+	ID string `json:"id"`
+	// Ref is the agency's own id of the line, in its feed; left out when that is ID.
+	Ref string `json:"ref,omitempty"`
+	// Code is by which riders know the line, as "7"; left out without one.
+	Code      string   `json:"code,omitempty"`
+	Name      string   `json:"name"`
+	Mode      cta.Mode `json:"mode,omitempty"`
+	Color     string   `json:"color"`      // "#rrggbb"
+	TextColor string   `json:"text_color"` // "#rrggbb", legible on Color
 	// Entries is the sum over the line's stations; a station of several lines
 	// counts on each.
 	Entries int64   `json:"entries"`
 	Towards Towards `json:"towards"`
+	// Loop is the riders' name of the loop in which trains turn; left out without one.
+	Loop string `json:"loop,omitempty"`
 	// LastHeard is when a train of the line said something last; left out if none has.
 	LastHeard time.Time `json:"last_heard,omitzero"`
 	// Level is that of the worse direction.
@@ -168,10 +177,27 @@ func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Sta
 	return st
 }
 
+// short is the name of the line where there is little room.
+func (l *LineStatus) short() string {
+	const room = 8 // runes
+	if l.Code != "" && utf8.RuneCountInString(l.Code) <= room {
+		return l.Code
+	}
+	return strings.TrimSuffix(l.Name, " Line")
+}
+
+// called is what a sentence calls the line.
+func (l *LineStatus) called() string {
+	if s := l.short(); s == l.Code {
+		return s
+	}
+	return l.Name
+}
+
 // lineStatus is a line without its trains.
 func lineStatus(l lineLayout, counts map[int]count) *LineStatus {
 	ls := &LineStatus{
-		ID: l.ID, Name: l.Name, Color: l.Color, TextColor: legible(l.Color, l.TextColor),
+		ID: l.ID, Ref: l.Ref, Code: l.Code, Name: l.Name, Mode: l.Mode, Loop: l.Loop, Color: l.Color, TextColor: legible(l.Color, l.TextColor),
 		Towards: Towards{l.a, l.b},
 		Level:   live.LevelUnknown, Directions: []DirectionStatus{},
 		Trains: []*Train{}, Stations: make([]*Station, len(l.rows)),

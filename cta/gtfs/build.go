@@ -135,14 +135,14 @@ const unknownColor = "#5b6770"
 
 // line makes a route's line, but for its patterns.
 func (r *route) line(id string) *cta.Line {
-	l := &cta.Line{ID: id, Mode: r.mode, Color: cmp.Or(r.color, unknownColor), TextColor: r.textColor}
+	l := &cta.Line{ID: id, Code: r.short, Mode: r.mode, Color: cmp.Or(r.color, unknownColor), TextColor: r.textColor}
 	if id != r.id {
 		l.Ref = r.id
 	}
 	switch {
 	case r.long == "" || strings.EqualFold(r.long, r.short):
 		l.Name = cmp.Or(r.short, r.id)
-	case r.short == "" || strings.Contains(strings.ToLower(r.long), strings.ToLower(r.short)):
+	case r.short == "" || strings.Contains(" "+strings.ToLower(r.long)+" ", " "+strings.ToLower(r.short)+" "):
 		l.Name = r.long
 	default:
 		l.Name = r.short + " " + r.long

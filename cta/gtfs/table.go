@@ -255,7 +255,7 @@ func (w *row) id(column string) (string, bool) {
 }
 
 // text returns a text for people, mended: cut to a length, without control
-// characters, in UTF-8.
+// characters and with one space between words, in UTF-8.
 func (w *row) text(column string) string {
 	s := strings.ToValidUTF8(w.cell(column), "\uFFFD")
 	s = strings.Map(func(c rune) rune {
@@ -264,6 +264,7 @@ func (w *row) text(column string) string {
 		}
 		return c
 	}, s)
+	s = strings.Join(strings.Fields(s), " ")
 	return strings.TrimSpace(strings.Clone(cut(s, maxText)))
 }
 

@@ -35,7 +35,7 @@ func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta
 		return copies[s]
 	}
 	for _, l := range net.Lines {
-		c := cta.Line{ID: l.ID, Ref: l.Ref, Name: l.Name, Color: l.Color, TextColor: l.TextColor, Mode: l.Mode, Loop: l.Loop}
+		c := cta.Line{ID: l.ID, Ref: l.Ref, Code: l.Code, Name: l.Name, Color: l.Color, TextColor: l.TextColor, Mode: l.Mode, Loop: l.Loop}
 		for _, s := range l.Stations {
 			s.Station = station(s.Station)
 			c.Stations = append(c.Stations, s)

@@ -83,7 +83,7 @@ func routeID(l *cta.Line) string {
 func (p *printer) routes() {
 	p.file("routes.txt", "route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color", "route_sort_order")
 	for i, l := range p.net.Lines {
-		p.row(routeID(l), "1", "", l.Name, kinds[l.Mode], strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
+		p.row(routeID(l), "1", l.Code, l.Name, kinds[l.Mode], strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
 	}
 }
 

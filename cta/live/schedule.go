@@ -274,6 +274,27 @@ func (s *schedule) resumes(g *graph, line int, now int64) time.Time {
 	return next
 }
 
+// nightEnds is how long after midnight a moment is of the service day before.
+const nightEnds = 4 * time.Hour
+
+// ServiceDay returns the service day that a moment is of, to riders: the night's last
+// trains are still of the day before.
+func ServiceDay(t time.Time) cta.Date { return cta.DateOf(t.Add(-nightEnds)) }
+
+// idle reports whether none of a line's trains runs in a direction on the service day
+// of a moment.
+func (s *schedule) idle(g *graph, line, d int, now int64) bool {
+	day := ServiceDay(time.UnixMilli(now).In(g.location))
+	for _, i := range g.lines[line].patterns {
+		p := &g.patterns[i]
+		if s.leads(p, d) && (slices.ContainsFunc(p.Trips, func(t cta.Trip) bool { return t.Calendar.Runs(day) }) ||
+			slices.ContainsFunc(p.Headways, func(h cta.Headway) bool { return h.Calendar.Runs(day) })) {
+			return false
+		}
+	}
+	return true
+}
+
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b

@@ -61,6 +61,7 @@ type DirectionStatus struct {
 	Every     time.Duration // between trains, the median of all platforms; 0 when unknown
 	Intended  time.Duration // on the trunk; 0 without service
 	Resumes   time.Time     // when service begins again; zero if it runs or isn't known
+	Idle      bool          // without service on the whole service day
 	Gaps      int           // platforms where there is a gap
 	Bunches   int           // platforms where trains are bunched
 	Gap       Spot          // the longest one; zero when there is none
@@ -261,6 +262,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	case !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):
 		ds.Cause = NoService
 		ds.Resumes = s.resumes(s.g, line, s.now)
+		ds.Idle = s.idle(s.g, line, d, s.now)
 	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-goneAfter:
 		ds.Cause = ServiceBegins
 	case state.heard == 0:

@@ -191,7 +191,8 @@ function sums() {
 function weather(w) {
 	byId("weather")?.removeAttribute("hidden");
 	byId("icon")?.setAttribute("href", "#w-" + w.status);
-	text(byId("temperature"), say("temperature", { n: Math.round(w.temperature) }));
+	const unit = body.dataset.degrees ?? "F";
+	text(byId("temperature"), say("temperature", { n: Math.round(unit === "C" ? (w.temperature - 32) * 5 / 9 : w.temperature), unit }));
 	text(byId("sky"), words["sky-" + w.status] ?? w.status);
 	text(byId("measured"), say("measured", { time: w.as_of.slice(11, 16) }));
 }

@@ -1,0 +1,206 @@
+package ctaweb
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// departures are the times of a service day at which a timetable's trains leave a
+// station in a direction, in order. They leave nowhere from where they end.
+func departures(l *cta.Line, station int, d cta.Direction, day cta.Date) []time.Time {
+	var list []time.Time
+	var runs []cta.Run
+	for _, p := range l.Patterns {
+		runs = runs[:0]
+		for i, c := range p.Calls[:len(p.Calls)-1] {
+			if c.Station.ID != station || c.Direction != d {
+				continue
+			}
+			if len(runs) == 0 {
+				runs = p.Runs(runs, day)
+			}
+			for _, r := range runs {
+				list = append(list, r.Departure.Add(time.Duration(r.Profile.Departures[i])*time.Second))
+			}
+		}
+	}
+	slices.SortFunc(list, time.Time.Compare)
+	return list
+}
+
+// platforms are the codes of the stops at which trains of a line call in a direction.
+func platforms(l *cta.Line, s *cta.Station, d cta.Direction) []string {
+	var codes []string
+	for _, p := range l.Patterns {
+		for _, c := range p.Calls {
+			i := slices.IndexFunc(s.Stops, func(stop cta.Stop) bool { return stop.ID == c.Stop })
+			if c.Station.ID == s.ID && c.Direction == d && i >= 0 && s.Stops[i].Code != "" {
+				codes = append(codes, s.Stops[i].Code)
+			}
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// shown is how many departures of the timetable stand in for trains to come.
+const shown = 3
+
+// plan adds to a station's board what the timetable has: the platform, the first and
+// the last train of the day, and the next ones where none is expected yet.
+func (l *language) plan(v *boardView, net *cta.Network, b platformBoard, station int, now time.Time) {
+	line, s := net.Line(b.Line), net.Station(station)
+	if line == nil || s == nil || now.IsZero() {
+		return
+	}
+	if codes := platforms(line, s, b.Direction); len(codes) > 0 && len(s.Stops) > 1 {
+		v.Platform = l.say("platform", "code", strings.Join(codes, ", "))
+	}
+	if !line.Scheduled() || len(line.Next(station, b.Direction)) == 0 { // no trains leave, or it isn't known when
+		return
+	}
+	now = now.In(location(net))
+	day := live.ServiceDay(now)
+	today := departures(line, station, b.Direction, day)
+	if len(today) == 0 {
+		v.None = l.say("none-today")
+		return
+	}
+	v.FirstLast = l.say("first-last", "first", clockText(today[0]), "last", clockText(today[len(today)-1]))
+	if len(v.Next)+len(v.Here) > 0 {
+		return
+	}
+	var times []string
+	for _, at := range today {
+		if !at.Before(now) && len(times) < shown {
+			times = append(times, clockText(at))
+		}
+	}
+	if len(times) > 0 {
+		v.None = l.say("by-timetable", "times", strings.Join(times, ", "))
+	}
+}
+
+// variantView is a way in which trains of a line run on a day.
+type variantView struct {
+	Ends, Stops, Skips, Trips string
+}
+
+// variants are the ways in which trains of a line run on a service day, those with
+// most trips first.
+func (l *language) variants(line *cta.Line, day cta.Date) []variantView {
+	const most = 5 // stations that are named, where trains don't stop
+	type variant struct {
+		variantView
+		trips int
+	}
+	var list []variant
+	along := map[cta.Direction][]cta.LineStation{}
+	for _, p := range line.Patterns {
+		runs := p.Runs(nil, day)
+		if len(runs) == 0 {
+			continue
+		}
+		slices.SortFunc(runs, func(a, b cta.Run) int { return a.Departure.Compare(b.Departure) })
+		d, first, last := p.Direction(), runs[0].Departure, runs[len(runs)-1].Departure
+		v := variant{trips: len(runs)}
+		v.Ends = l.say("variant", "from", p.Calls[0].Station.Name, "to", p.Last().Station.Name)
+		v.Stops = l.say("variant-stops", "n", strconv.Itoa(len(p.Calls)))
+		if v.Trips = l.say("variant-trip", "first", clockText(first)); len(runs) > 1 {
+			v.Trips = l.say("variant-trips", "n", strconv.Itoa(len(runs)), "first", clockText(first), "last", clockText(last))
+		}
+		if line.Mode != cta.Bus && d == p.Last().Direction {
+			if along[d] == nil {
+				along[d] = line.Along(d)
+			}
+			if names := skipped(p, along[d]); 0 < len(names) && len(names) <= most {
+				v.Skips = l.say("variant-not-at", "stations", strings.Join(names, ", "))
+			}
+		}
+		list = append(list, v)
+	}
+	slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.trips, a.trips) })
+	views := make([]variantView, len(list))
+	for i, v := range list {
+		views[i] = v.variantView
+	}
+	return views
+}
+
+// skipped are the stations of the main line between a pattern's first and last call,
+// at which its trains don't stop.
+func skipped(p *cta.Pattern, along []cta.LineStation) []string {
+	stops := map[int]bool{}
+	for _, c := range p.Calls {
+		stops[c.Station.ID] = true
+	}
+	at := func(id int) int {
+		return slices.IndexFunc(along, func(s cta.LineStation) bool { return s.ID == id && s.Branch == "" })
+	}
+	from, to := at(p.Calls[0].Station.ID), at(p.Last().Station.ID)
+	if from < 0 || to < 0 {
+		return nil
+	}
+	var names []string
+	for i := from; i < to; i++ {
+		if s := along[i]; s.Branch == "" && !stops[s.ID] {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// wayView is a line's stations in one direction, as a list: where buses stop on the
+// way out is often not where they stop on the way back.
+type wayView struct {
+	Towards string
+	Rows    []wayRow
+}
+
+type wayRow struct {
+	*Station
+	Label  string
+	Trains []badge
+	Next   []nextView
+}
+
+// ways are a line's lists by direction.
+func (l *language) ways(line *cta.Line, v lineView, more map[int]stationMore) []wayView {
+	rows := map[int]rowView{}
+	for _, r := range v.Rows {
+		rows[r.ID] = r
+	}
+	var list []wayView
+	for _, d := range []cta.Direction{cta.DirectionA, cta.DirectionB} {
+		w := wayView{Towards: v.Towards.of(d)}
+		branch := ""
+		for _, s := range line.Along(d) {
+			r, ok := rows[s.ID]
+			if !ok { // the stations table has taken it from the line
+				continue
+			}
+			row := wayRow{Station: r.Station, Trains: r.A, Next: more[s.ID].A}
+			if d == cta.DirectionB {
+				row.Trains, row.Next = slices.Clone(r.B), more[s.ID].B
+				for i, b := range row.Trains { // the list runs down in either direction
+					row.Trains[i].Class = strings.Replace(b.Class, " b", " a", 1)
+				}
+			}
+			if s.Branch != branch {
+				branch = s.Branch
+				row.Label = l.say("branch", "name", branch)
+			}
+			w.Rows = append(w.Rows, row)
+		}
+		if len(w.Rows) > 0 {
+			list = append(list, w)
+		}
+	}
+	return list
+}

@@ -1,0 +1,133 @@
+package ctaweb
+
+import (
+	"html"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+)
+
+// village is a network from a feed: a railway that skips stops, runs short and has a
+// night train on Fridays, and a bus that stops elsewhere on the way back.
+func village(tb testing.TB) *cta.Network {
+	tb.Helper()
+	feed := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"agency.txt": "agency_name,agency_timezone\nVillage,Europe/Vienna\n",
+		"routes.txt": "route_id,route_short_name,route_long_name,route_type,route_color\nrail/1,R1,The Valley Railway of Upper and Lower Longname,2,112233\nB,7,Hill,3,\n",
+		"stops.txt": "stop_id,stop_code,stop_name,stop_lat,stop_lon,location_type,parent_station,wheelchair_boarding,platform_code\n" +
+			"1,,Alpha,47.80,13.00,1,,1,\n1a,,Alpha,47.80,13.00,0,1,,1\n1b,,Alpha,47.80,13.00,0,1,,2\n" +
+			"2,,Beta,47.82,13.00,,,,\n3,,Gamma,47.84,13.00,,,,\n4,,Delta,47.86,13.00,,,,\n" +
+			"h1,4711,Hill Road,47.81,13.02,,,,\nh2,,Hill Top,47.82,13.04,,,,\nh3,,Hill Back,47.81,13.03,,,,\n",
+		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nwd,1,1,1,1,1,0,0,20260101,20261231\nfr,0,0,0,0,1,0,0,20260101,20261231\n",
+		"trips.txt": "route_id,service_id,trip_id,direction_id\nrail/1,wd,all,0\nrail/1,wd,all2,0\nrail/1,wd,fast,0\nrail/1,wd,short,0\nrail/1,wd,back,1\nrail/1,fr,night,0\n" +
+			"B,wd,up,0\nB,wd,down,1\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" +
+			"all,8:00:00,8:00:00,1a,1\nall,8:05:00,8:06:00,2,2\nall,8:10:00,8:10:00,3,3\nall,8:15:00,8:15:00,4,4\n" +
+			"all2,18:00:00,18:00:00,1a,1\nall2,18:05:00,18:06:00,2,2\nall2,18:10:00,18:10:00,3,3\nall2,18:15:00,18:15:00,4,4\n" +
+			"fast,9:00:00,9:00:00,1a,1\nfast,9:10:00,9:10:00,4,2\n" +
+			"short,10:00:00,10:00:00,1a,1\nshort,10:05:00,10:05:00,2,2\n" +
+			"back,11:00:00,11:00:00,4,1\nback,11:05:00,11:05:00,3,2\nback,11:15:00,11:15:00,1b,3\n" +
+			"night,25:30:00,25:30:00,1a,1\nnight,25:45:00,25:45:00,4,2\n" +
+			"up,8:00:00,8:00:00,1b,1\nup,8:03:00,8:03:00,h1,2\nup,8:06:00,8:06:00,h2,3\n" +
+			"down,8:20:00,8:20:00,h2,1\ndown,8:23:00,8:23:00,h3,2\ndown,8:26:00,8:26:00,1b,3\n",
+	} {
+		feed[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	net, _, err := gtfs.Read(feed, gtfs.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return net
+}
+
+// visited returns what a page of a network says at a moment, in one line.
+func visited(t *testing.T, net *cta.Network, at time.Time, page string) string {
+	t.Helper()
+	m := NewModel(net)
+	m.SetReady()
+	wall := time.Now()
+	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }})
+	body := text(t, get(t, h, "GET", page))
+	_, body, _ = strings.Cut(body, "<header>")
+	return strings.Join(strings.Fields(html.UnescapeString(element.ReplaceAllString(body, " "))), " ")
+}
+
+func TestPagesOfATimetable(t *testing.T) {
+	net := village(t)
+	at := func(day, hour, minute int) time.Time {
+		return time.Date(2026, 10, day, hour, minute, 0, 0, net.Location)
+	}
+	rail, hill := "/lines/"+net.Lines[0].ID, "/stations/"+strconv.Itoa(stationNamed(t, net, "Hill Road").ID)
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		page string
+		want []string
+		not  string
+	}{
+		{"a line on a Wednesday", at(7, 7, 0), rail, []string{
+			"10 °C",
+			"Where its trains run today Alpha to Delta 2 trips, 08:00 to 18:00 4 stops Alpha to Delta 1 trip, at 09:00 2 stops, not at Beta, Gamma " +
+				"Alpha to Beta 1 trip, at 10:00 2 stops Delta to Alpha 1 trip, at 11:00 3 stops",
+		}, "01:30"},
+		{"a line on a Friday", at(9, 7, 0), rail, []string{"2 trips, 09:00 to 01:30 2 stops"}, ""},
+		{"a station", at(7, 12, 0), "/stations/1", []string{
+			"R1 The Valley Railway of Upper and Lower Longname towards Delta By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
+		}, ""},
+		{"a Friday night belongs to Friday", at(9, 22, 0), "/stations/1", []string{"By the timetable: 01:30 Today the first leaves at 08:00, the last at 01:30"}, ""},
+		{"and the hours after it to Friday", at(10, 3, 0), "/stations/1", []string{"Today the first leaves at 08:00, the last at 01:30"}, "No service today"},
+		{"no service on a Saturday", at(10, 9, 0), "/stations/1", []string{"towards Delta No service today."}, "first leaves"},
+		{"nor on the lines", at(10, 9, 0), "/", []string{"R1 towards Delta: no service today; it begins again on Monday at 08:00"}, ""},
+		{"no service at this hour", at(7, 4, 30), "/", []string{"R1 towards Delta: no service at this hour; it begins again at 08:00"}, ""},
+		{"a stop's code", at(7, 7, 0), hill, []string{"Hill Road", "Stop 4711"}, ""},
+		{"a bus by direction", at(7, 5, 0), "/lines/B", []string{
+			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its trains run today",
+		}, ""},
+		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stations for “4711”: 1 Hill Road 7"}, ""},
+		{"in Spanish", at(10, 9, 0), "/stations/1?lang=es", []string{"Hoy no hay servicio."}, ""},
+	} {
+		said := visited(t, net, c.at, c.page)
+		for _, want := range c.want {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s lacks %q:\n%s", c.name, want, said)
+			}
+		}
+		if c.not != "" && strings.Contains(said, c.not) {
+			t.Errorf("%s has %q:\n%s", c.name, c.not, said)
+		}
+	}
+}
+
+// The API has the agency's own ids and codes.
+func TestAgencyIDsAreTold(t *testing.T) {
+	net := village(t)
+	m := NewModel(net)
+	h := newHandler(t, m, HandlerConfig{})
+	for url, want := range map[string]string{
+		"/api/v1/lines": `"ref":"rail/1","code":"R1","mode":"rail","name":"R1 The Valley Railway of Upper and Lower Longname"`,
+		"/api/v1/stations/" + strconv.Itoa(stationNamed(t, net, "Hill Road").ID): `"ref":"h1","code":"4711","name":"Hill Road"`,
+		"/api/v1/stations/1": `"code":"2","name":"Alpha"`,
+	} {
+		if body := text(t, get(t, h, "GET", url)); !strings.Contains(body, want) {
+			t.Errorf("%s lacks %s:\n%s", url, want, body)
+		}
+	}
+}
+
+func stationNamed(tb testing.TB, net *cta.Network, name string) *cta.Station {
+	tb.Helper()
+	for _, s := range net.Stations {
+		if s.Name == name {
+			return s
+		}
+	}
+	tb.Fatalf("no station %q", name)
+	return nil
+}
