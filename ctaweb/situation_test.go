@@ -239,6 +239,9 @@ func TestSituationsAreTold(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if incident.Race && name != "trains are bunched" {
+				t.Skip("without -race: an hour of a city is ten times slower with it")
+			}
 			arrivals, from, until := tt.happen(rush(t))
 			now := eight.Add(-time.Minute)
 			sys := ctatest.Start(t)

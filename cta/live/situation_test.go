@@ -122,6 +122,9 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 		"yellow": 4 * time.Minute, // two trains, each up to five minutes to the next station
 	} {
 		t.Run(line, func(t *testing.T) {
+			if incident.Race && line != "blue" && line != "yellow" {
+				t.Skip("without -race: the morning of a city is ten times slower with it")
+			}
 			begin, end := day(8), day(8).Add(12*time.Minute)
 			all := morning(t)
 			arrivals, _, back := incident.Silence(all, line, begin, end)
@@ -172,9 +175,12 @@ func TestNoFalseAlarms(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	now := day(7).Add(15 * time.Minute)
 	alarms := map[Cause]int{}
-	looks := 0
+	looks, step := 0, 10*time.Second
+	if incident.Race {
+		step = time.Minute
+	}
 	for _, e := range morning(t) {
-		for ; e.At.After(now); now = now.Add(10 * time.Second) {
+		for ; e.At.After(now); now = now.Add(step) {
 			for _, l := range tr.View(now).Lines {
 				for _, ds := range l.Directions {
 					looks++
