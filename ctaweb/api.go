@@ -319,8 +319,19 @@ func (l *LineStatus) running() (a, b int) {
 	return a, b
 }
 
-// stations are those of all lines, each once, by id.
+// summaries are those of a snapshot's stations, by id.
+type summaries struct {
+	once sync.Once
+	list []stationSummary
+}
+
+// stations are those of all lines, each once, by id. They are shared.
 func (h *Handler) stations(s *snapshot) []stationSummary {
+	s.stations.once.Do(func() { s.stations.list = h.summarize(s) })
+	return s.stations.list
+}
+
+func (h *Handler) summarize(s *snapshot) []stationSummary {
 	found := map[int]int{}
 	list := []stationSummary{}
 	for _, l := range s.status.Lines {

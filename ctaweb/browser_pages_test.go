@@ -122,8 +122,14 @@ func TestAccessibility(t *testing.T) {
 		"with scores":   {"/"},
 		"unfolded":      {"/stations/40380"},
 	}
+	for _, m := range []*Model{modelOf(village(t), time.Date(2026, 10, 7, 7, 45, 0, 0, time.UTC)), metropolis(t)} {
+		own := serving(t, newHandler(t, m, HandlerConfig{}), nil)
+		for _, page := range []string{"/", "/lines/" + m.net.Lines[0].ID, "/lines/" + m.net.Lines[1].ID, "/stations/1"} {
+			states["of a timetable"] = append(states["of a timetable"], own.URL+page)
+		}
+	}
 	enter := map[string]string{
-		"as it is":      `0`,
+		"as it is": `0`, "of a timetable": `0`,
 		"stale":         `document.body.className = "stale"`,
 		"lost":          `document.body.className = "lost"`,
 		"polled":        `document.body.className = "polled"`,
@@ -139,6 +145,9 @@ func TestAccessibility(t *testing.T) {
 				for _, page := range pages {
 					b.forget()
 					url := srv.URL + page
+					if state == "of a timetable" {
+						url = page
+					}
 					if state == "with scores" {
 						m, tell := rushing(t, 10*time.Minute)
 						tell(10 * time.Minute)

@@ -36,6 +36,7 @@ func edgeOf(a, b int) edge { return edge{min(a, b), max(a, b)} }
 // It depends on the network alone.
 type chart struct {
 	width, height float64
+	far           bool                      // drawn by a power: the middle is large
 	at            map[string]map[int]point  // by line and station
 	tracks        map[string][]edge         // of each line, in the order of its patterns
 	via           map[string]map[edge][]int // stations that a line passes without stopping, from the lower id
@@ -43,11 +44,11 @@ type chart struct {
 
 // newChart draws net, or returns nil when its stations have no places.
 func newChart(net *cta.Network) *chart {
-	where := project(net)
+	where, far := project(net)
 	if where == nil {
 		return nil
 	}
-	c := &chart{at: map[string]map[int]point{}, tracks: map[string][]edge{}, via: map[string]map[edge][]int{}}
+	c := &chart{far: far, at: map[string]map[int]point{}, tracks: map[string][]edge{}, via: map[string]map[edge][]int{}}
 	for _, l := range net.Lines {
 		c.tracks[l.ID] = edges(l)
 	}
@@ -154,8 +155,8 @@ func (w *ways) passes(e edge) []int {
 }
 
 // project places the stations on a plane around the middle of the network: that
-// of its loops, or of all its stations.
-func project(net *cta.Network) map[int]point {
+// of its loops, or of all its stations. It reports whether the middle is drawn larger.
+func project(net *cta.Network) (where map[int]point, larger bool) {
 	var middle []*cta.Station
 	for _, l := range net.Lines {
 		for _, s := range l.Stations {
@@ -173,7 +174,7 @@ func project(net *cta.Network) map[int]point {
 		lat += s.Latitude / float64(len(middle))
 		lon += s.Longitude / float64(len(middle))
 	}
-	where := make(map[int]point, len(net.Stations))
+	where = make(map[int]point, len(net.Stations))
 	var far float64
 	for _, s := range net.Stations {
 		const km = 111.2 // a degree of latitude
@@ -187,14 +188,14 @@ func project(net *cta.Network) map[int]point {
 		where[s.ID] = p
 	}
 	if far == 0 || math.IsNaN(far) || math.IsInf(far, 0) {
-		return nil
+		return nil, false
 	}
 	low, high := bounds(where)
 	scale := (chartSize - 2*chartMargin) / max(high.x-low.x, high.y-low.y)
 	for id, p := range where {
 		where[id] = point{p.x * scale, p.y * scale}
 	}
-	return where
+	return where, power != 1
 }
 
 func bounds(points map[int]point) (low, high point) {

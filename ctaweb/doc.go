@@ -18,6 +18,7 @@
 //
 //	/                the system: a map, how the lines run, every station
 //	/lines/{id}      a line as a diagram
+//	/map             what stays of the map, for a page of a large network
 //	/stations        all stations; with ?q= those with that in their name or line
 //	/stations/{id}   a station: its next trains, and its riders
 //	/trains/{id}     one train, and its next stops
@@ -61,7 +62,7 @@
 // [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees (C or F), .Query, .Language
 // and .Languages; further
 //
-//	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted
+//	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted, .Brief (too many stations to list)
 //	line.html      .Line, .More (by station's id), .Heard, .Counted, .Ways and .Variants
 //	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
@@ -76,7 +77,7 @@
 // its own is known again by it, and keeps the focus. It looks for these ids, and does
 // without those that a page leaves out: main, fresh, time, clock, date, weather, icon,
 // temperature, sky, measured; q and found, of the search; and on the page of the
-// system trains, alerts, counted, scores, map and moving. There a line is an element
+// system trains, alerts, counted, scores, map, chart and moving. There a line is an element
 // with data-line, a station's row has data-s, a train data-t, and on the map a track
 // has data-k, a train data-m; how a line runs is told in data-status.
 //

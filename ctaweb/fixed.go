@@ -14,8 +14,9 @@ type fixed struct {
 }
 
 type fixedParts struct {
-	chart template.HTML
-	links [][]template.HTML // by line and row: a station's name, which leads to its page
+	chart   template.HTML
+	picture body              // the chart, for a page without it
+	links   [][]template.HTML // by line and row: a station's name, which leads to its page
 }
 
 // fixedParts renders what stays, once for each layout of the stations.
@@ -37,6 +38,9 @@ func (h *Handler) fixedParts(s *snapshot, l *language) (*fixedParts, error) {
 		}
 	}
 	for _, line := range s.status.Lines {
+		if s.status.brief() {
+			break // its page has no rows
+		}
 		links := make([]template.HTML, len(line.Stations))
 		for i, st := range line.Stations {
 			if links[i], err = render("station", st); err != nil {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-921eec07/ctalive/cta"
 )
@@ -16,6 +18,8 @@ import (
 type mapView struct {
 	Width, Height string
 	Fixed         template.HTML
+	Later         string // what the script loads Fixed and Trains from instead; empty where they are here
+	Far           bool   // the middle is drawn larger
 	Trains        []mapTrain
 }
 
@@ -23,6 +27,7 @@ type mapView struct {
 type mapFixed struct {
 	Lines    []mapLine
 	Stations []mapStation
+	Dots     string // stations that are too many to be linked to, as one path
 	Labels   []mapLabel
 }
 
@@ -47,13 +52,22 @@ type mapTrain struct {
 	ID, Class, Transform, Text string
 }
 
-// viewMap is the map at a snapshot; nil where the network has no places.
-func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML) *mapView {
+// maxLinks is how many stations of a map lead to their pages.
+const maxLinks = 1000
+
+// viewMap is the map at a snapshot, or what to load it from later; nil where the
+// network has no places.
+func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML, later bool) *mapView {
 	c := h.chart
 	if c == nil {
 		return nil
 	}
-	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Fixed: fixed}
+	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Far: c.far}
+	if later {
+		v.Later = "map?" + s.layout.id
+		return v
+	}
+	v.Fixed = fixed
 	for i, line := range s.status.Lines {
 		for _, t := range line.Trains {
 			if m, ok := mapTrainOf(c, l, s, i, t); ok {
@@ -102,33 +116,79 @@ func fixedMap(c *chart, st *Status) mapFixed {
 			}
 		}
 	}
+	var taken []box
 	for _, id := range order {
 		at := spots[id]
 		slices.SortFunc(at, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
 		last := at[len(at)-1]
 		way := []point{at[0], last}
-		v.Stations = append(v.Stations, mapStation{id, names[id], svgPath(way)})
+		if len(order) > maxLinks {
+			v.Dots += svgPath(way[:1]) + "h0"
+		} else {
+			v.Stations = append(v.Stations, mapStation{id, names[id], svgPath(way)})
+		}
 		if before, ok := ends[id]; ok {
-			v.Labels = append(v.Labels, label(names[id], before, at[0].to(last, 0.5)))
+			if l, ok := c.label(names[id], before, at[0].to(last, 0.5), &taken); ok {
+				v.Labels = append(v.Labels, l)
+			}
 		}
 	}
 	return v
 }
 
-// label stands beyond the end of a line, away from the station before.
-func label(text string, from, p point) mapLabel {
-	at := func(x, y float64, anchor string) mapLabel {
-		return mapLabel{fmt.Sprintf("%.1f", x), fmt.Sprintf("%.1f", y), anchor, text}
+// box is what a label takes.
+type box struct{ low, high point }
+
+// Sizes of labels, in units of the map.
+const (
+	letterWidth  = 8.0
+	letterHeight = 17.0
+	maxLabel     = 26 // runes
+)
+
+// label stands beyond the end of a line, away from the station before, and within the
+// map. It is left out where another one stands already.
+func (c *chart) label(text string, from, p point, taken *[]box) (mapLabel, bool) {
+	if r := []rune(text); len(r) > maxLabel {
+		text = strings.TrimSpace(string(r[:maxLabel-1])) + "…"
 	}
+	width := letterWidth * float64(utf8.RuneCountInString(text))
+	anchor, at := "start", point{p.x + 11, p.y + 5}
 	switch dx, dy := p.x-from.x, p.y-from.y; {
 	case math.Abs(dy) > 1.2*math.Abs(dx) && dy > 0:
-		return at(p.x, p.y+22, "middle")
+		anchor, at = "middle", point{p.x, p.y + 22}
 	case math.Abs(dy) > 1.2*math.Abs(dx):
-		return at(p.x, p.y-12, "middle")
+		anchor, at = "middle", point{p.x, p.y - 12}
 	case dx < 0:
-		return at(p.x-11, p.y+5, "end")
+		anchor, at = "end", point{p.x - 11, p.y + 5}
+	}
+	left := map[string]float64{"start": at.x, "middle": at.x - width/2, "end": at.x - width}[anchor]
+	shift := max(0, -left) - max(0, left+width-c.width)
+	at.x, left = at.x+shift, left+shift
+	b := box{point{left, at.y - letterHeight}, point{left + width, at.y}}
+	for _, o := range *taken {
+		if b.low.x < o.high.x && o.low.x < b.high.x && b.low.y < o.high.y && o.low.y < b.high.y {
+			return mapLabel{}, false
+		}
+	}
+	*taken = append(*taken, b)
+	return mapLabel{fmt.Sprintf("%.1f", at.x), fmt.Sprintf("%.1f", at.y), anchor, text}, true
+}
+
+// serveMap serves what stays of the map, for a page that hasn't got it.
+func (h *Handler) serveMap(w http.ResponseWriter, r *http.Request) {
+	s, l := h.snapshot(w, r)
+	parts, err := h.fixedParts(s, l)
+	switch {
+	case err != nil:
+		h.failed(w, r, err)
+	case parts.chart == "":
+		plainError(w, http.StatusNotFound, "there is no map")
 	default:
-		return at(p.x+11, p.y+5, "start")
+		_, _ = parts.picture.get(func() ([]byte, error) { // the parts are made
+			return []byte(`<svg xmlns="http://www.w3.org/2000/svg">` + string(parts.chart) + `</svg>`), nil
+		})
+		serveBody(w, r, "image/svg+xml", "no-cache", &parts.picture)
 	}
 }
 

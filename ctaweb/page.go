@@ -22,6 +22,22 @@ type pageData struct {
 	Lines   []lineView
 	Map     *mapView
 	Scores  []scoreSummary
+	// Brief is true of a network that is too large for one page: it lists the lines,
+	// each of which has its stations on its own page, and the script loads the map.
+	Brief bool
+}
+
+// maxRows is how many stations of lines the system's page lists: a row has some 400
+// bytes.
+const maxRows = 300
+
+// brief reports whether there are too many stations for one page.
+func (st *Status) brief() bool {
+	rows := 0
+	for _, l := range st.Lines {
+		rows += len(l.Stations)
+	}
+	return rows > maxRows
 }
 
 type freshness struct{ Class, Text string }
@@ -40,6 +56,14 @@ type lineView struct {
 type saidView struct {
 	Before, Name, After string
 	Station             int // 0 for none
+}
+
+// Brief is what is said of the line where there are many: of good service nothing.
+func (v lineView) Brief() []saidView {
+	if v.Level == live.Good {
+		return nil
+	}
+	return v.Says()
 }
 
 // Says is what is said of the line's directions.
@@ -71,12 +95,19 @@ type badge struct{ ID, Class, Text string }
 
 func (h *Handler) systemPage(s *snapshot, l *language) any {
 	data := pageData{common: h.common(s, l, "system", "", ""), Counted: l.counted(s.status.CountsAsOf, s.status.AsOf)}
-	parts, err := h.fixedParts(s, l)
-	if err != nil {
-		return err
+	data.Brief = s.status.brief()
+	parts := &fixedParts{}
+	if !data.Brief {
+		var err error
+		if parts, err = h.fixedParts(s, l); err != nil {
+			return err
+		}
 	}
 	for i, line := range s.status.Lines {
-		v := l.viewLine(i, line)
+		v := lineView{LineStatus: line, Index: i}
+		if v.A, v.B = line.running(); !data.Brief {
+			v = l.viewLine(i, line)
+		}
 		for row := range v.Rows {
 			v.Rows[row].Link = parts.links[i][row]
 		}
@@ -84,7 +115,7 @@ func (h *Handler) systemPage(s *snapshot, l *language) any {
 		data.Lines = append(data.Lines, v)
 		data.Alerts = append(data.Alerts, l.alerts(line)...)
 	}
-	data.Map = h.viewMap(s, l, parts.chart)
+	data.Map = h.viewMap(s, l, parts.chart, data.Brief)
 	for _, sc := range scores(s.view) {
 		if sc.Predictions > 0 {
 			data.Scores = append(data.Scores, sc)

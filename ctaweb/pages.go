@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,6 +139,7 @@ func (c common) choices(h *Handler, l *language, events, own url.Values) common 
 
 func (h *Handler) routePages() {
 	h.route("/{$}", plainError, h.kept("page.html", func(s *snapshot, l *language, _ *http.Request) any { return h.systemPage(s, l) }))
+	h.route("/map", plainError, h.serveMap)
 	h.route("/lines/{id}", plainError, h.kept("line.html", h.linePage))
 	h.route("/stations/{id}", plainError, h.kept("station.html", func(s *snapshot, l *language, r *http.Request) any {
 		return h.stationPage(s, l, "station", r)
@@ -264,6 +266,9 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		d.Heard = l.say("last-heard", "time", clockText(line.LastHeard))
 	}
 	for _, st := range h.stations(s) {
+		if !slices.Contains(st.Lines, line.ID) {
+			continue
+		}
 		m := stationMore{Accessible: st.Accessible != nil && *st.Accessible}
 		if st.Crowding != live.Usual { // said of the few where it tells something
 			m.Crowd = l.crowd(st.Crowding)

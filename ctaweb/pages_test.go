@@ -312,7 +312,7 @@ func TestChart(t *testing.T) {
 	}
 	h := newHandler(t, busy(), HandlerConfig{})
 	s := h.pub.snapshot()
-	v := h.viewMap(s, english(), "")
+	v := h.viewMap(s, english(), "", false)
 	fixed := fixedMap(c, s.status)
 	if len(v.Trains) < 70 || len(fixed.Stations) != len(net.Stations) || len(fixed.Lines) != 8 {
 		t.Errorf("the map has %d trains, %d stations, %d lines", len(v.Trains), len(fixed.Stations), len(fixed.Lines))

@@ -55,6 +55,9 @@ type snapshot struct {
 	at      time.Time
 	answers answers
 	events  narrowed
+	// stations are a summary of each, made when first asked for, the same in all
+	// languages.
+	stations *summaries
 
 	mu sync.Mutex
 	in map[*language]*snapshot // other languages
@@ -69,7 +72,7 @@ func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 	defer s.mu.Unlock()
 	own := s.in[l]
 	if own == nil {
-		own = &snapshot{status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout}
+		own = &snapshot{status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout, stations: s.stations}
 		if s.in == nil {
 			s.in = map[*language]*snapshot{}
 		}
@@ -155,7 +158,7 @@ func (p *publisher) advance() *snapshot {
 func (p *publisher) renew(now time.Time) *snapshot {
 	look := p.model.look(now)
 	st, urgent := look.status, look.urgent
-	next := &snapshot{status: st, view: look.view, urgent: urgent, at: now}
+	next := &snapshot{status: st, view: look.view, urgent: urgent, at: now, stations: &summaries{}}
 	var from *Status
 	if p.cur != nil {
 		from = p.cur.status

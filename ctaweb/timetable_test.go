@@ -46,14 +46,20 @@ func village(tb testing.TB) *cta.Network {
 	return net
 }
 
+// modelOf is a model of a network at a moment, when only the weather is known. Its
+// wall time is that of newHandler.
+func modelOf(net *cta.Network, at time.Time) *Model {
+	m := NewModel(net)
+	m.SetReady()
+	_, wall := clockAt("08:00:10")
+	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
+	return m
+}
+
 // visited returns what a page of a network says at a moment, in one line.
 func visited(t *testing.T, net *cta.Network, at time.Time, page string) string {
 	t.Helper()
-	m := NewModel(net)
-	m.SetReady()
-	wall := time.Now()
-	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
-	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }})
+	h := newHandler(t, modelOf(net, at), HandlerConfig{})
 	body := text(t, get(t, h, "GET", page))
 	_, body, _ = strings.Cut(body, "<header>")
 	return strings.Join(strings.Fields(html.UnescapeString(element.ReplaceAllString(body, " "))), " ")

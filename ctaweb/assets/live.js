@@ -27,7 +27,7 @@ for (const el of document.querySelectorAll("[data-line]")) {
 	const id = el.dataset.line;
 	const marks = el.querySelector(".strip")?.children;
 	const line = {
-		id, el, name: el.querySelector("h3")?.textContent, rows: [],
+		id, el, name: el.querySelector(".pill, h3")?.textContent, rows: [],
 		total: el.querySelector(".total b"),
 		a: el.querySelector(".dir.a b"), b: el.querySelector(".dir.b b"),
 	};
@@ -151,6 +151,7 @@ function counted(u) {
 	text(byId("counted"), say(stopped ? "counts-stopped" : "counts-as-of", { time: u.counts_as_of.slice(11, 16) }));
 }
 
+let told = ""; // the broken trains of a brief page
 function sums() {
 	const alerts = [];
 	const per = new Map();
@@ -182,6 +183,12 @@ function sums() {
 	text(byId("trains"), String(all));
 	const list = byId("alerts");
 	if (!list) return;
+	if (list.dataset.live !== undefined) { // a brief page has no names of stations
+		const now = [...trains.values()].filter((t) => t.status === "broken_down").map((t) => t.id).sort().join("\n");
+		if (now !== told) refresh();
+		told = now;
+		return;
+	}
 	const now = alerts.sort().join("\n");
 	if ([...list.children].map((li) => li.textContent).sort().join("\n") !== now) {
 		list.replaceChildren(...alerts.map((says) => Object.assign(document.createElement("li"), { textContent: says })));
@@ -214,8 +221,9 @@ function service(changed) {
 		text(el.querySelector(".level i"), signs[l.level] ?? "?");
 		text(el.querySelector(".level b"), say("level-" + l.level));
 		const says = [...el.querySelectorAll("p")];
-		while (says.length > l.directions.length) says.pop().remove();
-		l.directions.forEach((d, i) => {
+		const directions = el.dataset.line && l.level === "good" ? [] : l.directions; // as in page.html
+		while (says.length > directions.length) says.pop().remove();
+		directions.forEach((d, i) => {
 			if (!says[i]) el.append(says[i] = document.createElement("p"));
 			if (says[i].textContent !== d.sentence) says[i].replaceChildren(...linked(l.id, d));
 		});
@@ -236,7 +244,10 @@ function linked(line, { station, sentence }) {
 const map = byId("moving");
 const ways = new Map(); // "line/from-to" to the way's points, and how far along each is
 const starts = new Map(); // "line/station" to a way from there
-for (const el of document.querySelectorAll("[data-k]")) {
+function survey() {
+	for (const el of document.querySelectorAll("[data-k]")) measure(el);
+}
+function measure(el) {
 	const [line, pair] = el.dataset.k.split("/");
 	const ends = pair.split("-");
 	const points = el.getAttribute("d").slice(1).split("L").map((p) => p.split(" ").map(Number));
@@ -248,6 +259,17 @@ for (const el of document.querySelectorAll("[data-k]")) {
 		if (!starts.has(`${line}/${from}`)) starts.set(`${line}/${from}`, way);
 	}
 }
+survey();
+
+// The map of a large network comes behind its page.
+async function fetchMap(chart) {
+	const r = await fetch(root + chart.dataset.src, { signal: AbortSignal.timeout(30000) });
+	if (!r.ok) throw new Error(String(r.status));
+	chart.replaceChildren(...new DOMParser().parseFromString(await r.text(), "image/svg+xml").documentElement.childNodes);
+	survey();
+}
+const chart = byId("chart");
+if (chart) fetchMap(chart).catch(() => setTimeout(() => fetchMap(chart).catch(() => {}), 5000)); // the words tell all of it
 
 // The clock of the map: event time at a moment of performance.now, and its rate. It
 // never jumps nor goes back, as that of the updates does by parts of a second.
