@@ -176,29 +176,75 @@ func (l *loader) readHourly() {
 	}
 }
 
-// findStops finds the stop of each call: of those that the line's trains use,
-// the one whose compass point is nearest to where they go on to.
+// findStops finds the stop of each call: of those that the line's trains use, the
+// one whose compass point is nearest to the trains' way. That is the way to the next
+// station and, at half the weight, from end to end of the direction: a north-south line
+// may run east for a while. The two directions of a station have stops of their own, if it
+// has several.
 func (n *Network) findStops() {
-	points := map[string]float64{"N": 0, "E": math.Pi / 2, "S": math.Pi, "W": -math.Pi / 2}
 	for _, l := range n.Lines {
+		type key struct {
+			station *Station
+			d       Direction
+		}
+		fits := make(map[key]map[int]float64)
 		for _, p := range l.Patterns {
-			for i := range p.Calls {
-				from, to := max(0, min(i, len(p.Calls)-2)), min(i+1, len(p.Calls)-1)
-				bearing := bearing(p.Calls[from].Station, p.Calls[to].Station)
-				best := -2.0
-				for _, s := range p.Calls[i].Station.Stops {
-					if !slices.Contains(s.Lines, l.ID) {
+			for i, c := range p.Calls {
+				k := key{c.Station, c.Direction}
+				if fits[k] == nil {
+					fits[k] = make(map[int]float64)
+				}
+				p.fitStops(i, fits[k])
+			}
+		}
+		for _, p := range l.Patterns {
+			for i, c := range p.Calls {
+				own, other := fits[key{c.Station, c.Direction}], fits[key{c.Station, c.Direction.Opposite()}]
+				best := math.Inf(-1)
+				for _, s := range c.Station.Stops {
+					fit, used := own[s.ID]
+					if !used {
 						continue
 					}
-					fit := -1.0
-					if at, ok := points[s.DirectionID]; ok {
-						fit = math.Cos(at - bearing)
+					rest := math.Inf(-1) // the best that is left for the other direction
+					for id, f := range other {
+						if id != s.ID {
+							rest = max(rest, f)
+						}
+					}
+					if !math.IsInf(rest, -1) {
+						fit += rest
 					}
 					if fit > best {
 						best, p.Calls[i].Stop = fit, s.ID
 					}
 				}
 			}
+		}
+	}
+}
+
+// fitStops adds to fits, by stop, how well the stops of a call fit the trains' way.
+func (p *Pattern) fitStops(call int, fits map[int]float64) {
+	points := map[string]float64{"N": 0, "E": math.Pi / 2, "S": math.Pi, "W": -math.Pi / 2}
+	c := p.Calls[call]
+	from, to := max(0, min(call, len(p.Calls)-2)), min(call+1, len(p.Calls)-1)
+	first, last := call, call
+	for first > 0 && p.Calls[first-1].Direction == c.Direction {
+		first--
+	}
+	for last+1 < len(p.Calls) && p.Calls[last+1].Direction == c.Direction {
+		last++
+	}
+	near, far := bearing(p.Calls[from].Station, p.Calls[to].Station), bearing(p.Calls[first].Station, p.Calls[last].Station)
+	for _, s := range c.Station.Stops {
+		if !slices.Contains(s.Lines, p.line.ID) {
+			continue
+		}
+		if at, ok := points[s.DirectionID]; ok {
+			fits[s.ID] += 2*math.Cos(at-near) + math.Cos(at-far)
+		} else {
+			fits[s.ID] -= 3
 		}
 	}
 }

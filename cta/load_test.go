@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -387,5 +388,39 @@ func TestLoadBoundsItsReport(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != maxFaults+1 || lines[maxFaults] != "and 4001 more faults" {
 		t.Errorf("%d lines, the last one %q", len(lines), lines[len(lines)-1])
+	}
+}
+
+// The stops' official names say whose trains use them: "Kedzie (Loop-bound)".
+func TestCallsHaveTheStopOfTheirDirection(t *testing.T) {
+	bound := map[string][2]string{ // the start of what names say, by line, of directions a and b
+		"red": {"95th", "Howard"}, "blue": {"Forest Pk", "O'Hare"}, "brown": {"Loop", "Kimball"}, "green": {"63rd", "Harlem"},
+		"orange": {"Loop", "Midway"}, "pink": {"Loop", "54th"}, "purple": {"Loop", "Linden"}, "yellow": {"Howard", "Dempster"},
+	}
+	for _, l := range Chicago().Lines {
+		checked := 0
+		for _, p := range l.Patterns {
+			for i, c := range p.Calls {
+				j := slices.IndexFunc(c.Station.Stops, func(s Stop) bool { return s.ID == c.Stop })
+				if j < 0 {
+					t.Fatalf("%s: call %d at %s has no stop", l.ID, i, c.Station.Name)
+				}
+				name, other := c.Station.Stops[j].Name, bound[l.ID][1]
+				if c.Direction == DirectionB {
+					other = bound[l.ID][0]
+				}
+				said := name[strings.LastIndex(name, "(")+1:]
+				if strings.HasPrefix(said, other) {
+					t.Errorf("%s: at %s in direction %s trains use %q", l.ID, c.Station.Name, c.Direction, name)
+				}
+				if i == 0 && strings.Contains(strings.ToLower(said), "arrival") {
+					t.Errorf("%s: trains begin at %q", l.ID, name)
+				}
+				checked++
+			}
+		}
+		if checked == 0 {
+			t.Errorf("%s: nothing was checked", l.ID)
+		}
 	}
 }
