@@ -59,12 +59,12 @@
 //
 // # Metrics
 //
-// With [Config.Metrics]: ctalive_kafka_sent_records_total and _bytes_total by
-// topic, ctalive_kafka_send_seconds, ctalive_kafka_send_errors_total,
-// ctalive_kafka_send_retries_total, ctalive_kafka_buffered_records;
-// ctalive_kafka_read_records_total and _bytes_total by topic,
+// With [Config.Metrics]: ctalive_kafka_sent_bytes_total by topic,
+// ctalive_kafka_send_seconds, ctalive_kafka_send_errors_total,
+// ctalive_kafka_send_retries_total, ctalive_kafka_buffered_records,
 // ctalive_kafka_read_errors_total, and by topic ctalive_kafka_read_lag_records, which
-// the cluster is asked for every Refresh, whether records arrive or not.
+// the cluster is asked for every Refresh, whether records arrive or not. How many
+// records a topic gets, the brokers' own metrics report.
 //
 // # Operations
 //

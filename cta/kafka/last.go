@@ -22,7 +22,7 @@ func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
 	for back := int64(8); ; back *= 16 {
 		cut := make(map[Partition]bool) // not read from the oldest record on
 		err := c.read(ctx, reading{
-			match: match, refresh: time.Minute, stopAtEnd: true,
+			ReaderConfig: ReaderConfig{Match: match, Refresh: time.Minute, StopAtEnd: true},
 			begin: func(p Partition, oldest, end int64) (int64, time.Time) {
 				mu.Lock()
 				defer mu.Unlock()

@@ -63,26 +63,23 @@ func (n *network) cutsLeft() int {
 	return n.cutLeft
 }
 
-// away takes a broker out of the cluster. Others have its roles. A process that dies
-// refuses connections, and its own end. One that hangs, as after SIGSTOP, answers nothing:
-// the system takes connections for it all the same.
-func (n *network) away(t *testing.T, cl *kfake.Cluster, id int32, hangs bool) {
-	t.Helper()
-	addr := cl.ListenAddrs()[id]
-	n.mu.Lock()
-	n.mute[addr] = true
-	n.mu.Unlock()
-	if err := cl.RemoveNode(id); err != nil {
-		t.Fatal(err)
-	}
+// hang has a broker answer nothing any more, as after SIGSTOP: the system still takes
+// connections for it.
+func (n *network) hang(addr string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !hangs {
-		_ = n.listeners[addr].Close()
-		for c := range n.conns {
-			if c.LocalAddr().String() == addr {
-				_ = c.Close()
-			}
+	n.mute[addr] = true
+}
+
+// kill has a broker refuse connections, and ends those that it has.
+func (n *network) kill(addr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mute[addr] = true // what is under way isn't answered any more
+	_ = n.listeners[addr].Close()
+	for c := range n.conns {
+		if c.LocalAddr().String() == addr {
+			_ = c.Close()
 		}
 	}
 }
@@ -152,7 +149,9 @@ var errCut = errors.New("cut")
 func (c *networkConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	for err == nil && c.n.isMute(c) {
-		_, err = c.Conn.Read(p)
+		if _, err = c.Conn.Read(p); err != nil {
+			return 0, err
+		}
 	}
 	c.buf = append(c.buf, p[:n]...)
 	for len(c.buf) >= 12 {

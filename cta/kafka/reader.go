@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/fetch"
+	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
@@ -92,7 +93,7 @@ func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context
 		return fmt.Errorf("kafka: read: settings: %w", err)
 	}
 	return c.read(ctx, reading{
-		match: cfg.Match, refresh: cfg.Refresh, caughtUp: cfg.CaughtUp, stopAtEnd: cfg.StopAtEnd,
+		ReaderConfig: cfg,
 		begin: func(p Partition, oldest, end int64) (int64, time.Time) {
 			switch s := cfg.Start(p.Topic); s.from {
 			case fromEnd:
@@ -108,10 +109,7 @@ func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context
 
 // reading is what one reader does.
 type reading struct {
-	match     Match
-	refresh   time.Duration
-	caughtUp  func()
-	stopAtEnd bool
+	ReaderConfig // without Start
 	// ends, if not nil, are partitions that are to be read up to there. They are waited
 	// for, and stay, though the cluster's answers may leave them out for a while.
 	ends map[Partition]int64
@@ -127,8 +125,8 @@ type reader struct {
 	reading
 	engine *fetch.Engine
 	cancel context.CancelCauseFunc
-	found  chan struct{}    // tells the handler that partitions or targets have changed
-	lagged map[string]int64 // by topic, as the metric has it; of scout
+	found  chan struct{} // tells the handler that partitions or targets have changed
+	lag    *metric.Lag   // of scout
 
 	mu      sync.Mutex
 	parts   map[Partition]*part
@@ -147,7 +145,7 @@ func (c *Client) read(ctx context.Context, what reading, handle func(context.Con
 	defer context.AfterFunc(c.ctx, func() { cancel(ErrClosed) })()
 	r := &reader{
 		client: c, reading: what, cancel: cancel, found: make(chan struct{}, 1),
-		parts: make(map[Partition]*part), lagged: make(map[string]int64),
+		parts: make(map[Partition]*part), lag: metric.NewLag(c.stats.readLag),
 		engine: fetch.Start(inner, c.cl, c.cfg.Log, c.stats.readErrors.Inc),
 	}
 	var scout sync.WaitGroup
@@ -184,10 +182,10 @@ func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Rec
 	for {
 		if !caughtUp && r.hasCaughtUp() {
 			caughtUp = true
-			if r.caughtUp != nil {
-				r.caughtUp()
+			if r.CaughtUp != nil {
+				r.CaughtUp()
 			}
-			if r.stopAtEnd {
+			if r.StopAtEnd {
 				return errCaughtUp
 			}
 		}
@@ -227,14 +225,6 @@ func (r *reader) finish(f fetch.Fetched) {
 		p.handled = max(p.handled, f.Next)
 	}
 	r.mu.Unlock()
-	if n := len(f.Records); n > 0 {
-		bytes := 0
-		for i := range f.Records {
-			bytes += len(f.Records[i].Key) + len(f.Records[i].Value)
-		}
-		r.client.stats.readRecords.WithLabelValues(f.Cursor.Topic).Add(float64(n))
-		r.client.stats.readBytes.WithLabelValues(f.Cursor.Topic).Add(float64(bytes))
-	}
 	f.Done() // from here on, f.Records are others
 }
 
@@ -258,12 +248,12 @@ func (r *reader) hasCaughtUp() bool {
 // scout looks for partitions of matching topics until ctx ends.
 func (r *reader) scout(ctx context.Context) {
 	log := r.client.cfg.Log
-	defer r.lag(nil)
+	defer r.lag.Set(nil)
 	var last string
 	const often = 20 * time.Millisecond
 	for backoff := often; ; {
 		all, err := r.lookAround(ctx)
-		pause := r.refresh
+		pause := r.Refresh
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -285,7 +275,7 @@ func (r *reader) scout(ctx context.Context) {
 		} else {
 			backoff = often
 		}
-		if !r.stopAtEnd && err == nil {
+		if !r.StopAtEnd && err == nil {
 			r.look(ctx)
 		}
 		if retry.Pause(ctx, pause) != nil {
@@ -305,7 +295,7 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 	fresh := make(map[Partition]bool)
 	r.mu.Lock()
 	for name, t := range view.Topics {
-		if t.Internal || !r.match(name) {
+		if t.Internal || !r.Match(name) {
 			continue
 		}
 		if t.Err != nil && errors.Is(t.Err, sarama.ErrTopicAuthorizationFailed) {
@@ -444,20 +434,5 @@ func (r *reader) look(ctx context.Context) {
 		}
 	}
 	r.mu.Unlock()
-	r.lag(behind)
-}
-
-// lag gives the metric a reader's lag instead of its last one. Readers of one topic add
-// up.
-func (r *reader) lag(behind map[string]int64) {
-	gauge := r.client.stats.readLag
-	for topic, n := range r.lagged {
-		if _, ok := behind[topic]; !ok {
-			gauge.WithLabelValues(topic).Sub(float64(n))
-		}
-	}
-	for topic, n := range behind {
-		gauge.WithLabelValues(topic).Add(float64(n - r.lagged[topic]))
-	}
-	r.lagged = behind
+	r.lag.Set(behind)
 }

@@ -23,7 +23,7 @@ func (c *Client) Restore(ctx context.Context, topic string, handle func(Record))
 	if err == nil {
 		// Committed records can be read up to there once those transactions have ended.
 		err = c.read(ctx, reading{
-			match: Names(topic), refresh: 2 * time.Second, stopAtEnd: true, ends: ends,
+			ReaderConfig: ReaderConfig{Match: Names(topic), StopAtEnd: true}.withDefaults(), ends: ends,
 			begin: func(_ Partition, oldest, _ int64) (int64, time.Time) { return oldest, time.Time{} },
 		}, func(_ context.Context, r Record) error {
 			handle(r)
@@ -43,7 +43,7 @@ func (c *Client) Restore(ctx context.Context, topic string, handle func(Record))
 // part of a transaction still open.
 func (c *Client) ends(ctx context.Context, topic string) (ends map[Partition]int64, err error) {
 	err = c.until(ctx, topic, func() error {
-		n, err := c.partitions(ctx, topic)
+		n, err := c.cl.Partitions(ctx, topic)
 		if err != nil {
 			return err
 		}
@@ -83,24 +83,10 @@ func (c *Client) until(ctx context.Context, topic string, f func() error) error 
 // only when ctx ends before the cluster has answered.
 func (c *Client) Partitions(ctx context.Context, topic string) (n int32, err error) {
 	err = c.until(ctx, topic, func() error {
-		n, err = c.partitions(ctx, topic)
+		n, err = c.cl.Partitions(ctx, topic)
 		return err
 	})
 	return n, err
-}
-
-func (c *Client) partitions(ctx context.Context, topic string) (int32, error) {
-	if t := c.cl.View().Topics[topic]; t != nil && t.Err == nil && len(t.Leaders) > 0 {
-		return int32(len(t.Leaders)), nil
-	}
-	view, err := c.cl.Refresh(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if t := view.Topics[topic]; t != nil && t.Err == nil && len(t.Leaders) > 0 {
-		return int32(len(t.Leaders)), nil
-	}
-	return 0, fmt.Errorf("topic %s: %w", topic, errNoTopic)
 }
 
 var errNoTopic = errors.New("the topic doesn't exist")

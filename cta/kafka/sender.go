@@ -335,7 +335,6 @@ func (p *Producer) end(o *outbox, err error, last bool) {
 		p.client.stats.sendErrors.Add(float64(n))
 		p.disown(o.PID)
 	} else {
-		p.client.stats.sentRecords.WithLabelValues(o.Topic).Add(float64(n))
 		p.client.stats.sentBytes.WithLabelValues(o.Topic).Add(float64(b.Payload))
 		p.client.stats.sendSeconds.Observe(time.Since(b.Created).Seconds())
 	}

@@ -22,6 +22,7 @@ const (
 	// controller is done with it well within its time-out.
 	topicsPerRequest = 200
 	topicsTimeout    = 30 * time.Second
+	brokersTimeout   = 10 * time.Second // for all brokers to know new topics
 	createTimeout    = 15 * time.Second // of one request, as the controller is told
 )
 
@@ -74,7 +75,7 @@ func (s TopicSpec) validate() error {
 }
 
 // EnsureTopics creates the topics that are missing, in batches, and returns when
-// each has a leader for all its partitions. A topic that exists is left as it
+// each has a leader for all its partitions, and all brokers know that. A topic that exists is left as it
 // is; if it differs from what is wanted, that is logged as a warning. The error
 // names every topic that could not be created, and why.
 func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
@@ -154,6 +155,7 @@ func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) 
 // to exist.
 func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing []TopicSpec, _ error) {
 	replication := int16(cmp.Or(c.cfg.ReplicationFactor, -1)) // -1: the broker's default, since Kafka 2.4 (KIP-464)
+	var few error
 	for len(specs) > 0 {
 		req := sarama.NewCreateTopicsRequest(c.cl.Version(), c.details(specs, replication), createTimeout, false)
 		var resp *sarama.CreateTopicsResponse
@@ -179,6 +181,12 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 				existing = append(existing, s)
 			case te.Err == sarama.ErrNotController, te.Err == sarama.ErrRequestTimedOut:
 				again = append(again, s)
+			case te.Err == sarama.ErrInvalidReplicationFactor: // of a cluster that starts, not all brokers are there
+				if few == nil {
+					c.cfg.Log.Warn("topics wait for more brokers", "reason", te.Error(), "for", c.cfg.Wait)
+				}
+				few = fmt.Errorf("topic %s: %w", s.Name, te)
+				again = append(again, s)
 			default:
 				faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, te))
 			}
@@ -188,7 +196,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 		}
 		if len(again) > 0 {
 			if retry.Pause(ctx, 100*time.Millisecond) != nil {
-				return existing, ctx.Err()
+				return existing, cmp.Or(few, ctx.Err())
 			}
 			c.cl.Moved()
 		}
@@ -218,18 +226,38 @@ func (c *Client) details(specs []TopicSpec, replication int16) map[string]*saram
 func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) error {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		view, err := c.cl.Refresh(ctx)
-		lacking := ""
-		for name := range want {
-			if err != nil || view.Topics[name] == nil || !view.Topics[name].Writable() {
-				lacking = name
-				break
-			}
-		}
-		if lacking == "" {
+		lacks := lacking(view, want)
+		if lacks == "" {
+			c.awaitBrokers(ctx, view, want)
 			return nil
 		}
 		if retry.Pause(ctx, wait) != nil {
-			return fmt.Errorf("topic %s has no leader yet: %w", lacking, cmp.Or(err, ctx.Err()))
+			return fmt.Errorf("topic %s has no leader yet: %w", lacks, cmp.Or(err, ctx.Err()))
+		}
+	}
+}
+
+// lacking returns a topic that can't be written to, as far as a view knows; else nothing.
+func lacking(view *cluster.View, want map[string]TopicSpec) string {
+	for name := range want {
+		if view == nil || view.Topics[name] == nil || !view.Topics[name].Writable() {
+			return name
+		}
+	}
+	return ""
+}
+
+// awaitBrokers waits a while until each broker that answers knows the topics: whoever asks
+// another one than we have would miss them.
+func (c *Client) awaitBrokers(ctx context.Context, view *cluster.View, want map[string]TopicSpec) {
+	ctx, cancel := context.WithTimeout(ctx, brokersTimeout)
+	defer cancel()
+	for id := range view.Brokers {
+		for {
+			known, err := c.cl.Known(ctx, cluster.Broker(id))
+			if err != nil || lacking(known, want) == "" || retry.Pause(ctx, 20*time.Millisecond) != nil {
+				break
+			}
 		}
 	}
 }

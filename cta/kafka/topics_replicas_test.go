@@ -1,9 +1,13 @@
 package kafka
 
 import (
+	"net"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -50,6 +54,44 @@ func TestEnsureTopicsReplicates(t *testing.T) {
 				t.Errorf("warns: %v, want %v:\n%s", warned, test.warns, logs)
 			}
 		})
+	}
+}
+
+// A cluster that starts has fewer brokers at first than a topic is to have replicas.
+func TestEnsureTopicsWaitsForBrokers(t *testing.T) {
+	cluster := newBroker(t, kfake.NumBrokers(3))
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.InvalidReplicationFactor, Count: 3})
+	c, logs := newClient(t, Config{Brokers: cluster.ListenAddrs()})
+	ensure(t, c, EventTopic("t", 1))
+	if n := logs.count("topics wait for more brokers"); n != 1 {
+		t.Errorf("told %d times, want once:\n%s", n, logs)
+	}
+}
+
+// Every broker knows new topics when EnsureTopics returns.
+func TestEnsureTopicsWaitsUntilAllBrokersKnow(t *testing.T) {
+	cluster := newBroker(t, kfake.NumBrokers(3))
+	c, _ := newClient(t, Config{Brokers: cluster.ListenAddrs()})
+	var behind atomic.Int32
+	behind.Store(5)
+	cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if cluster.CurrentNode() != 2 || behind.Add(-1) < 0 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		for id, addr := range cluster.ListenAddrs() {
+			host, port, _ := net.SplitHostPort(addr)
+			n, _ := strconv.Atoi(port)
+			b := kmsg.NewMetadataResponseBroker()
+			b.NodeID, b.Host, b.Port = int32(id), host, int32(n)
+			resp.Brokers = append(resp.Brokers, b)
+		}
+		return resp, nil, true
+	})
+	ensure(t, c, EventTopic("t", 1))
+	if left := behind.Load(); left >= 0 {
+		t.Errorf("a broker that doesn't know the topic wasn't waited for: %d answers of it are left", left+1)
 	}
 }
 

@@ -22,3 +22,25 @@ func Register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
 	}
 	return m
 }
+
+// Lag is a gauge by topic, to which several instances add what they know.
+type Lag struct {
+	gauge  *prometheus.GaugeVec
+	behind map[string]int64 // of this instance, as the gauge has it
+}
+
+// NewLag returns a Lag of gauge, which has the label topic alone, of one goroutine.
+func NewLag(gauge *prometheus.GaugeVec) *Lag { return &Lag{gauge, nil} }
+
+// Set gives the gauge this instance's records by topic instead of its last ones.
+func (l *Lag) Set(behind map[string]int64) {
+	for topic := range l.behind {
+		if _, ok := behind[topic]; !ok {
+			l.gauge.WithLabelValues(topic).Sub(float64(l.behind[topic]))
+		}
+	}
+	for topic, n := range behind {
+		l.gauge.WithLabelValues(topic).Add(float64(n - l.behind[topic]))
+	}
+	l.behind = behind
+}

@@ -6,21 +6,19 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // The control is a group of another client, franz-go's, that does the same kind of work
 // beside the workers: it reads the entries, and publishes in transactions, for each
-// station, how far it is. Its stalls are measured as theirs are. It is spared the faults
-// of workers.
+// station, how far it is. Its stalls are measured as theirs are, and each of its members is
+// killed, paused and ended with the worker of the same number.
 
 const (
-	controlTopic   = "control"
-	groupsTopic    = 6 // partitions of the topic of groups, and of that of transactions
-	workersGroup   = "faults"
-	controlMembers = 3
+	controlTopic = "control"
+	groupsTopic  = 6 // partitions of the topic of groups, and of that of transactions
+	workersGroup = "faults"
 )
 
 // controlGroup is the name of the control's group: one that has the workers'
@@ -43,24 +41,18 @@ func javaHash(s string) int32 {
 	return h & 0x7fffffff
 }
 
-// runControl is the control's members.
+// runControl is a member of the control.
 func runControl(ctx context.Context, s *settings) error {
 	h := &run{s: s}
 	var err error
 	if h.network, err = s.network(); err != nil {
 		return err
 	}
-	var members sync.WaitGroup
-	for n := range controlMembers {
-		members.Go(func() {
-			for ctx.Err() == nil {
-				if err := controlMember(ctx, s, h.entryTopics(), fmt.Sprintf("control-%d-%d", os.Getpid(), n)); err != nil && ctx.Err() == nil {
-					fmt.Fprintln(os.Stderr, err)
-				}
-			}
-		})
+	for ctx.Err() == nil {
+		if err := controlMember(ctx, s, h.entryTopics(), s.name); err != nil && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
 	}
-	members.Wait()
 	return nil
 }
 

@@ -47,7 +47,8 @@ type run struct {
 	stalls    *stalls
 	control   *stalls
 	page      *page      // nil: there's none
-	beside    []*process // the control and the page
+	controls  []*process // a member of the control for each worker
+	beside    []*process // these and the page
 	watching  sync.WaitGroup
 	unwatch   context.CancelFunc
 	lasting   sync.WaitGroup // faults that aren't over
@@ -276,14 +277,16 @@ func (h *run) startBeside(ctx, wctx context.Context) (err error) {
 		return err
 	}
 	h.page = &page{url: "http://" + listen, stalls: newStalls(), counts: make(map[int]int64)}
-	h.beside = []*process{
-		h.process("control", func() *exec.Cmd {
-			return exec.Command(h.self, "-role", "control", "-brokers", h.brokers(), "-layout", h.s.layout, "-lines", h.s.lines, "-session-timeout", h.s.session.String())
-		}),
+	for n := range h.s.workers {
+		name := "control-" + strconv.Itoa(n+1)
+		h.controls = append(h.controls, h.process(name, func() *exec.Cmd {
+			return exec.Command(h.self, "-role", "control", "-name", name, "-brokers", h.brokers(), "-layout", h.s.layout, "-lines", h.s.lines, "-session-timeout", h.s.session.String())
+		}))
+	}
+	h.beside = append(slices.Clone(h.controls),
 		h.process("page", func() *exec.Cmd {
 			return exec.Command(h.dashboard, "-services", "external", "-brokers", h.brokers(), "-registry", h.registryURL(), "-layout", h.s.layout, "-wait", "1m", "-listen", listen)
-		}),
-	}
+		}))
 	h.watching.Go(func() { h.page.run(wctx) })
 	return h.followControl(wctx)
 }

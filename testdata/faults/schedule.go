@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -51,11 +52,11 @@ var kinds = []kind{
 	}},
 	{"worker-restart", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		w := h.anyWorker(rng)
-		return fault{w.name, 0, func() bool { return w.running() && h.leaving(w, func() { _ = w.start() }) }, nil}
+		return fault{w.name, 0, func() bool { return w.running() && h.leaving(w, func() { h.back(w) }) }, nil}
 	}},
 	{"worker-leave", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		w, away := h.anyWorker(rng), between(rng, 2*time.Second, h.s.session+4*time.Second)
-		return fault{w.name, away, func() bool { return w.running() && h.leaving(w, nil) }, func() { _ = w.start() }}
+		return fault{w.name, away, func() bool { return w.running() && h.leaving(w, nil) }, func() { h.back(w) }}
 	}},
 	{"scale-out", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		w := h.extra
@@ -69,15 +70,15 @@ var kinds = []kind{
 		return fault{begin: func() bool { return h.poison(seed) }}
 	}},
 	{"worker-zombie", 3, anywhere, func(h *run, rng *rand.Rand) fault {
-		return paused(h.anyWorker(rng), h.s.session+between(rng, 500*time.Millisecond, 6*time.Second))
+		return h.paused(h.anyWorker(rng), h.s.session+between(rng, 500*time.Millisecond, 6*time.Second))
 	}},
 	{"producer-kill", 3, anywhere, func(h *run, rng *rand.Rand) fault { return h.killed(h.producer, between(rng, 0, time.Second)) }},
 	{"producer-pause", 1, anywhere, func(h *run, rng *rand.Rand) fault {
-		return paused(h.producer, between(rng, time.Second, 5*time.Second))
+		return h.paused(h.producer, between(rng, time.Second, 5*time.Second))
 	}},
 	{"broker-kill", 3, single, func(h *run, rng *rand.Rand) fault { return h.killed(h.nodes[0], between(rng, 0, 2*time.Second)) }},
 	{"broker-pause", 1, single, func(h *run, rng *rand.Rand) fault {
-		return paused(h.nodes[0], between(rng, 500*time.Millisecond, 5*time.Second))
+		return h.paused(h.nodes[0], between(rng, 500*time.Millisecond, 5*time.Second))
 	}},
 	{"registry-kill", 2, anywhere, func(h *run, rng *rand.Rand) fault {
 		return h.killed(h.registry, between(rng, 0, 5*time.Second))
@@ -124,12 +125,41 @@ var kinds = []kind{
 
 // killed kills a process, and starts it again later.
 func (h *run) killed(p *process, away time.Duration) fault {
-	return fault{p.name, max(away, 0), func() bool { return p.running() && p.kill() }, func() { _ = p.start() }}
+	return fault{p.name, max(away, 0), func() bool {
+		if !p.running() || !p.kill() {
+			return false
+		}
+		for _, twin := range h.twin(p) {
+			twin.kill()
+		}
+		return true
+	}, func() { h.back(p) }}
 }
 
 // paused stops a process, and has it go on later.
-func paused(p *process, lasts time.Duration) fault {
-	return fault{p.name, lasts, func() bool { return p.running() && p.signal(syscall.SIGSTOP) }, func() { p.signal(syscall.SIGCONT) }}
+func (h *run) paused(p *process, lasts time.Duration) fault {
+	send := func(sig syscall.Signal) bool {
+		for _, twin := range h.twin(p) {
+			twin.signal(sig)
+		}
+		return p.signal(sig)
+	}
+	return fault{p.name, lasts, func() bool { return p.running() && send(syscall.SIGSTOP) }, func() { send(syscall.SIGCONT) }}
+}
+
+// twin is the member of the control that fares as a worker does; none of other processes.
+func (h *run) twin(p *process) []*process {
+	if i := slices.Index(h.workers, p); i >= 0 && i < len(h.controls) {
+		return h.controls[i : i+1]
+	}
+	return nil
+}
+
+// back has a process run again.
+func (h *run) back(p *process) {
+	for _, p := range append(h.twin(p), p) {
+		_ = p.start() // tried again by mend
+	}
 }
 
 // leaving ends a worker as its operator would, beside what goes on.
@@ -156,6 +186,9 @@ func between(rng *rand.Rand, low, high time.Duration) time.Duration {
 
 // leave ends a worker as its operator would.
 func (h *run) leave(w *process) {
+	for _, twin := range h.twin(w) {
+		h.lasting.Go(func() { twin.stop(8 * time.Second) })
+	}
 	if !w.stop(8 * time.Second) {
 		h.note("%s did not end within 8 s of SIGTERM", w.name)
 	}

@@ -95,15 +95,7 @@ func (m *member) join() {
 			switch {
 			case err == nil:
 				m.given(now, leader, given)
-			case errors.Is(err, sarama.ErrFencedInstancedId):
-				m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
-			case refused(err), errors.Is(err, sarama.ErrGroupMaxSizeReached):
-				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
-			case errors.Is(err, sarama.ErrUnknownMemberId):
-				m.id = ""
-				m.lose(err)
-			case errors.Is(err, sarama.ErrIllegalGeneration):
-				m.lose(err)
+			case m.ends(err), m.thrownOut(err):
 			default:
 				if !errors.Is(err, sarama.ErrRebalanceInProgress) {
 					m.slow(err)
@@ -268,20 +260,26 @@ func (m *member) heartbeat() {
 			case err == nil:
 			case errors.Is(err, sarama.ErrRebalanceInProgress):
 				m.again = true
-			case errors.Is(err, sarama.ErrUnknownMemberId):
-				m.id = ""
-				m.lose(err)
-			case errors.Is(err, sarama.ErrIllegalGeneration):
-				m.lose(err)
-			case errors.Is(err, sarama.ErrFencedInstancedId):
-				m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
-			case refused(err):
-				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
+			case m.ends(err), m.thrownOut(err):
 			default: // the coordinator is away; the next beat finds another
 				m.log.warn("the group's coordinator is not reached", err)
 			}
 		}
 	})
+}
+
+// thrownOut reports whether an error says that the group no longer has this member. Then
+// the member has lost its partitions.
+func (m *member) thrownOut(err error) bool {
+	unknown := errors.Is(err, sarama.ErrUnknownMemberId)
+	if !unknown && !errors.Is(err, sarama.ErrIllegalGeneration) {
+		return false
+	}
+	if unknown {
+		m.id = ""
+	}
+	m.lose(err)
+	return true
 }
 
 func (m *member) beat(who as) error {

@@ -302,14 +302,12 @@ func (m *member) look() {
 		view, err := m.cl.Refresh(m.ctx)
 		return func() {
 			m.looking = false
-			if err != nil {
-				if refused(err) {
-					m.fail(err)
-				}
+			switch {
+			case err == nil:
+				m.seen(view)
+			case !m.ends(err):
 				m.log.warn("the cluster is not reached", err)
-				return
 			}
-			m.seen(view)
 		}
 	})
 }
@@ -350,10 +348,23 @@ func (m *member) slow(err error) {
 	m.notBefore = time.Now().Add(retry.Spread(m.pause))
 }
 
-// refused reports whether the cluster has refused settings or rights, which
-// trying again doesn't mend.
+// ends reports whether an error ends Run: another process has this one's identity, or
+// the cluster has refused settings or rights, which trying again doesn't mend.
+func (m *member) ends(err error) bool {
+	switch {
+	case errors.Is(err, sarama.ErrFencedInstancedId):
+		m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
+	case refused(err):
+		m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
+	default:
+		return false
+	}
+	return true
+}
+
 func refused(err error) bool {
 	for _, r := range []error{
+		sarama.ErrGroupMaxSizeReached,
 		sarama.ErrInvalidSessionTimeout, sarama.ErrInvalidGroupId, sarama.ErrInconsistentGroupProtocol,
 		sarama.ErrInvalidTransactionTimeout, sarama.ErrUnsupportedVersion, sarama.ErrSASLAuthenticationFailed,
 		sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,

@@ -11,11 +11,8 @@ type metrics struct {
 	processed, recordsCommitted    prometheus.Counter
 	committed, aborted, rebalances prometheus.Counter
 	latency                        prometheus.Observer
-	lagging                        *prometheus.GaugeVec
+	lag                            *metric.Lag
 	caught                         prometheus.Gauge
-	group                          string
-
-	behind map[string]int64 // by topic, as the gauge has it; of one goroutine
 }
 
 func newMetrics(reg prometheus.Registerer, group string) *metrics {
@@ -33,31 +30,15 @@ func newMetrics(reg prometheus.Registerer, group string) *metrics {
 			Help:    "Time from a batch's first record, as it is read, to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"group"})).WithLabelValues(group),
-		lagging: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		lag: metric.NewLag(metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_lag_records",
 			Help: "Records of a topic in this member's partitions that are not committed yet, as it last knew; before they are read, transaction markers count as such.",
-		}, []string{"group", "topic"})),
+		}, []string{"group", "topic"})).MustCurryWith(prometheus.Labels{"group": group})),
 		caught: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_stream_caught_up",
 			Help: "1 when this member works and all is committed that was there a moment ago, else 0.",
 		}, []string{"group"})).WithLabelValues(group),
-		group:  group,
-		behind: make(map[string]int64),
 	}
-}
-
-// lag notes how many records of each topic are not committed yet, instead of
-// what it was told before.
-func (m *metrics) lag(behind map[string]int64) {
-	for topic := range m.behind {
-		if _, ok := behind[topic]; !ok {
-			m.lagging.WithLabelValues(m.group, topic).Sub(float64(m.behind[topic]))
-		}
-	}
-	for topic, n := range behind {
-		m.lagging.WithLabelValues(m.group, topic).Add(float64(n - m.behind[topic])) // another member here may add its own
-	}
-	m.behind = behind
 }
 
 func (m *metrics) caughtUp(is bool) {

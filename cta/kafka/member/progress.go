@@ -43,7 +43,7 @@ func (t *progressTold) joined() { t.since, t.caught, t.ends = time.Now(), false,
 func (m *member) observe(ctx context.Context) {
 	tick := time.NewTicker(m.cfg.Refresh)
 	defer tick.Stop()
-	defer m.metrics.lag(nil)
+	defer m.metrics.lag.Set(nil)
 	for {
 		m.lookAtProgress(ctx)
 		select {
@@ -82,7 +82,7 @@ func (m *member) lookAtProgress(ctx context.Context) {
 	var after time.Duration
 	switch {
 	case noTopics:
-		m.metrics.lag(nil)
+		m.metrics.lag.Set(nil)
 		p = Progress{CaughtUp: true}
 	case waits != nil: // the lag stays as it was: nobody knows a better one
 	default:
@@ -96,7 +96,7 @@ func (m *member) lookAtProgress(ctx context.Context) {
 			return
 		}
 		if len(behind) > 0 || len(parts) == 0 { // else the member lost them meanwhile, or nobody knows
-			m.metrics.lag(behind)
+			m.metrics.lag.Set(behind)
 		}
 	}
 	given := 0

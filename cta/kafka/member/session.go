@@ -316,11 +316,7 @@ func (s *session) begin() {
 			case s.lost:
 			case err == nil:
 				s.open = true
-			case errors.Is(err, sarama.ErrFencedInstancedId):
-				m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
-			case refused(err):
-				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
-			default:
+			case !m.ends(err):
 				m.slow(fmt.Errorf("begin transactions: %w", err))
 			}
 		}
@@ -356,9 +352,7 @@ func (s *session) locate() {
 					known.state, known.topicID, known.next, known.settled = isLocated, pos.topicID, pos.next, pos.next
 				}
 			}
-			if refused(err) {
-				s.m.fail(fmt.Errorf("kafka: transform: group %s: %w", s.m.cfg.Group, err))
-			} else if err != nil && !errors.Is(err, sarama.ErrUnstableOffsetCommit) {
+			if err != nil && !s.m.ends(err) && !errors.Is(err, sarama.ErrUnstableOffsetCommit) {
 				s.m.log.warn("partitions wait; the others are worked on", err)
 			}
 			if err == nil && unstable {
@@ -531,10 +525,10 @@ func (s *session) commit() {
 				if c.since.IsZero() {
 					c.since = time.Now()
 				}
-			case refused(err):
-				m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
 			case err != nil:
-				m.restart(err)
+				if !m.ends(err) {
+					m.restart(err)
+				}
 			default:
 				s.committed(c)
 			}

@@ -120,7 +120,7 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 		n := counts[r.Topic]
 		if n == 0 {
 			var err error
-			if n, err = t.partitions(ctx, r.Topic); err != nil {
+			if n, err = t.cl.Partitions(ctx, r.Topic); err != nil {
 				return err
 			}
 			counts[r.Topic] = n
@@ -181,19 +181,6 @@ func (t *txn) byLeader(boxes []*ibatch.Box) map[int32][]*ibatch.Box {
 		by[leader] = append(by[leader], o)
 	}
 	return by
-}
-
-// partitions returns how many partitions a topic has.
-func (t *txn) partitions(ctx context.Context, topic string) (int32, error) {
-	if known := t.cl.View().Topics[topic]; known != nil && len(known.Leaders) > 0 {
-		return int32(len(known.Leaders)), nil
-	}
-	found, err := t.cl.Lookup(ctx, topic)
-	if err != nil {
-		return 0, fmt.Errorf("topic %s: %w", topic, err)
-	}
-	t.cl.Moved()
-	return int32(len(found.Leaders)), nil
 }
 
 // send sends batches until all are written. They had one leader a moment ago.

@@ -191,17 +191,6 @@ func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func
 	return err
 }
 
-// Until asks again and again, with pauses that grow to half a second, until the request
-// succeeds, fails for good, or ctx ends. Then the error is the request's last.
-func (c *Cluster) Until(ctx context.Context, to To, limit time.Duration, send func(*sarama.Broker) error) error {
-	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		err := c.Ask(ctx, to, limit, send)
-		if err == nil || !Passes(err) || retry.Pause(ctx, pause) != nil {
-			return err
-		}
-	}
-}
-
 // askAny asks one broker after the other: that which answered last, those that answer,
 // and at last the others.
 func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sarama.Broker) error) error {

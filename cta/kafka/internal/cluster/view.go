@@ -84,7 +84,7 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 			r = &refreshing{done: make(chan struct{})}
 			c.refreshing = r
 			c.helpers.Go(func() {
-				r.view, r.err = c.look(c.ctx, nil)
+				r.view, r.err = c.look(c.ctx, Any(), nil)
 				if r.err == nil {
 					c.view.Store(r.view)
 				}
@@ -109,7 +109,7 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 // Lookup returns what the cluster says of one topic. Unlike a view, the answer tells a
 // topic that the user may not see from one that doesn't exist.
 func (c *Cluster) Lookup(ctx context.Context, topic string) (*Topic, error) {
-	view, err := c.look(ctx, []string{topic})
+	view, err := c.look(ctx, Any(), []string{topic})
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +120,25 @@ func (c *Cluster) Lookup(ctx context.Context, topic string) (*Topic, error) {
 	return t, t.Err
 }
 
-func (c *Cluster) look(ctx context.Context, topics []string) (*View, error) {
+// Partitions returns how many partitions a topic has.
+func (c *Cluster) Partitions(ctx context.Context, topic string) (int32, error) {
+	t := c.View().Topics[topic]
+	if t == nil || t.Err != nil || len(t.Leaders) == 0 {
+		var err error
+		if t, err = c.Lookup(ctx, topic); err != nil {
+			return 0, fmt.Errorf("topic %s: %w", topic, err)
+		}
+		c.Moved() // the view will have it
+	}
+	return int32(len(t.Leaders)), nil
+}
+
+// Known returns what one broker knows of the cluster: others may know of more.
+func (c *Cluster) Known(ctx context.Context, by To) (*View, error) { return c.look(ctx, by, nil) }
+
+func (c *Cluster) look(ctx context.Context, by To, topics []string) (*View, error) {
 	view := &View{at: time.Now(), Brokers: make(map[int32]string), Topics: make(map[string]*Topic)}
-	err := c.askAny(ctx, Quick, func(b *sarama.Broker) error {
+	err := c.Ask(ctx, by, Quick, func(b *sarama.Broker) error {
 		resp, err := b.GetMetadata(sarama.NewMetadataRequest(c.conf.Version, topics))
 		if err != nil {
 			return err
