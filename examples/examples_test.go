@@ -357,6 +357,8 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"turnstiles", []string{"-sasl", "OAUTHBEARER", "-sasl-token-file", "a", "-sasl-token-command", "b"}, 2, "-sasl-token-file: not together with -sasl-token-command"},
 		{"dashboard", []string{"-colour"}, 2, "flag provided but not defined: -colour"},
 		{"turnstiles", []string{"-brokers", "127.0.0.1:1", "-wait", "200ms"}, 1, "Kafka broker at 127.0.0.1:1: no answer within 200ms: connection refused (start it"},
+		{"trains", nil, 2, "-key: found none, want the Train Tracker key that the CTA sends: get one, free of charge, at https://www.transitchicago.com/developers/traintrackerapply/"},
+		{"trains", []string{"-key", "secret", "-every", "1s", "-daily-budget", "0"}, 2, "-every: found 1s, want 5s to 10m\n-daily-budget: found 0, want 1 or more"},
 		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port"},
 	} {
 		t.Run(strings.Join(append([]string{c.name}, c.args...), " "), func(t *testing.T) {
@@ -393,6 +395,7 @@ func TestHelpNamesEveryFlagOfTheProgram(t *testing.T) {
 		"dashboard":  "services brokers registry rest-proxy postgres data-dir prefix layout listen seed speed start for lines",
 		"stations":   "services brokers registry data-dir prefix layout listen lines input output group",
 		"turnstiles": "services brokers registry data-dir prefix layout listen lines input output group engine ksql drop",
+		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget",
 		"connector":  "brokers postgres prefix lines connect connector name status delete",
 		"embed":      "services brokers registry rest-proxy data-dir prefix layout listen seed speed start for",
 	} {

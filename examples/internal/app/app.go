@@ -91,6 +91,7 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 // flagOf is the flag that gives a service's address: the library's errors name none.
 var flagOf = map[string]string{
 	"schema registry": "-registry", "REST Proxy": "-rest-proxy", "Kafka Connect": "-connect", "ksqlDB": "-ksql", "PostgreSQL": "-postgres",
+	"Train Tracker": "-train-tracker",
 }
 
 // newLog writes one line an event, without the date: a terminal's log.

@@ -23,6 +23,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 )
 
 // Group is a set of flags that belong together.
@@ -36,6 +37,7 @@ const (
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -status -delete
 	KSQL                        // -engine -ksql -drop
+	Tracked                     // -key -train-tracker -every -daily-budget
 )
 
 // The addresses at which the services usually are.
@@ -76,6 +78,8 @@ type Settings struct {
 	Start   time.Time
 	For     time.Duration
 	Network *cta.Network // cut down to -lines and -modes
+
+	TrainTracker traintracker.Config // its Key, URL, Every and DailyBudget
 
 	Input, Output, Group string
 	InstanceID           string
@@ -205,6 +209,12 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&start, "start", "", "simulated `time` to begin at, as 2026-10-07T07:30, in the network's time zone; empty: a Wednesday's morning rush, or where kept data end")
 		fs.DurationVar(&s.For, "for", 0, "simulated `duration` after which to end, as 24h; 0: never")
 	}
+	if groups&Tracked != 0 {
+		fs.StringVar(&s.TrainTracker.Key, "key", "", "the CTA's Train Tracker `key`, free at "+traintracker.KeyURL+"; better in the variable than on the command line")
+		fs.StringVar(&s.TrainTracker.URL, "train-tracker", traintracker.DefaultURL, "ttpositions of the Train Tracker, `URL`")
+		fs.DurationVar(&s.TrainTracker.Every, "every", 15*time.Second, "time from one call to the next, `duration` from 5s to 10m")
+		fs.IntVar(&s.TrainTracker.DailyBudget, "daily-budget", 50_000, "calls from midnight to midnight, `number`; calls come less often where they would not last")
+	}
 	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files as package cta describes; empty: the program's own")
 	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
 	fs.StringVar(&modes, "modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry; empty: all")
@@ -268,6 +278,18 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		}
 		if s.Wait <= 0 {
 			fault("wait", "found %v, want more than 0", s.Wait)
+		}
+		if groups&Tracked != 0 {
+			if s.TrainTracker.Key == "" {
+				fault("key", "found none, want the Train Tracker key that the CTA sends: get one, free of charge, at %s", traintracker.KeyURL)
+			}
+			checkURL("train-tracker", s.TrainTracker.URL, "https", "http")
+			if e := s.TrainTracker.Every; e < 5*time.Second || e > 10*time.Minute {
+				fault("every", "found %v, want 5s to 10m", e)
+			}
+			if s.TrainTracker.DailyBudget < 1 {
+				fault("daily-budget", "found %d, want 1 or more", s.TrainTracker.DailyBudget)
+			}
 		}
 		if groups&Worker != 0 && s.SessionTimeout <= 0 {
 			fault("session-timeout", "found %v, want more than 0", s.SessionTimeout)

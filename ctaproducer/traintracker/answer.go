@@ -1,0 +1,219 @@
+package traintracker
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/rest"
+)
+
+// answer is one answer of ttpositions.
+type answer struct {
+	at     time.Time // tmst, when the answer was generated
+	trains []report
+	odd    int // entries without a route, a run or a next station
+}
+
+// report is what an answer says of one train.
+type report struct {
+	route       string // lower case, such as "brn"
+	run         string
+	next        int // station id of the next station
+	stop        int // its platform; 0 when unknown
+	direction   int // trDr: 1 or 5; 0 when unknown
+	destination int // stop or station id; 0 when unknown
+	destName    string
+	predicted   time.Time // prdt, when the train was last seen to move; zero when unknown
+	due         time.Time // arrT; zero when unknown
+	approaching bool
+	scheduled   bool // by the timetable alone: nobody has seen the train
+	located     bool
+	lat, lon    float64
+}
+
+// text is a value of an answer. The Train Tracker writes each as a JSON string, or
+// null; other writers of the same shape write numbers and booleans as such.
+type text string
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	var s string
+	switch {
+	case string(b) == "null":
+	case len(b) > 0 && (b[0] == '{' || b[0] == '['): // an empty element, as translated from XML
+	case json.Unmarshal(b, &s) == nil:
+		*t = text(strings.TrimSpace(s))
+	default:
+		*t = text(b)
+	}
+	return nil
+}
+
+func (t text) number() int {
+	n, err := strconv.Atoi(string(t))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+func (t text) set() bool { return t == "1" || strings.EqualFold(string(t), "true") }
+
+// list is a JSON list, or in its place a single object, null, or nothing. Elements
+// that aren't objects of the kind are counted.
+type list[T any] struct {
+	of  []T
+	odd int
+}
+
+func (l *list[T]) UnmarshalJSON(b []byte) error {
+	var raw []json.RawMessage
+	if json.Unmarshal(b, &raw) != nil {
+		raw = []json.RawMessage{b}
+	}
+	for _, r := range raw {
+		if string(r) == "null" || string(r) == `""` {
+			continue
+		}
+		var v T
+		if len(r) == 0 || r[0] != '{' || json.Unmarshal(r, &v) != nil {
+			l.odd++
+			continue
+		}
+		l.of = append(l.of, v)
+	}
+	return nil
+}
+
+type rawRoute struct {
+	Name  text           `json:"@name"`
+	Train list[rawTrain] `json:"train"`
+}
+
+type rawTrain struct {
+	Run         text `json:"rn"`
+	Destination text `json:"destSt"`
+	DestName    text `json:"destNm"`
+	Direction   text `json:"trDr"`
+	NextStation text `json:"nextStaId"`
+	NextStop    text `json:"nextStpId"`
+	Predicted   text `json:"prdt"`
+	Due         text `json:"arrT"`
+	Approaching text `json:"isApp"`
+	Scheduled   text `json:"isSch"`
+	Lat         text `json:"lat"`
+	Lon         text `json:"lon"`
+}
+
+// errNotJSON is an answer of something else than the Train Tracker, such as the page
+// of a server in front of it.
+var errNotJSON = errors.New("the answer is not JSON")
+
+// parse reads an answer that came at a time. An error code in the answer is a
+// [*rest.Error].
+func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
+	var shape struct {
+		Root *struct {
+			At    text           `json:"tmst"`
+			Code  text           `json:"errCd"`
+			Name  text           `json:"errNm"`
+			Route list[rawRoute] `json:"route"`
+		} `json:"ctatt"`
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &shape); err != nil {
+		return nil, errNotJSON
+	}
+	root := shape.Root
+	if root == nil {
+		return nil, fmt.Errorf("%w of the Train Tracker: it has no ctatt", errNotJSON)
+	}
+	if root.Code != "" && root.Code != "0" {
+		name := rest.OneLine(string(root.Name))
+		if name == "" {
+			name = "refused"
+		}
+		code := root.Code.number()
+		if code == 0 {
+			code = codeServer
+		}
+		return nil, &rest.Error{Status: 200, Code: code, Message: name}
+	}
+	a := &answer{at: localTime(root.At, came, zone), odd: root.Route.odd}
+	if a.at.IsZero() {
+		return nil, fmt.Errorf("%w of the Train Tracker: its time tmst is %q", errNotJSON, cut(string(root.At)))
+	}
+	for _, route := range root.Route.of {
+		a.odd += route.Train.odd
+		for _, t := range route.Train.of {
+			r := report{
+				route: strings.ToLower(string(route.Name)), run: string(t.Run),
+				next: t.NextStation.number(), stop: t.NextStop.number(), direction: t.Direction.number(),
+				destination: t.Destination.number(), destName: string(t.DestName),
+				predicted: localTime(t.Predicted, a.at, zone), due: localTime(t.Due, a.at, zone),
+				approaching: t.Approaching.set(), scheduled: t.Scheduled.set(),
+			}
+			if !validRun(r.run) || r.next == 0 || r.route == "" {
+				a.odd++
+				continue
+			}
+			r.lat, r.lon, r.located = point(t.Lat, t.Lon)
+			a.trains = append(a.trains, r)
+		}
+	}
+	return a, nil
+}
+
+// cut shortens a foreign text for a message.
+func cut(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
+	}
+	return s
+}
+
+// validRun reports whether a run number can be part of a train's id.
+func validRun(run string) bool {
+	if run == "" || len(run) > 8 {
+		return false
+	}
+	for _, c := range run {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// point reads a position. 0,0 stands for an unknown one, and what is far from
+// Chicago is no better.
+func point(lat, lon text) (float64, float64, bool) {
+	y, err := strconv.ParseFloat(string(lat), 64)
+	x, err2 := strconv.ParseFloat(string(lon), 64)
+	if err != nil || err2 != nil || !(y > 41 && y < 43) || !(x > -89 && x < -87) {
+		return 0, 0, false
+	}
+	return y, x, true
+}
+
+// localTime reads a time of the zone without an offset. In the hour that comes twice,
+// the one nearer to a time that is known is meant. It returns zero for what is no time.
+func localTime(s text, near time.Time, zone *time.Location) time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05", "20060102 15:04:05"} {
+		t, err := time.ParseInLocation(layout, string(s), zone)
+		if err != nil {
+			continue
+		}
+		best := t
+		for _, other := range []time.Time{t.Add(-time.Hour), t.Add(time.Hour)} {
+			if other.Format(layout) == t.Format(layout) && other.Sub(near).Abs() < best.Sub(near).Abs() {
+				best = other
+			}
+		}
+		return best
+	}
+	return time.Time{}
+}

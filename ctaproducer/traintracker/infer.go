@@ -1,0 +1,499 @@
+package traintracker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// The rules of inference. Distances are from a station, in metres.
+const (
+	platform   = 200              // closer than that, a train is at the station: circuits are 250 to 360 m long
+	hop        = 20 * time.Second // least time from one station to the next
+	sameCall   = 15 * time.Minute // before which a train can't come again to a station in the same direction
+	lostAfter  = 6 * time.Minute  // a train that is missing from the answers between stations
+	endedAfter = 20 * time.Minute // one that is missing at the end of its run, where it may turn
+	forgotten  = time.Hour        // one that stays missing
+	muteFor    = 30 * time.Minute // after which the trains of a line that is missing as a whole are forgotten
+	frozenFor  = 2 * time.Minute  // in which no train moves, in answers that keep coming
+	maxAhead   = 2 * time.Minute  // of an answer's time before this machine's
+	maxTrains  = 2000             // known at a time; the 'L' has about 200 in service
+	newDay     = 3 * time.Hour    // after midnight, when a service day ends
+)
+
+// Reasons for which an observation is set aside.
+const (
+	asideRepeated  = "repeated"  // an answer no newer than the last
+	asideAhead     = "ahead"     // an answer from the future
+	asideOdd       = "odd"       // an entry that isn't a train
+	asideScheduled = "scheduled" // a train that nobody has seen
+	asideElsewhere = "elsewhere" // a train at a station that its line doesn't have
+	asideOld       = "old"       // a train as it was before its last observation
+	asideUnsure    = "unsure"    // a step that another answer has to confirm
+	asideJumped    = "jumped"    // a train that can't have come there so soon
+	asideUnplaced  = "unplaced"  // a passage whose time isn't known
+)
+
+// arrival is an event with its time.
+type arrival struct {
+	at time.Time
+	cta.Arrival
+}
+
+// sighting is a train at a moment.
+type sighting struct {
+	report
+	at    node      // call that it comes to next
+	moved time.Time // when it came to its position
+}
+
+// train is a run on a service day.
+type train struct {
+	id    string
+	route *route
+	sighting
+	known       time.Time          // when it was still before its next call
+	destination int                // station; 0 when unknown
+	done        bool               // its arrival at the next call was emitted: the run ends there
+	pending     *sighting          // a step to confirm
+	origin      *node              // where it begins, to be emitted when it leaves
+	calls       map[node]time.Time // arrivals that were emitted
+	last        *node              // the latest of them
+	lastAt      time.Time
+	missing     int       // answers in a row that don't have it
+	missed      time.Time // time of the first of them
+	gone        bool      // said to be out of service
+}
+
+// inference derives arrivals from answers.
+type inference struct {
+	routes    map[string]*route // by the Train Tracker's code
+	stationOf map[int]int       // by stop id
+	zone      *time.Location
+	aside     func(reason string)
+
+	trains map[string]*train // by route and run
+	mute   map[*route]time.Time
+	latest time.Time // time of the last answer
+	data   time.Time // newest movement in it
+	since  time.Time // time of the first answer with that movement
+	began  bool
+}
+
+func newInference(net *cta.Network, aside func(string)) *inference {
+	in := &inference{routes: map[string]*route{}, stationOf: map[int]int{}, zone: net.Location, aside: aside,
+		trains: map[string]*train{}, mute: map[*route]time.Time{}}
+	for code, id := range routes {
+		if line := net.Line(id); line != nil {
+			in.routes[code] = newRoute(code, line)
+		}
+	}
+	for _, s := range net.Stations {
+		for _, stop := range s.Stops {
+			in.stationOf[stop.ID] = s.ID
+		}
+	}
+	return in
+}
+
+// frozen reports whether no train has moved for a while, and since when.
+func (in *inference) frozen() (since time.Time, frozen bool) {
+	return in.data, in.began && len(in.trains) > 0 && in.latest.Sub(in.since) > frozenFor
+}
+
+// serviceDay returns the date to which a moment belongs: nights belong to the day
+// before.
+func serviceDay(t time.Time, zone *time.Location) string {
+	return t.In(zone).Add(-newDay).Format("20060102")
+}
+
+// apply returns the arrivals that an answer shows, in order of time, none of them
+// after now. every is the usual time between answers.
+func (in *inference) apply(a *answer, now time.Time, every time.Duration) []arrival {
+	for range a.odd {
+		in.aside(asideOdd)
+	}
+	switch {
+	case a.at.Sub(now) > maxAhead:
+		in.aside(asideAhead)
+		return nil
+	case in.began && !a.at.After(in.latest):
+		in.aside(asideRepeated)
+		return nil
+	}
+	s := step{inference: in, now: now, limit: time.Minute + 2*every, end: a.at, first: !in.began, seen: map[*train]bool{}}
+	if now.Before(s.end) {
+		s.end = now
+	}
+	data, active := time.Time{}, map[*route]int{}
+	for _, r := range a.trains {
+		if r.predicted.After(data) && !r.predicted.After(a.at) {
+			data = r.predicted
+		}
+	}
+	for _, t := range in.trains {
+		if !t.gone && t.missing < 2 {
+			active[t.route]++
+		}
+	}
+	if data.IsZero() && len(a.trains) > 0 {
+		data = a.at // an answer without times
+	}
+	in.began, in.latest = true, a.at
+	moves := data.After(in.data)
+	if moves {
+		in.data, in.since = data, a.at
+	}
+	for _, r := range newest(a.trains, in.aside) {
+		s.observe(r)
+	}
+	if moves || len(a.trains) == 0 {
+		s.age(active)
+	}
+	slices.SortStableFunc(s.out, func(a, b arrival) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.TrainID, b.TrainID))
+	})
+	return s.out
+}
+
+// newest returns the reports with one of each run: the latest.
+func newest(reports []report, aside func(string)) []*report {
+	var one []*report
+	index := make(map[string]int, len(reports))
+	for i := range reports {
+		r := &reports[i]
+		k := r.route + " " + r.run
+		j, twice := index[k]
+		if !twice {
+			index[k] = len(one)
+			one = append(one, r)
+			continue
+		}
+		aside(asideOdd)
+		if r.predicted.After(one[j].predicted) {
+			one[j] = r
+		}
+	}
+	return one
+}
+
+// step is the work on one answer.
+type step struct {
+	*inference
+	now, end time.Time     // end: the latest time of what the answer shows
+	limit    time.Duration // of not knowing when a train passed a station
+	first    bool          // answer of all
+	seen     map[*train]bool
+	out      []arrival
+}
+
+// observe takes one train of an answer.
+func (s *step) observe(r *report) {
+	route := s.routes[r.route]
+	if route == nil {
+		return // of a line that wasn't asked for
+	}
+	key := r.route + " " + r.run
+	t := s.trains[key]
+	if t != nil {
+		s.seen[t] = true
+	}
+	if r.scheduled {
+		s.aside(asideScheduled)
+		return
+	}
+	destination := route.destination(r, s.stationOf)
+	at, ok := route.locate(r, destination)
+	if !ok {
+		s.aside(asideElsewhere)
+		return
+	}
+	now := sighting{report: *r, at: at, moved: r.predicted}
+	if now.moved.IsZero() || now.moved.After(s.end) {
+		now.moved = s.end
+	}
+	if t == nil {
+		s.begin(key, route, now, destination)
+		return
+	}
+	if now.moved.Before(t.moved) {
+		s.aside(asideOld)
+		return
+	}
+	if t.gone {
+		t.gone, t.last, t.id = false, nil, s.name(route, r.run) // it begins again, or was lost for long
+	}
+	if destination != 0 {
+		t.destination = destination
+	}
+	s.move(t, now)
+	t.missing = 0
+}
+
+// name returns the identity of a train: line, run and service day. Lines share run
+// numbers, and days do.
+func (s *step) name(r *route, run string) string {
+	return fmt.Sprintf("%s-%s-%s", r.line.ID, run, serviceDay(s.end, s.zone))
+}
+
+// begin takes a train that wasn't known.
+func (s *step) begin(key string, route *route, now sighting, destination int) {
+	if len(s.trains) >= maxTrains {
+		s.aside(asideOdd)
+		return
+	}
+	t := &train{
+		id: s.name(route, now.run), route: route, sighting: now, known: s.sure(now), destination: destination, calls: map[node]time.Time{},
+	}
+	if o, ok := route.origin[now.at]; ok {
+		if d := route.metres(&now.report, o.station); d < platform || !s.first && d < 4*platform {
+			t.origin = &o
+		}
+	}
+	s.trains[key], s.seen[t] = t, true
+}
+
+// sure returns until when a train surely was where an answer has it: positions are as
+// old as the newest movement in it, however often they are repeated.
+func (s *step) sure(now sighting) time.Time {
+	sure := s.data
+	if sure.Before(now.moved) {
+		sure = now.moved
+	}
+	if sure.After(s.end) {
+		sure = s.end
+	}
+	return sure
+}
+
+// move takes a sighting of a train that is known.
+func (s *step) move(t *train, now sighting) {
+	if now.at == t.at {
+		t.pending = nil
+		s.stay(t, now)
+		return
+	}
+	if p := t.pending; p != nil && (p.at == now.at || len(t.route.path(p.at, now.at)) == 2 && !t.route.turns(p.at, now.at)) {
+		// Two answers agree that the train has left.
+		t.pending = nil
+		s.advance(t, *p)
+		s.move(t, now)
+		return
+	}
+	if s.evident(t, now) {
+		t.pending = nil
+		s.advance(t, now)
+		return
+	}
+	s.aside(asideUnsure)
+	t.pending = &now
+}
+
+// stay takes a sighting of a train before the same call as before.
+func (s *step) stay(t *train, now sighting) {
+	if t.origin != nil {
+		if d := t.route.metres(&now.report, t.origin.station); d >= platform && now.located {
+			s.emit(t, *t.origin, t.known, cta.InService)
+			t.origin = nil
+		}
+	}
+	t.sighting, t.known = now, s.sure(now)
+	if !t.done && now.approaching && t.ends(t.at) && t.route.metres(&now.report, t.at.station) < platform {
+		t.done = true
+		s.emit(t, t.at, now.moved, cta.InService)
+	}
+}
+
+// ends reports whether the run ends at a call: where the line does, or at the train's
+// destination.
+func (t *train) ends(n node) bool {
+	onward := false
+	for _, e := range t.route.next[n] {
+		onward = onward || !e.turn
+	}
+	return !onward || t.destination == n.station
+}
+
+// evident reports whether one answer suffices to tell that a train has moved on: it
+// is one call ahead, its position has changed, and it lies where it should.
+func (s *step) evident(t *train, now sighting) bool {
+	path := t.route.path(t.at, now.at)
+	if len(path) != 2 || t.route.turns(t.at, now.at) || !now.moved.After(t.moved) {
+		return false
+	}
+	if !now.located {
+		return t.approaching
+	}
+	from, to := t.route.place[t.at.station], t.route.place[now.at.station]
+	detour := t.route.metres(&now.report, from.ID) + t.route.metres(&now.report, to.ID)
+	return detour < 1.3*cta.Distance(from, to)+300
+}
+
+// advance moves a train to a later call, and emits the calls between.
+func (s *step) advance(t *train, now sighting) {
+	if t.origin != nil {
+		s.emit(t, *t.origin, t.known, cta.InService)
+	}
+	path := t.route.path(t.at, now.at)
+	hi := now.moved
+	if hi.Before(t.known) {
+		hi = t.known
+	}
+	passed := path[:max(0, len(path)-1)]
+	var origin *node
+	if n := len(path); n > 2 && t.route.turns(path[n-3], path[n-2]) {
+		origin = &path[n-2] // it stands there, and is emitted when it leaves
+		passed = passed[:n-2]
+	}
+	switch {
+	case path == nil && t.destination == t.at.station && !t.done:
+		passed = []node{t.at} // it has turned where its run ended
+		fallthrough
+	case path != nil && time.Duration(len(passed)-1)*hop <= hi.Sub(t.known)+hop:
+		if t.done && len(passed) > 0 {
+			passed = passed[1:]
+		}
+		s.pass(t, passed, now, hi)
+	default:
+		s.aside(asideJumped)
+	}
+	t.sighting, t.known, t.done, t.origin = now, s.sure(now), false, origin
+	t.destination = t.route.destination(&now.report, s.stationOf)
+}
+
+// pass emits the calls that a train has come to since it was last known, spread by
+// distance over the time between. Where that is long, only a station at which the train
+// stands has a time.
+func (s *step) pass(t *train, passed []node, now sighting, hi time.Time) {
+	if len(passed) == 0 {
+		return
+	}
+	place := func(n node) *cta.Station { return t.route.place[n.station] }
+	end := passed[len(passed)-1]
+	beyond := t.route.metres(&now.report, end.station)
+	if !now.located || beyond < platform {
+		beyond = 0
+	}
+	if hi.Sub(t.known) > s.limit {
+		for range len(passed) - 1 {
+			s.aside(asideUnplaced)
+		}
+		if beyond > 0 || !now.located {
+			s.aside(asideUnplaced)
+			return
+		}
+		s.emit(t, end, hi, cta.InService)
+		return
+	}
+	along := make([]float64, len(passed)) // of each call, from where the train was known
+	if t.located {
+		along[0] = t.route.metres(&t.report, passed[0].station)
+	} else if len(passed) > 1 {
+		along[0] = cta.Distance(place(passed[0]), place(passed[1]))
+	}
+	for i := 1; i < len(passed); i++ {
+		along[i] = along[i-1] + cta.Distance(place(passed[i-1]), place(passed[i]))
+	}
+	total := along[len(along)-1] + beyond
+	for i, n := range passed {
+		at := hi
+		if total > 0 && (i < len(passed)-1 || beyond > 0) {
+			at = t.known.Add(time.Duration(along[i] / total * float64(hi.Sub(t.known))))
+		}
+		s.emit(t, n, at, cta.InService)
+	}
+}
+
+// emit adds an arrival, unless it was emitted before.
+func (s *step) emit(t *train, n node, at time.Time, status cta.TrainStatus) {
+	if !at.After(t.lastAt) {
+		at = t.lastAt.Add(time.Second)
+	}
+	if at.After(s.end) {
+		at = s.end
+	}
+	before, again := t.calls[n]
+	if status == cta.InService && again && at.Sub(before) < sameCall {
+		return
+	}
+	a := cta.Arrival{StationID: n.station, TrainID: t.id, Direction: n.d, Line: t.route.line.ID, TrainStatus: status}
+	if t.last != nil {
+		station, d := t.last.station, t.last.d
+		a.PrevStationID, a.PrevDirection = &station, &d
+	}
+	if destination := t.destination; destination != 0 && status != cta.OutOfService {
+		a.Destination = &destination
+	}
+	t.calls[n], t.last, t.lastAt = at, &n, at
+	s.out = append(s.out, arrival{at.Truncate(time.Millisecond), a})
+}
+
+// age takes the trains that an answer doesn't have. active are the trains of each
+// route before it.
+func (s *step) age(active map[*route]int) {
+	present := map[*route]int{}
+	for t := range s.seen {
+		present[t.route]++
+	}
+	for _, r := range s.routes {
+		if active[r] >= 2 && 2*present[r] < active[r] {
+			if s.mute[r].IsZero() {
+				s.mute[r] = s.end
+			}
+		} else {
+			delete(s.mute, r)
+		}
+	}
+	for key, t := range s.trains {
+		if s.seen[t] {
+			continue
+		}
+		if since, mute := s.mute[t.route]; mute {
+			if s.end.Sub(since) > muteFor {
+				delete(s.trains, key)
+			}
+			continue
+		}
+		if t.missing++; t.missing == 1 {
+			t.missed = s.end
+		}
+		t.pending = nil
+		if t.missing == 2 {
+			s.vanish(t)
+		}
+		away := s.end.Sub(t.missed)
+		if over := away > lostAfter && !t.done || away > endedAfter; over && !t.gone {
+			t.gone = true
+			if t.last != nil {
+				s.emit(t, *t.last, s.end, cta.OutOfService)
+			}
+		}
+		if away > forgotten {
+			delete(s.trains, key)
+		}
+	}
+}
+
+// vanish takes a train that has left the answers. At the end of its run it has
+// arrived, if it was due.
+func (s *step) vanish(t *train) {
+	if t.done || !t.ends(t.at) || !t.approaching && t.due.After(t.missed.Add(30*time.Second)) {
+		return
+	}
+	if t.missed.Sub(t.known) > s.limit {
+		s.aside(asideUnplaced)
+		return
+	}
+	at := t.due
+	if at.Before(t.known) {
+		at = t.known
+	}
+	if at.After(t.missed) {
+		at = t.missed
+	}
+	t.done = true
+	s.emit(t, t.at, at, cta.InService)
+}

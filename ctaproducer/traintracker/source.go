@@ -1,0 +1,329 @@
+package traintracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/metric"
+	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+)
+
+const (
+	// DefaultURL is the address of the CTA's Train Tracker.
+	DefaultURL = "https://lapi.transitchicago.com/api/1.0/ttpositions.aspx"
+	// KeyURL is where the CTA gives keys, free of charge.
+	KeyURL = "https://www.transitchicago.com/developers/traintrackerapply/"
+)
+
+// Config holds the settings of a [Source]. Key is required.
+type Config struct {
+	// Key is the key that the CTA has sent you; see [KeyURL].
+	Key string
+	// URL is the address of ttpositions. Default: [DefaultURL].
+	URL string
+	// Every is the time from one call to the next, from 5s to 10m: the Train Tracker
+	// has something new every 15 to 20 seconds. Default: 15s.
+	Every time.Duration
+	// DailyBudget is the number of calls from midnight to midnight in Chicago, further
+	// tries included. Where they would not last at Every, calls come less often. A new
+	// Source begins at 0. Default: 50,000, the lower of the limits that the CTA names.
+	DailyBudget int
+	// Timeout bounds one call, from 1ms to 5m. Default: 10s.
+	Timeout time.Duration
+	// Log receives each kind of trouble once, and its end. Default: silent.
+	Log *slog.Logger
+	// Metrics receives the counts of calls, arrivals and what was set aside, the
+	// trains that are known, and the calls left. Default: none.
+	Metrics prometheus.Registerer
+}
+
+func (c Config) withDefaults() Config {
+	if c.URL == "" {
+		c.URL = DefaultURL
+	}
+	if c.Every == 0 {
+		c.Every = 15 * time.Second
+	}
+	if c.DailyBudget == 0 {
+		c.DailyBudget = 50_000
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var faults []error
+	if strings.TrimSpace(c.Key) == "" {
+		faults = append(faults, fmt.Errorf("Key is empty, want the Train Tracker key that the CTA sends: get one, free of charge, at %s", KeyURL))
+	}
+	if c.Every < 5*time.Second || c.Every > 10*time.Minute {
+		faults = append(faults, fmt.Errorf("Every is %v, want 5s to 10m", c.Every))
+	}
+	if c.DailyBudget < 1 {
+		faults = append(faults, fmt.Errorf("DailyBudget is %d, want 1 or more", c.DailyBudget))
+	}
+	return errors.Join(faults...)
+}
+
+// Sink receives the arrivals. ctaproducer's Emitter is one.
+type Sink interface {
+	Arrive(ctx context.Context, at time.Time, a cta.Arrival) error
+}
+
+// Source polls the Train Tracker and derives arrivals. It is safe for concurrent use,
+// but each Run polls.
+type Source struct {
+	cfg    Config
+	net    *cta.Network
+	client *rest.Client
+	query  string
+	clock  retry.Clock // tests replace it
+	budget budget
+
+	calls    *prometheus.CounterVec
+	arrivals prometheus.Counter
+	aside    *prometheus.CounterVec
+	trains   prometheus.Gauge
+	left     prometheus.Gauge
+
+	mu    sync.Mutex
+	state error // what Ready returns
+}
+
+// New returns a source of the trains of net, which is [cta.Chicago] or some of its
+// lines. The error lists every wrong setting. Nothing is contacted before Run.
+func New(net *cta.Network, cfg Config) (*Source, error) {
+	cfg = cfg.withDefaults()
+	if net == nil {
+		return nil, errors.New("traintracker: no network")
+	}
+	s := &Source{
+		cfg: cfg, net: net, clock: retry.System,
+		budget: budget{daily: cfg.DailyBudget, zone: net.Location},
+		state:  errors.New("Train Tracker: no answer yet"),
+	}
+	faults := cfg.validate()
+	codes := make([]string, 0, len(routes))
+	for code, line := range routes {
+		if net.Line(line) != nil {
+			codes = append(codes, code)
+		}
+	}
+	if len(codes) == 0 {
+		faults = errors.Join(faults, fmt.Errorf("network %s has no line of the Chicago 'L'", net.Name))
+	}
+	slices.Sort(codes)
+	var err error
+	s.client, err = rest.New(rest.Config{
+		Service: "Train Tracker", URL: cfg.URL, Timeout: cfg.Timeout, Idle: 1, Accept: "application/json", Hint: hint, Log: cfg.Log,
+	})
+	if err := errors.Join(faults, err); err != nil {
+		return nil, fmt.Errorf("traintracker: %w", err)
+	}
+	key := strings.TrimSpace(cfg.Key)
+	s.client.Hide(key)
+	s.query = "?" + url.Values{"key": {key}, "rt": {strings.Join(codes, ",")}, "outputType": {"JSON"}}.Encode()
+
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return metric.Register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return metric.Register(cfg.Metrics, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
+	}
+	s.calls = counter("ctalive_train_tracker_calls_total", "Calls of the Train Tracker, by result: ok, refused (an error code), unreadable (not JSON) or failed.", "result")
+	for _, result := range []string{"ok", "refused", "unreadable", "failed"} {
+		s.calls.WithLabelValues(result)
+	}
+	s.arrivals = counter("ctalive_train_tracker_arrivals_total", "Arrivals derived from the Train Tracker's positions.").WithLabelValues()
+	s.aside = counter("ctalive_train_tracker_set_aside_total", "Observations from which nothing was derived, by reason.", "reason")
+	s.trains = gauge("ctalive_train_tracker_trains", "Trains in the latest answers.")
+	s.left = gauge("ctalive_train_tracker_calls_left", "Calls left of today's budget.")
+	s.left.Set(float64(cfg.DailyBudget))
+	return s, nil
+}
+
+// Ready returns nil while answers come in which trains move, else what is wrong.
+func (s *Source) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+func (s *Source) setState(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = err
+}
+
+// Run polls until ctx ends, then returns nil. It returns an error of sink, and a
+// [*cta.ServiceError] when the first answer is a refusal that lasts, such as that of a
+// wrong key. Anything else is retried, at growing intervals of up to five minutes.
+func (s *Source) Run(ctx context.Context, sink Sink) error {
+	defer s.client.Close()
+	in := newInference(s.net, func(reason string) { s.aside.WithLabelValues(reason).Inc() })
+	log := &once{log: s.cfg.Log, addr: s.client.Addr()}
+	failures, good := 0, false
+	for {
+		begun := s.clock.Now()
+		interval := s.budget.interval(begun, s.cfg.Every)
+		if !s.budget.take(begun) {
+			s.setState(fmt.Errorf("Train Tracker: the daily budget of %d calls is used up", s.cfg.DailyBudget))
+			log.trouble("budget", "no calls left today: none is made until midnight in Chicago", "DailyBudget", s.cfg.DailyBudget)
+			if s.clock.Pause(ctx, interval) != nil {
+				return nil
+			}
+			continue
+		}
+		log.report("budget", interval > 2*s.cfg.Every, "calls come less often, so that the daily budget lasts", "every", interval.Round(time.Second), "DailyBudget", s.cfg.DailyBudget)
+		a, err := s.ask(ctx)
+		calls, _ := s.budget.left(begun)
+		s.left.Set(float64(calls))
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait := interval - s.clock.Now().Sub(begun)
+		if err != nil {
+			lasting := lasting(err)
+			if lasting && !good {
+				return fmt.Errorf("traintracker: %w", s.client.Fail(err))
+			}
+			failures++
+			wait = s.backOff(err, failures, interval)
+			s.setState(s.client.Fail(err))
+			log.trouble("call", "waiting for the Train Tracker", "err", s.client.Fail(err), "next try in", wait.Round(time.Second))
+		} else {
+			failures, good = 0, true
+			log.well("call", "the Train Tracker answers")
+			if err := s.take(ctx, in, a, interval, sink, log); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return fmt.Errorf("traintracker: %w", err)
+			}
+		}
+		if s.clock.Pause(ctx, max(0, wait)) != nil {
+			return nil
+		}
+	}
+}
+
+// ask makes one call.
+func (s *Source) ask(ctx context.Context) (*answer, error) {
+	_, body, err := s.client.Do(ctx, http.MethodGet, s.query, nil)
+	result := "failed"
+	var a *answer
+	if err == nil {
+		a, err = parse(body, s.clock.Now(), s.net.Location)
+	}
+	var refused *rest.Error
+	switch {
+	case err == nil:
+		result = "ok"
+	case errors.Is(err, errNotJSON):
+		result = "unreadable"
+	case errors.As(err, &refused):
+		result = "refused"
+		refused.Message = s.client.Scrub(refused.Message)
+	}
+	s.calls.WithLabelValues(result).Inc()
+	return a, err
+}
+
+// take passes on what an answer shows.
+func (s *Source) take(ctx context.Context, in *inference, a *answer, interval time.Duration, sink Sink, log *once) error {
+	now := s.clock.Now()
+	log.report("clock", a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "answer", a.at, "now", now)
+	arrivals := in.apply(a, now, interval)
+	s.trains.Set(float64(len(in.trains)))
+	since, frozen := in.frozen()
+	frozen = frozen || now.Sub(in.latest) > frozenFor
+	switch {
+	case frozen:
+		s.setState(fmt.Errorf("Train Tracker: no train has moved since %s", since.Format(time.TimeOnly)))
+	default:
+		s.setState(nil)
+	}
+	log.report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", since.In(s.net.Location))
+	for code, r := range in.routes {
+		log.report("line "+code, !in.mute[r].IsZero(), "most trains of a line are missing from the answers; they are kept for now", "line", r.line.ID)
+	}
+	for _, arr := range arrivals {
+		if err := sink.Arrive(ctx, arr.at, arr.Arrival); err != nil {
+			return err
+		}
+		s.arrivals.Inc()
+	}
+	return nil
+}
+
+// backOff returns how long to wait after a number of failures in a row.
+func (s *Source) backOff(err error, failures int, interval time.Duration) time.Duration {
+	const longest = 5 * time.Minute
+	if code(err) == codeDailyLimit {
+		_, rest := s.budget.left(s.clock.Now())
+		return min(rest, 15*time.Minute)
+	}
+	wait := longest
+	if !lasting(err) && failures < 8 {
+		wait = min(interval<<(failures-1), longest)
+	}
+	return max(s.clock.Spread(wait), min(interval, longest))
+}
+
+// once logs the beginning and the end of each kind of trouble.
+type once struct {
+	log  *slog.Logger
+	addr string
+	on   map[string]string // kind and the message that was logged
+}
+
+func (o *once) trouble(kind, message string, args ...any) {
+	said := message
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			said = err.Error()
+		}
+	}
+	if o.on[kind] == said {
+		return
+	}
+	if o.on == nil {
+		o.on = map[string]string{}
+	}
+	o.on[kind] = said
+	o.log.Warn(message, append([]any{"addr", o.addr}, args...)...)
+}
+
+func (o *once) well(kind, message string) {
+	if o.on[kind] != "" {
+		o.log.Info(message+" again", "addr", o.addr)
+		delete(o.on, kind)
+	}
+}
+
+// report logs the change of a state.
+func (o *once) report(kind string, bad bool, message string, args ...any) {
+	if bad {
+		o.trouble(kind, message, args...)
+	} else if o.on[kind] != "" {
+		o.log.Info("no longer: "+o.on[kind], "addr", o.addr)
+		delete(o.on, kind)
+	}
+}

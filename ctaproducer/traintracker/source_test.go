@@ -1,0 +1,48 @@
+package traintracker
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Two hours of the morning rush of the whole system: every arrival is found, at its
+// time, and none is made up.
+func TestArrivalsAreTheSimulations(t *testing.T) {
+	f := newFake(t, 2)
+	from := f.now
+	got, _, err := f.run(t, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := f.judge(got.all, from.Add(2*time.Minute), f.ends.Add(-time.Minute))
+	if len(all) != 16 {
+		t.Errorf("%d lines and directions have arrivals, want 16", len(all))
+	}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		j := all[k]
+		t.Logf("%-9s found %d of %d, %d false, error median %v, 90%% %v, most %v", k, j.found, j.wanted, j.false_, j.quantile(.5), j.quantile(.9), j.quantile(1))
+		if j.wanted < 20 || j.found < j.wanted || j.false_ > 0 || j.quantile(.5) > 2*time.Second || j.quantile(1) > 30*time.Second {
+			t.Errorf("%s: found %d of %d, %d false, errors up to %v", k, j.found, j.wanted, j.false_, j.quantile(1))
+		}
+	}
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	_, err := New(cta.Chicago(), Config{Key: " ", Every: time.Second, DailyBudget: -1, URL: "ftp://u:secret@x", Timeout: time.Hour})
+	if err == nil {
+		t.Fatal("wrong settings are taken")
+	}
+	for _, want := range []string{"Key is empty", KeyURL, "Every is 1s", "DailyBudget is -1", "URL is", "Timeout is 1h"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %q, want %q in it", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("error is %q, which holds a password", err)
+	}
+}

@@ -1,0 +1,65 @@
+// Trains emits the arrivals of the real 'L', as the CTA's Train Tracker shows them.
+//
+//	CTALIVE_KEY=… go run ./examples/trains
+//	go run ./examples/dashboard   # in another terminal
+//
+// The CTA gives keys free of charge:
+// https://www.transitchicago.com/developers/traintrackerapply/
+//
+// With no broker at 127.0.0.1:9092 it starts one, with a Schema Registry and a
+// REST Proxy, in its own process, and the workers between the trains and the page. Riders
+// and weather have no source here.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
+	"github.com/seed-921eec07/ctalive/examples/internal/app"
+)
+
+func main() {
+	app.Main(app.Program{
+		Name:  "trains",
+		About: "Emits the arrivals of the real 'L' to Kafka, from the CTA's Train Tracker.",
+		Flags: app.Tracked | app.Database,
+		Run:   run,
+	})
+}
+
+func run(ctx context.Context, s *app.Settings) (err error) {
+	cfg := s.TrainTracker
+	cfg.Log, cfg.Metrics = s.Log, s.Metrics
+	source, err := traintracker.New(s.Network, cfg)
+	if err != nil {
+		return err
+	}
+	v, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	producer, err := ctaproducer.New(v.Kafka, v.Registry, s.Network, ctaproducer.Config{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, producer.Close()) }()
+	if err := producer.Prepare(ctx); err != nil {
+		return err
+	}
+	emitter := ctaproducer.NewEmitter(producer, nil)
+	defer func() { err = errors.Join(err, emitter.Close()) }()
+	s.Ready(source.Ready)
+	roles := append(s.Health(), func(ctx context.Context) error { return source.Run(ctx, emitter) })
+	if v.Embedded {
+		workers, err := s.Workers(v)
+		if err != nil {
+			return err
+		}
+		roles = append(roles, workers...)
+	}
+	fmt.Fprintf(s.Stderr, "trains: one call every %v; the dashboard shows what comes: go run ./examples/dashboard\n", cfg.Every)
+	return app.Together(ctx, roles...)
+}
