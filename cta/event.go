@@ -1,6 +1,9 @@
 package cta
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Key is the Avro key of every event: the moment it happened, by the event's
 // own clock, which in a simulation is the simulated one.
@@ -14,6 +17,21 @@ func KeyAt(t time.Time) Key { return Key{Timestamp: t.UnixMilli()} }
 
 // Time returns the event time in UTC.
 func (k Key) Time() time.Time { return time.UnixMilli(k.Timestamp).UTC() }
+
+// Check returns an error when k can't be the time of an event whose record was sent
+// at some time: beyond the year 9999, as microseconds or nanoseconds are, before 1970,
+// or seconds in place of milliseconds. An event of a simulation or a replay may lie
+// years from its record's time.
+func (k Key) Check(sent time.Time) error {
+	const last = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z
+	switch {
+	case k.Timestamp < 0 || k.Timestamp > last:
+		return fmt.Errorf("timestamp is %d, want milliseconds from 1970 to 9999; are these microseconds or nanoseconds?", k.Timestamp)
+	case time.Unix(k.Timestamp, 0).Sub(sent).Abs() < 24*time.Hour:
+		return fmt.Errorf("timestamp is %d, want milliseconds; are these seconds?", k.Timestamp)
+	}
+	return nil
+}
 
 // Direction is one of the two ways along a line.
 type Direction string

@@ -3,6 +3,7 @@ package ctastream
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
@@ -13,11 +14,23 @@ import (
 // Inspector reads arrivals and weather and publishes nothing but the dead letters
 // of those that can't be read. Dashboards, which read the same topics, skip such
 // records; they don't write to Kafka.
+//
+// An event time that can't be is a dead letter too (reason "impossible event time"):
+// see [cta.Key.Check]. So is one that is a day or more from the time of its record,
+// while those of other stations are not.
 type Inspector struct {
 	worker
 	arrivals kafka.Format[cta.Key, cta.Arrival]
 	weather  kafka.Format[cta.Key, cta.Weather]
+	// apart is how far the latest event time of each station, 0 for the weather, lay
+	// from the time of its record.
+	apart map[int]time.Duration
 }
+
+const (
+	astray      = 24 * time.Hour // from the record's time, where others are nearer
+	maxStations = 10_000         // that apart holds
+)
 
 // NewInspector returns an inspector that reads and writes through client. The
 // error lists every wrong setting. Nothing is contacted before Run. With
@@ -32,7 +45,7 @@ func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspec
 	if err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: %w", err)
 	}
-	x := &Inspector{worker: newWorker(client, cfg, kafka.AnyOf(cfg.Topics.IsArrivals, kafka.Names(cfg.Topics.Weather())))}
+	x := &Inspector{apart: make(map[int]time.Duration), worker: newWorker(client, cfg, kafka.AnyOf(cfg.Topics.IsArrivals, kafka.Names(cfg.Topics.Weather())))}
 	arrivals, err := wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
 	if err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: arrivals: %w", err)
@@ -57,8 +70,8 @@ func (x *Inspector) Run(ctx context.Context) error {
 	return nil
 }
 
-// inspection is an Inspector as the transactions see it. It has no state but what
-// dead letters are written.
+// inspection is an Inspector as the transactions see it. Its state is what
+// dead letters are written, and what the stations' clocks said last.
 type inspection Inspector
 
 func (x *inspection) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
@@ -71,15 +84,19 @@ func (*inspection) Revoke([]kafka.Partition) {}
 func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	var out []kafka.Record
 	for _, r := range batch {
-		_, err := readable(ctx, &x.worker, func(ctx context.Context) (struct{}, error) {
-			var err error
+		station := 0
+		key, err := readable(ctx, &x.worker, func(ctx context.Context) (k cta.Key, err error) {
 			if r.Topic == x.cfg.Topics.Weather() {
-				_, _, err = x.weather.Decode(ctx, r)
-			} else {
-				_, _, err = x.arrivals.Decode(ctx, r)
+				k, _, err = x.weather.Decode(ctx, r)
+				return k, err
 			}
-			return struct{}{}, err
+			k, v, err := x.arrivals.Decode(ctx, r)
+			station = v.StationID
+			return k, err
 		})
+		if err == nil {
+			err = x.checkTime(station, key, r.Time)
+		}
 		if err == nil {
 			continue
 		}
@@ -89,4 +106,36 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 		out = x.dead.add(out, r, err)
 	}
 	return out, nil
+}
+
+// checkTime returns an error when an event time can't be: by itself, or because
+// three quarters of the stations have event times near those of their records.
+func (x *inspection) checkTime(station int, k cta.Key, sent time.Time) error {
+	if err := k.Check(sent); err != nil {
+		return unreadable("impossible event time", err)
+	}
+	off := k.Time().Sub(sent)
+	if _, known := x.apart[station]; known || len(x.apart) < maxStations {
+		x.apart[station] = off
+	}
+	if off.Abs() < astray {
+		return nil
+	}
+	others, near := 0, 0
+	for id, o := range x.apart {
+		if id == station {
+			continue
+		}
+		others++
+		// An accelerated simulation comes a day from its records' times at one station
+		// after the other.
+		if o.Abs() < astray && (off-o).Abs() > astray/2 {
+			near++
+		}
+	}
+	if others < 3 || 4*near < 3*others {
+		return nil
+	}
+	return unreadable("impossible event time", fmt.Errorf("timestamp is %d, which is %v from the record's time; at %d of %d other stations it is less than %v",
+		k.Timestamp, off.Round(time.Minute), near, others, astray))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -250,4 +251,55 @@ func TestLettersOfWhatIsGoneDontCount(t *testing.T) {
 	})
 	sys.Send(bad)
 	sys.AwaitRecords(sys.Topics.DeadLetter(), 4)
+}
+
+// An event time that can't be is a dead letter; one of a replay is not.
+func TestImpossibleEventTimes(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		name   string
+		others time.Duration // from the records' times
+		at     time.Time
+		want   bool
+	}{
+		{"microseconds", 0, time.UnixMilli(now.UnixMicro()), true},
+		{"nanoseconds", 0, time.UnixMilli(now.UnixNano()), true},
+		{"seconds", 0, time.UnixMilli(now.Unix()), true},
+		{"seconds in a replay", -1000 * 24 * time.Hour, time.UnixMilli(now.Unix()), true},
+		{"before 1970", 0, time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC), true},
+		{"two days ahead of the rest", 0, now.Add(48 * time.Hour), true},
+		{"a day behind the rest", 0, now.Add(-25 * time.Hour), true},
+		{"an hour ahead of the rest", 0, now.Add(time.Hour), false},
+		{"a replay", -1000 * 24 * time.Hour, now.Add(-1000 * 24 * time.Hour), false},
+		{"a simulation that comes to be a day ahead", 24*time.Hour - time.Minute, now.Add(24*time.Hour + time.Minute), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sys := ctatest.Start(t)
+			x, err := ctastream.NewInspector(sys.Kafka, sys.Registry, testConfig(sys))
+			start(t, x, err)
+			// What comes last in a partition can't be read: its letter says that all is inspected.
+			last := func(st *cta.Station) {
+				sys.Send(kafka.Record{Topic: sys.Topics.Arrivals(st), Key: []byte("last"), Value: []byte("last")})
+			}
+			var want []string
+			for _, id := range []int{40890, 40820, 40230, 40750} {
+				st := cta.Chicago().Station(id)
+				sys.Arrive(now.Add(tt.others), ctatest.Arrival(st, "blue", "1"))
+				last(st)
+				want = append(want, "wrong magic byte")
+			}
+			sys.AwaitRecords(sys.Topics.DeadLetter(), len(want))
+			odd := cta.Chicago().Station(40380)
+			sys.Arrive(tt.at, ctatest.Arrival(odd, "blue", "2"))
+			last(odd)
+			want = append(want, "wrong magic byte")
+			if tt.want {
+				want = slices.Insert(want, 0, "impossible event time")
+			}
+			got, _ := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), len(want)))
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("reasons (-want +got):\n%s", d)
+			}
+		})
+	}
 }

@@ -45,6 +45,19 @@ func BenchmarkApplyArrival(b *testing.B) {
 	}
 }
 
+// A judgement of 145 stations, each with as many records as are remembered.
+func BenchmarkClock(b *testing.B) {
+	var c clock
+	for i := range int64(145 * remembered) {
+		c.hear(int(i%145), said{event: i * 400, wall: i * 400, got: i*400 + 5})
+	}
+	b.ReportAllocs()
+	for i := int64(145 * remembered); b.Loop(); i++ {
+		c.hear(int(i%145), said{event: i * 400, wall: i * 400, got: i*400 + 5})
+		c.judge(i*400+5, true)
+	}
+}
+
 func BenchmarkStatus(b *testing.B) {
 	m := busy()
 	_, wall := clockAt("08:00:10")

@@ -4,193 +4,262 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"time"
 )
 
 const (
-	clockBucket = 250 // ms of wall clock that pairs are gathered in
-	clockSize   = 40  // buckets remembered
-	clockRecent = 8   // newest buckets that say what time it is
-	clockWindow = 90_000
+	maxSources = 4096 // stations that are remembered
+	remembered = 32   // records of each
+	judging    = 8    // the newest of them, by which it is judged
+	voting     = 64   // records of all of them that say what time it is, or three of each
+	nearby     = 1200 // records of all of them that the estimate is compared with, or judging of each
 
-	// maxAhead bounds how far event time is carried on past the last event, in
-	// ms: enough for a quiet minute at any speed, too little to invent service.
-	maxAhead = 120_000
+	clockSlot   = 250    // ms of wall clock in which records count as sent together
+	clockAhead  = 2_000  // ms that a record's time may be ahead of the reader's clock
+	clockDelay  = 30_000 // ms that a right clock's records may differ in delay
+	clockGroup  = 30_000 // ms in which wrong times count as one
+	clockGroups = 3      // wrong times that make a clock a wrong one
 
-	// An event time that stays resetBack ms behind for resetAfter ms of wall clock
-	// and resetCount events is no late delivery: the source has started anew.
+	// A source has jumped to another event time when resetCount records of more
+	// than a quarter of the stations say so, and none has said otherwise for
+	// resetAfter ms of wall clock. It has started anew when that is resetBack ms
+	// earlier.
 	resetBack  = 300_000
 	resetAfter = 5_000
 	resetCount = 10
 )
 
-// clock estimates event time from pairs of an event's time and the wall clock
-// at which its record was sent. All times are milliseconds since 1970. Its
-// estimate depends on the pairs alone, not on the order in which they come.
+// said is a record of a sensor. Times are ms since 1970.
+type said struct {
+	event, wall int64
+	got         int64                  // when it was received; 0 when it was there before
+	sent        int64                  // about when, by got and the usual lag; 0 when there is no telling
+	apply       func(event int64) bool // counts it as of an event time
+	taken       bool                   // into account, as far as can be
+}
+
+// sensor is what one station has said: its newest records in the order of the log,
+// and the last of each slot of wall time.
+type sensor struct {
+	said  []said
+	times []witness
+	wrong bool // its clock is
+	told  bool // of wrong
+}
+
+// clock finds out what event time it is, and whose clocks are wrong, from pairs of an
+// event's time and the wall clock at which its record was sent. Every station has one
+// vote, however many records it sends: as long as at most a quarter of them are wrong,
+// what they say doesn't matter. A judgement takes a millisecond, so it isn't made for
+// every record.
 type clock struct {
-	buckets []clockPair // ascending slot, at most clockSize
-	// since is the wall time at which the source last started anew. Older pairs
-	// say nothing about now.
-	since  int64
-	newest int64 // wall time of the newest pair
-	last   int64 // the last answer of now, which never falls but for a reset
-	rate   float64
+	sensors map[int]*sensor // by station; 0 is the weather
+	since   int64           // wall time of the latest jump; older records say nothing about now
+	unheard int             // records that came since the last judgement
+	judged  bool            // by the reader's clock
+
+	known bool
+	estimate
+	limit  int64 // latest wall time that can be right
+	lag    int64 // usual time from sending to receiving
+	steady bool  // lag is about the same for most
+
+	last   int64 // the last answer of now, which falls only when the source starts anew
+	looked int64 // the latest wall time that now was asked for
+	ranOn  int64 // the latest last that was said long after the newest record
 }
 
-// clockPair is the latest event of one bucket of wall time.
-type clockPair struct {
-	slot, event, wall int64
-	n                 int
+// hear remembers a record. It returns nil for one that says nothing about now.
+func (c *clock) hear(id int, r said) *said {
+	s := c.sensors[id]
+	if r.wall < c.since || s == nil && len(c.sensors) >= maxSources {
+		return nil
+	}
+	if s == nil {
+		if c.sensors == nil {
+			c.sensors = make(map[int]*sensor)
+		}
+		s = &sensor{}
+		c.sensors[id] = s
+	}
+	if r.got > 0 && c.steady {
+		r.sent = r.got - c.lag // as it is now: the reader may fall behind, and catch up
+	}
+	s.said = pushed(s.said, r)
+	w := witness{id, r.event, r.wall, len(s.times) == 0}
+	if n := len(s.times); n > 0 && s.times[n-1].wall/clockSlot == r.wall/clockSlot {
+		w.first = s.times[n-1].first
+		s.times[n-1] = w
+	} else {
+		s.times = pushed(s.times, w)
+	}
+	c.unheard++
+	return &s.said[len(s.said)-1]
 }
 
-// observe takes a pair. It reports whether event time was found to have started
-// anew, at an earlier hour.
-func (c *clock) observe(event, wall int64) (reset bool) {
-	if wall < c.since {
+// pushed appends to a list, which keeps the newest.
+func pushed[T any](list []T, v T) []T {
+	if len(list) == remembered {
+		list = append(list[:0], list[1:]...)
+	}
+	return append(list, v)
+}
+
+// judge finds out what time it is, and whose clocks are wrong. wall is the reader's
+// clock, 0 when it isn't known. It reports whether the source was found to have
+// started anew.
+func (c *clock) judge(wall int64, jumps bool) (anew bool) {
+	if c.unheard == 0 && c.judged {
 		return false
 	}
-	c.rate = 0
-	c.newest = max(c.newest, wall)
-	slot := wall / clockBucket
-	i, found := slices.BinarySearchFunc(c.buckets, slot, func(p clockPair, s int64) int { return cmp.Compare(p.slot, s) })
-	if !found {
-		if i == 0 && len(c.buckets) == clockSize {
-			return false
-		}
-		c.buckets = slices.Insert(c.buckets, i, clockPair{slot: slot, event: math.MinInt64})
-		if len(c.buckets) > clockSize {
-			c.buckets = slices.Delete(c.buckets, 0, 1)
-			i--
-		}
+	c.unheard, c.judged = 0, wall > 0
+	before, known := c.estimate, c.known
+	c.reckon(wall)
+	if jumps && c.known && c.jumped() {
+		c.reckon(wall)
 	}
-	p := &c.buckets[i]
-	p.n++
-	if event > p.event || event == p.event && wall < p.wall {
-		p.event, p.wall = event, wall
-	}
-	return c.restart()
-}
-
-// restart looks for a source that has started anew, and forgets what it said before.
-func (c *clock) restart() bool {
-	peak := 0
-	for i, p := range c.buckets {
-		if p.event > c.buckets[peak].event {
-			peak = i
-		}
-	}
-	tail := c.buckets[peak+1:]
-	if len(tail) == 0 || c.newest-c.buckets[peak].wall < resetAfter {
+	if !c.known {
 		return false
 	}
-	n := 0
-	for _, p := range tail {
-		n += p.n
-		if p.event > c.buckets[peak].event-resetBack {
-			return false
+	// Time that ran on in a pause stands still until the source has caught up with it;
+	// what wrong clocks have made of it is put right at once.
+	over := c.last - c.carried(max(wall, c.looked))
+	if over > resetBack || over > c.tolerance() && c.last != c.ranOn {
+		c.last = 0
+		anew = known && before.at(c.newest) > c.at(c.newest)+resetBack
+	}
+	for _, s := range c.sensors {
+		s.wrong = c.isWrong(s)
+	}
+	return anew
+}
+
+// reckon sets the estimate, the limit and the lag.
+func (c *clock) reckon(wall int64) {
+	newest, lags := make([]int64, 0, len(c.sensors)), make([]int64, 0, len(c.sensors))
+	for _, s := range c.sensors {
+		if len(s.said) == 0 {
+			continue
+		}
+		r := s.said[len(s.said)-1]
+		newest = append(newest, r.wall)
+		if r.got > 0 {
+			lags = append(lags, r.got-r.wall)
 		}
 	}
-	if n < resetCount {
-		return false
+	// The limit is the reader's clock, unless more than a quarter of the stations are
+	// ahead of it.
+	slices.Sort(newest)
+	c.limit = wall + clockAhead
+	if n := len(newest); wall == 0 || n > 0 && newest[n-1-n/4] > c.limit {
+		c.limit = math.MaxInt64
 	}
-	c.since = tail[0].slot * clockBucket
-	c.buckets = slices.Clone(tail)
-	c.last = 0
-	return true
+	c.lag, c.steady = 0, false
+	if n := len(lags); n > 0 {
+		slices.Sort(lags)
+		c.lag, c.steady = lags[n/2], lags[n*7/10]-lags[n*3/10] < clockDelay/6
+	}
+	votes := c.witnesses(max(3, voting/max(1, len(c.sensors))))
+	if c.known = len(votes) > 0; c.known {
+		c.estimate = estimated(votes, c.witnesses(max(judging, nearby/len(c.sensors))))
+	}
 }
 
-// recent is the part of the buckets that says what time it is now.
-func (c *clock) recent(n int) []clockPair {
-	b := c.buckets[max(0, len(c.buckets)-n):]
-	for len(b) > 0 && b[0].wall < c.newest-clockWindow {
-		b = b[1:]
-	}
-	return b
-}
-
-// speed is the number of event seconds in a wall second: the median slope over
-// all pairs of buckets, so that single wrong times don't matter. It is 1 while
-// it can't be known.
-func (c *clock) speed() float64 {
-	if c.rate > 0 {
-		return c.rate
-	}
-	pairs := c.recent(clockSize)
-	slopes := make([]float64, 0, len(pairs)*len(pairs)/2)
-	for i, a := range pairs {
-		for _, b := range pairs[i+1:] {
-			if wall := b.wall - a.wall; wall >= 2*clockBucket {
-				slopes = append(slopes, float64(b.event-a.event)/float64(wall))
+// witnesses are the newest records of each station, by wall time.
+func (c *clock) witnesses(each int) []witness {
+	list := make([]witness, 0, each*len(c.sensors))
+	for _, s := range c.sensors {
+		for _, w := range s.times[max(0, len(s.times)-each):] {
+			if w.wall <= c.limit {
+				list = append(list, w)
 			}
 		}
 	}
-	c.rate = 1
-	if len(slopes) > 0 {
-		slices.Sort(slopes)
-		m := slopes[len(slopes)/2]
-		// Jitter of real time is no speed of its own.
-		if m > 0 && (m < 0.95 || m > 1.05) {
-			c.rate = m
+	slices.SortFunc(list, func(a, b witness) int {
+		return cmp.Or(cmp.Compare(a.wall, b.wall), cmp.Compare(a.event, b.event), cmp.Compare(a.id, b.id))
+	})
+	return list
+}
+
+// jumped looks for a source that goes on at another time, and forgets what it said
+// before.
+func (c *clock) jumped() bool {
+	since, newest, count, from := int64(math.MaxInt64), int64(0), 0, map[int]bool{}
+	for _, w := range c.nearby {
+		if w.wall > c.newest-clockSlot && !c.fits(w.event, w.wall) {
+			since, newest = min(since, w.wall), max(newest, w.wall)
+			count++
+			from[w.id] = true
 		}
 	}
-	return c.rate
-}
-
-// latest is the latest event time of the pairs remembered.
-func (c *clock) latest() int64 {
-	latest := int64(math.MinInt64)
-	for _, p := range c.buckets {
-		latest = max(latest, p.event)
+	if count < resetCount || 4*len(from) <= len(c.sensors) || newest-c.newest < resetAfter {
+		return false
 	}
-	return latest
+	c.since = since
+	for _, s := range c.sensors {
+		s.said = slices.DeleteFunc(s.said, func(r said) bool { return r.wall < since })
+		s.times = slices.DeleteFunc(s.times, func(w witness) bool { return w.wall < since })
+		if len(s.times) > 0 {
+			s.times[0].first = true
+		}
+	}
+	return true
 }
 
-// known reports whether any pair was seen.
-func (c *clock) known() bool { return len(c.buckets) > 0 }
+// prompt reports whether a record was received about when its time says.
+func (r *said) prompt() bool {
+	return r.sent == 0 || max(r.sent-r.wall, r.wall-r.sent) <= clockDelay
+}
+
+// isWrong reports whether a station's clock is wrong: most of what it said lately was.
+// Events that were told late, as some are, or many at once, don't make it so.
+func (c *clock) isWrong(s *sensor) bool {
+	var right, wrong []int64
+	future := 0
+	for i := max(0, len(s.said)-judging); i < len(s.said); i++ {
+		r := &s.said[i]
+		group := c.at(r.wall) / clockGroup
+		ahead := r.wall > c.limit
+		if future++; !ahead {
+			future = 0
+		}
+		switch {
+		case !r.prompt(): // what waited comes at once
+			wrong = append(wrong, r.got/clockGroup)
+		case ahead || c.off(r.event, r.wall) != 0:
+			wrong = append(wrong, group)
+		default:
+			right = append(right, group)
+		}
+	}
+	slices.Sort(right)
+	slices.Sort(wrong)
+	n := len(slices.Compact(wrong))
+	return n >= clockGroups && n > len(slices.Compact(right)) || future >= 2
+}
+
+// when is the event time that a record is to be taken for: its own or, of a wrong
+// clock, that of its receipt. ok is false where there is no telling.
+func (c *clock) when(s *sensor, r *said, wall int64) (at int64, ok bool) {
+	switch {
+	case !s.wrong:
+		return r.event, c.off(r.event, r.wall) <= 0 && r.event <= c.carried(wall)+c.tolerance()
+	case r.sent == 0: // nor which of its times is right
+		return 0, false
+	case !r.prompt():
+		return c.at(r.sent), true
+	}
+	return c.around(r.wall), true
+}
 
 // now estimates the event time at a wall time. It runs on between events, but
 // for no longer than maxAhead, and never back. It needs a known clock.
 func (c *clock) now(wall int64) int64 {
-	s := c.speed()
-	pairs := c.recent(clockRecent)
-	// No further than all recent buckets span when they follow one another: in a
-	// pause of the source its time stood still.
-	far := max(s*clockRecent*clockBucket, maxAhead)
-	at := make([]float64, len(pairs))
-	for i, p := range pairs {
-		at[i] = float64(p.event) + min(s*float64(c.newest-p.wall), far)
+	c.looked = max(c.looked, wall)
+	if at := c.carried(wall); at > c.last {
+		c.last = at
+		if at > c.event+c.tolerance() {
+			c.ranOn = at
+		}
 	}
-	slices.Sort(at)
-	// Most events are told at once and some late, so the truth is near the upper
-	// edge; the very edge may be one wrong clock. Two alone don't tell which: unless
-	// they are far apart, the later is right, or the first event behind a bucket's
-	// edge would lie in the future.
-	base := at[(len(at)-1)*3/4]
-	if len(at) == 2 && at[1]-at[0] <= resetBack {
-		base = at[1]
-	}
-	ahead := min(s*float64(max(0, wall-c.newest)), maxAhead)
-	c.last = max(c.last, int64(base+ahead))
 	return c.last
-}
-
-// age is how long ago, by the wall clock, the newest record was sent.
-func (c *clock) age(wall int64) time.Duration {
-	return time.Duration(max(0, wall-c.newest)) * time.Millisecond
-}
-
-// patience is the age from which data counts as stale: four times the usual
-// time between records, from minStale to maxStale.
-func (c *clock) patience() time.Duration {
-	pairs := c.recent(clockSize)
-	if len(pairs) < 3 {
-		return minStale
-	}
-	gaps := make([]int64, 0, len(pairs))
-	for i := 1; i < len(pairs); i++ {
-		gaps = append(gaps, pairs[i].wall-pairs[i-1].wall)
-	}
-	slices.Sort(gaps)
-	usual := time.Duration(gaps[len(gaps)*9/10]) * time.Millisecond
-	return min(max(4*usual, minStale), maxStale)
 }

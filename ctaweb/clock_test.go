@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // pair is an event time and the wall time of its record, both since the start of
@@ -47,7 +49,7 @@ func TestClock(t *testing.T) {
 			{60 * time.Second, 60 * time.Second, 0, 1}, {65 * time.Second, 65 * time.Second, 0, 1},
 		}},
 		{"twenty times", run(0, 20, 50*time.Millisecond, 20*time.Second), []check{
-			{20 * time.Second, 400 * time.Second, 5 * time.Second, 20}, {21 * time.Second, 420 * time.Second, 5 * time.Second, 20},
+			{20 * time.Second, 400 * time.Second, 2 * time.Second, 20}, {21 * time.Second, 420 * time.Second, 2 * time.Second, 20},
 		}},
 		{"as fast as it goes", run(0, 8640, time.Millisecond, 10*time.Second), []check{
 			{10 * time.Second, 24 * hour, 3 * time.Minute, 8640},
@@ -72,37 +74,49 @@ func TestClock(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		for _, order := range []string{"in order", "shuffled"} {
-			if order == "shuffled" && tt.name == "starts anew at the earlier time" {
-				continue // a restart is known by what comes after
+		for _, stations := range []int{10, 50} {
+			for _, order := range []string{"in order", "shuffled"} {
+				t.Run(tt.name+" "+order, func(t *testing.T) {
+					at := map[int][]pair{}
+					for i, p := range tt.pairs {
+						at[i%stations] = append(at[i%stations], p)
+					}
+					var c clock
+					heard := func(id int, p pair) {
+						c.hear(id, said{event: epoch + p.event.Milliseconds(), wall: start + p.wall.Milliseconds()})
+					}
+					if order == "in order" {
+						for i, p := range tt.pairs {
+							heard(i%stations, p)
+							if i%10 == 0 {
+								c.judge(start+p.wall.Milliseconds(), true)
+							}
+						}
+					} else { // one station's after the other's, as of partitions
+						for _, id := range rand.New(rand.NewPCG(1, 2)).Perm(stations) {
+							for _, p := range at[id] {
+								heard(id, p)
+							}
+						}
+					}
+					last := int64(0)
+					for _, k := range tt.check {
+						c.judge(start+k.at.Milliseconds(), true)
+						now := c.now(start + k.at.Milliseconds())
+						got := time.Duration(now-epoch) * time.Millisecond
+						if d := (got - k.want).Abs(); d > k.within {
+							t.Errorf("%d stations: at %v it is %v, want %v within %v", stations, k.at, got, k.want, k.within)
+						}
+						if s := c.speed; s < 0.97*k.speed || s > 1.03*k.speed {
+							t.Errorf("%d stations: speed is %v, want %v", stations, s, k.speed)
+						}
+						if now < last {
+							t.Errorf("at %v the clock goes back by %d ms", k.at, last-now)
+						}
+						last = now
+					}
+				})
 			}
-			t.Run(tt.name+" "+order, func(t *testing.T) {
-				ps := tt.pairs
-				if order == "shuffled" {
-					ps = append([]pair(nil), ps...)
-					r := rand.New(rand.NewPCG(1, 2))
-					r.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
-				}
-				var c clock
-				for _, p := range ps {
-					c.observe(epoch+p.event.Milliseconds(), start+p.wall.Milliseconds())
-				}
-				last := int64(0)
-				for _, k := range tt.check {
-					now := c.now(start + k.at.Milliseconds())
-					got := time.Duration(now-epoch) * time.Millisecond
-					if d := (got - k.want).Abs(); d > k.within {
-						t.Errorf("at %v it is %v, want %v within %v", k.at, got, k.want, k.within)
-					}
-					if s := c.speed(); s < 0.97*k.speed || s > 1.03*k.speed {
-						t.Errorf("speed is %v, want %v", s, k.speed)
-					}
-					if now < last {
-						t.Errorf("at %v the clock goes back by %d ms", k.at, last-now)
-					}
-					last = now
-				}
-			})
 		}
 	}
 }
@@ -111,17 +125,40 @@ func TestClockNeverGoesBack(t *testing.T) {
 	var c clock
 	r := rand.New(rand.NewPCG(3, 4))
 	var last int64
-	for i := range int64(2000) {
+	for i := range int64(600) {
 		wall := 1_800_000_000_000 + i*37
-		c.observe(1_700_000_000_000+i*37*20-r.Int64N(60_000), wall)
+		c.hear(r.IntN(40), said{event: 1_700_000_000_000 + i*37*20 - r.Int64N(30_000), wall: wall})
+		c.judge(wall, true)
 		now := c.now(wall)
 		if now < last {
 			t.Fatalf("pair %d: the clock goes back by %d ms", i, last-now)
 		}
 		last = now
 	}
-	if len(c.buckets) > clockSize {
-		t.Errorf("it remembers %d buckets, want %d or fewer", len(c.buckets), clockSize)
+	for id, s := range c.sensors {
+		if len(s.said) > remembered {
+			t.Errorf("%d records of %d are remembered, want %d or fewer", len(s.said), id, remembered)
+		}
+	}
+}
+
+// Records that are received long after they were sent don't put the page's time ahead:
+// only those who ask for a moment do.
+func TestBacklogDoesNotMoveTheTime(t *testing.T) {
+	net := cta.Chicago()
+	m := NewModel(net)
+	for i := range 300 {
+		sent := wall0.Add(time.Duration(i) * time.Second)
+		m.live = func() time.Time { return sent.Add(10 * time.Minute) }
+		event := sent
+		if i%9 == 0 {
+			event = event.Add(10 * time.Second) // ahead, so that it waits for a judgement
+		}
+		st := net.Lines[0].Stations[i%12].Station
+		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: st.ID, TrainID: "T", Direction: "a", Line: net.Lines[0].ID, TrainStatus: cta.InService}, sent)
+		if now, ok := m.Now(sent); ok && i > 60 && now.Sub(sent).Abs() > 2*time.Second {
+			t.Fatalf("%v after the start the model's time is %v after it", sent.Sub(wall0), now.Sub(wall0))
+		}
 	}
 }
 
@@ -137,10 +174,11 @@ func TestPatience(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var c clock
-			for _, p := range run(0, 1, tt.step, 10*time.Minute) {
-				c.observe(p.event.Milliseconds(), p.wall.Milliseconds())
+			for i, p := range run(0, 1, tt.step, 10*time.Minute) {
+				c.hear(i%5, said{event: p.event.Milliseconds(), wall: p.wall.Milliseconds()})
 			}
-			if got := c.patience(); got != tt.want {
+			c.judge((10 * time.Minute).Milliseconds(), true)
+			if got := c.patient; got != tt.want {
 				t.Errorf("patience is %v, want %v", got, tt.want)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	retryFirst   = 100 * time.Millisecond
 	retryLast    = 5 * time.Second
 	maxLogged    = 1000 // pairs of reason and topic that were logged
+
+	impossible = "impossible event time" // a reason
 )
 
 // Kinds of topics, as metrics name them.
@@ -91,8 +94,9 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 		return fmt.Errorf("ctaweb: consume: %w", err)
 	}
 	m.SetNotReady("reading what is there")
+	m.wrong = c.wrongClock
 	m.hold()
-	defer m.release()
+	defer m.release(time.Now)
 
 	ctx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
@@ -235,11 +239,17 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		if v.Direction != cta.DirectionA && v.Direction != cta.DirectionB {
 			return "unknown direction", fmt.Errorf("direction is %.20q, want a or b", v.Direction)
 		}
+		if err := k.Check(r.Time); err != nil {
+			return impossible, err
+		}
 		c.model.ApplyArrival(k, v, r.Time)
 	case kindWeather:
 		k, v, err := c.weather.Decode(ctx, r)
 		if err != nil {
 			return wire.Reason(err), err
+		}
+		if err := k.Check(r.Time); err != nil {
+			return impossible, err
 		}
 		c.model.ApplyWeather(k, v, r.Time)
 	case kindStations:
@@ -270,6 +280,22 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 	return "", nil
 }
 
+// wrongClock logs that a station's clock was found to be wrong, or right again, and sets
+// the metric. The model calls it, and is locked.
+func (c *consumer) wrongClock(id int, wrong bool) {
+	name := "weather"
+	if st := c.model.net.Station(id); st != nil {
+		name = st.Name
+	}
+	if !wrong {
+		c.metrics.wrongClocks.DeleteLabelValues(strconv.Itoa(id), name)
+		c.log.Info("the clock of a station is right again", "station", id, "name", name)
+		return
+	}
+	c.metrics.wrongClocks.WithLabelValues(strconv.Itoa(id), name).Set(1)
+	c.log.Warn("the clock of a station is wrong; its events count as of when they are received", "station", id, "name", name)
+}
+
 // skip counts a record that can't be read.
 func (c *consumer) skip(kind, reason string, r kafka.Record, err error) {
 	c.metrics.unreadable.WithLabelValues(kind, reason).Inc()
@@ -286,7 +312,7 @@ func (c *consumer) caughtUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done = true
-	c.model.release()
+	c.model.release(time.Now)
 	c.tell()
 }
 

@@ -3,6 +3,7 @@ package ctaweb
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // consuming runs Consume on sys until the test ends, or until stop is called.
@@ -188,4 +191,63 @@ func sum(t *testing.T, reg *prometheus.Registry, name string) float64 {
 		}
 	}
 	return total
+}
+
+// The station whose clock is wrong is named, by a metric and in one line of the log;
+// a page that is started again finds it out at once. Impossible times are skipped.
+func TestConsumeNamesWrongClocks(t *testing.T) {
+	sys := ctatest.Start(t)
+	ensureTables(t, sys)
+	net := cta.Chicago()
+	keys, err := wire.AvroKey[cta.Key](sys.Registry, schemas.ArrivalKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stations := []int{ohare, rosemont, cumberland, 40750}
+	arrivals := map[int]kafka.Record{}
+	for _, id := range stations {
+		st := net.Station(id)
+		sys.Arrive(time.Now(), ctatest.Arrival(st, "blue", fmt.Sprint(id)))
+		arrivals[id] = sys.Read(sys.Topics.Arrivals(st))[0]
+	}
+	send := func(id int, event, sent time.Time) {
+		key, err := keys.Encode(t.Context(), arrivals[id].Topic, cta.KeyAt(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sys.Send(kafka.Record{Topic: arrivals[id].Topic, Key: key, Value: arrivals[id].Value, Time: sent})
+	}
+	hour := time.Now().Add(-time.Hour)
+	for i := range 30 {
+		for _, id := range stations {
+			at := hour.Add(time.Duration(i) * 2 * time.Minute)
+			if id == cumberland {
+				send(id, at.Add(-7*time.Minute), at)
+			} else {
+				send(id, at, at)
+			}
+		}
+	}
+	send(rosemont, time.UnixMilli(time.Now().UnixMicro()), time.Now())
+	send(rosemont, time.UnixMilli(time.Now().Unix()), time.Now())
+	for _, name := range []string{"started", "started again"} {
+		var log syncBuffer
+		reg := prometheus.NewRegistry()
+		m := NewModel(net)
+		stop := consuming(t, sys, m, ConsumeConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: reg})
+		await(t, sys, m, "the model to be ready", func(st *Status) (string, bool) { return st.Reason, st.Ready })
+		if off := time.Since(m.Status(time.Now()).AsOf); off.Abs() > 2*time.Second {
+			t.Errorf("%s: the clock is off by %v", name, off)
+		}
+		stop()
+		if got := sum(t, reg, "ctalive_web_wrong_clock"); got != 1 {
+			t.Errorf("%s: %v stations are said to have wrong clocks, want 1", name, got)
+		}
+		if n := strings.Count(log.String(), "the clock of a station is wrong"); n != 1 || !strings.Contains(log.String(), "station=40230") {
+			t.Errorf("%s: %d lines on wrong clocks, want 1, of station 40230:\n%s", name, n, log.String())
+		}
+		if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 2 {
+			t.Errorf("%s: %v records were skipped, want 2 impossible times", name, got)
+		}
+	}
 }

@@ -1,9 +1,16 @@
 package ctaweb
 
-import "time"
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
 
-// maxHeld bounds the counts that wait for the clock; every second one is left out
-// when there are more, which makes the course of a day coarser, not wrong.
+// maxHeld bounds the counts that wait for the clock, and the times heard meanwhile;
+// every second one is left out when there are more, which makes the course of a day
+// coarser, not wrong.
 const maxHeld = 200_000
 
 // heldCount is a count that was read before the clock was known.
@@ -13,23 +20,34 @@ type heldCount struct {
 }
 
 // hold has counts wait: what is read at the start comes in no order, and counts
-// get their event time from the arrivals and weather around them.
+// get their event time from the arrivals and weather around them. Nor can it be known
+// whose clock is wrong.
 func (m *Model) hold() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.holding = true
+	m.holding, m.live = true, nil
 }
 
 // release hands the counts that waited to the tracker, each as of the event time
 // at which it was sent. Of those sent before that is known, the last is known to
-// have stood until then.
-func (m *Model) release() {
+// have stood until then. live is the wall clock from now on.
+func (m *Model) release(live func() time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.holding = false
-	held := m.held
-	m.held = nil
-	if !m.state.clock.known() || len(m.state.times.marks) == 0 {
+	if !m.holding {
+		return
+	}
+	m.holding, m.live = false, live
+	held, heard := m.held, m.heard
+	m.held, m.heard = nil, nil
+	m.state.clock.judged = false
+	m.judge(live().UnixMilli())
+	m.touch()
+	if !m.state.clock.known {
+		return
+	}
+	m.recall(heard)
+	if len(m.state.times.marks) == 0 {
 		return
 	}
 	first := m.state.times.marks[0]
@@ -47,22 +65,63 @@ func (m *Model) release() {
 	}
 }
 
+// recall makes the timeline of what was heard while nothing was judged, but for what
+// is of wrong clocks, or far from what was said around it. It is called with mu held.
+func (m *Model) recall(heard []witness) {
+	c := &m.state.clock
+	earliest := map[int]int64{}
+	for _, w := range heard {
+		if at, ok := earliest[w.id]; w.id != weatherSensor && (!ok || w.wall < at) {
+			earliest[w.id] = w.wall
+		}
+	}
+	// What only a quarter of the stations say may be of wrong clocks. The weather is read
+	// from further back than they are.
+	since := int64(math.MinInt64)
+	if n := len(earliest); n > 0 {
+		since = slices.Sorted(maps.Values(earliest))[n/4]
+	}
+	heard = slices.DeleteFunc(heard, func(w witness) bool {
+		s := c.sensors[w.id]
+		return s == nil || s.wrong || w.wall < c.since || w.wall > c.limit || w.wall < since && w.id != weatherSensor
+	})
+	slices.SortFunc(heard, func(a, b witness) int { return cmp.Compare(a.wall, b.wall) })
+	const about = 9
+	for i, w := range heard {
+		from := max(0, min(i-about/2, len(heard)-about))
+		events := make([]int64, 0, about)
+		for _, o := range heard[from:min(from+about, len(heard))] {
+			events = append(events, o.event+int64(c.speed*float64(w.wall-o.wall)))
+		}
+		slices.Sort(events)
+		if c.about(w.event, events[len(events)/2]) && m.state.times.news(w.event, w.wall) {
+			m.state.times.observe(w.event, w.wall)
+		}
+	}
+}
+
 // tally tells the tracker of a count. It is called with mu held.
 func (m *Model) tally(station int, entries, wall int64) {
 	if m.holding {
-		if len(m.held) >= maxHeld {
-			for i := range maxHeld / 2 {
-				m.held[i] = m.held[2*i]
-			}
-			m.held = m.held[:maxHeld/2]
-		}
-		m.held = append(m.held, heldCount{station, wall, entries})
+		m.held = append(halved(m.held), heldCount{station, wall, entries})
 		return
 	}
-	if !m.state.clock.known() {
+	if !m.state.clock.known {
 		return
 	}
-	if at, ok := m.state.times.at(wall, m.state.clock.now(wall)); ok {
+	// Its sender's clock may be ahead, and must not set the page's.
+	if at, ok := m.state.times.at(wall, m.state.clock.now(min(wall, m.state.clock.newest))); ok {
 		m.tracker.ApplyCount(station, entries, time.UnixMilli(at))
 	}
+}
+
+// halved leaves every second one out of a list that has grown to maxHeld.
+func halved[T any](list []T) []T {
+	if len(list) < maxHeld {
+		return list
+	}
+	for i := range maxHeld / 2 {
+		list[i] = list[2*i]
+	}
+	return list[:maxHeld/2]
 }

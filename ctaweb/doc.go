@@ -92,23 +92,50 @@
 //
 // # The day of a station
 //
-// A count says how many riders were ever counted at a station, and not at what event
-// time. It gets that of the moment at which its record was sent, which the times of
-// arrivals and weather around it tell. Those of the last two hours, and of the last
-// day's weather, are read at the start; so a page knows the day as far back as the
-// topic of counts has not been compacted, and says since when it does.
+// Counts carry no event time. A count gets the event time at which its record was
+// sent, which the arrivals and the weather sent around then tell. The arrivals of the
+// last two hours and the weather of the last day are read at the start. So a page
+// knows the day as far back as the topic of counts is not compacted, and shows since
+// when. The last count of the log holds, whatever the clocks of its senders say.
+// Riders who were counted late, over an hour after the count before, belong to no
+// hour: those hours are shown as not known. If midnight lies between, they belong to no
+// day. A day begins with its first moment in the network's zone. When clocks change,
+// it has 23 or 25 hours.
 //
 // # The clock
 //
 // Every time above is event time. The model learns it from the pairs of an
 // event's time (the record's key) and the wall clock of its sending (the record's
-// timestamp): in real time both run alike, in an accelerated simulation or a
-// replay event time runs faster, and ages and minutes are right in each. Between
-// events the clock runs on at the speed observed, up to two minutes past the last
-// event; then it stands, and the age of the data, which is wall time, grows. Data
-// is stale from 30 seconds, or four times the usual time between its records. An
-// event time that falls back by five minutes, and stays there, is a source that
-// was started anew: its clock is taken, and trains of its former life are dropped.
+// timestamp). In real time both run alike. In an accelerated simulation or a replay
+// event time runs faster, and ages and minutes are right in each. Between events the
+// clock runs on at the speed observed, up to two minutes past the last event. Then it
+// stands, and the age of the data, which is wall time, grows. Data is stale from 30
+// seconds, or four times the usual time between its records.
+//
+// When more than a quarter of the stations move to another event time, and nobody
+// contradicts for five seconds, the clock follows. If the new time is five minutes
+// earlier or more, the source was started anew: trains of its former life are dropped.
+//
+// # Wrong clocks
+//
+// Up to a quarter of the stations may have wrong clocks, in the event's time, the
+// record's or both. The time of the page, its age, and what other stations report stay
+// right, also when the page is started again. Each station has one vote, however many
+// records it sends.
+//
+//   - A time that is wrong once: the record is dropped if its event is ahead of its
+//     sending. Otherwise it counts as one that came late.
+//   - A station is found to be wrong after three such times. What it reported is taken
+//     back. From then on its events count as of when they are received.
+//   - What such a station reported before the page started is left out: which of its
+//     times is right can't be known.
+//   - A log line and the metric ctalive_web_wrong_clock name the station.
+//   - Records that wait on their way, for the page or for one station, make no clock wrong.
+//
+// Limits: an error under 30 seconds is not told from an ordinary delay (at speed n add
+// n half seconds). A network of fewer than four stations has no quarter. The reader's
+// own clock is relied on. A station that is behind in both times alike is found out by
+// when its records are received, so not from those before the page started.
 //
 // # The stream
 //

@@ -51,8 +51,9 @@ func (m *handlerMetrics) request(route string, code int, d time.Duration) {
 
 // consumeMetrics are shared by the consumers of one registry.
 type consumeMetrics struct {
-	records    *prometheus.CounterVec
-	unreadable *prometheus.CounterVec
+	records     *prometheus.CounterVec
+	unreadable  *prometheus.CounterVec
+	wrongClocks *prometheus.GaugeVec
 }
 
 func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
@@ -63,6 +64,9 @@ func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
 		unreadable: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ctalive_web_unreadable_records_total", Help: "Records skipped because they can't be read, by kind of topic and reason.",
 		}, []string{"kind", "reason"})),
+		wrongClocks: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ctalive_web_wrong_clock", Help: "1 for each station whose clock is wrong; station 0 is the weather.",
+		}, []string{"station", "name"})),
 	}
 }
 

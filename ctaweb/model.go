@@ -1,6 +1,8 @@
 package ctaweb
 
 import (
+	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +19,6 @@ const (
 // Bounds on what foreign records can make a model hold.
 const (
 	maxEntries = 20_000 // of counts, and of station records
-	maxBehind  = 4096   // arrivals far behind the clock
 	maxText    = 200    // bytes of a train's id or a station's name
 )
 
@@ -38,8 +39,13 @@ type Model struct {
 	waiting chan struct{}
 	ready   bool
 	reason  string
-	holding bool        // counts wait for the clock
-	held    []heldCount // those that do
+	holding bool        // counts wait for the clock, and no clock is judged
+	held    []heldCount // those counts
+	heard   []witness   // meanwhile
+
+	judged int64                    // wall time, in ms
+	live   func() time.Time         // the wall clock, once records are read as they come
+	wrong  func(id int, wrong bool) // is told whose clocks are wrong, and no longer are
 }
 
 // NewModel returns an empty model of net. It isn't ready: [Consume] makes it so
@@ -63,40 +69,20 @@ func (m *Model) Network() *cta.Network { return m.net }
 // ApplyArrival takes an arrival. wall is when its record was sent. It reports
 // whether the model changed.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
-	return m.apply(func(s *state) bool {
-		believed, anew := s.arrival(k, a, wall.UnixMilli())
-		changed := anew
-		if anew {
-			m.renew()
-		} else if believed {
-			changed = m.tracker.ApplyArrival(k, a)
-		}
-		if changed && m.ready {
-			m.tracker.Record(m.at(wall))
-		}
-		return changed
-	})
+	if a.Direction != cta.DirectionA && a.Direction != cta.DirectionB || len(a.TrainID) > maxText || len(a.Line) > maxText {
+		return false
+	}
+	a.TrainID, a.Line = strings.Clone(a.TrainID), strings.Clone(a.Line) // the record's buffer may be shared
+	return m.hear(a.StationID, k, wall, func(event int64) bool { return m.tracker.ApplyArrival(cta.Key{Timestamp: event}, a) })
 }
 
 // ApplyWeather takes a weather reading. wall is when its record was sent. It
 // reports whether the model changed.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
-	return m.apply(func(s *state) bool {
-		changed, anew := s.reading(k.Timestamp, w, wall.UnixMilli())
-		if anew {
-			m.renew()
-		}
-		return changed || anew
-	})
-}
-
-// renew forgets all but what a source has told that was found to have started
-// anew. It is called with mu held.
-func (m *Model) renew() {
-	m.tracker.Reset()
-	for _, e := range m.state.renewed() {
-		m.tracker.ApplyArrival(e.key, e.arrival)
+	if t := float64(w.Temperature); math.IsNaN(t) || math.IsInf(t, 0) {
+		return false // JSON has no words for these
 	}
+	return m.hear(weatherSensor, k, wall, func(event int64) bool { return m.state.reading(event, w) })
 }
 
 // ApplyCount takes a station's count of entries. Apply the counts of a station in the
@@ -221,7 +207,8 @@ func (m *Model) changed(v uint64) <-chan struct{} {
 func (m *Model) Now(wall time.Time) (now time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.state.clock.known() {
+	m.judge(wall.UnixMilli())
+	if !m.state.clock.known {
 		return time.Time{}, false
 	}
 	return m.at(wall), true
@@ -251,13 +238,14 @@ type moment struct {
 func (m *Model) look(wall time.Time) moment {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.judge(wall.UnixMilli())
 	if m.lines == nil {
 		m.lines = layOut(m.net, m.state.records)
 	}
 	st := derive(m.net, m.lines, &m.state, wall)
 	st.Ready, st.Reason = m.ready, m.reason
 	view := &live.View{}
-	if m.state.clock.known() {
+	if m.state.clock.known {
 		view = m.tracker.View(st.AsOf)
 		m.enrich(st, view)
 	}

@@ -258,11 +258,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: strings.Repeat("x", 1000), Direction: "a", Line: "blue"}, wall)
 	m.ApplyArrival(cta.KeyAt(event.Add(time.Hour)), cta.Arrival{StationID: ohare, TrainID: "late", Direction: "a", Line: "blue"}, wall.Add(time.Hour))
-	for range 3 * maxBehind {
-		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: "1", Direction: "a", Line: "blue"}, wall)
+	for i := range 2 * maxSources {
+		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: i % (maxSources + 100), TrainID: "1", Direction: "a", Line: "blue"}, wall)
 	}
-	if n := len(m.state.behind); n == 0 || n > maxBehind {
-		t.Errorf("%d arrivals behind the clock, want %d or fewer", n, maxBehind)
+	if n := len(m.state.clock.sensors); n != maxSources {
+		t.Errorf("%d stations are remembered, want %d", n, maxSources)
 	}
 	if n := max(len(m.state.counts), len(m.state.records)); n > maxEntries {
 		t.Errorf("%d entries, want %d or fewer", n, maxEntries)

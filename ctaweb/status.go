@@ -147,12 +147,12 @@ type Station struct {
 func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Status {
 	st := &Status{Network: net.Name, Speed: 1, Stale: true, Lines: make([]*LineStatus, len(lines))}
 	loc, now := location(net), wall.UnixMilli()
-	if s.clock.known() {
+	if s.clock.known {
 		st.AsOf = time.UnixMilli(s.clock.now(now)).In(loc).Truncate(time.Second)
-		st.Speed = rounded(s.clock.speed())
+		st.Speed = rounded(s.clock.speed)
 		age := s.clock.age(now)
 		st.AgeSeconds = int64(age / time.Second)
-		st.Stale = age > s.clock.patience()
+		st.Stale = age > s.clock.patient
 	}
 	if w := s.weather; w != nil {
 		st.Weather = &Weather{w.reading.Temperature, w.reading.Status, time.UnixMilli(w.event).In(loc)}

@@ -71,10 +71,10 @@ func (l *timeline) at(wall, last int64) (event int64, ok bool) {
 // sentAt is the event time at which a record without one was sent, seen from wall;
 // zero when there is no telling.
 func (s *state) sentAt(sent, wall int64) int64 {
-	if sent == 0 || !s.clock.known() || len(s.times.marks) == 0 {
+	if sent == 0 || !s.clock.known || len(s.times.marks) == 0 {
 		return 0
 	}
-	now, speed := s.clock.now(wall), s.clock.speed()
+	now, speed := s.clock.now(wall), s.clock.speed
 	stood := s.clock.newest + int64(maxAhead/speed) // the clock's, if nothing else comes
 	last := now - int64(speed*float64(max(0, min(wall, stood)-sent)))
 	at, _ := s.times.at(sent, max(last, s.times.marks[len(s.times.marks)-1].event))

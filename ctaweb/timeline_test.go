@@ -85,7 +85,7 @@ func TestDayAfterARestart(t *testing.T) {
 			apply(later, e)
 		}
 	}
-	later.release()
+	later.release(func() time.Time { return wall.Add(9 * time.Minute) })
 	at := six.Add(3 * time.Hour)
 	a, b := there.tracker.Day(ohare, at), later.tracker.Day(ohare, at)
 	if want := six.Add(30 * time.Minute); !b.Since.Equal(want) {

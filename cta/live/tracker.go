@@ -179,6 +179,27 @@ func (t *Tracker) Reset() {
 	t.version++
 }
 
+// Forget forgets the arrivals at a station, as when its clock was found to be wrong.
+func (t *Tracker) Forget(stationID int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drop(func(e event) bool { return t.graph.nodes[e.node].station.ID == stationID })
+	t.version++
+}
+
+// drop forgets events, and the trains that have none left.
+func (t *Tracker) drop(old func(event) bool) {
+	t.order = slices.DeleteFunc(t.order, func(tr *train) bool {
+		tr.events = slices.DeleteFunc(tr.events, old)
+		if len(tr.events) > 0 {
+			return false
+		}
+		t.score.lose(tr.pending)
+		delete(t.trains, tr.id)
+		return true
+	})
+}
+
 // Version is a number that grows with every event that changed something.
 func (t *Tracker) Version() uint64 {
 	t.mu.Lock()
@@ -209,19 +230,5 @@ func (t *Tracker) prune(now int64) {
 		return
 	}
 	t.floor = now - window
-	gone := false
-	for _, tr := range t.order {
-		i, _ := slices.BinarySearchFunc(tr.events, t.floor, func(e event, at int64) int { return cmp.Compare(e.at, at) })
-		if i > 0 {
-			tr.events = slices.Delete(tr.events, 0, i)
-		}
-		if len(tr.events) == 0 {
-			gone = true
-			t.score.lose(tr.pending)
-			delete(t.trains, tr.id)
-		}
-	}
-	if gone {
-		t.order = slices.DeleteFunc(t.order, func(tr *train) bool { return len(tr.events) == 0 })
-	}
+	t.drop(func(e event) bool { return e.at < t.floor })
 }

@@ -1,0 +1,196 @@
+package ctaweb
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// maxAhead bounds how far event time is carried on past the last event, in
+// ms: enough for a quiet minute at any speed, too little to invent service.
+const maxAhead = 120_000
+
+// witness is a record that tells the time. All times are ms since 1970.
+type witness struct {
+	id          int
+	event, wall int64
+	first       bool // of its station, since the latest jump
+}
+
+// estimate is what time it is, by witnesses of which a quarter may be wrong.
+type estimate struct {
+	speed   float64 // event seconds in a wall second
+	event   int64   // at wall time newest
+	newest  int64   // wall time of the newest record that is right
+	patient time.Duration
+	nearby  []witness // ascending wall
+}
+
+// estimated returns the estimate by the votes, of which there must be one, and by all
+// the records remembered. Both are ascending in wall.
+func estimated(votes, nearby []witness) estimate {
+	votes = thinned(votes)
+	e := estimate{speed: speedOf(votes), newest: votes[len(votes)-1].wall, nearby: nearby}
+	e.event = agreed(votes, e.speed)
+	right := make([]int64, 0, len(nearby))
+	for _, w := range nearby {
+		if e.fits(w.event, w.wall) && (len(right) == 0 || w.wall/clockSlot > right[len(right)-1]/clockSlot) {
+			right = append(right, w.wall)
+		}
+	}
+	if n := len(right); n > 0 {
+		e.event, e.newest = e.at(right[n-1]), right[n-1]
+	}
+	e.patient = patienceOf(right)
+	return e
+}
+
+// thinned has one of the first records of many stations that were sent together, as a
+// source does that begins with where its trains are: most of them tell of some time ago.
+func thinned(list []witness) []witness {
+	var thin, together []witness
+	for i, w := range list {
+		if w.first {
+			together = append(together, w)
+		} else {
+			thin = append(thin, w)
+		}
+		if i+1 < len(list) && list[i+1].wall/clockSlot == w.wall/clockSlot {
+			continue
+		}
+		if n := len(together); n > 4 {
+			slices.SortFunc(together, func(a, b witness) int { return cmp.Compare(a.event, b.event) })
+			together = together[2*n/3 : 2*n/3+1]
+		}
+		thin = append(thin, together...)
+		together = nil
+	}
+	return thin
+}
+
+// speedOf is the median slope between records, so that a quarter of wrong ones don't
+// matter. It is 1 while it can't be known.
+func speedOf(votes []witness) float64 {
+	var slopes []float64
+	for gap := 1; gap < len(votes); gap += gap/2 + 1 {
+		for i, a := range votes[:len(votes)-gap] {
+			b := votes[i+gap]
+			if wall := b.wall - a.wall; wall >= clockSlot {
+				slopes = append(slopes, float64(b.event-a.event)/float64(wall))
+			}
+		}
+	}
+	if len(slopes) == 0 {
+		return 1
+	}
+	slices.Sort(slopes)
+	s := slopes[len(slopes)/2]
+	if s <= 0 || s > 0.95 && s < 1.05 { // jitter of real time is no speed of its own
+		return 1
+	}
+	return s
+}
+
+// agreed is the event time, at the wall time of the newest vote, that the most stations
+// agree on. Of times that as many agree on it is the later: some events are told late,
+// none early.
+func agreed(votes []witness, speed float64) int64 {
+	votes = slices.Clone(votes)
+	newest := votes[len(votes)-1].wall
+	together := newest-votes[0].wall < 2*clockSlot // nothing else to go by
+	for i := range votes {
+		votes[i].event += int64(speed * float64(newest-votes[i].wall))
+	}
+	slices.SortFunc(votes, func(a, b witness) int { return cmp.Compare(a.event, b.event) })
+	if together {
+		return votes[len(votes)*3/4].event
+	}
+	width := 2_000 + int64(clockSlot*speed)
+	in, first, most := map[int]int{}, 0, 0
+	var agreed int64
+	for i, v := range votes {
+		in[v.id]++
+		for v.event-votes[first].event > width {
+			if id := votes[first].id; in[id] == 1 {
+				delete(in, id)
+			} else {
+				in[id]--
+			}
+			first++
+		}
+		if len(in) >= most {
+			// The very last may be a clock that is wrong by little.
+			most, agreed = len(in), votes[first+(3*(i-first)+3)/4].event
+		}
+	}
+	return agreed
+}
+
+// patienceOf is the age from which data counts as stale: four times the usual
+// time between records, from minStale to maxStale.
+func patienceOf(walls []int64) time.Duration {
+	walls = walls[max(0, len(walls)-40):]
+	if len(walls) < 3 {
+		return minStale
+	}
+	gaps := make([]int64, 0, len(walls))
+	for i := 1; i < len(walls); i++ {
+		gaps = append(gaps, walls[i]-walls[i-1])
+	}
+	slices.Sort(gaps)
+	usual := time.Duration(gaps[len(gaps)*9/10]) * time.Millisecond
+	return min(max(4*usual, minStale), maxStale)
+}
+
+// tolerance is how far right event times may lie from the estimate, in ms.
+func (e *estimate) tolerance() int64 { return 30_000 + int64(2*clockSlot*e.speed) }
+
+// about reports whether two event times differ by no more than the tolerance.
+func (e *estimate) about(a, b int64) bool { return max(a-b, b-a) <= e.tolerance() }
+
+// at is the event time at a wall time, by the speed observed.
+func (e *estimate) at(wall int64) int64 { return e.event + int64(e.speed*float64(wall-e.newest)) }
+
+// fits reports whether an event's time is about that of its record.
+func (e *estimate) fits(event, wall int64) bool { return e.about(event, e.at(wall)) }
+
+// around is the event time at a wall time as the records of that time say, which may
+// be of before a pause of their source.
+func (e *estimate) around(wall int64) int64 {
+	const side = 12
+	i, _ := slices.BinarySearchFunc(e.nearby, wall, func(w witness, at int64) int { return cmp.Compare(w.wall, at) })
+	near := e.nearby[max(0, i-side):min(len(e.nearby), i+side)]
+	if len(near) == 0 || wall >= e.newest {
+		return e.at(wall)
+	}
+	events := make([]int64, len(near))
+	for i, w := range near {
+		events[i] = w.event + int64(e.speed*float64(wall-w.wall))
+	}
+	slices.Sort(events)
+	return events[len(events)/2]
+}
+
+// off is how far an event's time lies from that of its record; 0 when about right, by
+// the estimate or by what others said around then.
+func (e *estimate) off(event, wall int64) int64 {
+	if e.fits(event, wall) {
+		return 0
+	}
+	then := e.around(wall)
+	if e.about(event, then) || (event > then) != (event > e.at(wall)) {
+		return 0
+	}
+	return event - then
+}
+
+// carried is the event time at a wall time, carried on since the newest record, but
+// for no longer than maxAhead.
+func (e *estimate) carried(wall int64) int64 {
+	return e.event + int64(min(e.speed*float64(max(0, wall-e.newest)), maxAhead))
+}
+
+// age is how long ago, by the wall clock, the newest record was sent.
+func (e *estimate) age(wall int64) time.Duration {
+	return time.Duration(max(0, wall-e.newest)) * time.Millisecond
+}

@@ -1,0 +1,126 @@
+package ctaweb
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// weatherSensor stands for the weather's hardware among the stations.
+const weatherSensor = 0
+
+// judgeEvery is the least time, in ms of wall clock, between judgements that nobody
+// has asked for.
+const judgeEvery = 100
+
+// hear takes a record, which apply counts as of an event time. Those whose times are as
+// usual count at once, others when it is known whose clock is wrong: when the model is
+// next looked at, or after a few records.
+func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) bool) bool {
+	if k.Check(wall) != nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, r := &m.state.clock, said{event: k.Timestamp, wall: wall.UnixMilli(), apply: apply}
+	if m.live != nil {
+		r.got = m.live().UnixMilli()
+	}
+	if m.holding {
+		m.heard = append(halved(m.heard), witness{id: id, event: r.event, wall: r.wall})
+	}
+	kept := c.hear(id, r)
+	if kept == nil {
+		return false
+	}
+	plain := c.known && !c.sensors[id].wrong && c.fits(r.event, r.wall) && r.event <= c.at(max(c.newest, r.wall)) && kept.prompt()
+	changed := true
+	if m.holding || plain {
+		changed = m.take(kept, r.event)
+	}
+	if !m.holding && 4*c.unheard >= len(c.sensors) && (m.live == nil || r.got >= m.judged+judgeEvery) {
+		m.judge(r.got)
+	}
+	if changed && m.ready && c.known {
+		m.tracker.Record(m.at(time.UnixMilli(c.newest))) // r.wall may be wrong
+	}
+	if changed {
+		m.touch()
+	}
+	return changed
+}
+
+// take applies a record as of an event time. It is called with mu held.
+func (m *Model) take(r *said, event int64) bool {
+	r.taken = true
+	if !m.holding && m.state.times.news(event, r.wall) && m.state.clock.fits(event, r.wall) {
+		m.state.times.observe(event, r.wall)
+	}
+	return r.apply(event)
+}
+
+// judge sets the clock, and applies what waits for it. It is called with mu held.
+func (m *Model) judge(wall int64) {
+	c := &m.state.clock
+	if c.unheard == 0 && c.judged {
+		return
+	}
+	m.judged = wall
+	if c.judge(wall, !m.holding) {
+		m.renew()
+	}
+	if m.holding {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.sensors)) {
+		s := c.sensors[id]
+		if s.wrong != s.told {
+			m.turn(id, s)
+		}
+		for i := range s.said {
+			r := &s.said[i]
+			if r.taken {
+				continue
+			}
+			if at, ok := c.when(s, r, wall); ok {
+				m.take(r, at)
+			}
+		}
+	}
+}
+
+// renew forgets all but what a source has told that was found to have started
+// anew. It is called with mu held.
+func (m *Model) renew() {
+	m.tracker.Reset()
+	m.state.times = timeline{}
+	if w := m.state.weather; w != nil {
+		w.event = 0 // shown until there is another
+	}
+	for _, s := range m.state.clock.sensors {
+		s.forget()
+	}
+}
+
+// turn forgets what a station said whose clock was found to be wrong, or right again:
+// what is remembered of it is applied once more. It is called with mu held.
+func (m *Model) turn(id int, s *sensor) {
+	s.told = s.wrong
+	s.forget()
+	if id == weatherSensor {
+		m.state.weather = nil
+	} else {
+		m.tracker.Forget(id)
+	}
+	if m.wrong != nil {
+		m.wrong(id, s.wrong)
+	}
+}
+
+func (s *sensor) forget() {
+	for i := range s.said {
+		s.said[i].taken = false
+	}
+}
