@@ -42,6 +42,7 @@ type vehicle struct {
 	state     State
 	due       int64    // at the next platform, by what is known without its being late
 	by        int64    // the same, whichever branch it takes
+	slack     int64    // how much later it may come without its being overdue
 	spread    float64  // s: how far off that usually is; 0 when no train was seen there
 	forecasts [2]int32 // span of scratch.forecasts
 	dropped   bool
@@ -78,7 +79,7 @@ func (s *scratch) forecast() {
 	}
 	for i, span := range s.spans {
 		if span[1] > span[0] {
-			s.addTrain(int32(i), &s.visits[span[1]-1])
+			s.addTrain(int32(i), s.visits[span[0]:span[1]])
 		}
 	}
 	for i := range s.g.lines {
@@ -134,7 +135,8 @@ func (s *scratch) potentials(l *lineGraph) {
 	}
 }
 
-func (s *scratch) addTrain(index int32, v *visit) {
+func (s *scratch) addTrain(index int32, of []visit) {
+	v := &of[len(of)-1]
 	nd := &s.g.nodes[v.node]
 	age := s.now - v.at
 	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64}
@@ -149,7 +151,7 @@ func (s *scratch) addTrain(index int32, v *visit) {
 		if !ve.dropped && !s.overtaken(&ve) {
 			s.lines[nd.line].stand(nd.direction, v)
 		}
-	case len(next) == 0:
+	case len(next) == 0 || s.ended(of, len(of)-1):
 		ve.state, ve.dropped = Turning, age > turningFor
 	default:
 		if v.since > v.at { // repaired: it leaves without the usual stop
@@ -227,7 +229,7 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 	patience := silentAfter
 	for _, e := range s.onward(v.node, v.at, v.bound) {
 		est, n := &s.edges[e], &s.nodes[s.g.edges[e].to]
-		free := s.leaves(st) + est.mean
+		free := max(s.leaves(st)+est.mean, v.at+s.took(v.node, s.g.edges[e].to, v.at))
 		at := max(free, n.coming+separation)
 		for _, p := range n.recent[:n.n] {
 			if p.at <= free || ahead != nil && p.train == ahead.train && p.at == went {
@@ -235,7 +237,9 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 			}
 		}
 		v.due, v.by = min(v.due, at), max(v.by, at)
-		if v.spread = math.Sqrt(v.variance + est.variance + sq(2)); !est.observed {
+		v.spread = math.Sqrt(v.variance + est.variance + sq(2))
+		v.slack = max(v.slack, int64(unusual*v.spread)*second)
+		if !est.observed {
 			v.spread = 0
 		}
 		patience = max(patience, est.mean)
@@ -278,6 +282,10 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	est, ed := &s.edges[e], &s.g.edges[e]
 	n := &s.nodes[ed.to]
 	leader := n.leader()
+	ends := s.g.nodes[ed.to].closes // who ends a round there holds up nobody who begins one
+	if ends {
+		leader = never
+	}
 	at := max(s.leaves(&st)+est.mean, leader+separation)
 	variance := st.variance + est.variance + sq(2)
 	if st.hops == 0 && v.number == 0 {
@@ -301,7 +309,9 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 		} else if p := last.passed(v.train); p != nil {
 			p.left = max(p.left, left)
 		}
-		n.coming = max(n.coming, at)
+		if !ends {
+			n.coming = max(n.coming, at)
+		}
 	}
 	plain := max(s.now, v.left+int64(to.metres/s.speed[s.g.nodes[ed.to].line]*1000))
 	enough := len(n.forecasts) >= perBoard && s.now+far < at

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ type lineGraph struct {
 	index    int
 	nodes    [2][]int32 // by direction, in running order; those of branches one after the other
 	patterns []int32
+	timed    bool    // it runs by a timetable
 	origins  []int32 // nodes at which trains begin a run
 }
 
@@ -56,6 +58,9 @@ type node struct {
 	// turn is the platform from which a train that has ended its run here begins
 	// another; -1 where no run ends.
 	turn int32
+	// closes is true where rings close, and nothing else: a train that comes there has
+	// ended its run, and begins the next when it is heard of there once more.
+	closes bool
 }
 
 // use is a call of a pattern at a node.
@@ -64,6 +69,26 @@ type use struct{ pattern, call int32 }
 type edge struct {
 	from, to int32
 	metres   float64 // of the great circle
+	planned  planned
+}
+
+// planned is what timetables give trains from coming to one platform to coming to the
+// next.
+type planned struct{ trips, seconds, squares float64 }
+
+func (p *planned) add(seconds float64) {
+	p.trips++
+	p.seconds += seconds
+	p.squares += seconds * seconds
+}
+
+// mean is in seconds, as is the spread of trips around it; ok is false without trips.
+func (p *planned) mean() (mean, spread float64, ok bool) {
+	if p.trips == 0 {
+		return 0, 0, false
+	}
+	mean = p.seconds / p.trips
+	return mean, math.Sqrt(max(0, p.squares/p.trips-mean*mean)), true
 }
 
 // dir is a direction as an index.
@@ -80,7 +105,7 @@ func newGraph(net *cta.Network) *graph {
 		g.location = time.UTC
 	}
 	for i, l := range net.Lines {
-		g.lines = append(g.lines, lineGraph{Line: l, index: i})
+		g.lines = append(g.lines, lineGraph{Line: l, index: i, timed: l.Scheduled()})
 		g.addLine(&g.lines[i])
 	}
 	return g
@@ -101,11 +126,30 @@ func (g *graph) addLine(l *lineGraph) {
 				w.edges = append(w.edges, g.link(known, w.nodes[i-1], n))
 			}
 		}
+		for i := range p.Trips {
+			at := p.Trips[i].Profile.Arrivals
+			came := int32(0) // a run begins when it departs
+			for j, e := range w.edges {
+				if w.nodes[j+1] == w.nodes[j] {
+					continue // at another of the station's stops
+				}
+				g.edges[e].planned.add(float64(at[j+1] - came))
+				came = at[j+1]
+			}
+		}
 		g.calls += len(p.Calls)
 		l.patterns = append(l.patterns, int32(len(g.patterns)))
 		g.patterns = append(g.patterns, w)
 		if !slices.Contains(l.origins, w.nodes[0]) {
 			l.origins = append(l.origins, w.nodes[0])
+		}
+	}
+	for _, nodes := range l.nodes {
+		for _, n := range nodes {
+			g.nodes[n].closes = !slices.ContainsFunc(g.nodes[n].uses, func(u use) bool {
+				p := &g.patterns[u.pattern]
+				return p.nodes[0] != n || p.nodes[len(p.nodes)-1] != n || u.call > 0 && !g.ends(u)
+			})
 		}
 	}
 	for _, i := range l.patterns {
@@ -141,7 +185,7 @@ func (g *graph) link(known map[[2]int32]int32, from, to int32) int32 {
 	if !ok {
 		e = int32(len(g.edges))
 		known[[2]int32{from, to}] = e
-		g.edges = append(g.edges, edge{from, to, cta.Distance(g.nodes[from].station, g.nodes[to].station)})
+		g.edges = append(g.edges, edge{from: from, to: to, metres: cta.Distance(g.nodes[from].station, g.nodes[to].station)})
 		g.nodes[from].next = append(g.nodes[from].next, e)
 		g.nodes[to].prev = append(g.nodes[to].prev, e)
 	}
@@ -156,6 +200,15 @@ func (g *graph) edge(from, to int32) int32 {
 		}
 	}
 	return -1
+}
+
+// moves is the use from which a train at a call leaves the platform: the call itself, or
+// the last of those that follow at other stops of the same station.
+func (g *graph) moves(u use) use {
+	for p := &g.patterns[u.pattern]; !g.ends(u) && p.nodes[u.call+1] == p.nodes[u.call]; {
+		u.call++
+	}
+	return u
 }
 
 // ends reports whether a call is the last of its pattern.

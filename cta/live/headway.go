@@ -118,7 +118,7 @@ func (s *scratch) onward(n int32, at int64, bound int32) []int32 {
 // take adds the edge that a use leads to to ways, once from an index on. It reports
 // whether the pattern ends there instead.
 func (s *scratch) take(u use, from int) (ends bool) {
-	if s.g.ends(u) {
+	if u = s.g.moves(u); s.g.ends(u) {
 		return true
 	}
 	if e := s.g.patterns[u.pattern].edges[u.call]; !slices.Contains(s.ways[from:], e) {
@@ -153,7 +153,7 @@ func (s *scratch) headway(n int32) Headway {
 		return h
 	}
 	// When headways grow or shrink, trains of both services are about.
-	before := max(s.intended(n, last-change), s.intended(n, next+change), intended)
+	before := max(s.intended(n, last-change), s.intended(n, next+change), intended, s.lull(n, last, next))
 	switch {
 	case float64(next-last) > gapAbove*float64(before) && float64(next-s.servedSince(n, last)) > gapAbove*float64(before):
 		h.Spacing = Gap
@@ -183,6 +183,9 @@ func (s *scratch) bunched(n int32, intended int64) bool {
 	st := &s.nodes[n]
 	if st.n < 2 || s.now-st.recent[0].at >= intended {
 		return false
+	}
+	if crush, ok := s.crush(n, st.recent[1].at-change, st.recent[0].at+change); ok {
+		intended = min(intended, crush)
 	}
 	for _, at := range [...]int64{st.recent[1].at - change, st.recent[0].at + change} {
 		if then := s.intended(n, at); then > 0 {

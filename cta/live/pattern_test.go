@@ -67,7 +67,7 @@ func TestRing(t *testing.T) {
 	}
 	for _, l := range v.Lines {
 		for _, d := range l.Directions {
-			if d.Level == Major {
+			if d.Level != Good {
 				t.Errorf("%+v", d)
 			}
 		}

@@ -167,7 +167,9 @@ func (s *scratch) visit(events []event) {
 		if len(s.visits) > from {
 			v = &s.visits[len(s.visits)-1]
 		}
-		if v == nil || v.node != e.node || v.status == outOfService && e.status != outOfService {
+		begins := v != nil && v.node == e.node && s.ended(s.visits[from:], len(s.visits)-from-1) &&
+			v.status == inService && e.status == inService && e.at > v.at+quickest
+		if v == nil || begins || v.node != e.node || v.status == outOfService && e.status != outOfService {
 			since := e.at
 			if v != nil && v.status == outOfService && e.status == outOfService {
 				since = v.since // it is moved
@@ -187,6 +189,11 @@ func (s *scratch) visit(events []event) {
 		v.status = e.status
 		v.stood = v.stood || e.status == brokenDown
 	}
+}
+
+// ended reports whether a train's i-th visit is where a ring closes, and ends its run.
+func (s *scratch) ended(of []visit, i int) bool {
+	return s.g.nodes[of[i].node].closes && i > 0 && of[i-1].node != of[i].node
 }
 
 // pass notes a train's time over an edge, unless it broke down on the way.
@@ -245,10 +252,14 @@ func (s *scratch) estimate() {
 	for i := range s.edges {
 		e := &s.g.edges[i]
 		guess := e.metres / s.speed[s.g.nodes[e.from].line] * 1000
+		doubt := 15 + 0.2*guess/1000
+		if mean, spread, ok := e.planned.mean(); ok {
+			guess, doubt = mean*1000, 15+spread
+		}
 		est := &s.edges[i]
 		switch n := s.passes[i]; {
 		case n == 0:
-			*est = estimate{mean: max(int64(guess), quickest), variance: sq(15 + 0.2*guess/1000)}
+			*est = estimate{mean: max(int64(guess), quickest), variance: sq(doubt)}
 		case n < 3: // one or two trains may have been held up: the distance has its say
 			est.mean = (est.mean*2*int64(n) + int64(guess)) / (2*int64(n) + 1)
 			est.variance += sq(0.05 * guess / 1000)
@@ -302,6 +313,9 @@ func (s *scratch) passages(index int32, of []visit) {
 		v := &of[i]
 		if v.status == outOfService && v.since <= v.at {
 			continue
+		}
+		if s.ended(of, i) && (i+1 == len(of) || of[i+1].node == v.node) {
+			continue // its next run will pass there
 		}
 		left := v.at
 		if v.since > v.at {

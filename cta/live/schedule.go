@@ -107,6 +107,9 @@ func (s *schedule) fillRuns(g *graph) {
 			}
 			for j, n := range p.nodes {
 				at := depart
+				if j > 0 && p.nodes[j-1] == n {
+					continue // it is there already, at another of the station's stops
+				}
 				if j > 0 {
 					at += int64(r.Profile.Arrivals[j]) * second
 				}
@@ -229,13 +232,80 @@ func (s *schedule) between(n int32, t int64) int64 {
 	return max(gap, minute)
 }
 
+// lull is the longest time between calls of the timetable at a node, of those that
+// reach into a span of time; 0 without any. Where trains skip stops, or come at odd
+// times, what is a gap at one hour is what is intended at another. It is MaxInt64
+// behind the last call.
+func (s *schedule) lull(n int32, from, to int64) (longest int64) {
+	calls := s.calls[n]
+	if len(calls) > 0 && from >= calls[len(calls)-1].at-change {
+		return math.MaxInt64
+	}
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from })
+	for i = max(i, 1); i < len(calls) && calls[i-1].at < to; i++ {
+		longest = max(longest, calls[i].at-calls[i-1].at)
+	}
+	return longest
+}
+
+// crush is the shortest time between calls of the timetable at a node in a span of
+// time; ok is false with fewer than two.
+func (s *schedule) crush(n int32, from, to int64) (shortest int64, ok bool) {
+	calls := s.calls[n]
+	shortest = math.MaxInt64
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= from })
+	for i++; i < len(calls) && calls[i].at <= to; i++ {
+		shortest, ok = min(shortest, calls[i].at-calls[i-1].at), true
+	}
+	return shortest, ok
+}
+
+// A train comes up to dueEarly before its time by the timetable, or dueLate after it.
+const (
+	dueEarly = 5 * minute
+	dueLate  = 20 * minute
+)
+
+// took is how long the timetable gives a train that came to a node at a time, to come
+// to another: of the runs that do so the one that comes nearest. 0 without any.
+func (s *schedule) took(from, to int32, t int64) (took int64) {
+	calls, then := s.calls[from], s.calls[to]
+	nearest := int64(math.MaxInt64)
+	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-dueLate }); i < len(calls) && calls[i].at <= t+dueEarly; i++ {
+		c := calls[i]
+		if off := max(c.at-t, t-c.at); off < nearest {
+			j := sort.Search(len(then), func(j int) bool { return then[j].at >= c.at })
+			for ; j < len(then) && then[j].at <= c.at+noService; j++ {
+				if then[j].run == c.run {
+					nearest, took = off, then[j].at-c.at
+					break
+				}
+			}
+		}
+	}
+	return took
+}
+
+// calling reports whether the timetable has trains of a line call anywhere in a span
+// of time.
+func (s *schedule) calling(l *lineGraph, from, to int64) bool {
+	for _, nodes := range l.nodes {
+		for _, n := range nodes {
+			calls := s.calls[n]
+			if i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from }); i < len(calls) && calls[i].at < to {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // due is how far from a time the timetable has a run of a pattern come to a node;
 // MaxInt64 when that isn't near.
 func (s *schedule) due(n, pattern int32, t int64) int64 {
-	const early, late = 5 * minute, 20 * minute
 	calls := s.calls[n]
 	nearest := int64(math.MaxInt64)
-	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-late }); i < len(calls) && calls[i].at <= t+early; i++ {
+	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-dueLate }); i < len(calls) && calls[i].at <= t+dueEarly; i++ {
 		if s.runs[calls[i].run].pattern == pattern {
 			nearest = min(nearest, max(calls[i].at-t, t-calls[i].at))
 		}

@@ -161,7 +161,7 @@ func (s *scratch) status(v *View) {
 		}
 		if ve.state == Running || ve.by > l.heard { // one that is silent alone tells nothing of the line
 			l.expected++
-			if s.now-ve.due > overdueBy {
+			if s.now-ve.due > max(overdueBy, ve.slack) {
 				l.overdue++
 			}
 		}
@@ -313,7 +313,8 @@ func (s *scratch) silent(line int, runs bool) bool {
 	quiet := s.now - l.heard
 	return quiet >= silence && l.expected > 0 && l.overdue >= min(overdueMin, l.expected) ||
 		quiet >= hush && s.heard-l.heard >= hushBehind && s.hushed(l) ||
-		quiet >= goneAfter && l.expected == 0 && runs && s.began(int32(line), s.now) < s.now-goneAfter
+		quiet >= goneAfter && l.expected == 0 && runs && s.began(int32(line), s.now) < s.now-goneAfter &&
+			(!s.g.lines[line].timed || s.calling(&s.g.lines[line], l.heard+dueEarly, s.now-dueEarly))
 }
 
 func (s *scratch) hushed(l *lineState) bool {
