@@ -151,12 +151,3 @@ func TestRealTimetablesKept(t *testing.T) {
 		}
 	}
 }
-
-// A ring of headways that are kept is good service, at its closing station too.
-func TestRingKeptIsGoodService(t *testing.T) {
-	net := ring(t)
-	looks, list := complaints(t, net, time.Date(2026, 10, 7, 7, 0, 0, 0, net.Location), 6)
-	if looks == 0 || len(list) > looks/100 {
-		t.Errorf("%d complaints in %d looks:\n%s", len(list), looks, strings.Join(list[:min(len(list), 12)], "\n"))
-	}
-}
