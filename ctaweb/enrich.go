@@ -25,6 +25,9 @@ func (m *Model) enrich(st *Status, view *live.View) {
 				l.LastHeard = s.Heard.Truncate(time.Second)
 			}
 			for _, d := range s.Directions {
+				if l.Towards.of(d.Direction) == "" {
+					continue // trains of a ring may run one way round only
+				}
 				l.Directions = append(l.Directions, DirectionStatus{
 					Direction: d.Direction, Towards: d.Towards, Level: d.Level,
 					Sentence: english().sentence(m.net, l.called(), d, view.AsOf), Facts: d, Cause: d.Cause, Station: d.Station,

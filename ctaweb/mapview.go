@@ -141,7 +141,7 @@ type box struct{ low, high point }
 
 // Sizes of labels, in units of the map.
 const (
-	letterWidth  = 8.0
+	letterWidth  = 9.5
 	letterHeight = 17.0
 	maxLabel     = 26 // runes
 )

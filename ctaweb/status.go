@@ -62,7 +62,8 @@ type LineStatus struct {
 	LastHeard time.Time `json:"last_heard,omitzero"`
 	// Level is that of the worse direction.
 	Level live.Level `json:"level"`
-	// Directions say how the line runs, a then b; none before the first event.
+	// Directions say how the line runs, a then b, without one in which none of its trains
+	// runs; none before the first event.
 	Directions []DirectionStatus `json:"directions"`
 	Trains     []*Train          `json:"trains"` // by id
 	Stations   []*Station        `json:"stations"`

@@ -111,6 +111,23 @@ func TestPagesOfATimetable(t *testing.T) {
 	}
 }
 
+// Of a line whose trains run one way only, nothing is said of the other.
+func TestOneWayLine(t *testing.T) {
+	net := village(t)
+	l := net.Line("B")
+	one := cta.Line{ID: l.ID, Name: l.Name, Color: l.Color, TextColor: l.TextColor, Patterns: []*cta.Pattern{l.Patterns[0]}}
+	way, err := cta.New(cta.Network{Name: "One way", Location: net.Location, Stations: net.Stations, Lines: []*cta.Line{&one}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location)
+	for _, page := range []string{"/", "/lines/B"} {
+		if said := visited(t, way, at, page); strings.Count(said, "no service at this hour") != 1 || strings.Contains(said, "towards :") || strings.Contains(said, "▲") {
+			t.Errorf("%s: %s", page, said)
+		}
+	}
+}
+
 // The API has the agency's own ids and codes.
 func TestAgencyIDsAreTold(t *testing.T) {
 	net := village(t)
