@@ -80,6 +80,7 @@ type inference struct {
 	latest time.Time // time of the last answer
 	data   time.Time // newest movement in it
 	since  time.Time // time of the first answer with that movement
+	aged   time.Time // time of the last answer whose missing trains counted
 	began  bool
 }
 
@@ -335,7 +336,11 @@ func (s *step) evident(t *train, now sighting) bool {
 // advance moves a train to a later call, and emits the calls between.
 func (s *step) advance(t *train, now sighting) {
 	if t.origin != nil {
-		s.emit(t, *t.origin, t.known, cta.InService)
+		if t.located {
+			s.emit(t, *t.origin, t.known, cta.InService)
+		} else {
+			s.aside(asideUnplaced) // it has waited there for unknown time
+		}
 	}
 	path := t.route.path(t.at, now.at)
 	hi := now.moved
@@ -343,20 +348,21 @@ func (s *step) advance(t *train, now sighting) {
 		hi = t.known
 	}
 	passed := path[:max(0, len(path)-1)]
+	stands := now.located // at the last of them, or beyond
 	var origin *node
 	if n := len(path); n > 2 && t.route.turns(path[n-3], path[n-2]) {
-		origin = &path[n-2] // it stands there, and is emitted when it leaves
-		passed = passed[:n-2]
+		origin = &path[n-2]                  // it stands there, and is emitted when it leaves
+		passed, stands = passed[:n-2], false // it may have waited since it came
 	}
 	switch {
 	case path == nil && t.destination == t.at.station && !t.done:
-		passed = []node{t.at} // it has turned where its run ended
+		passed, stands = []node{t.at}, false // it has turned where its run ended
 		fallthrough
 	case path != nil && time.Duration(len(passed)-1)*hop <= hi.Sub(t.known)+hop:
 		if t.done && len(passed) > 0 {
 			passed = passed[1:]
 		}
-		s.pass(t, passed, now, hi)
+		s.pass(t, passed, now, hi, stands)
 	default:
 		s.aside(asideJumped)
 	}
@@ -366,8 +372,8 @@ func (s *step) advance(t *train, now sighting) {
 
 // pass emits the calls that a train has come to since it was last known, spread by
 // distance over the time between. Where that is long, only a station at which the train
-// stands has a time.
-func (s *step) pass(t *train, passed []node, now sighting, hi time.Time) {
+// stands has a time: stands says that it can't have come there long ago.
+func (s *step) pass(t *train, passed []node, now sighting, hi time.Time, stands bool) {
 	if len(passed) == 0 {
 		return
 	}
@@ -381,7 +387,7 @@ func (s *step) pass(t *train, passed []node, now sighting, hi time.Time) {
 		for range len(passed) - 1 {
 			s.aside(asideUnplaced)
 		}
-		if beyond > 0 || !now.located {
+		if beyond > 0 || !stands {
 			s.aside(asideUnplaced)
 			return
 		}
@@ -447,10 +453,16 @@ func (s *step) age(active map[*route]int) {
 			delete(s.mute, r)
 		}
 	}
+	gap := s.end.Sub(s.aged)
+	if s.aged.IsZero() || gap < s.limit {
+		gap = 0
+	}
+	s.aged = s.end
 	for key, t := range s.trains {
 		if s.seen[t] {
 			continue
 		}
+		t.missed = t.missed.Add(gap) // nobody looked for it meanwhile
 		if since, mute := s.mute[t.route]; mute {
 			if s.end.Sub(since) > muteFor {
 				delete(s.trains, key)
@@ -464,8 +476,11 @@ func (s *step) age(active map[*route]int) {
 		if t.missing == 2 {
 			s.vanish(t)
 		}
-		away := s.end.Sub(t.missed)
-		if over := away > lostAfter && !t.done || away > endedAfter; over && !t.gone {
+		away, patience := s.end.Sub(t.missed), lostAfter
+		if t.ends(t.at) || t.missed.Sub(t.known) > s.limit {
+			patience = endedAfter // it may be turning, unseen since a gap in the data
+		}
+		if away > patience && !t.gone {
 			t.gone = true
 			if t.last != nil {
 				s.emit(t, *t.last, s.end, cta.OutOfService)

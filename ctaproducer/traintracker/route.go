@@ -134,8 +134,11 @@ func (r *route) turns(from, to node) bool {
 }
 
 // reaches reports whether trains go on from a call to a station without turning at
-// the end of a run.
+// the end of a run. Where trains both end and begin, they have reached it at their end.
 func (r *route) reaches(from node, station int) bool {
+	if from.station == station {
+		return r.last[from]
+	}
 	seen := map[node]bool{from: true}
 	for queue := []node{from}; len(queue) > 0; queue = queue[1:] {
 		if queue[0].station == station {
