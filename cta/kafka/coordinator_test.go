@@ -92,6 +92,34 @@ func TestOneBrokerOfThreeIsGone(t *testing.T) {
 	}
 }
 
+// A member that joins waits for its group, and for no coordinator that hangs.
+func TestJoiningFollowsTheCoordinator(t *testing.T) {
+	t.Parallel()
+	cl, n := three(t)
+	client := connect(t, cl, testLog(t))
+	cfg := config("g")
+	cfg.SessionTimeout = 5 * time.Minute // for as long, others may be waited for
+	gone := cl.CoordinatorFor("g")
+	addr := cl.ListenAddrs()[gone]
+	joins := make(chan struct{})
+	hang := sync.OnceFunc(func() { n.hang(addr); close(joins) }) // before the answer
+	cl.ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		hang()
+		return nil, nil, false
+	})
+	s := newSummer(client)
+	start(t, client, cfg, s)
+	<-joins
+	if err := cl.RemoveNode(gone); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.begun:
+	case <-time.After(time.Minute):
+		t.Error("the member has not joined at the new coordinator after a minute")
+	}
+}
+
 // A broker that ends may still answer what it was asked before. That isn't told as its
 // being back.
 func TestOneOutageIsToldOnce(t *testing.T) {

@@ -112,7 +112,8 @@
 //   - what compaction has emptied is passed: TestEmptiedBatchesArePassed
 //
 // Assigning and revoking:
-//   - what is under way of a partition is committed before it goes: TestLeavingPartitionsAreCommittedFirst
+//   - what is under way of a partition is committed before it goes, and the member doesn't
+//     join before that: TestLeavingPartitionsAreCommittedFirst, TestLeavingPartitionsOutlastAnotherRebalance
 //   - state is read after open transactions and from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
 //     TestRestoreReadsAllWhateverAnAnswerLeavesOut
 //   - state of a partition that has gone meanwhile isn't used: TestTransformRestoresWhatItNeverBegan
@@ -122,10 +123,16 @@
 //
 // Bounds and brokers:
 //   - a batch is bounded in records and bytes, a buffer in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull
-//   - a request ends in time, a coordinator that is gone is forgotten: TestOneBrokerOfThreeIsGone
+//   - a request ends in time, or when another broker serves it: TestOneBrokerOfThreeIsGone,
+//     TestJoiningFollowsTheCoordinator
+//   - topics wait for the brokers that they need, and until all know them:
+//     TestEnsureTopicsWaitsForBrokers, TestEnsureTopicsWaitsUntilAllBrokersKnow
+//   - a topic that is gone is not waited for: TestTopicThatIsGoneIsNotWaitedFor
 //   - a partition that nobody leads costs itself alone: TestPartitionWithoutALeaderCostsItselfAlone
-//   - ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster
-//   - what waits is told once: TestSendingThatWaitsIsToldOnce
+//   - ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
+//     TestTransformLeavesItsGroupThoughACommitHangs
+//   - what waits is told once, an outage too, and a broker that only waits is none:
+//     TestSendingThatWaitsIsToldOnce, TestOneOutageIsToldOnce, TestBrokerThatWaitsForOthersIsNotAway
 //
 // # Testing
 //

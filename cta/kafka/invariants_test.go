@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -352,6 +353,101 @@ func TestLeavingPartitionsAreCommittedFirst(t *testing.T) {
 	await(t, client, 300, 30*time.Second)
 	if n := first.times.Load(); n != 1 {
 		t.Errorf("the first member was given partitions %d times, want once", n)
+	}
+}
+
+// While a member still commits what is under way of partitions that it gives up, the group
+// may share them anew: the member joins when it has given them up, and not before.
+func TestLeavingPartitionsOutlastAnotherRebalance(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	first := newSummer(client)
+	start(t, client, config("g"), first)
+	<-first.begun
+	held, release := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(held) })
+	c.ControlKey(int16(kmsg.TxnOffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		hold()
+		c.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	produce(t, c, "in", 100)
+	<-held
+	second, third := newSummer(client), newSummer(client)
+	epoch, id := c.GroupInfo("g").Epoch, c.GroupInfo("g").Members[0].MemberID
+	start(t, client, config("g"), second)
+	for end := time.Now().Add(30 * time.Second); c.GroupInfo("g").Epoch == epoch || c.GroupInfo("g").State != "Stable"; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the group has not shared its partitions anew: %+v", c.GroupInfo("g"))
+		}
+	}
+	var released atomic.Bool
+	c.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if r.(*kmsg.JoinGroupRequest).MemberID == id && !released.Load() {
+			t.Error("the member joins without partitions of which records are under way")
+		}
+		return nil, nil, false
+	})
+	start(t, client, config("g"), third)
+	time.Sleep(3 * time.Second) // it would hear of the third in half a second
+	released.Store(true)
+	close(release)
+	produce(t, c, "in", 100)
+	await(t, client, 200, 30*time.Second)
+}
+
+// A member whose commit hangs gives it up in time to leave its group: the others needn't
+// wait for its session to time out.
+func TestTransformLeavesItsGroupThoughACommitHangs(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	cfg := config("g")
+	cfg.SessionTimeout = time.Minute
+	s := newSummer(client)
+	stop := start(t, client, cfg, s)
+	<-s.begun
+	held, release := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(held) })
+	c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		hold()
+		c.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	defer close(release)
+	produce(t, c, "in", 100)
+	<-held
+	stop()
+	if left := c.GroupInfo("g").Members; len(left) > 0 {
+		t.Errorf("the group still has %d members", len(left))
+	}
+}
+
+// A topic that is deleted while it is read isn't waited for.
+func TestTopicThatIsGoneIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	produce(t, c, "in", 100)
+	stuck := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.KafkaStorageError, Count: -1})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	read := make(chan error, 1)
+	go func() {
+		read <- client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("in", "sums"), StopAtEnd: true, Refresh: 50 * time.Millisecond},
+			func(context.Context, kafka.Record) error { return nil })
+	}()
+	if err := stuck.Wait(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeleteTopic("in"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil || ctx.Err() != nil {
+		t.Errorf("the end was not reached without the topic that is gone: %v, %v", err, ctx.Err())
 	}
 }
 

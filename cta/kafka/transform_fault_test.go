@@ -162,11 +162,16 @@ func TestTransformFencesZombies(t *testing.T) {
 	dead.Store(true)
 
 	other := newSummer(quick)
-	start(t, quick, cfg, other)
+	stop := start(t, quick, cfg, other)
 	await(t, quick, 100, 30*time.Second)
 	close(zombie.wake)
 	produce(t, c, "in", 100)
 	await(t, quick, 200, 30*time.Second)
+
+	dead.Store(false) // it joins again
+	stop()
+	produce(t, c, "in", 100)
+	await(t, quick, 300, 30*time.Second)
 }
 
 // zombie sleeps in its first batch.

@@ -41,9 +41,6 @@ func (t *Topic) Writable() bool {
 	return t.Err == nil && len(t.Leaders) > 0
 }
 
-// At returns when the cluster was asked for it.
-func (v *View) At() time.Time { return v.at }
-
 // Leader returns the broker that leads p; -1 when there is none or no such partition.
 func (v *View) Leader(p record.Partition) int32 { return v.serves(Leader(p)) }
 

@@ -62,7 +62,6 @@ type Cursor struct {
 	next    int64     // offset to fetch
 	empty   int       // times that nothing came where something should be
 	paused  time.Time // no fetching before
-	failed  time.Time // the last time; a leader of before that is not believed
 	failing time.Time // since when it can't be read; zero when it can
 	why     error     // it can't
 	removed bool
@@ -127,7 +126,7 @@ func (e *Engine) Add(p record.Partition, topicID string, next int64) *Cursor {
 	return cur
 }
 
-// Remove ends the fetching of a partition. What was fetched and not taken is dropped.
+// Remove ends the fetching of a partition. What was fetched before may still come.
 func (e *Engine) Remove(cur *Cursor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,11 +146,6 @@ func (e *Engine) Next(ctx context.Context) []Fetched {
 		e.mu.Lock()
 		queue := e.queue
 		e.queue = nil
-		for i := range queue {
-			if queue[i].Cursor.removed && queue[i].Err == nil {
-				queue[i].Records = nil
-			}
-		}
 		e.mu.Unlock()
 		if len(queue) > 0 {
 			return queue
@@ -214,9 +208,6 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 			continue // a nearer replica maybe
 		}
 		leader := view.Leader(cur.Partition)
-		if !view.At().After(cur.failed) {
-			leader = -1
-		}
 		if leader < 0 {
 			all = false
 			if cur.failing.IsZero() {
@@ -452,10 +443,9 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 
 // fail notes that a partition can't be read now. f.mu is held.
 func (f *fetcher) fail(cur *Cursor, err error) {
-	now := time.Now()
-	cur.failed, cur.why = now, err
+	cur.why = err
 	if cur.failing.IsZero() {
-		cur.failing = now
+		cur.failing = time.Now()
 	}
 }
 
