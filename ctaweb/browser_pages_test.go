@@ -122,7 +122,7 @@ func TestAccessibility(t *testing.T) {
 		"with scores":   {"/"},
 		"unfolded":      {"/stations/40380"},
 	}
-	for _, m := range []*Model{modelOf(village(t), time.Date(2026, 10, 7, 7, 45, 0, 0, time.UTC)), metropolis(t)} {
+	for _, m := range []*Model{modelOf(village(t), time.Date(2026, 10, 7, 7, 45, 0, 0, time.UTC)), large(t, 8, 400)} {
 		own := serving(t, newHandler(t, m, HandlerConfig{}), nil)
 		for _, page := range []string{"/", "/lines/" + m.net.Lines[0].ID, "/lines/" + m.net.Lines[1].ID, "/stations/1"} {
 			states["of a timetable"] = append(states["of a timetable"], own.URL+page)

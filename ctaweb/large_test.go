@@ -10,9 +10,12 @@ import (
 )
 
 // metropolis is a model of 5,000 stations and 120 lines, on which 1,200 trains run.
-func metropolis(tb testing.TB) *Model {
+func metropolis(tb testing.TB) *Model { return large(tb, 120, 5000) }
+
+// large is a model of so many lines and stations, with ten trains on each line.
+func large(tb testing.TB, lines, stations int) *Model {
 	tb.Helper()
-	const lines, stations, each = 120, 5000, 45
+	const each = 45
 	n := cta.Network{Name: "Metropolis", Location: time.UTC}
 	for i := range stations {
 		n.Stations = append(n.Stations, &cta.Station{
