@@ -170,6 +170,7 @@ func TestServiceDays(t *testing.T) {
 		20261010: {"m5": "10 10:00:00 CEST"},
 		20261011: {},
 		20261026: {"m5": "26 10:00:00 CET"}, // a holiday
+		20251231: {},                        // before the first day, a Wednesday
 		20270101: {},
 	} {
 		if diff := cmp.Diff(want, runs(d)); diff != "" {
