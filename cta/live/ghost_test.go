@@ -418,3 +418,37 @@ func TestHeldUpTrainIsntSilent(t *testing.T) {
 		}
 	}
 }
+
+// A train that was dropped isn't overdue any more, and trains that fell silent while
+// others were heard of don't make a line silent.
+func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	for k := range 5 {
+		along(tr, fmt.Sprintf("BL%03d", k), 0, 20, day(7).Add(time.Duration(4*k)*time.Minute))
+	}
+	along(tr, "BL999", 0, 8, day(8)) // due at 8:18
+	for m := range 60 {              // the other way trains run
+		id := cta.Chicago().Line("blue").Stations[20-m%20].Station.ID
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(m)*time.Minute)), arrived("BL500", id, cta.DirectionB, cta.InService))
+	}
+	cause := func(tr *Tracker, now time.Time) Cause {
+		l, _ := tr.View(now).Line("blue")
+		return l.Directions[0].Cause
+	}
+	if c := cause(tr, day(8).Add(20*time.Minute)); c != TrainOverdue {
+		t.Errorf("before it is dropped: %s, want %s", c, TrainOverdue)
+	}
+	if c := cause(tr, day(8).Add(36*time.Minute)); c == TrainOverdue {
+		t.Error("it is dropped, and said to be overdue")
+	}
+
+	tr = NewTracker(cta.Chicago())
+	for k := range 4 {
+		along(tr, fmt.Sprintf("BL99%d", k), 8, 8, day(8).Add(time.Duration(k)*time.Second))
+	}
+	along(tr, "BL001", 12, 17, day(8)) // until 8:10; due at 8:12
+	along(tr, "BL002", 0, 0, day(8).Add(10*time.Minute))
+	if c := cause(tr, day(8).Add(12*time.Minute+20*time.Second)); c == LineSilent {
+		t.Error("trains that fell silent before others were heard of make the line silent")
+	}
+}
