@@ -423,6 +423,33 @@ func TestDelaysAreNoWrongClocks(t *testing.T) {
 	}
 }
 
+// An event that is told once as one of ten minutes later doesn't take its train back to
+// that station when the ten minutes are over.
+func TestOneEventAheadIsDropped(t *testing.T) {
+	net := cta.Chicago()
+	line := net.Line("red")
+	m := NewModel(net)
+	m.SetReady()
+	arrive := func(at, event time.Duration, station int, id string) {
+		m.ApplyArrival(cta.KeyAt(wall0.Add(event)), cta.Arrival{StationID: line.Stations[station].Station.ID, TrainID: id,
+			Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, wall0.Add(at))
+	}
+	const began, ahead = 5 * time.Minute, 10 * time.Minute
+	for at := time.Duration(0); at < 17*time.Minute; at += 2 * time.Second {
+		arrive(at, at, int(at/(2*time.Second))%20, fmt.Sprint(at))
+		switch since := at - began; {
+		case since == 0:
+			arrive(at, at+ahead, 4, "T")
+		case since > 0 && since <= ahead-time.Minute && since%(90*time.Second) == 0:
+			arrive(at, at, 4+int(since/(90*time.Second)), "T")
+		}
+	}
+	got, ok := m.View(wall0.Add(began + ahead + 30*time.Second)).Train("T")
+	if want := line.Stations[10].Station.ID; !ok || got.Station != want {
+		t.Errorf("the train is shown: %v, at %d; want %d", ok, got.Station, want)
+	}
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1
