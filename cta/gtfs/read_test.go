@@ -268,6 +268,25 @@ func TestSameStopsAreOnePattern(t *testing.T) {
 	}
 }
 
+// The rows of a trip's calls may be in any order, and among those of other trips.
+func TestCallsInAnyOrder(t *testing.T) {
+	feed := town()
+	want, _, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(feed["stop_times.txt"]), "\n")
+	slices.Reverse(rows[1:])
+	feed["stop_times.txt"] = strings.Join(rows, "\n")
+	got, _, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(describe(want), describe(got)); d != "" {
+		t.Errorf("(-in order +reversed):\n%s", d)
+	}
+}
+
 func TestOptionsNarrow(t *testing.T) {
 	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.Bus, cta.Ferry}})
 	if err != nil || len(net.Lines) != 2 || net.Line("M") != nil || !slices.Contains(report.LeftOut, "1 routes that weren't asked for") {
@@ -570,5 +589,19 @@ func TestIDsStay(t *testing.T) {
 	c := assign([]string{"abc", taken})
 	if fmt.Sprint(c[taken]) != taken || c["abc"] == c[taken] || c["abc"] != hashed("abc", 1) {
 		t.Errorf("%v, want another number for abc", c)
+	}
+	// Of two texts with one number it is the same one that keeps it, in whatever order
+	// a feed has them.
+	seen := map[int]string{}
+	for i := 0; ; i++ {
+		id := fmt.Sprint("s", i)
+		n := hashed(id, 0)
+		if other, ok := seen[n]; ok {
+			if d := cmp.Diff(assign([]string{id, other}), assign([]string{other, id})); d != "" {
+				t.Errorf("%s and %s by order (-one +other):\n%s", id, other, d)
+			}
+			break
+		}
+		seen[n] = id
 	}
 }
