@@ -127,6 +127,11 @@ func TestScheduledDepartures(t *testing.T) {
 		t.Errorf("where only the local stops: %+v", next)
 	}
 	tr.ApplyArrival(cta.KeyAt(eight), cta.Arrival{StationID: 1, TrainID: "local", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.InService})
+	// Where no train has run yet, the timetable says how long it takes.
+	local, _ := tr.View(eight.Add(time.Minute)).Train("local")
+	if len(local.Stops) != 3 || local.Stops[0].Expected.Sub(eight.Add(5*time.Minute)).Abs() > 2*time.Second {
+		t.Errorf("the local is expected at %v, want 8:05 first", local.Stops)
+	}
 	tr.ApplyArrival(cta.KeyAt(eight.Add(10*time.Minute)), cta.Arrival{StationID: 1, TrainID: "express", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.InService})
 	v = tr.View(eight.Add(10*time.Minute + 30*time.Second))
 	if train, _ := v.Train("express"); len(train.Next) != 1 || train.Next[0].Station != 4 {
