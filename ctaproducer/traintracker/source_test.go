@@ -46,3 +46,23 @@ func TestSettingsAreChecked(t *testing.T) {
 		t.Errorf("error is %q, which holds a password", err)
 	}
 }
+
+// With a call a minute several stations lie between two answers: their times are shared
+// out by distance, and none is after the moment at which it is told.
+func TestSparseCalls(t *testing.T) {
+	f := newFake(t, 1, "purple", "yellow")
+	from := f.now
+	got, _, err := f.run(t, Config{Every: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := judged{}
+	for _, j := range f.judge(got.all, from.Add(3*time.Minute), f.ends.Add(-3*time.Minute)) {
+		sum.wanted, sum.found, sum.false_ = sum.wanted+j.wanted, sum.found+j.found, sum.false_+j.false_
+		sum.errors = append(sum.errors, j.errors...)
+	}
+	t.Logf("found %d of %d, %d false, error median %v, 90%% %v, most %v", sum.found, sum.wanted, sum.false_, sum.quantile(.5), sum.quantile(.9), sum.quantile(1))
+	if sum.found*100 < sum.wanted*95 || sum.false_ > 0 || sum.quantile(1) > 50*time.Second {
+		t.Error("want 95% found and none false, within 50s")
+	}
+}
