@@ -450,6 +450,31 @@ func TestOneEventAheadIsDropped(t *testing.T) {
 	}
 }
 
+// What a station says that is behind in both times alike counts as of its receipt.
+func TestStationBehindInBothTimes(t *testing.T) {
+	net := cta.Chicago()
+	line := net.Line("red")
+	m := NewModel(net)
+	var now time.Duration
+	m.hold()
+	m.release(func() time.Time { return wall0.Add(now) })
+	for ; now <= 20*time.Minute; now += 2 * time.Second {
+		i := int(now / (2 * time.Second))
+		at := wall0.Add(now)
+		if i%20 == 3 {
+			at = at.Add(-20 * time.Minute)
+		}
+		m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: line.Stations[i%20].Station.ID, TrainID: fmt.Sprint(i),
+			Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, at)
+	}
+	const last = 29*20 + 3 // of that station
+	want := wall0.Add(last * 2 * time.Second)
+	got, ok := m.View(wall0.Add(now)).Train(fmt.Sprint(last))
+	if !ok || got.Arrived.Sub(want).Abs() > 2*time.Second || !m.state.clock.sensors[line.Stations[3].Station.ID].wrong {
+		t.Errorf("the train is shown: %v, as of %v; want %v", ok, got.Arrived.Sub(wall0), want.Sub(wall0))
+	}
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1
