@@ -110,6 +110,9 @@ func (s *schedule) fillRuns(g *graph) {
 				if j > 0 && p.nodes[j-1] == n {
 					continue // it is there already, at another of the station's stops
 				}
+				if j == len(p.nodes)-1 && g.nodes[n].closes {
+					continue // where a ring closes, the next run counts
+				}
 				if j > 0 {
 					at += int64(r.Profile.Arrivals[j]) * second
 				}

