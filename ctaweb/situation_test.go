@@ -204,7 +204,7 @@ func TestSituationsAreTold(t *testing.T) {
 			},
 			want:   "a train has been standing at Logan Square for ",
 			levels: map[live.Level]bool{live.Minor: true, live.Major: true},
-			then:   58 * time.Minute,
+			then:   55 * time.Minute,
 		},
 		"a train stands and doesn't say so": {
 			happen: func(a []ctaproducer.Event) ([]ctaproducer.Event, time.Time, time.Time) {
