@@ -224,8 +224,8 @@ func (h *run) report(w io.Writer, v *verdict) error {
 	}
 	_, read := h.watcher.total()
 	fmt.Fprintf(w, "entries %d (acknowledged for certain %d), producers %d\n", v.entries, v.acked, h.producer.starts)
-	fmt.Fprintf(w, "counts published %d, duplicates among them %d, below the one before %d, held against their entries %d, stations %d\n",
-		read, h.watcher.repeated, h.watcher.fell, v.claims, v.counts)
+	fmt.Fprintf(w, "counts published %d, restated by the broker %d, repeated %d, below the one before %d, held against their entries %d, stations %d\n",
+		read, h.watcher.restated, h.watcher.repeated, h.watcher.fell, v.claims, v.counts)
 	fmt.Fprintf(w, "unreadable records %d, dead letters: %s\n", v.bad, tally(v.letters))
 	if took := h.found(); len(took) > 0 {
 		fmt.Fprintf(w, "stations that opened during the run %d, from the first entry to the first count: shortest %v, median %v, longest %v\n", len(took),

@@ -16,7 +16,8 @@
 // against them:
 //
 //   - each station's last count is the number of its entries;
-//   - no count of a station was ever below one published before, or repeated;
+//   - no count of a station was ever below one published before, or repeated (the rows
+//     that the embedded broker's compaction writes again, as they were, aside);
 //   - each count says which entries it counts, truly, and never counted entries that
 //     weren't there yet;
 //   - an entry that was acknowledged is there, once, in the order of sending;

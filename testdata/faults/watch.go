@@ -91,12 +91,15 @@ type watcher struct {
 	client     *kgo.Client
 	deadLetter string // topic
 	strict     bool   // each count has to say which entries it counts
+	restates   bool   // the broker's compaction writes rows again
 	stalls     *stalls
 
 	mu       sync.Mutex
 	counts   map[int]int64
+	times    map[int]time.Time // of the counts' records
 	offset   int64
 	read     int64 // counts read
+	restated int64 // the same row again, by the broker
 	repeated int64 // as high as the one before
 	fell     int64 // below the one before
 	letters  int64 // dead letters read
@@ -119,7 +122,8 @@ func newWatcher(opts []kgo.Opt, s *settings, stalls *stalls) (*watcher, error) {
 		return nil, err
 	}
 	return &watcher{
-		client: c, deadLetter: topics.DeadLetter(), strict: !s.careless, stalls: stalls, offset: -1, counts: make(map[int]int64),
+		client: c, deadLetter: topics.DeadLetter(), strict: !s.careless, restates: s.broker == "embedded", stalls: stalls, offset: -1,
+		counts: make(map[int]int64), times: make(map[int]time.Time),
 		claims: make(map[source][]claim), highest: make(map[source]int64), ends: make(map[source]int64),
 	}, nil
 }
@@ -150,6 +154,8 @@ func (w *watcher) see(r *kgo.Record) {
 	case p.count < w.counts[p.station]:
 		w.fell++
 		w.fault("station %d: count falls from %d to %d at offset %d", p.station, w.counts[p.station], p.count, r.Offset)
+	case p.count == w.counts[p.station] && w.restates && r.ProducerID < 0 && r.Timestamp.Equal(w.times[p.station]):
+		w.restated++ // as it was, with its time; a worker's own would have another
 	case p.count == w.counts[p.station]:
 		w.repeated++
 		w.fault("station %d: count %d again at offset %d, of producer %d, after %d", p.station, p.count, r.Offset, r.ProducerID, w.offset)
@@ -161,7 +167,7 @@ func (w *watcher) see(r *kgo.Record) {
 	}
 	w.read++
 	w.offset = r.Offset
-	w.counts[p.station] = p.count
+	w.counts[p.station], w.times[p.station] = p.count, r.Timestamp
 	if p.upTo > 0 {
 		w.claims[p.source] = append(w.claims[p.source], claim{p.station, p.count, p.upTo})
 		w.highest[p.source] = max(w.highest[p.source], p.upTo)

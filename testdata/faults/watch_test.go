@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -13,6 +14,8 @@ func TestWatcher(t *testing.T) {
 	type count struct {
 		offset, count int64
 		position      string
+		producer      int64
+		ms            int64 // of the record's time
 	}
 	for _, tt := range []struct {
 		name     string
@@ -20,19 +23,21 @@ func TestWatcher(t *testing.T) {
 		counts   []count
 		want     string // part of the only fault; none if empty
 	}{
-		{"rising", false, []count{{0, 1, position}, {2, 4, position}}, ""},
-		{"falling", false, []count{{0, 4, position}, {2, 3, position}}, "falls from 4 to 3"},
-		{"repeated", false, []count{{0, 4, position}, {2, 4, position}}, "count 4 again"},
-		{"without a position", false, []count{{0, 1, ""}}, "doesn't say which entries"},
-		{"without a position, of careless workers", true, []count{{0, 1, ""}}, ""},
-		{"with a position that can't be read", false, []count{{0, 1, "entries/0"}}, `has position "entries/0"`},
-		{"back at an offset", false, []count{{5, 1, position}, {4, 2, position}}, "has lost what it had committed"},
+		{"rising", false, []count{{0, 1, position, 1, 1}, {2, 4, position, 1, 2}}, ""},
+		{"falling", false, []count{{0, 4, position, 1, 1}, {2, 3, position, 1, 2}}, "falls from 4 to 3"},
+		{"repeated", false, []count{{0, 4, position, 1, 1}, {2, 4, position, 1, 1}}, "count 4 again"},
+		{"restated by the broker", false, []count{{0, 4, position, 1, 1}, {2, 4, position, -1, 1}}, ""},
+		{"repeated without a producer", false, []count{{0, 4, position, -1, 1}, {2, 4, position, -1, 2}}, "count 4 again"},
+		{"without a position", false, []count{{0, 1, "", 1, 1}}, "doesn't say which entries"},
+		{"without a position, of careless workers", true, []count{{0, 1, "", -1, 1}}, ""},
+		{"with a position that can't be read", false, []count{{0, 1, "entries/0", 1, 1}}, `has position "entries/0"`},
+		{"back at an offset", false, []count{{5, 1, position, 1, 1}, {4, 2, position, 1, 2}}, "has lost what it had committed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &watcher{strict: !tt.careless, stalls: newStalls(), offset: -1, counts: make(map[int]int64),
+			w := &watcher{strict: !tt.careless, restates: true, stalls: newStalls(), offset: -1, counts: make(map[int]int64), times: make(map[int]time.Time),
 				claims: make(map[source][]claim), highest: make(map[source]int64)}
 			for _, c := range tt.counts {
-				r := &kgo.Record{Topic: "counts", Offset: c.offset, Key: []byte("40380"), Value: fmt.Appendf(nil, `{"STATION_ID":40380,"COUNT":%d}`, c.count)}
+				r := &kgo.Record{Topic: "counts", Offset: c.offset, ProducerID: c.producer, Timestamp: time.UnixMilli(c.ms), Key: []byte("40380"), Value: fmt.Appendf(nil, `{"STATION_ID":40380,"COUNT":%d}`, c.count)}
 				if c.position != "" {
 					r.Headers = []kgo.RecordHeader{{Key: "position", Value: []byte(c.position)}}
 				}
