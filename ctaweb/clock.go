@@ -181,17 +181,31 @@ func (c *clock) witnesses(each int) []witness {
 }
 
 // jumped looks for a source that goes on at another time, and forgets what it said
-// before.
+// before. What the reader received before the last record of the time known says
+// nothing of it: a clock far ahead makes its records newer than all others.
 func (c *clock) jumped() bool {
-	since, newest, count, from := int64(math.MaxInt64), int64(0), 0, map[int]bool{}
-	for _, w := range c.nearby {
-		if w.wall > c.newest-clockSlot && !c.fits(w.event, w.wall) {
-			since, newest = min(since, w.wall), max(newest, w.wall)
-			count++
-			from[w.id] = true
+	var right int64
+	for _, s := range c.sensors {
+		for _, r := range s.said {
+			if c.fits(r.event, r.wall) {
+				right = max(right, r.got)
+			}
 		}
 	}
-	if count < resetCount || 4*len(from) <= len(c.sensors) || newest-c.newest < resetAfter {
+	since, newest, got, count, from := int64(math.MaxInt64), int64(0), int64(0), 0, 0
+	for _, s := range c.sensors {
+		before := count
+		for _, r := range s.said {
+			if r.wall > c.newest-clockSlot && r.wall <= c.limit && r.got >= right && !c.fits(r.event, r.wall) {
+				since, newest, got = min(since, r.wall), max(newest, r.wall), max(got, r.got)
+				count++
+			}
+		}
+		if count > before {
+			from++
+		}
+	}
+	if count < resetCount || 4*from <= len(c.sensors) || newest-c.newest < resetAfter || got > 0 && got-right < resetAfter {
 		return false
 	}
 	c.since = since

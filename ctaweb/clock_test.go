@@ -184,3 +184,31 @@ func TestPatience(t *testing.T) {
 		})
 	}
 }
+
+// Wrong clocks may be more than a quarter of the stations heard so far. Their records,
+// newer than all others by far, are no jump while others are heard between them.
+func TestClocksFarAheadAreNoJump(t *testing.T) {
+	const speed, ahead = 1, 64 * 24 * 3_600_000
+	var c clock
+	event, wall := int64(1_791_000_000_000), int64(1_829_000_000_000)
+	for step := range int64(600) {
+		at := step * 1_000
+		if step%10 == 7 { // nothing for seven seconds
+			continue
+		}
+		id := int(step*7) % 60
+		r := said{event: event + speed*at, wall: wall + at, got: wall + at}
+		if id < 17 {
+			r.event, r.wall = r.event-ahead, r.wall+ahead/300
+		}
+		c.hear(id, r)
+		if c.judge(wall+at, true) {
+			t.Fatalf("at %d s the source started anew", step)
+		}
+		if step > 120 {
+			if off := c.carried(wall+at) - (event + speed*at); off > 2_000 || off < -10_000 {
+				t.Fatalf("at %d s the clock is off by %d ms", step, off)
+			}
+		}
+	}
+}
