@@ -247,6 +247,13 @@ func TestOverdueTrainsAreSaid(t *testing.T) {
 	}
 }
 
+func TestTrainsCloseTogetherComeEveryMinute(t *testing.T) {
+	d := live.DirectionStatus{Towards: "Forest Park", Level: live.Good, Cause: live.OnHeadway, Every: 20 * time.Second}
+	if got := english().sentence(cta.Chicago(), "Blue Line", d, wall0); !strings.HasSuffix(got, ": every 1 min") {
+		t.Errorf("says %q", got)
+	}
+}
+
 // A platform's page says how often trains come, beside what is intended.
 func TestHeadwaysAreSaid(t *testing.T) {
 	of := func(s live.Spacing, intended, observed, current int64) platformBoard {

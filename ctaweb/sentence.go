@@ -57,14 +57,14 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	case live.CloseUp:
 		says = l.say("status-bunched", "station", name(d.Station), "minutes", l.about(d.Lasts))
 	case live.OnHeadway:
-		says = l.say("status-regular", "minutes", l.about(d.Every))
+		says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
 	case live.LastTrains:
 		says = l.say("status-ending")
 	default:
 		says = l.say("status-too-early", "minutes", l.about(d.Intended))
 	}
 	if trouble := d.Cause == live.TrainStuck || d.Cause == live.TrainOverdue || d.Cause == live.LongGap || d.Cause == live.CloseUp; trouble && d.Every > 0 {
-		says = l.say("status-otherwise", "says", says, "minutes", l.about(d.Every))
+		says = l.say("status-otherwise", "says", says, "minutes", l.about(max(d.Every, time.Minute)))
 	}
 	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", says)
 }
