@@ -269,13 +269,21 @@ const (
 	dueLate  = 20 * minute
 )
 
+// around returns the calls of the timetable at a node as which a train may be meant
+// that came there at a time.
+func (s *schedule) around(n int32, t int64) []call {
+	calls := s.calls[n]
+	from := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-dueLate })
+	to := sort.Search(len(calls), func(i int) bool { return calls[i].at > t+dueEarly })
+	return calls[from:to]
+}
+
 // took is how long the timetable gives a train that came to a node at a time, to come
 // to another: of the runs that do so the one that comes nearest. 0 without any.
 func (s *schedule) took(from, to int32, t int64) (took int64) {
-	calls, then := s.calls[from], s.calls[to]
+	then := s.calls[to]
 	nearest := int64(math.MaxInt64)
-	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-dueLate }); i < len(calls) && calls[i].at <= t+dueEarly; i++ {
-		c := calls[i]
+	for _, c := range s.around(from, t) {
 		if off := max(c.at-t, t-c.at); off < nearest {
 			j := sort.Search(len(then), func(j int) bool { return then[j].at >= c.at })
 			for ; j < len(then) && then[j].at <= c.at+noService; j++ {
@@ -306,11 +314,10 @@ func (s *schedule) calling(l *lineGraph, from, to int64) bool {
 // due is how far from a time the timetable has a run of a pattern come to a node;
 // MaxInt64 when that isn't near.
 func (s *schedule) due(n, pattern int32, t int64) int64 {
-	calls := s.calls[n]
 	nearest := int64(math.MaxInt64)
-	for i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-dueLate }); i < len(calls) && calls[i].at <= t+dueEarly; i++ {
-		if s.runs[calls[i].run].pattern == pattern {
-			nearest = min(nearest, max(calls[i].at-t, t-calls[i].at))
+	for _, c := range s.around(n, t) {
+		if s.runs[c.run].pattern == pattern {
+			nearest = min(nearest, max(c.at-t, t-c.at))
 		}
 	}
 	return nearest
