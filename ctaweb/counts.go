@@ -89,12 +89,8 @@ func (m *Model) recall(heard []witness) {
 	const about = 9
 	for i, w := range heard {
 		from := max(0, min(i-about/2, len(heard)-about))
-		events := make([]int64, 0, about)
-		for _, o := range heard[from:min(from+about, len(heard))] {
-			events = append(events, o.event+int64(c.speed*float64(w.wall-o.wall)))
-		}
-		slices.Sort(events)
-		if c.about(w.event, events[len(events)/2]) && m.state.times.news(w.event, w.wall) {
+		then := c.median(heard[from:min(from+about, len(heard))], w.wall)
+		if c.about(w.event, then) && m.state.times.news(w.event, w.wall) {
 			m.state.times.observe(w.event, w.wall)
 		}
 	}

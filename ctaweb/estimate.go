@@ -163,8 +163,13 @@ func (e *estimate) around(wall int64) int64 {
 	if len(near) == 0 || wall >= e.newest {
 		return e.at(wall)
 	}
-	events := make([]int64, len(near))
-	for i, w := range near {
+	return e.median(near, wall)
+}
+
+// median is the event time at a wall time by the middle one of some records.
+func (e *estimate) median(of []witness, wall int64) int64 {
+	events := make([]int64, len(of))
+	for i, w := range of {
 		events[i] = w.event + int64(e.speed*float64(wall-w.wall))
 	}
 	slices.Sort(events)
