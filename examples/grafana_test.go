@@ -122,6 +122,18 @@ func TestGrafanaBoardShowsWhatThereIs(t *testing.T) {
 			t.Fatalf("the board shows what is not exported:\n%s", strings.Join(missing, "\n"))
 		}
 	}
+	manual, err := os.ReadFile("../OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range exported(t, url+"/metrics") {
+		for _, part := range []string{"_bucket", "_sum", "_count"} { // of a histogram
+			name = strings.TrimSuffix(name, part)
+		}
+		if !strings.Contains(string(manual), "`"+name+"`") {
+			t.Errorf("OPERATIONS.md doesn't explain %s", name)
+		}
+	}
 	p.interrupt()
 }
 

@@ -36,10 +36,10 @@ type grant struct {
 
 var aclRow = regexp.MustCompile("^\\| `(\\w+)` \\| (topics?|groups?|transactional ids?) `([^`]+)` \\| ([A-Za-z, ]+) \\|")
 
-// aclTable reads the table of the README.
+// aclTable reads the table of OPERATIONS.md.
 func aclTable(t *testing.T) (grants []grant) {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../OPERATIONS.md")
 	if err != nil {
 		t.Fatal(err)
 	}
