@@ -68,10 +68,7 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 		opts = append(opts, kfake.DataDir(dir))
 		err := spare{dir}.restore()
 		if err == nil {
-			err = restoreTransactions(dir)
-		}
-		if err == nil {
-			err = restoreSequences(dir)
+			err = restoreLogs(dir)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: data directory: %w", err), closeQuietly(ln))

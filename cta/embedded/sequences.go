@@ -50,90 +50,58 @@ type sequenceFile struct {
 	Windows []*sequenceWindow `json:"windows"`
 }
 
-// restoreSequences rewrites seq_windows.json of a broker that isn't running.
-func restoreSequences(dir string) error {
-	path := filepath.Join(dir, "seq_windows.json")
-	file := sequenceFile{Version: 1}
-	switch raw, err := os.ReadFile(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return err
-	default:
-		if err := json.Unmarshal(raw, &file); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if file.Version != 1 {
-			return fmt.Errorf("%s: format %d, want 1", path, file.Version)
-		}
-	}
-	parts, err := os.ReadDir(filepath.Join(dir, "partitions"))
+func sequencesPath(dir string) string { return filepath.Join(dir, "seq_windows.json") }
+
+// readSequences reads what kfake wrote at its last clean end.
+func readSequences(dir string) (f sequenceFile, err error) {
+	path := sequencesPath(dir)
+	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a new directory
+		return sequenceFile{Version: 1}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &f)
+	}
+	if err == nil && f.Version != 1 {
+		err = fmt.Errorf("format %d, want 1", f.Version)
 	}
 	if err != nil {
-		return err
+		return f, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, d := range parts {
-		i := strings.LastIndexByte(d.Name(), '-')
-		n, err := strconv.ParseInt(d.Name()[i+1:], 10, 32)
-		if i < 0 || err != nil {
-			continue
-		}
-		topic, err := url.PathUnescape(d.Name()[:i])
-		if err != nil {
-			continue
-		}
-		found, err := scanSequences(filepath.Join(dir, "partitions", d.Name()), topic, int32(n))
-		if err != nil {
-			return err
-		}
-		file.Windows = slices.DeleteFunc(file.Windows, func(w *sequenceWindow) bool {
-			return w.Topic == topic && w.Part == int32(n) && found[w.PID] != nil
-		})
-		for _, w := range found {
-			file.Windows = append(file.Windows, w)
-		}
-	}
-	raw, err := json.Marshal(file)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", raw, 0o640); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return f, nil
 }
 
-// scanSequences reads the last two segments of a partition. A producer that sent
-// nothing since is waiting for no answer.
-func scanSequences(dir, topic string, partition int32) (map[int64]*sequenceWindow, error) {
-	files, err := os.ReadDir(dir)
+// replace replaces what is known of those producers in the partition of a directory.
+func (f *sequenceFile) replace(dir string, found map[int64]*sequenceWindow) {
+	i := strings.LastIndexByte(dir, '-')
+	n, err := strconv.ParseInt(dir[i+1:], 10, 32)
+	if i < 0 || err != nil {
+		return
+	}
+	topic, err := url.PathUnescape(dir[:i])
 	if err != nil {
-		return nil, err
+		return
 	}
-	bases := segments(files)
-	found := make(map[int64]*sequenceWindow)
-	for _, base := range bases[max(0, len(bases)-2):] {
-		f, err := os.Open(filepath.Join(dir, strconv.FormatInt(base, 10)+".dat"))
-		if err != nil {
-			return nil, err
-		}
-		_, err = scanSegment(f, func(b batchHead) {
-			if b.control || b.pid < 0 {
-				return
-			}
-			w := found[b.pid]
-			if w == nil || w.Epoch != b.epoch {
-				w = &sequenceWindow{PID: b.pid, Topic: topic, Part: partition, Epoch: b.epoch, Seen: true}
-				found[b.pid] = w
-			}
-			w.push(b)
-		})
-		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, err
-		}
+	f.Windows = slices.DeleteFunc(f.Windows, func(w *sequenceWindow) bool {
+		return w.Topic == topic && w.Part == int32(n) && found[w.PID] != nil
+	})
+	for _, w := range found {
+		w.Topic, w.Part = topic, int32(n)
+		f.Windows = append(f.Windows, w)
 	}
-	return found, nil
+}
+
+// note adds a batch to what is known of its producer.
+func note(found map[int64]*sequenceWindow, b batchHead) {
+	if b.control || b.pid < 0 {
+		return
+	}
+	w := found[b.pid]
+	if w == nil || w.Epoch != b.epoch {
+		w = &sequenceWindow{PID: b.pid, Epoch: b.epoch, Seen: true}
+		found[b.pid] = w
+	}
+	w.push(b)
 }
 
 func (w *sequenceWindow) push(b batchHead) {

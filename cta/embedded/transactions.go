@@ -163,8 +163,8 @@ func takeLogsBack(dir string) error {
 	return nil
 }
 
-// restoreTransactions makes the logs of a broker that isn't running whole again.
-func restoreTransactions(dir string) error {
+// restoreLogs makes the logs of a broker that isn't running whole again.
+func restoreLogs(dir string) error {
 	if err := takeLogsBack(dir); err != nil {
 		return err
 	}
@@ -186,6 +186,10 @@ func restoreTransactions(dir string) error {
 	if err != nil {
 		return err
 	}
+	sequences, err := readSequences(dir)
+	if err != nil {
+		return err
+	}
 	if due != nil {
 		if err := appendFrames(filepath.Join(dir, "groups.log"), due.Offsets); err != nil {
 			return err
@@ -193,7 +197,7 @@ func restoreTransactions(dir string) error {
 	}
 	aborted := make(map[int64]int16)
 	for _, d := range parts {
-		err := restorePartition(filepath.Join(dir, "partitions", d.Name()), func(pid int64, epoch int16) bool {
+		found, err := restorePartition(filepath.Join(dir, "partitions", d.Name()), func(pid int64, epoch int16) bool {
 			if due != nil && due.PID == pid && due.Epoch == epoch {
 				return true
 			}
@@ -203,6 +207,7 @@ func restoreTransactions(dir string) error {
 		if err != nil {
 			return err
 		}
+		sequences.replace(d.Name(), found)
 	}
 	var entries []pidEntry
 	for pid, epoch := range aborted {
@@ -221,10 +226,14 @@ func restoreTransactions(dir string) error {
 	if err := appendFrames(filepath.Join(dir, "pids.log"), entries); err != nil {
 		return err
 	}
-	if err := os.Remove(commitmentPath(dir)); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(commitmentPath(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return nil
+	raw, err := json.Marshal(sequences)
+	if err != nil {
+		return err
+	}
+	return replaceFile(sequencesPath(dir), raw)
 }
 
 // dueCommitment returns the commitment that isn't done, nil if there is none.
@@ -248,12 +257,14 @@ func dueCommitment(dir string, logSize int64) (*commitment, error) {
 
 // restorePartition writes the index of a partition anew where it isn't that of its
 // segments, and ends the transactions that are open in it. commit reports whether
-// one is to be committed.
-func restorePartition(dir string, commit func(pid int64, epoch int16) bool) error {
+// one is to be committed. It returns what the last two segments tell of producers: one
+// that sent nothing since is waiting for no answer.
+func restorePartition(dir string, commit func(pid int64, epoch int16) bool) (map[int64]*sequenceWindow, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	found := make(map[int64]*sequenceWindow)
 	open := make(map[int64]int16)
 	var last *os.File
 	var next int64
@@ -263,13 +274,16 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) erro
 	for i, base := range bases {
 		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%d.dat", base)), os.O_RDWR|os.O_APPEND, 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer f.Close() // its errors are those of the writes
 		index = nil
 		end, err := scanSegment(f, func(b batchHead) {
 			index = appendIndex(index, b.leaderEpoch, b.transactional && !b.control)
 			next, leaderEpoch = b.offset+int64(b.records), b.leaderEpoch
+			if i >= len(bases)-2 {
+				note(found, b)
+			}
 			if b.control {
 				delete(open, b.pid)
 			} else if b.transactional {
@@ -280,13 +294,13 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) erro
 			err = f.Truncate(end)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if i == len(bases)-1 {
 			last = f
 			for pid, epoch := range open {
 				if _, err := f.Write(marker(pid, epoch, commit(pid, epoch), next, leaderEpoch)); err != nil {
-					return err
+					return nil, err
 				}
 				index = appendIndex(index, leaderEpoch, false)
 				next++
@@ -295,14 +309,14 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) erro
 		path := filepath.Join(dir, fmt.Sprintf("%d.idx", base))
 		if old, err := os.ReadFile(path); err != nil || !sameIndex(old, index) {
 			if err := replaceFile(path, index); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	if last != nil && len(open) > 0 {
-		return last.Sync()
+		return found, last.Sync()
 	}
-	return nil
+	return found, nil
 }
 
 // indexSize is that of a batch's line in an index.

@@ -167,7 +167,7 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 		return nil, e.w.Error
 	}
 	framed := e.w.Buffer()
-	if _, _, err := a.own.convert(nil, framed[frameSize:]); err != nil {
+	if _, _, err := a.own.convert(nil, framed[frameSize:], 0); err != nil {
 		return nil, err
 	}
 	if err := checkBody(framed[frameSize:]); err != nil {
@@ -176,8 +176,8 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 	return append([]byte(nil), framed...), nil
 }
 
-// Decode reads a frame by the schema that wrote it, resolved to the codec's own. What can't be read is a [*DecodeError]; other errors (the registry
-// is away) may go away.
+// Decode reads a frame by the schema that wrote it, resolved to the codec's own. What
+// can't be read is a [*DecodeError]. Other errors may go away: the registry is away.
 func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err error) {
 	id, body, err := Unframe(data)
 	if err != nil {
@@ -209,9 +209,9 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	}()
 	var rest []byte
 	if p == a.own {
-		_, rest, err = p.convert(nil, body)
+		_, rest, err = p.convert(nil, body, 0)
 	} else {
-		d.body, rest, err = p.convert(d.body[:0], body)
+		d.body, rest, err = p.convert(d.body[:0], body, 0)
 		body = d.body
 	}
 	switch {
@@ -246,26 +246,27 @@ func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
 		a.last.Store(w.(*writer))
 		return w.(*writer), nil
 	}
-	text, err := a.registry.Schema(ctx, id)
+	texts, err := a.registry.schemaOf(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		// Not kept: the id may come to be known. The registry's client asks at most
 		// every few seconds.
 		return &writer{err: &DecodeError{Reason: ReasonUnknownID, Err: err}}, nil
-	case errors.Is(err, errNotAvro):
+	case errors.Is(err, errUnusable):
 		return &writer{err: &DecodeError{Reason: ReasonSchema, Err: err}}, nil
 	case err != nil:
 		return nil, err
 	}
-	w := a.understand(id, text)
+	w := a.understand(id, texts...)
 	a.writers.Store(id, w)
 	return w, nil
 }
 
-// understand returns how the schema of an id is read.
-func (a *Avro[T]) understand(id int, text string) *writer {
+// understand returns how the schema of an id is read, the last of texts. The others
+// are those that it refers to.
+func (a *Avro[T]) understand(id int, texts ...string) *writer {
 	p := a.own
-	fields, err := parseWriter(text)
+	fields, err := parseWriter(texts...)
 	if err == nil && !reflect.DeepEqual(fields, a.fields) {
 		p, err = compile(a.schema, fields)
 	}

@@ -10,25 +10,37 @@ import (
 
 var (
 	errCut    = errors.New("ends too early")
+	errDeep   = fmt.Errorf("found more than %d values within one another", maxDepth)
 	errVarint = errors.New("found a number that is too long")
 	errLength = errors.New("found a length that is below 0 or beyond the end")
 	errBool   = errors.New("found a boolean other than 0 and 1")
 	errUTF8   = errors.New("found a text that is not UTF-8")
 )
 
+// maxDepth bounds the values within one another: a body of 64 KiB can claim as many as
+// it has bytes.
+const maxDepth = 1000
+
+// maxNamed is how many fields within one another an error names.
+const maxNamed = 8
+
 // convert reads a value at the start of b, and appends to dst what the reader gets.
-// It returns what follows the value. The error names the field.
+// It returns what follows the value. depth is how many values it lies within. The error
+// names the field.
 //
 // Every plan but a record's reads a byte or more, or is read once in its record: a
 // record of nothing is left out where it is skipped. So the work is bounded by the
 // body's length, whatever counts it claims.
-func (p *plan) convert(dst, b []byte) (_, rest []byte, err error) {
+func (p *plan) convert(dst, b []byte, depth int) (_, rest []byte, err error) {
+	if depth++; depth > maxDepth {
+		return nil, nil, errDeep
+	}
 	dst = append(dst, p.branch...)
 	switch p.kind {
 	case kindNull:
 		return dst, b, nil
 	case kindRecord:
-		return p.convertRecord(dst, b)
+		return p.convertRecord(dst, b, depth)
 	case kindBoolean, kindFixed, kindFloat, kindDouble:
 		return p.convertPlain(dst, b)
 	case 0:
@@ -56,9 +68,9 @@ func (p *plan) convert(dst, b []byte) (_, rest []byte, err error) {
 		if n < 0 || n >= int64(len(p.parts)) {
 			return nil, nil, fmt.Errorf("found branch %d, want 0 to %d", n, len(p.parts)-1)
 		}
-		return p.parts[n].convert(dst, b)
+		return p.parts[n].convert(dst, b, depth)
 	case kindArray, kindMap:
-		b, err = p.parts[0].skipBlocks(n, b)
+		b, err = p.parts[0].skipBlocks(n, b, depth)
 	}
 	return dst, b, err
 }
@@ -74,12 +86,15 @@ func varint(b []byte) (n int64, rest []byte, err error) {
 	return n, b[width:], nil
 }
 
-func (p *plan) convertRecord(dst, b []byte) (_, rest []byte, err error) {
+func (p *plan) convertRecord(dst, b []byte, depth int) (_, rest []byte, err error) {
 	var room [16]int
 	start, ends := len(dst), room[:0]
 	for i, part := range p.parts {
-		if dst, b, err = part.convert(dst, b); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", p.names[i], err)
+		if dst, b, err = part.convert(dst, b, depth); err != nil {
+			if depth <= maxNamed {
+				err = fmt.Errorf("%s: %w", p.names[i], err)
+			}
+			return nil, nil, err
 		}
 		if p.order != nil {
 			ends = append(ends, len(dst))
@@ -133,6 +148,7 @@ func appendDouble(dst []byte, v float64) []byte {
 }
 
 func (p *plan) appendInteger(dst []byte, n int64) ([]byte, error) {
+	n /= max(p.unit, 1)
 	if (p.kind == kindInt || p.to == kindInt) && int64(int32(n)) != n {
 		return nil, fmt.Errorf("%d does not fit an int", n)
 	}
@@ -172,7 +188,7 @@ func (p *plan) appendSymbol(dst []byte, symbol string, value []byte) ([]byte, er
 
 // skipBlocks skips the items of an array or a map, of whose first block n is the
 // count: of items, or if it is negative, of items that a length in bytes follows.
-func (p *plan) skipBlocks(n int64, b []byte) (rest []byte, err error) {
+func (p *plan) skipBlocks(n int64, b []byte, depth int) (rest []byte, err error) {
 	for n != 0 {
 		if n < 0 {
 			size, after, err := varint(b)
@@ -182,7 +198,7 @@ func (p *plan) skipBlocks(n int64, b []byte) (rest []byte, err error) {
 			b = after[size:]
 		}
 		for ; n > 0 && !p.isEmpty(); n-- {
-			if _, b, err = p.convert(nil, b); err != nil {
+			if _, b, err = p.convert(nil, b, depth); err != nil {
 				return nil, err
 			}
 		}

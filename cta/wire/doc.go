@@ -25,12 +25,15 @@
 // resolves that schema to its own by the names of fields:
 //
 //   - Names and namespaces of records, enums and fixed types make no difference,
-//     and need not be legal. Docs, aliases, logical types and the writer's defaults
-//     make none either.
+//     and need not be legal. Docs, aliases and the writer's defaults make none either.
+//   - A moment in microseconds or nanoseconds (timestamp-micros, timestamp-nanos) is
+//     read in milliseconds. A local-timestamp has no time zone: such a field is not
+//     read. Other logical types make no difference.
+//   - A schema may refer to others of its registry, 64 at most.
 //   - A field may be at any place. A field that differs in case alone is found when
 //     there is only one of that name: ksqlDB writes names in capitals.
-//   - Fields that the codec doesn't know are skipped, of whatever type. A schema
-//     that contains itself can't be read.
+//   - Fields that the codec doesn't know are skipped, of whatever type: lists and
+//     trees, too, of up to 1,000 values within one another.
 //   - A field that the writer lacks takes the codec's default.
 //   - A union is read branch by branch: null where the codec wants a value fits no
 //     more than text where it wants a number.

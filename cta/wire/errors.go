@@ -13,8 +13,9 @@ var ErrIncompatible = errors.New("schema is incompatible with the subject's earl
 // under it is not there, and by [Registry.Schema] for an unknown id.
 var ErrNotFound = errors.New("not found")
 
-// errNotAvro is a schema of JSON Schema or Protobuf.
-var errNotAvro = errors.New("schema is not Avro")
+// errUnusable is a schema that the registry has, and that is never read: one of JSON
+// Schema or Protobuf, or one with too many references.
+var errUnusable = errors.New("schema can't be used")
 
 // errEmpty is an answer of success without what was asked for.
 var errEmpty = errors.New("answer has neither an id nor a schema: it is not a Schema Registry's")

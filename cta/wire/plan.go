@@ -17,6 +17,7 @@ type plan struct {
 	to     kind     // what the reader reads; 0: the value is skipped
 	branch []byte   // the branch of the reader's union, in front of the value
 	size   int      // of a value, where its type says it, in bytes
+	unit   int64    // how many of an integer's make one of the reader's; 0 for 1
 	names  []string // of a record's parts, an enum's symbols
 	// parts of a record, in the writer's order, and then those that the writer lacks;
 	// the branches of a union; the items of an array or a map.
@@ -57,30 +58,28 @@ func compile(reader avro.Schema, writer *typ) (p *plan, err error) {
 			p, err = nil, fmt.Errorf("resolver: %v", v)
 		}
 	}()
-	return new(compiler).compile(reader, writer, nil)
+	return compiler{}.compile(reader, writer, 0)
 }
 
-// compiler counts the types of one plan.
-type compiler struct{ types int }
+// compiler holds the plans that pass over records. A record has one, however often a
+// schema names it, and may contain itself.
+type compiler map[*typ]*plan
 
-// compile compiles for a type within the types that open holds.
-func (c *compiler) compile(reader avro.Schema, writer *typ, open []*typ) (*plan, error) {
-	c.types++
-	switch {
-	case slices.Contains(open, writer):
-		return nil, errors.New("found a type within itself")
-	case len(open) > maxDepth, c.types > maxTypes:
-		return nil, fmt.Errorf("found more than %d types, or %d within one another", maxTypes, maxDepth)
-	}
-	open = append(open[:len(open):len(open)], writer)
+// maxTypes bounds the types of a reader within one another.
+const maxTypes = 32
+
+func (c compiler) compile(reader avro.Schema, writer *typ, depth int) (*plan, error) {
 	if ref, ok := reader.(*avro.RefSchema); ok {
 		reader = ref.Schema()
 	}
+	if depth++; reader != nil && depth > maxTypes {
+		return nil, fmt.Errorf("found more than %d types within one another", maxTypes)
+	}
 	if writer.kind == kindUnion {
-		return c.compileUnion(reader, writer, open)
+		return c.compileUnion(reader, writer, depth)
 	}
 	if union, ok := reader.(*avro.UnionSchema); ok {
-		return c.chooseBranch(union, writer, open)
+		return c.chooseBranch(union, writer, depth)
 	}
 	p := &plan{kind: writer.kind, size: max(writer.size, sizes[writer.kind])}
 	if reader != nil {
@@ -91,8 +90,13 @@ func (c *compiler) compile(reader avro.Schema, writer *typ, open []*typ) (*plan,
 		}
 	}
 	switch p.kind {
+	case kindLong:
+		return p, p.compileMoment(writer.logical)
 	case kindRecord:
-		return p, c.compileRecord(p, reader, writer, open)
+		if reader != nil {
+			return p, c.compileRecord(p, reader, writer, depth)
+		}
+		return c.skipRecord(p, writer, depth)
 	case kindEnum, kindString:
 		p.names = writer.symbols
 		p.compileSymbols(reader)
@@ -101,11 +105,38 @@ func (c *compiler) compile(reader avro.Schema, writer *typ, open []*typ) (*plan,
 		writer = &typ{parts: []*typ{entry}}
 		fallthrough
 	case kindArray:
-		items, err := c.compile(nil, writer.parts[0], open)
+		items, err := c.compile(nil, writer.parts[0], depth)
 		p.parts = []*plan{items}
 		return p, err
 	}
 	return p, nil
+}
+
+// skipRecord compiles p, which passes over a record, unless there is such a plan.
+func (c compiler) skipRecord(p *plan, writer *typ, depth int) (*plan, error) {
+	if known := c[writer]; known != nil {
+		return known, nil
+	}
+	c[writer], p.size = p, 1 // not empty where it contains itself
+	err := c.compileRecord(p, nil, writer, depth)
+	if p.size = 0; err != nil {
+		delete(c, writer)
+	}
+	return p, err
+}
+
+// compileMoment has a moment read in milliseconds, the unit of every moment here.
+func (p *plan) compileMoment(logical string) error {
+	switch {
+	case p.to == 0:
+	case logical == "timestamp-micros":
+		p.unit = 1_000
+	case logical == "timestamp-nanos":
+		p.unit = 1_000_000
+	case strings.HasPrefix(logical, "local-timestamp-"):
+		return fmt.Errorf("found %s, which is a moment of no known time zone, want timestamp-millis", logical)
+	}
+	return nil
 }
 
 // join returns the first few faults as one, of one line, nil if there are none.
@@ -132,11 +163,11 @@ func misfit(found kind, reader avro.Schema) error {
 
 // compileUnion compiles each of the writer's branches. One that the reader can't
 // read makes its values unreadable; the others are read.
-func (c *compiler) compileUnion(reader avro.Schema, writer *typ, open []*typ) (*plan, error) {
+func (c compiler) compileUnion(reader avro.Schema, writer *typ, depth int) (*plan, error) {
 	p := &plan{kind: kindUnion}
 	var faults []error
 	for _, branch := range writer.parts {
-		part, err := c.compile(reader, branch, open)
+		part, err := c.compile(reader, branch, depth)
 		if err != nil {
 			faults = append(faults, err)
 			part = &plan{err: err}
@@ -146,7 +177,7 @@ func (c *compiler) compileUnion(reader avro.Schema, writer *typ, open []*typ) (*
 	switch {
 	case len(p.parts) == 0:
 		return nil, errors.New("found a union of nothing")
-	case len(faults) == len(p.parts) || reader == nil || c.types > maxTypes:
+	case len(faults) == len(p.parts) || reader == nil:
 		return p, join(faults)
 	}
 	return p, nil
@@ -154,13 +185,13 @@ func (c *compiler) compileUnion(reader avro.Schema, writer *typ, open []*typ) (*
 
 // chooseBranch compiles for the first branch of the reader's union that can be
 // read, one of the writer's own type before others.
-func (c *compiler) chooseBranch(union *avro.UnionSchema, writer *typ, open []*typ) (*plan, error) {
+func (c compiler) chooseBranch(union *avro.UnionSchema, writer *typ, depth int) (*plan, error) {
 	for _, same := range []bool{true, false} {
 		for i, t := range union.Types() {
 			if (kindOf(t.Type()) == writer.kind) != same {
 				continue
 			}
-			if p, err := c.compile(t, writer, open[:len(open)-1]); err == nil {
+			if p, err := c.compile(t, writer, depth); err == nil {
 				p.branch = binary.AppendVarint(nil, int64(i))
 				return p, nil
 			}
@@ -193,7 +224,7 @@ func (p *plan) compileSymbols(reader avro.Schema) {
 	}
 }
 
-func (c *compiler) compileRecord(p *plan, reader avro.Schema, writer *typ, open []*typ) error {
+func (c compiler) compileRecord(p *plan, reader avro.Schema, writer *typ, depth int) error {
 	var fields []*avro.Field
 	if record, ok := reader.(*avro.RecordSchema); ok {
 		fields = record.Fields()
@@ -211,7 +242,7 @@ func (c *compiler) compileRecord(p *plan, reader avro.Schema, writer *typ, open 
 		if wanted[i] != nil {
 			to, name = wanted[i].Type(), wanted[i].Name()
 		}
-		part, err := c.compile(to, writer.parts[i], open)
+		part, err := c.compile(to, writer.parts[i], depth)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", name, err))
 			continue
@@ -279,10 +310,8 @@ func (p *plan) isEmpty() bool {
 	switch p.kind {
 	case kindNull:
 		return true
-	case kindFixed:
-		return p.size == 0
-	case kindRecord:
-		return len(p.parts) == 0
+	case kindFixed, kindRecord:
+		return p.size == 0 && len(p.parts) == 0
 	}
 	return false
 }

@@ -33,6 +33,8 @@ const (
 	// readFor bounds the tries to fetch a schema. Readers of topics wait by
 	// themselves, and say so.
 	readFor = time.Second
+	// maxReferences bounds the schemas that one refers to, directly or not.
+	maxReferences = 64
 	// atOnce bounds the registrations under way. A registry makes one after the
 	// other: with more of them, a slow one answers the last too late.
 	atOnce = 8
@@ -61,7 +63,7 @@ type Registry struct {
 	slots  chan struct{} // holds one for each registration under way
 
 	mu      sync.RWMutex
-	schemas map[int]string
+	schemas map[int][]string
 	unknown map[int]time.Time // when asked
 	ids     map[subjectSchema]int
 }
@@ -86,7 +88,7 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 		cfg: cfg, rest: client,
 		client:  srclient.NewSchemaRegistryClient(client.Addr(), srclient.WithClient(&http.Client{Transport: client})),
 		slots:   make(chan struct{}, atOnce),
-		schemas: make(map[int]string),
+		schemas: make(map[int][]string),
 		unknown: make(map[int]time.Time),
 		ids:     make(map[subjectSchema]int),
 	}, nil
@@ -168,17 +170,32 @@ func idOf(s *srclient.Schema, err error) (any, error) {
 // Schema returns the Avro schema of an id. It is [ErrNotFound] when the registry
 // doesn't know the id.
 func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
+	texts, err := r.schemaOf(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return texts[len(texts)-1], nil
+}
+
+// schemaOf returns the schema of an id, after the schemas that it refers to.
+func (r *Registry) schemaOf(ctx context.Context, id int) ([]string, error) {
 	r.mu.RLock()
-	s, ok := r.schemas[id]
+	texts, ok := r.schemas[id]
 	asked, unknown := r.unknown[id]
 	r.mu.RUnlock()
 	if ok {
-		return s, nil
+		return texts, nil
 	}
 	if id <= 0 || id > math.MaxInt32 || unknown && time.Since(asked) < unknownFor {
-		return "", fmt.Errorf("fetch schema %d: %w", id, r.rest.Fail(fmt.Errorf("%w: unknown id", ErrNotFound)))
+		return nil, fmt.Errorf("fetch schema %d: %w", id, r.rest.Fail(fmt.Errorf("%w: unknown id", ErrNotFound)))
 	}
-	fetch := func() (any, error) { return r.fetch(id) }
+	fetch := func() (any, error) {
+		s, err := r.client.GetSchema(id)
+		if err != nil {
+			return nil, err
+		}
+		return r.resolved(nil, s, make(map[srclient.Reference]bool))
+	}
 	got, err := r.retry(ctx, readFor, "schema "+strconv.Itoa(id), fetch)
 	if isUnknown(err) && retry.Pause(ctx, askAgain) == nil {
 		got, err = r.retry(ctx, readFor, "schema "+strconv.Itoa(id), fetch)
@@ -193,28 +210,45 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 			r.unknown[id] = time.Now()
 			r.mu.Unlock()
 		}
-		return "", err
+		return nil, err
 	}
+	texts = got.([]string)
 	r.mu.Lock()
-	r.schemas[id] = got.(string)
+	r.schemas[id] = texts
 	delete(r.unknown, id)
 	r.mu.Unlock()
-	return got.(string), nil
+	return texts, nil
 }
 
-func (r *Registry) fetch(id int) (any, error) {
-	s, err := r.client.GetSchema(id)
-	if err != nil {
-		return "", err
-	}
+// resolved appends a schema to texts, after the schemas that it refers to, each once.
+func (r *Registry) resolved(texts []string, s *srclient.Schema, seen map[srclient.Reference]bool) ([]string, error) {
 	if t := s.SchemaType(); t != nil && *t != "AVRO" && *t != "" {
-		return "", fmt.Errorf("%w: it is of type %s", errNotAvro, *t)
+		return nil, fmt.Errorf("%w: it is of type %s, want AVRO", errUnusable, *t)
 	}
 	if s.Schema() == "" {
 		r.client.ResetCache() // srclient keeps it, and would not ask again
-		return "", errEmpty
+		return nil, errEmpty
 	}
-	return s.Schema(), nil
+	for _, ref := range s.References() {
+		ref.Name = "" // the schema itself says what it defines
+		if seen[ref] {
+			continue
+		}
+		if seen[ref] = true; len(seen) > maxReferences {
+			return nil, fmt.Errorf("%w: it refers to more than %d other schemas", errUnusable, maxReferences)
+		}
+		to, err := r.client.GetSchemaByVersion(ref.Subject, ref.Version)
+		if err == nil {
+			texts, err = r.resolved(texts, to, seen)
+		}
+		if isUnknown(err) {
+			err = fmt.Errorf("%w: version %d of %s, to which it refers", ErrNotFound, ref.Version, ref.Subject)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return append(texts, s.Schema()), nil
 }
 
 // ask runs call once for all that want the same thing now. srclient knows no
@@ -292,7 +326,7 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, ErrIncompatible):
 		return "register a compatible schema, use another topic prefix, or set the subject's compatibility on purpose"
-	case errors.Is(err, ErrNotFound), errors.Is(err, errNotAvro):
+	case errors.Is(err, ErrNotFound), errors.Is(err, errUnusable):
 		return "see which schemas GET /subjects lists"
 	case e == nil:
 		return ""

@@ -10,13 +10,7 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-const (
-	maxSchema = 64 << 10 // bytes
-	maxDepth  = 32       // types within one another
-	// maxTypes bounds the types in a schema, with each use of a named type counted:
-	// a schema of a few hundred bytes can name a record of billions of fields.
-	maxTypes = 4096
-)
+const maxSchema = 64 << 10 // bytes
 
 var errTooLarge = fmt.Errorf("schema has more than %d bytes", maxSchema)
 
@@ -65,25 +59,34 @@ func kindOf(name avro.Type) kind { return kind(max(0, slices.Index(kinds[:], nam
 func (k kind) String() string { return string(kinds[k]) }
 
 // typ is a type of a writer's schema, reduced to what the bytes of a body depend
-// on. The program's Avro library isn't used here: names that break Avro's rules
-// and defaults that don't fit their type are common, and change no byte.
+// on and what they mean. The program's Avro library isn't used here: names that break
+// Avro's rules and defaults that don't fit their type are common, and change no byte.
 type typ struct {
 	kind    kind
+	logical string   // of a long
 	size    int      // of a fixed, in bytes
 	symbols []string // of an enum
 	names   []string // of a record's fields
 	parts   []*typ   // of a record's fields, a union's branches, an array's or a map's items
 }
 
-func parseWriter(text string) (*typ, error) {
-	if len(text) > maxSchema {
-		return nil, errTooLarge
+// parseWriter parses a writer's schema, the last of texts. The others are those that
+// it refers to.
+func parseWriter(texts ...string) (t *typ, err error) {
+	p := parser{}
+	for _, text := range texts {
+		if len(text) > maxSchema {
+			return nil, errTooLarge
+		}
+		var v any
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			return nil, err
+		}
+		if t, err = p.parse(v, ""); err != nil {
+			return nil, err
+		}
 	}
-	var v any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		return nil, err
-	}
-	return parser{}.parse(v, "")
+	return t, nil
 }
 
 // parser holds the named types so far, by full name.
@@ -114,6 +117,9 @@ func (p parser) parse(v any, space string) (*typ, error) {
 			return t, p.add(t, v["values"], space)
 		case t.kind == kindEnum, t.kind == kindFixed, t.kind == kindRecord, name == "error":
 			return t, p.define(t, v, space)
+		case t.kind == kindLong:
+			t.logical, _ = v["logicalType"].(string)
+			return t, nil
 		}
 		return p.find(name, space)
 	}
