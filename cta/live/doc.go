@@ -38,6 +38,10 @@
 // left service, and an hour after it broke down or ended its run. It comes back when
 // it is heard of again.
 //
+// An id is one train's, and turns up elsewhere with it. Reports from two places in turn,
+// each of which leads on from its own, are those of two trains under one id. They are
+// shown as two after six such reports, the one that was known later as "id (2)".
+//
 // A train isn't overdue while a train ahead of it holds it up: one that is on its way
 // or broken down, and isn't silent. A train that another has passed is in nobody's way.
 // It isn't predicted at the station where it was passed, nor to depart, and a

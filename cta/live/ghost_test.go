@@ -130,6 +130,12 @@ func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, hea
 			each(now, tr, coming[:fed])
 		}
 		v := tr.View(now)
+		for _, shown := range v.Trains {
+			if of[shown.ID] == nil {
+				w.ghosts++
+				tb.Logf("at %s there is a %s", now.Format(time.TimeOnly), shown.ID)
+			}
+		}
 		for id, events := range of {
 			var heard *said
 			there, known := false, false // since it was last gone

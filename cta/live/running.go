@@ -122,8 +122,8 @@ func newScratch(g *graph) scratch {
 }
 
 // observe reads the trains' events up to now.
-func (s *scratch) observe(order []*train, now int64) {
-	s.now, s.order = now, order
+func (s *scratch) observe(now int64) {
+	s.now = now
 	s.fill(s.g, now)
 	s.visits, s.spans, s.vehicles, s.ways = s.visits[:0], s.spans[:0], s.vehicles[:0], s.ways[:0]
 	clear(s.passes)
@@ -135,9 +135,9 @@ func (s *scratch) observe(order []*train, now int64) {
 	for i := range s.lines {
 		s.lines[i], s.hearings[i] = lineState{}, hearing{}
 	}
-	for _, tr := range order {
+	for _, tr := range s.order {
 		from := len(s.visits)
-		s.visit(tr.events)
+		s.visit(tr.seen)
 		of := s.visits[from:]
 		s.spans = append(s.spans, [2]int32{int32(from), int32(len(s.visits))})
 		for i := 1; i < len(of); i++ {

@@ -51,6 +51,10 @@ type train struct {
 	id      string
 	events  []event
 	pending []pending // predictions that wait for it
+	changed bool      // events, since divide
+	seen    []event   // what it is known by: all its events, unless it has a twin
+	twin    *train    // another train that reports under its id; nil without one
+	mark    event     // of a twin: its last event
 }
 
 type event struct {
@@ -122,6 +126,7 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	if !tr.add(e) {
 		return false
 	}
+	tr.changed = true
 	t.version++
 	return true
 }
@@ -190,11 +195,16 @@ func (t *Tracker) Forget(stationID int) {
 // drop forgets events, and the trains that have none left.
 func (t *Tracker) drop(old func(event) bool) {
 	t.order = slices.DeleteFunc(t.order, func(tr *train) bool {
+		n := len(tr.events)
 		tr.events = slices.DeleteFunc(tr.events, old)
+		tr.changed = tr.changed || len(tr.events) < n
 		if len(tr.events) > 0 {
 			return false
 		}
 		t.score.lose(tr.pending)
+		if tr.twin != nil {
+			t.score.lose(tr.twin.pending)
+		}
 		delete(t.trains, tr.id)
 		return true
 	})

@@ -64,7 +64,7 @@ const (
 
 // Train is a train and where it is.
 type Train struct {
-	ID        string
+	ID        string // as it said; with " (2)" if another train goes by that
 	Line      string
 	Direction cta.Direction
 	Status    cta.TrainStatus // as it said last
@@ -134,7 +134,16 @@ const (
 // derive works out the view of a moment.
 func (t *Tracker) derive(now int64) *View {
 	s := &t.scratch
-	s.observe(t.order, now)
+	s.order = s.order[:0]
+	for _, tr := range t.order {
+		if tr.changed {
+			tr.divide(t.graph)
+		}
+		if s.order = append(s.order, tr); tr.twin != nil {
+			s.order = append(s.order, tr.twin)
+		}
+	}
+	s.observe(now)
 	s.forecasts = s.forecasts[:0]
 	s.forecast()
 	s.assign()

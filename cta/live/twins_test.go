@@ -1,0 +1,124 @@
+package live
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// report is one of a train's.
+type report struct {
+	at        time.Duration
+	line      string
+	station   int // of the line
+	direction cta.Direction
+}
+
+// way is that of a train from the first station of a line to the last, two minutes from
+// station to station, and back if it turns.
+func way(line string, from time.Duration, first int, back bool) (rs []report) {
+	n := len(cta.Chicago().Line(line).Stations)
+	for i := first; i < n; i++ {
+		rs = append(rs, report{from, line, i, cta.DirectionA})
+		from += 2 * time.Minute
+	}
+	for i := n - 1; back && i >= 0; i-- {
+		rs = append(rs, report{from + 4*time.Minute, line, i, cta.DirectionB})
+		from += 2 * time.Minute
+	}
+	return rs
+}
+
+// Two trains that report under one id, on one line or on two, are both shown and
+// predicted, each under a name that stays, until one is heard of no more.
+func TestTwoTrainsUnderOneID(t *testing.T) {
+	net := cta.Chicago()
+	for name, c := range map[string]struct{ first, second []report }{
+		"on two lines":       {way("blue", 0, 0, true), way("red", 61*time.Second, 0, true)},
+		"on one, far apart":  {way("blue", 0, 4, true), way("blue", 7*time.Minute, 0, true)},
+		"four stations away": {way("red", 0, 4, true), way("red", 50*time.Second, 0, true)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			until := min(c.first[len(c.first)-1].at, c.second[len(c.second)-1].at)
+			first, second := c.first, c.second[:len(c.second)/2+10] // on its way back
+			gone := second[len(second)-1].at
+			tr, id := NewTracker(net), map[string]string{} // by place
+			both, others := 0, 0
+			for now := time.Duration(0); now < until; now += 10 * time.Second {
+				last := map[string]report{}
+				for what, rs := range map[string][]report{"first": first, "second": second} {
+					for _, r := range rs {
+						if r.at > now {
+							break
+						}
+						if last[what] = r; r.at > now-10*time.Second {
+							a := arrived("T", net.Line(r.line).Stations[r.station].Station.ID, r.direction, cta.InService)
+							a.Line = r.line
+							tr.ApplyArrival(cta.KeyAt(day(9).Add(r.at)), a)
+						}
+					}
+				}
+				v := tr.View(day(9).Add(now))
+				if now < 15*time.Minute {
+					continue // they aren't known to be two
+				}
+				if now > gone+20*time.Minute {
+					if others++; len(v.Trains) != 1 {
+						t.Fatalf("after %v, when one was dropped, %d trains are shown", now, len(v.Trains))
+					}
+					continue
+				}
+				for what, r := range last {
+					i := slices.IndexFunc(v.Trains, func(x Train) bool {
+						return x.Line == r.line && x.Direction == r.direction && x.Station == net.Line(r.line).Stations[r.station].Station.ID
+					})
+					if i < 0 {
+						if what == "first" || now < gone+5*time.Minute {
+							t.Fatalf("after %v the %s train isn't shown at %+v: %+v", now, what, r, v.Trains)
+						}
+						continue
+					}
+					both++
+					x := v.Trains[i]
+					if was, ok := id[what]; ok && was != x.ID {
+						t.Fatalf("after %v the %s train, %s, is called %s", now, what, was, x.ID)
+					}
+					if id[what] = x.ID; x.State == Running && len(x.Stops) == 0 {
+						t.Errorf("after %v the %s train isn't predicted", now, what)
+					}
+				}
+			}
+			if id["first"] != "T" || id["second"] != "T (2)" || both < 100 || others < 10 {
+				t.Errorf("they are called %v, seen %d times; one alone %d times", id, both, others)
+			}
+		})
+	}
+}
+
+// A report from elsewhere, once in a while, makes no second train, nor do two reports
+// in the wrong order.
+func TestStrayReportsMakeNoSecondTrain(t *testing.T) {
+	net := cta.Chicago()
+	tr := NewTracker(net)
+	stations := net.Line("blue").Stations
+	arrive := func(at time.Duration, i int) {
+		tr.ApplyArrival(cta.KeyAt(day(9).Add(at)), arrived("T", stations[i].Station.ID, cta.DirectionA, cta.InService))
+	}
+	for i := range 30 {
+		at := time.Duration(i) * 2 * time.Minute
+		switch {
+		case i%10 == 4:
+			at += 3 * time.Minute // after the next
+		case i%7 == 5:
+			arrive(at+time.Minute, (i+15)%30)
+		}
+		arrive(at, i)
+	}
+	for m := range 60 {
+		if v := tr.View(day(9).Add(time.Duration(m) * time.Minute)); len(v.Trains) != 1 || v.Trains[0].ID != "T" {
+			t.Errorf("after %d minutes: %+v", m, v.Trains)
+		}
+	}
+}
