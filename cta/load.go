@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // Windows and bare containers have no time zone files, and every hour of service is local time
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// The files of a network, in the order of reading and of reporting.
+// The files of a network, in the order of reading.
 const (
 	networkFile      = "network.csv"
 	linesFile        = "lines.csv"
@@ -22,16 +24,11 @@ const (
 	serviceFile      = "service.csv"
 )
 
-var files = []string{
-	networkFile, linesFile, stationsFile, lineStationsFile, stopsFile, ridershipFile, hourlyFile, serviceFile,
-}
-
 // loader builds a network from its files. Rows with faults are kept as far as
 // they can be read, so that what refers to them isn't reported as well.
 type loader struct {
-	report
-	fsys fs.FS
-	net  *Network
+	sheet.Reader
+	net *Network
 
 	lineTable    *table
 	stationTable *table
@@ -51,7 +48,7 @@ type loader struct {
 // a [*DataError], by file and line; errors.As finds the first.
 func Load(fsys fs.FS) (*Network, error) {
 	l := &loader{
-		fsys:        fsys,
+		Reader:      sheet.Reader{FS: fsys, MaxFile: maxFileBytes},
 		net:         &Network{lines: make(map[string]*Line), stations: make(map[int]*Station)},
 		lineRows:    make(map[*Line]row),
 		stationRows: make(map[*Station]row),
@@ -70,7 +67,7 @@ func Load(fsys fs.FS) (*Network, error) {
 	l.readRidership()
 	l.readHourly()
 	l.readService()
-	if err := l.report.err(files); err != nil {
+	if err := l.Err(func(f *sheet.Fault) error { return (*DataError)(f) }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(l.net.Stations, func(a, b *Station) int { return a.ID - b.ID })
@@ -94,26 +91,26 @@ func (l *loader) table(file string, more func(string) bool, columns ...string) *
 	if slices.Contains(columns, "station_id") && !slices.Contains(columns, "station_name") {
 		optional = append(optional, "station_name")
 	}
-	return readTable(&l.report, l.fsys, file, columns, optional, more)
+	return readTable(&l.Reader, file, columns, optional, more)
 }
 
 func (l *loader) readNetwork() {
 	t := l.table(networkFile, nil, "name", "timezone", "?temperature")
 	if t.ok && !t.faulty && len(t.rows) == 0 {
-		t.fault(0, 0, "", "no row", "one", nil)
+		t.fault(0, 0, "no row", "one")
 	}
 	for i, r := range t.rows {
 		if i > 0 {
-			r.fault(r.line, 0, "", "a second row", "one", nil)
+			r.table.fault(r.Line, 0, "a second row", "one")
 			continue
 		}
 		l.net.Name, _ = r.text("name")
-		if unit, ok := r.cell("temperature"); ok && unit != "" {
+		if unit, ok := r.Get("temperature"); ok && unit != "" {
 			if l.net.Celsius = unit == "C"; unit != "C" && unit != "F" {
 				r.bad("temperature", "C or F")
 			}
 		}
-		zone, ok := r.cell("timezone")
+		zone, ok := r.Get("timezone")
 		if !ok {
 			continue
 		}
@@ -139,19 +136,19 @@ var tableColumns = []string{
 func (l *loader) readLines() {
 	l.lineTable = l.table(linesFile, nil, "line", "name", "color", "text_color", "?loop_from", "?loop_name", "?mode")
 	if l.lineTable.ok && !l.lineTable.faulty && len(l.lineTable.rows) == 0 {
-		l.lineTable.fault(0, 0, "", "no row", "one for each line", nil)
+		l.lineTable.fault(0, 0, "no row", "one for each line")
 	}
 	for _, r := range l.lineTable.rows {
 		line := &Line{}
 		line.Name, _ = r.text("name")
 		line.Color = l.color(r, "color")
 		line.TextColor = l.color(r, "text_color")
-		if mode, ok := r.cell("mode"); ok && mode != "" {
+		if mode, ok := r.Get("mode"); ok && mode != "" {
 			if line.Mode = Mode(mode); !slices.Contains(Modes, line.Mode) {
 				r.bad("mode", "rail, metro, tram, bus or ferry")
 			}
 		}
-		id, ok := r.cell("line")
+		id, ok := r.Get("line")
 		want := ""
 		switch {
 		case !lineID.MatchString(id):
@@ -174,7 +171,7 @@ func (l *loader) readLines() {
 }
 
 func (l *loader) color(r row, column string) string {
-	s, ok := r.cell(column)
+	s, ok := r.Get(column)
 	if ok && !color.MatchString(s) {
 		r.bad(column, "a colour as #c60c30")
 	}
@@ -205,7 +202,7 @@ func (l *loader) readStations() {
 }
 
 func (l *loader) access(r row) Access {
-	if s, ok := r.cell("accessible"); !ok || s == "" {
+	if s, ok := r.Get("accessible"); !ok || s == "" {
 		return AccessUnknown
 	}
 	free, _ := r.boolean("accessible")
@@ -218,7 +215,7 @@ func (l *loader) access(r row) Access {
 // line returns the line that a row refers to, nil if there is none, which is
 // reported unless the lines are missing as a whole.
 func (l *loader) line(r row) *Line {
-	id, ok := r.cell("line")
+	id, ok := r.Get("line")
 	if !ok || !l.lineTable.ok {
 		return nil
 	}
@@ -245,8 +242,8 @@ func (l *loader) station(r row, column string) *Station {
 		}
 		return nil
 	}
-	if name, ok := r.cell("station_name"); ok && column == "station_id" && name != s.Name && s.Name != "" {
-		r.bad("station_name", quoted(s.Name)+" as in "+stationsFile)
+	if name, ok := r.Get("station_name"); ok && column == "station_id" && name != s.Name && s.Name != "" {
+		r.bad("station_name", sheet.Quote(s.Name)+" as in "+stationsFile)
 	}
 	return s
 }

@@ -20,7 +20,7 @@ func (l *loader) readPlaces() {
 		p := place{row: r, station: l.station(r, "station_id")}
 		var ordered bool
 		p.order, ordered = r.integer("order", 0, maxFileBytes)
-		if branch, ok := r.cell("branch"); ok && branch != "" {
+		if branch, ok := r.Get("branch"); ok && branch != "" {
 			p.branch, _ = r.text("branch")
 		}
 		line := l.line(r)
@@ -153,7 +153,7 @@ func (l *loader) part(places []place, branch string, first int) []place {
 	for i, p := range part {
 		switch {
 		case i > 0 && p.order == part[i-1].order:
-			p.bad("order", fmt.Sprintf("each order once, and that of line %d is the same", part[i-1].line))
+			p.bad("order", fmt.Sprintf("each order once, and that of line %d is the same", part[i-1].Line))
 		case p.order != want && i == 0 && branch != "" && !l.placeTable.faulty:
 			p.bad("order", fmt.Sprintf("%d, as a branch goes on where the trunk ends", want))
 		case p.order != want && !l.placeTable.faulty:
@@ -168,7 +168,7 @@ func (l *loader) part(places []place, branch string, first int) []place {
 // begins with the line is a ring.
 func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *Station, ring bool) {
 	r := l.lineRows[line]
-	if text, ok := r.cell("loop_from"); !ok || text == "" {
+	if text, ok := r.Get("loop_from"); !ok || text == "" {
 		return nil, false
 	}
 	if from = l.station(r, "loop_from"); from == nil {
@@ -185,7 +185,7 @@ func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *St
 	case i == 0:
 		ring = true
 	}
-	if name, ok := r.cell("loop_name"); ok && name != "" {
+	if name, ok := r.Get("loop_name"); ok && name != "" {
 		line.Loop, _ = r.text("loop_name")
 	} else if !ring {
 		line.Loop = from.Name

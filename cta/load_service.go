@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 // service is a row of service.csv: intended headways of the patterns that run
@@ -25,7 +27,7 @@ func (l *loader) readService() {
 		}
 		for _, other := range services[line] {
 			if ok && s.Calendar.Days&other.Calendar.Days != 0 && s.From < other.To && other.From < s.To {
-				r.bad("from", fmt.Sprintf("hours apart from those of line %d", other.row.line))
+				r.bad("from", fmt.Sprintf("hours apart from those of line %d", other.row.Line))
 			}
 		}
 		if !ok {
@@ -35,7 +37,7 @@ func (l *loader) readService() {
 	}
 	for _, line := range l.net.Lines {
 		if t.ok && len(services[line]) == 0 && len(l.full[line]) > 0 {
-			t.fault(0, 0, "", "without line "+quoted(line.ID), "a row or more for each", nil)
+			t.fault(0, 0, "without line "+sheet.Quote(line.ID), "a row or more for each")
 		}
 		for _, s := range services[line] {
 			for _, p := range l.patterns(line, s.last) {
@@ -90,7 +92,7 @@ func (l *loader) patterns(line *Line, last *Station) []*Pattern {
 // hours can't be read.
 func (l *loader) service(r row, line *Line) (s service, ok bool) {
 	s.row = r
-	days, _ := r.cell("days")
+	days, _ := r.Get("days")
 	i := slices.IndexFunc(usualCalendars, func(c *Calendar) bool { return c.ID == days })
 	if ok = i >= 0; ok {
 		s.Calendar = usualCalendars[i]
@@ -106,7 +108,7 @@ func (l *loader) service(r row, line *Line) (s service, ok bool) {
 	}
 	minutes, _ := r.number("headway_minutes", 0.1, 24*60)
 	s.Every = time.Duration(minutes * float64(time.Minute)).Round(time.Second)
-	if text, has := r.cell("last_station_id"); has && text != "" {
+	if text, has := r.Get("last_station_id"); has && text != "" {
 		if last := l.station(r, "last_station_id"); last != nil && l.checkTurn(r, line, last) {
 			s.last = last
 		}

@@ -6,7 +6,8 @@ import (
 	"io/fs"
 	"math"
 	"slices"
-	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 func (l *loader) readStops() {
@@ -33,7 +34,7 @@ func (l *loader) readStops() {
 	}
 	for _, line := range l.net.Lines {
 		if !slices.Contains(l.net.columns, line.ID) && len(l.full[line]) > 0 {
-			t.fault(1, 0, "", "no column "+quoted(line.ID), "one for each line, or none at all", nil)
+			t.fault(1, 0, "no column "+sheet.Quote(line.ID), "one for each line, or none at all")
 		}
 	}
 	seen := make(map[int]bool)
@@ -57,13 +58,13 @@ func (l *loader) readStops() {
 
 // lacks reports whether an optional file isn't there.
 func (l *loader) lacks(file string) bool {
-	_, err := fs.Stat(l.fsys, file)
+	_, err := fs.Stat(l.FS, file)
 	return errors.Is(err, fs.ErrNotExist)
 }
 
 // deriveStops gives each station one stop, with the station's id and name.
 func (l *loader) deriveStops() {
-	l.stopTable = &table{report: &l.report}
+	l.stopTable = &table{}
 	l.net.columns = l.net.lineIDs()
 	for _, s := range l.net.Stations {
 		if len(s.Lines) > 0 {
@@ -76,10 +77,10 @@ func (l *loader) deriveStops() {
 // it is used by all of its station.
 func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool) {
 	stop.Name, _ = r.text(colStopName)
-	if stop.DescriptiveName = stop.Name; r.has(colDescriptiveName) {
+	if stop.DescriptiveName = stop.Name; r.Has(colDescriptiveName) {
 		stop.DescriptiveName, _ = r.text(colDescriptiveName)
 	}
-	stop.DirectionID, _ = r.cell(colDirectionID)
+	stop.DirectionID, _ = r.Get(colDirectionID)
 	if !slices.Contains([]string{"", "N", "E", "S", "W"}, stop.DirectionID) {
 		r.bad(colDirectionID, "N, E, S or W, or nothing")
 	}
@@ -103,7 +104,7 @@ func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool)
 		}
 	}
 	if !some && !l.lineTable.faulty {
-		r.fault(r.line, 0, "", "a stop of no line", "true for one line or more", nil)
+		r.table.fault(r.Line, 0, "a stop of no line", "true for one line or more")
 	}
 	stop.ID, ok = r.id(colStopID)
 	return stop, ok
@@ -134,7 +135,7 @@ func (l *loader) readRidership() {
 	}
 	for _, s := range l.net.Stations {
 		if t.ok && !t.faulty && !seen[s] {
-			t.fault(0, 0, "", fmt.Sprintf("without station %d %s", s.ID, quoted(s.Name)), "a row for each, of zeros if nothing is known", nil)
+			t.fault(0, 0, fmt.Sprintf("without station %d %s", s.ID, sheet.Quote(s.Name)), "a row for each, of zeros if nothing is known")
 		}
 	}
 }
@@ -143,37 +144,15 @@ func (l *loader) readHourly() {
 	if l.lacks(hourlyFile) {
 		return
 	}
+	var hours sheet.Hours
 	t := l.table(hourlyFile, nil, "hour", "share")
-	var seen [24]bool
-	sum, clean := 0.0, t.ok
 	for _, r := range t.rows {
-		share, ok := r.number("share", 0, 1)
-		clean = clean && ok
-		hour, ok := r.integer("hour", 0, 23)
-		switch {
-		case !ok:
-			clean = false
-		case seen[hour]:
-			r.bad("hour", "each hour once")
-			clean = false
-		default:
-			seen[hour] = true
-			l.net.Hourly[hour] = share
-			sum += share
-		}
+		hours.Add(&r.Row)
 	}
-	var missing []string
-	for hour, ok := range seen {
-		if !ok {
-			missing = append(missing, fmt.Sprint(hour))
-		}
+	if t.ok && !t.faulty {
+		hours.Check(t.Reader, hourlyFile)
 	}
-	switch {
-	case t.ok && missing != nil:
-		t.fault(0, 0, "", "without hours "+strings.Join(missing, ", "), "a row for each hour from 0 to 23", nil)
-	case clean && (sum < 1-1e-6 || sum > 1+1e-6): // shares have a few decimals, and are rounded
-		t.fault(0, 0, "", fmt.Sprintf("shares that sum to %.6f", sum), "1", nil)
-	}
+	l.net.Hourly = hours.Share
 }
 
 // findStops finds the stop of each call: of those that the line's trains use, the

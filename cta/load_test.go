@@ -12,7 +12,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
+
+// files are those of a network, in the order of reading.
+var files = []string{
+	networkFile, linesFile, stationsFile, lineStationsFile, stopsFile, ridershipFile, hourlyFile, serviceFile,
+}
 
 // smalltown returns the files of a tiny agency, changed.
 func smalltown(tb testing.TB, edits ...edit) fstest.MapFS {
@@ -256,7 +263,7 @@ hourly.csv:7:1: hour is "4", want each hour once`},
 			`hourly.csv: without hours 23, want a row for each hour from 0 to 23
 hourly.csv:25:1: hour is "24", want a whole number from 0 to 23`},
 		{"shares that don't add up", replace(hourlyFile, "\n23,0\n", "\n23,0.1\n"),
-			`hourly.csv: shares that sum to 1.100000, want 1`},
+			`hourly.csv: shares that sum to 1.100000, want 1, or 0 where nothing is known`},
 		{"unknown days", replace(serviceFile, "T2,weekend", "T2,holiday"),
 			`service.csv:5:4: days is "holiday", want daily, weekday, weekend, saturday or sunday`},
 		{"service past midnight", replace(serviceFile, "T1,daily,6,23", "T1,daily,6,1"),
@@ -289,14 +296,14 @@ service.csv:5:12: from is "8", want hours apart from those of line 4`},
 		{"row too long", replace(serviceFile, "20,20,", "20,20,,x"),
 			`service.csv:5: 7 fields, want 6 as in the header`},
 		{"bytes that aren't UTF-8", replace(stationsFile, "7,Hilltop", "7,Hill\xfftop"),
-			"stations.csv:8:3: station_name is \"Hill\uFFFDtop\", want a text of up to 200 bytes of UTF-8, without control characters and without space around it"},
+			"stations.csv:8:3: station_name is \"Hill\uFFFDtop\", want a text of up to 200 bytes of UTF-8, without control characters"},
 		{"control character", replace(networkFile, "Smalltown Tram", "Smalltown\aTram"),
-			`network.csv:2:1: name is "Smalltown\aTram", want a text of up to 200 bytes of UTF-8, without control characters and without space around it`},
+			`network.csv:2:1: name is "Smalltown\aTram", want a text of up to 200 bytes of UTF-8, without control characters`},
 		{"text too long", replace(networkFile, "Smalltown Tram", strings.Repeat("x", 201)),
-			`network.csv:2:1: name is "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"…, want a text of up to 200 bytes of UTF-8, without control characters and without space around it`},
+			`network.csv:2:1: name is "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"…, want a text of up to 200 bytes of UTF-8, without control characters`},
 		{"stray quote", replace(networkFile, "Smalltown Tram", `Smalltown "Tram"`),
 			`network.csv:2:11: bare " in non-quoted-field, want fields as RFC 4180 has them`},
-		{"file too large", write(hourlyFile, hourly+strings.Repeat("\n", maxFileBytes)),
+		{"file too large", write(hourlyFile, hourly+strings.Repeat(",\n", maxFileBytes/2)),
 			"hourly.csv: larger than 8 MB, the limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -386,7 +393,7 @@ func TestLoadKeepsTheCause(t *testing.T) {
 func TestLoadBoundsItsReport(t *testing.T) {
 	_, err := Load(smalltown(t, write(hourlyFile, "hour,share\n"+strings.Repeat("x,0\n", 5000))))
 	lines := strings.Split(err.Error(), "\n")
-	if len(lines) != maxFaults+1 || lines[maxFaults] != "and 4001 more faults" {
+	if len(lines) != sheet.MaxFaults+1 || lines[sheet.MaxFaults] != "and 4001 more faults" {
 		t.Errorf("%d lines, the last one %q", len(lines), lines[len(lines)-1])
 	}
 }

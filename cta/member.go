@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 // member is one name and value of a JSON object.
@@ -170,17 +172,4 @@ func (f *memberFaults) text(m member, mayBeEmpty bool) string {
 }
 
 // excerpt returns the beginning of data, fit for an error's text.
-func excerpt(data []byte) string {
-	const limit = 40
-	s := string(bytes.ToValidUTF8(data, []byte("\uFFFD")))
-	if n := 0; len(s) > limit {
-		for i := range s {
-			if i > limit {
-				break
-			}
-			n = i
-		}
-		return strconv.Quote(s[:n]) + "…"
-	}
-	return strconv.Quote(s)
-}
+func excerpt(data []byte) string { return sheet.Quote(string(data)) }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 // DefaultPrefix starts the names of the system's topics and consumer groups,
@@ -119,17 +121,17 @@ func (t Topics) Validate() error {
 		}
 	}
 	if limit := maxTopicName - maxSlug - len(longestTopic); !legalTopic(t.prefix()) || len(t.prefix()) > limit {
-		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(t.prefix()), limit))
+		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(t.prefix()), limit))
 	}
 	if strings.Contains(t.prefix(), "station.arrivals.") || strings.Contains(t.prefix(), "station.turnstiles.") {
-		faults = append(faults, fmt.Errorf("prefix is %s, want one without station.arrivals. and station.turnstiles.: another system would read its topics", quoted(t.prefix())))
+		faults = append(faults, fmt.Errorf("prefix is %s, want one without station.arrivals. and station.turnstiles.: another system would read its topics", sheet.Quote(t.prefix())))
 	}
 	switch name := t.TurnstileSummary(); {
 	case t.Summary == "": // legal if the prefix is
 	case !LegalTopic(name):
-		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", quoted(name), maxTopicName))
+		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(name), maxTopicName))
 	case name == t.Weather() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):
-		faults = append(faults, fmt.Errorf("summary topic is %s, want a name that no other topic has", quoted(name)))
+		faults = append(faults, fmt.Errorf("summary topic is %s, want a name that no other topic has", sheet.Quote(name)))
 	}
 	return errors.Join(faults...)
 }

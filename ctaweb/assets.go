@@ -23,9 +23,9 @@ const (
 // kept for ever.
 type assets struct {
 	named       map[string]*asset
-	style, icon string               // addresses, relative to the page
-	live        map[*language]string // the script, with its words
-	build       string               // changes with any of them
+	style, icon string            // addresses, relative to the page
+	live        map[string]string // the script, with its words
+	build       string            // changes with any of them
 	openapi     *asset
 }
 
@@ -38,12 +38,12 @@ type asset struct {
 var pageFiles = []string{"base.html", "page.html", "line.html", "stations.html", "station.html", "train.html", "board.html", "missing.html"}
 
 func newAssets(net *cta.Network, src source, languages []*language) *assets {
-	a := &assets{named: map[string]*asset{}, live: map[*language]string{}}
+	a := &assets{named: map[string]*asset{}, live: map[string]string{}}
 	a.style = a.add("style", ".css", "text/css; charset=utf-8", src.read("style.css")+lineColors(net))
 	scripts := ""
 	for _, l := range languages {
-		a.live[l] = a.add("live."+l.code, ".js", "text/javascript; charset=utf-8", l.script()+src.read("live.js"))
-		scripts += a.live[l]
+		a.live[l.code] = a.add("live."+l.code, ".js", "text/javascript; charset=utf-8", l.script()+src.read("live.js"))
+		scripts += a.live[l.code]
 	}
 	a.icon = a.add("icon", ".svg", "image/svg+xml", src.read("icon.svg"))
 	pages := ""

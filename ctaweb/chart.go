@@ -18,8 +18,14 @@ const (
 
 	// Distance from the centre is drawn as its power: the middle, where stations
 	// are close, is large, the ends of the lines are not far away, and directions
-	// stay as they are. A network without a loop is drawn as it is.
+	// stay as they are.
 	chartPower = 0.45
+	// A network without a loop is drawn as it is, unless a few stations are so far out
+	// that the rest would be crushed: these stand at the margin.
+	chartInner = 0.95 // share of the stations that are drawn as they are
+	chartMany  = 40   // of how many a few are few
+	chartFar   = 1.6  // from how many times as far as these others are too far
+	chartOuter = 0.3  // width of the margin, in distances of these
 )
 
 // point is a place on the map; x grows to the east, y to the south.
@@ -157,45 +163,74 @@ func (w *ways) passes(e edge) []int {
 // project places the stations on a plane around the middle of the network: that
 // of its loops, or of all its stations. It reports whether the middle is drawn larger.
 func project(net *cta.Network) (where map[int]point, larger bool) {
-	var middle []*cta.Station
+	var loop []*cta.Station
 	for _, l := range net.Lines {
 		for _, s := range l.Stations {
 			if s.Loop {
-				middle = append(middle, s.Station)
+				loop = append(loop, s.Station)
 			}
 		}
 	}
-	power := chartPower
-	if middle == nil { // no crowded middle to make room for
-		middle, power = net.Stations, 1
-	}
-	var lat, lon float64
-	for _, s := range middle {
-		lat += s.Latitude / float64(len(middle))
-		lon += s.Longitude / float64(len(middle))
+	lat, lon := centre(net.Stations)
+	if loop != nil {
+		lat, lon = centre(loop)
 	}
 	where = make(map[int]point, len(net.Stations))
-	var far float64
+	distances := make([]float64, 0, len(net.Stations))
 	for _, s := range net.Stations {
 		const km = 111.2 // a degree of latitude
 		p := point{(s.Longitude - lon) * km * math.Cos(lat*math.Pi/180), (lat - s.Latitude) * km}
-		if r := math.Hypot(p.x, p.y); r > 0 {
-			const soft = 0.12 // km, so that the very middle doesn't burst
-			f := (math.Pow(r+soft, power) - math.Pow(soft, power)) / r
-			p = point{p.x * f, p.y * f}
-			far = max(far, r)
-		}
 		where[s.ID] = p
+		distances = append(distances, math.Hypot(p.x, p.y))
 	}
+	slices.Sort(distances)
+	if len(distances) == 0 {
+		return nil, false
+	}
+	far := distances[len(distances)-1]
 	if far == 0 || math.IsNaN(far) || math.IsInf(far, 0) {
 		return nil, false
+	}
+	drawn := func(r float64) float64 { return r }
+	switch inner := distances[int(chartInner*float64(len(distances)-1))]; {
+	case loop != nil:
+		const soft = 0.12 // km, so that the very middle doesn't burst
+		drawn = func(r float64) float64 { return math.Pow(r+soft, chartPower) - math.Pow(soft, chartPower) }
+		larger = true
+	case len(distances) >= chartMany && inner > 0 && far > chartFar*inner:
+		drawn = func(r float64) float64 {
+			if r <= inner {
+				return r
+			}
+			return inner * (1 + chartOuter*(1-inner/r))
+		}
+		larger = true
+	}
+	for id, p := range where {
+		if r := math.Hypot(p.x, p.y); r > 0 {
+			where[id] = point{p.x * drawn(r) / r, p.y * drawn(r) / r}
+		}
 	}
 	low, high := bounds(where)
 	scale := (chartSize - 2*chartMargin) / max(high.x-low.x, high.y-low.y)
 	for id, p := range where {
 		where[id] = point{p.x * scale, p.y * scale}
 	}
-	return where, power != 1
+	return where, larger
+}
+
+// centre is the median of the stations' places: a few that are far away don't move it.
+func centre(stations []*cta.Station) (lat, lon float64) {
+	var lats, lons []float64
+	for _, s := range stations {
+		lats, lons = append(lats, s.Latitude), append(lons, s.Longitude)
+	}
+	slices.Sort(lats)
+	slices.Sort(lons)
+	if len(lats) == 0 {
+		return 0, 0
+	}
+	return lats[len(lats)/2], lons[len(lons)/2]
 }
 
 func bounds(points map[int]point) (low, high point) {

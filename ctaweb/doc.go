@@ -44,7 +44,9 @@
 // its reader has chosen on a page before (a cookie holds it), else the one of
 // Accept-Language, else the first. Its words are in one file, as in English: see
 // assets/words.en.json in this package's source. What a language lacks is an error
-// of [NewHandler] that lists it all.
+// of [NewHandler] that lists it all. What runs is called by the mode of its lines:
+// {vehicle}, {vehicles} and, where a sentence begins, {Vehicle} and {Vehicles} stand
+// for the words of vehicle-train, -tram, -bus or -ferry; of -any where several run.
 //
 // # Pages of one's own
 //
@@ -78,7 +80,7 @@
 // without those that a page leaves out: main, fresh, time, clock, date, weather, icon,
 // temperature, sky, measured; q and found, of the search; and on the page of the
 // system trains, alerts, counted, scores, map, chart and moving. There a line is an element
-// with data-line, a station's row has data-s, a train data-t, and on the map a track
+// with data-line and data-mode, a station's row has data-s, a train data-t, and on the map a track
 // has data-k, a train data-m; how a line runs is told in data-status.
 //
 // # What is derived

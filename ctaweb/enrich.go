@@ -30,7 +30,7 @@ func (m *Model) enrich(st *Status, view *live.View) {
 				}
 				l.Directions = append(l.Directions, DirectionStatus{
 					Direction: d.Direction, Towards: d.Towards, Level: d.Level,
-					Sentence: english().sentence(m.net, l.called(), d, view.AsOf), Facts: d, Cause: d.Cause, Station: d.Station,
+					Sentence: english().of(l.Mode).sentence(m.net, l.called(), d, view.AsOf), Facts: d, Cause: d.Cause, Station: d.Station,
 					EverySeconds: int64(d.Every / time.Second), IntendedSeconds: int64(d.Intended / time.Second),
 				})
 			}

@@ -154,7 +154,7 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 		return nil, fmt.Errorf("ctaweb: handler: %w", err)
 	}
 	src := source{cfg.Files}
-	languages, pages, err := src.pages(cfg.Languages)
+	languages, pages, err := src.pages(cfg.Languages, m.Network())
 	if err != nil {
 		return nil, fmt.Errorf("ctaweb: handler: Files: %w", err)
 	}

@@ -76,7 +76,7 @@ func text(t testing.TB, r *http.Response) string {
 func TestEveryRoute(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := newHandler(t, small(), HandlerConfig{Metrics: reg, Gatherer: reg})
-	style, live, icon := "/"+h.assets.style, "/"+h.assets.live[english()], "/"+h.assets.icon
+	style, live, icon := "/"+h.assets.style, "/"+h.assets.live["en"], "/"+h.assets.icon
 	tests := []struct {
 		method, url string
 		code        int
@@ -411,7 +411,7 @@ func TestPageIsAsItWas(t *testing.T) {
 	m.SetReady()
 	h := newHandler(t, m, HandlerConfig{})
 	got := text(t, get(t, h, "GET", "/"))
-	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, h.assets.style, h.assets.live[english()], h.assets.icon} {
+	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, h.assets.style, h.assets.live["en"], h.assets.icon} {
 		got = strings.ReplaceAll(got, vary, "…")
 	}
 	const file = "testdata/yellow.html"
@@ -432,7 +432,7 @@ func TestPageIsAsItWas(t *testing.T) {
 func TestFirstLoadIsSmall(t *testing.T) {
 	h := newHandler(t, busy(), HandlerConfig{})
 	total := 0
-	for _, url := range []string{"/", "/" + h.assets.style, "/" + h.assets.live[english()], "/" + h.assets.icon} {
+	for _, url := range []string{"/", "/" + h.assets.style, "/" + h.assets.live["en"], "/" + h.assets.icon} {
 		total += len(text(t, get(t, h, "GET", url, "Accept-Encoding", "gzip")))
 	}
 	// The first event of the page's stream has everything.

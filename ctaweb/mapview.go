@@ -70,7 +70,7 @@ func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML, later b
 	v.Fixed = fixed
 	for i, line := range s.status.Lines {
 		for _, t := range line.Trains {
-			if m, ok := mapTrainOf(c, l, s, i, t); ok {
+			if m, ok := mapTrainOf(c, l.of(line.Mode), s, i, t); ok {
 				v.Trains = append(v.Trains, m)
 			}
 		}

@@ -125,6 +125,7 @@ func (h *Handler) systemPage(s *snapshot, l *language) any {
 }
 
 func (l *language) viewLine(index int, line *LineStatus) lineView {
+	l = l.of(line.Mode)
 	v := lineView{LineStatus: line, Index: index, Rows: make([]rowView, len(line.Stations))}
 	at := make(map[int]int, len(line.Stations))
 	for i, s := range line.Stations {
@@ -205,6 +206,7 @@ func (l *language) trainText(t *Train, station string) string {
 }
 
 func (l *language) alerts(line *LineStatus) []string {
+	l = l.of(line.Mode)
 	var lines []string
 	for _, t := range line.Trains {
 		if t.Status != cta.BrokenDown {

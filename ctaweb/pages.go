@@ -34,7 +34,11 @@ type common struct {
 	Query             string // searched for
 	Language          string
 	Languages         []otherLanguage // to choose from; none where there is one only
+	speaks            *language
 }
+
+// in is the language of a page, as of what runs there.
+func (c common) in() *language { return c.speaks }
 
 // otherLanguage is a language to choose, and what leads there.
 type otherLanguage struct {
@@ -43,7 +47,7 @@ type otherLanguage struct {
 }
 
 // pages reads languages, and the templates of pages in each.
-func (s source) pages(codes []string) ([]*language, map[*language]*template.Template, error) {
+func (s source) pages(codes []string, net *cta.Network) ([]*language, map[*language]*template.Template, error) {
 	var languages []*language
 	pages := map[*language]*template.Template{}
 	var faults []error
@@ -69,8 +73,12 @@ func (s source) pages(codes []string) ([]*language, map[*language]*template.Temp
 				faults = append(faults, err)
 			}
 		}
-		languages = append(languages, l)
-		pages[l] = all
+		languages = append(languages, l.of(modes(net)...))
+		for _, kind := range l.kinds {
+			own, err := all.Clone()
+			faults = append(faults, err)
+			pages[kind] = own.Funcs(template.FuncMap{"t": kind.text})
+		}
 	}
 	return languages, pages, errors.Join(faults...)
 }
@@ -92,9 +100,9 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 	st := s.status
 	c := common{
 		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
-		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l], Icon: h.assets.icon,
+		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l.code], Icon: h.assets.icon,
 		Quiet: seconds(h.cfg.KeepAlive*3/2) + 2, Pace: seconds(2*h.cfg.Interval) + 10,
-		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Degrees: "F",
+		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Degrees: "F", speaks: l,
 	}
 	if h.model.net.Celsius {
 		c.Degrees = "C"
@@ -127,7 +135,7 @@ func (c common) choices(h *Handler, l *language, events, own url.Values) common 
 		events.Set("lang", l.code)
 		for _, o := range h.languages {
 			own.Set("lang", o.code)
-			c.Languages = append(c.Languages, otherLanguage{o.code, o.words["language"], "?" + own.Encode(), o == l})
+			c.Languages = append(c.Languages, otherLanguage{o.code, o.words["language"], "?" + own.Encode(), o.code == l.code})
 		}
 	}
 	c.Events = ""
@@ -168,8 +176,10 @@ func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Reques
 				return nil, errNone
 			case error:
 				return nil, v
+			case interface{ in() *language }:
+				return h.execute(v.in(), name, v)
 			default:
-				return h.execute(l, name, v)
+				return nil, fmt.Errorf("page: %T has no language", v)
 			}
 		})
 		switch {
@@ -258,6 +268,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 	if line == nil {
 		return nil
 	}
+	l = l.of(line.Mode)
 	d := linePageData{
 		common: h.common(s, l, "line", "../", line.Name).of(r).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
 		Line:   l.viewLine(i, line), More: map[int]stationMore{}, Counted: l.counted(s.status.CountsAsOf, s.status.AsOf),
@@ -352,11 +363,12 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 	if t == nil {
 		return nil
 	}
+	line, _ := s.status.line(t.Line)
+	l = l.of(line.Mode)
 	d := trainPageData{
 		common: h.common(s, l, "train", "../", l.say("train-name", "id", t.ID)).of(r).choices(h, l, url.Values{"line": {t.Line}}, url.Values{}),
 		Train:  t, Line: ref(s, t.Line),
 	}
-	line, _ := s.status.line(t.Line)
 	names := map[int]string{}
 	for _, st := range line.Stations {
 		names[st.ID] = st.Name

@@ -65,7 +65,7 @@ type snapshot struct {
 
 // translated is the snapshot in a language. Its stream's events are those of s.
 func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
-	if l == english() {
+	if l.kinds["train"] == english() {
 		return s
 	}
 	s.mu.Lock()

@@ -30,6 +30,7 @@ type boardView struct {
 	Here    []string
 	Next    []nextView
 	None    string // why there is none
+	Vehicle string // what runs, as "train"
 	// Platform is where trains leave, FirstLast when they do so first and last today;
 	// empty where it isn't known.
 	Platform, FirstLast string
@@ -41,6 +42,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	if !ok {
 		return nil
 	}
+	l = l.of(modes(h.model.net, st.Lines...)...)
 	d := stationPageData{
 		common:  h.common(s, l, kind, "../", st.Name).of(r).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, url.Values{}),
 		Station: st,
@@ -55,8 +57,9 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Code = l.say("stop-code", "code", code)
 	}
 	for _, b := range boards(s, st.ID) {
+		l := l.of(modes(h.model.net, b.Line)...)
 		v := boardView{
-			lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected"),
+			lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected"), Vehicle: l.vehicle["vehicle"],
 			Next: l.viewNexts(b, s.status.AsOf), Spacing: l.spacing(b),
 		}
 		if b.Spacing == live.None {

@@ -59,7 +59,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 // filter is what a request asks for; ok is false when there is no such thing.
 func (h *Handler) filter(w http.ResponseWriter, r *http.Request) (f filter, ok bool) {
 	q := r.URL.Query()
-	if l := h.language(w, r); l != english() {
+	if l := h.language(w, r); l.kinds["train"] != english() {
 		f.in = l
 	}
 	f.line = q.Get("line")

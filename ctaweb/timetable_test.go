@@ -94,7 +94,7 @@ func TestPagesOfATimetable(t *testing.T) {
 		{"no service at this hour", at(7, 4, 30), "/", []string{"R1 towards Delta: no service at this hour; it begins again at 08:00"}, ""},
 		{"a stop's code", at(7, 7, 0), hill, []string{"Hill Road", "Stop 4711"}, ""},
 		{"a bus by direction", at(7, 5, 0), "/lines/B", []string{
-			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its trains run today",
+			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its buses run today",
 		}, ""},
 		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stations for “4711”: 1 Hill Road 7"}, ""},
 		{"in Spanish", at(10, 9, 0), "/stations/1?lang=es", []string{"Hoy no hay servicio."}, ""},
@@ -107,6 +107,62 @@ func TestPagesOfATimetable(t *testing.T) {
 		}
 		if c.not != "" && strings.Contains(said, c.not) {
 			t.Errorf("%s has %q:\n%s", c.name, c.not, said)
+		}
+	}
+}
+
+// What runs is called by the mode of its lines, and neither of those where several are.
+func TestVehiclesHaveTheirNames(t *testing.T) {
+	net := village(t)
+	at := time.Date(2026, 10, 7, 12, 0, 0, 0, net.Location)
+	only := func(line string, mode cta.Mode) *cta.Network {
+		l := *net.Line(line)
+		l.Mode, l.Stations = mode, nil
+		cut, err := cta.New(cta.Network{Name: net.Name, Location: net.Location, Stations: net.Stations, Lines: []*cta.Line{&l}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cut
+	}
+	rail := net.Lines[0].ID
+	for _, c := range []struct {
+		net  *cta.Network
+		page string
+		want []string
+	}{
+		{net, "/", []string{"Vehicles running:", "and vehicles are all listed"}},
+		{net, "/?lang=es", []string{"Vehículos en marcha:", "los vehículos figuran"}},
+		{net, "/lines/B", []string{"Where its buses run today"}},
+		{net, "/lines/" + rail, []string{"Where its trains run today"}},
+		{only(rail, cta.Metro), "/", []string{"Trains running:"}},
+		{only(rail, ""), "/?lang=es", []string{"Trenes en marcha:"}},
+		{only("B", cta.Bus), "/", []string{"Buses running:", "Buses are where they were last seen"}},
+		{only("B", cta.Bus), "/?lang=es", []string{"Autobuses en marcha:"}},
+		{only("B", cta.Tram), "/lines/B?lang=es", []string{"Por dónde circulan hoy sus tranvías"}},
+		{only("B", cta.Ferry), "/lines/B", []string{"Where its ferries run today"}},
+		{only("B", cta.Ferry), "/board/1", []string{"No ferry is expected."}},
+		{only("B", cta.Ferry), "/board/1?lang=es", []string{"No se espera ningún ferri."}},
+	} {
+		said := visited(t, c.net, at, c.page)
+		for _, want := range c.want {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s lacks %q:\n%s", c.page, want, said)
+			}
+		}
+	}
+	m := modelOf(net, at)
+	h := newHandler(t, m, HandlerConfig{})
+	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: 1, TrainID: "up", Direction: cta.DirectionA, Line: "B", TrainStatus: cta.BrokenDown}, wall0)
+	for url, want := range map[string]string{
+		"/":                       "7 Hill: a bus towards Hill Top has broken down at Alpha",
+		"/?lang=es":               "7 Hill: un autobús con destino a Hill Top está averiado en Alpha",
+		"/trains/up":              "Bus up towards Hill Top, at Alpha, broken down",
+		"/trains/up?lang=es":      "Autobús up con destino a Hill Top, en Alpha",
+		"/stations/1":             ">bus up</a>",
+		"/" + h.assets.live["es"]: `"bus":{"Vehicle":"Autobús","Vehicles":"Autobuses","vehicle":"autobús","vehicles":"autobuses"}`,
+	} {
+		if body := html.UnescapeString(text(t, get(t, h, "GET", url))); !strings.Contains(body, want) {
+			t.Errorf("%s lacks %q:\n%s", url, want, body)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (l *language) translate(net *cta.Network, st *Status) *Status {
 	for i, from := range st.Lines {
 		to := *from
 		to.Towards = Towards{l.towards(from.Towards.A), l.towards(from.Towards.B)}
-		to.Directions = l.directions(net, from.called(), from.Directions, st.AsOf)
+		to.Directions = l.of(from.Mode).directions(net, from.called(), from.Directions, st.AsOf)
 		to.Trains = l.trains(from.Trains)
 		own.Lines[i] = &to
 	}

@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // language is one in which pages speak: the texts of its words file, by their
@@ -16,6 +20,61 @@ import (
 type language struct {
 	code  string // as HTML has it
 	words map[string]string
+	// vehicle is what runs, for the placeholders of that name: vehicle, vehicles and,
+	// where a sentence begins, Vehicle and Vehicles.
+	vehicle map[string]string
+	kinds   map[string]*language // the same language, by what runs
+}
+
+// kinds are what may run, as names of texts have it; any is where several do.
+var kinds = []string{"train", "tram", "bus", "ferry", "any"}
+
+// kindOf is what runs on lines of those modes.
+func kindOf(modes ...cta.Mode) string {
+	kind := ""
+	for _, m := range modes {
+		k := string(m)
+		if m == cta.Rail || m == cta.Metro || m == "" {
+			k = "train"
+		}
+		if kind != "" && k != kind {
+			return "any"
+		}
+		kind = k
+	}
+	return cmp.Or(kind, "train")
+}
+
+// of is the language where vehicles of those modes run.
+func (l *language) of(modes ...cta.Mode) *language { return l.kinds[kindOf(modes...)] }
+
+// modes are those of a network's lines, or of some of them.
+func modes(net *cta.Network, lines ...string) []cta.Mode {
+	var all []cta.Mode
+	for _, l := range net.Lines {
+		if len(lines) == 0 || slices.Contains(lines, l.ID) {
+			all = append(all, l.Mode)
+		}
+	}
+	return all
+}
+
+// speak makes the language of words, as of trains.
+func speak(code string, words map[string]string) *language {
+	all := make(map[string]*language, len(kinds))
+	for _, kind := range kinds {
+		one, many, _ := strings.Cut(words["vehicle-"+kind], ",")
+		all[kind] = &language{code, words, map[string]string{
+			"vehicle": one, "vehicles": many, "Vehicle": capital(one), "Vehicles": capital(many),
+		}, all}
+	}
+	return all["train"]
+}
+
+// capital is a word as the first of a sentence.
+func capital(word string) string {
+	_, n := utf8.DecodeRuneInString(word)
+	return strings.ToUpper(word[:n]) + word[n:]
 }
 
 // english is what a [Model] speaks, and what other languages are held against.
@@ -33,19 +92,19 @@ func wordsFile(code string) string { return "words." + code + ".json" }
 // language reads a language: the words that are embedded, if there are, and over
 // them those of a file of one's own.
 func (s source) language(code string) (*language, error) {
-	l := &language{code: code, words: map[string]string{}}
+	words := map[string]string{}
 	for _, text := range []string{read(wordsFile(code)), s.own(wordsFile(code))} {
 		if text == "" {
 			continue
 		}
-		if err := json.Unmarshal([]byte(text), &l.words); err != nil {
+		if err := json.Unmarshal([]byte(text), &words); err != nil {
 			return nil, fmt.Errorf("%s: %w", wordsFile(code), err)
 		}
 	}
-	return l, nil
+	return speak(code, words), nil
 }
 
-var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+var placeholder = regexp.MustCompile(`\{[A-Za-z]+\}`)
 
 // complete reports what a language lacks of English: texts, and the placeholders
 // in them.
@@ -58,7 +117,7 @@ func (l *language) complete() error {
 			continue
 		}
 		for _, p := range placeholder.FindAllString(own, -1) {
-			if !strings.Contains(text, p) {
+			if !strings.Contains(text, p) && english().vehicle[strings.Trim(p, "{}")] == "" {
 				faults = append(faults, fmt.Errorf("%s: %q has %s, which isn't in the English %q", wordsFile(l.code), name, p, text))
 			}
 		}
@@ -71,7 +130,10 @@ func (l *language) complete() error {
 }
 
 // lists are the texts that are several words, with commas between.
-var lists = map[string]bool{"days": true, "days-short": true, "months-short": true}
+var lists = map[string]bool{
+	"days": true, "days-short": true, "months-short": true,
+	"vehicle-train": true, "vehicle-tram": true, "vehicle-bus": true, "vehicle-ferry": true, "vehicle-any": true,
+}
 
 // say returns the text of a name, with values in place of its placeholders: pairs
 // of a placeholder's name and its value.
@@ -85,6 +147,7 @@ func (l *language) say(name string, pairs ...string) string {
 			return b.String()
 		}
 		key, after, _ := strings.Cut(rest, "}")
+		b.WriteString(l.vehicle[key])
 		for i := 0; i+1 < len(pairs); i += 2 {
 			if pairs[i] == key {
 				b.WriteString(pairs[i+1])
@@ -119,11 +182,16 @@ func (l *language) number(n int64) string {
 	return sign + b.String()
 }
 
-// script is the words as a script has them, in front of live.js.
+// script is the words as a script has them, in front of live.js: the texts, what
+// runs in the network, and what runs by mode.
 func (l *language) script() string {
-	text, err := json.Marshal(l.words)
-	if err != nil { // texts can't fail
-		text = []byte("{}")
+	vehicles := map[string]map[string]string{}
+	for _, m := range append([]cta.Mode{""}, cta.Modes...) {
+		vehicles[string(m)] = l.of(m).vehicle
 	}
-	return "const words = " + string(text) + ";\n"
+	text, err := json.Marshal([]any{l.words, l.vehicle, vehicles})
+	if err != nil { // texts can't fail
+		text = []byte("[{},{},{}]")
+	}
+	return "const [words, vehicle, vehicles] = " + string(text) + ";\n"
 }

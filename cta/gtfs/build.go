@@ -13,7 +13,7 @@ import (
 
 // build makes the network of what was read.
 func (f *feed) build() (*cta.Network, error) {
-	n := cta.Network{Name: f.name, Location: f.location, Celsius: !fahrenheit(f.location)}
+	n := cta.Network{Name: f.name, Location: f.location, Celsius: f.celsius}
 	f.report.Agency = f.name
 	stations := f.stations(&n)
 	b := builder{feed: f, stations: stations, profiles: make(map[string]*cta.Profile)}
@@ -123,7 +123,8 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 			st.Access = s.access
 		}
 		st.Stops = append(st.Stops, cta.Stop{
-			ID: numbers[s.id], Ref: ref(s.id), Code: cmp.Or(s.platform, s.code), Name: s.name, DescriptiveName: s.name,
+			ID: numbers[s.id], Ref: ref(s.id), Code: cmp.Or(s.platform, s.code), Name: s.name,
+			DescriptiveName: cmp.Or(s.description, s.name), DirectionID: s.compass,
 		})
 		places[s.index] = place{st, numbers[s.id]}
 	}
@@ -376,6 +377,36 @@ var riders = map[cta.Mode]float64{cta.Rail: 25, cta.Metro: 20, cta.Tram: 12, cta
 
 // measure finds the days of a timetable, and how many riders there may be.
 func (f *feed) measure(n *cta.Network) {
+	perService := services(n)
+	for c := range perService {
+		for _, d := range append([]cta.Date{c.From, c.To}, c.Added...) {
+			if d > 0 && (f.report.From == 0 || d < f.report.From) {
+				f.report.From = d
+			}
+			f.report.To = max(f.report.To, d)
+		}
+	}
+	for _, d := range busiest(perService) {
+		if n.Typical == 0 {
+			n.Typical = d
+		}
+	}
+	if n.Typical == 0 {
+		f.notice("no service runs on any day")
+	}
+	entries, hourly := estimate(n)
+	if n.Hourly = hourly; f.hourly != nil {
+		n.Hourly = *f.hourly
+	}
+	for _, s := range n.Stations {
+		if s.Entries = entries[s]; f.entries != nil {
+			s.Entries = f.entries[refOf(s.Ref, s.ID)]
+		}
+	}
+}
+
+// services are the calendars of a timetable, and how many runs each has a day.
+func services(n *cta.Network) map[*cta.Calendar]int {
 	perService := make(map[*cta.Calendar]int)
 	for _, l := range n.Lines {
 		for _, p := range l.Patterns {
@@ -384,6 +415,12 @@ func (f *feed) measure(n *cta.Network) {
 			}
 		}
 	}
+	return perService
+}
+
+// busiest is a usual weekday, Saturday and Sunday of those services; 0 where there is
+// none.
+func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 	const longest = 3 * 366
 	days := make(map[cta.Date]int)
 	for c, trips := range perService {
@@ -421,30 +458,13 @@ func (f *feed) measure(n *cta.Network) {
 			}
 		}
 	}
-	var busiest [3]cta.Date
 	for d, trips := range days {
 		k := kindOf(d)
 		if b := busiest[k]; trips == usual[k] && (b == 0 || d < b) {
 			busiest[k] = d
 		}
 	}
-	for c := range perService {
-		for _, d := range append([]cta.Date{c.From, c.To}, c.Added...) {
-			if d > 0 && (f.report.From == 0 || d < f.report.From) {
-				f.report.From = d
-			}
-			f.report.To = max(f.report.To, d)
-		}
-	}
-	for _, d := range busiest {
-		if n.Typical == 0 {
-			n.Typical = d
-		}
-	}
-	f.estimate(n, busiest)
-	if len(days) == 0 {
-		f.notice("no service runs on any day")
-	}
+	return busiest
 }
 
 func kindOf(d cta.Date) int {
@@ -465,34 +485,26 @@ func runs(t *cta.Trip) int {
 	return int((t.Until - t.Departure + t.Every - 1) / t.Every)
 }
 
-// estimate sets how many riders stations have, by the calls of a weekday, a Saturday
-// and a Sunday.
-func (f *feed) estimate(n *cta.Network, days [3]cta.Date) {
+// estimate is how many riders stations may have, by the calls of a weekday, a
+// Saturday and a Sunday, and the shares of their hours.
+func estimate(n *cta.Network) (map[*cta.Station]cta.Ridership, [24]float64) {
+	entries := make(map[*cta.Station]cta.Ridership, len(n.Stations))
 	var hourly [24]float64
 	var total float64
-	for k, d := range days {
+	for k, d := range busiest(services(n)) {
 		if d == 0 {
 			continue
 		}
 		for _, l := range n.Lines {
 			each := riders[l.Mode]
 			for _, p := range l.Patterns {
+				var here float64
 				for i := range p.Trips {
 					t := &p.Trips[i]
 					if !t.Calendar.Runs(d) {
 						continue
 					}
-					here := each * float64(runs(t))
-					for _, c := range p.Calls[:len(p.Calls)-1] {
-						switch e := &c.Station.Entries; k {
-						case 0:
-							e.Weekday += here
-						case 1:
-							e.Saturday += here
-						default:
-							e.Sunday += here
-						}
-					}
+					here += each * float64(runs(t))
 					for at := t.Departure; d == n.Typical; at += t.Every {
 						hourly[at/3600%24] += each * float64(len(p.Calls))
 						total += each * float64(len(p.Calls))
@@ -501,12 +513,25 @@ func (f *feed) estimate(n *cta.Network, days [3]cta.Date) {
 						}
 					}
 				}
+				for _, c := range p.Calls[:len(p.Calls)-1] {
+					e := entries[c.Station]
+					switch k {
+					case 0:
+						e.Weekday += here
+					case 1:
+						e.Saturday += here
+					default:
+						e.Sunday += here
+					}
+					entries[c.Station] = e
+				}
 			}
 		}
 	}
 	for h := range hourly {
 		if total > 0 {
-			n.Hourly[h] = hourly[h] / total
+			hourly[h] /= total
 		}
 	}
+	return entries, hourly
 }

@@ -2,8 +2,9 @@
 // a folder of CSV files, as agencies publish them (gtfs.org/schedule).
 //
 //	net, report, err := gtfs.Load("feed.zip", gtfs.Options{})
+//	err = gtfs.WriteFolder("town", net) // to edit; gtfs.Load("town", …) has the network back
 //
-// Load takes a folder of our own CSV files too (see [cta.Load]). An error lists every
+// Load takes a folder of hand-written CSV files without a timetable too (see [cta.Load]). An error lists every
 // fault, each a [*cta.DataError] with file, line and column. What is
 // odd but does no harm is a notice of the [Report]. Unknown files and columns are
 // passed over.
@@ -22,8 +23,18 @@
 // and on every machine; where two hashes collide, the id that sorts first has it. The
 // agency's own ids are kept in Ref.
 //
-// Riders aren't in feeds. So that a simulation has some, each call of a day
-// brings a number of them by mode: our own model, as good as none.
+// # What feeds can't hold
+//
+// What is known of a network besides stands where other readers pass it over:
+//
+//	ridership.csv  station_id (its stop_id), weekday, saturday and sunday: entries a day
+//	hourly.csv     hour (0 to 23) and share: of a day's entries
+//	agency.txt     temperature: C or F; without it, as is usual in the time zone
+//	stops.txt      direction_id: N, E, S or W, where trains leave to
+//
+// Without ridership.csv riders are estimated, so that a simulation has some: each call
+// of a day brings a number of them by mode. That is our own model, as good as none, and
+// isn't written.
 //
 // # Bounds
 //

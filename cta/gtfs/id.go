@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 // assign gives each id a number from 1 to 2147483647, the same whatever the order
@@ -73,7 +75,7 @@ func lineIDs(routes []string) map[string]string {
 			return '-'
 		}, id), "-_.")
 		for salt := 0; ; salt++ {
-			n := strings.Trim(cut(plain, 20)+"-"+strconv.FormatInt(int64(hashed(id, salt))&0xFFFF, 16), "-")
+			n := strings.Trim(sheet.Cut(plain, 20)+"-"+strconv.FormatInt(int64(hashed(id, salt))&0xFFFF, 16), "-")
 			if !taken[n] && lineID(n) {
 				ids[id] = n
 				taken[n] = true

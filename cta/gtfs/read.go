@@ -10,10 +10,12 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 // Options narrow what is taken of a feed. The zero value takes all.
@@ -108,7 +110,7 @@ func joinModes(modes []cta.Mode) string {
 // Read reads a feed.
 func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f := &feed{
-		reader:   reader{fsys: inner(fsys), report: &Report{}},
+		reader:   reader{Reader: sheet.Reader{FS: inner(fsys), MaxFile: maxFile}, report: &Report{}},
 		options:  o,
 		routes:   make(map[string]*route),
 		stops:    make(map[string]*stop),
@@ -122,8 +124,9 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readTrips()
 	f.readCalls()
 	f.readFrequencies()
+	f.readRiders()
 	f.tellOdd()
-	if err := f.err(); err != nil {
+	if err := f.Err(func(fault *sheet.Fault) error { return (*cta.DataError)(fault) }); err != nil {
 		return nil, nil, err
 	}
 	net, err := f.build()
@@ -162,6 +165,7 @@ type feed struct {
 
 	name     string
 	location *time.Location
+	celsius  bool
 	order    []*route
 	routes   map[string]*route
 	stops    map[string]*stop
@@ -170,7 +174,9 @@ type feed struct {
 	trips    map[string]int32 // index in tripList; -1 when left out
 	tripList []trip
 	calls    []call
-	repeats  map[int32][]repeat // by trip
+	repeats  map[int32][]repeat       // by trip
+	entries  map[string]cta.Ridership // by the station's stop_id; nil when there is no file of it
+	hourly   *[24]float64
 }
 
 type route struct {
@@ -182,6 +188,7 @@ type route struct {
 
 type stop struct {
 	id, code, name, platform string
+	description, compass     string
 	kind                     int // location_type
 	parent                   string
 	lat, lon                 float64
@@ -196,6 +203,7 @@ type trip struct {
 	direction                   int8 // -1 when it isn't said
 	line                        int32
 	first, last                 int32 // span of calls
+	broken                      bool  // a call can't be read: nothing more is reported of it
 }
 
 // call is a row of stop_times, in little space.
@@ -204,6 +212,7 @@ type call struct {
 	arrival, departure int32
 	stop               int32
 	line               int32
+	travelled          float32 // along the way, in the feed's unit; negative when it isn't said
 }
 
 type repeat struct {
@@ -212,34 +221,35 @@ type repeat struct {
 }
 
 func (f *feed) missing(file, want string) {
-	f.fault(&cta.DataError{File: file, Found: "missing", Want: want, Err: fs.ErrNotExist})
+	f.Fault(sheet.Fault{File: file, Found: "missing", Want: want, Err: fs.ErrNotExist})
 }
 
 func (f *feed) readAgency() {
 	var names []string
 	zone := ""
-	there := f.each("agency.txt", []string{"agency_name", "agency_timezone"}, func(w *row) {
+	there := f.each("agency.txt", []string{"agency_name", "agency_timezone"}, func(w row) {
 		if name := w.text("agency_name"); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
-		z := w.cell("agency_timezone")
+		z := w.Cell("agency_timezone")
 		switch {
 		case zone == "":
 			loc, err := time.LoadLocation(z)
 			if err != nil || z == "" || z == "Local" {
-				w.bad("agency_timezone", "a name of the IANA time zone database, as America/Chicago")
+				w.Bad("agency_timezone", "a name of the IANA time zone database, as America/Chicago")
 				return
 			}
 			zone, f.location = strings.Clone(z), loc
+			f.celsius = w.Cell("temperature") == "C" || w.Cell("temperature") != "F" && !fahrenheit(loc)
 		case z != zone:
-			w.bad("agency_timezone", fmt.Sprintf("%q, as of the first agency", zone))
+			w.Bad("agency_timezone", fmt.Sprintf("%q, as of the first agency", zone))
 		}
 	})
 	switch {
 	case !there:
 		f.missing("agency.txt", "a file with columns agency_name, agency_timezone")
-	case f.location == nil && len(f.faults) == 0:
-		f.fault(&cta.DataError{File: "agency.txt", Found: "no row", Want: "one or more"})
+	case f.location == nil && !f.Faulty():
+		f.Fault(sheet.Fault{File: "agency.txt", Found: "no row", Want: "one or more"})
 	}
 	f.name = "Transit"
 	if len(names) > 0 {
@@ -271,13 +281,13 @@ func mode(kind int) cta.Mode {
 func (f *feed) readRoutes() {
 	odd, out := 0, 0
 	var known []string
-	there := f.each("routes.txt", []string{"route_id", "route_type"}, func(w *row) {
+	there := f.each("routes.txt", []string{"route_id", "route_type"}, func(w row) {
 		id, ok := w.id("route_id")
 		if !ok {
 			return
 		}
 		if f.routes[id] != nil {
-			w.bad("route_id", "each route once")
+			w.Bad("route_id", "each route once")
 			return
 		}
 		r := &route{id: id, short: w.text("route_short_name"), long: w.text("route_long_name")}
@@ -302,7 +312,7 @@ func (f *feed) readRoutes() {
 	}
 	for _, id := range f.options.Lines {
 		if f.routes[id] == nil {
-			f.fault(&cta.DataError{File: "routes.txt", Found: fmt.Sprintf("no route %q", id), Want: "some of " + cut(strings.Join(known, ", "), 400)})
+			f.Fault(sheet.Fault{File: "routes.txt", Found: fmt.Sprintf("no route %q", id), Want: "some of " + sheet.Cut(strings.Join(known, ", "), 400)})
 		}
 	}
 	if out > 0 {
@@ -314,8 +324,8 @@ func (f *feed) readRoutes() {
 	slices.SortStableFunc(f.order, func(a, b *route) int { return a.sort - b.sort })
 }
 
-func (w *row) color(column string) string {
-	s := w.cell(column)
+func (w row) color(column string) string {
+	s := w.Cell(column)
 	if s == "" {
 		return ""
 	}
@@ -328,13 +338,13 @@ func (w *row) color(column string) string {
 }
 
 func (f *feed) readStops() {
-	if !f.each("stops.txt", []string{"stop_id"}, func(w *row) {
+	if !f.each("stops.txt", []string{"stop_id"}, func(w row) {
 		id, ok := w.id("stop_id")
 		if !ok {
 			return
 		}
 		if f.stops[id] != nil {
-			w.bad("stop_id", "each stop once")
+			w.Bad("stop_id", "each stop once")
 			return
 		}
 		if len(f.stopList) >= maxStops {
@@ -343,14 +353,17 @@ func (f *feed) readStops() {
 		}
 		s := &stop{
 			id: id, code: w.text("stop_code"), name: w.text("stop_name"), platform: w.text("platform_code"),
-			kind: w.optional("location_type", 0, 4, 0), parent: strings.Clone(w.cell("parent_station")),
-			index: int32(len(f.stopList)),
+			kind: w.optional("location_type", 0, 4, 0), parent: strings.Clone(w.Cell("parent_station")),
+			description: w.text("stop_desc"), index: int32(len(f.stopList)),
+		}
+		if c := w.Cell("direction_id"); c == "N" || c == "E" || c == "S" || c == "W" {
+			s.compass = strings.Clone(c)
 		}
 		if s.kind <= 1 {
 			if s.name == "" && s.parent == "" {
-				w.bad("stop_name", "a name")
+				w.Bad("stop_name", "a name")
 			}
-			if s.placed = s.parent == "" || w.cell("stop_lat")+w.cell("stop_lon") != ""; s.placed {
+			if s.placed = s.parent == "" || w.Cell("stop_lat")+w.Cell("stop_lon") != ""; s.placed {
 				s.lat, s.lon = w.number("stop_lat", -90, 90), w.number("stop_lon", -180, 180)
 			}
 		}
@@ -367,7 +380,7 @@ func (f *feed) readStops() {
 		return
 	}
 	if len(f.stops) > maxStops {
-		f.fault(&cta.DataError{File: "stops.txt", Found: fmt.Sprintf("%d stops", len(f.stops)), Want: fmt.Sprintf("up to %d", maxStops)})
+		f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("%d stops", len(f.stops)), Want: fmt.Sprintf("up to %d", maxStops)})
 	}
 	lost := 0
 	for _, s := range f.stopList {
@@ -377,7 +390,7 @@ func (f *feed) readStops() {
 				lost++
 			}
 			if s.parent = ""; s.kind <= 1 && (s.name == "" || !s.placed) {
-				f.fault(&cta.DataError{File: "stops.txt", Found: fmt.Sprintf("stop %q without a name, a place or a station that has them", s.id), Want: "a stop_name, a stop_lat and a stop_lon"})
+				f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a name, a place or a station that has them", s.id), Want: "a stop_name, a stop_lat and a stop_lon"})
 			}
 			continue
 		}
@@ -394,13 +407,13 @@ func (f *feed) readStops() {
 var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
 
 func (f *feed) readCalendar() {
-	regular := f.each("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...), func(w *row) {
+	regular := f.each("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...), func(w row) {
 		id, ok := w.id("service_id")
 		if !ok || len(f.services) >= maxServices {
 			return
 		}
 		if f.services[id] != nil {
-			w.bad("service_id", "each service once")
+			w.Bad("service_id", "each service once")
 			return
 		}
 		c := &cta.Calendar{ID: id}
@@ -418,7 +431,7 @@ func (f *feed) readCalendar() {
 		f.services[id] = c
 	})
 	dates := 0
-	special := f.each("calendar_dates.txt", []string{"service_id", "date", "exception_type"}, func(w *row) {
+	special := f.each("calendar_dates.txt", []string{"service_id", "date", "exception_type"}, func(w row) {
 		id, ok := w.id("service_id")
 		if dates++; !ok || dates > maxDates {
 			return
@@ -435,15 +448,15 @@ func (f *feed) readCalendar() {
 			c.Added = append(c.Added, d)
 		case kind == 2:
 			c.Removed = append(c.Removed, d)
-		case w.cell("exception_type") == "":
-			w.bad("exception_type", "1 or 2")
+		case w.Cell("exception_type") == "":
+			w.Bad("exception_type", "1 or 2")
 		}
 	})
 	if !regular && !special {
 		f.missing("calendar.txt", "it, or calendar_dates.txt")
 	}
 	if dates > maxDates {
-		f.fault(&cta.DataError{File: "calendar_dates.txt", Found: fmt.Sprintf("%d rows", dates), Want: fmt.Sprintf("up to %d", maxDates)})
+		f.Fault(sheet.Fault{File: "calendar_dates.txt", Found: fmt.Sprintf("%d rows", dates), Want: fmt.Sprintf("up to %d", maxDates)})
 	}
 	for _, c := range f.services {
 		c.Added, c.Removed = sortDates(c.Added), sortDates(c.Removed)
@@ -451,20 +464,20 @@ func (f *feed) readCalendar() {
 }
 
 func (f *feed) readTrips() {
-	if !f.each("trips.txt", []string{"route_id", "service_id", "trip_id"}, func(w *row) {
+	if !f.each("trips.txt", []string{"route_id", "service_id", "trip_id"}, func(w row) {
 		id, ok := w.id("trip_id")
 		if !ok {
 			return
 		}
 		if _, twice := f.trips[id]; twice {
-			w.bad("trip_id", "each trip once")
+			w.Bad("trip_id", "each trip once")
 			return
 		}
 		if len(f.trips) >= maxTrips {
 			f.trips[id] = -1
 			return
 		}
-		r := f.routes[w.cell("route_id")]
+		r := f.routes[w.Cell("route_id")]
 		if r == nil {
 			if f.trips[id] = -1; len(f.routes) > 0 {
 				w.refers("route_id", "a route of routes.txt")
@@ -475,15 +488,14 @@ func (f *feed) readTrips() {
 		if r.mode == "none" {
 			return
 		}
-		c := f.services[w.cell("service_id")]
+		c := f.services[w.Cell("service_id")]
 		if c == nil {
 			w.refers("service_id", "a service of calendar.txt or calendar_dates.txt")
 			return
 		}
-		line, _ := w.csv.FieldPos(0)
 		t := trip{
-			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.cell("block_id")),
-			calendar: c, direction: int8(w.optional("direction_id", 0, 1, -1)), line: int32(line),
+			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.Cell("block_id")),
+			calendar: c, direction: int8(w.optional("direction_id", 0, 1, -1)), line: int32(w.Line),
 		}
 		f.trips[id] = int32(len(f.tripList))
 		r.trips = append(r.trips, int32(len(f.tripList)))
@@ -492,7 +504,7 @@ func (f *feed) readTrips() {
 		f.missing("trips.txt", "a file with columns route_id, service_id, trip_id")
 	}
 	if len(f.trips) >= maxTrips {
-		f.fault(&cta.DataError{File: "trips.txt", Found: "too many trips", Want: fmt.Sprintf("up to %d", maxTrips)})
+		f.Fault(sheet.Fault{File: "trips.txt", Found: "too many trips", Want: fmt.Sprintf("up to %d", maxTrips)})
 	}
 }
 
@@ -500,11 +512,11 @@ func (f *feed) readCalls() {
 	lastID, lastTrip := "", int32(-1)
 	full := false
 	areas, passes := 0, 0
-	if !f.each("stop_times.txt", []string{"trip_id", "stop_id", "stop_sequence"}, func(w *row) {
+	if !f.each("stop_times.txt", []string{"trip_id", "stop_id", "stop_sequence"}, func(w row) {
 		if full {
 			return
 		}
-		id := w.cell("trip_id")
+		id := w.Cell("trip_id")
 		if id != lastID || id == "" {
 			t, ok := f.trips[id]
 			if !ok {
@@ -518,38 +530,40 @@ func (f *feed) readCalls() {
 		if lastTrip < 0 {
 			return
 		}
-		if w.cell("stop_id") == "" && (w.cell("location_id") != "" || w.cell("location_group_id") != "") {
+		if w.Cell("stop_id") == "" && (w.Cell("location_id") != "" || w.Cell("location_group_id") != "") {
 			areas++ // on demand, anywhere in an area
 			return
 		}
-		if w.cell("pickup_type") == "1" && w.cell("drop_off_type") == "1" {
+		if w.Cell("pickup_type") == "1" && w.Cell("drop_off_type") == "1" {
 			passes++ // nobody gets on or off
 			return
 		}
-		s := f.stops[w.cell("stop_id")]
+		s := f.stops[w.Cell("stop_id")]
 		if s == nil || s.kind > 1 {
 			if len(f.stops) > 0 || s != nil {
 				w.refers("stop_id", "a stop of stops.txt")
 			}
+			f.tripList[lastTrip].broken = true
 			return
 		}
-		line, _ := w.csv.FieldPos(0)
-		c := call{trip: lastTrip, seq: int32(w.integer("stop_sequence", 0, 1<<30, -1)), stop: s.index, line: int32(line)}
-		if c.seq < 0 && w.cell("stop_sequence") == "" {
-			w.bad("stop_sequence", "a number")
+		c := call{travelled: w.travelled(), trip: lastTrip, seq: int32(w.integer("stop_sequence", 0, 1<<30, -1)), stop: s.index, line: int32(w.Line)}
+		if c.seq < 0 && w.Cell("stop_sequence") == "" {
+			w.Bad("stop_sequence", "a number")
 		}
 		var ok1, ok2 bool
 		c.arrival, ok1 = w.time("arrival_time")
 		c.departure, ok2 = w.time("departure_time")
 		switch {
 		case !ok1 || !ok2:
+			f.tripList[lastTrip].broken = true
 			return
 		case c.arrival == none:
 			c.arrival = c.departure
 		case c.departure == none:
 			c.departure = c.arrival
 		case c.departure < c.arrival:
-			w.bad("departure_time", "a time not before arrival_time")
+			w.Bad("departure_time", "a time not before arrival_time")
+			f.tripList[lastTrip].broken = true
 			return
 		}
 		if full = len(f.calls) >= maxCalls; !full {
@@ -567,7 +581,7 @@ func (f *feed) readCalls() {
 		f.leave("%d calls at which nobody gets on or off: trains only pass", passes)
 	}
 	if full {
-		f.fault(&cta.DataError{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})
+		f.Fault(sheet.Fault{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})
 		return
 	}
 	order := func(a, b call) int {
@@ -583,21 +597,38 @@ func (f *feed) readCalls() {
 		from := i
 		for ; i < len(f.calls) && f.calls[i].trip == f.calls[from].trip; i++ {
 			if i > from && f.calls[i].seq == f.calls[i-1].seq {
-				f.fault(&cta.DataError{File: "stop_times.txt", Line: int(f.calls[i].line), Column: "stop_sequence", Found: fmt.Sprint(f.calls[i].seq), Want: fmt.Sprintf("each once in a trip, and that of line %d is the same", f.calls[i-1].line)})
+				f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(f.calls[i].line), Column: "stop_sequence", Found: fmt.Sprint(f.calls[i].seq), Want: fmt.Sprintf("each once in a trip, and that of line %d is the same", f.calls[i-1].line)})
 			}
 		}
 		t := &f.tripList[f.calls[from].trip]
 		t.first, t.last = int32(from), int32(i)
-		f.interpolate(f.calls[from:i])
+		if !t.broken {
+			f.interpolate(f.calls[from:i])
+		}
 	}
 }
 
-// interpolate fills in the times of calls between two that have them, by distance.
+// travelled is how far along its way a trip is at a call.
+func (w row) travelled() float32 {
+	s := w.Cell("shape_dist_traveled")
+	if s == "" {
+		return -1
+	}
+	n, err := strconv.ParseFloat(s, 32)
+	if err != nil || !(n >= 0) {
+		w.unknown("shape_dist_traveled")
+		return -1
+	}
+	return float32(n)
+}
+
+// interpolate fills in the times of calls between two that have them, by how far
+// the feed says trips have travelled, else by distance.
 func (f *feed) interpolate(calls []call) {
 	first, last := &calls[0], &calls[len(calls)-1]
 	for _, c := range [2]*call{first, last} {
 		if c.arrival == none {
-			f.fault(&cta.DataError{File: "stop_times.txt", Line: int(c.line), Column: "arrival_time", Found: "empty", Want: "a time, as at the first and the last call of each trip"})
+			f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(c.line), Column: "arrival_time", Found: "empty", Want: "a time, as at the first and the last call of each trip"})
 			return
 		}
 	}
@@ -609,7 +640,7 @@ func (f *feed) interpolate(calls []call) {
 		before := &calls[i-1]
 		if calls[i].arrival != none {
 			if calls[i].arrival < before.departure {
-				f.fault(&cta.DataError{File: "stop_times.txt", Line: int(calls[i].line), Column: "arrival_time", Found: clock(calls[i].arrival), Want: fmt.Sprintf("a time not before that of the call before, %s", clock(before.departure))})
+				f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(calls[i].line), Column: "arrival_time", Found: clock(calls[i].arrival), Want: fmt.Sprintf("a time not before that of the call before, %s", clock(before.departure))})
 				return
 			}
 			continue
@@ -622,10 +653,16 @@ func (f *feed) interpolate(calls []call) {
 		if span < 0 {
 			continue // reported at until
 		}
-		var total float64
+		total := 0.0
 		lengths := make([]float64, 0, until-i+1)
+		said := before.travelled >= 0 && calls[until].travelled > before.travelled &&
+			slices.IsSortedFunc(calls[i-1:until+1], func(a, b call) int { return cmp.Compare(a.travelled, b.travelled) })
 		for k := i; k <= until; k++ {
-			total += cta.Distance(place(&calls[k-1]), place(&calls[k])) + 1 // stops in one place share the time evenly
+			if said {
+				total = float64(calls[k].travelled - before.travelled)
+			} else {
+				total += cta.Distance(place(&calls[k-1]), place(&calls[k])) + 1 // stops in one place share the time evenly
+			}
 			lengths = append(lengths, total)
 		}
 		for k := i; k < until; k++ {
@@ -641,8 +678,8 @@ func clock(s int32) string { return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%6
 
 func (f *feed) readFrequencies() {
 	f.repeats = make(map[int32][]repeat)
-	f.each("frequencies.txt", []string{"trip_id", "start_time", "end_time", "headway_secs"}, func(w *row) {
-		t, ok := f.trips[w.cell("trip_id")]
+	f.each("frequencies.txt", []string{"trip_id", "start_time", "end_time", "headway_secs"}, func(w row) {
+		t, ok := f.trips[w.Cell("trip_id")]
 		if !ok && len(f.trips) > 0 {
 			w.refers("trip_id", "a trip of trips.txt")
 		}
@@ -658,15 +695,41 @@ func (f *feed) readFrequencies() {
 		switch {
 		case !ok1 || !ok2:
 		case r.from == none || r.until == none || r.until <= r.from:
-			w.bad("end_time", "a time after start_time")
+			w.Bad("end_time", "a time after start_time")
 		case r.every == 0:
-			if w.cell("headway_secs") == "" {
-				w.bad("headway_secs", "seconds")
+			if w.Cell("headway_secs") == "" {
+				w.Bad("headway_secs", "seconds")
 			}
 		default:
 			f.repeats[t] = append(f.repeats[t], r)
 		}
 	})
+}
+
+// The files of ours beside a feed's, as a folder of our own has them.
+const ridershipFile, hourlyFile = "ridership.csv", "hourly.csv"
+
+// readRiders reads what feeds can't hold.
+func (f *feed) readRiders() {
+	const most = 10_000_000 // a day at one station, ten times the busiest of the world
+	f.each(ridershipFile, []string{"station_id", "weekday", "saturday", "sunday"}, func(w row) {
+		if f.entries == nil {
+			f.entries = make(map[string]cta.Ridership)
+		}
+		id, ok := w.id("station_id")
+		if !ok {
+			return
+		}
+		if f.stops[id] == nil {
+			w.refers("station_id", "a stop of stops.txt")
+		}
+		f.entries[id] = cta.Ridership{Weekday: w.number("weekday", 0, most), Saturday: w.number("saturday", 0, most), Sunday: w.number("sunday", 0, most)}
+	})
+	var hours sheet.Hours
+	if f.each(hourlyFile, []string{"hour", "share"}, func(w row) { hours.Add(w.Row) }) {
+		f.hourly = &hours.Share
+		hours.Check(&f.Reader, hourlyFile)
+	}
 }
 
 var errEmpty = errors.New("the feed has no trip with two calls or more")

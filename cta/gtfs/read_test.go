@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
@@ -284,6 +285,28 @@ func TestCallsInAnyOrder(t *testing.T) {
 	}
 	if d := cmp.Diff(describe(want), describe(got)); d != "" {
 		t.Errorf("(-in order +reversed):\n%s", d)
+	}
+}
+
+// Times that lack are filled in by how far a feed says trips have travelled, where it
+// says so throughout.
+func TestTimesByDistanceTravelled(t *testing.T) {
+	for travelled, want := range map[[3]string]int32{
+		{"0", "1", "10"}: 60, {"5", "14", "15"}: 540, {"0", "", "10"}: 300, {"9", "1", "10"}: 300, {"0", "0", "0"}: 300, {"x", "1", "10"}: 300,
+	} {
+		feed := town()
+		feed["stops.txt"] += "a,,A,10,20,,,,\nb,,B,10,21,,,,\nc,,C,10,22,,,,\n"
+		feed["trips.txt"] = "route_id,service_id,trip_id\nM,wd,x\n"
+		feed["stop_times.txt"] = fmt.Sprintf("trip_id,arrival_time,departure_time,stop_id,stop_sequence,timepoint,shape_dist_traveled\n"+
+			"x,7:00:00,7:00:00,a,1,1,%s\nx,,,b,2,0,%s\nx,7:10:00,7:10:00,c,3,1,%s\n", travelled[0], travelled[1], travelled[2])
+		delete(feed, "frequencies.txt")
+		net, _, err := Read(files(feed), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := net.Line("M").Patterns[0].Trips[0].Profile.Arrivals[1]; got != want {
+			t.Errorf("travelled %q: %d s after the start, want %d", travelled, got, want)
+		}
 	}
 }
 
@@ -565,7 +588,7 @@ func TestZipBombIsRefused(t *testing.T) {
 		b.ReportAllocs()
 		_, _, err = Load(path, Options{})
 	}).MemBytes
-	if err == nil || !strings.Contains(err.Error(), "stops.txt") || !errors.Is(err, errLongRow) {
+	if err == nil || !strings.Contains(err.Error(), "stops.txt") || !errors.Is(err, sheet.ErrLongRow) {
 		t.Errorf("error %.200v", err)
 	}
 	if allocated > 20<<20 {

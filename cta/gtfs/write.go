@@ -3,8 +3,12 @@ package gtfs
 import (
 	"archive/zip"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,33 +21,71 @@ import (
 // [Timetable].
 func Write(w io.Writer, net *cta.Network) error {
 	z := zip.NewWriter(w)
-	p := printer{zip: z, net: net}
+	if err := write(net, z.Create); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// WriteFolder is Write to a folder, which is made; one that is there has to be empty.
+func WriteFolder(dir string, net *cta.Network) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	switch there, err := os.ReadDir(dir); {
+	case err != nil:
+		return err
+	case len(there) > 0: // what is left of another network would be read with this one
+		return &fs.PathError{Op: "write", Path: dir, Err: fmt.Errorf("%w: the folder has files, want a new or an empty one", fs.ErrExist)}
+	}
+	var last *os.File
+	closed := func() (err error) {
+		if last != nil {
+			err, last = last.Close(), nil
+		}
+		return err
+	}
+	err := write(net, func(name string) (io.Writer, error) {
+		err := closed()
+		if err == nil {
+			last, err = os.Create(filepath.Join(dir, name))
+		}
+		return last, err
+	})
+	return errors.Join(err, closed())
+}
+
+// write writes the files of a feed, each into what create returns for its name.
+func write(net *cta.Network, create func(name string) (io.Writer, error)) error {
+	p := printer{create: create, net: net}
 	p.agency()
 	p.routes()
 	p.stops()
 	p.calendars()
 	p.trips()
+	p.riders()
+	p.flush()
 	if p.err != nil {
 		return fmt.Errorf("gtfs: %w", p.err)
 	}
-	return z.Close()
+	return nil
 }
 
 // printer writes the files of a feed, one after the other, up to the first error.
 type printer struct {
-	zip *zip.Writer
-	net *cta.Network
-	out *csv.Writer
-	err error
+	create func(name string) (io.Writer, error)
+	net    *cta.Network
+	out    *csv.Writer
+	err    error
 }
 
-// file begins a file.
+// file begins a file. The one before is complete.
 func (p *printer) file(name string, columns ...string) {
 	p.flush()
 	if p.err != nil {
 		return
 	}
-	w, err := p.zip.Create(name)
+	w, err := p.create(name)
 	if err != nil {
 		p.err = err
 		return
@@ -61,13 +103,17 @@ func (p *printer) row(cells ...string) {
 func (p *printer) flush() {
 	if p.err == nil && p.out != nil {
 		p.out.Flush()
-		p.err = p.out.Error()
+		p.err, p.out = p.out.Error(), nil
 	}
 }
 
 func (p *printer) agency() {
-	p.file("agency.txt", "agency_id", "agency_name", "agency_url", "agency_timezone")
-	p.row("1", p.net.Name, "https://example.invalid/", p.net.Location.String())
+	p.file("agency.txt", "agency_id", "agency_name", "agency_url", "agency_timezone", "temperature")
+	unit := ""
+	if p.net.Celsius == fahrenheit(p.net.Location) {
+		unit = map[bool]string{true: "C", false: "F"}[p.net.Celsius]
+	}
+	p.row("1", p.net.Name, "https://example.invalid/", p.net.Location.String(), unit)
 }
 
 // kinds are the route types of modes.
@@ -113,24 +159,35 @@ func stopID(c cta.Call) string {
 }
 
 func (p *printer) stops() {
-	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code")
+	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code", "stop_desc", "direction_id")
 	degrees := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	for _, s := range p.net.Stations {
 		access := [...]string{"0", "1", "2"}[s.Access]
 		id := refOf(s.Ref, s.ID)
 		if single(s) {
-			platform := ""
-			if len(s.Stops) > 0 && s.Stops[0].Code != s.Code {
-				platform = s.Stops[0].Code
+			var own cta.Stop
+			if len(s.Stops) > 0 {
+				own = s.Stops[0]
 			}
-			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, platform)
+			if own.Code == s.Code {
+				own.Code = ""
+			}
+			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, own.Code, description(own), own.DirectionID)
 			continue
 		}
-		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "")
+		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "", "", "")
 		for _, stop := range s.Stops {
-			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code)
+			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.DirectionID)
 		}
 	}
+}
+
+// description is what a stop's name doesn't say.
+func description(s cta.Stop) string {
+	if s.DescriptiveName == s.Name {
+		return ""
+	}
+	return s.DescriptiveName
 }
 
 // ever and forever are what a calendar without a bound is written with.
@@ -215,8 +272,12 @@ func (p *printer) trips() {
 		if !first {
 			return
 		}
+		start := t.Departure
+		if t.Every > 0 { // its times only say how long it takes
+			start = max(start, -t.Profile.Arrivals[0])
+		}
 		for i, c := range pt.Calls {
-			p.row(t.ID, clock(t.Departure+t.Profile.Arrivals[i]), clock(t.Departure+t.Profile.Departures[i]), stopID(c), strconv.Itoa(i+1))
+			p.row(t.ID, clock(start+t.Profile.Arrivals[i]), clock(start+t.Profile.Departures[i]), stopID(c), strconv.Itoa(i+1))
 		}
 	})
 	p.file("frequencies.txt", "trip_id", "start_time", "end_time", "headway_secs", "exact_times")
@@ -229,5 +290,26 @@ func (p *printer) trips() {
 			p.row(t.ID, clock(t.Departure), clock(t.Until), strconv.Itoa(int(t.Every)), exact)
 		}
 	})
-	p.flush()
+}
+
+// riders writes what is known of riders, in the files that a folder of ours has for
+// it; nothing where there is only an estimate of ours, which reading makes again.
+func (p *printer) riders() {
+	entries, hourly := estimate(p.net)
+	known := p.net.Hourly != hourly
+	for _, s := range p.net.Stations {
+		known = known || s.Entries != entries[s]
+	}
+	if !known {
+		return
+	}
+	number := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+	p.file(ridershipFile, "station_id", "station_name", "weekday", "saturday", "sunday")
+	for _, s := range p.net.Stations {
+		p.row(refOf(s.Ref, s.ID), s.Name, number(s.Entries.Weekday), number(s.Entries.Saturday), number(s.Entries.Sunday))
+	}
+	p.file(hourlyFile, "hour", "share")
+	for h, share := range p.net.Hourly {
+		p.row(strconv.Itoa(h), number(share))
+	}
 }

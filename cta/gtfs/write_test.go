@@ -3,7 +3,9 @@ package gtfs
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,13 +24,11 @@ import (
 func describe(net *cta.Network) []string {
 	var s []string
 	say := func(format string, a ...any) { s = append(s, fmt.Sprintf(format, a...)) }
-	say("%s %v %v", net.Name, net.Location, net.Celsius)
-	for _, st := range net.Stations {
-		c := *st
-		c.Entries, c.Stops, c.Lines = cta.Ridership{}, nil, nil
-		say("station %d %s %s %q %d %v %v lines %v", c.ID, c.Ref, c.Code, c.Name, c.Access, c.Latitude, c.Longitude, st.Lines)
-		for _, p := range st.Stops {
-			say("  stop %d %s %s %q %v", p.ID, p.Ref, p.Code, p.Name, p.Lines)
+	say("%s %v %v %v %v", net.Name, net.Location, net.Celsius, net.Typical, net.Hourly)
+	for _, s := range net.Stations {
+		say("station %d %s %s %q %d %v %v lines %v entries %v", s.ID, s.Ref, s.Code, s.Name, s.Access, s.Latitude, s.Longitude, s.Lines, s.Entries)
+		for _, p := range s.Stops {
+			say("  stop %+v", p)
 		}
 	}
 	for _, l := range net.Lines {
@@ -67,13 +67,74 @@ func again(tb testing.TB, net *cta.Network) *cta.Network {
 	return back
 }
 
+// foldered writes a network as a folder, and reads it.
+func foldered(tb testing.TB, net *cta.Network) *cta.Network {
+	tb.Helper()
+	dir := tb.TempDir()
+	if err := WriteFolder(dir, net); err != nil {
+		tb.Fatal(err)
+	}
+	back, _, err := Load(dir, Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return back
+}
+
+// A feed, the folder made of it, and the feed made of that are one network, with what
+// only a folder of ours can tell: riders, units, compass points, longer names.
 func TestRoundTrip(t *testing.T) {
+	for name, edit := range map[string]func(*cta.Network){
+		"as it is": func(*cta.Network) {},
+		"riders":   func(n *cta.Network) { n.Stations[1].Entries = cta.Ridership{Weekday: 7.25, Sunday: 1e6} },
+		"hours":    func(n *cta.Network) { n.Hourly = [24]float64{7: 0.25, 8: 0.75} },
+		"nobody": func(n *cta.Network) {
+			n.Hourly = [24]float64{}
+			for _, s := range n.Stations {
+				s.Entries = cta.Ridership{}
+			}
+		},
+		"unit": func(n *cta.Network) { n.Celsius = false },
+		"stops": func(n *cta.Network) {
+			stops := n.Station(10).Stops
+			stops[0].DirectionID, stops[0].DescriptiveName = "N", "Centre (Metro, to \"North\")"
+			n.Station(20).Stops[0].DescriptiveName = "North, in the park"
+		},
+	} {
+		net, _, err := Read(files(town()), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit(net)
+		want := describe(net)
+		if d := cmp.Diff(want, describe(again(t, net))); d != "" {
+			t.Errorf("%s (-written +read as a zip):\n%s", name, d)
+		}
+		folder := foldered(t, net)
+		if d := cmp.Diff(want, describe(folder)); d != "" {
+			t.Errorf("%s (-written +read as a folder):\n%s", name, d)
+		}
+		if d := cmp.Diff(want, describe(again(t, folder))); d != "" {
+			t.Errorf("%s (-the folder +a feed of it):\n%s", name, d)
+		}
+	}
+}
+
+// What riders are estimated to be isn't told to others as if it were known.
+func TestEstimatesArentWritten(t *testing.T) {
 	net, _, err := Read(files(town()), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
-		t.Errorf("the town (-written +read):\n%s", d)
+	dir := filepath.Join(t.TempDir(), "new")
+	if err := WriteFolder(dir, net); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ridershipFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", ridershipFile, err)
+	}
+	if err := WriteFolder(dir, net); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("written over another network: %v", err)
 	}
 }
 
@@ -150,6 +211,7 @@ func TestSimulatedDayIsATimetable(t *testing.T) {
 // read of it when written, and that runs leave and call at their times on every day.
 func TestAnyFeedComesBack(t *testing.T) {
 	zones := []string{"Europe/Vienna", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Chicago", "Pacific/Apia"}
+	temp := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		feed := map[string]string{"agency.txt": "agency_name,agency_timezone\nAny," + rapid.SampledFrom(zones).Draw(t, "zone") + "\n"}
 		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[1-9][0-9]{0,4}|[a-z:é]{1,4}`), 3, 12, rapid.ID).Draw(t, "stops")
@@ -182,9 +244,20 @@ func TestAnyFeedComesBack(t *testing.T) {
 				at += rapid.IntRange(0, 900).Draw(t, "run")
 			}
 		}
+		if rapid.Bool().Draw(t, "frequencies") {
+			feed["frequencies.txt"] = "trip_id,start_time,end_time,headway_secs,exact_times\n"
+			for i := range rapid.IntRange(1, 3).Draw(t, "spans") {
+				feed["frequencies.txt"] += fmt.Sprintf("t0,%02d:00:00,%02d:30:00,%d,%d\n", 6*i, 6*i+4, rapid.IntRange(60, 3600).Draw(t, "every"), rapid.IntRange(0, 1).Draw(t, "exact"))
+			}
+		}
 		net, _, err := Read(files(feed), Options{})
 		if err != nil {
 			t.Fatalf("%v in %v", err, feed)
+		}
+		if rapid.Bool().Draw(t, "riders") {
+			for _, s := range net.Stations {
+				s.Entries.Saturday = rapid.Float64Range(0, 1e7).Draw(t, "entries")
+			}
 		}
 		var buf bytes.Buffer
 		if err := Write(&buf, net); err != nil {
@@ -201,11 +274,24 @@ func TestAnyFeedComesBack(t *testing.T) {
 		if d := cmp.Diff(describe(net), describe(back)); d != "" {
 			t.Fatalf("(-written +read):\n%s", d)
 		}
+		dir, err := os.MkdirTemp(temp, "any")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteFolder(dir, net); err != nil {
+			t.Fatal(err)
+		}
+		if back, _, err = Load(dir, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(describe(net), describe(back)); d != "" {
+			t.Fatalf("(-written +read as a folder):\n%s", d)
+		}
 		for _, l := range net.Lines {
 			for _, day := range []cta.Date{20260329, 20261007, 20261025} {
 				noon := time.Date(int(day/10000), time.Month(day/100%100), int(day%100), 12, 0, 0, 0, net.Location)
 				for _, r := range l.Runs(day) {
-					if got := r.Departure.Sub(noon) + 12*time.Hour; got != time.Duration(r.Trip.Departure)*time.Second {
+					if got := r.Departure.Sub(noon) + 12*time.Hour; got != time.Duration(r.Trip.Departure)*time.Second && (r.Every == 0 || (got-time.Duration(r.Trip.Departure)*time.Second)%(time.Duration(r.Every)*time.Second) != 0) {
 						t.Fatalf("trip %s of %v leaves %v after the day began", r.ID(), day, got)
 					}
 				}
@@ -287,6 +373,9 @@ func TestRealFeeds(t *testing.T) {
 		}
 		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
 			t.Errorf("%s (-written +read):\n%s", c.file, d)
+		}
+		if d := cmp.Diff(describe(net), describe(foldered(t, net))); d != "" {
+			t.Errorf("%s (-written +read as a folder):\n%s", c.file, d)
 		}
 		saturday := net.Typical
 		for saturday.Weekday() != time.Saturday {

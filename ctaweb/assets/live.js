@@ -1,7 +1,8 @@
 // Keeps the page current from the event stream. The server has rendered all of
 // it already; updates name what changed since then. The page of the whole system
 // is drawn from updates; the others ask the server for their changed parts. The
-// server puts a line in front of this file: words, the texts of the page's language.
+// server puts a line in front of this file: words, the texts of the page's language,
+// vehicle, what texts call what runs, and vehicles, the same by the mode of a line.
 //
 // Templates can be replaced: what a page leaves out is done without.
 const body = document.body;
@@ -11,7 +12,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const { kind, root, events } = body.dataset;
 
 // say is a text of the page's language, with values in its placeholders.
-const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+const say = (name, values = {}, mode = null) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? (vehicles[mode] ?? vehicle)[key] ?? "");
 const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands);
 // segment is an id as one segment of an address, as the server's pages have it.
 const segment = (id) => (/^(\.\.?$|\/$|~)/.test(id) ? "~" : "") + encodeURIComponent(id);
@@ -27,7 +28,7 @@ for (const el of document.querySelectorAll("[data-line]")) {
 	const id = el.dataset.line;
 	const marks = el.querySelector(".strip")?.children;
 	const line = {
-		id, el, name: el.querySelector(".pill, h3")?.textContent, rows: [],
+		id, el, mode: el.dataset.mode, name: el.querySelector(".pill, h3")?.textContent, rows: [],
 		total: el.querySelector(".total b"),
 		a: el.querySelector(".dir.a b"), b: el.querySelector(".dir.b b"),
 	};
@@ -74,7 +75,7 @@ function spot(t) {
 	const cell = direction === "a" ? row?.a : row?.b;
 	if (!cell) return null;
 	let style = (next ? "near" : moving ? "left" : "at") + " " + direction;
-	let says = say(next ? t.state === "silent" ? "train-due" : "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name });
+	let says = say(next ? t.state === "silent" ? "train-due" : "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name }, lines.get(t.line).mode);
 	const look = looks(t);
 	if (look) { style += " " + look; says = say("train-" + look, { train: says }); }
 	return { cell, style: "t " + style, says };
@@ -162,7 +163,7 @@ function sums() {
 		}
 		if (t.status === "broken_down") {
 			const row = rows.get(t.line + "/" + t.station);
-			if (row) alerts.push(say("broken-alert", { line: lines.get(t.line).name, towards: t.towards, station: row.name }));
+			if (row) alerts.push(say("broken-alert", { line: lines.get(t.line).name, towards: t.towards, station: row.name }, lines.get(t.line).mode));
 		}
 	}
 	let all = 0;
@@ -333,7 +334,7 @@ function move(at) {
 			if (calm.matches || Math.hypot(m.dx, m.dy) > leap) m.dx = m.dy = 0;
 			m.t = t;
 			m.el.setAttribute("class", ["m", looks(t), to.of].filter(Boolean).join(" "));
-			text(m.el.querySelector("title"), say("train-towards", { id: t.id, towards: t.towards }));
+			text(m.el.querySelector("title"), say("train-towards", { id: t.id, towards: t.towards }, lines.get(t.line)?.mode));
 		}
 		const keep = Math.exp(-since / settle);
 		m.dx *= keep;

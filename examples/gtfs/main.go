@@ -1,7 +1,9 @@
-// Gtfs checks a network, tells what is in it, and writes it as a GTFS feed.
+// Gtfs checks a network, tells what is in it, and writes it as a GTFS feed, a zip or
+// a folder.
 //
 //	go run ./examples/gtfs feed.zip                      # check and tell: days, lines, trips
-//	go run ./examples/gtfs -o town.zip folder            # a folder of CSV files, or a feed, as a feed
+//	go run ./examples/gtfs -o town feed.zip              # the feed as a folder of CSV files, to edit
+//	go run ./examples/gtfs -o town.zip town              # the folder as a feed
 //	go run ./examples/gtfs -day 2026-10-07 -o chicago.zip  # the 'L' with its simulated day
 //
 // A network without a timetable (ours of Chicago, a folder of CSV files) is written
@@ -17,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -40,13 +43,13 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("gtfs", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	out := fs.String("o", "", "write the network as a GTFS feed to this `file`, a zip; - is standard output")
+	out := fs.String("o", "", "write the network as a GTFS feed: a `name` that ends in .zip is a zip, - a zip to standard output, any other a new folder")
 	lines := fs.String("lines", "", "only these lines, `id,…`")
 	modes := fs.String("modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry")
 	on := fs.String("day", "", "the service `day` to tell of, or to simulate, as 2026-10-07; empty: a usual one")
 	seed := fs.Uint64("seed", 1, "of a simulated day, a `number`")
 	fs.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: go run ./examples/gtfs [flags] [a feed, zip or folder, or a folder of CSV files; none: Chicago]")
+		fmt.Fprintln(stderr, "Usage: go run ./examples/gtfs [flags] [a feed, zip or folder, or a folder of hand-written CSV files; none: Chicago]")
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {
@@ -160,6 +163,9 @@ func simulate(ctx context.Context, net *cta.Network, day cta.Date, seed uint64) 
 func write(name string, stdout io.Writer, net *cta.Network) error {
 	if name == "-" {
 		return gtfs.Write(stdout, net)
+	}
+	if !strings.EqualFold(filepath.Ext(name), ".zip") {
+		return gtfs.WriteFolder(name, net)
 	}
 	f, err := os.Create(name)
 	if err != nil {
