@@ -18,7 +18,7 @@ func (r *registry) compatibility(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	subject, version := req.PathValue("subject"), req.PathValue("version")
-	if version != "" {
+	if version != "" && version != "latest" { // there need not be a latest one
 		if status, body := r.call(http.MethodGet, subjectPath(subject)+"/versions/"+url.PathEscape(version), nil); status != http.StatusOK {
 			reply(w, status, body)
 			return

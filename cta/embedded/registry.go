@@ -47,6 +47,7 @@ func openRegistry(path string, log *slog.Logger) (*registry, error) {
 	r.mux.HandleFunc("GET /schemas/types", answer([]string{"JSON", "PROTOBUF", "AVRO"}))
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /schemas/ids/{id}/schema":                              r.rawSchema,
+		"GET /subjects/{subject}/versions/{version}":                r.version,
 		"GET /subjects/{subject}/versions/{version}/schema":         r.rawSchema,
 		"POST /subjects/{subject}":                                  r.lookUp,
 		"POST /compatibility/subjects/{subject}/versions":           r.compatibility,
@@ -164,7 +165,28 @@ func (r *registry) pass(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.change(w, change{Method: req.Method, Path: path, Body: body})
+	if c := (change{Method: req.Method, Path: path, Body: body}); !r.readOnly(w, c) {
+		r.change(w, c)
+	}
+}
+
+// readOnly reports whether a change is one of a subject, or of them all, that takes
+// none, and answers so. r.mu is locked.
+func (r *registry) readOnly(w http.ResponseWriter, c change) bool {
+	path, _, _ := strings.Cut(c.Path, "?")
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if kind != "subjects" && kind != "config" {
+		return false
+	}
+	of, name := "/mode", "The registry"
+	if subject, _, _ := strings.Cut(rest, "/"); subject != "" {
+		of, name = "/mode/"+subject, "Subject "+subject
+	}
+	if _, body := r.call(http.MethodGet, of, nil); !bytes.Contains(body, []byte(`"READONLY`)) {
+		return false
+	}
+	fail(w, http.StatusUnprocessableEntity, 42205, name+" is in read-only mode")
+	return true
 }
 
 // change makes a change, writes it down, and only then answers. One that can't be
@@ -280,6 +302,20 @@ func (r *registry) call(method, path string, body []byte) (status int, answer []
 	var buf answerBuffer
 	r.fake.Handler().ServeHTTP(&buf, req)
 	return buf.result()
+}
+
+// version answers with a version of a subject, if there is that subject.
+func (r *registry) version(w http.ResponseWriter, req *http.Request) {
+	subject, query := req.PathValue("subject"), ""
+	if req.URL.Query().Get("deleted") == "true" {
+		query = "?deleted=true"
+	}
+	if len(r.versions(subject, query)) == 0 {
+		fail(w, http.StatusNotFound, 40401, "Subject '"+subject+"' not found.")
+		return
+	}
+	status, body := r.call(req.Method, req.URL.RequestURI(), nil)
+	reply(w, status, body)
 }
 
 // rawSchema answers with the schema itself, where srfake answers with a JSON
@@ -437,12 +473,16 @@ func (r *registry) register(w http.ResponseWriter, req *http.Request) {
 		answerID(w, req, body)
 		return
 	}
+	c := change{Method: http.MethodPost, Path: req.URL.RequestURI(), Body: s.json()}
+	if r.readOnly(w, c) {
+		return
+	}
 	if msgs := r.conflicts(req.PathValue("subject"), s, ""); len(msgs) > 0 {
 		fail(w, http.StatusConflict, 409, "Schema being registered is incompatible with an earlier schema for subject \""+
 			req.PathValue("subject")+"\", details: "+strings.Join(msgs, "; "))
 		return
 	}
-	r.change(w, change{Method: http.MethodPost, Path: req.URL.RequestURI(), Body: s.json()})
+	r.change(w, c)
 }
 
 // answerID answers with the id of a schema, as a registration does.
