@@ -172,14 +172,9 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	h.route("/readyz", jsonError, h.serveReady)
 	h.route("/static/{name}", plainError, h.serveAsset)
 	for _, p := range []string{"/api", "/api/"} {
-		h.route(p, jsonError, func(w http.ResponseWriter, _ *http.Request) {
-			jsonError(w, http.StatusNotFound, "there is no such resource")
-		})
+		h.route(p, jsonError, h.nowhere)
 	}
-	h.route("/", plainError, func(w http.ResponseWriter, r *http.Request) {
-		s, l := h.snapshot(w, r)
-		h.missing(w, s, l, rootOf(r))
-	})
+	h.route("/", plainError, h.nowhere)
 	if cfg.Gatherer != nil {
 		gathered := promhttp.HandlerFor(cfg.Gatherer, promhttp.HandlerOpts{
 			// The default tells readers the error.
@@ -223,11 +218,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p != path.Clean(p) && h.known(strings.TrimSuffix(p, "/")):
 		redirect(w, r, "../"+path.Base(p))
 	case p != path.Clean(p):
-		// ServeMux would redirect to an address without the prefix.
-		plainError(w, http.StatusNotFound, "there is no such page")
+		h.nowhere(w, r) // ServeMux would redirect to an address without the prefix
 	default:
 		h.mux.ServeHTTP(w, r)
 	}
+}
+
+// nowhere answers that nothing has the request's address.
+func (h *Handler) nowhere(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
+		jsonError(w, http.StatusNotFound, "there is no such resource")
+		return
+	}
+	s, l := h.snapshot(w, r)
+	h.missing(w, s, l, rootOf(r))
 }
 
 // known reports whether a path is that of a route, the front page's aside.

@@ -359,9 +359,18 @@ func TestTrailingSlash(t *testing.T) {
 			t.Errorf("%s leads to %s (%s), want %s", address, got, r.Status, want)
 		}
 	}
-	for _, address := range []string{"/api", "/api/", "/static/", "/lines//", "/nothing/", "/lines/blue//", "//"} {
-		if r := get(t, h, "GET", address); r.StatusCode != 404 {
-			t.Errorf("%s: %s, want 404", address, r.Status)
+	// What isn't there is told as where it isn't.
+	const page, object = "text/html; charset=utf-8", "application/json"
+	for address, kind := range map[string]string{
+		"/api": object, "/api/": object, "/api/v1/": object, "/api/v1//status": object, "/api/v1/nothing/": object,
+		"/static/": page, "/lines/": page, "/lines//": page, "/nothing/": page, "/lines/blue//": page, "//": page, "/../x": page,
+	} {
+		r := get(t, h, "GET", address)
+		if got := r.Header.Get("Content-Type"); r.StatusCode != 404 || got != kind {
+			t.Errorf("%s: %s of type %s, want 404 of type %s", address, r.Status, got, kind)
+		}
+		if body := text(t, r); kind == page && !strings.Contains(body, `href="`+strings.Repeat("../", strings.Count(address, "/")-1)) {
+			t.Errorf("%s: the page leads nowhere:\n%s", address, body)
 		}
 	}
 }

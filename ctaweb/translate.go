@@ -82,9 +82,9 @@ func (h *Handler) language(w http.ResponseWriter, r *http.Request) *language {
 }
 
 // spoken is the language of a code, or of the same without its region; nil when
-// there is none.
+// there is none. Some browsers write es_MX for es-MX.
 func (h *Handler) spoken(code string) *language {
-	for ; code != ""; code = code[:max(strings.LastIndexByte(code, '-'), 0)] {
+	for code = strings.ReplaceAll(code, "_", "-"); code != ""; code = code[:max(strings.LastIndexByte(code, '-'), 0)] {
 		for _, l := range h.languages {
 			if strings.EqualFold(l.code, code) {
 				return l

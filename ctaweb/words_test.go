@@ -183,6 +183,7 @@ func TestLanguageIsTheReaders(t *testing.T) {
 		"nothing is said":          {"/", "", "", "en"},
 		"none that we speak":       {"/", "de, fr;q=0.5", "", "en"},
 		"a region's":               {"/", "es-US", "", "es"},
+		"a region's, as of POSIX":  {"/", "es_MX", "", "es"},
 		"the one liked better":     {"/", "es;q=0.3, en;q=0.8", "", "en"},
 		"one that is refused":      {"/", "es;q=0", "", "en"},
 		"a weight that isn't one":  {"/", "es;q=x", "", "en"},
