@@ -121,10 +121,10 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", style, 200, "text/css; charset=utf-8", ".l1{--line:#00a1de;--on:#000000"},
 		{"GET", live, 200, "text/javascript; charset=utf-8", "EventSource"},
 		{"GET", icon, 200, "image/svg+xml", "<svg"},
-		{"GET", "/static/", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "/static/", 404, "text/html; charset=utf-8", "There is no such page"},
 		{"GET", "/static/style.css", 404, "text/plain; charset=utf-8", "no such"},
-		{"GET", "/static/../handler.go", 404, "text/plain; charset=utf-8", "no such"},
-		{"GET", "//", 404, "text/plain; charset=utf-8", "no such"},
+		{"GET", "/static/../handler.go", 404, "text/html; charset=utf-8", "There is no such page"},
+		{"GET", "//", 404, "text/html; charset=utf-8", "There is no such page"},
 		{"GET", "/nothing", 404, "text/html; charset=utf-8", "There is no such page"},
 	}
 	for _, tt := range tests {
