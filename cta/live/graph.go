@@ -20,6 +20,7 @@ type graph struct {
 	patterns []pattern
 	calls    int                // of all patterns
 	at       map[platform]int32 // nodes
+	boards   map[int][]int      // places in View.Boards, by station
 }
 
 type lineGraph struct {
@@ -61,6 +62,7 @@ type node struct {
 	// closes is true where rings close, and nothing else: a train that comes there has
 	// ended its run, and begins the next when it is heard of there once more.
 	closes bool
+	board  int // place in View.Boards
 }
 
 // use is a call of a pattern at a node.
@@ -100,13 +102,24 @@ func dir(d cta.Direction) int {
 }
 
 func newGraph(net *cta.Network) *graph {
-	g := &graph{net: net, location: net.Location, at: map[platform]int32{}}
+	g := &graph{net: net, location: net.Location, at: map[platform]int32{}, boards: map[int][]int{}}
 	if g.location == nil {
 		g.location = time.UTC
 	}
 	for i, l := range net.Lines {
 		g.lines = append(g.lines, lineGraph{Line: l, index: i, timed: l.Scheduled()})
 		g.addLine(&g.lines[i])
+	}
+	boards := 0
+	for i := range g.lines {
+		for _, nodes := range g.lines[i].nodes {
+			for _, n := range nodes {
+				g.nodes[n].board = boards
+				id := g.nodes[n].station.ID
+				g.boards[id] = append(g.boards[id], boards)
+				boards++
+			}
+		}
 	}
 	return g
 }

@@ -77,7 +77,6 @@ type nodeState struct {
 	potential int64 // the nominal time from where the line's runs begin
 	set       bool
 	forecasts []int32 // by time
-	board     int     // index in View.Boards
 }
 
 // kept is how many passages of a platform are remembered.

@@ -202,7 +202,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 	s.every = s.every[:0]
 	for _, n := range nodes {
 		st := &s.nodes[n]
-		h := &v.Boards[st.board].Headway
+		h := &v.Boards[s.g.nodes[n].board].Headway
 		if h.Intended == 0 {
 			continue
 		}
@@ -210,7 +210,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 		switch h.Spacing {
 		case Gap:
 			sv.gapped++
-			if sv.gap < 0 || h.Current.Round(time.Minute) > v.Boards[s.nodes[sv.gap].board].Headway.Current.Round(time.Minute) {
+			if sv.gap < 0 || h.Current.Round(time.Minute) > v.Boards[s.g.nodes[sv.gap].board].Headway.Current.Round(time.Minute) {
 				sv.gap = n
 			}
 		}
@@ -218,7 +218,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 			sv.bunched++
 			// Where the second of them was last; stations behind are history.
 			if s.spans[st.recent[0].train][1] > 0 && s.visits[s.spans[st.recent[0].train][1]-1].node == n &&
-				(sv.bunch < 0 || h.Observed < v.Boards[s.nodes[sv.bunch].board].Headway.Observed) {
+				(sv.bunch < 0 || h.Observed < v.Boards[s.g.nodes[sv.bunch].board].Headway.Observed) {
 				sv.bunch = n
 			}
 		}
@@ -249,11 +249,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
 	var gap, bunch Headway
 	if sv.gap >= 0 {
-		gap = v.Boards[s.nodes[sv.gap].board].Headway
+		gap = v.Boards[s.g.nodes[sv.gap].board].Headway
 		ds.Gap = Spot{s.g.nodes[sv.gap].station.ID, gap.Current}
 	}
 	if sv.bunch >= 0 { // where few of the line's trains come, a long time may count as bunched
-		bunch = v.Boards[s.nodes[sv.bunch].board].Headway
+		bunch = v.Boards[s.g.nodes[sv.bunch].board].Headway
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
 	stuck := state.standing[d]

@@ -147,7 +147,7 @@ func (t *Tracker) derive(now int64) *View {
 	s.forecasts = s.forecasts[:0]
 	s.forecast()
 	s.assign()
-	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: map[int][]int{}}
+	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards}
 	s.boards(v)
 	s.trains(v)
 	s.status(v)
@@ -166,12 +166,16 @@ func (s *scratch) assign() {
 		train int32
 	}
 	var waiting []ready
+	of := make([][]*vehicle, len(s.g.lines))
+	for j := range s.vehicles {
+		i := s.g.nodes[s.vehicles[j].node].line
+		of[i] = append(of[i], &s.vehicles[j])
+	}
 	for i := range s.g.lines {
 		for _, o := range s.g.lines[i].origins {
 			waiting = waiting[:0]
-			for j := range s.vehicles {
-				v := &s.vehicles[j]
-				if v.train < 0 || v.dropped || v.number > 0 || s.g.nodes[v.node].line != int32(i) {
+			for _, v := range of[i] {
+				if v.train < 0 || v.dropped || v.number > 0 {
 					continue
 				}
 				if v.state == Turning && s.g.nodes[v.node].turn == o && s.last(v).status == inService && !s.overtaken(v) {
@@ -185,8 +189,7 @@ func (s *scratch) assign() {
 				}
 			}
 			slices.SortFunc(waiting, func(a, b ready) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.train, b.train)) })
-			for j := range s.vehicles {
-				v := &s.vehicles[j]
+			for _, v := range of[i] {
 				if v.number == 0 || v.node != o || len(waiting) == 0 || waiting[0].at+2*minute > v.at {
 					continue
 				}
@@ -232,8 +235,6 @@ func (s *scratch) boards(v *View) {
 				for _, f := range s.nodes[n].forecasts[:min(perBoard, len(s.nodes[n].forecasts))] {
 					next = append(next, s.arrival(&s.forecasts[f]))
 				}
-				v.boards[nd.station.ID] = append(v.boards[nd.station.ID], len(v.Boards))
-				s.nodes[n].board = len(v.Boards)
 				v.Boards = append(v.Boards, Board{
 					Line: l.ID, Station: nd.station.ID, Direction: nd.direction,
 					Next: next[from:len(next):len(next)], Headway: s.headway(n),
@@ -265,7 +266,7 @@ func (s *scratch) trains(v *View) {
 		v.trains[t.ID] = len(v.Trains)
 		v.Trains = append(v.Trains, t)
 		if t.State == Stopped || t.State == Standing || t.State == Turning && t.Status == cta.InService && s.now-ve.at < minute {
-			b := &v.Boards[s.nodes[ve.node].board]
+			b := &v.Boards[s.g.nodes[ve.node].board]
 			b.Here = append(b.Here, t.ID)
 		}
 	}
