@@ -99,6 +99,11 @@ func (l *Line) Along(d Direction) []LineStation {
 	return way.Stations
 }
 
+// inLoop reports whether trains pass a station only on the way round that ends a run.
+func (l *Line) inLoop(s *Station) bool {
+	return slices.ContainsFunc(l.Stations, func(o LineStation) bool { return o.Station == s && o.Loop })
+}
+
 // Order returns the place of a station on the line; ok is false when the line
 // doesn't stop there.
 func (l *Line) Order(stationID int) (order int, ok bool) {
@@ -115,23 +120,35 @@ func (l *Line) Towards(d Direction) string {
 
 // TowardsOf is Towards of some of the patterns.
 func (l *Line) TowardsOf(d Direction, of func(*Pattern) bool) string {
+	var at []Position
+	for _, p := range l.Patterns {
+		if i := slices.IndexFunc(p.Calls, func(c Call) bool { return c.Direction == d }); i >= 0 && of(p) {
+			at = append(at, Position{p, i})
+		}
+	}
+	return Heading(at)
+}
+
+// Position is a train's place in its run: at a call of a pattern.
+type Position struct {
+	*Pattern
+	Call int // index of Pattern.Calls
+}
+
+// Heading returns the riders' name of where trains run to that are at one of those
+// positions, as [Line.Towards] does; empty without any.
+func Heading(at []Position) string {
 	const most = 2 // what a heading has room for
 	var ends []string
 	passed, turns := map[string]bool{}, map[string]bool{} // stations that trains pass, and where they turn
-	for _, p := range l.Patterns {
-		if !of(p) {
-			continue
-		}
-		i := slices.IndexFunc(p.Calls, func(c Call) bool { return c.Direction == d })
-		if i < 0 {
-			continue
-		}
-		for _, c := range p.Calls[:len(p.Calls)-1] {
+	for _, p := range at {
+		d := p.Calls[p.Call].Direction
+		for _, c := range p.Calls[p.Call : len(p.Calls)-1] {
 			if c.Direction == d {
 				passed[c.Station.Name] = true
 			}
 		}
-		end := p.Towards(i)
+		end := p.Towards(p.Call)
 		if !slices.Contains(ends, end) {
 			ends = append(ends, end)
 		}
@@ -143,22 +160,6 @@ func (l *Line) TowardsOf(d Direction, of func(*Pattern) bool) string {
 		far = ends
 	}
 	return strings.Join(far[:min(len(far), most)], " or ")
-}
-
-// Bound returns the riders' name of where a train runs to that is at a station in a
-// direction, and whose run ends at another; empty when no pattern is such.
-func (l *Line) Bound(stationID int, d Direction, destination int) string {
-	for _, p := range l.Patterns {
-		if p.Last().Station.ID != destination {
-			continue
-		}
-		for i, c := range p.Calls {
-			if c.Station.ID == stationID && c.Direction == d {
-				return p.Towards(i)
-			}
-		}
-	}
-	return ""
 }
 
 // Next returns the calls that a train may make after one at that station in that

@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -111,21 +112,28 @@ func (p *Pattern) Ring() bool {
 	return first.Station == last.Station && first.Direction == last.Direction
 }
 
-// Towards returns the riders' name of where trains are bound at a call: the loop
-// of the line before trains turn in it, else where they end.
+// Towards returns the riders' name of where trains are bound at a call: the loop of
+// the line before trains come to it, as "Loop"; while they run round it where they end,
+// as "Kimball via the Loop"; else where they end.
 func (p *Pattern) Towards(call int) string {
 	last := p.Last()
-	switch {
-	case p.Calls[call].Direction != last.Direction && p.line != nil && p.line.Loop != "":
-		return p.line.Loop
-	case p.Calls[call].Direction != last.Direction:
-		return p.Calls[p.turn()].Station.Name
-	case p.Headsign != "":
-		return p.Headsign
-	case p.Ring() && p.line != nil && p.line.Loop != "":
-		return p.line.Loop
+	if p.Calls[call].Direction == last.Direction {
+		if p.Headsign == "" && p.Ring() && p.line != nil && p.line.Loop != "" {
+			return p.line.Loop
+		}
+		return cmp.Or(p.Headsign, last.Station.Name)
 	}
-	return last.Station.Name
+	if p.line == nil || p.line.Loop == "" {
+		return p.Calls[p.turn()].Station.Name
+	}
+	switch end := cmp.Or(p.Headsign, last.Station.Name); {
+	case !p.line.inLoop(p.Calls[call].Station):
+		return p.line.Loop
+	case p.line.inLoop(p.Calls[call+1].Station):
+		return end + " via the " + p.line.Loop
+	default:
+		return end
+	}
 }
 
 // turn is the last call before trains change direction; the last of all when they

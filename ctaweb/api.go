@@ -94,22 +94,43 @@ type platformBoard struct {
 	Line            string           `json:"line"`
 	Direction       cta.Direction    `json:"direction"`
 	Towards         string           `json:"towards"`
+	Ends            bool             `json:"ends"` // all its trains end their runs here
 	Here            []string         `json:"here"` // ids of trains at the platform
+	Standing        []standingTrain  `json:"standing"`
 	Next            []plannedArrival `json:"next"`
+	Ending          []plannedArrival `json:"ending"` // trains that end their runs here
+	Last            time.Time        `json:"last,omitzero"`
+	Resumes         time.Time        `json:"resumes,omitzero"`
 	Spacing         live.Spacing     `json:"spacing"`
 	IntendedSeconds int64            `json:"intended_seconds"`
 	ObservedSeconds int64            `json:"observed_seconds"` // between the last two trains; 0 when unknown
 	CurrentSeconds  int64            `json:"current_seconds"`  // from the last train to the next
 }
 
+// standingTrain is one that is broken down at a platform.
+type standingTrain struct {
+	Train string    `json:"train"`
+	Since time.Time `json:"since"`
+}
+
 type plannedArrival struct {
 	Train    string     `json:"train"` // empty when it isn't known
 	Station  int        `json:"station"`
+	Towards  string     `json:"towards"`
+	Ends     bool       `json:"ends"` // its run, there
 	Expected time.Time  `json:"expected"`
 	Earliest time.Time  `json:"earliest"`
 	Latest   time.Time  `json:"latest"`
 	Basis    live.Basis `json:"basis"`
 	Maybe    bool       `json:"maybe"` // it may take another branch
+	// RestsOn is a broken-down train that has to go on first.
+	RestsOn *restsOn `json:"rests_on,omitempty"`
+}
+
+type restsOn struct {
+	Train   string    `json:"train"`
+	Station int       `json:"station"`
+	GoesOn  time.Time `json:"goes_on"` // if it stands for as long as is usual
 }
 
 type trainDetail struct {
@@ -384,14 +405,15 @@ func boards(s *snapshot, station int) []platformBoard {
 	list := []platformBoard{}
 	for _, b := range s.view.Station(station) {
 		p := platformBoard{
-			Line: b.Line, Direction: b.Direction, Here: append([]string{}, b.Here...), Next: arrivals(b.Next),
+			Line: b.Line, Direction: b.Direction, Towards: s.speaks.towards(b.Towards), Ends: b.Ends,
+			Here: append([]string{}, b.Here...), Standing: []standingTrain{}, Next: s.arrivals(b.Next), Ending: s.arrivals(b.Ending),
+			Last: b.Last.Truncate(time.Second), Resumes: b.Resumes.Truncate(time.Minute),
 			Spacing: b.Headway.Spacing, IntendedSeconds: int64(b.Headway.Intended / time.Second),
 			ObservedSeconds: int64(b.Headway.Observed / time.Second), CurrentSeconds: int64(b.Headway.Current / time.Second),
 		}
-		if l, _ := s.status.line(b.Line); l != nil {
-			p.Towards = l.towards(b.Direction)
-			if p.Spacing == live.None { // trains of this hour don't come here
-				p.Towards = l.Towards.of(b.Direction)
+		for _, id := range b.Standing {
+			if t, ok := s.view.Train(id); ok {
+				p.Standing = append(p.Standing, standingTrain{id, t.Since.Truncate(time.Second)})
 			}
 		}
 		list = append(list, p)
@@ -431,12 +453,16 @@ func (t Towards) of(d cta.Direction) string {
 	return t.B
 }
 
-func arrivals(of []live.Arrival) []plannedArrival {
+func (s *snapshot) arrivals(of []live.Arrival) []plannedArrival {
 	list := make([]plannedArrival, len(of))
 	for i, a := range of {
 		list[i] = plannedArrival{
-			a.Train, a.Station, a.Expected.Truncate(time.Second), a.Earliest.Truncate(time.Second),
-			a.Latest.Truncate(time.Second), a.Basis, a.Maybe,
+			Train: a.Train, Station: a.Station, Towards: s.speaks.towards(a.Towards), Ends: a.Ends,
+			Expected: a.Expected.Truncate(time.Second), Earliest: a.Earliest.Truncate(time.Second),
+			Latest: a.Latest.Truncate(time.Second), Basis: a.Basis, Maybe: a.Maybe,
+		}
+		if r := a.Rests; r.Train != "" {
+			list[i].RestsOn = &restsOn{r.Train, r.Station, r.GoesOn.Truncate(time.Second)}
 		}
 	}
 	return list
@@ -445,7 +471,7 @@ func arrivals(of []live.Arrival) []plannedArrival {
 func detail(s *snapshot, t *Train) trainDetail {
 	d := trainDetail{Train: t, Stops: []plannedArrival{}}
 	if v, ok := s.view.Train(t.ID); ok {
-		d.Latitude, d.Longitude, d.Fraction, d.Stops = v.Latitude, v.Longitude, v.Fraction, arrivals(v.Stops)
+		d.Latitude, d.Longitude, d.Fraction, d.Stops = v.Latitude, v.Longitude, v.Fraction, s.arrivals(v.Stops)
 	}
 	return d
 }

@@ -68,7 +68,7 @@
 //	line.html      .Line, .More (by station's id), .Heard, .Counted, .Ways and .Variants
 //	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
-//	train.html     .Train (a [Train]), .Line, .Text, .Stops
+//	train.html     .Train (a [Train]), .Ended (its run), .Line, .Text, .Says, .Ways (its stops)
 //
 // and what the embedded templates use of them stays as it is within a major version.
 //

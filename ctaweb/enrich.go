@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -63,11 +62,8 @@ func (m *Model) train(l *lineLayout, v *live.Train) *Train {
 		return nil
 	}
 	t := &Train{
-		ID: v.ID, Line: v.Line, Direction: v.Direction, Towards: l.towards(v.Direction),
+		ID: v.ID, Line: v.Line, Direction: v.Direction, Towards: v.Towards,
 		Status: v.Status, State: v.State, Station: v.Station, Since: v.Since, Next: make([]Next, 0, len(v.Next)),
-	}
-	if v.Bound != 0 {
-		t.Towards = cmp.Or(l.Bound(v.Station, v.Direction, v.Bound), t.Towards)
 	}
 	for _, n := range v.Next {
 		if _, ok := l.at[n.Station]; ok {

@@ -16,15 +16,6 @@ type lineLayout struct {
 	a, b string      // the riders' names of the directions
 }
 
-// towards is the riders' name of a direction, which Line.Towards would make anew
-// for every train.
-func (l *lineLayout) towards(d cta.Direction) string {
-	if d == cta.DirectionA {
-		return l.a
-	}
-	return l.b
-}
-
 // row is a station's place on a line.
 type row struct {
 	id     int

@@ -191,6 +191,8 @@ func looks(t *Train) string {
 func (l *language) trainText(t *Train, station string) string {
 	where := "train-at"
 	switch {
+	case t.State == live.Turning && t.Status == cta.InService:
+		where = "train-ended"
 	case t.State == live.Silent && len(t.Next) == 1:
 		where = "train-due"
 	case t.Moving() && len(t.Next) == 1:

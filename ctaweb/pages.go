@@ -293,9 +293,9 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 			switch {
 			case b.Line != line.ID:
 			case b.Direction == cta.DirectionA:
-				m.A = l.viewNexts(b, s.status.AsOf)
+				m.A = s.viewNexts(l, b.Next, b.Towards)
 			default:
-				m.B = l.viewNexts(b, s.status.AsOf)
+				m.B = s.viewNexts(l, b.Next, b.Towards)
 			}
 		}
 		d.More[st.ID] = m
@@ -319,28 +319,54 @@ type nextView struct {
 	Maybe                       bool
 }
 
-func (l *language) viewNexts(b platformBoard, now time.Time) []nextView {
-	list := make([]nextView, len(b.Next))
-	for i, a := range b.Next {
-		list[i] = l.viewNext(a, now)
+// viewNexts are trains to come to a board, with where they run to if that isn't where
+// the board's do.
+func (s *snapshot) viewNexts(l *language, of []plannedArrival, towards string) []nextView {
+	list := make([]nextView, len(of))
+	for i, a := range of {
+		list[i] = s.viewNext(l, a, towards)
 	}
 	return list
 }
 
-func (l *language) viewNext(a plannedArrival, now time.Time) nextView {
+func (s *snapshot) viewNext(l *language, a plannedArrival, towards string) nextView {
+	now := s.status.AsOf
 	v := nextView{Train: a.Train, Minutes: l.say("due"), Maybe: a.Maybe}
 	low, high := minutesTo(a.Earliest, now), minutesTo(a.Latest.Add(59*time.Second), now)
 	if m := minutesTo(a.Expected.Add(30*time.Second), now); m > 0 {
 		v.Minutes = l.say("minutes", "n", strconv.Itoa(m))
 	}
 	v.Range = l.say("range", "low", strconv.Itoa(low), "high", strconv.Itoa(max(high, low+1)))
+	var notes []string
 	switch {
 	case a.Maybe:
-		v.Note = l.say("other-branch")
+		notes = append(notes, l.say("other-branch"))
 	case a.Basis == live.ByHeadway:
-		v.Note = l.say("not-departed")
+		notes = append(notes, l.say("not-departed"))
 	}
+	switch {
+	case a.Ends:
+		notes = append(notes, l.say("ends-here"))
+	case a.Towards != towards:
+		notes = append(notes, l.say("runs-to", "towards", a.Towards))
+	}
+	if r := a.RestsOn; r != nil {
+		notes = append(notes, l.say("rests-on", "station", s.nameOf(r.Station), "time", clockText(r.GoesOn)))
+	}
+	v.Note = strings.Join(notes, "; ")
 	return v
+}
+
+// nameOf is the name of a station, as its pages have it.
+func (s *snapshot) nameOf(id int) string {
+	for _, l := range s.status.Lines {
+		for _, st := range l.Stations {
+			if st.ID == id {
+				return st.Name
+			}
+		}
+	}
+	return strconv.Itoa(id)
 }
 
 // trainPageData follows one train.
@@ -349,7 +375,16 @@ type trainPageData struct {
 	Train *Train
 	Line  lineRef
 	Text  string
-	Stops []stopView
+	Ended bool // its run: it runs nowhere
+	Says  *platformSays
+	Ways  []stopsView
+}
+
+// stopsView is the stops to come of a train: on one way, or those of a branch that it may
+// take.
+type stopsView struct {
+	Branch string // where that leads; empty for the stops that are sure
+	Stops  []stopView
 }
 
 type stopView struct {
@@ -375,8 +410,19 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 	}
 	station, _, _ := spot(t)
 	d.Text = l.trainText(t, names[station])
+	d.Ended = t.State == live.Turning && t.Status == cta.InService
+	d.Says = line.says(t.Direction)
 	for _, a := range detail(s, t).Stops {
-		d.Stops = append(d.Stops, stopView{a.Station, names[a.Station], l.viewNext(a, s.status.AsOf)})
+		branch := ""
+		if a.Maybe {
+			branch = a.Towards
+		}
+		if n := len(d.Ways); n == 0 || d.Ways[n-1].Branch != branch {
+			d.Ways = append(d.Ways, stopsView{Branch: branch})
+		}
+		way := &d.Ways[len(d.Ways)-1]
+		v := stopView{a.Station, names[a.Station], s.viewNext(l, a, t.Towards)}
+		way.Stops = append(way.Stops, v)
 	}
 	return d
 }
@@ -390,6 +436,8 @@ func levelMark(l live.Level) string {
 		return "!"
 	case live.Major:
 		return "‼"
+	case live.NotRunning:
+		return "–"
 	}
 	return "?"
 }

@@ -264,24 +264,35 @@ func TestHeadwaysAreSaid(t *testing.T) {
 		of          platformBoard
 		says, habla string
 	}{
-		{of(live.Regular, 360, 350, 0), "every 6 min, as intended", "cada 6 min, como está previsto"},
+		{of(live.Regular, 360, 350, 0), "every 6 min", "cada 6 min"},
+		{of(live.Regular, 600, 660, 0), "every 11 min", "cada 11 min"},  // nobody feels it
+		{of(live.Regular, 900, 1080, 0), "every 18 min", "cada 18 min"}, // nor this, of so much
+		{of(live.Regular, 360, 0, 0), "every 6 min, as intended", "cada 6 min, como está previsto"},
 		{of(live.Regular, 240, 350, 0), "every 6 min, instead of 4 min", "cada 6 min, en lugar de 4 min"},
 		{of(live.Bunched, 240, 120, 0), "the last two trains came 2 min apart, instead of 4 min", "los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
 		{of(live.Gap, 240, 0, 600), "a gap of 10 min, instead of 4 min", "un intervalo de 10 min, en lugar de 4 min"},
 		{of(live.Unknown, 240, 0, 0), "intended every 4 min", "previsto cada 4 min"},
 		{of(live.None, 0, 0, 0), "", ""},
 	} {
-		if got := english().spacing(tt.of); got != tt.says {
+		if got := english().spacing(tt.of, false); got != tt.says {
 			t.Errorf("%+v: says %q, want %q", tt.of, got, tt.says)
 		}
-		if got := spanish.spacing(tt.of); got != tt.habla {
+		if got := spanish.spacing(tt.of, false); got != tt.habla {
 			t.Errorf("%+v: says %q, want %q", tt.of, got, tt.habla)
+		}
+	}
+	// Where the line runs well, nothing is complained of.
+	for _, b := range []platformBoard{of(live.Regular, 240, 350, 0), of(live.Bunched, 240, 120, 0), of(live.Gap, 240, 0, 600)} {
+		if got := english().spacing(b, true); strings.Contains(got, "instead") {
+			t.Errorf("of a line that runs well %+v says %q", b, got)
 		}
 	}
 	m, now := inRush(t)
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
-	for _, b := range boards(h.pub.snapshot(), loganSquare) {
-		if says := english().spacing(b); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
+	s := h.pub.snapshot()
+	blue, _ := s.status.line("blue")
+	for _, b := range boards(s, loganSquare) {
+		if says := english().spacing(b, blue.says(b.Direction).Level == live.Good); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
 			t.Errorf("the page of Logan Square lacks %q", says)
 		}
 	}

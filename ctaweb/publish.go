@@ -46,6 +46,7 @@ type publisher struct {
 
 // snapshot is a Status with its renderings, each made when first asked for.
 type snapshot struct {
+	speaks  *language
 	status  *Status
 	view    *live.View
 	urgent  uint64 // of the model
@@ -72,7 +73,7 @@ func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 	defer s.mu.Unlock()
 	own := s.in[l]
 	if own == nil {
-		own = &snapshot{status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout, stations: s.stations}
+		own = &snapshot{speaks: l, status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout, stations: s.stations}
 		if s.in == nil {
 			s.in = map[*language]*snapshot{}
 		}
@@ -158,7 +159,7 @@ func (p *publisher) advance() *snapshot {
 func (p *publisher) renew(now time.Time) *snapshot {
 	look := p.model.look(now)
 	st, urgent := look.status, look.urgent
-	next := &snapshot{status: st, view: look.view, urgent: urgent, at: now, stations: &summaries{}}
+	next := &snapshot{speaks: english(), status: st, view: look.view, urgent: urgent, at: now, stations: &summaries{}}
 	var from *Status
 	if p.cur != nil {
 		from = p.cur.status

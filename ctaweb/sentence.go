@@ -66,6 +66,9 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	if trouble := d.Cause == live.TrainStuck || d.Cause == live.TrainOverdue || d.Cause == live.LongGap || d.Cause == live.CloseUp; trouble && d.Every > 0 {
 		says = l.say("status-otherwise", "says", says, "minutes", l.about(max(d.Every, time.Minute)))
 	}
+	if d.Last.Station != 0 {
+		says = l.say("status-last", "says", says, "station", name(d.Last.Station), "time", clockText(d.Last.At))
+	}
 	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", says)
 }
 

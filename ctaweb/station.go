@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -26,11 +27,16 @@ type stationPageData struct {
 
 type boardView struct {
 	lineRef
-	Towards string
-	Here    []string
-	Next    []nextView
-	None    string // why there is none
-	Vehicle string // what runs, as "train"
+	Towards  string
+	Ends     bool // all its trains end their runs here
+	Here     []string
+	Standing []standingTrain
+	Next     []nextView
+	Ending   []nextView
+	None     string        // why there is none
+	Last     string        // when the last train comes
+	Says     *platformSays // how its line runs
+	Vehicle  string        // what runs, as "train"
 	// Platform is where trains leave, FirstLast when they do so first and last today;
 	// empty where it isn't known.
 	Platform, FirstLast string
@@ -59,14 +65,23 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	for _, b := range boards(s, st.ID) {
 		l := l.of(modes(h.model.net, b.Line)...)
 		v := boardView{
-			lineRef: ref(s, b.Line), Towards: b.Towards, Here: b.Here, None: l.say("none-expected"), Vehicle: l.vehicle["vehicle"],
-			Next: l.viewNexts(b, s.status.AsOf), Spacing: l.spacing(b),
+			lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.vehicle["vehicle"],
+			Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
 		}
-		if b.Spacing == live.None {
-			v.None = l.say("none-at-this-hour")
+		if !b.Last.IsZero() {
+			v.Last = l.say("last-train", "time", clockText(b.Last))
 		}
+		good := false
+		if line, _ := s.status.line(b.Line); line != nil {
+			v.Says = line.says(b.Direction)
+			good = v.Says != nil && v.Says.Level == live.Good
+			if v.Says != nil && v.Says.Level == live.NotRunning {
+				v.None = "" // the line says so, and when its service begins again
+			}
+		}
+		v.Spacing = l.spacing(b, good)
 		l.plan(&v, h.model.net, b, st.ID, s.status.AsOf)
-		if kind == "board" && len(v.Next)+len(v.Here) == 0 {
+		if kind == "board" && len(v.Next)+len(v.Here)+len(v.Standing) == 0 && (v.Ends || b.Resumes.IsZero()) {
 			continue
 		}
 		d.Boards = append(d.Boards, v)
@@ -99,9 +114,52 @@ func stationCode(s *cta.Station) string {
 	return s.Code
 }
 
-// spacing says how often trains come to a platform, beside what is intended.
-func (l *language) spacing(b platformBoard) string {
+// platformSays is how a line runs in a direction, where its trains are waited for.
+type platformSays struct {
+	Level live.Level
+	Text  string // behind the names of the line and where it runs to
+}
+
+// says is how the line runs in a direction; nil while that isn't known.
+func (ls *LineStatus) says(d cta.Direction) *platformSays {
+	for _, s := range ls.Directions {
+		if s.Direction == d {
+			_, text, _ := strings.Cut(s.Sentence, ": ")
+			return &platformSays{s.Level, text}
+		}
+	}
+	return nil
+}
+
+// none says why no train is expected at a platform, and when trains come again.
+func (l *language) none(b platformBoard, now time.Time) string {
+	if b.Spacing != live.None {
+		return l.say("none-expected")
+	}
+	switch at := b.Resumes; {
+	case at.IsZero():
+		return l.say("none-at-this-hour")
+	case cta.DateOf(at) == cta.DateOf(now):
+		return l.say("none-until", "time", clockText(at))
+	default:
+		return l.say("none-until-day", "time", clockText(at), "day", l.one("days", int(at.Weekday())))
+	}
+}
+
+// A headway that differs from the intended one by less than feltLeast, or by less than
+// feltPart of it, is told as it is, and not as a fault: nobody feels it.
+const (
+	feltLeast = 2 * time.Minute // of whole minutes, as they are told
+	feltPart  = 0.25
+)
+
+// spacing says how often trains come to a platform, beside what is intended where a rider
+// feels the difference. Where the line runs well, it is no complaint.
+func (l *language) spacing(b platformBoard, good bool) string {
 	intended := l.about(time.Duration(b.IntendedSeconds) * time.Second)
+	if good && (b.Spacing == live.Gap || b.Spacing == live.Bunched) {
+		return l.say("spacing-unknown", "intended", intended)
+	}
 	switch b.Spacing {
 	case live.Gap:
 		return l.say("spacing-gap", "minutes", l.about(time.Duration(b.CurrentSeconds)*time.Second), "intended", intended)
@@ -109,14 +167,25 @@ func (l *language) spacing(b platformBoard) string {
 		return l.say("spacing-bunched", "minutes", l.about(time.Duration(b.ObservedSeconds)*time.Second), "intended", intended)
 	case live.Regular:
 		every := l.about(time.Duration(b.ObservedSeconds) * time.Second)
-		if every == intended || b.ObservedSeconds == 0 {
+		if b.ObservedSeconds == 0 {
 			return l.say("spacing-intended", "intended", intended)
+		}
+		if good || !felt(b) {
+			return l.say("spacing-every", "minutes", every)
 		}
 		return l.say("spacing-regular", "minutes", every, "intended", intended)
 	case live.Unknown:
 		return l.say("spacing-unknown", "intended", intended)
 	}
 	return ""
+}
+
+// felt reports whether a rider feels how far the time between a board's trains is from the
+// one intended.
+func felt(b platformBoard) bool {
+	told := func(seconds int64) time.Duration { return (time.Duration(seconds) * time.Second).Round(time.Minute) }
+	off := (told(b.ObservedSeconds) - told(b.IntendedSeconds)).Abs()
+	return off >= feltLeast && off.Seconds() >= feltPart*float64(b.IntendedSeconds)
 }
 
 // dayView is a station's entries of today, in words, as a chart and as a table.

@@ -69,7 +69,9 @@ func (l *language) plan(v *boardView, net *cta.Network, b platformBoard, station
 	day := live.ServiceDay(now)
 	today := departures(line, station, b.Direction, day)
 	if len(today) == 0 {
-		v.None = l.say("none-today")
+		if v.None != "" { // else the line says so, and when its service begins again
+			v.None = l.say("none-today")
+		}
 		return
 	}
 	v.FirstLast = l.say("first-last", "first", clockText(today[0]), "last", clockText(today[len(today)-1]))

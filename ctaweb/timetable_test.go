@@ -85,11 +85,11 @@ func TestPagesOfATimetable(t *testing.T) {
 		}, "01:30"},
 		{"a line on a Friday", at(9, 7, 0), rail, []string{"2 trips, 09:00 to 01:30 2 stops"}, ""},
 		{"a station", at(7, 12, 0), "/stations/1", []string{
-			"R1 The Valley Railway of Upper and Lower Longname towards Delta By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
+			"R1 The Valley Railway of Upper and Lower Longname towards Delta – Not running : no service at this hour; it begins again at 18:00 By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
 		}, ""},
 		{"a Friday night belongs to Friday", at(9, 22, 0), "/stations/1", []string{"By the timetable: 01:30 Today the first leaves at 08:00, the last at 01:30"}, ""},
 		{"and the hours after it to Friday", at(10, 3, 0), "/stations/1", []string{"Today the first leaves at 08:00, the last at 01:30"}, "No service today"},
-		{"no service on a Saturday", at(10, 9, 0), "/stations/1", []string{"towards Delta No service today."}, "first leaves"},
+		{"no service on a Saturday", at(10, 9, 0), "/stations/1", []string{"towards Delta – Not running : no service today; it begins again on Monday at 08:00"}, "first leaves"},
 		{"nor on the lines", at(10, 9, 0), "/", []string{"R1 towards Delta: no service today; it begins again on Monday at 08:00"}, ""},
 		{"no service at this hour", at(7, 4, 30), "/", []string{"R1 towards Delta: no service at this hour; it begins again at 08:00"}, ""},
 		{"a stop's code", at(7, 7, 0), hill, []string{"Hill Road", "Stop 4711"}, ""},
@@ -97,7 +97,7 @@ func TestPagesOfATimetable(t *testing.T) {
 			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its buses run today",
 		}, ""},
 		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stations for “4711”: 1 Hill Road 7"}, ""},
-		{"in Spanish", at(10, 9, 0), "/stations/1?lang=es", []string{"Hoy no hay servicio."}, ""},
+		{"in Spanish", at(10, 9, 0), "/stations/1?lang=es", []string{"hoy no hay servicio; se reanuda el lunes a las 08:00"}, ""},
 	} {
 		said := visited(t, net, c.at, c.page)
 		for _, want := range c.want {

@@ -160,9 +160,12 @@ func (l *language) say(name string, pairs ...string) string {
 // one is a word of a list: the days of the week from Sunday, the months.
 func (l *language) one(list string, i int) string { return strings.Split(l.words[list], ",")[i] }
 
-// towards says where a line's trains run to, which cta.Line.Towards has in English.
+// towards says where trains run to, which cta.Heading has in English.
 func (l *language) towards(text string) string {
-	return strings.ReplaceAll(text, english().words["or"], l.words["or"])
+	for _, word := range []string{"or", "via"} {
+		text = strings.ReplaceAll(text, english().words[word], l.words[word])
+	}
+	return text
 }
 
 // number writes n with a mark between its thousands.

@@ -47,7 +47,7 @@ func (s *scratch) addDepartures(origin int32) {
 			return
 		}
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.beginning(origin, next), at: at, left: at, number: number, state: Turning,
 			variance: sq(spread), where: st.potential - (at - s.now),
 		})
 		next += headway

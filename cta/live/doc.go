@@ -47,6 +47,17 @@
 // It isn't predicted at the station where it was passed, nor to depart, and a
 // line isn't said to stand because of it.
 //
+// # Destinations
+//
+// A train runs where it said that its run ends. When it didn't say, it runs where the
+// services lead by which it may have begun. Boards, trains and arrivals name the same
+// destination for the same train: the loop before trains come to it, "Kimball via the
+// Loop" inside it. Arrivals of trains that end their runs at a platform are kept apart
+// from those that riders may board.
+//
+// The last train of a service that sends trains off a headway apart is known 70 minutes
+// ahead at most: see [Board.Last] and [DirectionStatus.Last].
+//
 // # Predictions
 //
 // For a train on its way, times add up from where it was last:
@@ -70,6 +81,9 @@
 //  8. Where branches part, a train is predicted for both until it is known which one
 //     it takes, as [Arrival.Maybe].
 //
+// A prediction of a broken-down train, and those of trains behind it, name the train that
+// they suppose to go on, as [Arrival.Rests].
+//
 // The range of a prediction grows with the spread of every segment's times, with
 // distance, lateness, a breakdown and a departure still to come.
 //
@@ -80,7 +94,7 @@
 //
 // A direction's level and cause come from the first of these rules that holds:
 //
-//  1. [NoService], good: no service is intended, and no train is on its way.
+//  1. [NoService], not running: no service is intended, and no train is on its way.
 //  2. [ServiceBegins], good: no event of the line was seen in two hours, and service
 //     began less than fifteen minutes ago. [NeverHeard], unknown: it began earlier.
 //  3. [LineSilent], unknown, when one of these holds. Trains that fell silent while
@@ -99,11 +113,11 @@
 //  6. [LongGap]: more than 1.5 of the intended headway lies between the last train
 //     at a station and the next expected; major above 3, else minor. The longest is
 //     named.
-//  7. [CloseUp]: the latest two trains at a station, where the second is still the last
-//     heard of, came at less than 0.75 of the intended headway, and closer than the
-//     median of all stations; minor below a half, else good. The closest are named.
-//  8. [OnHeadway], good: the median time between trains at the stations is known.
-//  9. [LastTrains], good: no service is intended any more, but trains are on their way.
+//  7. [CloseUp], minor: the latest two trains at a station, where the second is still the
+//     last heard of, came at less than half of the intended headway, and closer than the
+//     median of all stations. The closest are named.
+//  8. [LastTrains], good: no service is intended any more, but trains are on their way.
+//  9. [OnHeadway], good: the median time between trains at the stations is known.
 //
 // 10. [TooEarly], good: trains run, but too few were seen to say how often.
 //

@@ -46,6 +46,7 @@ type vehicle struct {
 	spread    float64  // s: how far off that usually is; 0 when no train was seen there
 	forecasts [2]int32 // span of scratch.forecasts
 	dropped   bool
+	final     bool // its run is the last of a service
 }
 
 // forecast is when a vehicle comes to a platform.
@@ -55,8 +56,11 @@ type forecast struct {
 	at       int64
 	plain    int64 // by distance over mean speed alone
 	variance float64
-	observed bool // every segment on the way
-	maybe    bool // it may take another branch
+	observed bool  // every segment on the way
+	maybe    bool  // it may take another branch
+	rests    int32 // on a broken-down vehicle's going on, its index and 1; else 0
+	towards  string
+	ends     bool // its run, there
 }
 
 // step is a place that a vehicle comes to.
@@ -69,6 +73,7 @@ type step struct {
 	hops     int
 	observed bool
 	maybe    bool
+	rests    int32
 }
 
 // forecast works out when each vehicle comes where. Those in front go first, as
@@ -87,6 +92,7 @@ func (s *scratch) forecast() {
 			s.addDepartures(o)
 		}
 	}
+	s.endServices()
 	order := s.front[:0]
 	for i := range s.vehicles {
 		order = append(order, int32(i))
@@ -150,6 +156,7 @@ func (s *scratch) addTrain(index int32, of []visit) {
 		ve.variance = sq(150)
 		if !ve.dropped && !s.overtaken(&ve) {
 			s.lines[nd.line].stand(nd.direction, v)
+			s.nodes[v.node].stands = int32(len(s.vehicles)) + 1
 		}
 	case len(next) == 0 || s.ended(of, len(of)-1):
 		ve.state, ve.dropped = Turning, age > turningFor
@@ -177,9 +184,12 @@ func (s *scratch) run(index int32) {
 		return
 	}
 	first := step{node: v.node, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true}
+	if b := s.nodes[v.node].stands; b > 0 && (v.state == Standing || s.vehicles[b-1].at < v.at) {
+		first.rests = b
+	}
 	if v.number > 0 {
 		first.observed = false
-		s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance})
+		s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance, rests: first.rests})
 		first.ahead, s.nodes[v.node].coming = s.nodes[v.node].leader(), v.at
 	} else {
 		var ahead *passage
@@ -300,7 +310,10 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	to = step{
 		node: ed.to, at: at, left: at, ahead: leader,
 		metres: st.metres + ed.metres, variance: variance, hops: st.hops + 1,
-		observed: st.observed && est.observed, maybe: st.maybe || parting,
+		observed: st.observed && est.observed, maybe: st.maybe || parting, rests: st.rests,
+	}
+	if to.rests == 0 {
+		to.rests = n.stands
 	}
 	if !to.maybe {
 		left, last := at-est.mean, &s.nodes[st.node]
@@ -314,16 +327,17 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 		}
 	}
 	plain := max(s.now, v.left+int64(to.metres/s.speed[s.g.nodes[ed.to].line]*1000))
-	enough := len(n.forecasts) >= perBoard && s.now+far < at
+	enough := len(n.forecasts) >= perBoard && s.now+far < at && !v.final
 	if enough || at > s.now+farthest || to.hops > 200 {
 		return step{}, false
 	}
-	s.add(forecast{vehicle: index, node: ed.to, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe})
+	s.add(forecast{vehicle: index, node: ed.to, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe, rests: to.rests})
 	return to, true
 }
 
 func (s *scratch) add(f forecast) {
 	n := &s.nodes[f.node]
+	f.towards, f.ends = s.course(f.node, f.at, s.vehicles[f.vehicle].bound)
 	n.forecasts = append(n.forecasts, int32(len(s.forecasts)))
 	s.forecasts = append(s.forecasts, f)
 }

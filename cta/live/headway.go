@@ -1,7 +1,6 @@
 package live
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -73,58 +72,22 @@ func (s *scratch) begun(u use, at int64) int64 {
 func (s *scratch) offset(u use) int64 { return s.offsets[s.g.patterns[u.pattern].first+u.call] }
 
 // onward returns the edges that a train takes which came to a node at a time, and
-// whose run ends at a station, if that is known: those of the patterns that lead
-// there and are served then; of a timetable's, those that come nearest to the time.
+// whose run ends at a station, if that is known: those of its courses.
 func (s *scratch) onward(n int32, at int64, bound int32) []int32 {
 	nd := &s.g.nodes[n]
 	if len(nd.uses) == 1 {
 		return nd.next
 	}
-	leads := func(u use) bool { return bound == 0 || s.g.patterns[u.pattern].last == bound }
-	if bound != 0 && !slices.ContainsFunc(nd.uses, leads) {
-		bound = 0
-	}
-	const apart = 2 * minute // trips that are no farther from the nearest may be meant
-	nearest := int64(math.MaxInt64)
-	for _, u := range nd.uses {
-		if s.headways[u.pattern] == nil && leads(u) {
-			nearest = min(nearest, s.due(n, u.pattern, at))
-		}
-	}
-	from, ends := len(s.ways), false
-	for _, u := range nd.uses {
-		if !leads(u) {
+	from := len(s.ways)
+	for _, u := range s.courses(n, at, bound) {
+		if u = s.g.moves(u); s.g.ends(u) {
 			continue
 		}
-		if s.headways[u.pattern] != nil {
-			if s.begun(u, at) == 0 {
-				continue
-			}
-		} else if d := s.due(n, u.pattern, at); d == math.MaxInt64 || d > nearest+apart {
-			continue
-		}
-		ends = s.take(u, from) || ends
-	}
-	if len(s.ways) == from && !ends { // none is served: any
-		for _, u := range nd.uses {
-			if leads(u) {
-				s.take(u, from)
-			}
+		if e := s.g.patterns[u.pattern].edges[u.call]; !slices.Contains(s.ways[from:], e) {
+			s.ways = append(s.ways, e)
 		}
 	}
 	return s.ways[from:len(s.ways):len(s.ways)]
-}
-
-// take adds the edge that a use leads to to ways, once from an index on. It reports
-// whether the pattern ends there instead.
-func (s *scratch) take(u use, from int) (ends bool) {
-	if u = s.g.moves(u); s.g.ends(u) {
-		return true
-	}
-	if e := s.g.patterns[u.pattern].edges[u.call]; !slices.Contains(s.ways[from:], e) {
-		s.ways = append(s.ways, e)
-	}
-	return false
 }
 
 // headway is the headway at a node, now.

@@ -26,25 +26,30 @@ type scratch struct {
 	g   *graph
 	now int64
 	schedule
-	order     []*train
-	visits    []visit
-	spans     [][2]int32    // of visits, by train
-	passed    []observation // by edge, remembered each: the latest first
-	passes    []uint8       // how many, by edge
-	edges     []estimate    // by edge
-	speed     []float64     // by line, m/s
-	nodes     []nodeState   // by node
-	vehicles  []vehicle
-	lines     []lineState // by line
-	offsets   []int64     // by call of a pattern: see potentials
-	ways      []int32     // that onward returned
-	hearings  []hearing   // by line
-	front     []int32     // vehicles, those in front first
-	forecasts []forecast
-	steps     []step // of a forecast, that wait
-	every     []int64
-	standing  standing
-	heard     int64 // ms: when any train said something last
+	order    []*train
+	visits   []visit
+	spans    [][2]int32    // of visits, by train
+	passed   []observation // by edge, remembered each: the latest first
+	passes   []uint8       // how many, by edge
+	edges    []estimate    // by edge
+	speed    []float64     // by line, m/s
+	nodes    []nodeState   // by node
+	vehicles []vehicle
+	lines    []lineState // by line
+	offsets  []int64     // by call of a pattern: see potentials
+	ways     []int32     // that onward returned
+	uses     []use       // that courses returned
+	running  []int32     // patterns
+	services []service   // by pattern
+	headings
+	lineHeadings [][2]lineHeading // by line and direction
+	hearings     []hearing        // by line
+	front        []int32          // vehicles, those in front first
+	forecasts    []forecast
+	steps        []step // of a forecast, that wait
+	every        []int64
+	standing     standing
+	heard        int64 // ms: when any train said something last
 }
 
 // visit is a train's stay at a platform.
@@ -77,6 +82,7 @@ type nodeState struct {
 	potential int64 // the nominal time from where the line's runs begin
 	set       bool
 	forecasts []int32 // by time
+	stands    int32   // a vehicle that is broken down there, and in the way: its index and 1; else 0
 }
 
 // kept is how many passages of a platform are remembered.
@@ -117,6 +123,8 @@ func newScratch(g *graph) scratch {
 		lines:    make([]lineState, len(g.lines)),
 		offsets:  make([]int64, g.calls),
 		hearings: make([]hearing, len(g.lines)),
+		headings: headings{}, lineHeadings: make([][2]lineHeading, len(g.lines)),
+		services: make([]service, len(g.patterns)),
 	}
 }
 

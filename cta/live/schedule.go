@@ -12,18 +12,17 @@ import (
 // schedule is the intended service around a moment: looking it up by the calendar
 // is too slow to be done for each platform.
 type schedule struct {
-	from     int64       // ms; a multiple of slot
-	headways [][]int64   // by pattern and slot: ms between trains that begin; nil of a timetable's
-	rows     [][][2]slot // by line, slot and direction
-	runs     []run       // of timetables
-	calls    [][]call    // by node, in order of time
-	later    []time.Time // by line: when service begins again, if it doesn't run
+	from     int64               // ms; a multiple of slot
+	headways [][]int64           // by pattern and slot: ms between trains that begin; nil of a timetable's
+	rows     [][][2]slot         // by line, slot and direction
+	runs     []run               // of timetables
+	calls    [][]call            // by node, in order of time
+	later    map[int32]time.Time // by pattern: when its trains leave next, as far as was asked for
 }
 
 // slot is the service of a line's direction.
 type slot struct {
 	headway int64 // ms, of all patterns together; 0 when none runs
-	towards string
 }
 
 // run is a run of a timetable.
@@ -129,7 +128,7 @@ func (s *schedule) fillRuns(g *graph) {
 // fillLines sums the patterns up by line and direction.
 func (s *schedule) fillLines(g *graph) {
 	s.rows = make([][][2]slot, len(g.lines))
-	s.later = nil
+	s.later = map[int32]time.Time{}
 	for i := range g.lines {
 		l := &g.lines[i]
 		s.rows[i] = make([][2]slot, slots)
@@ -158,7 +157,6 @@ func (s *schedule) fillLines(g *graph) {
 				if n := leaving[j][d]; n > 0 {
 					of.headway = together(of.headway, 2*departing/n)
 				}
-				of.towards = s.towards(g, l, d, j)
 			}
 		}
 	}
@@ -167,32 +165,6 @@ func (s *schedule) fillLines(g *graph) {
 // leads reports whether a pattern's trains run in a direction.
 func (s *schedule) leads(p *pattern, d int) bool {
 	return slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return dir(c.Direction) == d })
-}
-
-// towards is where a line's trains of a slot run to; by default where any do.
-func (s *schedule) towards(g *graph, l *lineGraph, d, slot int) string {
-	if slot != slotsPast {
-		return "" // only the present one is asked for
-	}
-	direction := cta.DirectionA
-	if d == 1 {
-		direction = cta.DirectionB
-	}
-	runs := map[*cta.Pattern]bool{}
-	for _, k := range l.patterns {
-		if s.headways[k] != nil && s.headways[k][slot] > 0 {
-			runs[g.patterns[k].Pattern] = true
-		}
-	}
-	for _, r := range s.runs {
-		if at := s.from + slotsPast*slotLength; g.patterns[r.pattern].line == int32(l.index) && r.depart <= at+departing && r.last >= at {
-			runs[g.patterns[r.pattern].Pattern] = true
-		}
-	}
-	if text := l.TowardsOf(direction, func(p *cta.Pattern) bool { return runs[p] }); text != "" {
-		return text
-	}
-	return l.Towards(direction)
 }
 
 // together is the time between trains of two services over the same track; 0
@@ -324,33 +296,38 @@ func (s *schedule) due(n, pattern int32, t int64) int64 {
 }
 
 // resumes returns when a line's service begins next, within a week; else zero.
-func (s *schedule) resumes(g *graph, line int, now int64) time.Time {
-	if s.later == nil {
-		s.later = make([]time.Time, len(g.lines))
+func (s *schedule) resumes(g *graph, line int, now int64) (next time.Time) {
+	for _, i := range g.lines[line].patterns {
+		if at := s.patternResumes(g, i, now); !at.IsZero() {
+			next = earlier(next, at)
+		}
 	}
-	if s.later[line].UnixMilli() > now {
-		return s.later[line]
+	return next
+}
+
+// patternResumes returns when trains of a pattern leave next, within a week; else zero.
+func (s *schedule) patternResumes(g *graph, i int32, now int64) time.Time {
+	if at, ok := s.later[i]; ok && (at.IsZero() || at.UnixMilli() > now) {
+		return at
 	}
+	p := g.patterns[i].Pattern
 	t := time.UnixMilli(now - now%slotLength).In(g.location)
 	var next time.Time
-	for _, i := range g.lines[line].patterns {
-		p := g.patterns[i].Pattern
-		for at := t; len(p.Headways) > 0 && at.Sub(t) < 7*24*time.Hour; at = at.Add(15 * time.Minute) {
-			if p.HeadwayAt(at) > 0 {
-				next = earlier(next, at)
-				break
-			}
+	for at := t; len(p.Headways) > 0 && at.Sub(t) < 7*24*time.Hour; at = at.Add(15 * time.Minute) {
+		if p.HeadwayAt(at) > 0 {
+			next = at
+			break
 		}
-		var runs []cta.Run
-		for d := cta.DateOf(t).Add(-1); d <= cta.DateOf(t).Add(7); d = d.Add(1) {
-			for _, r := range p.Runs(runs[:0], d) {
-				if r.Departure.UnixMilli() > now {
-					next = earlier(next, r.Departure)
-				}
+	}
+	var runs []cta.Run
+	for d := cta.DateOf(t).Add(-1); d <= cta.DateOf(t).Add(7); d = d.Add(1) {
+		for _, r := range p.Runs(runs[:0], d) {
+			if r.Departure.UnixMilli() > now {
+				next = earlier(next, r.Departure)
 			}
 		}
 	}
-	s.later[line] = next
+	s.later[i] = next
 	return next
 }
 

@@ -13,6 +13,7 @@ type Level string
 
 // Every Level.
 const (
+	NotRunning   Level = "not_running" // no service is intended, and no train is on its way
 	Good         Level = "good"
 	Minor        Level = "minor"
 	Major        Level = "major"
@@ -20,7 +21,7 @@ const (
 )
 
 // worse orders levels: a line is as bad as its worse direction.
-var worse = []Level{Good, LevelUnknown, Minor, Major}
+var worse = []Level{NotRunning, Good, LevelUnknown, Minor, Major}
 
 // Cause is the rule that gave a status its level, in the order of their use.
 type Cause string
@@ -62,10 +63,17 @@ type DirectionStatus struct {
 	Intended  time.Duration // on the trunk; 0 without service
 	Resumes   time.Time     // when service begins again; zero if it runs or isn't known
 	Idle      bool          // without service on the whole service day
+	Last      Departure     // the last of the service, while it is still to come and known; else zero
 	Gaps      int           // platforms where there is a gap
 	Bunches   int           // platforms where trains are bunched
 	Gap       Spot          // the longest one; zero when there is none
 	Bunch     Spot          // the closest trains, where they were last; zero when there are none
+}
+
+// Departure is when a train leaves the station at which its run begins.
+type Departure struct {
+	Station int
+	At      time.Time
 }
 
 // Spot is a station, and the time between two trains there.
@@ -175,7 +183,7 @@ func (s *scratch) status(v *View) {
 	v.Lines = make([]LineStatus, len(s.g.lines))
 	for i := range s.g.lines {
 		l := &v.Lines[i]
-		*l = LineStatus{Line: s.g.lines[i].ID, Level: Good}
+		*l = LineStatus{Line: s.g.lines[i].ID, Level: NotRunning}
 		if h := s.lines[i].heard; h > 0 {
 			l.Heard = s.time(h)
 		}
@@ -240,10 +248,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	if d == 1 {
 		ds.Direction = cta.DirectionB
 	}
-	ds.Towards = s.rows[line][slotsPast][d].towards
+	ds.Towards = s.towards(line, d)
 	headway := s.at(int32(line), d, s.now)
 	runs := headway > 0
 	ds.Intended = time.Duration(headway) * time.Millisecond
+	ds.Last = s.lastDeparture(line, d)
 	sv := s.survey(v, l.nodes[d])
 	ds.Every = time.Duration(sv.every) * time.Millisecond
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
@@ -260,7 +269,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	ds.Level = Good
 	switch {
 	case !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):
-		ds.Cause = NoService
+		ds.Cause, ds.Level = NoService, NotRunning
 		ds.Resumes = s.resumes(s.g, line, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)
 	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-goneAfter:
@@ -291,16 +300,13 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		if float64(ds.Lasts) > majorGap*float64(gap.Intended) {
 			ds.Level = Major
 		}
-	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every):
-		ds.Cause = CloseUp
+	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
+		ds.Cause, ds.Level = CloseUp, Minor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
-		if float64(ds.Lasts) < closeBy*float64(bunch.Intended) {
-			ds.Level = Minor
-		}
-	case sv.every > 0:
-		ds.Cause = OnHeadway
 	case !runs:
 		ds.Cause = LastTrains
+	case sv.every > 0:
+		ds.Cause = OnHeadway
 	default:
 		ds.Cause = TooEarly
 	}

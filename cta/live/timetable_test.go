@@ -29,7 +29,7 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 			for _, l := range tr.View(next).Lines {
 				for _, d := range l.Directions {
 					looks++
-					if d.Level != Good && d.Cause != NeverHeard {
+					if d.Level != Good && d.Level != NotRunning && d.Cause != NeverHeard {
 						list = append(list, fmt.Sprintf("%s %s %s %v at %d for %v, intended %v, train %s", next.Format("15:04"), l.Line, d.Direction, d.Cause, d.Station, d.Lasts, d.Intended, d.Train))
 					}
 				}

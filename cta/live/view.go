@@ -67,6 +67,7 @@ type Train struct {
 	ID        string // as it said; with " (2)" if another train goes by that
 	Line      string
 	Direction cta.Direction
+	Towards   string          // riders' name of where its run leads, as far as is known
 	Status    cta.TrainStatus // as it said last
 	State     State
 	Station   int       // that it came to last
@@ -96,11 +97,21 @@ type Board struct {
 	Line      string
 	Station   int
 	Direction cta.Direction
-	// Here are the trains that stand at the platform.
-	Here []string
-	// Next are the trains to come, the first three.
-	Next    []Arrival
-	Headway Headway
+	// Towards is where its trains run to at this hour. Ends is true where all of them
+	// end their runs.
+	Towards string
+	Ends    bool
+	// Here are the trains at the platform that riders may board, Standing those that
+	// are broken down there.
+	Here, Standing []string
+	// Next are the trains to come that go on from here, Ending those that end their runs
+	// here: the first three of each.
+	Next, Ending []Arrival
+	// Last is when the last train of the service comes that goes on from here, while it
+	// is still to come and known; Resumes when trains are intended to come again, where none
+	// are now. Both are zero otherwise, Resumes also where trains run by a timetable.
+	Last, Resumes time.Time
+	Headway       Headway
 }
 
 // Arrival is an expected arrival.
@@ -108,6 +119,10 @@ type Arrival struct {
 	Line      string
 	Station   int
 	Direction cta.Direction
+	// Towards is the riders' name of where the train runs to from there; Ends is true
+	// where its run ends there.
+	Towards string
+	Ends    bool
 	// Train is empty for a run that no known train is seen to be for. For others
 	// that have not begun (Basis is ByHeadway), it is the train likely to make it.
 	Train string
@@ -119,6 +134,17 @@ type Arrival struct {
 	Basis Basis
 	// Maybe is true of a train that may take another branch: it isn't known yet.
 	Maybe bool
+	// Rests is the broken-down train that the prediction supposes to go on soon: itself or
+	// one ahead of it. It is zero when there is none.
+	Rests Stand
+}
+
+// Stand is a train that is broken down, where, and when it goes on if it stands for as
+// long as is usual.
+type Stand struct {
+	Train   string
+	Station int
+	GoesOn  time.Time
 }
 
 // Basis says what a predicted arrival is built on.
@@ -207,12 +233,16 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	v := &s.vehicles[f.vehicle]
 	early, late := s.margin(f)
 	a := Arrival{
-		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction,
+		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction, Towards: f.towards, Ends: f.ends,
 		Expected: s.time(f.at), Earliest: s.time(max(f.at-early, min(f.at, s.now))), Latest: s.time(f.at + late),
 		Guess: s.time(f.plain), Basis: ByDistance, Maybe: f.maybe,
 	}
 	if v.train >= 0 {
 		a.Train = s.order[v.train].id
+	}
+	if f.rests > 0 {
+		b := &s.vehicles[f.rests-1]
+		a.Rests = Stand{s.order[b.train].id, s.g.nodes[b.node].station.ID, s.time(b.left)}
 	}
 	switch {
 	case v.number > 0:
@@ -225,23 +255,33 @@ func (s *scratch) arrival(f *forecast) Arrival {
 
 func (s *scratch) boards(v *View) {
 	v.Boards = make([]Board, 0, len(s.g.nodes))
-	next := make([]Arrival, 0, perBoard*len(s.g.nodes))
+	next := make([]Arrival, 0, perBoard*len(s.g.nodes)+perBoard*len(s.g.lines))
 	for i := range s.g.lines {
 		l := &s.g.lines[i]
 		for _, nodes := range l.nodes {
 			for _, n := range nodes {
 				nd := &s.g.nodes[n]
-				from := len(next)
-				for _, f := range s.nodes[n].forecasts[:min(perBoard, len(s.nodes[n].forecasts))] {
-					next = append(next, s.arrival(&s.forecasts[f]))
-				}
-				v.Boards = append(v.Boards, Board{
-					Line: l.ID, Station: nd.station.ID, Direction: nd.direction,
-					Next: next[from:len(next):len(next)], Headway: s.headway(n),
-				})
+				board := Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: s.headway(n)}
+				board.Towards, board.Ends = s.passing(n)
+				board.Next, next = s.first(n, false, next)
+				board.Ending, next = s.first(n, true, next)
+				board.Last, board.Resumes = s.lastTrain(n), s.comesAgain(n, &board)
+				v.Boards = append(v.Boards, board)
 			}
 		}
 	}
+}
+
+// first appends the first arrivals at a platform, of trains that end there or of those
+// that go on. It returns them, and all.
+func (s *scratch) first(n int32, ending bool, all []Arrival) (of, list []Arrival) {
+	from := len(all)
+	for _, i := range s.nodes[n].forecasts {
+		if f := &s.forecasts[i]; f.ends == ending && len(all) < from+perBoard {
+			all = append(all, s.arrival(f))
+		}
+	}
+	return all[from:len(all):len(all)], all
 }
 
 func (s *scratch) trains(v *View) {
@@ -265,9 +305,11 @@ func (s *scratch) trains(v *View) {
 		t.Stops = stops[from:len(stops):len(stops)]
 		v.trains[t.ID] = len(v.Trains)
 		v.Trains = append(v.Trains, t)
-		if t.State == Stopped || t.State == Standing || t.State == Turning && t.Status == cta.InService && s.now-ve.at < minute {
-			b := &v.Boards[s.g.nodes[ve.node].board]
+		switch b := &v.Boards[s.g.nodes[ve.node].board]; {
+		case t.State == Stopped, t.State == Turning && t.Status == cta.InService && s.now-ve.at < minute && s.g.nodes[ve.node].turn == ve.node:
 			b.Here = append(b.Here, t.ID)
+		case t.State == Standing:
+			b.Standing = append(b.Standing, t.ID)
 		}
 	}
 }
@@ -280,6 +322,7 @@ func (s *scratch) train(ve *vehicle) Train {
 		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(last.at), Since: s.time(last.since),
 		Latitude: n.station.Latitude, Longitude: n.station.Longitude,
 	}
+	t.Towards, _ = s.course(ve.node, ve.at, ve.bound)
 	switch last.status {
 	case brokenDown:
 		t.Status = cta.BrokenDown

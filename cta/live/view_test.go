@@ -64,7 +64,7 @@ func sound(t *rapid.T, v *View) {
 		}
 	}
 	for _, b := range v.Boards {
-		if len(b.Next) > perBoard || !slices.IsSortedFunc(b.Next, func(x, y Arrival) int { return x.Expected.Compare(y.Expected) }) {
+		if len(b.Next) > perBoard || len(b.Ending) > perBoard || slices.ContainsFunc(b.Next, func(a Arrival) bool { return a.Ends }) || !slices.IsSortedFunc(b.Next, func(x, y Arrival) int { return x.Expected.Compare(y.Expected) }) {
 			t.Errorf("board %+v", b)
 		}
 		for _, a := range b.Next {
@@ -92,8 +92,10 @@ func TestBranchIsOpenUntilKnown(t *testing.T) {
 	}
 	at := func(station int) Arrival {
 		for _, b := range tr.View(day(8).Add(time.Minute)).Station(station) {
-			if b.Line == "green" && b.Direction == cta.DirectionA && len(b.Next) > 0 && b.Next[0].Train == "GR001" {
-				return b.Next[0]
+			for _, a := range slices.Concat(b.Next, b.Ending) {
+				if b.Line == "green" && b.Direction == cta.DirectionA && a.Train == "GR001" {
+					return a
+				}
 			}
 		}
 		return Arrival{}

@@ -75,7 +75,7 @@ function spot(t) {
 	const cell = direction === "a" ? row?.a : row?.b;
 	if (!cell) return null;
 	let style = (next ? "near" : moving ? "left" : "at") + " " + direction;
-	let says = say(next ? t.state === "silent" ? "train-due" : "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name }, lines.get(t.line).mode);
+	let says = say(t.state === "turning" && t.status === "in_service" ? "train-ended" : next ? t.state === "silent" ? "train-due" : "train-approaching" : moving ? "train-left" : "train-at", { id: t.id, towards: t.towards, station: row.name }, lines.get(t.line).mode);
 	const look = looks(t);
 	if (look) { style += " " + look; says = say("train-" + look, { train: says }); }
 	return { cell, style: "t " + style, says };
@@ -211,13 +211,13 @@ function age(s) {
 }
 
 // How lines run, in words.
-const signs = { good: "✓", minor: "!", major: "‼" };
+const signs = { good: "✓", minor: "!", major: "‼", not_running: "–" };
 
 function service(changed) {
 	for (const l of changed) {
 		const el = document.querySelector(`[data-status="${CSS.escape(l.id)}"]`);
 		if (!el) continue;
-		el.classList.remove("good", "minor", "major", "unknown");
+		el.classList.remove("good", "minor", "major", "unknown", "not_running");
 		el.classList.add(l.level);
 		text(el.querySelector(".level i"), signs[l.level] ?? "?");
 		text(el.querySelector(".level b"), say("level-" + l.level));

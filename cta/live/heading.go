@@ -1,0 +1,207 @@
+package live
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// headings are the riders' names of where trains run to, by where they are and the
+// patterns that they may be on. They stay the same, so that each is made once.
+type headings map[heading]string
+
+type heading struct {
+	node     int32
+	patterns uint64 // a hash
+}
+
+// maxHeadings bounds what is remembered of large networks.
+const maxHeadings = 50_000
+
+// courses returns the calls as which a train may be meant that came to a node at a
+// time, and whose run ends at a station, if that is known: those of the patterns that
+// lead there and are served then; of a timetable's, those that come nearest to the time.
+// The result is good until the next call.
+func (s *scratch) courses(n int32, at int64, bound int32) []use {
+	nd := &s.g.nodes[n]
+	if len(nd.uses) == 1 {
+		return nd.uses
+	}
+	leads := func(u use) bool { return bound == 0 || s.g.patterns[u.pattern].last == bound }
+	if bound != 0 && !slices.ContainsFunc(nd.uses, leads) {
+		bound = 0
+	}
+	const apart = 2 * minute // trips that are no farther from the nearest may be meant
+	nearest := int64(math.MaxInt64)
+	for _, u := range nd.uses {
+		if s.headways[u.pattern] == nil && leads(u) {
+			nearest = min(nearest, s.due(n, u.pattern, at))
+		}
+	}
+	s.uses = s.uses[:0]
+	for _, u := range nd.uses {
+		if !leads(u) {
+			continue
+		}
+		if s.headways[u.pattern] != nil {
+			if s.begun(u, at) == 0 {
+				continue
+			}
+		} else if d := s.due(n, u.pattern, at); d == math.MaxInt64 || d > nearest+apart {
+			continue
+		}
+		s.uses = append(s.uses, u)
+	}
+	if len(s.uses) == 0 { // none is served: any
+		for _, u := range nd.uses {
+			if leads(u) {
+				s.uses = append(s.uses, u)
+			}
+		}
+	}
+	return s.uses
+}
+
+// course is where a train runs to, as courses has it, and whether its run ends at the
+// node. Where a ring closes riders stay: that is no end to them.
+func (s *scratch) course(n int32, at int64, bound int32) (towards string, ends bool) {
+	uses := s.courses(n, at, bound)
+	return s.heading(n, uses), s.ending(n, uses)
+}
+
+// ending reports whether trains end their runs at a node on every one of those calls.
+func (s *scratch) ending(n int32, uses []use) bool {
+	return s.g.nodes[n].turn != n && !slices.ContainsFunc(uses, func(u use) bool { return !s.g.ends(s.g.moves(u)) })
+}
+
+// heading is the riders' name of where trains run to on one of those calls at a node.
+func (s *scratch) heading(n int32, uses []use) string {
+	key := heading{n, 14695981039346656037}
+	for _, u := range uses {
+		key.patterns = (key.patterns ^ uint64(u.pattern)<<16 ^ uint64(u.call)) * 1099511628211
+	}
+	text, ok := s.headings[key]
+	if !ok {
+		at := make([]cta.Position, len(uses))
+		for i, u := range uses {
+			at[i] = cta.Position{Pattern: s.g.patterns[u.pattern].Pattern, Call: int(u.call)}
+		}
+		if len(s.headings) >= maxHeadings {
+			clear(s.headings)
+		}
+		text = cta.Heading(at)
+		s.headings[key] = text
+	}
+	return text
+}
+
+// passing is where the trains of a platform run to at this hour, those that are still to
+// come of a service that has ended included, and whether all of them end there.
+func (s *scratch) passing(n int32) (towards string, ends bool) {
+	nd := &s.g.nodes[n]
+	s.uses = s.uses[:0]
+	for _, u := range nd.uses {
+		if s.headways[u.pattern] != nil && s.begun(u, s.now) > 0 || s.headways[u.pattern] == nil && s.callsAbout(n, u.pattern) {
+			s.uses = append(s.uses, u)
+		}
+	}
+	uses := s.uses
+	if len(uses) == 0 {
+		uses = nd.uses
+	}
+	return s.heading(n, uses), s.ending(n, uses)
+}
+
+// callsAbout reports whether the timetable has a run of a pattern call at a node soon,
+// or has had one shortly before.
+func (s *scratch) callsAbout(n, pattern int32) bool {
+	calls := s.calls[n]
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > s.now-dueLate })
+	for ; i < len(calls) && calls[i].at < s.now+int64(departing); i++ {
+		if s.runs[calls[i].run].pattern == pattern {
+			return true
+		}
+	}
+	return false
+}
+
+// beginning is the station at which all runs end that begin at a node at a time; 0
+// where they end at several, or none begins.
+func (s *scratch) beginning(n int32, at int64) (bound int32) {
+	for _, u := range s.g.nodes[n].uses {
+		if u.call != 0 || s.headways[u.pattern] == nil || s.headways[u.pattern][s.slot(at)] == 0 {
+			continue
+		}
+		if last := s.g.patterns[u.pattern].last; bound != 0 && bound != last {
+			return 0
+		} else {
+			bound = last
+		}
+	}
+	return bound
+}
+
+// towards is where a line's trains of a direction run to: those of the services that
+// are on now, and those that are on their way since. By default it is where any do.
+func (s *scratch) towards(line, d int) string {
+	l := &s.g.lines[line]
+	direction := cta.DirectionA
+	if d == 1 {
+		direction = cta.DirectionB
+	}
+	running := s.running[:0]
+	for _, k := range l.patterns {
+		if p := &s.g.patterns[k]; s.headways[k] != nil && s.about(k, p, d) {
+			running = append(running, k)
+		}
+	}
+	for _, r := range s.runs {
+		if s.g.patterns[r.pattern].line == int32(line) && r.depart <= s.now+int64(departing) && r.last >= s.now && !slices.Contains(running, r.pattern) {
+			running = append(running, r.pattern)
+		}
+	}
+	s.running = running
+	of := &s.lineHeadings[line][d]
+	if of.text == "" || !slices.Equal(of.patterns, running) {
+		of.patterns = append(of.patterns[:0], running...)
+		of.text = l.TowardsOf(direction, func(p *cta.Pattern) bool {
+			return slices.ContainsFunc(running, func(k int32) bool { return s.g.patterns[k].Pattern == p })
+		})
+		if of.text == "" {
+			of.text = l.Towards(direction)
+		}
+	}
+	return of.text
+}
+
+// about reports whether trains of a pattern are on their way in a direction, had they
+// left and run as intended.
+func (s *scratch) about(k int32, p *pattern, d int) bool {
+	first, last := -1, -1
+	for i, n := range p.nodes {
+		if dir(s.g.nodes[n].direction) == d {
+			last = i
+			if first < 0 {
+				first = i
+			}
+		}
+	}
+	if first < 0 {
+		return false
+	}
+	from, to := s.slot(s.now-s.offsets[p.first+int32(last)]), s.slot(s.now-s.offsets[p.first+int32(first)])
+	for i := from; i <= to; i++ {
+		if s.headways[k][i] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// lineHeading is the name of a line's direction, and the patterns that it is of.
+type lineHeading struct {
+	patterns []int32
+	text     string
+}

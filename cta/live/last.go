@@ -1,0 +1,167 @@
+package live
+
+import "time"
+
+// A service that is over for apart at least has ended; trains of one are on their way for
+// no longer than lasting.
+const (
+	apart   = 2 * 60 * minute
+	lasting = 2 * 60 * minute
+)
+
+// service is what is known of the end of a pattern's service, where trains are sent off a
+// headway apart.
+type service struct {
+	over bool  // it ends soon, or has ended
+	last int32 // the vehicle that makes its last run, and 1; 0 when none does any more
+}
+
+// endServices finds out which services end, and which vehicles make their last runs.
+func (s *scratch) endServices() {
+	for k := range s.services {
+		s.services[k] = service{}
+		if s.headways[k] == nil {
+			continue
+		}
+		until, over := s.until(int32(k))
+		if !over {
+			continue
+		}
+		p := &s.g.patterns[k]
+		origin := p.nodes[0]
+		var last int32
+		var latest int64 = never
+		for i := range s.vehicles {
+			v := &s.vehicles[i]
+			if v.dropped || v.bound != 0 && v.bound != p.last {
+				continue
+			}
+			began := v.at
+			switch {
+			case v.number > 0 && v.node == origin:
+			case v.number > 0 || v.state == Turning:
+				continue
+			default:
+				q := s.nodes[origin].passed(v.train)
+				if q == nil || s.turned(v, q.at) {
+					continue
+				}
+				began = q.at
+			}
+			if began < until+minute && began > latest {
+				latest, last = began, int32(i)+1
+			}
+		}
+		s.services[k] = service{true, last}
+		if last > 0 {
+			s.vehicles[last-1].final = true
+		}
+	}
+}
+
+// until is when a pattern's service ends, or has ended not long ago: for longer than
+// between trains. over is false when that is farther off, or isn't so.
+func (s *scratch) until(k int32) (until int64, over bool) {
+	row := s.headways[k]
+	from, to := s.slot(s.now-lasting), s.slot(s.now+farthest)
+	for i := to; i >= from; i-- {
+		if row[i] == 0 {
+			continue
+		}
+		for j := i + 1; j < min(slots, i+1+apart/slotLength); j++ {
+			if row[j] > 0 {
+				return 0, false
+			}
+		}
+		return s.from + (i+1)*slotLength, i < slots-1
+	}
+	return 0, true // long ago
+}
+
+// turned reports whether a train has ended a run since a time.
+func (s *scratch) turned(v *vehicle, since int64) bool {
+	span := s.spans[v.train]
+	for i := span[1] - 1; i >= span[0] && s.visits[i].at >= since; i-- {
+		if w := &s.visits[i]; len(s.onward(w.node, w.at, w.bound)) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// lastTrain is when the last train comes to a platform that goes on from there; zero
+// while that isn't known, or when it has passed.
+func (s *scratch) lastTrain(n int32) time.Time {
+	var last int64
+	for _, u := range s.g.nodes[n].uses {
+		if s.g.ends(s.g.moves(u)) {
+			continue
+		}
+		of := &s.services[u.pattern]
+		switch {
+		case !of.over:
+			return time.Time{}
+		case of.last == 0:
+			continue
+		}
+		f := s.forecastOf(n, of.last-1)
+		switch v := &s.vehicles[of.last-1]; {
+		case f != nil && !f.maybe && !f.ends:
+			last = max(last, f.at)
+		case f == nil && v.where > s.nodes[n].potential: // it has passed
+		default:
+			return time.Time{}
+		}
+	}
+	if last == 0 {
+		return time.Time{}
+	}
+	return s.time(last)
+}
+
+// forecastOf is when a vehicle comes to a platform; nil when it doesn't, as far as is known.
+func (s *scratch) forecastOf(n, vehicle int32) *forecast {
+	for _, i := range s.nodes[n].forecasts {
+		if f := &s.forecasts[i]; f.vehicle == vehicle {
+			return f
+		}
+	}
+	return nil
+}
+
+// comesAgain is when trains are intended to come to a platform again, where none is now
+// nor expected; zero otherwise, and where they do by a timetable.
+func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
+	if b.Headway.Intended > 0 || len(b.Next) > 0 {
+		return again
+	}
+	for _, u := range s.g.nodes[n].uses {
+		if s.headways[u.pattern] == nil || s.g.ends(s.g.moves(u)) {
+			continue
+		}
+		if at := s.patternResumes(s.g, u.pattern, s.now); !at.IsZero() {
+			again = earlier(again, at.Add(time.Duration(s.offset(u))*time.Millisecond))
+		}
+	}
+	return again
+}
+
+// lastDeparture is that of a line's direction, once all its services end.
+func (s *scratch) lastDeparture(line, d int) (last Departure) {
+	for _, k := range s.g.lines[line].patterns {
+		p, of := &s.g.patterns[k], &s.services[k]
+		if dir(p.Direction()) != d {
+			continue
+		}
+		if !of.over {
+			return Departure{}
+		}
+		if of.last == 0 {
+			continue
+		}
+		if v := &s.vehicles[of.last-1]; v.number > 0 && v.at > last.At.UnixMilli() {
+			last = Departure{s.g.nodes[v.node].station.ID, s.time(v.at)}
+		}
+	}
+	return last
+}
