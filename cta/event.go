@@ -91,6 +91,21 @@ type Arrival struct {
 	Destination *int `avro:"destination" json:"destination"`
 }
 
+// Check returns an error when a can't be an arrival: no train, names that are too
+// long to be any, or a direction that is none.
+func (a Arrival) Check() error {
+	const most = 200 // bytes
+	switch {
+	case a.TrainID == "" || len(a.TrainID) > most:
+		return fmt.Errorf("train_id has %d bytes, want 1 to %d", len(a.TrainID), most)
+	case len(a.Line) > most:
+		return fmt.Errorf("line has %d bytes, want up to %d", len(a.Line), most)
+	case a.Direction != DirectionA && a.Direction != DirectionB:
+		return fmt.Errorf("direction is %.20q, want a or b", a.Direction)
+	}
+	return nil
+}
+
 // TurnstileEntry says that one rider has entered a station.
 type TurnstileEntry struct {
 	StationID   int    `avro:"station_id" json:"station_id"`
@@ -103,4 +118,16 @@ type TurnstileEntry struct {
 type Weather struct {
 	Temperature float32       `avro:"temperature" json:"temperature"` // °F
 	Status      WeatherStatus `avro:"status" json:"status"`
+}
+
+// Check returns an error when w can't be a reading of the air. Sensors say so that
+// they have none: a DS18B20 starts with 85 °C, others send 255, 65535 or NaN.
+func (w Weather) Check() error {
+	// The coldest and the hottest air that the World Meteorological Organization
+	// recognizes had -128.6 °F (Vostok, 1983) and 134 °F (Furnace Creek, 1913).
+	const coldest, hottest = -130, 140
+	if !(w.Temperature >= coldest && w.Temperature <= hottest) { // a NaN is neither
+		return fmt.Errorf("temperature is %v, want %d to %d °F", w.Temperature, coldest, hottest)
+	}
+	return nil
 }

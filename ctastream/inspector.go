@@ -15,9 +15,10 @@ import (
 // of those that can't be read. Dashboards, which read the same topics, skip such
 // records; they don't write to Kafka.
 //
-// An event time that can't be is a dead letter too (reason "impossible event time"):
-// see [cta.Key.Check]. So is one that is a day or more from the time of its record,
-// while those of other stations are not.
+// A value that can't be is a dead letter too (reason "impossible value"): see
+// [cta.Arrival.Check] and [cta.Weather.Check]. So is an event time that can't be
+// (reason "impossible event time"): see [cta.Key.Check]. So is one that is a day or
+// more from the time of its record, while those of other stations are not.
 type Inspector struct {
 	worker
 	arrivals kafka.Format[cta.Key, cta.Arrival]
@@ -87,12 +88,12 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 		station := 0
 		key, err := readable(ctx, &x.worker, func(ctx context.Context) (k cta.Key, err error) {
 			if r.Topic == x.cfg.Topics.Weather() {
-				k, _, err = x.weather.Decode(ctx, r)
-				return k, err
+				k, v, err := x.weather.Decode(ctx, r)
+				return k, possible(err, v)
 			}
 			k, v, err := x.arrivals.Decode(ctx, r)
 			station = v.StationID
-			return k, err
+			return k, possible(err, v)
 		})
 		if err == nil {
 			err = x.checkTime(station, key, r.Time)
@@ -106,6 +107,16 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 		out = x.dead.add(out, r, err)
 	}
 	return out, nil
+}
+
+// possible returns err or, if a value was read, what is impossible about it.
+func possible(err error, v interface{ Check() error }) error {
+	if err == nil {
+		if err = v.Check(); err != nil {
+			err = unreadable("impossible value", err)
+		}
+	}
+	return err
 }
 
 // checkTime returns an error when an event time can't be: by itself, or because

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -254,6 +255,29 @@ func TestLettersOfWhatIsGoneDontCount(t *testing.T) {
 }
 
 // An event time that can't be is a dead letter; one of a replay is not.
+// What can be read and can't be is put aside as well: pages pass it over.
+func TestImpossibleValues(t *testing.T) {
+	sys := ctatest.Start(t)
+	lake := cta.Chicago().Station(40380)
+	x, err := ctastream.NewInspector(sys.Kafka, sys.Registry, testConfig(sys))
+	start(t, x, err)
+	sideways, unnamed := ctatest.Arrival(lake, "blue", "1"), ctatest.Arrival(lake, "blue", "")
+	sideways.Direction = "sideways"
+	sys.Arrive(ctatest.At(8, 0), sideways)
+	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
+	sys.Arrive(ctatest.At(8, 0), unnamed)
+	for _, temperature := range []float32{185, 60, float32(math.NaN())} {
+		sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: temperature, Status: cta.Sunny})
+	}
+	for _, topic := range []string{sys.Topics.Arrivals(lake), sys.Topics.Weather()} { // all before it is inspected
+		sys.Send(kafka.Record{Topic: topic, Key: []byte("last"), Value: []byte("last")})
+	}
+	got, _ := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), 6))
+	if d := cmp.Diff(append(slices.Repeat([]string{"impossible value"}, 4), "wrong magic byte", "wrong magic byte"), got); d != "" {
+		t.Errorf("reasons (-want +got):\n%s", d)
+	}
+}
+
 func TestImpossibleEventTimes(t *testing.T) {
 	now := time.Now()
 	for _, tt := range []struct {

@@ -236,8 +236,8 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		if err != nil {
 			return wire.Reason(err), err
 		}
-		if v.Direction != cta.DirectionA && v.Direction != cta.DirectionB {
-			return "unknown direction", fmt.Errorf("direction is %.20q, want a or b", v.Direction)
+		if err := v.Check(); err != nil {
+			return "impossible value", err
 		}
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err
@@ -247,6 +247,9 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		k, v, err := c.weather.Decode(ctx, r)
 		if err != nil {
 			return wire.Reason(err), err
+		}
+		if err := v.Check(); err != nil {
+			return "impossible value", err
 		}
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err

@@ -118,6 +118,7 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	odd := ctatest.Arrival(station, "blue", "2")
 	odd.Direction = "sideways"
 	sys.Arrive(ctatest.At(8, 0), odd)
+	sys.ReadWeather(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.Sunny}) // a sensor that just started
 	arrivals := sys.Topics.Arrivals(station)
 	sys.Send(
 		kafka.Record{Topic: arrivals, Key: []byte("?"), Value: []byte("?")},
@@ -140,11 +141,14 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	if got := where(m.Status(time.Now())); got != "1 a at 40820" && got != "1 a approaching 40230" {
 		t.Errorf("trains: %s", got)
 	}
-	stop()
-	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 8 {
-		t.Errorf("%v unreadable records were counted, want 8", got)
+	if w := m.Status(time.Now()).Weather; w == nil || w.Temperature != 61 {
+		t.Errorf("the weather is %+v, want 61 °F", w)
 	}
-	if n := strings.Count(log.String(), "record skipped"); n < 5 || n > 7 {
+	stop()
+	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 9 {
+		t.Errorf("%v unreadable records were counted, want 9", got)
+	}
+	if n := strings.Count(log.String(), "record skipped"); n < 6 || n > 8 {
 		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
 	}
 }

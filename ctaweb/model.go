@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +18,7 @@ const (
 // Bounds on what foreign records can make a model hold.
 const (
 	maxEntries = 20_000 // of counts, and of station records
-	maxText    = 200    // bytes of a train's id or a station's name
+	maxText    = 200    // bytes of a station's name
 )
 
 // Model is the state of a network, made of its events. Its trains are those of a
@@ -69,7 +68,7 @@ func (m *Model) Network() *cta.Network { return m.net }
 // ApplyArrival takes an arrival. wall is when its record was sent. It reports
 // whether the model changed.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
-	if a.Direction != cta.DirectionA && a.Direction != cta.DirectionB || len(a.TrainID) > maxText || len(a.Line) > maxText {
+	if a.Check() != nil {
 		return false
 	}
 	a.TrainID, a.Line = strings.Clone(a.TrainID), strings.Clone(a.Line) // the record's buffer may be shared
@@ -79,8 +78,8 @@ func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
 // ApplyWeather takes a weather reading. wall is when its record was sent. It
 // reports whether the model changed.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
-	if t := float64(w.Temperature); math.IsNaN(t) || math.IsInf(t, 0) {
-		return false // JSON has no words for these
+	if w.Check() != nil {
+		return false // JSON has no words for a NaN, either
 	}
 	return m.hear(weatherSensor, k, wall, func(event int64) bool { return m.state.reading(event, w) })
 }
