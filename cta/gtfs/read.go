@@ -40,8 +40,12 @@ func (r *Report) String() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d lines, %d stations with %d stops, %d patterns, %d trips with %d calls, %s to %s",
-		r.Agency, r.Lines, r.Stations, r.Stops, r.Patterns, r.Trips, r.Calls, r.From, r.To)
+	days := "no days"
+	if r.From != 0 {
+		days = fmt.Sprintf("%s to %s", r.From, r.To)
+	}
+	fmt.Fprintf(&b, "%s: %d lines, %d stations with %d stops, %d patterns, %d trips with %d calls, %s",
+		r.Agency, r.Lines, r.Stations, r.Stops, r.Patterns, r.Trips, r.Calls, days)
 	for _, s := range r.LeftOut {
 		b.WriteString("\nleft out: " + s)
 	}
@@ -109,8 +113,12 @@ func joinModes(modes []cta.Mode) string {
 
 // Read reads a feed.
 func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
+	fsys, err := inner(fsys)
+	if err != nil {
+		return nil, nil, err
+	}
 	f := &feed{
-		reader:   reader{Reader: sheet.Reader{FS: inner(fsys), MaxFile: maxFile}, report: &Report{}},
+		reader:   reader{Reader: sheet.Reader{FS: fsys, MaxFile: maxFile}, report: &Report{}},
 		options:  o,
 		routes:   make(map[string]*route),
 		stops:    make(map[string]*stop),
@@ -138,24 +146,35 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 
 // inner is the folder that holds a feed's files: some zips have them in one, or in
 // one of one. What macOS puts beside them has other names.
-func inner(fsys fs.FS) fs.FS {
-	if _, err := fs.Stat(fsys, "stops.txt"); err == nil {
-		return fsys
-	}
-	var found []string
-	for _, pattern := range []string{"*/stops.txt", "*/*/stops.txt"} {
-		names, err := fs.Glob(fsys, pattern)
-		if found = append(found, names...); err != nil {
-			return fsys
+func inner(fsys fs.FS) (fs.FS, error) {
+	for _, name := range []string{"stops.txt", "agency.txt", "routes.txt", "trips.txt", "stop_times.txt"} {
+		if _, err := fs.Stat(fsys, name); err == nil {
+			return fsys, nil
 		}
 	}
-	if len(found) != 1 {
-		return fsys
+	var folders, names []string
+	for _, pattern := range []string{"*/stops.txt", "*/*/stops.txt"} {
+		found, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			folders = append(folders, path.Dir(name))
+		}
 	}
-	if sub, err := fs.Sub(fsys, path.Dir(found[0])); err == nil {
-		return sub
+	if len(folders) == 1 {
+		return fs.Sub(fsys, folders[0])
 	}
-	return fsys
+	found := "missing"
+	if folders != nil {
+		found = "in each of " + sheet.Cut(strings.Join(folders, ", "), 200)
+	} else if entries, err := fs.ReadDir(fsys, "."); err == nil && len(entries) > 0 {
+		for _, e := range entries[:min(len(entries), 10)] {
+			names = append(names, e.Name())
+		}
+		found = "missing among " + sheet.Cut(strings.Join(names, ", "), 200)
+	}
+	return nil, &cta.DataError{File: "stops.txt", Found: found, Want: "the files of one feed, in the zip or in a folder of it", Err: fs.ErrNotExist}
 }
 
 // feed is what was read.
@@ -331,7 +350,7 @@ func (w row) color(column string) string {
 	}
 	s = strings.ToLower(strings.TrimPrefix(s, "#"))
 	if len(s) != 6 || strings.Trim(s, "0123456789abcdef") != "" {
-		w.unknown(column)
+		w.odd(column, unknown)
 		return ""
 	}
 	return "#" + s
@@ -386,18 +405,28 @@ func (f *feed) readStops() {
 	for _, s := range f.stopList {
 		p := f.stops[s.parent]
 		if p == nil || s.kind == 0 && p.kind != 1 {
-			if s.parent != "" {
-				lost++
+			if s.parent == "" {
+				continue // what it lacks is told by line
 			}
+			lost++
 			if s.parent = ""; s.kind <= 1 && (s.name == "" || !s.placed) {
 				f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a name, a place or a station that has them", s.id), Want: "a stop_name, a stop_lat and a stop_lon"})
 			}
 			continue
 		}
 		s.name = cmp.Or(s.name, p.name)
-		if !s.placed {
+		if !s.placed || s.lat == 0 && s.lon == 0 {
 			s.lat, s.lon = p.lat, p.lon
 		}
+	}
+	adrift := 0
+	for _, s := range f.stopList {
+		if s.kind <= 1 && s.lat == 0 && s.lon == 0 {
+			adrift++
+		}
+	}
+	if adrift > 0 {
+		f.notice("%d stops at latitude 0 and longitude 0, which is in the sea: want their places", adrift)
 	}
 	if lost > 0 {
 		f.notice("%d stops whose parent_station isn't a station: they stand for themselves", lost)
@@ -616,7 +645,7 @@ func (w row) travelled() float32 {
 	}
 	n, err := strconv.ParseFloat(s, 32)
 	if err != nil || !(n >= 0) {
-		w.unknown("shape_dist_traveled")
+		w.odd("shape_dist_traveled", unknown)
 		return -1
 	}
 	return float32(n)
@@ -640,7 +669,11 @@ func (f *feed) interpolate(calls []call) {
 		before := &calls[i-1]
 		if calls[i].arrival != none {
 			if calls[i].arrival < before.departure {
-				f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(calls[i].line), Column: "arrival_time", Found: clock(calls[i].arrival), Want: fmt.Sprintf("a time not before that of the call before, %s", clock(before.departure))})
+				want := "a time not before that of the call before, " + clock(before.departure)
+				if before.departure-calls[i].arrival > 12*3600 {
+					want += "; past midnight, hours go on from 24"
+				}
+				f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(calls[i].line), Column: "arrival_time", Found: clock(calls[i].arrival), Want: want})
 				return
 			}
 			continue

@@ -482,6 +482,32 @@ func TestReadRailway(t *testing.T) {
 }
 
 // What lacks in one file isn't told of in each row that refers to it.
+// What is lost of names, and where no stop can be, is told and costs nobody the feed.
+func TestLostLettersAndPlaces(t *testing.T) {
+	feed := town()
+	feed["stops.txt"] = strings.NewReplacer("Hill,47.79", "H\xfcgel,47.79", "Top", "T\uFFFDp", "47.80,13.04,0,10,0,1", "0,0,0,10,0,1", "47.80,12.98", "0.0,0.0").Replace(feed["stops.txt"])
+	delete(feed, "calendar.txt")
+	feed["calendar_dates.txt"] = "service_id,date,exception_type\nwd,20261026,2\nsa,20261026,2\n"
+	net, report, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"1 stops at latitude 0 and longitude 0, which is in the sea: want their places",
+		`stops.txt: 2 odd values of stop_name, with letters that are lost, for want of UTF-8; the first is "H�gel" in line 8`,
+		"no service runs on any day",
+	}
+	if d := cmp.Diff(want, report.Notices); d != "" {
+		t.Errorf("notices (-want +got):\n%s", d)
+	}
+	if s := net.Station(10); s.Latitude != 47.80 || s.Stops[0].ID != 11 {
+		t.Errorf("a platform without a place moved its station: %+v", s)
+	}
+	if text := report.String(); !strings.Contains(text, " calls, no days\n") {
+		t.Errorf("the report tells of days that aren't:\n%s", text)
+	}
+}
+
 func TestOneFaultIsToldOnce(t *testing.T) {
 	for _, c := range []struct{ file, old, new string }{
 		{"routes.txt", "M,,Metro", "N,,Metro"},
@@ -491,6 +517,7 @@ func TestOneFaultIsToldOnce(t *testing.T) {
 		{"calendar.txt", "\nwd,", "\nweekday,"},
 		{"calendar.txt", ",", ";"},
 		{"trips.txt", "M,wd,m1", "M,wd,m0"},
+		{"stops.txt", "20,,North", "20,,"},
 	} {
 		feed := town()
 		delete(feed, "calendar_dates.txt")
@@ -512,6 +539,7 @@ func TestReadRefuses(t *testing.T) {
 		{"stop", "stop_times.txt", "m1,07:12:00,07:12:00,40,9", "m1,07:12:00,07:12:00,41,9", `stop_times.txt:5:22: stop_id is "41", want a stop of stops.txt`},
 		{"time", "stop_times.txt", "07:04:30", "07:64:30", `stop_times.txt:3:13: departure_time is "07:64:30", want a time as 07:30:00, of up to a week`},
 		{"time back", "stop_times.txt", "8:04:00,8:04:00", "7:04:00,7:04:00", `stop_times.txt:11: arrival_time is 07:04:00, want a time not before that of the call before, 08:00:00`},
+		{"past midnight", "stop_times.txt", "25:14:00,25:14:30", "1:14:00,1:14:30", `stop_times.txt:7: arrival_time is 01:14:00, want a time not before that of the call before, 25:10:00; past midnight, hours go on from 24`},
 		{"no last time", "stop_times.txt", "m1,07:12:00,07:12:00", "m1,,", `stop_times.txt:5: arrival_time is empty, want a time, as at the first and the last call of each trip`},
 		{"date", "calendar_dates.txt", "wd,20261026", "wd,20260230", `calendar_dates.txt:2:4: date is "20260230", want a date as 20261007`},
 		{"latitude", "stops.txt", "47.83", "x", `stops.txt:7:9: stop_lat is "x", want a number from -90 to 90`},
@@ -538,8 +566,20 @@ func TestReadRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := Read(files(nil), Options{}); err == nil || !strings.HasPrefix(err.Error(), "agency.txt: missing") {
-		t.Errorf("nothing: %v", err)
+	for want, names := range map[string][]string{
+		"stops.txt: missing, want the files of one feed, in the zip or in a folder of it":                                       nil,
+		"stops.txt: missing among google_transit.zip, readme.html, want the files of one feed, in the zip or in a folder of it": {"readme.html", "google_transit.zip"},
+		"stops.txt: in each of bus, ferry, want the files of one feed, in the zip or in a folder of it":                         {"bus/stops.txt", "bus/trips.txt", "ferry/stops.txt"},
+		"stops.txt: missing, want a file with columns stop_id, stop_name, stop_lat, stop_lon":                                   {"agency.txt"},
+	} {
+		texts := make(map[string]string)
+		for _, name := range names {
+			texts[name] = "PK"
+		}
+		_, _, err := Read(files(texts), Options{})
+		if err == nil || !slices.Contains(strings.Split(err.Error(), "\n"), want) {
+			t.Errorf("%v: %v, want %s", names, err, want)
+		}
 	}
 	path := filepath.Join(t.TempDir(), "x.zip")
 	if err := os.WriteFile(path, []byte("PK\x03\x04 no"), 0o600); err != nil {

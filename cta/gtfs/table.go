@@ -32,12 +32,18 @@ type reader struct {
 	odd    []*oddValues    // by file and column, in the order of finding
 }
 
-// oddValues are the values of an optional column that can't be read. They count as
-// unknown: what riders can do without must not cost them the feed.
+// oddValues are the values of a column that can't be read as they are: what riders can
+// do without must not cost them the feed.
 type oddValues struct {
-	file, column, first string
-	line, count         int
+	file, column, fate, first string
+	line, count               int
 }
+
+// What becomes of odd values.
+const (
+	unknown = "taken for unknown"
+	garbled = "with letters that are lost, for want of UTF-8"
+)
 
 func (r *reader) notice(format string, a ...any) {
 	r.report.Notices = append(r.report.Notices, fmt.Sprintf(format, a...))
@@ -128,6 +134,9 @@ func (w row) id(column string) (string, bool) {
 // characters and with one space between words, in UTF-8.
 func (w row) text(column string) string {
 	s := strings.ToValidUTF8(w.Cell(column), "\uFFFD")
+	if strings.Contains(s, "\uFFFD") {
+		w.odd(column, garbled)
+	}
 	s = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return ' '
@@ -163,19 +172,19 @@ func (w row) optional(column string, low, high, otherwise int) int {
 	}
 	n, ok := sheet.Whole(s, low, high)
 	if !ok {
-		w.unknown(column)
+		w.odd(column, unknown)
 		return otherwise
 	}
 	return n
 }
 
-// unknown notes an odd value of an optional column.
-func (w row) unknown(column string) {
+// odd notes an odd value of a column, and what becomes of it.
+func (w row) odd(column, fate string) {
 	r := w.in
-	i := slices.IndexFunc(r.odd, func(o *oddValues) bool { return o.file == w.File && o.column == column })
+	i := slices.IndexFunc(r.odd, func(o *oddValues) bool { return o.file == w.File && o.column == column && o.fate == fate })
 	if i < 0 {
 		i = len(r.odd)
-		r.odd = append(r.odd, &oddValues{file: w.File, column: column, line: w.Line, first: sheet.Quote(w.Cell(column))})
+		r.odd = append(r.odd, &oddValues{file: w.File, column: column, fate: fate, line: w.Line, first: sheet.Quote(w.Cell(column))})
 	}
 	r.odd[i].count++
 }
@@ -187,7 +196,7 @@ func (r *reader) tellOdd() {
 		if o.count > 1 {
 			values = fmt.Sprintf("%d odd values", o.count)
 		}
-		r.notice("%s: %s of %s, taken for unknown; the first is %s in line %d", o.file, values, o.column, o.first, o.line)
+		r.notice("%s: %s of %s, %s; the first is %s in line %d", o.file, values, o.column, o.fate, o.first, o.line)
 	}
 }
 
