@@ -25,7 +25,7 @@ const (
 	chartInner = 0.95 // share of the stations that are drawn as they are
 	chartMany  = 40   // of how many a few are few
 	chartFar   = 1.6  // from how many times as far as these others are too far
-	chartOuter = 0.3  // width of the margin, in distances of these
+	chartOuter = 0.3  // width of the margin, in distances of these; in it distances are logarithmic
 )
 
 // point is a place on the map; x grows to the east, y to the south.
@@ -202,7 +202,7 @@ func project(net *cta.Network) (where map[int]point, larger bool) {
 			if r <= inner {
 				return r
 			}
-			return inner * (1 + chartOuter*(1-inner/r))
+			return inner * (1 + chartOuter*math.Log(r/inner)/math.Log(far/inner))
 		}
 		larger = true
 	}

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"html"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,13 +87,15 @@ func TestPagesOfATimetable(t *testing.T) {
 		{"a line on a Friday", at(9, 7, 0), rail, []string{"2 trips, 09:00 to 01:30 2 stops"}, ""},
 		{"a station", at(7, 12, 0), "/stations/1", []string{
 			"R1 The Valley Railway of Upper and Lower Longname towards Delta – Not running : no service at this hour; it begins again at 18:00 By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
-		}, ""},
+		}, "Platform 1, 2"},
+		{"no more than three departures, and of what leaves", at(7, 5, 0), "/stations/4", []string{"By the timetable: 11:00 Today the first leaves at 11:00, the last at 11:00"}, "towards Delta By"},
+		{"a station where some trains end", at(7, 5, 0), "/stations/2", []string{"By the timetable: 08:06, 18:06 Today the first leaves at 08:06, the last at 18:06"}, "10:05"},
 		{"a Friday night belongs to Friday", at(9, 22, 0), "/stations/1", []string{"By the timetable: 01:30 Today the first leaves at 08:00, the last at 01:30"}, ""},
 		{"and the hours after it to Friday", at(10, 3, 0), "/stations/1", []string{"Today the first leaves at 08:00, the last at 01:30"}, "No service today"},
 		{"no service on a Saturday", at(10, 9, 0), "/stations/1", []string{"towards Delta – Not running : no service today; it begins again on Monday at 08:00"}, "first leaves"},
 		{"nor on the lines", at(10, 9, 0), "/", []string{"R1 towards Delta: no service today; it begins again on Monday at 08:00"}, ""},
 		{"no service at this hour", at(7, 4, 30), "/", []string{"R1 towards Delta: no service at this hour; it begins again at 08:00"}, ""},
-		{"a stop's code", at(7, 7, 0), hill, []string{"Hill Road", "Stop 4711"}, ""},
+		{"a stop's code", at(7, 7, 0), hill, []string{"Hill Road", "Stop 4711"}, "Platform 4711"},
 		{"a bus by direction", at(7, 5, 0), "/lines/B", []string{
 			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its buses run today",
 		}, ""},
@@ -209,4 +212,159 @@ func stationNamed(tb testing.TB, net *cta.Network, name string) *cta.Station {
 	}
 	tb.Fatalf("no station %q", name)
 	return nil
+}
+
+// busyLine is a line on which many things are so: buses every ten minutes, an express that
+// passes six stops and one that passes two, a branch, and a stop of two platforms.
+func busyLine(tb testing.TB, kind string) *cta.Network {
+	tb.Helper()
+	trips, times := "route_id,service_id,trip_id,direction_id\n", "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n"
+	run := func(id, direction string, begin int, stops ...int) {
+		trips += "L,d," + id + "," + direction + "\n"
+		for i, s := range stops {
+			at := time.Unix(int64(begin*60+i*120), 0).UTC().Format("15:04:05")
+			times += id + "," + at + "," + at + "," + strconv.Itoa(s) + "," + strconv.Itoa(i) + "\n"
+		}
+	}
+	for i := range 6 {
+		run("all"+strconv.Itoa(i), "0", 480+10*i, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+		run("back"+strconv.Itoa(i), "1", 480+10*i, 9, 8, 7, 6, 5, 4, 3, 2, 1)
+	}
+	run("six", "0", 600, 1, 2, 9)
+	run("two", "0", 610, 1, 2, 3, 4, 5, 6, 9)
+	run("branch", "0", 620, 1, 2, 3, 20, 21)
+	stops := "stop_id,stop_name,stop_lat,stop_lon\n20,Side,47.9,13.1\n21,Side End,47.95,13.15\n"
+	for i := range 9 {
+		stops += strconv.Itoa(i+1) + ",Stop " + strconv.Itoa(i+1) + ",47." + strconv.Itoa(80+i) + ",13.0\n"
+	}
+	feed := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"agency.txt":   "agency_name,agency_timezone\nBusy,Europe/Vienna\n",
+		"routes.txt":   "route_id,route_short_name,route_type\nL,L," + kind + "\n",
+		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
+		"stops.txt":    stops, "trips.txt": trips, "stop_times.txt": times,
+	} {
+		feed[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	net, _, err := gtfs.Read(feed, gtfs.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return net
+}
+
+func TestPagesOfABusyLine(t *testing.T) {
+	at := time.Date(2026, 10, 7, 3, 0, 0, 0, time.UTC) // three hours before the first
+	for _, c := range []struct {
+		kind, page string
+		want       []string
+		not        []string
+	}{
+		{"2", "/lines/L", []string{
+			"Stop 1 to Stop 9 6 trips, 08:00 to 08:50 9 stops Stop 9 to Stop 1 6 trips, 08:00 to 08:50 9 stops Stop 1 to Stop 9 1 trip, at 10:00 3 stops " +
+				"Stop 1 to Stop 9 1 trip, at 10:10 7 stops, not at Stop 7, Stop 8 Stop 1 to Side End 1 trip, at 10:20 5 stops",
+			"Stop 9 0 entries Side End branch Side",
+		}, []string{"not at Stop 3", "not at Side", "Side End, Stop", "Stops towards"}},
+		{"1", "/lines/L", nil, []string{"Stops towards"}},
+		{"3", "/lines/L", []string{"Stops towards Stop 9", "Stop 9 Side End branch Side Side End Stops towards Stop 1 Stop 9 Stop 8"}, []string{"not at"}},
+		{"3", "/stations/4", []string{"By the timetable: 08:06, 08:16, 08:26 Today"}, []string{"08:36"}},
+		{"3", "/stations/9", []string{"By the timetable: 08:00, 08:10, 08:20 Today the first leaves at 08:00, the last at 08:50"}, []string{"towards Stop 9 By"}},
+	} {
+		said := visited(t, busyLine(t, c.kind), at, c.page)
+		for _, want := range c.want {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s of type %s lacks %q:\n%s", c.page, c.kind, want, said)
+			}
+		}
+		for _, not := range c.not {
+			if strings.Contains(said, not) {
+				t.Errorf("%s of type %s has %q:\n%s", c.page, c.kind, not, said)
+			}
+		}
+	}
+}
+
+// Where trains are expected, the timetable is silent, and a list runs down in either
+// direction with the trains and the times of its own.
+func TestBusesOnTheirWay(t *testing.T) {
+	net := busyLine(t, "3")
+	at := time.Date(2026, 10, 7, 8, 4, 0, 0, net.Location)
+	m := modelOf(net, at)
+	for id, a := range map[string]cta.Arrival{
+		"all0":  {StationID: 3, Direction: cta.DirectionA},
+		"back0": {StationID: 8, Direction: cta.DirectionB},
+	} {
+		a.TrainID, a.Line, a.TrainStatus = id, "L", cta.InService
+		_, wall := clockAt("08:00:10")
+		m.ApplyArrival(cta.KeyAt(at), a, wall)
+	}
+	h := newHandler(t, m, HandlerConfig{})
+	page := html.UnescapeString(text(t, get(t, h, "GET", "/stations/5")))
+	if strings.Contains(page, "By the timetable") || !strings.Contains(page, ">bus all0</a>") || !strings.Contains(page, ">bus back0</a>") {
+		t.Errorf("a station to which buses are on their way:\n%s", page)
+	}
+	page = text(t, get(t, h, "GET", "/lines/L"))
+	way := strings.SplitAfter(page, `<p class="heads">`)
+	if len(way) != 3 {
+		t.Fatalf("%d lists", len(way)-1)
+	}
+	for i, want := range []string{"all0", "back0"} {
+		list := way[i+1]
+		if !strings.Contains(list, `data-t="`+want+`"`) || strings.Contains(list, `data-t="`+[]string{"back0", "all0"}[i]+`"`) {
+			t.Errorf("list %d has other buses than %s:\n%s", i, want, list)
+		}
+		if strings.Contains(list, ` b"`) {
+			t.Errorf("list %d has a bus that looks up:\n%s", i, list)
+		}
+	}
+	// In the second list the times are those of the way back.
+	next := func(list, station string) string {
+		_, row, _ := strings.Cut(list, `data-s="`+station+`"`)
+		row, _, _ = strings.Cut(row, "</li>")
+		return strings.Join(strings.Fields(element.ReplaceAllString(row[strings.Index(row, `class="n"`):], " ")), " ")
+	}
+	if out, back := next(way[1], "5"), next(way[2], "5"); out == back || out == "" || back == "" {
+		t.Errorf("at Stop 5 buses out come in %q, back in %q", out, back)
+	}
+}
+
+// Far outskirts stand at the margin, each at its own distance, and leave the middle
+// most of the map; a network without such is drawn as it is.
+func TestOutskirtsDontCrushTheMiddle(t *testing.T) {
+	town := func(stations int, far ...float64) *cta.Network {
+		n := cta.Network{Name: "Town", Location: time.UTC}
+		l := &cta.Line{ID: "L", Name: "L", Patterns: []*cta.Pattern{{}}}
+		for i := range stations {
+			n.Stations = append(n.Stations, &cta.Station{ID: i + 1, Name: "S", Latitude: 45 + float64(i%10)/1000, Longitude: float64(i/10) / 1000})
+		}
+		for i, d := range far {
+			n.Stations = append(n.Stations, &cta.Station{ID: 1000 + i, Name: "F", Latitude: 45 + d, Longitude: 0.005})
+		}
+		for _, s := range n.Stations {
+			l.Patterns[0].Calls = append(l.Patterns[0].Calls, cta.Call{Station: s, Direction: cta.DirectionA})
+		}
+		n.Lines = []*cta.Line{l}
+		net, err := cta.New(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return net
+	}
+	middle := func(where map[int]point) float64 {
+		low, high := bounds(where)
+		return math.Abs(where[1].y-where[10].y) / (high.y - low.y)
+	}
+	where, larger := project(town(100, 0.5, 1))
+	if share := middle(where); !larger || share < 0.6 {
+		t.Errorf("the middle has %.2f of the map's height, larger: %v", share, larger)
+	}
+	if math.Abs(where[1000].y-where[1001].y) < 10 {
+		t.Errorf("both outskirts are at %v", where[1000])
+	}
+	if where, larger = project(town(100)); larger || math.Abs(middle(where)-1) > 1e-9 {
+		t.Errorf("without outskirts the middle has %.2f, larger: %v", middle(where), larger)
+	}
+	if where, larger = project(town(10, 1)); larger || middle(where) > 0.1 {
+		t.Errorf("of a few stations the middle has %.2f, larger: %v", middle(where), larger)
+	}
 }
