@@ -16,14 +16,13 @@ const (
 	clockSlot   = 250    // ms of wall clock in which records count as sent together
 	clockAhead  = 2_000  // ms that a record's time may be ahead of the reader's clock
 	clockDelay  = 30_000 // ms that a right clock's records may differ in delay
-	clockGroup  = 30_000 // ms in which wrong times count as one
-	clockGroups = 3      // wrong times that make a clock a wrong one
+	clockGroups = 3      // wrong times, a tolerance apart, that make a clock a wrong one
 
 	// A source has jumped to another event time when resetCount records of more
 	// than a quarter of the stations say so, and none has said otherwise for
-	// resetAfter ms of wall clock. It has started anew when that is resetBack ms
-	// earlier.
-	resetBack  = 300_000
+	// resetAfter ms of wall clock. It has started anew when that is resetBack
+	// tolerances earlier.
+	resetBack  = 10
 	resetAfter = 5_000
 	resetCount = 10
 )
@@ -122,10 +121,10 @@ func (c *clock) judge(wall int64, jumps bool) (anew bool) {
 	}
 	// Time that ran on in a pause stands still until the source has caught up with it;
 	// what wrong clocks have made of it is put right at once.
-	over := c.last - c.carried(max(wall, c.looked))
-	if over > resetBack || over > c.tolerance() && c.last != c.ranOn {
+	over, back := c.last-c.carried(max(wall, c.looked)), resetBack*c.tolerance()
+	if over > back || over > c.tolerance() && c.last != c.ranOn {
 		c.last = 0
-		anew = known && before.at(c.newest) > c.at(c.newest)+resetBack
+		anew = known && before.at(c.newest) > c.at(c.newest)+back
 	}
 	for _, s := range c.sensors {
 		s.wrong = c.isWrong(s)
@@ -160,7 +159,12 @@ func (c *clock) reckon(wall int64) {
 	}
 	votes := c.witnesses(max(3, voting/max(1, len(c.sensors))))
 	if c.known = len(votes) > 0; c.known {
-		c.estimate = estimated(votes, c.witnesses(max(judging, nearby/len(c.sensors))))
+		// A clock that is ahead by little must not say how far its source has come.
+		latest := int64(math.MaxInt64)
+		if c.limit < latest {
+			latest = wall + max(0, -c.lag)
+		}
+		c.estimate = estimated(votes, c.witnesses(max(judging, nearby/len(c.sensors))), latest)
 	}
 }
 
@@ -231,14 +235,14 @@ func (c *clock) isWrong(s *sensor) bool {
 	future := 0
 	for i := max(0, len(s.said)-judging); i < len(s.said); i++ {
 		r := &s.said[i]
-		group := c.at(r.wall) / clockGroup
+		group := c.at(r.wall) / c.tolerance()
 		ahead := r.wall > c.limit
 		if future++; !ahead {
 			future = 0
 		}
 		switch {
 		case !r.prompt(): // what waited comes at once
-			wrong = append(wrong, r.got/clockGroup)
+			wrong = append(wrong, r.got/clockDelay)
 		case ahead || c.off(r.event, r.wall) != 0:
 			wrong = append(wrong, group)
 		default:

@@ -212,3 +212,62 @@ func TestClocksFarAheadAreNoJump(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is ahead by little doesn't say how far its source has come, at any speed.
+func TestClockAheadByLittle(t *testing.T) {
+	const start = 1_800_000_000_000
+	for _, speed := range []int64{1, 20, 300} {
+		var c clock
+		for w := int64(0); w < 8_000; w += 25 {
+			id := int(w/25*7) % 40
+			r := said{event: start + speed*w, wall: start + w, got: start + w}
+			if id < 8 {
+				r.wall += 300 + w%300
+			}
+			c.hear(id, r)
+			c.judge(start+w, true)
+			if off := c.now(start+w) - r.event; w > 3_000 && max(off, -off) > 2_000 {
+				t.Fatalf("at speed %d, after %d ms, the clock is off by %d ms", speed, w, off)
+			}
+		}
+	}
+}
+
+// Some wrong times within a moment of wall clock make no clock wrong, however far event
+// time moves in it.
+func TestMomentAtHighSpeed(t *testing.T) {
+	const start, speed, wrong = 1_800_000_000_000, 300, 3
+	var c clock
+	for w := int64(0); w < 4_000; w += 10 {
+		if id := int(w/10*7) % 40; id != wrong || w < 3_000 || w > 3_500 {
+			c.hear(id, said{event: start + speed*w, wall: start + w, got: start + w})
+		}
+		if w >= 3_000 && w <= 3_500 && w%100 == 0 {
+			c.hear(wrong, said{event: start + speed*w - 20*60_000, wall: start + w, got: start + w})
+		}
+		c.judge(start+w, true)
+		if s := c.sensors[wrong]; s != nil && s.wrong {
+			t.Fatalf("after %d ms the clock is wrong", w)
+		}
+	}
+}
+
+// An estimate that was wrong by seconds of wall clock, and is put right, is no restart.
+func TestEstimatePutRightIsNoRestart(t *testing.T) {
+	const start, speed = 1_800_000_000_000, 300
+	var c clock
+	for w := int64(0); w <= 4_000; w += 10 {
+		if w == 4_000 {
+			c.last += 4_000 * speed
+			c.estimate.event += 4_000 * speed
+		}
+		c.hear(int(w/10*7)%40, said{event: start + speed*w, wall: start + w, got: start + w})
+		if c.judge(start+w, true) {
+			t.Errorf("after %d ms the source was found to have started anew", w)
+		}
+		c.now(start + w)
+	}
+	if off := c.last - (start + speed*4_000); max(off, -off) > 2_000 {
+		t.Errorf("it is off by %d ms", off)
+	}
+}

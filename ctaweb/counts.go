@@ -25,23 +25,41 @@ type heldCount struct {
 func (m *Model) hold() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.holding, m.live = true, nil
+	m.holding, m.live, m.began = true, nil, 0
 }
 
-// release hands the counts that waited to the tracker, each as of the event time
-// at which it was sent. Of those sent before that is known, the last is known to
-// have stood until then. live is the wall clock from now on.
+// settleAfter is how long, in ms of wall clock, a source that begins is listened to
+// before anything is judged by it: where its trains are, which it tells first, says
+// nothing of how fast its time moves.
+const settleAfter = 2_000
+
+// release ends what hold began, once anything was heard. live is the wall clock from
+// now on.
 func (m *Model) release(live func() time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.holding {
-		return
+	m.live = live
+	if m.holding && len(m.state.clock.sensors) > 0 {
+		m.settle()
 	}
-	m.holding, m.live = false, live
+}
+
+// settleAt settles when it is time to. It is called with mu held.
+func (m *Model) settleAt(wall int64) {
+	if m.holding && m.began > 0 && wall >= m.began+settleAfter {
+		m.settle()
+	}
+}
+
+// settle judges what was heard, and hands the counts that waited to the tracker, each as
+// of the event time at which it was sent. Of those sent before that is known, the last
+// is known to have stood until then. It is called with mu held.
+func (m *Model) settle() {
+	m.holding = false
 	held, heard := m.held, m.heard
 	m.held, m.heard = nil, nil
 	m.state.clock.judged = false
-	m.judge(live().UnixMilli())
+	m.judge(m.live().UnixMilli())
 	m.touch()
 	if !m.state.clock.known {
 		return
@@ -86,11 +104,13 @@ func (m *Model) recall(heard []witness) {
 		return s == nil || s.wrong || w.wall < c.since || w.wall > c.limit || w.wall < since && w.id != weatherSensor
 	})
 	slices.SortFunc(heard, func(a, b witness) int { return cmp.Compare(a.wall, b.wall) })
-	const about = 9
+	const about = 61 // of fewer, half may be of the quarter that is wrong
 	for i, w := range heard {
+		if !m.state.times.news(w.event, w.wall) {
+			continue
+		}
 		from := max(0, min(i-about/2, len(heard)-about))
-		then := c.median(heard[from:min(from+about, len(heard))], w.wall)
-		if c.about(w.event, then) && m.state.times.news(w.event, w.wall) {
+		if c.about(w.event, c.median(heard[from:min(from+about, len(heard))], w.wall)) {
 			m.state.times.observe(w.event, w.wall)
 		}
 	}

@@ -114,9 +114,14 @@
 // stands, and the age of the data, which is wall time, grows. Data is stale from 30
 // seconds, or four times the usual time between its records.
 //
+// The clock is within two seconds of event time, up to 300 times real time. Two things
+// add to that, times the speed: by how much the clocks of the reader and of most senders
+// differ, and the milliseconds in which records tell their time.
+//
 // When more than a quarter of the stations move to another event time, and nobody
 // contradicts for five seconds, the clock follows. If the new time is five minutes
-// earlier or more, the source was started anew: trains of its former life are dropped.
+// earlier or more (at speed n, 5n seconds more than that), the source was started anew: trains of its former life are dropped. A
+// source that a page hears from its first record on is judged after two seconds.
 //
 // # Wrong clocks
 //

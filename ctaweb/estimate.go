@@ -27,8 +27,9 @@ type estimate struct {
 }
 
 // estimated returns the estimate by the votes, of which there must be one, and by all
-// the records remembered. Both are ascending in wall.
-func estimated(votes, nearby []witness) estimate {
+// the records remembered. Both are ascending in wall. latest is the latest wall time at
+// which a record can have been sent.
+func estimated(votes, nearby []witness, latest int64) estimate {
 	votes = thinned(votes)
 	e := estimate{speed: speedOf(votes), newest: votes[len(votes)-1].wall, nearby: nearby}
 	e.event = agreed(votes, e.speed)
@@ -39,7 +40,8 @@ func estimated(votes, nearby []witness) estimate {
 		}
 	}
 	if n := len(right); n > 0 {
-		e.event, e.newest = e.at(right[n-1]), right[n-1]
+		newest := min(right[n-1], latest)
+		e.event, e.newest = e.at(newest), newest
 	}
 	e.patient = patienceOf(right)
 	return e

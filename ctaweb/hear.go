@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -43,6 +44,10 @@ func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) 
 	if !m.holding && 4*c.unheard >= len(c.sensors) && (m.live == nil || r.got >= m.judged+judgeEvery) {
 		m.judge(r.got)
 	}
+	if m.holding && m.live != nil {
+		m.began = cmp.Or(m.began, r.got)
+		m.settleAt(r.got)
+	}
 	if changed && m.ready && c.known {
 		m.tracker.Record(m.at(time.UnixMilli(c.newest))) // r.wall may be wrong
 	}
@@ -63,6 +68,7 @@ func (m *Model) take(r *said, event int64) bool {
 
 // judge sets the clock, and applies what waits for it. It is called with mu held.
 func (m *Model) judge(wall int64) {
+	m.settleAt(wall)
 	c := &m.state.clock
 	if c.unheard == 0 && c.judged {
 		return

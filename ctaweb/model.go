@@ -42,6 +42,7 @@ type Model struct {
 	held    []heldCount // those counts
 	heard   []witness   // meanwhile
 
+	began  int64                    // wall time, in ms, of the first record after release, while holding
 	judged int64                    // wall time, in ms
 	live   func() time.Time         // the wall clock, once records are read as they come
 	wrong  func(id int, wrong bool) // is told whose clocks are wrong, and no longer are
