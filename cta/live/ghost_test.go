@@ -458,3 +458,65 @@ func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
 		t.Error("trains that fell silent before others were heard of make the line silent")
 	}
 }
+
+// A train isn't overdue while one that left the same station before it, and is late, is
+// still to come to the next.
+func TestTrainBehindALateOneIsNotOverdue(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	stations := cta.Chicago().Line("brown").Stations
+	arrive := func(minute int, id string, station int, status cta.TrainStatus) {
+		a := arrived(id, stations[station].Station.ID, cta.DirectionA, status)
+		a.Line = "brown"
+		tr.ApplyArrival(cta.KeyAt(day(2).Add(time.Duration(minute)*time.Minute)), a)
+	}
+	for k := range 5 { // twenty minutes from station to station, at night, when none is intended
+		id := fmt.Sprint(k)
+		arrive(4*k-60, id, 0, cta.InService)
+		arrive(4*k-40, id, 1, cta.InService)
+		arrive(4*k-20, id, 2, cta.InService)
+		arrive(4*k-19, id, 2, cta.OutOfService)
+	}
+	arrive(0, "ahead", 1, cta.InService)
+	arrive(6, "behind", 1, cta.InService)
+	l, _ := tr.View(day(2).Add(31 * time.Minute)).Line("brown")
+	if ds := l.Directions[0]; ds.Cause != TrainOverdue || ds.Train != "ahead" {
+		t.Errorf("said: %s of %q, want %s of the train ahead alone", ds.Cause, ds.Train, TrainOverdue)
+	}
+}
+
+// Riders at a platform have no train from one that passes out of service.
+func TestTrainsOutOfServiceAreNoService(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	along(tr, "BL001", 0, 6, day(8))
+	for i := range 4 { // nine minutes later
+		id := cta.Chicago().Line("blue").Stations[i].Station.ID
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(9+2*i)*time.Minute)), arrived("BL002", id, cta.DirectionA, cta.OutOfService))
+	}
+	third := cta.Chicago().Line("blue").Stations[2].Station.ID
+	for _, b := range tr.View(day(8).Add(14 * time.Minute)).Station(third) {
+		if want := day(8).Add(4 * time.Minute); b.Direction == cta.DirectionA && !b.Headway.Last.Equal(want) {
+			t.Errorf("the last train came at %s, want %s", b.Headway.Last.Format(time.TimeOnly), want.Format(time.TimeOnly))
+		}
+	}
+}
+
+// A train that vanished behind another isn't held up by that one's next round.
+func TestNextRoundHoldsNobodyUp(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	stations := cta.Chicago().Line("yellow").Stations
+	arrive := func(minute int, id string, station int, d cta.Direction) {
+		a := arrived(id, stations[station].Station.ID, d, cta.InService)
+		a.Line = "yellow"
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(minute)*time.Minute)), a)
+	}
+	for _, round := range []int{0, 20} {
+		for i := range 3 {
+			arrive(round+2*i, "ahead", i, cta.DirectionA)
+			arrive(round+8+2*i, "ahead", 2-i, cta.DirectionB)
+		}
+	}
+	arrive(1, "behind", 0, cta.DirectionA)
+	if train, ok := tr.View(day(8).Add(25 * time.Minute)).Train("behind"); ok {
+		t.Errorf("it is shown, after 24 minutes without a word: %+v", train)
+	}
+}

@@ -64,7 +64,7 @@ func (g *graph) tracks(events []event) []*track {
 		nearest := gaps + 1
 		for _, t := range tracks {
 			before := t.last()
-			if n := g.apart(before.node, e.node, gaps); e.at-before.at <= standingFor && (n < nearest || n == nearest && t == last) && n <= gaps {
+			if n := g.apart(before.node, e.node, gaps); e.at-before.at <= standingFor && n < nearest {
 				of, nearest = t, n
 			}
 		}

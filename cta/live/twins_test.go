@@ -16,17 +16,22 @@ type report struct {
 	direction cta.Direction
 }
 
-// way is that of a train from the first station of a line to the last, two minutes from
-// station to station, and back if it turns.
-func way(line string, from time.Duration, first int, back bool) (rs []report) {
+// way is that of a train from a station of a line to the end and back, some times, two
+// minutes from station to station.
+func way(line string, from time.Duration, first, rounds int) (rs []report) {
 	n := len(cta.Chicago().Line(line).Stations)
-	for i := first; i < n; i++ {
-		rs = append(rs, report{from, line, i, cta.DirectionA})
-		from += 2 * time.Minute
-	}
-	for i := n - 1; back && i >= 0; i-- {
-		rs = append(rs, report{from + 4*time.Minute, line, i, cta.DirectionB})
-		from += 2 * time.Minute
+	for range rounds {
+		for i := first; i < n; i++ {
+			rs = append(rs, report{from, line, i, cta.DirectionA})
+			from += 2 * time.Minute
+		}
+		from += 4 * time.Minute
+		for i := n - 1; i >= 0; i-- {
+			rs = append(rs, report{from, line, i, cta.DirectionB})
+			from += 2 * time.Minute
+		}
+		from += 4 * time.Minute
+		first = 0
 	}
 	return rs
 }
@@ -36,9 +41,9 @@ func way(line string, from time.Duration, first int, back bool) (rs []report) {
 func TestTwoTrainsUnderOneID(t *testing.T) {
 	net := cta.Chicago()
 	for name, c := range map[string]struct{ first, second []report }{
-		"on two lines":       {way("blue", 0, 0, true), way("red", 61*time.Second, 0, true)},
-		"on one, far apart":  {way("blue", 0, 4, true), way("blue", 7*time.Minute, 0, true)},
-		"four stations away": {way("red", 0, 4, true), way("red", 50*time.Second, 0, true)},
+		"on two lines":       {way("blue", 0, 0, 1), way("red", 61*time.Second, 0, 1)},
+		"on one, far apart":  {way("blue", 0, 4, 2), way("blue", 7*time.Minute, 0, 2)},
+		"four stations away": {way("red", 0, 4, 1), way("red", 50*time.Second, 0, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			until := min(c.first[len(c.first)-1].at, c.second[len(c.second)-1].at)
@@ -46,14 +51,15 @@ func TestTwoTrainsUnderOneID(t *testing.T) {
 			gone := second[len(second)-1].at
 			tr, id := NewTracker(net), map[string]string{} // by place
 			both, others := 0, 0
-			for now := time.Duration(0); now < until; now += 10 * time.Second {
+			const step = 20 * time.Second
+			for now := time.Duration(0); now < until; now += step {
 				last := map[string]report{}
 				for what, rs := range map[string][]report{"first": first, "second": second} {
 					for _, r := range rs {
 						if r.at > now {
 							break
 						}
-						if last[what] = r; r.at > now-10*time.Second {
+						if last[what] = r; r.at > now-step {
 							a := arrived("T", net.Line(r.line).Stations[r.station].Station.ID, r.direction, cta.InService)
 							a.Line = r.line
 							tr.ApplyArrival(cta.KeyAt(day(9).Add(r.at)), a)
@@ -109,9 +115,9 @@ func TestStrayReportsMakeNoSecondTrain(t *testing.T) {
 	for i := range 30 {
 		at := time.Duration(i) * 2 * time.Minute
 		switch {
-		case i%10 == 4:
+		case i == 4, i == 7:
 			at += 3 * time.Minute // after the next
-		case i%7 == 5:
+		case i%7 == 6:
 			arrive(at+time.Minute, (i+15)%30)
 		}
 		arrive(at, i)
