@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,6 +39,8 @@ const (
 	colStationID       = "station_id"
 	colOrder           = "order"
 )
+
+const maxName = 200 // bytes; of longer ones readers would take none
 
 // AppendJSON appends the row as Kafka Connect's JsonConverter writes it, schemas
 // off: compact, in column order, nothing escaped but what JSON demands.
@@ -92,8 +95,8 @@ func AppendJSONString(dst []byte, s string) []byte {
 // ParseStationRow reads a row in Connect's form, bare or in the envelope with a
 // schema. Members may come in any order.
 //
-//   - The ids, the station's name and the order must be there. The other texts may be
-//     missing or null (SQL NULL) and are then empty.
+//   - The ids, the station's name, of up to 200 bytes, and the order must be there.
+//     The other texts may be missing or null (SQL NULL) and are then empty.
 //   - A line's member is true or false, 1 or 0, or one of the texts "t", "true", "f"
 //     and "false". One that is null or missing is none of the row's lines.
 //   - Of a row whose member __deleted is set, as Debezium rewrites deletions, the
@@ -140,7 +143,9 @@ func parseStationRow(data []byte, lines []string) (StationRow, error) {
 		case colOrder:
 			row.Order = faults.integer(m, 0)
 		case colStationName:
-			row.StationName = faults.text(m, false)
+			if row.StationName = faults.text(m, false); len(row.StationName) > maxName {
+				faults.add(m.name, "has %d bytes, want up to %d", len(row.StationName), maxName)
+			}
 		case colDirectionID:
 			row.DirectionID = faults.text(m, true)
 		case colStopName:
@@ -161,6 +166,9 @@ func parseStationRow(data []byte, lines []string) (StationRow, error) {
 				row.Lines = append(row.Lines, LineFlag{m.name, set})
 			}
 		}
+	}
+	if seen["op"] && seen["before"] && seen["after"] && !seen[colStopID] {
+		return StationRow{}, errors.New("is a change event of Debezium, want the row in it: give the connector the transform ExtractNewRecordState")
 	}
 	for _, name := range required {
 		if !seen[name] {
