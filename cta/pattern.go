@@ -48,8 +48,11 @@ type Trip struct {
 	Departure int32
 	Profile   *Profile
 	Block     string // trips of one vehicle; may be empty
-	Headsign  string // where it differs from the pattern's
-	Number    string // by which riders know the trip, as "228"; may be empty
+	// DirectionID is the agency's own name of the trip's direction, "0" or "1"; empty
+	// where it has none. Directions of calls need not agree with it.
+	DirectionID string
+	Headsign    string // where it differs from the pattern's
+	Number      string // by which riders know the trip, as "228"; may be empty
 	// Every and Until repeat the trip: it leaves every so many seconds while that is
 	// before Until. 0 for a single run. Exact is false where only the time between
 	// trains is promised.
@@ -61,6 +64,17 @@ type Trip struct {
 // first. Trips with the same times share one.
 type Profile struct {
 	Arrivals, Departures []int32
+	// Sequences are the numbers by which the agency knows the calls of a trip, ascending;
+	// nil where these are 1, 2, 3 and so on.
+	Sequences []int32
+}
+
+// Sequence is the agency's number of the i-th call.
+func (p *Profile) Sequence(i int) int {
+	if p.Sequences == nil {
+		return i + 1
+	}
+	return int(p.Sequences[i])
 }
 
 // Run is a trip on one service day.

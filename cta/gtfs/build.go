@@ -333,6 +333,9 @@ func against(reference, calls []cta.Call) bool {
 func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
 	start := calls[0].departure
 	trip := cta.Trip{ID: t.id, Calendar: t.calendar, Departure: start, Profile: b.profile(calls), Headsign: t.headsign, Number: t.number, Block: t.block}
+	if t.direction >= 0 {
+		trip.DirectionID = [...]string{"0", "1"}[t.direction]
+	}
 	b.report.Calls += len(calls)
 	b.report.Trips++
 	repeats := b.repeats[index]
@@ -346,15 +349,17 @@ func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
 	}
 }
 
-// profile returns the times of calls, shared by trips that have the same.
+// profile returns the times and numbers of calls, shared by trips that have the same.
 func (b *builder) profile(calls []call) *cta.Profile {
 	start := calls[0].departure
 	key := b.key[:0]
-	waits := false
-	for _, c := range calls {
+	waits, counted := false, true
+	for i, c := range calls {
 		key = binary.LittleEndian.AppendUint32(key, uint32(c.arrival-start))
 		key = binary.LittleEndian.AppendUint32(key, uint32(c.departure-start))
+		key = binary.LittleEndian.AppendUint32(key, uint32(c.seq))
 		waits = waits || c.arrival != c.departure
+		counted = counted && c.seq == int32(i+1)
 	}
 	b.key = key
 	p := b.profiles[string(key)]
@@ -363,9 +368,15 @@ func (b *builder) profile(calls []call) *cta.Profile {
 		if p.Departures = p.Arrivals; waits {
 			p.Departures = make([]int32, len(calls))
 		}
+		if !counted {
+			p.Sequences = make([]int32, len(calls))
+		}
 		for i, c := range calls {
 			p.Arrivals[i] = c.arrival - start
 			p.Departures[i] = c.departure - start
+			if !counted {
+				p.Sequences[i] = c.seq
+			}
 		}
 		b.profiles[string(key)] = p
 	}
@@ -422,11 +433,18 @@ func services(n *cta.Network) map[*cta.Calendar]int {
 // none.
 func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 	const longest = 3 * 366
+	const week = cta.Date(20261005) // on which services without bounds are looked at
 	days := make(map[cta.Date]int)
 	for c, trips := range perService {
-		seen := 0
+		seen, from, to := 0, c.From, c.To
+		if from == 0 {
+			from = week
+		}
+		if to == 0 {
+			to = from.Add(6)
+		}
 		if c.Days != 0 {
-			for d := c.From; d <= c.To && seen < longest; d = d.Add(1) {
+			for d := from; d <= to && seen < longest; d = d.Add(1) {
 				seen++
 				if c.Runs(d) {
 					days[d] += trips
@@ -434,7 +452,7 @@ func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 			}
 		}
 		for _, d := range c.Added {
-			if c.Days == 0 || d < c.From || d > c.To || !c.Days.Has(d.Weekday()) {
+			if c.Days == 0 || d < from || d > to || !c.Days.Has(d.Weekday()) {
 				days[d] += trips
 			}
 		}

@@ -29,7 +29,7 @@ type Report struct {
 	Agency                 string
 	Lines, Stations, Stops int
 	Patterns, Trips, Calls int
-	From, To               cta.Date // of the timetable
+	From, To               cta.Date // of the timetable; 0 where it has no bounds
 	LeftOut                []string // with reasons
 	Notices                []string // what is odd
 }
@@ -40,7 +40,7 @@ func (r *Report) String() string {
 		return ""
 	}
 	var b strings.Builder
-	days := "no days"
+	days := "no first or last day"
 	if r.From != 0 {
 		days = fmt.Sprintf("%s to %s", r.From, r.To)
 	}
@@ -453,7 +453,12 @@ func (f *feed) readCalendar() {
 		}
 		c.From, _ = w.date("start_date")
 		c.To, _ = w.date("end_date")
-		if c.To < c.From {
+		if c.From == ever {
+			c.From = 0
+		}
+		if c.To == forever {
+			c.To = 0
+		} else if c.To < c.From {
 			f.notice("service %s ends before it begins: it doesn't run but by exceptions", id)
 			c.Days = 0
 		}

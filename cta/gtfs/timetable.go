@@ -1,6 +1,7 @@
 package gtfs
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -23,7 +24,18 @@ func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta
 	for _, s := range t.trains {
 		t.finish(s)
 	}
-	n := cta.Network{Name: net.Name, Location: net.Location, Stations: nil, Hourly: net.Hourly, Celsius: net.Celsius, Typical: day}
+	for _, trips := range t.trips {
+		slices.SortFunc(trips, func(a, b cta.Trip) int {
+			return cmp.Or(cmp.Compare(a.Departure, b.Departure), cmp.Compare(a.ID, b.ID))
+		})
+	}
+	return withTrips(net, day, t.trips)
+}
+
+// withTrips returns a network whose patterns have those trips. Patterns without any are
+// left out.
+func withTrips(net *cta.Network, typical cta.Date, trips map[*cta.Pattern][]cta.Trip) (*cta.Network, error) {
+	n := cta.Network{Name: net.Name, Location: net.Location, Hourly: net.Hourly, Celsius: net.Celsius, Typical: typical}
 	copies := make(map[*cta.Station]*cta.Station)
 	station := func(s *cta.Station) *cta.Station {
 		if copies[s] == nil {
@@ -41,20 +53,10 @@ func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta
 			c.Stations = append(c.Stations, s)
 		}
 		for _, p := range l.Patterns {
-			trips := t.trips[p]
-			if len(trips) == 0 {
+			if len(trips[p]) == 0 {
 				continue
 			}
-			slices.SortFunc(trips, func(a, b cta.Trip) int {
-				if a.Departure != b.Departure {
-					return int(a.Departure - b.Departure)
-				}
-				if a.ID < b.ID {
-					return -1
-				}
-				return 1
-			})
-			q := &cta.Pattern{Headsign: p.Headsign, Trips: trips}
+			q := &cta.Pattern{Headsign: p.Headsign, Trips: trips[p]}
 			for _, call := range p.Calls {
 				call.Station = station(call.Station)
 				q.Calls = append(q.Calls, call)
@@ -148,6 +150,55 @@ func (t *table) finish(s *seen) {
 	t.profiles[key] = profile
 	t.trips[p] = append(t.trips[p], cta.Trip{
 		ID: fmt.Sprintf("%s-%d", s.id, s.runs), Calendar: t.calendar, Block: s.id,
-		Departure: int32(from.Sub(t.begin) / time.Second), Profile: profile,
+		Departure: int32(from.Sub(t.begin) / time.Second), Profile: profile, DirectionID: directionID(p),
 	})
+}
+
+// directionID is that of a pattern whose agency gives it none.
+func directionID(p *cta.Pattern) string {
+	if p.Direction() == cta.DirectionB {
+		return "1"
+	}
+	return "0"
+}
+
+// Frequencies returns a network in which intended headways are trips that are repeated
+// as far apart (frequencies.txt, without exact times): one for each pattern and calendar.
+// Patterns that have trips keep them; a network that has no others is returned itself. The
+// times of calls are those at a usual speed, since headways promise none.
+func Frequencies(net *cta.Network) (*cta.Network, error) {
+	trips := make(map[*cta.Pattern][]cta.Trip)
+	some := false
+	for _, l := range net.Lines {
+		for i, p := range l.Patterns {
+			if trips[p] = p.Trips; len(p.Trips) > 0 || len(p.Headways) == 0 {
+				continue
+			}
+			some = true
+			profile := usual(p)
+			for _, h := range p.Headways {
+				trips[p] = append(trips[p], cta.Trip{
+					ID: fmt.Sprintf("%s-%d-%s", l.ID, i+1, h.Calendar.ID), Calendar: h.Calendar, DirectionID: directionID(p), Profile: profile,
+					Departure: int32(h.From) * 3600, Until: int32(h.To) * 3600, Every: int32(h.Every / time.Second),
+				})
+			}
+		}
+	}
+	if !some {
+		return net, nil
+	}
+	return withTrips(net, net.Typical, trips)
+}
+
+// usual is the times of a pattern's calls at a usual speed over the great circle, stops
+// included.
+func usual(p *cta.Pattern) *cta.Profile {
+	const speed, least = 9.0, 20 // m/s, s
+	t := &cta.Profile{Arrivals: make([]int32, len(p.Calls))}
+	t.Departures = t.Arrivals
+	for i := 1; i < len(p.Calls); i++ {
+		took := int32(cta.Distance(p.Calls[i-1].Station, p.Calls[i].Station) / speed)
+		t.Arrivals[i] = t.Arrivals[i-1] + max(took, least)
+	}
+	return t
 }

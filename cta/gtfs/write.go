@@ -17,8 +17,7 @@ import (
 )
 
 // Write writes a network as a feed, a zip. Reading the feed gives the network
-// back. Patterns that have no timetable, only intended headways, are left out: see
-// [Timetable].
+// back, with trips in place of intended headways: see [Frequencies].
 func Write(w io.Writer, net *cta.Network) error {
 	z := zip.NewWriter(w)
 	if err := write(net, z.Create); err != nil {
@@ -57,6 +56,10 @@ func WriteFolder(dir string, net *cta.Network) error {
 
 // write writes the files of a feed, each into what create returns for its name.
 func write(net *cta.Network, create func(name string) (io.Writer, error)) error {
+	net, err := Frequencies(net)
+	if err != nil {
+		return err
+	}
 	p := printer{create: create, net: net}
 	p.agency()
 	p.routes()
@@ -119,7 +122,9 @@ func (p *printer) agency() {
 // kinds are the route types of modes.
 var kinds = map[cta.Mode]string{cta.Tram: "0", cta.Metro: "1", cta.Rail: "2", cta.Bus: "3", cta.Ferry: "4", "": "1"}
 
-func routeID(l *cta.Line) string {
+// RouteID is the id of a line's route in its agency's feed, and in one that [Write]
+// writes.
+func RouteID(l *cta.Line) string {
 	if l.Ref != "" {
 		return l.Ref
 	}
@@ -129,7 +134,7 @@ func routeID(l *cta.Line) string {
 func (p *printer) routes() {
 	p.file("routes.txt", "route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color", "route_sort_order")
 	for i, l := range p.net.Lines {
-		p.row(routeID(l), "1", l.Code, l.Name, kinds[l.Mode], strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
+		p.row(RouteID(l), "1", l.Code, l.Name, kinds[l.Mode], strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
 	}
 }
 
@@ -145,8 +150,9 @@ func single(s *cta.Station) bool {
 	return len(s.Stops) == 0 || len(s.Stops) == 1 && s.Stops[0].ID == s.ID
 }
 
-// stopID is the id of a call's stop.
-func stopID(c cta.Call) string {
+// StopID is the id of a call's stop in the agency's feed, and in one that [Write]
+// writes.
+func StopID(c cta.Call) string {
 	for _, s := range c.Station.Stops {
 		if s.ID == c.Stop {
 			return refOf(s.Ref, s.ID)
@@ -254,8 +260,8 @@ func (p *printer) trips() {
 		if !first {
 			return
 		}
-		direction := "0"
-		if pt.Direction() == cta.DirectionB {
+		direction := t.DirectionID
+		if direction == "" && pt.Direction() == cta.DirectionB {
 			direction = "1"
 		}
 		headsign := t.Headsign
@@ -265,7 +271,7 @@ func (p *printer) trips() {
 		if pt.Direction() != pt.Last().Direction && headsign == "" {
 			headsign = l.Loop
 		}
-		p.row(routeID(l), t.Calendar.ID, t.ID, headsign, t.Number, direction, t.Block)
+		p.row(RouteID(l), t.Calendar.ID, t.ID, headsign, t.Number, direction, t.Block)
 	})
 	p.file("stop_times.txt", "trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence")
 	each(func(_ *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {
@@ -277,7 +283,7 @@ func (p *printer) trips() {
 			start = max(start, -t.Profile.Arrivals[0])
 		}
 		for i, c := range pt.Calls {
-			p.row(t.ID, clock(start+t.Profile.Arrivals[i]), clock(start+t.Profile.Departures[i]), stopID(c), strconv.Itoa(i+1))
+			p.row(t.ID, clock(start+t.Profile.Arrivals[i]), clock(start+t.Profile.Departures[i]), StopID(c), strconv.Itoa(t.Profile.Sequence(i)))
 		}
 	})
 	p.file("frequencies.txt", "trip_id", "start_time", "end_time", "headway_secs", "exact_times")

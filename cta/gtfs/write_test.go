@@ -42,7 +42,7 @@ func describe(net *cta.Network) []string {
 				say("    at %d", c.Stop)
 			}
 			for _, t := range p.Trips {
-				say("    trip %s %+v %s %v %q %q %q every %d until %d %v", t.ID, *t.Calendar, clock(t.Departure), *t.Profile, t.Block, t.Headsign, t.Number, t.Every, t.Until, t.Exact)
+				say("    trip %s %+v %s %v %q %q %q every %d until %d %v direction %q", t.ID, *t.Calendar, clock(t.Departure), *t.Profile, t.Block, t.Headsign, t.Number, t.Every, t.Until, t.Exact, t.DirectionID)
 			}
 		}
 	}

@@ -318,16 +318,12 @@ func (s *scratch) train(ve *vehicle) Train {
 	n, last := &s.g.nodes[ve.node], s.last(ve)
 	t := Train{
 		ID: s.order[ve.train].id, Line: s.g.lines[n.line].ID, Direction: n.direction,
-		Status: cta.InService, State: ve.state,
+		Status: last.status.name(), State: ve.state,
 		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(last.at), Since: s.time(last.since),
 		Latitude: n.station.Latitude, Longitude: n.station.Longitude,
 	}
 	t.Towards, _ = s.course(ve.node, ve.at, ve.bound)
-	switch last.status {
-	case brokenDown:
-		t.Status = cta.BrokenDown
-	case outOfService:
-		t.Status = cta.OutOfService
+	if last.status == outOfService {
 		return t
 	}
 	next := s.onward(ve.node, ve.at, ve.bound)

@@ -1,0 +1,47 @@
+package live
+
+import (
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Said is what a train said at a moment.
+type Said struct {
+	At time.Time
+	Hop
+	Status cta.TrainStatus
+	Bound  int // station at which its run ends; 0 when it didn't say
+}
+
+// Said returns what a train has said by a moment, in order, as far as that is remembered:
+// what a [Tracker.View] of the moment is made of.
+func (t *Tracker) Said(train string, now time.Time) []Said {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr := t.trains[train]
+	if tr == nil {
+		return nil
+	}
+	said := make([]Said, 0, len(tr.events))
+	for _, e := range tr.events {
+		if e.at > now.UnixMilli()+slack {
+			break
+		}
+		n := &t.graph.nodes[e.node]
+		said = append(said, Said{
+			At: t.scratch.time(e.at), Hop: Hop{n.station.ID, n.direction}, Status: e.status.name(), Bound: int(e.bound),
+		})
+	}
+	return said
+}
+
+func (s status) name() cta.TrainStatus {
+	switch s {
+	case brokenDown:
+		return cta.BrokenDown
+	case outOfService:
+		return cta.OutOfService
+	}
+	return cta.InService
+}
