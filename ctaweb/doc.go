@@ -24,6 +24,8 @@
 //	/trains/{id}     one train, and its next stops
 //	/board/{id}      a station's next trains for a big screen
 //	/events          the stream that keeps the pages current
+//	/gtfs-rt/…       what trip planners read (GTFS-Realtime): vehicle-positions,
+//	                 trip-updates and alerts, as protobuf; with .json behind it as JSON
 //	/api/v1/…        the same as JSON: see /api/v1/openapi.json
 //	/healthz         200 while the process is alive
 //	/readyz          200 when the model is complete and its services answer, else

@@ -17,6 +17,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
 )
 
 // HandlerConfig holds the optional settings of a [Handler]. The zero value is
@@ -143,6 +145,7 @@ type Handler struct {
 	metrics   *handlerMetrics
 	clients   perClient // of streams
 	closing   sync.Once
+	realtime  realtimeFeeds
 
 	patterns []string // of the routes
 }
@@ -158,16 +161,22 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ctaweb: handler: Files: %w", err)
 	}
+	publisher, err := realtime.NewPublisher(m.Network())
+	if err != nil { // ids that only a network made by hand has; pages show them
+		cfg.Log.Warn("no GTFS-Realtime of this network", "err", err)
+	}
 	a := newAssets(m.Network(), src, languages)
 	h := &Handler{
 		model: m, cfg: cfg, mux: http.NewServeMux(), assets: a, chart: newChart(m.Network()),
 		languages: languages, pages: pages, metrics: newHandlerMetrics(cfg.Metrics),
-		clients: perClient{most: cfg.MaxClientStreams},
-		pub:     newPublisher(m, cfg.Interval, cfg.Now, a.build),
+		clients:  perClient{most: cfg.MaxClientStreams},
+		realtime: realtimeFeeds{publisher: publisher},
+		pub:      newPublisher(m, cfg.Interval, cfg.Now, a.build),
 	}
 	h.routePages()
 	h.route("/events", plainError, h.serveEvents)
 	h.routeAPI()
+	h.routeRealtime()
 	h.route("/healthz", jsonError, h.serveHealth)
 	h.route("/readyz", jsonError, h.serveReady)
 	h.route("/static/{name}", plainError, h.serveAsset)
@@ -269,7 +278,7 @@ func idOf(r *http.Request) string { return strings.TrimPrefix(r.PathValue("id"),
 // whether the request was no more than the question, which it answers then.
 func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) bool {
 	o := h.cfg.AllowOrigin
-	if o == "" || !strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/events" {
+	if o == "" || !strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/gtfs-rt/") && r.URL.Path != "/events" {
 		return false
 	}
 	head := w.Header()

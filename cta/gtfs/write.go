@@ -150,6 +150,9 @@ func single(s *cta.Station) bool {
 	return len(s.Stops) == 0 || len(s.Stops) == 1 && s.Stops[0].ID == s.ID
 }
 
+// StationID is the id of a station in the agency's feed, and in one that [Write] writes.
+func StationID(s *cta.Station) string { return refOf(s.Ref, s.ID) }
+
 // StopID is the id of a call's stop in the agency's feed, and in one that [Write]
 // writes.
 func StopID(c cta.Call) string {
@@ -161,7 +164,7 @@ func StopID(c cta.Call) string {
 	if len(c.Station.Stops) > 0 {
 		return refOf(c.Station.Stops[0].Ref, c.Station.Stops[0].ID)
 	}
-	return refOf(c.Station.Ref, c.Station.ID)
+	return StationID(c.Station)
 }
 
 func (p *printer) stops() {
@@ -169,7 +172,7 @@ func (p *printer) stops() {
 	degrees := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	for _, s := range p.net.Stations {
 		access := [...]string{"0", "1", "2"}[s.Access]
-		id := refOf(s.Ref, s.ID)
+		id := StationID(s)
 		if single(s) {
 			var own cta.Stop
 			if len(s.Stops) > 0 {
@@ -260,10 +263,6 @@ func (p *printer) trips() {
 		if !first {
 			return
 		}
-		direction := t.DirectionID
-		if direction == "" && pt.Direction() == cta.DirectionB {
-			direction = "1"
-		}
 		headsign := t.Headsign
 		if headsign == "" {
 			headsign = pt.Headsign
@@ -271,7 +270,7 @@ func (p *printer) trips() {
 		if pt.Direction() != pt.Last().Direction && headsign == "" {
 			headsign = l.Loop
 		}
-		p.row(RouteID(l), t.Calendar.ID, t.ID, headsign, t.Number, direction, t.Block)
+		p.row(RouteID(l), t.Calendar.ID, t.ID, headsign, t.Number, t.DirectionID, t.Block)
 	})
 	p.file("stop_times.txt", "trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence")
 	each(func(_ *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {

@@ -488,3 +488,43 @@ func large() map[string]string {
 		"trips.txt":    trips.String(), "stop_times.txt": times.String(),
 	}
 }
+
+// TestHeadwaysAreFrequencies writes the 'L', which has headways alone.
+func TestHeadwaysAreFrequencies(t *testing.T) {
+	net := cta.Chicago()
+	headways, err := Frequencies(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := again(t, net)
+	trips := func(net *cta.Network) (list []string) {
+		for _, l := range net.Lines {
+			for _, p := range l.Patterns {
+				for _, tr := range p.Trips {
+					list = append(list, fmt.Sprintf("%s %s %s %d-%d every %d %v, %s, %v, days %d from %v to %v", l.ID, way(p), tr.ID, tr.Departure, tr.Until, tr.Every, tr.Exact,
+						tr.DirectionID, tr.Profile.Arrivals, tr.Calendar.Days, tr.Calendar.From, tr.Calendar.To))
+				}
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	if d := cmp.Diff(trips(headways), trips(back)); d != "" {
+		t.Errorf("(-written +read):\n%s", d)
+	}
+	// As many trains as the headways promise, on any day.
+	day := cta.Date(20261010)
+	for i, l := range net.Lines {
+		want := 0.0
+		for _, p := range l.Patterns {
+			for _, h := range p.Headways {
+				if h.Calendar.Runs(day) {
+					want += float64(h.To-h.From) * float64(time.Hour) / float64(h.Every)
+				}
+			}
+		}
+		if n := len(back.Lines[i].Runs(day)); float64(n) < want-1 || float64(n) > want+float64(2*len(l.Patterns)+20) {
+			t.Errorf("%s: %d runs on %v, the headways promise %.0f", l.ID, n, day, want)
+		}
+	}
+}

@@ -4,11 +4,14 @@
 //	go run ./examples/gtfs feed.zip                      # check and tell: days, lines, trips
 //	go run ./examples/gtfs -o town feed.zip              # the feed as a folder of CSV files, to edit
 //	go run ./examples/gtfs -o town.zip town              # the folder as a feed
-//	go run ./examples/gtfs -day 2026-10-07 -o chicago.zip  # the 'L' with its simulated day
+//	go run ./examples/gtfs -o chicago.zip                # the 'L' with its intended headways
+//	go run ./examples/gtfs -seed 1 -day 2026-10-07 -o chicago.zip  # the 'L' with a simulated day
 //
 // A network without a timetable (ours of Chicago, a folder of CSV files) is written
-// with one of a simulated day: each run of a train is a trip. Reading the feed gives
-// the same lines, stations and patterns.
+// with its headways (frequencies.txt); its GTFS-Realtime feeds, which the dashboard
+// publishes, belong to that feed. With -seed it is written with the timetable of a simulated
+// day instead: each run of a train is a trip. Reading the feed gives the same
+// lines, stations and patterns.
 package main
 
 import (
@@ -47,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	lines := fs.String("lines", "", "only these lines, `id,…`")
 	modes := fs.String("modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry")
 	on := fs.String("day", "", "the service `day` to tell of, or to simulate, as 2026-10-07; empty: a usual one")
-	seed := fs.Uint64("seed", 1, "of a simulated day, a `number`")
+	seed := fs.Uint64("seed", 0, "write the timetable of a simulated day, by this `number`, where there are only headways; 0: write the headways")
 	fs.Usage = func() {
 		fmt.Fprintln(stderr, "Usage: go run ./examples/gtfs [flags] [a feed, zip or folder, or a folder of hand-written CSV files; none: Chicago]")
 		fs.PrintDefaults()
@@ -78,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *out == "" {
 		return nil
 	}
-	if !scheduled(net) {
+	if *seed > 0 && !scheduled(net) {
 		if net, err = simulate(ctx, net, day, *seed); err != nil {
 			return err
 		}

@@ -1,0 +1,129 @@
+package realtime
+
+import (
+	"slices"
+	"strconv"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+)
+
+// alert is an alert as feeds have it; nil when it concerns nothing that the network has.
+func (p *Publisher) alert(a *cta.Alert) *pb.FeedEntity {
+	out := &pb.Alert{
+		Cause:         pb.Alert_Cause(named(pb.Alert_Cause_value, string(a.Cause), pb.Alert_UNKNOWN_CAUSE)).Enum(),
+		Effect:        pb.Alert_Effect(named(pb.Alert_Effect_value, string(a.Effect), pb.Alert_UNKNOWN_EFFECT)).Enum(),
+		SeverityLevel: pb.Alert_SeverityLevel(named(pb.Alert_SeverityLevel_value, string(a.Severity), pb.Alert_UNKNOWN_SEVERITY)).Enum(),
+		HeaderText:    translated(a.Header), DescriptionText: translated(a.Description), Url: translated(a.URL),
+	}
+	for _, s := range a.Active {
+		r := &pb.TimeRange{}
+		if s.From > 0 {
+			r.Start = proto.Uint64(uint64(s.From / 1000))
+		}
+		if s.Until > 0 {
+			r.End = proto.Uint64(uint64(s.Until / 1000))
+		}
+		out.ActivePeriod = append(out.ActivePeriod, r)
+	}
+	for _, i := range a.Informed {
+		out.InformedEntity = append(out.InformedEntity, p.informed(i)...)
+	}
+	if len(out.InformedEntity) == 0 || out.HeaderText == nil {
+		return nil
+	}
+	return &pb.FeedEntity{Id: proto.String("alert:" + text(a.ID)), Alert: out}
+}
+
+// named is the number of a name.
+func named[T ~int32](numbers map[string]int32, name string, otherwise T) int32 {
+	if n, ok := numbers[name]; ok {
+		return n
+	}
+	return int32(otherwise)
+}
+
+func translated(texts []cta.Text) *pb.TranslatedString {
+	if len(texts) == 0 {
+		return nil
+	}
+	out := &pb.TranslatedString{}
+	for _, t := range texts {
+		tr := &pb.TranslatedString_Translation{Text: proto.String(text(t.Text))}
+		if t.Language != "" {
+			tr.Language = proto.String(text(t.Language))
+		}
+		out.Translation = append(out.Translation, tr)
+	}
+	return out
+}
+
+// kinds are the route types of modes.
+var kinds = map[cta.Mode]int32{cta.Tram: 0, cta.Metro: 1, cta.Rail: 2, cta.Bus: 3, cta.Ferry: 4}
+
+// informed returns the selectors of whom an alert concerns: of a line at a station one for
+// each stop.
+func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
+	s := &pb.EntitySelector{}
+	line, station := p.net.Line(i.Line), p.net.Station(i.Station)
+	if i.Line != "" && line == nil || i.Station != 0 && station == nil {
+		return nil
+	}
+	if kind, ok := kinds[i.Mode]; ok {
+		s.RouteType = &kind
+	}
+	if line != nil {
+		s.RouteId = proto.String(gtfs.RouteID(line))
+		if id, ok := directionID(line, i.Direction); ok {
+			s.DirectionId = &id
+		}
+	}
+	switch {
+	case station == nil && line == nil && s.RouteType == nil: // everybody: a selector can't say so
+		var all []*pb.EntitySelector
+		for _, l := range p.net.Lines {
+			all = append(all, &pb.EntitySelector{RouteId: proto.String(gtfs.RouteID(l))})
+		}
+		return all
+	case station != nil && line == nil:
+		s.StopId = proto.String(gtfs.StationID(station))
+	case station != nil:
+		var all []*pb.EntitySelector
+		var stops []string
+		for _, pattern := range line.Patterns {
+			for _, c := range pattern.Calls {
+				id := gtfs.StopID(c)
+				if c.Station != station || i.Direction != "" && c.Direction != i.Direction || slices.Contains(stops, id) {
+					continue
+				}
+				stops = append(stops, id)
+				all = append(all, &pb.EntitySelector{RouteId: s.RouteId, RouteType: s.RouteType, DirectionId: s.DirectionId, StopId: &id})
+			}
+		}
+		return all
+	}
+	return []*pb.EntitySelector{s}
+}
+
+// directionID is the agency's name of a direction, if all its trips have the same.
+func directionID(l *cta.Line, d cta.Direction) (id uint32, ok bool) {
+	name := ""
+	for _, p := range l.Patterns {
+		if !slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return c.Direction == d }) {
+			continue
+		}
+		for i := range p.Trips {
+			switch t := &p.Trips[i]; {
+			case t.DirectionID == "" || name != "" && name != t.DirectionID:
+				return 0, false
+			default:
+				name = t.DirectionID
+			}
+		}
+	}
+	n, err := strconv.ParseUint(name, 10, 1)
+	return uint32(n), err == nil
+}

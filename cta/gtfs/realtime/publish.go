@@ -1,0 +1,293 @@
+package realtime
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// Now is what is known of a network at a moment.
+type Now struct {
+	View *live.View
+	// Said returns what a train has said by the moment, as [live.Tracker.Said] does.
+	Said func(train string, now time.Time) []live.Said
+	// Closed reports whether a line's trains pass a station without a stop. nil: none do.
+	Closed func(line string, station int) bool
+	Alerts []cta.Alert
+}
+
+// Feeds are the three feeds of a moment.
+type Feeds struct {
+	VehiclePositions, TripUpdates, Alerts *Feed
+}
+
+// Feed is a feed as it is published.
+type Feed struct {
+	Time     time.Time // of the header
+	Protobuf []byte
+	message  *pb.FeedMessage
+}
+
+// JSON is the feed as protobuf's JSON mapping has it.
+func (f *Feed) JSON() ([]byte, error) {
+	text, err := protojson.Marshal(f.message)
+	if err != nil {
+		return nil, fmt.Errorf("realtime: %w", err)
+	}
+	var b bytes.Buffer
+	err = json.Compact(&b, text) // protojson varies its space on purpose
+	return b.Bytes(), err
+}
+
+// Publisher makes the feeds of a network. It is safe for concurrent use.
+type Publisher struct {
+	net *cta.Network // with trips alone
+
+	mu    sync.Mutex
+	runs  *runs
+	feeds Feeds
+}
+
+// NewPublisher returns a publisher of a network.
+func NewPublisher(net *cta.Network) (*Publisher, error) {
+	net, err := gtfs.Frequencies(net)
+	if err != nil {
+		return nil, fmt.Errorf("realtime: %w", err)
+	}
+	return &Publisher{net: net, runs: newRuns(net)}, nil
+}
+
+// Publish returns the feeds of a moment. A feed whose content is what it was before is the
+// same, if the moment is, too.
+func (p *Publisher) Publish(n Now) Feeds {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n.Closed == nil {
+		n.Closed = func(string, int) bool { return false }
+	}
+	asOf := n.View.AsOf
+	runs := p.runs.assign(n.View, func(train string) []live.Said { return n.Said(train, asOf) })
+	var vehicles, trips, alerts []*pb.FeedEntity
+	for i := range n.View.Trains {
+		t := &n.View.Trains[i]
+		a := runs[t.ID]
+		if t.Status == cta.OutOfService || a == nil && t.State == live.Turning || a != nil && a.over(t, asOf) {
+			continue
+		}
+		vehicles = append(vehicles, p.vehicle(t, a, asOf))
+		if a != nil {
+			trips = append(trips, p.trip(t, a, asOf, n.Closed))
+		}
+	}
+	for i := range n.Alerts {
+		if e := p.alert(&n.Alerts[i]); e != nil {
+			alerts = append(alerts, e)
+		}
+	}
+	p.feeds.VehiclePositions = publish(p.feeds.VehiclePositions, vehicles, asOf)
+	p.feeds.TripUpdates = publish(p.feeds.TripUpdates, trips, asOf)
+	p.feeds.Alerts = publish(p.feeds.Alerts, alerts, asOf)
+	return p.feeds
+}
+
+// restarted is how far back the time of a feed can go only because its source was started
+// anew.
+const restarted = 5 * time.Minute
+
+// publish returns a feed of a moment, after another.
+func publish(last *Feed, entities []*pb.FeedEntity, asOf time.Time) *Feed {
+	at := uint64(asOf.Unix())
+	f := &Feed{message: &pb.FeedMessage{
+		Header: &pb.FeedHeader{
+			GtfsRealtimeVersion: proto.String("2.0"), Incrementality: pb.FeedHeader_FULL_DATASET.Enum(), Timestamp: &at,
+		},
+		Entity: entities,
+	}}
+	if last != nil && last.Time.Sub(asOf) < restarted {
+		before := uint64(last.Time.Unix())
+		at = max(at, before)
+		if at == before {
+			if f.encode(); bytes.Equal(f.Protobuf, last.Protobuf) {
+				return last
+			}
+			at++
+		}
+	}
+	f.Time = time.Unix(int64(at), 0).In(asOf.Location())
+	f.encode()
+	return f
+}
+
+func (f *Feed) encode() {
+	// Nothing fails: texts are mended, and all that is required is there.
+	f.Protobuf, _ = proto.MarshalOptions{Deterministic: true}.Marshal(f.message)
+}
+
+// over reports whether a run has ended long enough ago not to be told of.
+func (a *assignment) over(t *live.Train, now time.Time) bool {
+	return a.at == len(a.Calls)-1 && now.Sub(a.made[a.at]) > time.Minute
+}
+
+// descriptor is the run as feeds name it.
+func (a *assignment) descriptor() *pb.TripDescriptor {
+	d := &pb.TripDescriptor{
+		TripId: &a.Trip.ID, RouteId: proto.String(gtfs.RouteID(a.line)),
+		StartDate:            proto.String(fmt.Sprintf("%08d", int(a.Date))),
+		ScheduleRelationship: pb.TripDescriptor_SCHEDULED.Enum(),
+	}
+	if id := a.DirectionID; id != "" {
+		d.DirectionId = proto.Uint32(uint32(id[0] - '0'))
+	}
+	if a.Every > 0 {
+		d.StartTime = proto.String(a.startTime())
+		if !a.Exact {
+			d.ScheduleRelationship = pb.TripDescriptor_UNSCHEDULED.Enum()
+		}
+	}
+	return d
+}
+
+// startTime is when the run leaves, in time of its service day.
+func (a *assignment) startTime() string {
+	s := int(a.Departure.Sub(a.Date.Begin(a.Departure.Location())) / time.Second)
+	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+func descriptor(t *live.Train, a *assignment) *pb.VehicleDescriptor {
+	label := t.ID
+	if a != nil && a.Number != "" {
+		label = a.Number
+	}
+	return &pb.VehicleDescriptor{Id: proto.String(text(t.ID)), Label: proto.String(text(label))}
+}
+
+// heard is the time that what is told of a train is of: now, but of one that has fallen
+// silent.
+func heard(t *live.Train, now time.Time) *uint64 {
+	if t.State == live.Silent && t.Arrived.Before(now) {
+		now = t.Arrived
+	}
+	return proto.Uint64(uint64(now.Unix()))
+}
+
+func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.FeedEntity {
+	v := &pb.VehiclePosition{
+		Vehicle: descriptor(t, a), Timestamp: heard(t, now),
+		Position: &pb.Position{Latitude: proto.Float32(float32(t.Latitude)), Longitude: proto.Float32(float32(t.Longitude))},
+	}
+	if last := p.net.Station(t.Station); t.State == live.Silent && last != nil {
+		v.Position.Latitude, v.Position.Longitude = proto.Float32(float32(last.Latitude)), proto.Float32(float32(last.Longitude))
+	}
+	if a != nil {
+		v.Trip = a.descriptor()
+		to, status := a.at, pb.VehiclePosition_STOPPED_AT
+		if on := a.next(); (t.State == live.Running || t.State == live.Silent) && on > a.at {
+			to, status = on, pb.VehiclePosition_IN_TRANSIT_TO
+			const near = 0.9 // of the way
+			if t.State == live.Running && t.Fraction >= near {
+				status = pb.VehiclePosition_INCOMING_AT
+			}
+			if b, ok := bearing(a.Calls[a.at].Station, a.Calls[on].Station); ok {
+				v.Position.Bearing = &b
+			}
+		}
+		v.CurrentStopSequence = proto.Uint32(uint32(a.Profile.Sequence(to)))
+		v.StopId = proto.String(gtfs.StopID(a.Calls[to]))
+		v.CurrentStatus = status.Enum()
+	}
+	return &pb.FeedEntity{Id: proto.String("vehicle:" + text(t.ID)), Vehicle: v}
+}
+
+// next is the call that a run makes after the one it made last, at another station; the
+// same at its end.
+func (a *assignment) next() int {
+	for i := a.at + 1; i < len(a.Calls); i++ {
+		if a.Calls[i].Station != a.Calls[a.at].Station {
+			return i
+		}
+	}
+	return a.at
+}
+
+// bearing is the direction from one station to another, clockwise from north; ok is false
+// when both are in one place.
+func bearing(from, to *cta.Station) (degrees float32, ok bool) {
+	const rad = math.Pi / 180
+	east := (to.Longitude - from.Longitude) * math.Cos(from.Latitude*rad)
+	north := to.Latitude - from.Latitude
+	if east == 0 && north == 0 {
+		return 0, false
+	}
+	d := float32(math.Atan2(east, north) / rad)
+	if d < 0 {
+		d += 360
+	}
+	return d, true
+}
+
+func (p *Publisher) trip(t *live.Train, a *assignment, now time.Time, closed func(string, int) bool) *pb.FeedEntity {
+	u := &pb.TripUpdate{Trip: a.descriptor(), Vehicle: descriptor(t, a), Timestamp: heard(t, now)}
+	last := int64(math.MinInt64)
+	add := func(i int, at time.Time, uncertainty time.Duration) {
+		s := &pb.TripUpdate_StopTimeUpdate{
+			StopSequence: proto.Uint32(uint32(a.Profile.Sequence(i))), StopId: proto.String(gtfs.StopID(a.Calls[i])),
+			ScheduleRelationship: pb.TripUpdate_StopTimeUpdate_SCHEDULED.Enum(),
+		}
+		u.StopTimeUpdate = append(u.StopTimeUpdate, s)
+		if at.IsZero() {
+			s.ScheduleRelationship = pb.TripUpdate_StopTimeUpdate_SKIPPED.Enum()
+			return
+		}
+		last = max(last+1, at.Unix())
+		s.Arrival = &pb.TripUpdate_StopTimeEvent{Time: proto.Int64(last), Uncertainty: proto.Int32(int32(math.Ceil(uncertainty.Seconds())))}
+	}
+	for i := range a.at {
+		// By its time alone a reader would expect the train there still.
+		if came := a.made[i]; !came.IsZero() && !frequent(a.Trip) && a.Arrival(i).After(now) {
+			add(i, came, 0)
+		}
+	}
+	add(a.at, a.made[a.at], 0)
+	c := a.at
+	for _, s := range t.Stops {
+		to := c
+		for i := c + 1; i < len(a.Calls) && i <= c+2; i++ { // the next, or at another stop of the station before
+			if at(a.Calls[i], live.Hop{Station: s.Station, Direction: s.Direction}) {
+				to = i
+				break
+			}
+		}
+		switch {
+		case to == c: // of another branch
+			continue
+		case closed(a.line.ID, s.Station):
+			add(to, time.Time{}, 0)
+		default:
+			expected := s.Expected
+			if expected.Before(now) {
+				expected = now
+			}
+			add(to, expected, s.Latest.Sub(s.Earliest)/2)
+		}
+		c = to
+	}
+	id := "trip:" + a.Trip.ID + ":" + *u.Trip.StartDate
+	if u.Trip.StartTime != nil {
+		id += ":" + *u.Trip.StartTime
+	}
+	return &pb.FeedEntity{Id: &id, TripUpdate: u}
+}
+
+// text is a text without what protobuf can't carry.
+func text(s string) string { return string([]rune(s)) }

@@ -1,0 +1,239 @@
+package realtime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// follows runs a simulation, and calls see every half minute from an hour on. rename gives
+// trains other ids.
+func follows(t *testing.T, net *cta.Network, cfg ctaproducer.SimulationConfig, rename func(string) string, see func(now time.Time, tracker *live.Tracker)) {
+	t.Helper()
+	sim, err := ctaproducer.NewSimulation(net, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracker, next := live.NewTracker(net), cfg.Start.Add(time.Hour)
+	for ev := range sim.Events() {
+		if ev.Kind != ctaproducer.ArrivalEvent {
+			continue
+		}
+		for ev.At.After(next) {
+			see(next, tracker)
+			next = next.Add(30 * time.Second)
+		}
+		ev.Arrival.TrainID = rename(ev.Arrival.TrainID)
+		tracker.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
+	}
+}
+
+// TestRunsAreFoundByPatternAndTime has trains whose ids say nothing of the timetable, which
+// they keep: no train is said to make another's run.
+func TestRunsAreFoundByPatternAndTime(t *testing.T) {
+	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
+	if samples == "" {
+		t.Skip("CTALIVE_GTFS_SAMPLES doesn't name a folder with feeds of agencies")
+	}
+	for _, c := range []struct {
+		file  string
+		found float64 // at least
+	}{{"oba-maglev/raba.zip", 0.95}, {"gtfs/caltrain.zip", 0.95}} {
+		net, _, err := gtfs.Load(filepath.Join(samples, c.file), gtfs.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := NewPublisher(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := map[string]string{}
+		rename := func(id string) string {
+			for n, of := range names {
+				if of == id {
+					return n
+				}
+			}
+			n := fmt.Sprintf("vehicle-%d", len(names))
+			names[n] = id
+			return n
+		}
+		right, wrong, none := 0, 0, 0
+		follows(t, net, ctaproducer.SimulationConfig{Start: net.Typical.Begin(net.Location).Add(7 * time.Hour), For: 3 * time.Hour}, rename, func(now time.Time, tracker *live.Tracker) {
+			for _, e := range feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions).GetEntity() {
+				switch v := e.GetVehicle(); v.GetTrip().GetTripId() {
+				case "":
+					none++
+				case strings.SplitN(names[v.GetVehicle().GetId()], "@", 2)[0]:
+					right++
+				default:
+					wrong++
+				}
+			}
+		})
+		share := float64(right) / float64(right+wrong+none)
+		t.Logf("%s: %d right, %d wrong, %d without a trip", c.file, right, wrong, none)
+		if wrong > 0 || share < c.found {
+			t.Errorf("%s: %d right, %d wrong, %d without a trip", c.file, right, wrong, none)
+		}
+	}
+}
+
+func feed(t testing.TB, f *Feed) *pb.FeedMessage {
+	t.Helper()
+	m := &pb.FeedMessage{}
+	if err := proto.Unmarshal(f.Protobuf, m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestRunsOfTheL holds the runs of trains at headways against what the trains did: a run
+// stays the same from its first call to its last, and turns into another there.
+func TestRunsOfTheL(t *testing.T) {
+	net := cta.Chicago()
+	p, err := NewPublisher(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]string{} // run by train
+	calls := map[string]uint32{}
+	changes, steps, unsaid := 0, 0, 0
+	follows(t, net, ctaproducer.SimulationConfig{Seed: 5, Start: time.Date(2026, 10, 7, 21, 45, 0, 0, net.Location), For: 4 * time.Hour}, func(id string) string { return id }, func(now time.Time, tracker *live.Tracker) {
+		for _, e := range feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions).GetEntity() {
+			v := e.GetVehicle()
+			train, trip := v.GetVehicle().GetId(), v.GetTrip()
+			if trip == nil {
+				unsaid++
+				continue
+			}
+			run := trip.GetTripId() + " " + trip.GetStartDate() + " " + trip.GetStartTime()
+			steps++
+			if before := last[train]; before != run {
+				if before != "" && strings.HasPrefix(before, strings.Fields(run)[0]) && calls[train] < 8 {
+					t.Errorf("%v: train %s turned from run %s at call %d into %s", now, train, before, calls[train], run)
+				}
+				changes++
+			} else if v.GetCurrentStopSequence() < calls[train] {
+				t.Errorf("%v: train %s went back from call %d to %d", now, train, calls[train], v.GetCurrentStopSequence())
+			}
+			last[train], calls[train] = run, v.GetCurrentStopSequence()
+		}
+	})
+	t.Logf("%d positions, %d runs, %d without one", steps, changes, unsaid)
+	if steps < 5000 || changes > steps/20 || unsaid > steps/1000 {
+		t.Errorf("%d positions, %d runs, %d without one", steps, changes, unsaid)
+	}
+}
+
+// TestServiceDays looks at trips around midnight: the day is that of the trip, not the
+// clock's.
+func TestServiceDays(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Lisbon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := &cta.Station{ID: 1, Name: "A", Latitude: 38.7, Longitude: -9.1}, &cta.Station{ID: 2, Name: "B", Latitude: 38.8, Longitude: -9.2}
+	daily := &cta.Calendar{ID: "d", Days: 0x7F}
+	profile := &cta.Profile{Arrivals: []int32{0, 1800}, Departures: []int32{0, 1800}, Sequences: []int32{3, 7}}
+	pattern := &cta.Pattern{
+		Calls: []cta.Call{{Station: a, Direction: cta.DirectionA}, {Station: b, Direction: cta.DirectionA}},
+		Trips: []cta.Trip{{ID: "night", Calendar: daily, Departure: 25 * 3600, Profile: profile, DirectionID: "1"}},
+	}
+	net, err := cta.New(cta.Network{Name: "N", Location: zone, Stations: []*cta.Station{a, b}, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPublisher(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 10, 8, 1, 4, 0, 0, zone)
+	tracker := live.NewTracker(net)
+	tracker.ApplyArrival(cta.KeyAt(now.Add(-2*time.Minute)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+	updates := feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).TripUpdates).GetEntity()
+	if len(updates) != 1 {
+		t.Fatalf("%d trip updates, want one", len(updates))
+	}
+	u := updates[0].GetTripUpdate()
+	if d := u.GetTrip(); d.GetTripId() != "night" || d.GetStartDate() != "20261007" || d.GetDirectionId() != 1 || d.GetRouteId() != "l" {
+		t.Errorf("the trip is %v", d)
+	}
+	if s := u.GetStopTimeUpdate(); len(s) != 2 || s[0].GetStopSequence() != 3 || s[1].GetStopSequence() != 7 || s[1].GetStopId() != "2" {
+		t.Errorf("the calls are %v", s)
+	}
+}
+
+// TestTwoRunsThatFitAlike has a train that may make either of two: it has none.
+func TestTwoRunsThatFitAlike(t *testing.T) {
+	chicago := cta.Chicago()
+	calendar := &cta.Calendar{ID: "d", Days: 0x7F}
+	day := cta.Date(20261007)
+	at := func(seconds int) time.Time {
+		return day.Begin(chicago.Location).Add(time.Duration(seconds) * time.Second)
+	}
+	for apart, want := range map[int32]string{30: "", 600: "t0"} {
+		a, b := &cta.Station{ID: 1, Name: "A", Latitude: 41.7, Longitude: -87.6}, &cta.Station{ID: 2, Name: "B", Latitude: 41.8, Longitude: -87.7}
+		pattern := &cta.Pattern{Calls: []cta.Call{{Station: a, Direction: cta.DirectionA}, {Station: b, Direction: cta.DirectionA}}}
+		for i := range int32(2) {
+			pattern.Trips = append(pattern.Trips, cta.Trip{ID: fmt.Sprint("t", i), Calendar: calendar, Departure: 8*3600 + i*apart,
+				Profile: &cta.Profile{Arrivals: []int32{0, 900}, Departures: []int32{0, 900}}})
+		}
+		net, err := cta.New(cta.Network{Name: "N", Location: chicago.Location, Stations: []*cta.Station{a, b}, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := NewPublisher(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracker := live.NewTracker(net)
+		tracker.ApplyArrival(cta.KeyAt(at(8*3600+20)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+		now := at(8*3600 + 60)
+		f := p.Publish(Now{View: tracker.View(now), Said: tracker.Said})
+		vehicles, updates := feed(t, f.VehiclePositions).GetEntity(), feed(t, f.TripUpdates).GetEntity()
+		if len(vehicles) != 1 || vehicles[0].GetVehicle().GetTrip().GetTripId() != want || len(updates) != min(1, len(want)) {
+			t.Errorf("%d s apart: %v, %v, want trip %q", apart, vehicles, updates, want)
+		}
+	}
+}
+
+// TestHeaderTimesGrow publishes changes within one second of event time.
+func TestHeaderTimesGrow(t *testing.T) {
+	net := cta.Chicago()
+	p, err := NewPublisher(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
+	tracker := live.NewTracker(net)
+	publish := func() *Feed { return p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions }
+	first := publish()
+	if again := publish(); again != first {
+		t.Error("the same content at the same time isn't the same feed")
+	}
+	tracker.ApplyArrival(cta.KeyAt(now.Add(-time.Second)), cta.Arrival{StationID: 41280, TrainID: "x", Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.InService})
+	second := publish()
+	if !second.Time.After(first.Time) {
+		t.Errorf("a change within the second: %v, then %v", first.Time, second.Time)
+	}
+	if third := publish(); third != second {
+		t.Error("the feed after the change changes again")
+	}
+	now = now.Add(-time.Hour) // the source began anew
+	tracker.Reset()
+	if back := publish(); !back.Time.Equal(now) {
+		t.Errorf("after a new start: %v, want %v", back.Time, now)
+	}
+}

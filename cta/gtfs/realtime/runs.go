@@ -1,0 +1,358 @@
+package realtime
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+const (
+	// A run is told by the timetable from late minutes before to early minutes after a
+	// train comes to a call of it.
+	early, late = 15 * time.Minute, 60 * time.Minute
+	// Another run must fit so much less.
+	margin = time.Minute
+	// skipped is how many calls a train can have made without a word.
+	skipped = 6
+)
+
+// runs tells which run of the timetable each train makes. What it has said of a train holds
+// for as long as the train's events agree.
+type runs struct {
+	net   *cta.Network // with trips alone
+	trips map[string][]scheduled
+	known map[string]*assignment // by train
+}
+
+// scheduled is a trip and its pattern.
+type scheduled struct {
+	pattern *cta.Pattern
+	trip    *cta.Trip
+}
+
+// assignment is the run that a train makes.
+type assignment struct {
+	line *cta.Line
+	cta.Run
+	way
+	cost  time.Duration // how far from the timetable it is
+	named bool          // by the train's id
+	held  bool          // it was so before
+}
+
+// way is where a train is on its run, if that is of a pattern.
+type way struct {
+	pattern *cta.Pattern
+	at      int         // call that it came to last
+	made    []time.Time // when it came to each call; zero where that isn't known
+}
+
+func newRuns(net *cta.Network) *runs {
+	r := &runs{net: net, trips: make(map[string][]scheduled), known: make(map[string]*assignment)}
+	for _, l := range net.Lines {
+		for _, p := range l.Patterns {
+			for i := range p.Trips {
+				t := &p.Trips[i]
+				r.trips[t.ID] = append(r.trips[t.ID], scheduled{p, t})
+			}
+		}
+	}
+	return r
+}
+
+// assign returns the runs of a view's trains. A train that may make one of several isn't
+// in it.
+func (r *runs) assign(v *live.View, said func(train string) []live.Said) map[string]*assignment {
+	now := make(map[string]*assignment, len(v.Trains))
+	for i := range v.Trains {
+		t := &v.Trains[i]
+		if t.Status == cta.OutOfService {
+			continue
+		}
+		line := r.net.Line(t.Line)
+		if line == nil {
+			continue
+		}
+		if a := r.choose(t.ID, line, follow(line, said(t.ID))); a != nil {
+			now[t.ID] = a
+		}
+	}
+	r.settle(now)
+	r.known = now
+	return now
+}
+
+// settle leaves each run to one train. Of runs at headways each train has its own, which
+// begins a second later where need be.
+func (r *runs) settle(now map[string]*assignment) {
+	type key struct {
+		trip   string
+		depart int64
+	}
+	taken := make(map[key]string, len(now))
+	trains := make([]string, 0, len(now))
+	for id := range now {
+		trains = append(trains, id)
+	}
+	rank := func(id string) int {
+		switch a := now[id]; {
+		case a.named:
+			return 0
+		case a.held:
+			return 1
+		}
+		return 2
+	}
+	slices.SortFunc(trains, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(now[a].cost, now[b].cost), strings.Compare(a, b))
+	})
+	for _, id := range trains {
+		a := now[id]
+		k := key{a.Trip.ID, a.Departure.Unix()}
+		for ; taken[k] != "" && frequent(a.Trip); k.depart++ {
+			a.Departure = a.Departure.Add(time.Second)
+		}
+		if taken[k] != "" {
+			delete(now, id)
+			continue
+		}
+		taken[k] = id
+	}
+}
+
+// frequent reports whether a trip stands for trains of which only the time between them
+// is promised.
+func frequent(t *cta.Trip) bool { return t.Every > 0 && !t.Exact }
+
+// follow returns where a train may be, by what it has said since its run began.
+func follow(line *cta.Line, said []live.Said) []way {
+	var ways []way
+	var before live.Said
+	for i, s := range said {
+		if s.Status == cta.OutOfService {
+			ways = nil
+			continue
+		}
+		switch {
+		case i > 0 && len(ways) > 0 && s.Hop == before.Hop:
+			// Another status, another stop of the station, or a ring's next run.
+			if s.Status == cta.InService && before.Status == cta.InService {
+				if ended(ways, before) && slices.ContainsFunc(line.Patterns, func(p *cta.Pattern) bool { return at(p.Calls[0], s.Hop) }) {
+					ways = begin(line, s)
+				} else if on := onward(ways, s, 1); on != nil {
+					ways = on
+				}
+			}
+		case len(ways) == 0 || ended(ways, before):
+			ways = begin(line, s)
+		default:
+			if ways = onward(ways, s, skipped); ways == nil {
+				ways = begin(line, s)
+			}
+		}
+		before = s
+	}
+	if bound := func(w way) bool { return w.pattern.Last().Station.ID == before.Bound }; slices.ContainsFunc(ways, bound) {
+		ways = slices.DeleteFunc(ways, func(w way) bool { return !bound(w) })
+	}
+	return ways
+}
+
+func at(c cta.Call, h live.Hop) bool { return c.Station.ID == h.Station && c.Direction == h.Direction }
+
+// ended reports whether a run is over where a train was last.
+func ended(ways []way, last live.Said) bool {
+	over := func(w way) bool { return w.at == len(w.pattern.Calls)-1 }
+	if last.Bound != 0 {
+		return last.Bound == last.Station && slices.ContainsFunc(ways, over)
+	}
+	return !slices.ContainsFunc(ways, func(w way) bool { return !over(w) })
+}
+
+// begin returns where a train may be that was heard of first.
+func begin(line *cta.Line, s live.Said) (ways []way) {
+	for _, p := range line.Patterns {
+		for i, c := range p.Calls {
+			if !at(c, s.Hop) || i == len(p.Calls)-1 && at(p.Calls[0], s.Hop) {
+				continue
+			}
+			w := way{pattern: p, at: i, made: make([]time.Time, len(p.Calls))}
+			w.made[i] = s.At
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
+// onward returns the ways that go on to where a train was heard of next, some calls
+// further at most.
+func onward(ways []way, s live.Said, most int) (on []way) {
+	for _, w := range ways {
+		for i := w.at + 1; i < len(w.pattern.Calls) && i <= w.at+most; i++ {
+			if at(w.pattern.Calls[i], s.Hop) {
+				w.at = i
+				w.made[i] = s.At
+				on = append(on, w)
+				break
+			}
+		}
+	}
+	return on
+}
+
+// choose returns the run that a train makes, nil when there is no telling.
+func (r *runs) choose(train string, line *cta.Line, ways []way) *assignment {
+	if a := r.keep(train, line, ways); a != nil {
+		return a
+	}
+	if a := r.named(train, line, ways); a != nil {
+		return a
+	}
+	var best, second *assignment
+	for _, w := range ways {
+		for _, a := range candidates(line, w) {
+			switch {
+			case best == nil || a.cost < best.cost:
+				best, second = a, best
+			case second == nil || a.cost < second.cost:
+				second = a
+			}
+		}
+	}
+	if best != nil && second != nil && second.cost-best.cost < margin {
+		return nil
+	}
+	return best
+}
+
+// keep returns the run that a train was on before, if it still is.
+func (r *runs) keep(train string, line *cta.Line, ways []way) *assignment {
+	before := r.known[train]
+	if before == nil || before.line != line {
+		return nil
+	}
+	for _, w := range ways {
+		if w.pattern != before.pattern || w.at < before.at {
+			continue
+		}
+		first := slices.IndexFunc(w.made, func(t time.Time) bool { return !t.IsZero() })
+		// What it said long ago may be forgotten since.
+		same := w.made[first].Equal(before.made[first]) || first > 0 && before.made[first].IsZero() && first > before.at
+		if same {
+			return &assignment{line: line, Run: before.Run, way: w, cost: before.cost, named: before.named, held: true}
+		}
+	}
+	return nil
+}
+
+// named returns the run that a train's id names, as [cta.Run.ID] has it.
+func (r *runs) named(train string, line *cta.Line, ways []way) *assignment {
+	id, start, repeats := train, "", false
+	trips := r.trips[train]
+	if trips == nil {
+		if i := strings.LastIndexByte(train, '@'); i > 0 {
+			id, start, repeats = train[:i], train[i+1:], true
+			trips = r.trips[id]
+		}
+	}
+	var best *assignment
+	for _, w := range ways {
+		for _, s := range trips {
+			if s.pattern != w.pattern || repeats != (s.trip.Every > 0) {
+				continue
+			}
+			for _, run := range near(s, w, 12*time.Hour, 12*time.Hour) {
+				if repeats && !strings.HasSuffix(run.ID(), "@"+start) {
+					continue
+				}
+				if a := (&assignment{line: line, Run: run, way: w, named: true}).measured(); best == nil || a.cost < best.cost {
+					best = a
+				}
+			}
+		}
+	}
+	return best
+}
+
+// near returns the runs of a trip that by the timetable come to where a train is, some
+// time before or after it did.
+func near(s scheduled, w way, before, after time.Duration) (near []cta.Run) {
+	came := w.made[w.at]
+	loc := came.Location()
+	from, to := came.Add(-before), came.Add(after)
+	offset := time.Duration(s.trip.Profile.Arrivals[w.at]) * time.Second
+	for d := cta.DateOf(from).Add(-2); d <= cta.DateOf(to).Add(1); d = d.Add(1) {
+		if !s.trip.Calendar.Runs(d) {
+			continue
+		}
+		begin := d.Begin(loc)
+		for at := s.trip.Departure; ; at += s.trip.Every {
+			departs := begin.Add(time.Duration(at) * time.Second)
+			if comes := departs.Add(offset); !comes.Before(from) && !comes.After(to) {
+				near = append(near, cta.Run{Pattern: s.pattern, Trip: s.trip, Date: d, Departure: departs})
+			}
+			if s.trip.Every <= 0 || at+s.trip.Every >= s.trip.Until {
+				break
+			}
+		}
+	}
+	return near
+}
+
+// candidates returns the runs of a pattern that a train may make.
+func candidates(line *cta.Line, w way) (list []*assignment) {
+	var headways []scheduled
+	for i := range w.pattern.Trips {
+		s := scheduled{w.pattern, &w.pattern.Trips[i]}
+		if frequent(s.trip) {
+			headways = append(headways, s)
+			continue
+		}
+		for _, run := range near(s, w, late, early) {
+			list = append(list, (&assignment{line: line, Run: run, way: w}).measured())
+		}
+	}
+	if a := frequency(line, w, headways); a != nil {
+		list = append(list, a)
+	}
+	return list
+}
+
+// measured sets how far from the timetable a train is where it was last. Trains are
+// seldom early.
+func (a *assignment) measured() *assignment {
+	a.cost = a.made[a.at].Sub(a.Arrival(a.at))
+	if a.cost < 0 {
+		a.cost *= -4
+	}
+	return a
+}
+
+// frequency returns the run of a train that runs at headways: it begins when the train
+// left, by what is known, and is of the trip that runs then, or did last.
+func frequency(line *cta.Line, w way, trips []scheduled) *assignment {
+	if len(trips) == 0 {
+		return nil
+	}
+	first := slices.IndexFunc(w.made, func(t time.Time) bool { return !t.IsZero() })
+	left := w.made[first].Add(-time.Duration(trips[0].trip.Profile.Arrivals[first]) * time.Second).Truncate(time.Second)
+	var best *assignment
+	for _, s := range trips {
+		for d := cta.DateOf(left).Add(-2); d <= cta.DateOf(left).Add(1); d = d.Add(1) {
+			if !s.trip.Calendar.Runs(d) {
+				continue
+			}
+			begin := d.Begin(left.Location())
+			from, until := begin.Add(time.Duration(s.trip.Departure)*time.Second), begin.Add(time.Duration(s.trip.Until)*time.Second)
+			off := max(from.Sub(left), left.Sub(until)+1, 0)
+			if off <= 2*time.Hour && (best == nil || off < best.cost) {
+				best = &assignment{line: line, Run: cta.Run{Pattern: s.pattern, Trip: s.trip, Date: d, Departure: left}, way: w, cost: off}
+			}
+		}
+	}
+	return best
+}

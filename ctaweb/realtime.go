@@ -1,0 +1,200 @@
+package ctaweb
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// realtimeFeeds are the GTFS-Realtime feeds of a model: those of one second of the wall
+// clock, so that Last-Modified tells one from the next.
+type realtimeFeeds struct {
+	publisher *realtime.Publisher // nil where a network can't be written as a feed
+
+	mu    sync.Mutex
+	at    int64 // wall second of the feeds
+	feeds [3]realtimeFeed
+	known bool // the model was complete once
+}
+
+// realtimeFeed is a feed with its renderings.
+type realtimeFeed struct {
+	*realtime.Feed
+	changed  time.Time // wall time
+	protobuf *body
+	json     *body
+}
+
+// realtimeNames are the feeds in addresses, in the order of realtimeFeeds.
+var realtimeNames = [3]string{"vehicle-positions", "trip-updates", "alerts"}
+
+func (h *Handler) routeRealtime() {
+	for i, name := range realtimeNames {
+		h.route("/gtfs-rt/"+name, plainError, func(w http.ResponseWriter, r *http.Request) {
+			h.serveRealtime(w, r, i, r.URL.Query().Get("format") == "json")
+		})
+		for _, end := range []string{".pb", ".json"} {
+			h.route("/gtfs-rt/"+name+end, plainError, func(w http.ResponseWriter, r *http.Request) {
+				h.serveRealtime(w, r, i, end == ".json")
+			})
+		}
+	}
+}
+
+func (h *Handler) serveRealtime(w http.ResponseWriter, r *http.Request, index int, asJSON bool) {
+	f, ok := h.realtimeFeed(index)
+	if !ok {
+		// An empty feed would say that nothing runs.
+		w.Header().Set("Retry-After", "5")
+		plainError(w, http.StatusServiceUnavailable, "nothing is known of the trains yet")
+		return
+	}
+	b, kind, render := f.protobuf, "application/x-protobuf", func() ([]byte, error) { return f.Protobuf, nil }
+	if asJSON {
+		b, kind, render = f.json, "application/json", f.JSON
+	}
+	if _, err := b.get(render); err != nil {
+		h.cfg.Log.Error("feed not rendered", "path", r.URL.Path, "err", err)
+		plainError(w, http.StatusInternalServerError, "this can't be shown at the moment")
+		return
+	}
+	w.Header().Set("Last-Modified", f.changed.UTC().Format(http.TimeFormat))
+	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+	if err == nil && r.Header.Get("If-None-Match") == "" && !f.changed.After(since) {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	serveBody(w, r, kind, "no-cache", b)
+}
+
+// realtimeFeed returns a feed of this second; ok is false while the model isn't complete.
+func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
+	rt := &h.realtime
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	wall := h.cfg.Now()
+	if ready, _ := h.model.Ready(); ready {
+		rt.known = true
+	}
+	if rt.publisher == nil || !rt.known {
+		return f, false
+	}
+	if at := wall.Unix(); rt.at == at && rt.feeds[index].Feed != nil {
+		return rt.feeds[index], true
+	} else {
+		rt.at = at
+	}
+	look := h.model.look(wall)
+	if look.status.AsOf.IsZero() {
+		return f, false
+	}
+	closed := closedStations(h.model.net, look.status)
+	made := rt.publisher.Publish(realtime.Now{
+		View: look.view, Said: h.model.tracker.Said,
+		Closed: func(line string, station int) bool { return slices.Contains(closed[station], line) },
+		Alerts: h.findings(look.status, closed),
+	})
+	for i, feed := range []*realtime.Feed{made.VehiclePositions, made.TripUpdates, made.Alerts} {
+		if rt.feeds[i].Feed != feed {
+			rt.feeds[i] = realtimeFeed{feed, wall.Truncate(time.Second), &body{}, &body{}}
+		}
+	}
+	return rt.feeds[index], true
+}
+
+// closedStations are the stations that the stations table has taken from lines, with those
+// lines.
+func closedStations(net *cta.Network, st *Status) map[int][]string {
+	closed := map[int][]string{}
+	for _, l := range net.Lines {
+		shown, _ := st.line(l.ID)
+		for _, s := range l.Stations {
+			if shown != nil && !slices.ContainsFunc(shown.Stations, func(o *Station) bool { return o.ID == s.ID }) {
+				closed[s.ID] = append(closed[s.ID], l.ID)
+			}
+		}
+	}
+	return closed
+}
+
+// findings are what is wrong, as alerts: how lines run, and closed stations.
+func (h *Handler) findings(st *Status, closed map[int][]string) []cta.Alert {
+	var alerts []cta.Alert
+	for _, l := range st.Lines {
+		for _, d := range l.Directions {
+			if a, ok := h.finding(l, d, st.AsOf); ok {
+				alerts = append(alerts, a)
+			}
+		}
+	}
+	for _, s := range h.model.net.Stations {
+		lines := closed[s.ID]
+		if len(lines) == 0 {
+			continue
+		}
+		a := cta.Alert{ID: "closed-" + s.Slug(), Cause: cta.UnknownCause, Effect: cta.NoServiceEffect, Severity: cta.Severe}
+		for _, id := range lines {
+			a.Informed = append(a.Informed, cta.Informed{Line: id, Station: s.ID})
+		}
+		a.Header = h.inAll(func(l *language) string { return l.say("alert-closed", "station", s.Name) })
+		a.Description = h.inAll(func(l *language) string {
+			var names []string
+			for _, id := range lines {
+				names = append(names, h.model.net.Line(id).Name)
+			}
+			return l.say("alert-closed-lines", "station", s.Name, "lines", strings.Join(names, ", "))
+		})
+		alerts = append(alerts, a)
+	}
+	return alerts
+}
+
+// finding is how a line runs in a direction as an alert, if that is anything to be alerted
+// of.
+func (h *Handler) finding(ls *LineStatus, d DirectionStatus, now time.Time) (cta.Alert, bool) {
+	a := cta.Alert{
+		ID: ls.ID + "-" + string(d.Direction), Cause: cta.UnknownCause, Effect: cta.SignificantDelays, Severity: cta.Warning,
+		Informed: []cta.Informed{{Line: ls.ID, Direction: d.Direction}},
+	}
+	switch d.Level {
+	case live.Minor:
+	case live.Major:
+		a.Severity = cta.Severe
+	default:
+		return a, false
+	}
+	name := ""
+	switch d.Cause {
+	case live.TrainStuck:
+		name, a.Cause = "standing", cta.TechnicalProblem
+	case live.TrainOverdue:
+		name = "overdue"
+	case live.LongGap:
+		name, a.Effect = "gap", cta.ReducedService
+	case live.CloseUp:
+		name, a.Effect = "bunched", cta.ModifiedService
+	default:
+		return a, false
+	}
+	a.ID += "-" + name
+	a.Header = h.inAll(func(l *language) string {
+		return l.say("alert-"+name, "line", ls.called(), "towards", l.towards(d.Towards))
+	})
+	a.Description = h.inAll(func(l *language) string { return l.sentence(h.model.net, ls.called(), d.Facts, now) })
+	return a, true
+}
+
+// inAll says something in all languages of the pages.
+func (h *Handler) inAll(say func(*language) string) (texts []cta.Text) {
+	for _, l := range h.languages {
+		texts = append(texts, cta.Text{Language: l.code, Text: say(l)})
+	}
+	return texts
+}
