@@ -503,7 +503,7 @@ func TestLostLettersAndPlaces(t *testing.T) {
 	if s := net.Station(10); s.Latitude != 47.80 || s.Stops[0].ID != 11 {
 		t.Errorf("a platform without a place moved its station: %+v", s)
 	}
-	if text := report.String(); !strings.Contains(text, " calls, no days\n") {
+	if text := report.String(); !strings.Contains(text, " calls, no first or last day\n") {
 		t.Errorf("the report tells of days that aren't:\n%s", text)
 	}
 }
