@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
@@ -37,7 +38,7 @@ func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 	cfg = cfg.withDefaults()
 	db, dbErr := postgresURL(cfg.Postgres)
 	c := &Connector{cfg: cfg, db: db}
-	retries := sharedCounter(cfg.Metrics, "ctalive_connector_retries_total",
+	retries := metric.Counter(cfg.Metrics, "ctalive_connector_retries_total",
 		"Requests to Kafka Connect that were tried again.").WithLabelValues()
 	var err error
 	c.worker, err = rest.New(rest.Config{

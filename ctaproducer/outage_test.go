@@ -115,11 +115,11 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		}
 		latest[r.Topic] = k.Timestamp
 	}
-	read(t, sys, sys.Topics.IsArrivals, format(reader.arrivals), func(r kafka.Record, k cta.Key, a cta.Arrival) {
+	read(t, sys, sys.Topics.IsArrivals, reader.arrivals, func(r kafka.Record, k cta.Key, a cta.Arrival) {
 		order(r, k)
 		got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
 	})
-	read(t, sys, sys.Topics.IsTurnstiles, format(reader.turnstiles), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+	read(t, sys, sys.Topics.IsTurnstiles, reader.turnstiles, func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 		order(r, k)
 		got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
 	})

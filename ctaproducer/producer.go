@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -75,11 +76,6 @@ type Producer struct {
 	gates      map[int]*Turnstile
 }
 
-// format returns the codecs of a kind of event as a Kafka client takes them.
-func format[V any](e wire.Events[V]) kafka.Format[cta.Key, V] {
-	return kafka.Format[cta.Key, V]{Key: e.Key, Value: e.Value}
-}
-
 // New returns a producer for the stations of net. The error lists every wrong
 // setting. Nothing is contacted yet, but a station's first event needs its topic:
 // call Prepare before. Close the producer, and only then the client.
@@ -109,7 +105,7 @@ func New(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg Config)
 	if p.out, err = client.NewProducer(kafka.ProducerConfig{MaxBuffered: cfg.MaxBuffered}); err != nil {
 		return nil, fmt.Errorf("ctaproducer: producer: %w", err)
 	}
-	events := sharedCounter(cfg.Metrics, "ctalive_events_emitted_total",
+	events := metric.Counter(cfg.Metrics, "ctalive_events_emitted_total",
 		"Events accepted for delivery, by kind: arrival or entry.", "kind")
 	arrivals, entries := events.WithLabelValues("arrival"), events.WithLabelValues("entry")
 	for _, s := range net.Stations {
@@ -235,7 +231,7 @@ func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err 
 		return time.Time{}, false, fmt.Errorf("ctaproducer: last event: %w", err)
 	}
 	for _, r := range records {
-		var codec kafka.Codec[cta.Key] = p.arrivals.Key
+		codec := p.arrivals.Key
 		if topics.IsTurnstiles(r.Topic) {
 			codec = p.turnstiles.Key
 		}

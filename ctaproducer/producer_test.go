@@ -18,6 +18,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
 func newTestProducer(tb testing.TB, sys *ctatest.System, net *cta.Network, cfg Config) *Producer {
@@ -49,7 +50,7 @@ func layouts(t *testing.T, test func(t *testing.T, sys *ctatest.System)) {
 }
 
 // read decodes every record of the topics that match.
-func read[V any](tb testing.TB, sys *ctatest.System, match kafka.Match, format kafka.Format[cta.Key, V], each func(kafka.Record, cta.Key, V)) {
+func read[V any](tb testing.TB, sys *ctatest.System, match kafka.Match, format wire.Events[V], each func(kafka.Record, cta.Key, V)) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), ctatest.Patience)
 	defer cancel()
@@ -103,7 +104,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 		}
 
 		var arrived []cta.Arrival
-		read(t, sys, sys.Topics.IsArrivals, format(p.arrivals), func(r kafka.Record, k cta.Key, a cta.Arrival) {
+		read(t, sys, sys.Topics.IsArrivals, p.arrivals, func(r kafka.Record, k cta.Key, a cta.Arrival) {
 			if r.Topic != sys.Topics.Arrivals(net.Station(lake)) || !k.Time().Equal(at) || time.Since(r.Time) > time.Hour {
 				t.Errorf("arrival in %s with key %v and time %v", r.Topic, k.Time(), r.Time)
 			}
@@ -113,7 +114,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 			t.Errorf("arrivals (-want +got):\n%s", d)
 		}
 		var entered []cta.TurnstileEntry
-		read(t, sys, sys.Topics.IsTurnstiles, format(p.turnstiles), func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles, func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 			if r.Topic != sys.Topics.Turnstiles(net.Station(lake)) || k.Timestamp != at.UnixMilli()+1 {
 				t.Errorf("entry in %s with key %v", r.Topic, k.Time())
 			}
@@ -221,17 +222,17 @@ func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 
 		var got Summary
 		inOrder := make(map[int]int64) // by station, the time of the latest entry
-		read(t, sys, sys.Topics.IsArrivals, format(p.arrivals), func(_ kafka.Record, k cta.Key, a cta.Arrival) {
+		read(t, sys, sys.Topics.IsArrivals, p.arrivals, func(_ kafka.Record, k cta.Key, a cta.Arrival) {
 			got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
 		})
-		read(t, sys, sys.Topics.IsTurnstiles, format(p.turnstiles), func(_ kafka.Record, k cta.Key, e cta.TurnstileEntry) {
+		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles, func(_ kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 			if k.Timestamp < inOrder[e.StationID] {
 				t.Fatalf("entries of station %d are out of order", e.StationID)
 			}
 			inOrder[e.StationID] = k.Timestamp
 			got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
 		})
-		read(t, sys, kafka.Names(sys.Topics.Weather()), format(p.weather), func(_ kafka.Record, k cta.Key, w cta.Weather) {
+		read(t, sys, kafka.Names(sys.Topics.Weather()), p.weather, func(_ kafka.Record, k cta.Key, w cta.Weather) {
 			got.count(&Event{At: k.Time(), Kind: WeatherEvent, Weather: w})
 		})
 		want := Summary{Arrivals: sum.Arrivals, Entries: sum.Entries, Readings: sum.Readings}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
 // Station is a station's sensor of trains. It comes from [Producer.Station], and
@@ -18,7 +19,7 @@ type Station struct {
 	station   *cta.Station
 	topic     string
 	partition []byte
-	format    kafka.Format[cta.Key, cta.Arrival]
+	format    wire.Events[cta.Arrival]
 	emitted   prometheus.Counter
 }
 
@@ -28,7 +29,7 @@ func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Statio
 		station:   s,
 		topic:     p.cfg.Topics.Arrivals(s),
 		partition: cta.PartitionKey(s.ID),
-		format:    format(p.arrivals),
+		format:    p.arrivals,
 		emitted:   emitted,
 	}
 }

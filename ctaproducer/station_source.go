@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
@@ -97,8 +98,8 @@ func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceC
 	if err := errors.Join(dbErr, cfg.validate()); err != nil {
 		return nil, fmt.Errorf("ctaproducer: station source: %w", err)
 	}
-	s.rows = sharedCounter(cfg.Metrics, "ctalive_station_source_rows_total", "Rows of the stations table sent to Kafka.")
-	s.failures = sharedCounter(cfg.Metrics, "ctalive_station_source_failures_total",
+	s.rows = metric.Counter(cfg.Metrics, "ctalive_station_source_rows_total", "Rows of the stations table sent to Kafka.")
+	s.failures = metric.Counter(cfg.Metrics, "ctalive_station_source_failures_total",
 		"Reads of the stations table, or sends of its rows, that failed and were tried again.")
 	return s, nil
 }

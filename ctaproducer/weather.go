@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -73,13 +74,13 @@ func (s schemaIDs) known() bool { return s.key > 0 && s.value > 0 }
 func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Weather, error) {
 	w := &Weather{
 		topic: topics.Weather(), wait: cmp.Or(cfg.Wait, 30*time.Second),
-		readings: sharedCounter(cfg.Metrics, "ctalive_weather_readings_total",
+		readings: metric.Counter(cfg.Metrics, "ctalive_weather_readings_total",
 			"Weather readings, by outcome: posted or failed.", "outcome"),
 	}
 	for _, outcome := range []string{"posted", "failed"} {
 		w.readings.WithLabelValues(outcome)
 	}
-	retries := sharedCounter(cfg.Metrics, "ctalive_weather_retries_total",
+	retries := metric.Counter(cfg.Metrics, "ctalive_weather_retries_total",
 		"Posts of weather readings that were tried again.").WithLabelValues()
 	var err error
 	w.proxy, err = rest.New(rest.Config{

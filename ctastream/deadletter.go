@@ -1,6 +1,7 @@
 package ctastream
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -25,30 +26,30 @@ const (
 
 // deadLetters makes dead letters of records that can't be read.
 type deadLetters struct {
-	topic string
-	log   *slog.Logger
-	total *prometheus.CounterVec
+	client *kafka.Client
+	topic  string
+	log    *slog.Logger
+	total  *prometheus.CounterVec
 
 	mu     sync.Mutex
 	logged map[[2]string]bool // by topic and reason
 
 	// written is, by partition, the offset below which every record that can't be
-	// read has its letter. Positions of the group can be lost; the letters tell.
+	// read has its letter. Positions of the group can be lost; the letters tell. They are
+	// read once one is to be written.
 	written map[kafka.Partition]int64
-	ids     map[string]string // of the topics, as far as they are known
+	gained  map[kafka.Partition]kafka.Gained
 }
 
-func newDeadLetters(cfg Config) *deadLetters {
+func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
 	return &deadLetters{
-		topic: cfg.Topics.DeadLetter(),
-		log:   cfg.Log,
-		total: metric.Register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ctalive_stream_dead_letters_total",
-			Help: "Records put aside because they can't be read. One whose transaction was aborted counts again.",
-		}, []string{"topic", "reason"})),
+		client: client, topic: cfg.Topics.DeadLetter(),
+		log: cfg.Log,
+		total: metric.Counter(cfg.Metrics, "ctalive_stream_dead_letters_total",
+			"Records put aside because they can't be read. One whose transaction was aborted counts again.", "topic", "reason"),
 		logged:  make(map[[2]string]bool),
 		written: make(map[kafka.Partition]int64),
-		ids:     make(map[string]string),
+		gained:  make(map[kafka.Partition]kafka.Gained),
 	}
 }
 
@@ -61,13 +62,51 @@ func unreadable(reason string, err error) error {
 	return &wire.DecodeError{Reason: reason, Err: err}
 }
 
-// add appends the dead letter of r, unless it has one. err is or wraps a
-// [wire.DecodeError].
-func (d *deadLetters) add(out []kafka.Record, r kafka.Record, err error) []kafka.Record {
-	if r.Offset < d.written[kafka.Partition{Topic: r.Topic, Partition: r.Partition}] {
-		return out
+// begin takes it that records of partitions come next.
+func (d *deadLetters) begin(gained []kafka.Gained) {
+	for _, p := range gained {
+		d.gained[p.Partition] = p
+		delete(d.written, p.Partition)
 	}
-	return append(out, d.letter(r, err))
+}
+
+// add appends the dead letter of r, unless it has one. cause is or wraps a
+// [wire.DecodeError].
+func (d *deadLetters) add(ctx context.Context, out []kafka.Record, r kafka.Record, cause error) ([]kafka.Record, error) {
+	p := kafka.Partition{Topic: r.Topic, Partition: r.Partition}
+	if _, known := d.written[p]; !known {
+		if err := d.restore(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if r.Offset < d.written[p] {
+		return out, nil
+	}
+	return append(out, d.letter(r, cause)), nil
+}
+
+// restore reads which records have their letter already.
+func (d *deadLetters) restore(ctx context.Context) error {
+	written := make(map[kafka.Partition]int64)
+	from, err := d.client.Partitions(ctx, d.topic)
+	if err != nil {
+		return err
+	}
+	err = d.client.Restore(ctx, from, func(r kafka.Record) {
+		p, offset, id := origin(r)
+		if of := d.gained[p]; id == "" || id == of.TopicID { // else it's of another topic that had the name
+			written[p] = max(written[p], min(offset+1, of.End)) // what is above is lost
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for p := range d.gained {
+		if _, known := d.written[p]; !known {
+			d.written[p] = written[p]
+		}
+	}
+	return nil
 }
 
 // origin returns where the record of a dead letter was, as its headers say; -1 as the
@@ -108,7 +147,7 @@ func (d *deadLetters) letter(r kafka.Record, err error) kafka.Record {
 		{Key: "reason", Value: []byte(reason)},
 		{Key: "error", Value: []byte(text)},
 	}
-	if id := d.ids[r.Topic]; id != "" {
+	if id := d.gained[kafka.Partition{Topic: r.Topic, Partition: r.Partition}].TopicID; id != "" {
 		headers = append(headers, kafka.Header{Key: topicIDHeader, Value: []byte(id)})
 	}
 	if size := len(r.Key) + len(r.Value); size > maxDeadLetter {

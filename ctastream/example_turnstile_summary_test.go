@@ -69,11 +69,7 @@ func enter(ctx context.Context, client *kafka.Client, registry *wire.Registry, n
 	if err := client.EnsureTopics(ctx, kafka.EventTopic(topic, 1)); err != nil {
 		return err
 	}
-	key, err := wire.AvroKey[cta.Key](registry, schemas.TurnstileKey)
-	if err != nil {
-		return err
-	}
-	value, err := wire.AvroValue[cta.TurnstileEntry](registry, schemas.TurnstileValue)
+	entries, err := wire.AvroEvents[cta.TurnstileEntry](registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err != nil {
 		return err
 	}
@@ -81,9 +77,8 @@ func enter(ctx context.Context, client *kafka.Client, registry *wire.Registry, n
 	if err != nil {
 		return err
 	}
-	format := kafka.Format[cta.Key, cta.TurnstileEntry]{Key: key, Value: value}
 	for range n {
-		r, err := format.Record(ctx, topic, cta.KeyAt(time.Now()), cta.TurnstileEntry{StationID: lake.ID, StationName: lake.Name, Line: "blue"})
+		r, err := entries.Record(ctx, topic, cta.KeyAt(time.Now()), cta.TurnstileEntry{StationID: lake.ID, StationName: lake.Name, Line: "blue"})
 		if err != nil {
 			return err
 		}

@@ -21,8 +21,8 @@ import (
 // more from the time of its record, while those of other stations are not.
 type Inspector struct {
 	worker
-	arrivals kafka.Format[cta.Key, cta.Arrival]
-	weather  kafka.Format[cta.Key, cta.Weather]
+	arrivals wire.Events[cta.Arrival]
+	weather  wire.Events[cta.Weather]
 	// apart is how far the latest event time of each station, 0 for the weather, lay
 	// from the time of its record.
 	apart map[int]time.Duration
@@ -47,16 +47,12 @@ func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspec
 		return nil, fmt.Errorf("ctastream: inspector: %w", err)
 	}
 	x := &Inspector{apart: make(map[int]time.Duration), worker: newWorker(client, cfg, kafka.AnyOf(cfg.Topics.IsArrivals, kafka.Names(cfg.Topics.Weather())))}
-	arrivals, err := wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
-	if err != nil {
+	if x.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: arrivals: %w", err)
 	}
-	weather, err := wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
-	if err != nil {
+	if x.weather, err = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: weather: %w", err)
 	}
-	x.arrivals = kafka.Format[cta.Key, cta.Arrival]{Key: arrivals.Key, Value: arrivals.Value}
-	x.weather = kafka.Format[cta.Key, cta.Weather]{Key: weather.Key, Value: weather.Value}
 	return x, nil
 }
 
@@ -75,9 +71,11 @@ func (x *Inspector) Run(ctx context.Context) error {
 // dead letters are written, and what the stations' clocks said last.
 type inspection Inspector
 
-func (x *inspection) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
-	return x.restoreLetters(ctx, gained)
+func (x *inspection) Assign(_ context.Context, gained []kafka.Gained) (take func(), err error) {
+	return func() { x.dead.begin(gained) }, nil
 }
+
+func (*inspection) Needs(kafka.Gained) []kafka.Partition { return nil }
 
 func (*inspection) Revoke([]kafka.Partition) {}
 
@@ -104,7 +102,9 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		out = x.dead.add(out, r, err)
+		if out, err = x.dead.add(ctx, out, r, err); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

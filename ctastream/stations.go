@@ -68,15 +68,15 @@ func (t *StationTransformer) Run(ctx context.Context) error {
 type transformation StationTransformer
 
 // Assign restores the table from the output.
-func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
+func (t *transformation) Assign(ctx context.Context, gained []kafka.Gained) (take func(), err error) {
 	for _, p := range gained {
-		if p.Partition > 0 {
+		if p.Partitions > 1 {
 			t.cfg.Log.Warn("the topic of rows has several partitions: run one worker only, or deletions may be missed", "topic", p.Topic)
 			break
 		}
 	}
 	table := newStationTable(t.network)
-	err = t.restore(ctx, func(r kafka.Record) {
+	err = t.restore(ctx, t.output, func(r kafka.Record) {
 		id, line, err := cta.ParseStationKey(string(r.Key))
 		var v cta.StationRecord
 		gone := cta.Deleted(r.Value)
@@ -101,26 +101,29 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Partition) (
 	if err != nil {
 		return nil, err
 	}
-	letters, err := t.restoreLetters(ctx, gained)
-	if err != nil {
-		return nil, err
-	}
 	return func() {
-		letters()
+		t.dead.begin(gained)
 		t.table = table
 		t.restored.Set(float64(len(table.entries)))
 	}, nil
 }
 
+// Needs returns the whole output: a row may be in any partition of it.
+func (t *transformation) Needs(kafka.Gained) []kafka.Partition { return t.output }
+
 // Revoke has nothing to do: the table is restored before it is used again.
 func (t *transformation) Revoke([]kafka.Partition) {}
 
 // Transform takes a batch of rows into the table.
-func (t *transformation) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+func (t *transformation) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	var out []kafka.Record
 	for _, r := range batch {
-		if err := t.take(r); err != nil {
-			out = t.dead.add(out, r, err)
+		err := t.take(r)
+		if err == nil {
+			continue
+		}
+		if out, err = t.dead.add(ctx, out, r, err); err != nil {
+			return nil, err
 		}
 	}
 	return t.table.publish(t.cfg.Output, out), nil

@@ -2,10 +2,10 @@ package ctastream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,40 +98,50 @@ func (s *TurnstileSummary) reread() { s.read = make(map[string]*reading) }
 // summarizer is a TurnstileSummary as the transactions see it.
 type summarizer TurnstileSummary
 
-// Assign restores the counts of the stations whose entries come next.
-func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
-	read, err := s.readCounts(ctx)
-	if err != nil {
-		return nil, err
+// Needs returns the partitions of the output that hold the counts of an input partition's
+// stations. Both topics choose by the same hash of a station: divided by the one number of
+// partitions and by the other, it leaves the same for each divisor that they share.
+func (s *summarizer) Needs(g kafka.Gained) (needs []kafka.Partition) {
+	of, n := int32(len(s.output)), g.Partitions
+	in := g.Partition.Partition
+	if id, ok := topicStation(g.Topic); ok && n == 1 {
+		n, in = of, kafka.PartitionOf(cta.PartitionKey(id), of)
 	}
-	sizes := make(map[string]int32)
-	for _, p := range gained {
-		if sizes[p.Topic], err = s.client.Partitions(ctx, p.Topic); err != nil {
-			return nil, err
+	for of != 0 {
+		n, of = of, n%of // in the end, n is the largest divisor
+	}
+	for _, p := range s.output {
+		if p.Partition%n == in%n {
+			needs = append(needs, p)
 		}
 	}
-	ids, err := s.client.TopicIDs(ctx, slices.Collect(maps.Keys(sizes))...)
+	return needs
+}
+
+// Assign restores the counts of the stations whose entries come next.
+func (s *summarizer) Assign(ctx context.Context, gained []kafka.Gained) (take func(), err error) {
+	var from []kafka.Partition
+	for _, g := range gained {
+		from = append(from, s.Needs(g)...)
+	}
+	slices.SortFunc(from, func(a, b kafka.Partition) int { return cmp.Compare(a.Partition, b.Partition) })
+	read, err := s.readCounts(ctx, slices.Compact(from))
 	if err != nil {
 		return nil, err
 	}
 	var short []kafka.Partition // than what is counted of them
 	begin, counted := make(map[kafka.Partition]position), read.counted()
-	for _, p := range gained {
-		at, all, err := s.resume(ctx, p, counted[p], ids[p.Topic])
-		if err != nil {
-			return nil, err
+	for _, g := range gained {
+		at, all := s.resume(g, counted[g.Partition])
+		if begin[g.Partition] = at; !all {
+			short = append(short, g.Partition)
 		}
-		if begin[p] = at; !all {
-			short = append(short, p)
-		}
-	}
-	letters, err := s.restoreLetters(ctx, gained)
-	if err != nil {
-		return nil, err
 	}
 	return func() {
-		letters()
-		maps.Copy(s.sizes, sizes)
+		s.dead.begin(gained)
+		for _, g := range gained {
+			s.sizes[g.Topic] = g.Partitions
+		}
 		s.tallies.adopt(read, begin)
 		for _, p := range short {
 			s.tallies.publishAll(p, func(station int) bool { return s.placed(station, p) == nil })
@@ -144,32 +154,28 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Partition) (take
 // resume returns where to go on in a partition, which is counted up to a position, and
 // whether it still has all that is counted. If not, another topic may have its name, or
 // the cluster may have lost the end of it, as after the crash of a machine.
-func (s *summarizer) resume(ctx context.Context, p kafka.Partition, counted position, topicID string) (at position, all bool, err error) {
-	at = position{counted.next, topicID}
-	if at.next == 0 {
-		return at, true, nil
-	}
-	end, err := s.client.End(ctx, p)
-	if err != nil || end >= at.next {
-		return at, true, err
+func (s *summarizer) resume(g kafka.Gained, counted position) (at position, all bool) {
+	at = position{counted.next, g.TopicID}
+	if g.End >= at.next {
+		return at, true
 	}
 	at.next = 0
 	msg := "topic ends before what was counted of it: counting it as a new one"
-	if topicID != "" && topicID == counted.topicID {
-		at.next = end
+	if g.TopicID != "" && g.TopicID == counted.topicID {
+		at.next = g.End
 		msg = "the cluster has lost entries that are counted: going on at the topic's end"
 	}
-	s.cfg.Log.Warn(msg, "topic", p.Topic, "partition", p.Partition, "counted", counted.next, "end", end)
-	return at, false, nil
+	s.cfg.Log.Warn(msg, "topic", g.Topic, "partition", g.Partition.Partition, "counted", counted.next, "end", g.End)
+	return at, false
 }
 
 // readCounts reads what is published.
-func (s *summarizer) readCounts(ctx context.Context) (*tallies, error) {
+func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*tallies, error) {
 	read := newTallies()
 	foreign := make(map[string]cta.TurnstileCount) // the last under a key, each of another engine
 	broken := make(map[int]error)                  // by station, of the last under its key
 	var windowed error
-	err := s.restore(ctx, func(r kafka.Record) {
+	err := s.restore(ctx, from, func(r kafka.Record) {
 		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
 		if errors.Is(err, cta.ErrWindowed) && r.Value != nil {
 			windowed = err
@@ -251,7 +257,9 @@ func (s *summarizer) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 				if ctx.Err() != nil {
 					return nil, err
 				}
-				out = s.dead.add(out, *r, err)
+				if out, err = s.dead.add(ctx, out, *r, err); err != nil {
+					return nil, err
+				}
 				continue
 			}
 		}

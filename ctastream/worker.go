@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +22,7 @@ type worker struct {
 	cfg      Config
 	match    kafka.Match
 	writes   []kafka.TopicSpec
+	output   []kafka.Partition // of the topic of that name
 	dead     *deadLetters
 	restored prometheus.Gauge
 	took     prometheus.Gauge
@@ -40,15 +39,11 @@ func newWorker(client *kafka.Client, cfg Config, match kafka.Match) worker {
 		cfg:    cfg,
 		match:  match,
 		writes: []kafka.TopicSpec{kafka.EventTopic(cfg.Topics.DeadLetter(), 1)},
-		dead:   newDeadLetters(cfg),
-		restored: metric.Register(cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ctalive_stream_restored_keys",
-			Help: "Keys of the output that the last restoration of state read.",
-		}, []string{"group"})).WithLabelValues(cfg.Group),
-		took: metric.Register(cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ctalive_stream_restore_seconds",
-			Help: "Time that the last restoration of state took.",
-		}, []string{"group"})).WithLabelValues(cfg.Group),
+		dead:   newDeadLetters(client, cfg),
+		restored: metric.Gauge(cfg.Metrics, "ctalive_stream_restored_keys",
+			"Keys of the output that the last restoration of state read.", "group").WithLabelValues(cfg.Group),
+		took: metric.Gauge(cfg.Metrics, "ctalive_stream_restore_seconds",
+			"Time that the last restoration of state took.", "group").WithLabelValues(cfg.Group),
 		progress: new(atomic.Pointer[kafka.Progress]),
 	}
 	if cfg.Output != "" {
@@ -64,6 +59,12 @@ func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
 			return nil
 		}
 		return err
+	}
+	if w.cfg.Output != "" {
+		var err error
+		if w.output, err = w.client.Partitions(ctx, w.cfg.Output); err != nil {
+			return nil // ctx has ended
+		}
 	}
 	defer w.progress.Store(nil)
 	return w.client.Transform(ctx, kafka.TransformConfig{
@@ -93,10 +94,10 @@ func (w *worker) Ready() error {
 	return nil
 }
 
-// restore reads the output.
-func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
+// restore reads partitions of the output.
+func (w *worker) restore(ctx context.Context, from []kafka.Partition, handle func(kafka.Record)) error {
 	began, records := time.Now(), 0
-	err := w.client.Restore(ctx, w.cfg.Output, func(r kafka.Record) {
+	err := w.client.Restore(ctx, from, func(r kafka.Record) {
 		handle(r)
 		records++
 	})
@@ -106,39 +107,6 @@ func (w *worker) restore(ctx context.Context, handle func(kafka.Record)) error {
 	w.took.Set(time.Since(began).Seconds())
 	w.cfg.Log.Info("state restored", "topic", w.cfg.Output, "records", records, "took", time.Since(began).Round(time.Millisecond))
 	return nil
-}
-
-// restoreLetters reads which records of partitions have their dead letter already; take
-// takes that into use.
-func (w *worker) restoreLetters(ctx context.Context, gained []kafka.Partition) (take func(), err error) {
-	written, ends := make(map[kafka.Partition]int64), make(map[kafka.Partition]int64)
-	var topics []string
-	for _, p := range gained {
-		topics = append(topics, p.Topic)
-		if ends[p], err = w.client.End(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(topics)
-	ids, err := w.client.TopicIDs(ctx, slices.Compact(topics)...)
-	if err != nil {
-		return nil, err
-	}
-	err = w.client.Restore(ctx, w.dead.topic, func(r kafka.Record) {
-		p, offset, id := origin(r)
-		if id == "" || id == ids[p.Topic] { // else it's of another topic that had the name
-			written[p] = max(written[p], min(offset+1, ends[p])) // what is above is lost
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return func() {
-		maps.Copy(w.dead.ids, ids)
-		for _, p := range gained {
-			w.dead.written[p] = written[p]
-		}
-	}, nil
 }
 
 // readable runs f until it gives a value or an error that says the record can

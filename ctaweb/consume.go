@@ -110,14 +110,14 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 	now := time.Now()
 	err := client.Read(ctx, kafka.ReaderConfig{
 		Match: func(topic string) bool { return c.kind(topic) != "" },
-		Start: func(topic string) kafka.Start {
+		Since: func(topic string) time.Time {
 			switch c.kind(topic) {
 			case kindArrivals:
-				return kafka.FromTime(now.Add(-cfg.Arrivals))
+				return now.Add(-cfg.Arrivals)
 			case kindWeather:
-				return kafka.FromTime(now.Add(-weatherSince))
+				return now.Add(-weatherSince)
 			}
-			return kafka.FromStart()
+			return time.Time{} // all
 		},
 		Refresh:  cfg.Refresh,
 		CaughtUp: c.caughtUp,
@@ -140,8 +140,8 @@ type consumer struct {
 	topics   cta.Topics
 	log      *slog.Logger
 	metrics  *consumeMetrics
-	arrivals kafka.Format[cta.Key, cta.Arrival]
-	weather  kafka.Format[cta.Key, cta.Weather]
+	arrivals wire.Events[cta.Arrival]
+	weather  wire.Events[cta.Weather]
 	stations wire.JSON[cta.StationRecord]
 	counts   cta.TurnstileCounts
 	logged   map[string]bool
@@ -152,10 +152,9 @@ type consumer struct {
 }
 
 func (c *consumer) formats(reg *wire.Registry) error {
-	arrivals, err := wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
-	weather, err2 := wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
-	c.arrivals = kafka.Format[cta.Key, cta.Arrival]{Key: arrivals.Key, Value: arrivals.Value}
-	c.weather = kafka.Format[cta.Key, cta.Weather]{Key: weather.Key, Value: weather.Value}
+	var err, err2 error
+	c.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
+	c.weather, err2 = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
 	return errors.Join(err, err2)
 }
 

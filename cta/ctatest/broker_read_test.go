@@ -64,21 +64,19 @@ func TestBrokerFindsRecordsByTime(t *testing.T) {
 	all := []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
 	for _, test := range []struct {
 		name  string
-		start kafka.Start
+		since time.Time
 		want  []string
 	}{
-		{"from the start", kafka.FromStart(), all},
-		{"the zero value is the start", kafka.Start{}, all},
-		{"from before the first", kafka.FromTime(time.Time{}.Add(time.Hour)), all},
-		{"from a record's own time", kafka.FromTime(begin.Add(8 * time.Minute)), all[8:]},
-		{"from between two", kafka.FromTime(begin.Add(8*time.Minute + time.Second)), all[9:]},
-		{"from after the last", kafka.FromTime(begin.Add(time.Hour)), nil},
-		{"from the end", kafka.FromEnd(), nil},
+		{"from the start", time.Time{}, all},
+		{"from before the first", time.Time{}.Add(time.Hour), all},
+		{"from a record's own time", begin.Add(8 * time.Minute), all[8:]},
+		{"from between two", begin.Add(8*time.Minute + time.Second), all[9:]},
+		{"from after the last", begin.Add(time.Hour), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
 			err := sys.Kafka.Read(t.Context(), kafka.ReaderConfig{
-				Match: kafka.Names(topic, empty), StopAtEnd: true, Start: func(string) kafka.Start { return test.start },
+				Match: kafka.Names(topic, empty), StopAtEnd: true, Since: func(string) time.Time { return test.since },
 			}, func(_ context.Context, r kafka.Record) error {
 				got = append(got, string(r.Value))
 				return nil
@@ -195,7 +193,7 @@ func TestBrokersNewTopicsAreRead(t *testing.T) {
 	caughtUp := make(chan struct{})
 	next := follow(t, sys.Kafka, kafka.ReaderConfig{
 		Match:    func(topic string) bool { return strings.HasPrefix(topic, sys.Topics.Prefix+"x.") },
-		Start:    func(string) kafka.Start { return kafka.FromEnd() },
+		Since:    func(string) time.Time { return time.Now().Add(time.Hour) },
 		CaughtUp: func() { close(caughtUp) },
 	})
 	<-caughtUp
@@ -258,9 +256,9 @@ func TestBrokersOldestIsGoneOnFrom(t *testing.T) {
 	var got []string
 	err := c.Read(t.Context(), kafka.ReaderConfig{
 		Match: kafka.Names(topic), StopAtEnd: true, CaughtUp: func() { caughtUp = true },
-		Start: func(string) kafka.Start { // asked for between the look-up of the position and the first fetch
+		Since: func(string) time.Time { // asked for between the look-up of the position and the first fetch
 			remove()
-			return kafka.FromStart()
+			return time.Time{}
 		},
 	}, func(_ context.Context, r kafka.Record) error {
 		got = append(got, string(r.Value))

@@ -112,9 +112,9 @@ func (s *System) context() (context.Context, context.CancelFunc) {
 
 // formats are the codecs of the events, made when first needed.
 type formats struct {
-	arrivals lazy[kafka.Format[cta.Key, cta.Arrival]]
-	entries  lazy[kafka.Format[cta.Key, cta.TurnstileEntry]]
-	weather  lazy[kafka.Format[cta.Key, cta.Weather]]
+	arrivals lazy[wire.Events[cta.Arrival]]
+	entries  lazy[wire.Events[cta.TurnstileEntry]]
+	weather  lazy[wire.Events[cta.Weather]]
 }
 
 type lazy[T any] struct {
@@ -123,13 +123,9 @@ type lazy[T any] struct {
 	err  error
 }
 
-func avroFormat[V any](s *System, f *lazy[kafka.Format[cta.Key, V]], keySchema, valueSchema string) kafka.Format[cta.Key, V] {
+func avroFormat[V any](s *System, f *lazy[wire.Events[V]], keySchema, valueSchema string) wire.Events[V] {
 	s.tb.Helper()
-	f.once.Do(func() {
-		var e wire.Events[V]
-		e, f.err = wire.AvroEvents[V](s.Registry, keySchema, valueSchema)
-		f.v = kafka.Format[cta.Key, V]{Key: e.Key, Value: e.Value}
-	})
+	f.once.Do(func() { f.v, f.err = wire.AvroEvents[V](s.Registry, keySchema, valueSchema) })
 	if f.err != nil {
 		s.tb.Fatalf("ctatest: %v", f.err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
@@ -135,7 +136,7 @@ func (s *System) station(id int) *cta.Station {
 	return &cta.Station{ID: id, Name: strconv.Itoa(id)}
 }
 
-func event[V any](s *System, f kafka.Format[cta.Key, V], topic string, station int, at time.Time, v V) kafka.Record {
+func event[V any](s *System, f wire.Events[V], topic string, station int, at time.Time, v V) kafka.Record {
 	s.tb.Helper()
 	ctx, cancel := s.context()
 	defer cancel()

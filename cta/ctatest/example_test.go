@@ -33,15 +33,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer registry.Close()
-	keys, err := wire.AvroKey[cta.Key](registry, schemas.TurnstileKey)
+	entries, err := wire.AvroEvents[cta.TurnstileEntry](registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err != nil {
 		log.Fatal(err)
 	}
-	values, err := wire.AvroValue[cta.TurnstileEntry](registry, schemas.TurnstileValue)
-	if err != nil {
-		log.Fatal(err)
-	}
-	entries := kafka.Format[cta.Key, cta.TurnstileEntry]{Key: keys, Value: values}
 
 	lake := cta.Chicago().Station(40380)
 	topic := cta.Topics{}.Turnstiles(lake)

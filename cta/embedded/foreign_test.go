@@ -122,7 +122,7 @@ func readTrains(t *testing.T, s *embedded.Services, topic string) (trains []stri
 }
 
 // arrivals returns a client of the services and the format of arrivals.
-func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, kafka.Format[cta.Key, cta.Arrival], func()) {
+func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, wire.Events[cta.Arrival], func()) {
 	t.Helper()
 	client, err := kafka.Connect(deadline(t), kafka.Config{Brokers: s.Brokers()})
 	if err != nil {
@@ -132,15 +132,11 @@ func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, kafka.Format[c
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := wire.AvroKey[cta.Key](registry, schemas.ArrivalKey)
+	events, err := wire.AvroEvents[cta.Arrival](registry, schemas.ArrivalKey, schemas.ArrivalValue)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, err := wire.AvroValue[cta.Arrival](registry, schemas.ArrivalValue)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client, kafka.Format[cta.Key, cta.Arrival]{Key: keys, Value: values}, func() {
+	return client, events, func() {
 		registry.Close()
 		if err := client.Close(); err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -42,12 +43,8 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.ClientID == "" {
-		c.ClientID = "ctalive"
-	}
-	if c.Wait == 0 {
-		c.Wait = 30 * time.Second
-	}
+	c.ClientID = cmp.Or(c.ClientID, "ctalive")
+	c.Wait = cmp.Or(c.Wait, 30*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -100,7 +97,16 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.cl = cluster.New(cfg.Brokers, c.config(), cfg.Log)
-	if err := c.connect(ctx); err != nil {
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Wait, fmt.Errorf("no answer within %v", cfg.Wait))
+	defer cancel()
+	said := ""
+	_, err := c.look(ctx, func(t cluster.Trouble) {
+		if t.Text != said {
+			cfg.Log.Warn("waiting for the Kafka broker", "brokers", cfg.Brokers, "reason", t.Text, "hint", t.Hint, "for", cfg.Wait)
+		}
+		said = t.Text
+	})
+	if err != nil {
 		_ = c.Close()
 		return nil, err
 	}
@@ -114,40 +120,31 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// connect tries until the cluster answers.
-func (c *Client) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Wait,
-		fmt.Errorf("no answer within %v", c.cfg.Wait))
-	defer cancel()
-	var last cluster.Trouble
+// look asks the cluster for its topics until it answers or ctx ends. waits is told of each
+// reason to ask again.
+func (c *Client) look(ctx context.Context, waits func(cluster.Trouble)) (*cluster.View, error) {
+	last := cluster.Trouble{Err: context.DeadlineExceeded, Text: "no answer", Hint: c.cl.MuteHint()}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		_, err := c.cl.Refresh(ctx)
+		view, err := c.cl.Refresh(ctx)
 		if err == nil {
-			return nil
+			return view, nil
 		}
 		if ctx.Err() == nil {
-			t := c.cl.Explain(err)
-			if t.Permanent {
-				return c.serviceError(t)
+			last = c.cl.Explain(err)
+			if last.Permanent {
+				return nil, c.serviceError(last)
 			}
-			if t.Text != last.Text {
-				c.cfg.Log.Warn("waiting for the Kafka broker", "brokers", c.cfg.Brokers,
-					"reason", t.Text, "hint", t.Hint, "for", c.cfg.Wait)
-			}
-			last = t
+			waits(last)
 		}
 		if retry.Pause(ctx, wait) == nil {
 			continue
-		}
-		if last.Err == nil {
-			last = cluster.Trouble{Err: ctx.Err(), Text: "no answer", Hint: c.cl.MuteHint()}
 		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			last.Text = fmt.Sprintf("%v: %s", context.Cause(ctx), last.Text)
 		} else {
 			last = cluster.Trouble{Err: ctx.Err(), Text: ctx.Err().Error(), Hint: last.Hint}
 		}
-		return c.serviceError(last)
+		return nil, c.serviceError(last)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestSecureConnections(t *testing.T) {
 			c, _ := newClient(t, cfg)
 			ensure(t, c, EventTopic("t", 1))
 			send(t, c, text("t", "hello"))
-			if got := values(readAll(t, c, Names("t"), FromStart())); len(got) != 1 || got[0] != "hello" {
+			if got := values(readAll(t, c, Names("t"))); len(got) != 1 || got[0] != "hello" {
 				t.Errorf("read %v", got)
 			}
 		})

@@ -324,8 +324,9 @@ func (c *tally) of(value string) func() int64 {
 	}
 }
 
-func (c *tally) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
-func (c *tally) Revoke([]kafka.Partition)                                  {}
+func (c *tally) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
+func (c *tally) Needs(kafka.Gained) []kafka.Partition                   { return nil }
+func (c *tally) Revoke([]kafka.Partition)                               {}
 func (c *tally) Transform(_ context.Context, b []kafka.Record) ([]kafka.Record, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -333,4 +334,62 @@ func (c *tally) Transform(_ context.Context, b []kafka.Record) ([]kafka.Record, 
 		c.seen[string(r.Value)]++
 	}
 	return nil, nil
+}
+
+// needy has the sums of half of the partitions in another topic, and reads those only.
+type needy struct{ *summer }
+
+func (s needy) Needs(g kafka.Gained) []kafka.Partition {
+	if g.Partition.Partition%2 == 1 {
+		return []kafka.Partition{{Topic: "other"}}
+	}
+	return s.summer.Needs(g)
+}
+
+func (s needy) Assign(ctx context.Context, gained []kafka.Gained) (func(), error) {
+	for _, g := range gained {
+		if err := s.client.Restore(ctx, s.Needs(g), func(kafka.Record) {}); err != nil {
+			return nil, err
+		}
+	}
+	return s.summer.Assign(ctx, gained)
+}
+
+// A partition of state that nobody leads costs those alone that need it, whether it has no
+// leader from the start or loses it while it is read.
+func TestStateWithoutALeaderCostsWhatNeedsItAlone(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("late=%v", late), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, "in", kfake.SeedTopics(1, "other"))
+			produce(t, c, "other", 1)
+			var begun atomic.Bool
+			begun.Store(!late)
+			read := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "other", Err: kerr.NotLeaderForPartition, Count: -1, When: func(kmsg.Request) bool {
+				begun.Store(true)
+				return true
+			}})
+			led := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "other", Err: kerr.LeaderNotAvailable, Count: -1, When: func(kmsg.Request) bool { return begun.Load() }})
+			client := connect(t, c, testLog(t))
+			cfg := config("g")
+			said := make(chan struct{})
+			say := sync.OnceFunc(func() { close(said) })
+			cfg.Progress = func(p kafka.Progress) {
+				if p.Err != nil && strings.Contains(p.Err.Error(), "waiting to read in/1 in/3: the partition has no leader") {
+					say()
+				}
+			}
+			produce(t, c, "in", 100)
+			start(t, client, cfg, needy{newSummer(client)})
+			await(t, client, 50, 30*time.Second)
+			select {
+			case <-said:
+			case <-time.After(30 * time.Second):
+				t.Fatal("nobody says which partitions wait")
+			}
+			read.Remove()
+			led.Remove()
+			await(t, client, 100, 30*time.Second)
+		})
+	}
 }

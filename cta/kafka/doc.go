@@ -17,8 +17,8 @@
 // the topics that a [Match] means, without a group: for a program that wants
 // everything, as a dashboard does. [Client.Last] returns the newest records.
 // [Client.Transform] shares the partitions with the other members of a group, and
-// publishes what it makes of them exactly once. A [Format] encodes and decodes
-// the keys and values of one kind of record; its codecs come from elsewhere.
+// publishes what it makes of them exactly once. What the bytes of records mean is
+// the business of package wire.
 //
 // # Guarantees
 //
@@ -41,9 +41,11 @@
 // Outages: after [Connect], a cluster that goes away is waited for, with pauses
 // that grow to a second or two. A broker that doesn't answer is told of once, and
 // so is that it answers again; sending that waits is one warning, with its reason.
-// A broker that is dead or hangs costs what it leads until others have taken that
-// over; a partition without a leader costs that partition. Close never takes longer
-// than about 5 s, and logs how many records were accepted, delivered and given up.
+// A broker that is dead or hangs costs what it leads, and what needs its replica, until
+// the controller has taken it out: after broker.session.timeout.ms (9 s by default), and
+// an election if it was the controller. A partition without a leader costs that partition.
+// Close never takes longer than about 5 s, and logs how many records were accepted,
+// delivered and given up.
 //
 // # Concurrency
 //
@@ -128,7 +130,8 @@
 //   - topics wait for the brokers that they need, and until all know them:
 //     TestEnsureTopicsWaitsForBrokers, TestEnsureTopicsWaitsUntilAllBrokersKnow
 //   - a topic that is gone is not waited for: TestTopicThatIsGoneIsNotWaitedFor
-//   - a partition that nobody leads costs itself alone: TestPartitionWithoutALeaderCostsItselfAlone
+//   - a partition that nobody leads costs itself alone, and one of state those that need it:
+//     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone
 //   - ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
 //     TestTransformLeavesItsGroupThoughACommitHangs
 //   - what waits is told once, an outage too, and a broker that only waits is none:

@@ -11,12 +11,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// Text is a codec of plain text; package wire has those for Avro and JSON.
-type Text struct{}
-
-func (Text) Encode(_ context.Context, _ string, s string) ([]byte, error) { return []byte(s), nil }
-func (Text) Decode(_ context.Context, _ string, b []byte) (string, error) { return string(b), nil }
-
 // A dashboard reads all topics of a kind, also those that come later, until it
 // has seen what there is.
 func ExampleClient_Read() {
@@ -33,7 +27,6 @@ func ExampleClient_Read() {
 	}
 	defer client.Close()
 
-	format := kafka.Format[string, string]{Key: Text{}, Value: Text{}}
 	if err := client.EnsureTopics(ctx, kafka.EventTopic("arrivals.lake", 1), kafka.TableTopic("stations", 1)); err != nil {
 		log.Fatal(err)
 	}
@@ -43,10 +36,7 @@ func ExampleClient_Read() {
 	}
 	defer producer.Close()
 	for _, train := range []string{"B101", "G204"} {
-		record, err := format.Record(ctx, "arrivals.lake", "08:01", train)
-		if err != nil {
-			log.Fatal(err)
-		}
+		record := kafka.Record{Topic: "arrivals.lake", Key: []byte("08:01"), Value: []byte(train)}
 		if err := producer.Send(ctx, record, nil); err != nil {
 			log.Fatal(err)
 		}
@@ -59,10 +49,9 @@ func ExampleClient_Read() {
 		Match:     func(topic string) bool { return strings.HasPrefix(topic, "arrivals.") },
 		CaughtUp:  func() { fmt.Println("caught up") },
 		StopAtEnd: true, // without it, Read goes on until ctx ends
-	}, func(ctx context.Context, r kafka.Record) error {
-		at, train, err := format.Decode(ctx, r)
-		fmt.Println(r.Topic, at, train)
-		return err
+	}, func(_ context.Context, r kafka.Record) error {
+		fmt.Printf("%s %s %s\n", r.Topic, r.Key, r.Value)
+		return nil
 	})
 	fmt.Println(err)
 

@@ -228,7 +228,7 @@ func TestBatchesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const large, small = 60, 3000
+	const large, small = 60, 120_000
 	for i := range large + small {
 		r := kafka.Record{Topic: "in", Value: []byte("small")}
 		if i < large {
@@ -241,17 +241,15 @@ func TestBatchesAreBounded(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cfg := config("g")
-	cfg.MaxBatch = 1000
 	s := &sizes{}
-	start(t, client, cfg, s)
+	start(t, client, config("g"), s)
 	for end := time.Now().Add(60 * time.Second); s.total() < large+small; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d records, want %d", s.total(), large+small)
 		}
 	}
-	if s.records > 1000 || s.bytes > 8<<20+500_000 {
-		t.Errorf("a batch of %d records, one of %d bytes; want at most 1000, and 8 MB and a record", s.records, s.bytes)
+	if s.records > 32<<10 || s.bytes > 8<<20+500_000 {
+		t.Errorf("a batch of %d records, one of %d bytes; want at most 32768, and 8 MB and a record", s.records, s.bytes)
 	}
 }
 
@@ -267,8 +265,9 @@ func (s *sizes) total() int {
 	return s.all
 }
 
-func (s *sizes) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
-func (s *sizes) Revoke([]kafka.Partition)                                  {}
+func (s *sizes) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
+func (s *sizes) Needs(kafka.Gained) []kafka.Partition                   { return nil }
+func (s *sizes) Revoke([]kafka.Partition)                               {}
 func (s *sizes) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

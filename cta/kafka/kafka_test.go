@@ -138,12 +138,12 @@ func send(tb testing.TB, c *Client, records ...Record) {
 func text(topic, value string) Record { return Record{Topic: topic, Value: []byte(value)} }
 
 // readAll reads until the end.
-func readAll(tb testing.TB, c *Client, match Match, start Start) []Record {
+func readAll(tb testing.TB, c *Client, match Match) []Record {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
 	defer cancel()
 	var all []Record
-	err := c.Read(ctx, ReaderConfig{Match: match, StopAtEnd: true, Start: func(string) Start { return start }},
+	err := c.Read(ctx, ReaderConfig{Match: match, StopAtEnd: true},
 		func(_ context.Context, r Record) error {
 			all = append(all, r)
 			return nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
 // Last returns the newest committed record of each partition of the matching
@@ -23,14 +25,14 @@ func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
 		cut := make(map[Partition]bool) // not read from the oldest record on
 		err := c.read(ctx, reading{
 			ReaderConfig: ReaderConfig{Match: match, Refresh: time.Minute, StopAtEnd: true},
-			begin: func(p Partition, oldest, end int64) (int64, time.Time) {
+			begin: func(p Partition, has cluster.Bounds) int64 {
 				mu.Lock()
 				defer mu.Unlock()
 				if _, ok := last[p]; ok {
-					return end, time.Time{}
+					return has.Newest
 				}
-				cut[p] = end-back > oldest
-				return max(end-back, oldest), time.Time{}
+				cut[p] = has.Newest-back > has.Oldest
+				return max(has.Newest-back, has.Oldest)
 			},
 		}, func(_ context.Context, r Record) error {
 			mu.Lock()

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,6 @@ const (
 	// unknownTopicTimeout is how long a topic that the cluster doesn't know yet is
 	// waited for: metadata trails the creation of a topic.
 	unknownTopicTimeout = 5 * time.Second
-	defaultMaxBuffered  = 16384
 	// maxBufferedBytes bounds the memory of the records of one producer, whatever
 	// their number: sixteen thousand records of the largest size are 16 GB.
 	maxBufferedBytes = 64 << 20
@@ -63,12 +63,10 @@ type Producer struct {
 	wg     sync.WaitGroup
 
 	mu       sync.Mutex
-	room     chan struct{} // closed when records have left, if somebody waits; else nil
-	idle     chan struct{} // closed when accepted is settled, if somebody waits; else nil
+	left     chan struct{} // closed when records are settled, if somebody waits; else nil
 	buffered int           // records accepted and not settled
 	bytes    int           // of those
 	accepted uint64        // records ever accepted
-	urgent   int           // Flush and Close calls that wait: nothing lingers
 	closed   bool
 	topics   map[string]*topicRoute
 	boxes    []*outbox         // of all topics, those since deleted too
@@ -126,11 +124,8 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	if cfg.MaxBuffered < 0 {
 		return nil, fmt.Errorf("kafka: producer: settings: MaxBuffered is %d, want a positive number", cfg.MaxBuffered)
 	}
-	if cfg.MaxBuffered == 0 {
-		cfg.MaxBuffered = defaultMaxBuffered
-	}
 	p := &Producer{
-		client: c, limit: cfg.MaxBuffered, pid: -1,
+		client: c, limit: cmp.Or(cfg.MaxBuffered, 16384), pid: -1,
 		topics: make(map[string]*topicRoute), senders: make(map[int32]*sender),
 		waiting: make(map[*outbox]bool), report: Report{Reasons: make(map[string]uint64)},
 	}
@@ -157,12 +152,10 @@ func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 			return ErrClosed
 		}
 		if p.buffered >= p.limit || p.bytes >= maxBufferedBytes {
-			room := p.roomLocked()
+			err := p.awaitLocked(ctx)
 			p.mu.Unlock()
-			select {
-			case <-room:
-			case <-ctx.Done():
-				return fmt.Errorf("kafka: the buffer is full of records that wait for the broker: %w", ctx.Err())
+			if err != nil {
+				return fmt.Errorf("kafka: the buffer is full of records that wait for the broker: %w", err)
 			}
 			continue
 		}
@@ -178,13 +171,6 @@ func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 		p.mu.Unlock()
 		return nil
 	}
-}
-
-func (p *Producer) roomLocked() chan struct{} {
-	if p.room == nil {
-		p.room = make(chan struct{})
-	}
-	return p.room
 }
 
 func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) {
@@ -274,39 +260,41 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return p.untold.take()
 }
 
-// drain waits until the first upTo records accepted are settled. Partitions are
-// independent, so it waits for as many to be settled since, at most until none
-// is left.
+// drain waits until the first upTo records accepted are settled.
 func (p *Producer) drain(ctx context.Context, upTo uint64) error {
 	p.mu.Lock()
-	p.urgent++
-	for _, s := range p.senders {
-		s.cond.Broadcast()
-	}
 	defer p.mu.Unlock()
-	defer func() { p.urgent-- }()
 	for p.oldestLocked() <= upTo {
-		if p.idle == nil {
-			p.idle = make(chan struct{})
-		}
-		if err := p.awaitLocked(ctx, p.idle); err != nil {
+		if err := p.awaitLocked(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// awaitLocked waits for a channel with p.mu released.
-func (p *Producer) awaitLocked(ctx context.Context, ch <-chan struct{}) error {
+// awaitLocked waits until records are settled, with p.mu released meanwhile.
+func (p *Producer) awaitLocked(ctx context.Context) error {
+	if p.left == nil {
+		p.left = make(chan struct{})
+	}
+	left := p.left
 	p.mu.Unlock()
 	defer p.mu.Lock()
 	select {
-	case <-ch:
+	case <-left:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-p.ctx.Done(): // the client was closed first
+	case <-p.ctx.Done(): // closed, or the client was first
 		return ErrClosed
+	}
+}
+
+// wakeLocked wakes all that wait.
+func (p *Producer) wakeLocked() {
+	if p.left != nil {
+		close(p.left)
+		p.left = nil
 	}
 }
 
@@ -323,10 +311,7 @@ func (p *Producer) closeWithin(limit time.Duration) error {
 	}
 	p.closed = true // no more records
 	upTo := p.accepted
-	if p.room != nil {
-		close(p.room)
-		p.room = nil
-	}
+	p.wakeLocked()
 	p.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -340,7 +325,11 @@ func (p *Producer) closeWithin(limit time.Duration) error {
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
-	p.failAll()
+	for _, o := range p.boxes {
+		for !o.Empty() {
+			p.end(o, ErrClosed)
+		}
+	}
 	r := p.Report()
 	level := slog.LevelInfo
 	if r.GivenUp > 0 {

@@ -18,7 +18,7 @@ func TestMemoryIsBoundedWhileTheBrokerIsAway(t *testing.T) {
 		atMost int     // records accepted
 		heap   float64 // MB
 	}{
-		{"small records", 1 << 10, defaultMaxBuffered, 64},
+		{"small records", 1 << 10, 16384, 64},
 		{"large records", 900_000, maxBufferedBytes/900_000 + 1, 128},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -47,7 +47,7 @@ func TestSendBlocksWhenBufferIsFull(t *testing.T) {
 	if err := p.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if got := values(readAll(t, c, Names("t"), FromStart())); len(got) != 11 || got[10] != "10" {
+	if got := values(readAll(t, c, Names("t"))); len(got) != 11 || got[10] != "10" {
 		t.Errorf("read %v", got)
 	}
 }
@@ -96,7 +96,7 @@ func TestFailedDeliveryIsTold(t *testing.T) {
 	if err := p.Send(t.Context(), text("good", "late"), nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("send after close: %v", err)
 	}
-	if got := values(readAll(t, c, Names("good", "bad"), FromStart())); len(got) != 1 {
+	if got := values(readAll(t, c, Names("good", "bad"))); len(got) != 1 {
 		t.Errorf("read %v", got)
 	}
 }
@@ -129,7 +129,7 @@ func TestPartitionGoesOnAfterAFailure(t *testing.T) {
 		t.Error(err)
 	}
 	for topic, want := range map[string][]string{"a": {"1", "2", "4", "5"}, "b": {"1", "2", "3", "4", "5"}} {
-		if d := cmp.Diff(want, values(readAll(t, c, Names(topic), FromStart()))); d != "" {
+		if d := cmp.Diff(want, values(readAll(t, c, Names(topic)))); d != "" {
 			t.Errorf("%s (-want +got):\n%s", topic, d)
 		}
 	}
@@ -164,7 +164,7 @@ func TestBatchesShrinkToWhatTheBrokerTakes(t *testing.T) {
 	if told.Load() != n-(n+2)/3 {
 		t.Errorf("%d callbacks", told.Load())
 	}
-	records := readAll(t, c, Names("t"), FromStart())
+	records := readAll(t, c, Names("t"))
 	wantEach(t, records, 1, n)
 	for i, r := range records {
 		if want := day.Add(time.Duration(i) * time.Second); !r.Time.Equal(want) {
@@ -206,7 +206,7 @@ func TestRetriesKeepOrder(t *testing.T) {
 			if err := p.Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			wantEach(t, readAll(t, c, Names("t"), FromStart()), 3, each)
+			wantEach(t, readAll(t, c, Names("t")), 3, each)
 		})
 	}
 }
@@ -291,7 +291,7 @@ func TestRestartLosesAndDoublesNothing(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	wantEach(t, readAll(t, c, Names("t"), FromStart()), keys, each)
+	wantEach(t, readAll(t, c, Names("t")), keys, each)
 	for deadline := time.Now().Add(10 * time.Second); read.Load() < keys*each && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}

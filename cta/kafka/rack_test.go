@@ -44,7 +44,7 @@ func TestReadFromTheNearestReplica(t *testing.T) {
 	send(t, c, text("t", "one"))
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []string
-	err := c.Read(ctx, ReaderConfig{Match: Names("t"), Start: func(string) Start { return FromStart() }}, func(_ context.Context, r Record) error {
+	err := c.Read(ctx, ReaderConfig{Match: Names("t")}, func(_ context.Context, r Record) error {
 		got = append(got, string(r.Value))
 		cancel()
 		return nil

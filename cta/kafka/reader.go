@@ -1,9 +1,12 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,35 +18,29 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
-// Start says where a reader begins.
-type Start struct {
-	from startKind
-	time time.Time
+// Match says whether a topic is meant. Topics that appear later are asked about too.
+type Match func(topic string) bool
+
+// Names returns a Match for just those topics.
+func Names(topics ...string) Match {
+	topics = slices.Clone(topics)
+	return func(topic string) bool { return slices.Contains(topics, topic) }
 }
 
-type startKind int8
-
-const (
-	fromStart startKind = iota
-	fromEnd
-	fromTime
-)
-
-// FromStart begins at the oldest record.
-func FromStart() Start { return Start{} }
-
-// FromEnd begins at the records that come after the call.
-func FromEnd() Start { return Start{from: fromEnd} }
-
-// FromTime begins at the first record whose timestamp is t or later.
-func FromTime(t time.Time) Start { return Start{from: fromTime, time: t} }
+// AnyOf returns a Match for topics that at least one of matches means.
+func AnyOf(matches ...Match) Match {
+	matches = slices.Clone(matches)
+	return func(topic string) bool {
+		return slices.ContainsFunc(matches, func(m Match) bool { return m(topic) })
+	}
+}
 
 // ReaderConfig holds the settings of a [Client.Read]. Match is required.
 type ReaderConfig struct {
 	Match Match
-	// Start is where topics that exist at the call are begun; those that appear
-	// later are read from their oldest record. Default: FromStart.
-	Start func(topic string) Start
+	// Since is from when on the records of a topic that exists at the call are read, by
+	// their timestamps; all are of topics that appear later. Default: all, as of time zero.
+	Since func(topic string) time.Time
 	// CaughtUp, if not nil, is called once, when every record that was there at
 	// the call has been handled, from the goroutine that calls handle.
 	CaughtUp func()
@@ -51,27 +48,6 @@ type ReaderConfig struct {
 	Refresh time.Duration
 	// StopAtEnd makes Read return nil once it has caught up.
 	StopAtEnd bool
-}
-
-func (c ReaderConfig) withDefaults() ReaderConfig {
-	if c.Start == nil {
-		c.Start = func(string) Start { return FromStart() }
-	}
-	if c.Refresh == 0 {
-		c.Refresh = 2 * time.Second
-	}
-	return c
-}
-
-func (c ReaderConfig) validate() error {
-	var faults []error
-	if c.Match == nil {
-		faults = append(faults, errors.New("Match is not set"))
-	}
-	if c.Refresh < 0 {
-		faults = append(faults, fmt.Errorf("Refresh is %v, want a positive time", c.Refresh))
-	}
-	return errors.Join(faults...)
 }
 
 // Read reads committed records of all partitions of the matching topics, without
@@ -88,34 +64,28 @@ func (c ReaderConfig) validate() error {
 //
 // handle may keep a record, but must not change its bytes.
 func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context.Context, Record) error) error {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return fmt.Errorf("kafka: read: settings: %w", err)
+	var faults []error
+	if cfg.Match == nil {
+		faults = append(faults, errors.New("Match is nil, want the topics to read"))
 	}
-	return c.read(ctx, reading{
-		ReaderConfig: cfg,
-		begin: func(p Partition, oldest, end int64) (int64, time.Time) {
-			switch s := cfg.Start(p.Topic); s.from {
-			case fromEnd:
-				return end, time.Time{}
-			case fromTime:
-				return end, s.time
-			default:
-				return oldest, time.Time{}
-			}
-		},
-	}, handle)
+	if cfg.Refresh < 0 {
+		faults = append(faults, fmt.Errorf("Refresh is %v, want a positive duration", cfg.Refresh))
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("kafka: read: settings: %w", errors.Join(faults...))
+	}
+	return c.read(ctx, reading{ReaderConfig: cfg}, handle)
 }
 
 // reading is what one reader does.
 type reading struct {
-	ReaderConfig // without Start
-	// ends, if not nil, are partitions that are to be read up to there. They are waited
-	// for, and stay, though the cluster's answers may leave them out for a while.
-	ends map[Partition]int64
-	// begin gives the first offset of a partition that exists at the call, or a
-	// time to look it up by, when that isn't zero.
-	begin func(p Partition, oldest, end int64) (int64, time.Time)
+	ReaderConfig
+	// only, if not empty, are the partitions to read. They are waited for, and stay, though
+	// the cluster's answers may leave them out for a while; the error tells of one that has
+	// no leader for longer. What transactions that are open at the call hold is waited for, too.
+	only []Partition
+	// begin, if not nil, returns where a partition that exists at the call is begun.
+	begin func(p Partition, has cluster.Bounds) int64
 }
 
 // reader is one call of Read: an engine gets the records, scout finds partitions and
@@ -123,10 +93,11 @@ type reading struct {
 type reader struct {
 	client *Client
 	reading
-	engine *fetch.Engine
-	cancel context.CancelCauseFunc
-	found  chan struct{} // tells the handler that partitions or targets have changed
-	lag    *metric.Lag   // of scout
+	engine     *fetch.Engine
+	cancel     context.CancelCauseFunc
+	found      chan struct{}           // tells the handler that partitions or targets have changed
+	lag        *metric.Lag             // of scout, as what follows
+	leaderless map[Partition]time.Time // of only, since when
 
 	mu      sync.Mutex
 	parts   map[Partition]*part
@@ -141,11 +112,12 @@ type part struct {
 }
 
 func (c *Client) read(ctx context.Context, what reading, handle func(context.Context, Record) error) error {
+	what.Refresh = cmp.Or(what.Refresh, 2*time.Second)
 	inner, cancel := context.WithCancelCause(ctx)
 	defer context.AfterFunc(c.ctx, func() { cancel(ErrClosed) })()
 	r := &reader{
 		client: c, reading: what, cancel: cancel, found: make(chan struct{}, 1),
-		parts: make(map[Partition]*part), lag: metric.NewLag(c.stats.readLag),
+		parts: make(map[Partition]*part), lag: metric.NewLag(c.stats.readLag), leaderless: make(map[Partition]time.Time),
 		engine: fetch.Start(inner, c.cl, c.cfg.Log, c.stats.readErrors.Inc),
 	}
 	var scout sync.WaitGroup
@@ -154,30 +126,18 @@ func (c *Client) read(ctx context.Context, what reading, handle func(context.Con
 	cancel(nil) // nobody waits for a response
 	scout.Wait()
 	r.engine.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case errors.Is(err, errCaughtUp):
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// errCaughtUp ends a reader that stops at the end.
-var errCaughtUp = errors.New("caught up")
+// leaderTimeout is for how long a partition that has to be read may have no leader: one
+// that moves has its next one sooner.
+const leaderTimeout = 5 * time.Second
 
-// handleAll passes records to handle until ctx ends, in the caller's goroutine.
+// handleAll passes records to handle until ctx ends or, with StopAtEnd, it has caught up.
 func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Record) error) error {
-	fetched := make(chan []fetch.Fetched)
-	go func() {
-		defer close(fetched)
-		for ctx.Err() == nil {
-			select {
-			case fetched <- r.engine.Next(ctx):
-			case <-ctx.Done():
-			}
-		}
-	}()
 	caughtUp := false
 	for {
 		if !caughtUp && r.hasCaughtUp() {
@@ -186,14 +146,14 @@ func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Rec
 				r.CaughtUp()
 			}
 			if r.StopAtEnd {
-				return errCaughtUp
+				return nil
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-r.found:
-		case queue := <-fetched:
+		case queue := <-r.engine.Out:
 			for _, f := range queue {
 				for _, rec := range f.Records {
 					if ctx.Err() != nil {
@@ -291,35 +251,41 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 	if err != nil {
 		return false, err
 	}
-	all = true
-	fresh := make(map[Partition]bool)
-	r.mu.Lock()
+	wanted := r.only
 	for name, t := range view.Topics {
-		if t.Internal || !r.Match(name) {
-			continue
-		}
-		if t.Err != nil && errors.Is(t.Err, sarama.ErrTopicAuthorizationFailed) {
-			r.mu.Unlock()
+		switch {
+		case t.Internal || !r.Match(name):
+		case errors.Is(t.Err, sarama.ErrTopicAuthorizationFailed):
 			return false, fmt.Errorf("topic %s: %w", name, t.Err)
-		}
-		for n, leader := range t.Leaders {
-			p := Partition{Topic: name, Partition: int32(n)}
-			switch known := r.parts[p]; {
-			case known != nil && known.cur != nil:
-			case leader < 0:
-				all = false // it may be one that exists at the call
-			default:
-				fresh[p] = true
+		case len(r.only) == 0:
+			for n := range t.Leaders {
+				wanted = append(wanted, Partition{Topic: name, Partition: int32(n)})
 			}
 		}
 	}
-	for p := range r.ends {
-		if r.parts[p] == nil && !fresh[p] {
-			all = false
+	all = true
+	var fresh []Partition
+	r.mu.Lock()
+	for _, p := range wanted {
+		led := view.Leader(p) >= 0
+		switch since := r.leaderless[p]; {
+		case led:
+			delete(r.leaderless, p)
+		case since.IsZero():
+			r.leaderless[p] = time.Now()
+		case len(r.only) > 0 && time.Since(since) > leaderTimeout:
+			r.cancel(fmt.Errorf("%v: %w", p, cluster.ErrNoLeader))
+		}
+		switch known := r.parts[p]; {
+		case known != nil && known.cur != nil:
+		case led:
+			fresh = append(fresh, p)
+		default:
+			all = false // it may be one that exists at the call
 		}
 	}
 	for p, known := range r.parts {
-		if _, wanted := r.ends[p]; !wanted && view.Topics[p.Topic] == nil {
+		if len(r.only) == 0 && view.Topics[p.Topic] == nil {
 			r.client.cfg.Log.Info("topic is gone", "topic", p.Topic, "partition", p.Partition)
 			if known.cur != nil {
 				r.engine.Remove(known.cur)
@@ -327,15 +293,10 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 			delete(r.parts, p)
 		}
 	}
-	scouted := r.scouted
 	r.mu.Unlock()
-
-	begun, err := r.locate(ctx, fresh, scouted)
+	begun, err := r.locate(ctx, fresh)
 	r.mu.Lock()
 	for p, at := range begun {
-		if was := r.parts[p]; was != nil { // in a new topic of the old name there is less to catch up with
-			at.target = min(was.target, at.target)
-		}
 		at.cur = r.engine.Add(p, view.Topics[p.Topic].ID, at.handled)
 		r.parts[p] = at
 	}
@@ -346,86 +307,54 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 	case r.found <- struct{}{}:
 	default:
 	}
-	if errors.Is(err, sarama.ErrTopicAuthorizationFailed) {
-		return false, err
-	}
-	if !scouted && !all && len(begun) == 0 && err == nil && len(fresh) == 0 && len(r.ends) > 0 {
-		err = cluster.ErrNoLeader
-	}
 	return all, err
 }
 
 // locate finds where partitions begin and, for those that exist at the call,
 // where they end. Partitions whose leader doesn't answer now are left out.
-func (r *reader) locate(ctx context.Context, fresh map[Partition]bool, late bool) (map[Partition]*part, error) {
-	if len(fresh) == 0 {
-		return nil, nil
-	}
-	ask := func(at cluster.At) (map[Partition]int64, error) {
-		of := make(map[Partition]cluster.At, len(fresh))
-		for p := range fresh {
-			of[p] = at
-		}
-		return r.client.cl.Offsets(ctx, of, true)
-	}
-	oldest, err := ask(cluster.Oldest)
-	ends, err2 := ask(cluster.Newest)
-	if err == nil {
-		err = err2
-	}
-	begun := make(map[Partition]*part, len(oldest))
+func (r *reader) locate(ctx context.Context, fresh []Partition) (map[Partition]*part, error) {
+	bounds, err := r.client.cl.Bounds(ctx, fresh, len(r.only) == 0)
+	begun := make(map[Partition]*part, len(bounds))
 	times := make(map[Partition]cluster.At)
-	for p, at := range oldest {
-		end, ok := ends[p]
-		if !ok {
-			continue
+	r.mu.Lock()
+	for p, has := range bounds {
+		switch was := r.parts[p]; {
+		case was != nil: // in a new topic of the old name there is less to catch up with
+			begun[p] = &part{handled: has.Oldest, target: min(was.target, has.Newest)}
+		case r.scouted:
+			begun[p] = &part{handled: has.Oldest}
+		default:
+			begun[p] = &part{handled: has.Oldest, target: has.Newest}
+			if r.begin != nil {
+				begun[p].handled = r.begin(p, has)
+			} else if r.Since != nil && !r.Since(p.Topic).IsZero() {
+				times[p] = cluster.At(max(r.Since(p.Topic).UnixMilli(), 0))
+			}
 		}
-		r.mu.Lock()
-		again := r.parts[p] != nil
-		r.mu.Unlock()
-		if late && !again {
-			begun[p] = &part{handled: at}
-			continue
-		}
-		if again {
-			begun[p] = &part{handled: at, target: end}
-			continue
-		}
-		if to, ok := r.ends[p]; ok {
-			end = to
-		}
-		next, t := r.begin(p, at, end)
-		if !t.IsZero() {
-			times[p] = cluster.At(max(t.UnixMilli(), 0))
-		}
-		begun[p] = &part{handled: next, target: end}
 	}
-	if len(times) == 0 {
-		return begun, err
-	}
-	at, err := r.client.cl.Offsets(ctx, times, true)
+	r.mu.Unlock()
+	at, terr := r.client.cl.Offsets(ctx, times, true)
 	for p := range times {
-		next, answered := at[p]
-		if !answered {
+		switch next, answered := at[p]; {
+		case !answered:
 			delete(begun, p)
-		} else if next >= 0 { // otherwise no record is that young, and it begins at the end
+		case next < 0: // no record is that young
+			begun[p].handled = begun[p].target
+		default:
 			begun[p].handled = next
 		}
 	}
-	return begun, err
+	return begun, cmp.Or(err, terr)
 }
 
 // look measures how many records the reader has yet to handle. The cluster is asked, and
 // not what arrives: nothing does while a reader is stuck. What can't be asked now will be
 // the next time.
 func (r *reader) look(ctx context.Context) {
-	of := make(map[Partition]cluster.At)
 	r.mu.Lock()
-	for p := range r.parts {
-		of[p] = cluster.Newest
-	}
+	of := slices.Collect(maps.Keys(r.parts))
 	r.mu.Unlock()
-	ends, _ := r.client.cl.Offsets(ctx, of, true)
+	ends, _ := r.client.cl.Offsets(ctx, cluster.Each(of, cluster.Newest), true)
 	behind := make(map[string]int64)
 	r.mu.Lock()
 	for p, end := range ends {

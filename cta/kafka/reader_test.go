@@ -42,7 +42,7 @@ func TestReadCatchesUpOverCompaction(t *testing.T) {
 	}
 	abort(t, cluster, "table", "x")
 	cluster.Compact()
-	got := readAll(t, c, Names("table"), FromStart())
+	got := readAll(t, c, Names("table"))
 	if len(got) >= 20 || len(got) < 2 || string(got[len(got)-1].Value) != "19" {
 		t.Errorf("read %v after compaction", values(got))
 	}
@@ -70,7 +70,7 @@ func TestReadReadsCommittedRecords(t *testing.T) {
 	if err := open.ProduceSync(t.Context(), kgo.StringRecord("z")).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(values(readAll(t, c, Names("t"), FromStart()))); got != "[1 2]" {
+	if got := fmt.Sprint(values(readAll(t, c, Names("t")))); got != "[1 2]" {
 		t.Errorf("read %s, want [1 2]", got)
 	}
 }
@@ -83,7 +83,7 @@ func TestReadReturnsTheHandlersError(t *testing.T) {
 	if err := c.Read(t.Context(), ReaderConfig{Match: Names("t")}, func(context.Context, Record) error { return want }); !errors.Is(err, want) {
 		t.Errorf("%v, want %v", err, want)
 	}
-	if err := c.Read(t.Context(), ReaderConfig{Refresh: -1}, nil); err == nil || !strings.Contains(err.Error(), "Match is not set") || !strings.Contains(err.Error(), "Refresh is -1ns") {
+	if err := c.Read(t.Context(), ReaderConfig{Refresh: -1}, nil); err == nil || !strings.Contains(err.Error(), "Match is nil") || !strings.Contains(err.Error(), "Refresh is -1ns") {
 		t.Errorf("wrong settings: %v", err)
 	}
 }

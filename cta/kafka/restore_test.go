@@ -13,6 +13,7 @@ import (
 func TestRestoreReadsAllWhateverAnAnswerLeavesOut(t *testing.T) {
 	cluster, c := newPair(t)
 	ensure(t, c, TableTopic("sums", 2))
+	from := []Partition{{Topic: "sums"}, {Topic: "sums", Partition: 1}}
 	const n = 20
 	for i := range n {
 		send(t, c, text("sums", fmt.Sprint(i)))
@@ -27,7 +28,7 @@ func TestRestoreReadsAllWhateverAnAnswerLeavesOut(t *testing.T) {
 			return seen == left+1
 		}})
 		got := 0
-		if err := c.Restore(t.Context(), "sums", func(Record) { got++ }); err != nil || got != n {
+		if err := c.Restore(t.Context(), from, func(Record) { got++ }); err != nil || got != n {
 			t.Errorf("answer %d leaves the topic out: %d records (%v), want %d", left, got, err, n)
 		}
 		f.Remove()
@@ -39,6 +40,7 @@ func TestRestoreReadsAllThoughATopicIsLeftOutMeanwhile(t *testing.T) {
 	cluster, c := newPair(t)
 	ensure(t, c, TableTopic("sums", 1))
 	send(t, c, text("sums", "x"))
+	from := []Partition{{Topic: "sums"}}
 	begun := false // both are asked by the cluster, one after the other
 	moved := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 1, When: func(kmsg.Request) bool {
 		begun = true
@@ -48,7 +50,7 @@ func TestRestoreReadsAllThoughATopicIsLeftOutMeanwhile(t *testing.T) {
 		return begun && r.(*kmsg.MetadataRequest).Topics == nil
 	}})
 	n := 0
-	if err := c.Restore(t.Context(), "sums", func(Record) { n++ }); err != nil || n != 1 {
+	if err := c.Restore(t.Context(), from, func(Record) { n++ }); err != nil || n != 1 {
 		t.Errorf("%d records (%v), want 1", n, err)
 	}
 	if moved.Hits() == 0 || left.Hits() == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
@@ -19,14 +20,8 @@ const (
 	sendersPerBroker = 2
 	// linger is the least time between the starts of two requests, unless bytes or
 	// somebody waits: it makes batches of records that come in quick succession.
-	linger       = 2 * time.Millisecond
-	lingerBytes  = 128 << 10
-	requestBytes = 4 << 20
-
-	// replicaTimeout is how long a broker waits for its replicas; produceTimeout, how
-	// long it is waited for.
-	replicaTimeout = 5 * time.Second
-	produceTimeout = 8 * time.Second
+	linger      = 2 * time.Millisecond
+	lingerBytes = 128 << 10
 
 	retryBackoff  = 50 * time.Millisecond
 	maxRetryDelay = time.Second
@@ -61,8 +56,7 @@ func (p *Producer) readyLocked(o *outbox) {
 		s = &sender{p: p, broker: o.leader, cond: sync.NewCond(&p.mu)}
 		p.senders[o.leader] = s
 		for range sendersPerBroker {
-			p.wg.Add(1)
-			go s.run()
+			p.wg.Go(s.run)
 		}
 	}
 	o.listed = true
@@ -71,18 +65,15 @@ func (p *Producer) readyLocked(o *outbox) {
 }
 
 func (s *sender) run() {
-	defer s.p.wg.Done()
-	for {
-		boxes := s.take()
-		if boxes == nil {
-			return
+	for s.p.ctx.Err() == nil {
+		if boxes := s.take(); len(boxes) > 0 {
+			s.send(boxes)
 		}
-		s.send(boxes)
 	}
 }
 
-// take waits for batches and takes one of each partition that has any. It
-// returns nil when the producer has closed.
+// take waits for batches and takes one of each partition that has any; of none when the
+// producer has closed, or they have other leaders by now.
 func (s *sender) take() []*outbox {
 	p := s.p
 	p.mu.Lock()
@@ -106,7 +97,7 @@ func (s *sender) take() []*outbox {
 	s.last = time.Now()
 	var taken []*outbox
 	bytes := 0
-	for len(s.ready) > 0 && bytes < requestBytes {
+	for len(s.ready) > 0 && bytes < batch.RequestBytes {
 		o := s.ready[0]
 		s.ready[0] = nil
 		s.ready = s.ready[1:]
@@ -127,15 +118,12 @@ func (s *sender) take() []*outbox {
 	} else {
 		s.cond.Signal() // the other goroutine takes the rest
 	}
-	if taken == nil {
-		taken = []*outbox{}
-	}
 	return taken
 }
 
 // hurriedLocked says whether to send now: somebody waits, or there is enough.
 func (s *sender) hurriedLocked() bool {
-	if s.p.urgent > 0 || s.p.room != nil {
+	if s.p.left != nil {
 		return true
 	}
 	bytes := 0
@@ -152,26 +140,21 @@ func (s *sender) hurriedLocked() bool {
 
 // send makes one request, and settles or retries its batches by the answer.
 func (s *sender) send(boxes []*outbox) {
-	if len(boxes) == 0 {
-		return
-	}
 	resp, err := s.produce(boxes)
 	var retry []failed
 	for _, o := range boxes {
-		kerr, cause := sarama.ErrNoError, err
+		cause := err
 		if err == nil {
-			if block := resp.GetBlock(o.Topic, o.Partition.Partition); block == nil {
-				cause = sarama.ErrIncompleteResponse
-			} else if kerr = block.Err; kerr != sarama.ErrNoError {
-				cause = kerr
-				if block.ErrorMessage != nil {
-					cause = fmt.Errorf("%w (%s)", kerr, *block.ErrorMessage)
-				}
-			}
+			cause = o.Answered(resp)
 		}
 		if !s.p.settle(o, cause) {
 			retry = append(retry, failed{o, cause})
+			continue
 		}
+		s.p.mu.Lock()
+		o.taken = false
+		s.p.readyLocked(o)
+		s.p.mu.Unlock()
 	}
 	if len(retry) > 0 {
 		s.p.again(retry)
@@ -186,16 +169,14 @@ func (s *sender) produce(boxes []*outbox) (resp *sarama.ProduceResponse, err err
 	if err := p.identify(boxes); err != nil {
 		return nil, err
 	}
-	req := &sarama.ProduceRequest{
-		Version:      10, // sarama's newest; older brokers get what they know
-		RequiredAcks: sarama.WaitForAll, Timeout: int32(replicaTimeout.Milliseconds()),
-	}
+	all := make([]*batch.Box, len(boxes))
 	p.mu.Lock()
-	for _, o := range boxes {
-		req.AddBatch(o.Topic, o.Partition.Partition, o.Head().Records)
+	for i, o := range boxes {
+		all[i] = &o.Box
 	}
+	req := batch.Request("", all)
 	p.mu.Unlock()
-	err = p.client.cl.Ask(p.ctx, cluster.Broker(s.broker), produceTimeout, func(b *sarama.Broker) error {
+	err = p.client.cl.Ask(p.ctx, cluster.Broker(s.broker), batch.ReplicaTimeout+cluster.Quick/2, func(b *sarama.Broker) error {
 		resp, err = b.Produce(req)
 		return err
 	})
@@ -250,28 +231,34 @@ func (p *Producer) oldestLocked() uint64 {
 	return oldest
 }
 
-// failAll fails what Close has left, when no sender runs any more.
-func (p *Producer) failAll() {
-	for _, o := range p.boxes {
-		for !o.Empty() {
-			p.finish(o, ErrClosed)
-		}
-	}
-}
-
 // settle ends the batch under way of o, if the answer does, and says whether.
 func (p *Producer) settle(o *outbox, cause error) bool {
 	if errors.Is(cause, cluster.ErrNoLeader) && p.client.cl.View().Topics[o.Topic] == nil {
 		cause = sarama.ErrUnknownTopicOrPartition
 	}
 	var kerr sarama.KError
+	errors.As(cause, &kerr)
+	p.mu.Lock()
+	age, waiting := time.Since(o.Oldest().Created), o.Len()
+	if kerr != sarama.ErrUnknownTopicOrPartition {
+		o.lost = time.Time{}
+	} else if o.lost.IsZero() {
+		o.lost = time.Now()
+	}
+	gone := !o.lost.IsZero() && time.Since(o.lost) > unknownTopicTimeout
+	smaller := kerr == sarama.ErrMessageSizeTooLarge && o.Split() // the topic takes less (max.message.bytes)
+	p.mu.Unlock()
 	switch {
-	case cause == nil, errors.Is(cause, sarama.ErrDuplicateSequenceNumber):
-		p.finish(o, nil)
-		return true
-	case p.ctx.Err() != nil:
-		return true // Close fails what is left
-	case !errors.As(cause, &kerr) && cluster.Passes(cause): // the connection
+	case cause == nil:
+		p.end(o, nil)
+	case p.ctx.Err() != nil: // Close fails what is left
+	case smaller:
+	case gone: // all that waits goes, or it would come behind what is sent to a new topic of the name
+		for range waiting {
+			p.end(o, fmt.Errorf("given up, as the topic is gone: %w", cause))
+		}
+	case age > deliveryTimeout:
+		p.end(o, fmt.Errorf("given up after %v: %w", age.Round(time.Second), cause))
 	case kerr == sarama.ErrOutOfOrderSequenceNumber, kerr == sarama.ErrUnknownProducerID,
 		kerr == sarama.ErrInvalidProducerEpoch, kerr == sarama.ErrProducerFenced, kerr == sarama.ErrInvalidProducerIDMapping:
 		// The broker has lost what it knew of this producer, with acknowledged
@@ -280,50 +267,17 @@ func (p *Producer) settle(o *outbox, cause error) bool {
 			"topic", o.Topic, "partition", o.Partition.Partition, "reason", p.client.cl.Explain(cause).Text)
 		p.disown(o.PID)
 		o.PID = -1
-	case kerr == sarama.ErrMessageSizeTooLarge:
-		// The topic takes less than our batches hold (max.message.bytes).
-		p.mu.Lock()
-		smaller := o.Split()
-		p.mu.Unlock()
-		if !smaller {
-			p.finish(o, cause)
-		}
-		return !smaller
+		return false
 	case !cluster.Passes(cause):
-		p.finish(o, cause)
-		return true
+		p.end(o, cause)
+	default:
+		return false
 	}
-	p.mu.Lock()
-	b := o.Oldest()
-	if kerr != sarama.ErrUnknownTopicOrPartition {
-		o.lost = time.Time{}
-	} else if o.lost.IsZero() {
-		o.lost = time.Now()
-	}
-	gone := !o.lost.IsZero() && time.Since(o.lost) > unknownTopicTimeout
-	waiting := o.Len()
-	p.mu.Unlock()
-	switch {
-	case gone:
-		// All that waits, or it would come behind what is sent to a new topic of the name.
-		err := fmt.Errorf("given up, as the topic is gone: %w", cause)
-		for n := waiting; n > 1; n-- {
-			p.end(o, err, false)
-		}
-		p.finish(o, err)
-		return true
-	case time.Since(b.Created) > deliveryTimeout:
-		p.finish(o, fmt.Errorf("given up after %v: %w", time.Since(b.Created).Round(time.Second), cause))
-		return true
-	}
-	return false
+	return true
 }
 
-// finish takes the batch under way off its partition: delivered when err is nil.
-func (p *Producer) finish(o *outbox, err error) { p.end(o, err, true) }
-
-// end does so. The next batch may go out unless more are to be ended.
-func (p *Producer) end(o *outbox, err error, last bool) {
+// end takes the oldest batch off its partition: delivered when err is nil.
+func (p *Producer) end(o *outbox, err error) {
 	p.mu.Lock()
 	b := o.Oldest()
 	p.mu.Unlock()
@@ -363,7 +317,7 @@ func (p *Producer) end(o *outbox, err error, last bool) {
 	}
 	p.losing = err != nil
 	o.Pop(err == nil)
-	o.taken, o.backoff, o.lost = !last, 0, time.Time{}
+	o.backoff, o.lost = 0, time.Time{}
 	delete(p.waiting, o)
 	if len(p.waiting) == 0 && !p.since.IsZero() {
 		if err == nil {
@@ -373,15 +327,7 @@ func (p *Producer) end(o *outbox, err error, last bool) {
 	}
 	p.buffered -= n
 	p.bytes -= b.Bytes
-	if p.room != nil {
-		close(p.room)
-		p.room = nil
-	}
-	if p.idle != nil {
-		close(p.idle)
-		p.idle = nil
-	}
-	p.readyLocked(o)
+	p.wakeLocked()
 }
 
 // failed is an outbox whose batch has to be sent again, and why.

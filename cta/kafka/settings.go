@@ -23,20 +23,16 @@ func (c *Client) config() *sarama.Config {
 	conf.ApiVersionsRequest = true
 
 	conf.Net.MaxOpenRequests = 1 // a connection has one request at a time
-	c.secure(conf)
-
-	// Sarama keeps meters for every broker and topic, with a goroutine that never
-	// ends; our metrics are our own.
-	conf.MetricRegistry = noMetrics{gometrics.NewRegistry()}
-	return conf
-}
-
-func (c *Client) secure(conf *sarama.Config) {
 	if c.cfg.TLS != nil {
 		conf.Net.TLS.Enable = true
 		conf.Net.TLS.Config = c.cfg.TLS.Clone()
 	}
 	c.cfg.SASL.apply(c.ctx, conf)
+
+	// Sarama keeps meters for every broker and topic, with a goroutine that never
+	// ends; our metrics are our own.
+	conf.MetricRegistry = noMetrics{gometrics.NewRegistry()}
+	return conf
 }
 
 // noMetrics is a registry in which nothing is ever measured.

@@ -16,14 +16,9 @@ type stats struct {
 }
 
 func newStats(reg prometheus.Registerer) *stats {
-	topic := []string{"topic"}
-	counter := func(name, help string) prometheus.Counter {
-		return metric.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
-	}
+	counter := func(name, help string) prometheus.Counter { return metric.Counter(reg, name, help).WithLabelValues() }
 	return &stats{
-		sentBytes: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ctalive_kafka_sent_bytes_total", Help: "Bytes of keys and values that the cluster acknowledged.",
-		}, topic)),
+		sentBytes:  metric.Counter(reg, "ctalive_kafka_sent_bytes_total", "Bytes of keys and values that the cluster acknowledged.", "topic"),
 		sendErrors: counter("ctalive_kafka_send_errors_total", "Records that could not be delivered."),
 		retries:    counter("ctalive_kafka_send_retries_total", "Batches of records that were sent again."),
 		readErrors: counter("ctalive_kafka_read_errors_total", "Fetches that failed and were tried again."),
@@ -31,11 +26,7 @@ func newStats(reg prometheus.Registerer) *stats {
 			Name: "ctalive_kafka_send_seconds", Help: "Time from a batch's first record to the batch's acknowledgement.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 18), // to two minutes, when records are given up
 		})),
-		buffered: metric.Register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "ctalive_kafka_buffered_records", Help: "Records accepted and not yet acknowledged.",
-		})),
-		readLag: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ctalive_kafka_read_lag_records", Help: "Records of a topic that readers without a group have yet to handle.",
-		}, topic)),
+		buffered: metric.Gauge(reg, "ctalive_kafka_buffered_records", "Records accepted and not yet acknowledged.").WithLabelValues(),
+		readLag:  metric.Gauge(reg, "ctalive_kafka_read_lag_records", "Records of a topic that readers without a group have yet to handle.", "topic"),
 	}
 }

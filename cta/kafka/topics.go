@@ -88,44 +88,29 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("kafka: settings: %w", err)
 	}
-	if len(want) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Wait, fmt.Errorf("not done within %v", c.cfg.Wait))
 	defer cancel()
-	if err := c.ensureTopics(ctx, want); err != nil {
-		if errors.Is(err, ctx.Err()) {
-			err = context.Cause(ctx)
-		}
-		return fmt.Errorf("kafka: create topics: %w", err)
-	}
-	return nil
-}
-
-func (c *Client) ensureTopics(ctx context.Context, want map[string]TopicSpec) error {
-	there, err := c.partitionCounts(ctx)
+	view, err := c.look(ctx, func(cluster.Trouble) {})
 	if err != nil {
-		return err
+		return fmt.Errorf("kafka: create topics: %w", err)
 	}
 	var missing, existing []TopicSpec
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if _, ok := there[name]; ok {
+		if view.Topics[name] != nil {
 			existing = append(existing, want[name])
 		} else {
 			missing = append(missing, want[name])
 		}
 	}
-	var faults []error
+	faults = nil
 	for chunk := range slices.Chunk(missing, topicsPerRequest) {
-		raced, err := c.createTopics(ctx, chunk)
-		existing = append(existing, raced...)
-		faults = append(faults, err)
+		faults = append(faults, c.createTopics(ctx, chunk))
 	}
-	if err := errors.Join(faults...); err != nil {
-		return err
+	if err = errors.Join(faults...); err == nil {
+		err = c.awaitLeaders(ctx, want)
 	}
-	if err := c.awaitLeaders(ctx, want); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("kafka: create topics: %w", err)
 	}
 	c.warnOfOneReplica(want)
 	for chunk := range slices.Chunk(existing, topicsPerRequest) {
@@ -134,30 +119,10 @@ func (c *Client) ensureTopics(ctx context.Context, want map[string]TopicSpec) er
 	return nil
 }
 
-// partitionCounts asks for all topics.
-func (c *Client) partitionCounts(ctx context.Context) (map[string]int32, error) {
-	for {
-		view, err := c.cl.Refresh(ctx)
-		if err == nil {
-			counts := make(map[string]int32, len(view.Topics))
-			for name, t := range view.Topics {
-				counts[name] = int32(len(t.Leaders))
-			}
-			return counts, nil
-		}
-		if t := c.cl.Explain(err); t.Permanent || retry.Pause(ctx, 250*time.Millisecond) != nil {
-			return nil, c.serviceError(t)
-		}
-	}
-}
-
-// createTopics creates topics in one request, and returns those that turned out
-// to exist.
-func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing []TopicSpec, _ error) {
-	replication := int16(cmp.Or(c.cfg.ReplicationFactor, -1)) // -1: the broker's default, since Kafka 2.4 (KIP-464)
-	var few error
-	for len(specs) > 0 {
-		req := sarama.NewCreateTopicsRequest(c.cl.Version(), c.details(specs, replication), createTimeout, false)
+// createTopics creates topics in one request. Those that exist by now are all right.
+func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) error {
+	for told := false; ; {
+		req := sarama.NewCreateTopicsRequest(c.cl.Version(), c.details(specs), createTimeout, false)
 		var resp *sarama.CreateTopicsResponse
 		err := c.cl.Ask(ctx, cluster.Controller(), createTimeout+cluster.Quick, func(b *sarama.Broker) (err error) {
 			resp, err = b.CreateTopics(req)
@@ -165,47 +130,44 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (existing 
 		})
 		if err != nil {
 			if retry.Pause(ctx, 250*time.Millisecond) != nil {
-				return existing, c.serviceError(c.cl.Explain(err))
+				return c.serviceError(c.cl.Explain(err))
 			}
-			continue // topics that this attempt did create exist then, which is success
+			continue // topics that this attempt did create exist then
 		}
 		var again []TopicSpec
 		var faults []error
 		for _, s := range specs {
 			te := resp.TopicErrors[s.Name]
-			switch {
-			case te == nil:
-				faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, sarama.ErrIncompleteResponse))
-			case te.Err == sarama.ErrNoError:
-			case te.Err == sarama.ErrTopicAlreadyExists:
-				existing = append(existing, s)
-			case te.Err == sarama.ErrNotController, te.Err == sarama.ErrRequestTimedOut:
-				again = append(again, s)
-			case te.Err == sarama.ErrInvalidReplicationFactor: // of a cluster that starts, not all brokers are there
-				if few == nil {
+			if te == nil {
+				te = &sarama.TopicError{Err: sarama.ErrUnknown} // it was left out
+			}
+			switch te.Err {
+			case sarama.ErrNoError, sarama.ErrTopicAlreadyExists:
+				continue
+			case sarama.ErrInvalidReplicationFactor: // of a cluster that starts, not all brokers are there
+				if !told {
 					c.cfg.Log.Warn("topics wait for more brokers", "reason", te.Error(), "for", c.cfg.Wait)
 				}
-				few = fmt.Errorf("topic %s: %w", s.Name, te)
+				told = true
 				again = append(again, s)
-			default:
-				faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, te))
+			case sarama.ErrNotController, sarama.ErrRequestTimedOut:
+				again = append(again, s)
 			}
+			faults = append(faults, fmt.Errorf("topic %s: %w", s.Name, te))
 		}
-		if err := errors.Join(faults...); err != nil {
-			return existing, err
+		if len(again) < len(faults) || len(again) == 0 {
+			return errors.Join(faults...)
 		}
-		if len(again) > 0 {
-			if retry.Pause(ctx, 100*time.Millisecond) != nil {
-				return existing, cmp.Or(few, ctx.Err())
-			}
-			c.cl.Moved()
+		if retry.Pause(ctx, 100*time.Millisecond) != nil {
+			return fmt.Errorf("%w: %w", context.Cause(ctx), errors.Join(faults...))
 		}
+		c.cl.Moved()
 		specs = again
 	}
-	return existing, nil
 }
 
-func (c *Client) details(specs []TopicSpec, replication int16) map[string]*sarama.TopicDetail {
+func (c *Client) details(specs []TopicSpec) map[string]*sarama.TopicDetail {
+	replication := int16(cmp.Or(c.cfg.ReplicationFactor, -1)) // -1: the broker's default, since Kafka 2.4 (KIP-464)
 	d := make(map[string]*sarama.TopicDetail, len(specs))
 	for _, s := range specs {
 		entries := make(map[string]*string, len(s.Config))
@@ -232,7 +194,7 @@ func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) er
 			return nil
 		}
 		if retry.Pause(ctx, wait) != nil {
-			return fmt.Errorf("topic %s has no leader yet: %w", lacks, cmp.Or(err, ctx.Err()))
+			return fmt.Errorf("%w: topic %s has no leader yet: %w", context.Cause(ctx), lacks, cmp.Or(err, ctx.Err()))
 		}
 	}
 }
@@ -240,7 +202,7 @@ func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) er
 // lacking returns a topic that can't be written to, as far as a view knows; else nothing.
 func lacking(view *cluster.View, want map[string]TopicSpec) string {
 	for name := range want {
-		if view == nil || view.Topics[name] == nil || !view.Topics[name].Writable() {
+		if view == nil || view.Topics[name] == nil || len(view.Topics[name].Leaders) == 0 || slices.Min(view.Topics[name].Leaders) < 0 {
 			return name
 		}
 	}
@@ -254,7 +216,7 @@ func (c *Client) awaitBrokers(ctx context.Context, view *cluster.View, want map[
 	defer cancel()
 	for id := range view.Brokers {
 		for {
-			known, err := c.cl.Known(ctx, cluster.Broker(id))
+			known, err := c.cl.Look(ctx, cluster.Broker(id), nil)
 			if err != nil || lacking(known, want) == "" || retry.Pause(ctx, 20*time.Millisecond) != nil {
 				break
 			}
@@ -326,18 +288,12 @@ func (c *Client) warnOfDifferences(ctx context.Context, specs []TopicSpec) {
 
 // Topics returns the names of the topics that match, sorted.
 func (c *Client) Topics(ctx context.Context, match Match) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, topicsTimeout, fmt.Errorf("no answer within %v", topicsTimeout))
 	defer cancel()
-	counts, err := c.partitionCounts(ctx)
+	view, err := c.look(ctx, func(cluster.Trouble) {})
 	if err != nil {
 		return nil, fmt.Errorf("kafka: list topics: %w", err)
 	}
-	var names []string
-	for name := range counts {
-		if match(name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
+	names := slices.Sorted(maps.Keys(view.Topics))
+	return slices.DeleteFunc(names, func(name string) bool { return !match(name) }), nil
 }

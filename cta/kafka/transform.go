@@ -4,6 +4,18 @@ import (
 	"context"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/member"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+)
+
+// What is read and sent. The types are in a package of their own, as the parts of this
+// one share them.
+type (
+	// Record is a Kafka record.
+	Record = record.Record
+	// Header is a named value beside a record.
+	Header = record.Header
+	// Partition is one partition of a topic.
+	Partition = record.Partition
 )
 
 // What [Client.Transform] takes and tells: see package member.
@@ -12,6 +24,8 @@ type (
 	TransformConfig = member.Config
 	// Transformer is the work done by [Client.Transform].
 	Transformer = member.Transformer
+	// Gained is a partition that a member is given.
+	Gained = member.Gained
 	// Progress is how far a member of a group is.
 	Progress = member.Progress
 )
@@ -28,7 +42,7 @@ var ErrFenced = member.ErrFenced
 // A partition that the group has no position of is read from its oldest record.
 // One transaction is under way at a time; the records that come meanwhile make up
 // the next. So a quiet topic is committed record by record, and a busy one in
-// transactions that grow with the load: up to sixteen batches of MaxBatch records.
+// transactions that grow with the load: up to 32,768 records, and 8 MB.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
 	return member.Run(ctx, c.cl, c.cfg.Log, c.cfg.Metrics, cfg, t)
 }

@@ -43,23 +43,29 @@ func connect(tb testing.TB, c *kfake.Cluster, log *slog.Logger) *kafka.Client {
 // summer counts records by partition. Its counts are in topic sums.
 type summer struct {
 	client *kafka.Client
+	state  []kafka.Partition
 	sums   map[kafka.Partition]uint64
 	begun  chan struct{}
 	once   sync.Once
 }
 
 func newSummer(client *kafka.Client) *summer {
-	return &summer{client: client, sums: make(map[kafka.Partition]uint64), begun: make(chan struct{})}
+	state, _ := client.Partitions(context.Background(), "sums") // no error: the context doesn't end
+	return &summer{client: client, state: state, sums: make(map[kafka.Partition]uint64), begun: make(chan struct{})}
 }
 
 func sumKey(p kafka.Partition) string { return p.Topic + "/" + strconv.Itoa(int(p.Partition)) }
 
-func (s *summer) Assign(ctx context.Context, gained []kafka.Partition) (func(), error) {
+func (s *summer) Needs(kafka.Gained) []kafka.Partition {
+	return s.state
+}
+
+func (s *summer) Assign(ctx context.Context, gained []kafka.Gained) (func(), error) {
 	sums := make(map[string]uint64)
-	err := s.client.Restore(ctx, "sums", func(r kafka.Record) { sums[string(r.Key)] = binary.BigEndian.Uint64(r.Value) })
+	err := s.client.Restore(ctx, s.state, func(r kafka.Record) { sums[string(r.Key)] = binary.BigEndian.Uint64(r.Value) })
 	return func() {
 		for _, p := range gained {
-			s.sums[p] = sums[sumKey(p)]
+			s.sums[p.Partition] = sums[sumKey(p.Partition)]
 		}
 		s.once.Do(func() { close(s.begun) })
 	}, err
@@ -259,8 +265,9 @@ type counter struct {
 	done           chan struct{}
 }
 
-func (c *counter) Assign(context.Context, []kafka.Partition) (func(), error) { return func() {}, nil }
-func (c *counter) Revoke([]kafka.Partition)                                  {}
+func (c *counter) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
+func (c *counter) Needs(kafka.Gained) []kafka.Partition                   { return nil }
+func (c *counter) Revoke([]kafka.Partition)                               {}
 func (c *counter) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	if c.n == 0 {
 		c.first = time.Now()

@@ -23,6 +23,21 @@ func Register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
 	return m
 }
 
+// Counter returns a registered counter. One without labels is there from the start, as 0:
+// a rate of failures can't be told of a metric that comes with the first of them.
+func Counter(reg prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {
+	c := Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+	if len(labels) == 0 {
+		c.WithLabelValues()
+	}
+	return c
+}
+
+// Gauge returns a registered gauge.
+func Gauge(reg prometheus.Registerer, name, help string, labels ...string) *prometheus.GaugeVec {
+	return Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
+}
+
 // Lag is a gauge by topic, to which several instances add what they know.
 type Lag struct {
 	gauge  *prometheus.GaugeVec

@@ -16,19 +16,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// The codecs are what topics take.
-var (
-	_ kafka.Codec[cta.Key] = (*wire.Avro[cta.Key])(nil)
-	_ kafka.Codec[string]  = wire.Text{}
-	_ kafka.Codec[cta.Key] = wire.JSON[cta.Key]{}
-)
 
 // newRegistry returns a client of a registry that lives as long as the test.
 func newRegistry(tb testing.TB) (*wire.Registry, *srfake.Registry) {

@@ -17,7 +17,7 @@ import (
 type entries struct {
 	topic    string
 	stations []*cta.Station
-	format   kafka.Format[cta.Key, cta.TurnstileEntry]
+	format   wire.Events[cta.TurnstileEntry]
 	made     int
 }
 
@@ -29,7 +29,7 @@ func (b *system) entriesOf(ctx context.Context, topic string) (*entries, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &entries{topic: topic, stations: cta.Chicago().Stations, format: kafka.Format[cta.Key, cta.TurnstileEntry]{Key: codecs.Key, Value: codecs.Value}}, nil
+	return &entries{topic: topic, stations: cta.Chicago().Stations, format: codecs}, nil
 }
 
 // next returns the next entry: the stations take turns.

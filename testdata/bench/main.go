@@ -5,6 +5,7 @@
 //	eval "$(testdata/stack/stack env)"
 //	go run ./testdata/bench            # records per second while draining, and the delay
 //	go run ./testdata/bench -streams   # Kafka Streams, too
+//	go run ./testdata/bench -before ../old/turnstiles   # an earlier build of ours alone
 //
 // Drain: so many entries wait in 12 partitions. A process is started, joins a new
 // group, and works until all are counted. Its peers are
@@ -53,7 +54,7 @@ type settings struct {
 	seconds           int
 	only              string
 	streams           bool
-	program           string
+	program, before   string
 
 	role, topic, group string // of the processes that bench starts itself as
 }
@@ -70,6 +71,7 @@ func main() {
 	flag.StringVar(&s.only, "only", "", "drain or delay; empty: both")
 	flag.BoolVar(&s.streams, "streams", false, "hold Kafka Streams against it, too: wants a JDK, 17 or newer")
 	flag.StringVar(&s.program, "bin", "", "run this `program` instead of building examples/turnstiles")
+	flag.StringVar(&s.before, "before", "", "hold this earlier build of examples/turnstiles against it instead of other peers, `program`")
 	flag.StringVar(&s.role, "role", "", "for bench's own use")
 	flag.StringVar(&s.topic, "topic", "", "of a role")
 	flag.StringVar(&s.group, "group", "", "of a role")
@@ -142,7 +144,10 @@ func (b *system) open(ctx context.Context) (err error) {
 			return fmt.Errorf("examples/turnstiles doesn't build: %w\n%s", err, out)
 		}
 	}
-	b.peers = []peer{b.ours(), b.bare()}
+	b.peers = []peer{b.ours("ours", b.program), b.bare()}
+	if b.before != "" {
+		b.peers[1] = b.ours("before", b.before)
+	}
 	if b.settings.streams {
 		p, err := b.streams()
 		if err != nil {

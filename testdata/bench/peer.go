@@ -22,9 +22,10 @@ type peer struct {
 	command func(input, group, output string) *exec.Cmd
 }
 
-func (b *system) ours() peer {
-	return peer{"ours", true, func(input, group, output string) *exec.Cmd {
-		return exec.Command(b.program, "-brokers", b.brokers, "-registry", b.settings.registry, "-prefix", b.tag, "-layout", "shared",
+// ours is a build of examples/turnstiles.
+func (b *system) ours(name, program string) peer {
+	return peer{name, true, func(input, group, output string) *exec.Cmd {
+		return exec.Command(program, "-brokers", b.brokers, "-registry", b.settings.registry, "-prefix", b.tag, "-layout", "shared",
 			"-input", input, "-group", group, "-output", output)
 	}}
 }

@@ -22,7 +22,8 @@
 //     member, or its last process, has left open. It is done once for a session.
 //  4. session.locate asks for the group's positions of new partitions. They wait for
 //     transactions that are open on them; those of dead members are ended (sweep.go).
-//     A partition without a leader waits by itself; the others go on.
+//     A partition without a leader waits by itself, and so does one whose state is in a
+//     partition without a leader; the others go on.
 //  5. session.restore calls Assign, beside all else, and puts what it read into use.
 //     The partitions are read from then on (package fetch).
 //  6. Records are gathered, transformed and committed: session.gather, transform, commit

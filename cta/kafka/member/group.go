@@ -18,8 +18,9 @@ import (
 // when topics change, keeps to a coordinator that has died, and gives no partition to
 // anybody while one has no leader.
 type membership struct {
-	id         string // as the coordinator calls the member; empty before it does
-	generation int32  // of the group that the member is in; 0 before the first
+	id         string  // as the coordinator calls the member; empty before it does
+	instance   *string // of a static member; else nil
+	generation int32   // of the group that the member is in; 0 before the first
 	joined     bool
 	joining    bool
 	again      bool     // the group shares its partitions anew
@@ -44,15 +45,6 @@ type strategy interface {
 	sarama.BalanceStrategy
 	sarama.SubscriptionUserDataBalanceStrategy
 	sarama.OnAssignmentBalanceStrategy
-}
-
-func newStrategy() strategy { return sarama.NewBalanceStrategyCooperativeSticky().(strategy) }
-
-func (m *member) instance() *string {
-	if m.cfg.InstanceID == "" {
-		return nil
-	}
-	return &m.cfg.InstanceID
 }
 
 // seen takes a look at the cluster: the topics to read, and whether the group has to
@@ -113,7 +105,7 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 	var resp *sarama.JoinGroupResponse
 	for range 2 { // the first time, a new member may only be given its id
 		req := sarama.NewJoinGroupRequest(m.cl.Version())
-		req.GroupId, req.MemberId, req.GroupInstanceId, req.ProtocolType = m.cfg.Group, now.id, m.instance(), "consumer"
+		req.GroupId, req.MemberId, req.GroupInstanceId, req.ProtocolType = m.cfg.Group, now.id, m.instance, "consumer"
 		req.SessionTimeout, req.RebalanceTimeout = int32(m.cfg.SessionTimeout.Milliseconds()), int32(rebalance.Milliseconds())
 		data, err := m.strategy.SubscriptionUserData(topics)
 		if err != nil {
@@ -150,7 +142,7 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 	now, leader = as{resp.MemberId, resp.GenerationId}, resp.LeaderId == resp.MemberId
 	name, kind := m.strategy.Name(), "consumer"
 	sync := &sarama.SyncGroupRequest{
-		Version: 5, GroupId: m.cfg.Group, GenerationId: now.generation, MemberId: now.id, GroupInstanceId: m.instance(),
+		Version: 5, GroupId: m.cfg.Group, GenerationId: now.generation, MemberId: now.id, GroupInstanceId: m.instance,
 		ProtocolType: &kind, ProtocolName: &name,
 	}
 	if leader {
@@ -230,8 +222,8 @@ func (m *member) given(now as, leader bool, topics map[string][]int32) {
 		}
 	}
 	m.held = held
-	if len(held) == 0 && m.told.since.IsZero() {
-		m.told.joined() // stands by, and says so: there is nothing to restore first
+	if len(held) == 0 && m.since.IsZero() {
+		m.begun() // stands by, and says so: there is nothing to restore first
 	}
 	if m.session != nil && !m.session.lost {
 		m.session.given(held)
@@ -285,7 +277,7 @@ func (m *member) thrownOut(err error) bool {
 func (m *member) beat(who as) error {
 	return m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), heartbeatLimit, func(b *sarama.Broker) error {
 		resp, err := b.Heartbeat(&sarama.HeartbeatRequest{
-			Version: 4, GroupId: m.cfg.Group, GenerationId: who.generation, MemberId: who.id, GroupInstanceId: m.instance(),
+			Version: 4, GroupId: m.cfg.Group, GenerationId: who.generation, MemberId: who.id, GroupInstanceId: m.instance,
 		})
 		if err != nil {
 			return err

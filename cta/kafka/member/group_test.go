@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -26,7 +27,7 @@ func TestStaticMemberThatMissesAGenerationBeginsAnew(t *testing.T) {
 		log := slog.New(slog.DiscardHandler)
 		cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), log)
 		ctx, cancel := context.WithCancel(t.Context())
-		m := &member{cfg: Config{InstanceID: test.instance}, cl: cl, ctx: ctx, log: &reasons{log: log, explain: cl}}
+		m := &member{cfg: Config{InstanceID: test.instance}, cl: cl, ctx: ctx, log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}}
 		m.given(as{"id", test.generations[0]}, false, map[string][]int32{"in": {0}})
 		m.session = newSession(m, m.held)
 		for _, g := range test.generations[1:] {

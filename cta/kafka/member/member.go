@@ -1,10 +1,12 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,18 +36,26 @@ type Config struct {
 	// to others. Shorter finds a dead process sooner; brokers accept from 6s to 30m
 	// by default. Default: 10s.
 	SessionTimeout time.Duration
-	// MaxBatch bounds the records of one call of Transform; 8 MB bound their bytes.
-	// Default: 8192.
-	MaxBatch int
-	// Progress, if not nil, is told every Refresh how far this member is, from a
-	// goroutine of its own, whether records arrive or not. Default: nobody is.
+	// Progress, if not nil, is told every Refresh how far this member is, whether records
+	// arrive or not. It has to be quick. Default: nobody is.
 	Progress func(Progress)
+}
+
+// Gained is a partition that a member is given.
+type Gained struct {
+	record.Partition
+	TopicID    string // that the cluster gave to the topic when it was made; empty before Kafka 2.8
+	Partitions int32  // of the topic
+	End        int64  // the offset that its next record had, when the group's position was settled
 }
 
 // Transformer is the work of a member. Its methods, and the functions that Assign
 // returns, are called one at a time, but for Assign: one call of that may go on beside
 // the others.
 type Transformer interface {
+	// Needs returns the partitions that Assign reads for one that is gained. That one waits
+	// while one of them has no leader, and no other does. It may be called at any time.
+	Needs(Gained) []record.Partition
 	// Assign is called before the first record of partitions that were given to
 	// this member, to read their state. The positions of those partitions are
 	// settled by then, and they have a leader: what was published for them can be read.
@@ -54,23 +64,20 @@ type Transformer interface {
 	// it. So it leaves alone what Transform and Revoke use; the function that it
 	// returns takes what was read into use. That is called at once, and Revoke after
 	// it for those of gained that have gone elsewhere meanwhile. When the member is
-	// lost, ctx ends, and what Assign returns is dropped.
-	Assign(ctx context.Context, gained []record.Partition) (take func(), err error)
+	// lost, ctx ends, and what Assign returns is dropped. It is called again after an
+	// error that says that a partition which it reads has come to have no leader.
+	Assign(ctx context.Context, gained []Gained) (take func(), err error)
 	// Revoke is called after the last record of partitions that go elsewhere.
 	Revoke(lost []record.Partition)
 	// Transform returns the records to publish for a batch of records read. What
 	// it returns and the batch's positions are committed together, or not at all;
 	// then Revoke and Assign follow for every partition before any of its records
-	// comes again. The next batch may come before the last one is committed. The
-	// batch is only valid during the call (the bytes of its records stay valid).
+	// comes again. The next batch may come before the last one is committed. A batch has
+	// up to 32,768 records, and 8 MB or one record. It is only valid during the call (the bytes of its records stay valid).
 	Transform(ctx context.Context, batch []record.Record) ([]record.Record, error)
 }
 
 const (
-	defaultRefresh        = 2 * time.Second
-	defaultSessionTimeout = 10 * time.Second
-	defaultMaxBatch       = 8192
-
 	tickEvery      = 100 * time.Millisecond // what waits for a time is started so late
 	heartbeatEvery = 500 * time.Millisecond // how soon a member hears of a rebalance
 	heartbeatLimit = 3 * time.Second
@@ -98,18 +105,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SessionTimeout < 0 {
 		faults = append(faults, fmt.Errorf("SessionTimeout is %v, want a positive duration", c.SessionTimeout))
 	}
-	if c.MaxBatch < 0 {
-		faults = append(faults, fmt.Errorf("MaxBatch is %d, want a positive number", c.MaxBatch))
-	}
-	if c.Refresh == 0 {
-		c.Refresh = defaultRefresh
-	}
-	if c.SessionTimeout == 0 {
-		c.SessionTimeout = defaultSessionTimeout
-	}
-	if c.MaxBatch == 0 {
-		c.MaxBatch = defaultMaxBatch
-	}
+	c.Refresh = cmp.Or(c.Refresh, 2*time.Second)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, 10*time.Second)
 	return c, errors.Join(faults...)
 }
 
@@ -144,7 +141,10 @@ type member struct {
 	fatal     error     // what Run returns
 	swept     time.Time // when transactions of the dead were last looked for
 	sweeping  bool
-	told      progressTold
+	measuring bool                       // how far it is
+	since     time.Time                  // when the member was last given partitions
+	caughtUp  bool                       // since then
+	lastEnds  map[record.Partition]int64 // where partitions ended at the last look
 }
 
 // Run is a member of a group until ctx ends: it reads, has t transform, and publishes in
@@ -157,15 +157,15 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 		return fmt.Errorf("kafka: transform: %w", err)
 	}
 	log = log.With("group", cfg.Group)
-	if cfg.InstanceID != "" {
-		log = log.With("instance", cfg.InstanceID)
-	}
 	m := &member{
-		cfg: cfg, cl: cl, work: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log: log, explain: cl},
+		cfg: cfg, cl: cl, work: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log, cl, make(map[string]time.Time)},
 		inbox: make(chan func()), ended: make(chan struct{}), jobs: make(chan func(), 64),
-		txn: &txn{cl: cl, group: cfg.Group},
+		txn: &txn{cl: cl, group: cfg.Group}, membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky().(strategy)},
 	}
-	m.membership.strategy = newStrategy()
+	if cfg.InstanceID != "" {
+		m.instance = &m.cfg.InstanceID
+		m.log.log = log.With("instance", cfg.InstanceID)
+	}
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer m.cancel()
 	m.helper.Go(func() {
@@ -173,10 +173,8 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 			job()
 		}
 	})
-	watching, stop := context.WithCancel(m.ctx)
-	m.helper.Go(func() { m.observe(watching) })
 	err = m.loop(ctx)
-	stop()
+	m.metrics.lag.Set(nil)
 	m.cancel()
 	close(m.ended)
 	close(m.jobs)
@@ -194,6 +192,7 @@ func (m *member) loop(ctx context.Context) error {
 	var leave, hang <-chan time.Time
 	done := ctx.Done()
 	m.look()
+	m.measure()
 	for {
 		m.advance()
 		if (m.stopping || m.fatal != nil) && m.idle() {
@@ -224,6 +223,7 @@ func (m *member) loop(ctx context.Context) error {
 			m.heartbeat()
 		case <-look.C:
 			m.look()
+			m.measure()
 		}
 	}
 }
@@ -269,25 +269,17 @@ func (m *member) idle() bool {
 // advance starts what can be started: joining, then the session's steps. It is called
 // after whatever has happened, so that no step has to know which one comes before it.
 func (m *member) advance() {
-	if m.stopping || m.fatal != nil {
-		if m.session != nil && !m.session.lost {
-			m.session.advance()
+	if !m.stopping && m.fatal == nil && time.Now().After(m.notBefore) { // else the next tick comes here again
+		without := m.session == nil || m.session.lost
+		if without && m.joined && m.calls == 0 && !m.assigning && !m.txnBusy {
+			m.session = newSession(m, m.held)
+			without = false
 		}
-		return
-	}
-	if wait := time.Until(m.notBefore); wait > 0 {
-		if m.session != nil {
-			m.session.advance()
+		if len(m.topics) > 0 && !m.joining && (!m.joined || m.again) && (without || !m.session.leaving()) {
+			m.join()
 		}
-		return // the next tick comes here again
 	}
-	if (m.session == nil || m.session.lost) && m.joined && m.calls == 0 && !m.assigning && !m.txnBusy {
-		m.session = newSession(m, m.held)
-	}
-	if len(m.topics) > 0 && !m.joining && (!m.joined || m.again) && (m.session == nil || m.session.lost || !m.session.leaving()) {
-		m.join()
-	}
-	if m.session != nil && !m.session.lost {
+	if m.session != nil {
 		m.session.advance()
 	}
 }
@@ -363,27 +355,20 @@ func (m *member) ends(err error) bool {
 }
 
 func refused(err error) bool {
-	for _, r := range []error{
+	return slices.ContainsFunc([]error{
 		sarama.ErrGroupMaxSizeReached,
 		sarama.ErrInvalidSessionTimeout, sarama.ErrInvalidGroupId, sarama.ErrInconsistentGroupProtocol,
 		sarama.ErrInvalidTransactionTimeout, sarama.ErrUnsupportedVersion, sarama.ErrSASLAuthenticationFailed,
 		sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,
 		sarama.ErrTransactionalIDAuthorizationFailed, sarama.ErrClusterAuthorizationFailed,
-	} {
-		if errors.Is(err, r) {
-			return true
-		}
-	}
-	return false
+	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
-// reasons logs each reason for trouble once until another comes, or a minute has
-// passed.
+// reasons logs each reason for trouble at most once a minute. It belongs to the loop.
 type reasons struct {
 	log     *slog.Logger
 	explain interface{ Explain(error) cluster.Trouble }
 
-	mu sync.Mutex
 	at map[string]time.Time
 }
 
@@ -392,11 +377,6 @@ func (r *reasons) warn(msg string, err error) {
 		return
 	}
 	reason := r.explain.Explain(err).Text
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at == nil {
-		r.at = make(map[string]time.Time)
-	}
 	if time.Since(r.at[msg+reason]) > time.Minute {
 		r.at[msg+reason] = time.Now()
 		r.log.Warn(msg, "reason", reason)

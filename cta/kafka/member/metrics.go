@@ -17,7 +17,7 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer, group string) *metrics {
 	counter := func(name, help string) prometheus.Counter {
-		return metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"group"})).WithLabelValues(group)
+		return metric.Counter(reg, name, help, "group").WithLabelValues(group)
 	}
 	return &metrics{
 		processed:        counter("ctalive_stream_records_processed_total", "Records transformed. Those of an aborted transaction count again."),
@@ -30,21 +30,10 @@ func newMetrics(reg prometheus.Registerer, group string) *metrics {
 			Help:    "Time from a batch's first record, as it is read, to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"group"})).WithLabelValues(group),
-		lag: metric.NewLag(metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ctalive_stream_lag_records",
-			Help: "Records of a topic in this member's partitions that are not committed yet, as it last knew; before they are read, transaction markers count as such.",
-		}, []string{"group", "topic"})).MustCurryWith(prometheus.Labels{"group": group})),
-		caught: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ctalive_stream_caught_up",
-			Help: "1 when this member works and all is committed that was there a moment ago, else 0.",
-		}, []string{"group"})).WithLabelValues(group),
-	}
-}
-
-func (m *metrics) caughtUp(is bool) {
-	if is {
-		m.caught.Set(1)
-	} else {
-		m.caught.Set(0)
+		lag: metric.NewLag(metric.Gauge(reg, "ctalive_stream_lag_records",
+			"Records of a topic in this member's partitions that are not committed yet, as it last knew; before they are read, transaction markers count as such.",
+			"group", "topic").MustCurryWith(prometheus.Labels{"group": group})),
+		caught: metric.Gauge(reg, "ctalive_stream_caught_up",
+			"1 when this member works and all is committed that was there a moment ago, else 0.", "group").WithLabelValues(group),
 	}
 }

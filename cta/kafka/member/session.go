@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -27,39 +27,29 @@ const (
 
 // part is a partition that the group has given to this member.
 type part struct {
-	record.Partition
+	Gained
 	state   state
-	topicID string        // of the topic that it was given of
 	cur     *fetch.Cursor // nil while it isn't read
 	next    int64         // all below is read, markers among it
 	settled int64         // all below is committed
 	pending int           // batches that have records of it and have not ended
 }
 
-// batch is what one call of Transform gets.
+// batch is what one call of Transform gets, and one transaction commits.
 type batch struct {
-	records []record.Record
+	records []record.Record // until they are transformed
+	count   int             // of them
 	bytes   int
 	begun   time.Time       // when the first record came
 	next    map[*part]int64 // the positions after it
-}
-
-// commitment is what one transaction covers: one batch, or several if they were
-// full before the last transaction was done.
-type commitment struct {
-	out     []record.Record
-	bytes   int // of the batches and of out
-	batches []*batch
-	next    map[*part]int64
-	count   int       // of records read
-	as      as        // the member that last tried
-	since   time.Time // when it was first refused; zero when it wasn't
+	out     []record.Record // what Transform made of it
+	as      as              // the member that last tried to commit it
+	since   time.Time       // when that was first refused; zero when it wasn't
 }
 
 const (
-	// maxBatches bounds the batches of one transaction, and maxBytes what they and their
-	// outcome hold, and what one batch does: but for one record, which may be larger.
-	maxBatches = 16
+	// maxRecords and maxBytes bound a batch: but for one record, which may be larger.
+	maxRecords = 32 << 10
 	maxBytes   = 8 << 20
 	// locateEvery is how often positions are asked for that can't be told yet.
 	locateEvery = 200 * time.Millisecond
@@ -74,7 +64,6 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	engine *fetch.Engine
-	queue  chan []fetch.Fetched // from the engine
 
 	parts        map[record.Partition]*part
 	opening      bool // the transactional producer
@@ -86,28 +75,20 @@ type session struct {
 	gathered     *batch
 	spare        []record.Record // for the next batch
 	transforming bool
-	next         *commitment // what the next transaction covers; nil when there's nothing
-	committing   *commitment // under way, or refused and to be tried again
-	trying       bool        // it is under way
-	stopping     bool        // nothing more is taken in
-	lost         bool        // the session has ended
+	next         *batch // transformed; nil when there's none
+	committing   *batch // under way, or refused and to be tried again
+	trying       bool   // it is under way
+	stopping     bool   // nothing more is taken in
+	lost         bool   // the session has ended
 }
 
 func newSession(m *member, held []record.Partition) *session {
-	s := &session{m: m, parts: make(map[record.Partition]*part), queue: make(chan []fetch.Fetched), gathered: new(batch)}
+	s := &session{m: m, parts: make(map[record.Partition]*part), gathered: new(batch)}
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
 	s.engine = fetch.Start(s.ctx, m.cl, m.log.log, func() {})
-	m.helper.Go(func() {
-		for got := s.engine.Next(s.ctx); got != nil; got = s.engine.Next(s.ctx) {
-			select {
-			case s.queue <- got:
-			case <-s.ctx.Done():
-			}
-		}
-		s.engine.Wait()
-	})
+	m.helper.Go(s.engine.Wait)
 	for _, p := range held {
-		s.parts[p] = &part{Partition: p}
+		s.parts[p] = &part{Gained: Gained{Partition: p}}
 	}
 	return s
 }
@@ -118,14 +99,15 @@ func (s *session) given(held []record.Partition) {
 	for _, p := range held {
 		keep[p] = true
 		if s.parts[p] == nil {
-			s.parts[p] = &part{Partition: p}
+			s.parts[p] = &part{Gained: Gained{Partition: p}}
 		}
 	}
+	gone := 0
 	for p, known := range s.parts {
 		if keep[p] || known.state == isLeaving {
 			continue
 		}
-		s.m.told.given++
+		gone++
 		s.stopReading(known)
 		if known.state != isRead {
 			delete(s.parts, p) // restore finds that it has gone
@@ -133,6 +115,9 @@ func (s *session) given(held []record.Partition) {
 		} else {
 			known.state = isLeaving
 		}
+	}
+	if gone > 0 {
+		s.m.log.log.Info("partitions given up", "partitions", gone, "left", len(held))
 	}
 }
 
@@ -181,17 +166,18 @@ func (s *session) close(err error) {
 		}
 	}
 	if len(read) > 0 {
-		s.revoke(read)
+		s.revoke(read, func() {})
 	}
 	if s.committing != nil && err != nil {
 		s.m.metrics.aborted.Inc()
 	}
 }
 
-func (s *session) revoke(lost []record.Partition) {
+// revoke tells the Transformer what it has lost.
+func (s *session) revoke(lost []record.Partition, then func()) {
 	s.m.call(func() func() {
 		s.m.work.Revoke(lost)
-		return func() {}
+		return then
 	})
 }
 
@@ -200,11 +186,11 @@ func (s *session) input() <-chan []fetch.Fetched {
 	if s == nil || s.lost || s.stopping || len(s.backlog) > 0 || s.full() {
 		return nil
 	}
-	return s.queue
+	return s.engine.Out
 }
 
 func (s *session) full() bool {
-	return len(s.gathered.records) >= s.m.cfg.MaxBatch || s.gathered.bytes >= maxBytes
+	return len(s.gathered.records) >= maxRecords || s.gathered.bytes >= maxBytes
 }
 
 // take puts what was fetched into the batch that is gathered.
@@ -250,7 +236,7 @@ func (s *session) put(p *part, records []record.Record) int {
 		return 0
 	}
 	b, n := s.gathered, 0
-	for n < len(records) && !s.full() && n < s.m.cfg.MaxBatch-len(b.records) {
+	for n < len(records) && !s.full() && n < maxRecords-len(b.records) {
 		b.bytes += len(records[n].Key) + len(records[n].Value)
 		n++
 	}
@@ -274,7 +260,10 @@ func (s *session) put(p *part, records []record.Record) int {
 
 // advance starts what can be started.
 func (s *session) advance() {
-	if !s.open {
+	switch {
+	case s.lost:
+		return
+	case !s.open:
 		s.begin()
 		return
 	}
@@ -341,28 +330,24 @@ func (s *session) locate() {
 	}
 	s.locating = true
 	s.m.beside(func() func() {
-		at, unstable, err := s.m.positions(s.ctx, want)
+		at, err := s.m.positions(s.ctx, want)
 		return func() {
 			s.locating, s.located = false, time.Now()
 			if s.lost {
 				return
 			}
-			for p, pos := range at {
-				if known := s.parts[p]; known != nil && known.state == isGiven {
-					known.state, known.topicID, known.next, known.settled = isLocated, pos.topicID, pos.next, pos.next
+			for g, next := range at {
+				if known := s.parts[g.Partition]; known != nil && known.state == isGiven {
+					known.Gained, known.state, known.next, known.settled = g, isLocated, next, next
 				}
-			}
-			if err != nil && !s.m.ends(err) && !errors.Is(err, sarama.ErrUnstableOffsetCommit) {
-				s.m.log.warn("partitions wait; the others are worked on", err)
-			}
-			if err == nil && unstable {
-				err = sarama.ErrUnstableOffsetCommit
 			}
 			if err != nil {
 				s.why = s.m.log.explain.Explain(err).Text
 			}
-			if unstable {
+			if errors.Is(err, sarama.ErrUnstableOffsetCommit) {
 				s.m.sweep()
+			} else if err != nil && !s.m.ends(err) {
+				s.m.log.warn("partitions wait; the others are worked on", err)
 			}
 		}
 	})
@@ -375,12 +360,12 @@ func (s *session) restore() {
 		m.sweep() // their last member may have left a transaction open
 		return
 	}
-	var gained []record.Partition
+	var gained []Gained
 	var parts []*part
-	for p, known := range s.parts {
+	for _, known := range s.parts {
 		if known.state == isLocated {
 			known.state = isRestored
-			gained, parts = append(gained, p), append(parts, known)
+			gained, parts = append(gained, known.Gained), append(parts, known)
 		}
 	}
 	if len(gained) == 0 {
@@ -395,6 +380,11 @@ func (s *session) restore() {
 			m.assigning = false
 			switch {
 			case s.lost:
+				return
+			case errors.Is(err, cluster.ErrNoLeader): // those that need no partition without one go on
+				for _, p := range parts {
+					p.state = isGiven
+				}
 				return
 			case err != nil:
 				m.fail(err)
@@ -417,22 +407,20 @@ func (s *session) restore() {
 			})
 			for _, p := range parts {
 				if p.state == isRead && s.parts[p.Partition] == p && !s.stopping {
-					p.cur = s.engine.Add(p.Partition, p.topicID, p.next)
+					p.cur = s.engine.Add(p.Partition, p.TopicID, p.next)
 				}
 			}
-			m.told.joined()
+			m.begun()
 		}
 	})
 }
 
 // transform has the gathered batch transformed: when the last transaction is done, or
-// before that when the batch is full and the next transaction has room. So it is the
-// transformation that bounds the rate, and not the transactions, whose number then
-// depends on their duration alone.
+// before that when the batch is full. So it is the transformation that bounds the rate,
+// and not the transactions.
 func (s *session) transform() {
-	b, c, m := s.gathered, s.next, s.m
-	room := c == nil || len(c.batches) < maxBatches && len(c.out) < m.cfg.MaxBatch && c.bytes < maxBytes
-	if s.transforming || len(b.records) == 0 || !room || s.committing != nil && !s.full() {
+	b, m := s.gathered, s.m
+	if s.transforming || s.next != nil || len(b.records) == 0 || s.committing != nil && !s.full() {
 		return
 	}
 	s.transforming = true
@@ -444,33 +432,19 @@ func (s *session) transform() {
 			switch {
 			case s.lost:
 				return
+			case errors.Is(err, cluster.ErrNoLeader):
+				m.restart(err)
+				return
 			case err != nil:
 				m.fail(err)
 				return
 			}
-			m.metrics.processed.Add(float64(len(b.records)))
-			s.add(b, out)
+			b.count, b.out = len(b.records), out
+			m.metrics.processed.Add(float64(b.count))
+			clear(b.records)
+			s.next, s.spare, b.records = b, b.records, nil
 		}
 	})
-}
-
-// add puts a transformed batch into the next transaction.
-func (s *session) add(b *batch, out []record.Record) {
-	if s.next == nil {
-		s.next = &commitment{next: make(map[*part]int64)}
-	}
-	c := s.next
-	c.out = append(c.out, out...)
-	c.batches = append(c.batches, b)
-	maps.Copy(c.next, b.next)
-	c.count += len(b.records)
-	c.bytes += b.bytes
-	for i := range out {
-		c.bytes += len(out[i].Key) + len(out[i].Value)
-	}
-	s.spare = b.records
-	clear(s.spare)
-	b.records = nil
 }
 
 // commit publishes and moves positions in a transaction.
@@ -486,30 +460,26 @@ func (s *session) commit() {
 		return
 	}
 	who := as{m.id, m.generation}
-	c := s.committing
+	b := s.committing
 	switch {
-	case c == nil:
+	case b == nil:
 		s.committing, s.next = s.next, nil
-		c = s.committing
-	case who == c.as || m.joining:
-		if time.Since(c.since) > m.cfg.SessionTimeout {
+		b = s.committing
+	case who == b.as || m.joining:
+		if time.Since(b.since) > m.cfg.SessionTimeout {
 			m.restart(sarama.ErrIllegalGeneration)
 		}
 		return
 	}
-	for p := range c.next {
+	for p := range b.next {
 		if s.parts[p.Partition] != p {
 			m.restart(errors.New("a partition was given up before its records were committed"))
 			return
 		}
 	}
-	c.as, s.trying, m.txnBusy = who, true, true
-	next := make(map[record.Partition]position, len(c.next))
-	for p, at := range c.next {
-		next[p.Partition] = position{at, p.topicID}
-	}
+	b.as, s.trying, m.txnBusy = who, true, true
 	m.beside(func() func() {
-		err := m.txn.commit(s.ctx, who, m.instance(), next, c.out)
+		err := m.txn.commit(s.ctx, who, m.instance, b.next, b.out)
 		stale := errors.Is(err, sarama.ErrIllegalGeneration) || errors.Is(err, sarama.ErrRebalanceInProgress)
 		if stale {
 			if aerr := m.txn.end(s.ctx, false); aerr != nil {
@@ -522,36 +492,32 @@ func (s *session) commit() {
 			case s.lost:
 			case stale:
 				m.metrics.aborted.Inc()
-				if c.since.IsZero() {
-					c.since = time.Now()
+				if b.since.IsZero() {
+					b.since = time.Now()
 				}
 			case err != nil:
 				if !m.ends(err) {
 					m.restart(err)
 				}
 			default:
-				s.committed(c)
+				s.committed(b)
 			}
 		}
 	})
 }
 
-// committed notes that a transaction is committed.
-func (s *session) committed(c *commitment) {
+// committed notes that a batch is committed.
+func (s *session) committed(b *batch) {
 	m := s.m
 	s.committing, m.pause = nil, 0
 	m.metrics.committed.Inc()
-	m.metrics.recordsCommitted.Add(float64(c.count))
-	m.metrics.latency.Observe(time.Since(c.batches[0].begun).Seconds())
-	for _, b := range c.batches {
-		for p := range b.next {
-			if p.pending--; p.pending == 0 {
-				p.settled = p.next
-			}
-		}
-	}
-	for p, at := range c.next {
+	m.metrics.recordsCommitted.Add(float64(b.count))
+	m.metrics.latency.Observe(time.Since(b.begun).Seconds())
+	for p, at := range b.next {
 		p.settled = max(p.settled, at)
+		if p.pending--; p.pending == 0 {
+			p.settled = p.next
+		}
 	}
 }
 
@@ -566,30 +532,21 @@ func (s *session) release() {
 		}
 	}
 	if len(lost) > 0 {
-		s.m.call(func() func() {
-			s.m.work.Revoke(lost)
-			return s.m.gaveUp
-		})
+		s.revoke(lost, s.m.gaveUp)
 	}
-}
-
-// position is where a member goes on in a partition.
-type position struct {
-	next    int64
-	topicID string // of the topic that it is in; empty when that isn't known
 }
 
 // positions returns where partitions are to be read from: at the group's position, or
 // from the oldest record on where it has none, none of this topic, or one that the topic
-// doesn't hold. Those that can't be told now are left out: unstable, because a
-// transaction is open on some; err says why one is.
-func (m *member) positions(ctx context.Context, of []record.Partition) (at map[record.Partition]position, unstable bool, err error) {
+// doesn't hold. Those that can't be told now are left out: the error says why, as that a
+// transaction is open on some.
+func (m *member) positions(ctx context.Context, of []record.Partition) (map[Gained]int64, error) {
 	view, err := m.cl.Fresh(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	var resp *sarama.OffsetFetchResponse
-	ferr := m.cl.Ask(ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) (err error) {
+	err = m.cl.Ask(ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) (err error) {
 		req := sarama.NewOffsetFetchRequest(m.cl.Version(), m.cfg.Group, byTopic(of))
 		req.RequireStable = true
 		if resp, err = b.FetchOffset(req); err != nil {
@@ -597,52 +554,51 @@ func (m *member) positions(ctx context.Context, of []record.Partition) (at map[r
 		}
 		return cluster.Refusal(resp.GroupError())
 	})
-	if ferr != nil {
-		return nil, errors.Is(ferr, sarama.ErrUnstableOffsetCommit), ferr
+	if err != nil {
+		return nil, err
 	}
-	ask := make(map[record.Partition]cluster.At)
+	var faults []error
+	var ask []record.Partition
 	committed := make(map[record.Partition]int64)
 	for _, p := range of {
 		b, t := resp.GetBlock(p.Topic, p.Partition), view.Topics[p.Topic]
 		switch {
 		case t == nil:
-			err = fmt.Errorf("topic %s: %w", p.Topic, sarama.ErrUnknownTopicOrPartition)
+			faults = append(faults, fmt.Errorf("topic %s: %w", p.Topic, sarama.ErrUnknownTopicOrPartition))
 			m.cl.Moved()
-		case b == nil || b.Err == sarama.ErrUnstableOffsetCommit:
-			unstable = true
+		case b == nil:
+			faults = append(faults, sarama.ErrUnstableOffsetCommit)
 		case b.Err != sarama.ErrNoError:
-			err = fmt.Errorf("position in %v: %w", p, b.Err)
+			faults = append(faults, fmt.Errorf("position in %v: %w", p, b.Err))
 		default:
 			committed[p] = b.Offset
 			if b.Metadata != "" && t.ID != "" && b.Metadata != t.ID {
 				committed[p] = -1
 				m.log.log.Warn("the topic was made anew; it is read from its oldest record on", "topic", p.Topic, "partition", p.Partition)
 			}
-			ask[p] = cluster.Oldest
+			ask = append(ask, p)
 		}
 	}
-	oldest, oerr := m.cl.Offsets(ctx, ask, false)
-	for p := range ask {
-		ask[p] = cluster.Newest
-	}
-	ends, nerr := m.cl.Offsets(ctx, ask, false)
-	at = make(map[record.Partition]position)
-	for p := range ask {
-		first, ok := oldest[p]
-		end, ok2 := ends[p]
-		if !ok || !ok2 {
+	bounds, err := m.cl.Bounds(ctx, ask, false)
+	at := make(map[Gained]int64)
+	for p, has := range bounds {
+		t := view.Topics[p.Topic]
+		g := Gained{p, t.ID, int32(len(t.Leaders)), has.Newest}
+		if i := slices.IndexFunc(m.work.Needs(g), func(q record.Partition) bool { return view.Leader(q) < 0 }); i >= 0 {
+			faults = append(faults, fmt.Errorf("%v: %w", m.work.Needs(g)[i], cluster.ErrNoLeader))
+			m.cl.Moved()
 			continue
 		}
 		next := committed[p]
-		if next >= 0 && (next < first || next > end) {
+		if next >= 0 && (next < has.Oldest || next > has.Newest) {
 			m.log.log.Warn("records were removed before they were read; going on at the oldest",
-				"topic", p.Topic, "partition", p.Partition, "from", next, "oldest", first)
+				"topic", p.Topic, "partition", p.Partition, "from", next, "oldest", has.Oldest)
 			next = -1
 		}
 		if next < 0 {
-			next = first
+			next = has.Oldest
 		}
-		at[p] = position{next, view.Topics[p.Topic].ID}
+		at[g] = next
 	}
-	return at, unstable, errors.Join(err, oerr, nerr)
+	return at, errors.Join(append(faults, err)...)
 }

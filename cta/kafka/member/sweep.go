@@ -1,6 +1,7 @@
 package member
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -71,6 +72,8 @@ func (m *member) endOrphans() error {
 	if len(open) == 0 {
 		return errors.Join(faults...)
 	}
+	ctx, cancel := context.WithTimeout(m.ctx, 2*cluster.Quick)
+	defer cancel()
 	alive := make(map[string]bool) // asked after those open: a newcomer's are not orphans
 	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) error {
 		resp, err := b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 4, Groups: []string{m.cfg.Group}})
@@ -94,22 +97,9 @@ func (m *member) endOrphans() error {
 	for _, id := range open {
 		if !alive[id] {
 			m.log.log.Info("ending the transaction of a dead member", "transaction", id)
-			faults = append(faults, m.endTransaction(id))
+			dead := &txn{cl: m.cl, id: id} // its producer, if there still is one, begins anew
+			faults = append(faults, dead.begin(ctx))
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// endTransaction makes the coordinator abort the open transaction of an id, by
-// taking the id over. Its producer, if there still is one, is fenced: it begins anew.
-func (m *member) endTransaction(id string) error {
-	return m.cl.Ask(m.ctx, cluster.Transaction(id), cluster.Quick, func(b *sarama.Broker) error {
-		resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{
-			Version: 4, TransactionalID: &id, TransactionTimeout: transactionTimeout, ProducerID: -1, ProducerEpoch: -1,
-		})
-		if err != nil || resp.Err == sarama.ErrConcurrentTransactions { // the abort has begun
-			return err
-		}
-		return cluster.Refusal(resp.Err)
-	})
 }

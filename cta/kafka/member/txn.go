@@ -27,10 +27,6 @@ const (
 	// A step of a transaction is tried again after txnPause, four times; then ever more
 	// seldom: mostly, the coordinator is only finishing the transaction before.
 	txnPause = time.Millisecond
-	// requestBytes bounds a request to a leader.
-	requestBytes = 4 << 20
-	// replicaTimeout is how long a broker waits for its replicas.
-	replicaTimeout = 5 * time.Second
 )
 
 // txn sends transactions under a transactional id, one at a time. After any error but
@@ -85,7 +81,7 @@ func (t *txn) renew(ctx context.Context) error {
 // group, together or not at all. When it fails with ErrIllegalGeneration or
 // ErrRebalanceInProgress nothing was committed, and end has to follow to abort; with
 // other errors, both is possible.
-func (t *txn) commit(ctx context.Context, who as, instance *string, next map[record.Partition]position, out []record.Record) error {
+func (t *txn) commit(ctx context.Context, who as, instance *string, next map[*part]int64, out []record.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, transactionTimeout) // after which the coordinator aborts
 	defer cancel()
 	if t.unsure.Load() {
@@ -114,16 +110,11 @@ func (t *txn) commit(ctx context.Context, who as, instance *string, next map[rec
 func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	var boxes []*ibatch.Box
 	partitions := make(map[string][]int32)
-	counts := make(map[string]int32)
 	for i := range out {
 		r := &out[i]
-		n := counts[r.Topic]
-		if n == 0 {
-			var err error
-			if n, err = t.cl.Partitions(ctx, r.Topic); err != nil {
-				return err
-			}
-			counts[r.Topic] = n
+		n, err := t.cl.Partitions(ctx, r.Topic)
+		if err != nil {
+			return err
 		}
 		chosen, _ := t.partitioner.Choose(*r, n)
 		p := record.Partition{Topic: r.Topic, Partition: chosen}
@@ -160,9 +151,20 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 		mu     sync.Mutex
 		faults error
 	)
-	for _, boxes := range t.byLeader(boxes) {
+	view, byLeader := t.cl.View(), make(map[int32][]*ibatch.Box)
+	for _, o := range boxes {
+		leader := view.Leader(o.Partition)
+		byLeader[leader] = append(byLeader[leader], o)
+	}
+	for _, boxes := range byLeader {
 		wg.Go(func() {
-			err := t.send(ctx, boxes)
+			var err error
+			for len(boxes) > 0 && err == nil {
+				err = t.ask(ctx, cluster.Leader(boxes[0].Partition), ibatch.ReplicaTimeout+cluster.Quick/2, func(b *sarama.Broker) error {
+					return t.produce(b, boxes)
+				})
+				boxes = slices.DeleteFunc(boxes, (*ibatch.Box).Empty)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil && (faults == nil || !cluster.Passes(err)) {
@@ -174,73 +176,41 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	return faults
 }
 
-func (t *txn) byLeader(boxes []*ibatch.Box) map[int32][]*ibatch.Box {
-	view, by := t.cl.View(), make(map[int32][]*ibatch.Box)
-	for _, o := range boxes {
-		leader := view.Leader(o.Partition)
-		by[leader] = append(by[leader], o)
-	}
-	return by
-}
-
-// send sends batches until all are written. They had one leader a moment ago.
-func (t *txn) send(ctx context.Context, boxes []*ibatch.Box) error {
-	var err error
-	for len(boxes) > 0 && err == nil {
-		err = t.ask(ctx, cluster.Leader(boxes[0].Partition), replicaTimeout+cluster.Quick/2, func(b *sarama.Broker) error {
-			return t.produce(b, boxes[:1], boxes[1:])
-		})
-		boxes = slices.DeleteFunc(boxes, (*ibatch.Box).Empty)
-	}
-	return err
-}
-
-// produce sends the oldest batch of the first box to its leader, and of those of the rest
-// that have the same one. Batches that it has written leave their boxes.
-func (t *txn) produce(b *sarama.Broker, first, rest []*ibatch.Box) error {
-	req := &sarama.ProduceRequest{
-		Version: 10, TransactionalID: &t.id, RequiredAcks: sarama.WaitForAll, Timeout: int32(replicaTimeout.Milliseconds()),
-	}
+// produce sends the oldest batches of boxes that have the first one's leader. Batches that
+// it has written leave their boxes.
+func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
 	view := t.cl.View()
-	leader := view.Leader(first[0].Partition)
 	var sent []*ibatch.Box
 	bytes := 0
-	for i, o := range append(first[:1:1], rest...) {
-		if i > 0 && view.Leader(o.Partition) != leader || o.Empty() || bytes > requestBytes {
-			continue
+	for _, o := range boxes {
+		if !o.Empty() && bytes <= ibatch.RequestBytes && view.Leader(o.Partition) == view.Leader(boxes[0].Partition) {
+			sent = append(sent, o)
+			bytes += o.Oldest().Bytes
 		}
-		head := o.Head()
-		head.Records.IsTransactional = true
-		req.AddBatch(o.Topic, o.Partition.Partition, head.Records)
-		sent = append(sent, o)
-		bytes += head.Bytes
 	}
 	if len(sent) == 0 {
 		return nil
 	}
-	resp, err := b.Produce(req)
+	resp, err := b.Produce(ibatch.Request(t.id, sent))
 	if err != nil {
 		return err
 	}
 	for _, o := range sent {
-		block := resp.GetBlock(o.Topic, o.Partition.Partition)
-		switch {
-		case block == nil:
-			err = fmt.Errorf("topic %s: %w", o.Topic, sarama.ErrIncompleteResponse)
-		case block.Err == sarama.ErrNoError, block.Err == sarama.ErrDuplicateSequenceNumber:
+		switch err := o.Answered(resp); {
+		case err == nil:
 			o.Pop(true)
-		case block.Err == sarama.ErrMessageSizeTooLarge && o.Split():
+		case errors.Is(err, sarama.ErrMessageSizeTooLarge) && o.Split():
 		default:
-			err = fmt.Errorf("%v: %w", o.Partition, block.Err)
+			worst = fmt.Errorf("%v: %w", o.Partition, err)
 		}
 	}
-	return err
+	return worst
 }
 
 // position makes the group's positions part of the transaction. The generation and the
 // member with them make the group's coordinator refuse a member that the group no longer
 // has (KIP-447).
-func (t *txn) position(ctx context.Context, who as, instance *string, next map[record.Partition]position) error {
+func (t *txn) position(ctx context.Context, who as, instance *string, next map[*part]int64) error {
 	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
 		resp, err := b.AddOffsetsToTxn(&sarama.AddOffsetsToTxnRequest{
 			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, GroupID: t.group,
@@ -256,7 +226,7 @@ func (t *txn) position(ctx context.Context, who as, instance *string, next map[r
 	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(next))
 	for p, at := range next {
 		offsets[p.Topic] = append(offsets[p.Topic], &sarama.PartitionOffsetMetadata{
-			Partition: p.Partition, Offset: at.next, LeaderEpoch: -1, Metadata: &at.topicID,
+			Partition: p.Partition.Partition, Offset: at, LeaderEpoch: -1, Metadata: &p.TopicID,
 		})
 	}
 	return t.ask(ctx, cluster.Group(t.group), cluster.Quick, func(b *sarama.Broker) error {

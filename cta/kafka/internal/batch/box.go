@@ -4,6 +4,7 @@ package batch
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -19,6 +20,12 @@ const (
 	// recordOverhead bounds what a record takes beside key, value and headers.
 	recordOverhead = 36
 	slabRecords    = 64 // records allocated at a time
+
+	// RequestBytes is how many bytes of batches a request may hold; one batch more makes
+	// it full.
+	RequestBytes = 4 << 20
+	// ReplicaTimeout is how long a broker waits for its replicas.
+	ReplicaTimeout = 5 * time.Second
 )
 
 // Box holds the records of one partition that are not settled yet, in order, as
@@ -118,12 +125,36 @@ func (o *Box) Seal() *Batch {
 	return o.queue[0]
 }
 
-// Head returns the oldest batch, ready to be sent: again under the number it
-// had, or under the partition's next.
-func (o *Box) Head() *Batch {
-	b := o.Seal()
-	b.Records.ProducerID, b.Records.ProducerEpoch, b.Records.FirstSequence = o.PID, o.Epoch, o.seq
-	return b
+// Request returns a request that sends the oldest batch of each box: again under the number
+// that it had, or under the partition's next. transaction is empty outside of one.
+func Request(transaction string, boxes []*Box) *sarama.ProduceRequest {
+	req := &sarama.ProduceRequest{
+		Version:      10, // sarama's newest; older brokers get what they know
+		RequiredAcks: sarama.WaitForAll, Timeout: int32(ReplicaTimeout.Milliseconds()),
+	}
+	if transaction != "" {
+		req.TransactionalID = &transaction
+	}
+	for _, o := range boxes {
+		b := o.Seal().Records
+		b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.IsTransactional = o.PID, o.Epoch, o.seq, transaction != ""
+		req.AddBatch(o.Topic, o.Partition.Partition, b)
+	}
+	return req
+}
+
+// Answered returns why the oldest batch of a box isn't written: nil when it is.
+func (o *Box) Answered(resp *sarama.ProduceResponse) error {
+	switch block := resp.GetBlock(o.Topic, o.Partition.Partition); {
+	case block == nil:
+		return sarama.ErrIncompleteResponse
+	case block.Err == sarama.ErrNoError, block.Err == sarama.ErrDuplicateSequenceNumber:
+		return nil
+	case block.ErrorMessage != nil:
+		return fmt.Errorf("%w (%s)", block.Err, *block.ErrorMessage)
+	default:
+		return block.Err
+	}
 }
 
 // Pop removes the oldest batch. Delivered, its sequence numbers are used up;

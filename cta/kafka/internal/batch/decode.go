@@ -18,11 +18,7 @@ func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, re
 	inAborted := make(map[int64]bool) // producers inside an aborted transaction
 	for _, set := range block.RecordsSet {
 		batch := set.RecordBatch
-		if batch == nil { // a message set, of before Kafka 0.11
-			records, next = appendLegacy(p, records, set.MsgSet, next)
-			continue
-		}
-		if batch.PartialTrailingRecord {
+		if batch == nil || batch.PartialTrailingRecord {
 			break
 		}
 		for len(aborted) > 0 && aborted[0].FirstOffset <= batch.LastOffset() {
@@ -59,28 +55,6 @@ func appendBatch(p record.Partition, records []record.Record, batch *sarama.Reco
 		records = append(records, rec)
 	}
 	return records
-}
-
-func appendLegacy(p record.Partition, records []record.Record, set *sarama.MessageSet, next int64) ([]record.Record, int64) {
-	if set == nil {
-		return records, next
-	}
-	for _, outer := range set.Messages {
-		inner := outer.Messages()
-		for _, m := range inner {
-			offset := m.Offset
-			if m.Msg.Version >= 1 { // relative to the wrapper's, which is the last one's
-				offset += outer.Offset - inner[len(inner)-1].Offset
-			}
-			if offset < next {
-				continue
-			}
-			records = append(records, record.Record{Topic: p.Topic, Partition: p.Partition, Offset: offset,
-				Key: m.Msg.Key, Value: m.Msg.Value, Time: m.Msg.Timestamp})
-			next = offset + 1
-		}
-	}
-	return records, next
 }
 
 // Partitioner chooses a partition by Java's murmur2, as every Kafka client does.

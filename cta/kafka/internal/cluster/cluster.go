@@ -389,19 +389,8 @@ func (l *link) Dial(network, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{nc, context.AfterFunc(l.ctx, func() { _ = nc.Close() })}, nil
-}
-
-// conn is a connection that its context no longer holds once it is closed.
-type conn struct {
-	net.Conn
-	forget func() bool
-}
-
-// Close closes the connection.
-func (c *conn) Close() error {
-	c.forget()
-	return c.Conn.Close()
+	context.AfterFunc(l.ctx, func() { _ = nc.Close() })
+	return nc, nil
 }
 
 // take returns an idle connection to a broker, or a new one.
@@ -552,8 +541,5 @@ type timeout struct{ limit time.Duration }
 
 func (t timeout) Error() string { return fmt.Sprintf("no answer within %v", t.limit) }
 
-// Timeout makes it a time-out in the sense of package net.
+// Timeout makes it a time-out as those of package net are.
 func (timeout) Timeout() bool { return true }
-
-// Temporary is part of net.Error.
-func (timeout) Temporary() bool { return true }

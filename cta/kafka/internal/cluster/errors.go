@@ -30,17 +30,13 @@ func Passes(err error) bool {
 	}
 	switch kerr {
 	case sarama.ErrInvalidMessage, // corrupted on the way
-		sarama.ErrUnknownTopicOrPartition, sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition,
-		sarama.ErrRequestTimedOut, sarama.ErrNetworkException, sarama.ErrNotEnoughReplicas,
-		sarama.ErrNotEnoughReplicasAfterAppend, sarama.ErrKafkaStorageError, sarama.ErrFencedLeaderEpoch,
-		sarama.ErrUnknownLeaderEpoch, sarama.ErrReplicaNotAvailable, sarama.ErrBrokerNotAvailable, sarama.ErrOffsetNotAvailable,
-		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrNotCoordinatorForConsumer, sarama.ErrNotController,
-		sarama.ErrOffsetsLoadInProgress, sarama.ErrThrottlingQuotaExceeded,
+		sarama.ErrRequestTimedOut, sarama.ErrNotEnoughReplicas, sarama.ErrNotEnoughReplicasAfterAppend,
+		sarama.ErrOffsetNotAvailable, sarama.ErrOffsetsLoadInProgress, sarama.ErrThrottlingQuotaExceeded,
 		sarama.ErrConcurrentTransactions, sarama.ErrUnstableOffsetCommit,
 		sarama.ErrOperationNotAttempted: // for the sake of another partition, whose error counts
 		return true
 	}
-	return false
+	return misdirected(err)
 }
 
 // misdirected reports whether an error says that another broker serves the request.
@@ -222,6 +218,6 @@ func (c *Cluster) MuteHint() string {
 }
 
 func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }

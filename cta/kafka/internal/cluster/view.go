@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,16 +30,6 @@ type Topic struct {
 	Leaders  []int32 // broker ids by partition; -1 for none
 	Replicas int     // the fewest that a partition has
 	Err      error   // why nothing is known of it
-}
-
-// Writable reports whether each partition has a leader.
-func (t *Topic) Writable() bool {
-	for _, leader := range t.Leaders {
-		if leader < 0 {
-			return false
-		}
-	}
-	return t.Err == nil && len(t.Leaders) > 0
 }
 
 // Leader returns the broker that leads p; -1 when there is none or no such partition.
@@ -81,7 +72,7 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 			r = &refreshing{done: make(chan struct{})}
 			c.refreshing = r
 			c.helpers.Go(func() {
-				r.view, r.err = c.look(c.ctx, Any(), nil)
+				r.view, r.err = c.Look(c.ctx, Any(), nil)
 				if r.err == nil {
 					c.view.Store(r.view)
 				}
@@ -106,7 +97,7 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 // Lookup returns what the cluster says of one topic. Unlike a view, the answer tells a
 // topic that the user may not see from one that doesn't exist.
 func (c *Cluster) Lookup(ctx context.Context, topic string) (*Topic, error) {
-	view, err := c.look(ctx, Any(), []string{topic})
+	view, err := c.Look(ctx, Any(), []string{topic})
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +121,8 @@ func (c *Cluster) Partitions(ctx context.Context, topic string) (int32, error) {
 	return int32(len(t.Leaders)), nil
 }
 
-// Known returns what one broker knows of the cluster: others may know of more.
-func (c *Cluster) Known(ctx context.Context, by To) (*View, error) { return c.look(ctx, by, nil) }
-
-func (c *Cluster) look(ctx context.Context, by To, topics []string) (*View, error) {
+// Look returns what one broker knows, of some topics or of all: others may know of more.
+func (c *Cluster) Look(ctx context.Context, by To, topics []string) (*View, error) {
 	view := &View{at: time.Now(), Brokers: make(map[int32]string), Topics: make(map[string]*Topic)}
 	err := c.Ask(ctx, by, Quick, func(b *sarama.Broker) error {
 		resp, err := b.GetMetadata(sarama.NewMetadataRequest(c.conf.Version, topics))
@@ -188,6 +177,34 @@ const (
 	Oldest = At(sarama.OffsetOldest)
 	Newest = At(sarama.OffsetNewest)
 )
+
+// Each asks the same of all partitions.
+func Each(partitions []record.Partition, at At) map[record.Partition]At {
+	of := make(map[record.Partition]At, len(partitions))
+	for _, p := range partitions {
+		of[p] = at
+	}
+	return of
+}
+
+// Bounds are where a partition begins and ends.
+type Bounds struct{ Oldest, Newest int64 }
+
+// Bounds returns those of partitions, as [Cluster.Offsets] has them.
+func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed bool) (map[record.Partition]Bounds, error) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	oldest, err := c.Offsets(ctx, Each(of, Oldest), committed)
+	newest, err2 := c.Offsets(ctx, Each(of, Newest), committed)
+	bounds := make(map[record.Partition]Bounds, len(of))
+	for p, at := range oldest {
+		if end, ok := newest[p]; ok {
+			bounds[p] = Bounds{at, end}
+		}
+	}
+	return bounds, cmp.Or(err, err2)
+}
 
 // Offsets returns an offset of each partition: for readers of committed records, Newest
 // is the first one that an open transaction holds back. Partitions that have no leader,

@@ -91,7 +91,9 @@ type Engine struct {
 	failed func() // told of each failed fetch
 	wg     sync.WaitGroup
 	stale  chan struct{} // tells lead that there is something to find
-	work   chan struct{} // tells Next that the queue has something
+	work   chan struct{} // tells deliver that the queue has something
+	// Out gets what was fetched.
+	Out <-chan []Fetched
 
 	mu       sync.Mutex
 	cursors  map[record.Partition]*Cursor
@@ -103,12 +105,14 @@ type Engine struct {
 // Start returns an Engine that works until ctx ends. Whoever has ended ctx then calls
 // Wait. failed is called for each fetch that failed.
 func Start(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, failed func()) *Engine {
+	out := make(chan []Fetched)
 	e := &Engine{
-		cl: cl, log: log, failed: failed,
+		cl: cl, log: log, failed: failed, Out: out,
 		stale: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		cursors: make(map[record.Partition]*Cursor), fetchers: make(map[int32]*fetcher),
 	}
 	e.wg.Go(func() { e.lead(ctx) })
+	e.wg.Go(func() { e.deliver(ctx, out) })
 	return e
 }
 
@@ -140,20 +144,24 @@ func (e *Engine) remove(cur *Cursor) {
 	}
 }
 
-// Next waits for what was fetched. It returns nothing when ctx ends.
-func (e *Engine) Next(ctx context.Context) []Fetched {
+// deliver passes on what was fetched until ctx ends.
+func (e *Engine) deliver(ctx context.Context, out chan<- []Fetched) {
 	for {
 		e.mu.Lock()
 		queue := e.queue
 		e.queue = nil
 		e.mu.Unlock()
-		if len(queue) > 0 {
-			return queue
+		to, work := out, e.work
+		if len(queue) == 0 {
+			to = nil
+		} else {
+			work = nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-e.work:
+			return
+		case <-work:
+		case to <- queue:
 		}
 	}
 }
@@ -210,11 +218,8 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 		leader := view.Leader(cur.Partition)
 		if leader < 0 {
 			all = false
-			if cur.failing.IsZero() {
-				cur.failing, cur.why = time.Now(), cluster.ErrNoLeader
-			}
+			e.fail(cur, cluster.ErrNoLeader)
 		} else if cur.broker != leader {
-			cur.paused = time.Time{}
 			e.wakeOrStart(ctx, leader)
 		}
 		cur.broker = leader
@@ -268,21 +273,16 @@ type fetcher struct {
 
 // wakeOrStart has the fetcher of a broker look for its partitions. e.mu is held.
 func (e *Engine) wakeOrStart(ctx context.Context, broker int32) {
-	if f := e.fetchers[broker]; f != nil {
-		signal(f.wake)
-	} else {
-		e.start(ctx, broker)
+	f := e.fetchers[broker]
+	if f == nil {
+		f = &fetcher{Engine: e, broker: broker, wake: make(chan struct{}, 1), room: make(chan []record.Record, prefetched)}
+		for range prefetched {
+			f.room <- nil
+		}
+		e.fetchers[broker] = f
+		e.wg.Go(func() { f.run(ctx) })
 	}
-}
-
-// start starts the fetcher of a broker. e.mu is held.
-func (e *Engine) start(ctx context.Context, broker int32) {
-	f := &fetcher{Engine: e, broker: broker, wake: make(chan struct{}, 1), room: make(chan []record.Record, prefetched)}
-	for range prefetched {
-		f.room <- nil
-	}
-	e.fetchers[broker] = f
-	e.wg.Go(func() { f.run(ctx) })
+	signal(f.wake)
 }
 
 func (f *fetcher) run(ctx context.Context) {
@@ -395,6 +395,9 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 			o.hollow = len(block.RecordsSet) == 0 && !block.Partial && block.LastStableOffset > from
 			nothing = nothing && len(block.RecordsSet) == 0
 		}
+		if len(block.RecordsSet) > 0 && block.RecordsSet[0].RecordBatch == nil { // of before Kafka 0.11
+			o.err = sarama.ErrUnsupportedForMessageFormat
+		}
 		got = append(got, o)
 	}
 	f.mu.Lock()
@@ -441,8 +444,8 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 	signal(f.work)
 }
 
-// fail notes that a partition can't be read now. f.mu is held.
-func (f *fetcher) fail(cur *Cursor, err error) {
+// fail notes that a partition can't be read now. e.mu is held.
+func (e *Engine) fail(cur *Cursor, err error) {
 	cur.why = err
 	if cur.failing.IsZero() {
 		cur.failing = time.Now()
@@ -452,6 +455,9 @@ func (f *fetcher) fail(cur *Cursor, err error) {
 // refused deals with a broker's refusal of a partition. f.mu is held.
 func (f *fetcher) refused(cur *Cursor, kerr sarama.KError) {
 	f.failed()
+	if time.Since(cur.failing) > time.Second {
+		cur.paused = time.Now().Add(wait)
+	}
 	switch kerr {
 	case sarama.ErrOffsetOutOfRange:
 		if view := f.cl.View(); view.Leader(cur.Partition) == f.broker {
