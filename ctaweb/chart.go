@@ -22,9 +22,9 @@ const (
 	chartPower = 0.45
 	// A network without a loop is drawn as it is, unless a few stations are so far out
 	// that the rest would be crushed: these stand at the margin.
-	chartInner = 0.95 // share of the stations that are drawn as they are
+	chartInner = 0.85 // share of the stations that are drawn as they are
 	chartMany  = 40   // of how many a few are few
-	chartFar   = 1.6  // from how many times as far as these others are too far
+	chartFar   = 2    // from how many times as far as these others are too far
 	chartOuter = 0.3  // width of the margin, in distances of these; in it distances are logarithmic
 )
 

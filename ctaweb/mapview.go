@@ -27,6 +27,7 @@ type mapView struct {
 type mapFixed struct {
 	Lines    []mapLine
 	Stations []mapStation
+	Many     bool   // so that each is drawn small
 	Dots     string // stations that are too many to be linked to, as one path
 	Labels   []mapLabel
 }
@@ -51,6 +52,9 @@ type mapTrain struct {
 	Index                      int
 	ID, Class, Transform, Text string
 }
+
+// many is from how many stations on a map draws them small.
+const many = 200
 
 // maxLinks is how many stations of a map lead to their pages.
 const maxLinks = 1000
@@ -116,6 +120,7 @@ func fixedMap(c *chart, st *Status) mapFixed {
 			}
 		}
 	}
+	v.Many = len(order) >= many
 	var taken []box
 	for _, id := range order {
 		at := spots[id]
