@@ -158,3 +158,24 @@ func TestEntriesOfADay(t *testing.T) {
 		}
 	}
 }
+
+// Two stations of one name on a line are told apart; others keep their names.
+func TestLabels(t *testing.T) {
+	labels := map[string]int{}
+	for _, l := range Chicago().Lines {
+		of := map[string]bool{}
+		for _, s := range l.Stations {
+			if of[s.Label()] {
+				t.Errorf("%s has two stations that are called %q", l.ID, s.Label())
+			}
+			of[s.Label()] = true
+			if s.Label() != s.Name {
+				labels[s.Label()] = s.ID
+			}
+		}
+	}
+	want := map[string]int{"Western (O'Hare)": 40670, "Western (Forest Park)": 40220, "Harlem (O'Hare)": 40750, "Harlem (Forest Park)": 40980}
+	if d := cmp.Diff(want, labels); d != "" {
+		t.Errorf("labels (-want +got):\n%s", d)
+	}
+}

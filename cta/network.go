@@ -61,6 +61,9 @@ func (n *Network) index() {
 		s.slug = slug(s.ID, s.Name)
 		n.stations[s.ID] = s
 	}
+	for _, l := range n.Lines {
+		l.labels()
+	}
 }
 
 // Line returns the line of that id, nil if there is none.

@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -20,7 +21,41 @@ type Station struct {
 	Stops     []Stop   // by ascending ID
 	Entries   Ridership
 
-	slug string // what Slug returns; empty in a station that is in no network
+	slug  string // what Slug returns; empty in a station that is in no network
+	label string // what Label returns; empty where that is Name
+}
+
+// Label is the station's name, with what tells it from another of that name on the same
+// line, as "Western (O'Hare)". That comes from the descriptive names of its stops,
+// as "Western (Blue Line - O'Hare Branch)"; without one it is the name alone.
+func (s *Station) Label() string { return cmp.Or(s.label, s.Name) }
+
+// part is what the descriptive name of the station's stops says behind its lines.
+func (s *Station) part() string {
+	if len(s.Stops) == 0 {
+		return ""
+	}
+	text, ok := strings.CutPrefix(s.Stops[0].DescriptiveName, s.Name+" (")
+	if !ok {
+		return ""
+	}
+	_, part, _ := strings.Cut(strings.TrimSuffix(text, ")"), " - ")
+	return strings.TrimSuffix(part, " Branch")
+}
+
+// labels tells the stations of a line apart that have the same name.
+func (l *Line) labels() {
+	named := map[string][]*Station{}
+	for _, s := range l.Stations {
+		named[s.Name] = append(named[s.Name], s.Station)
+	}
+	for _, of := range named {
+		for _, s := range of {
+			if part := s.part(); len(of) > 1 && part != "" {
+				s.label = s.Name + " (" + part + ")"
+			}
+		}
+	}
 }
 
 // Access says whether a station can be used without steps.

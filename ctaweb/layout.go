@@ -39,8 +39,8 @@ func layOut(net *cta.Network, records map[recordKey]stationName) []lineLayout {
 			if ok && r.removed {
 				continue
 			}
-			name := s.Name
-			if ok && r.name != "" {
+			name := s.Label()
+			if ok && r.name != "" && r.name != s.Name {
 				name = r.name
 			}
 			rows = append(rows, row{s.ID, name, s.Order, s.Branch, s.Loop})

@@ -86,7 +86,7 @@ func TestOutagesOfARealMinute(t *testing.T) {
 				t.Errorf("told %v after it began, want within %v", d, soon)
 			}
 			time.Sleep(time.Until(began.Add(time.Minute))) // the outage that is tested
-			if dress, words := page.freshly(); dress != "stale" || !strings.HasPrefix(words, "stale for ") {
+			if dress, words := page.freshly(); dress != "stale" || !strings.HasPrefix(words, "last update ") {
 				t.Errorf("after a minute the page is %s and says %q, want how old it is", dress, words)
 			}
 			tt.end(o, nil)

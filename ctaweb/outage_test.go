@@ -305,9 +305,9 @@ func TestBrokerOutageIsToldAndForgotten(t *testing.T) {
 		t.Errorf("in the outage the page is %s and says %q", dress, words)
 	}
 	r.send(eight.Add(soon))
-	r.stale("half a minute into the outage", "stale for 30 s")
+	r.stale("half a minute into the outage", "last update 30 s ago")
 	r.send(eight.Add(time.Minute))
-	r.stale("a minute into the outage", "stale for 1 min")
+	r.stale("a minute into the outage", "last update 1 min ago")
 
 	o.start()
 	r.to(after)
@@ -343,7 +343,7 @@ func TestRegistryOutageIsToldAndForgotten(t *testing.T) {
 		t.Errorf("in the outage /readyz answers %d, %q", code, reason)
 	}
 	r.send(eight.Add(40*time.Second + soon))
-	r.stale("half a minute later", "stale for 30 s")
+	r.stale("half a minute later", "last update 30 s ago")
 
 	o.registry.lead(o.registryAddr())
 	r.to(after)

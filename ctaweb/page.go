@@ -58,6 +58,9 @@ type saidView struct {
 	Station             int // 0 for none
 }
 
+// To is where the line's trains of a direction run to at this hour.
+func (v lineView) To(d cta.Direction) string { return v.towards(d) }
+
 // Brief is what is said of the line where there are many: of good service nothing.
 func (v lineView) Brief() []saidView {
 	if v.Level == live.Good {
@@ -285,11 +288,31 @@ func (l *language) weather(w *Weather, unit string) *weatherView {
 		n = (n - 32) * 5 / 9
 	}
 	degrees := strconv.Itoa(int(math.Floor(n + 0.5)))
-	sky := l.say("sky-" + string(w.Status))
+	sky := l.say("sky-" + falling(w))
 	if sky == "" {
 		sky = string(w.Status)
 	}
 	return &weatherView{string(w.Status), l.say("temperature", "n", degrees, "unit", unit), sky, l.say("measured", "time", clockText(w.AsOf))}
+}
+
+// What falls from the sky, by °F: at freezing and below it is snow, a few degrees above it
+// both may fall.
+const (
+	snowUpTo  = 32
+	sleetUpTo = 37
+)
+
+// falling is the name of a reading's sky, with what falls where something does.
+func falling(w *Weather) string {
+	switch {
+	case w.Status != cta.Precipitation:
+		return string(w.Status)
+	case w.Temperature <= snowUpTo:
+		return "snow"
+	case w.Temperature <= sleetUpTo:
+		return "sleet"
+	}
+	return "rain"
 }
 
 // clockText is a time of the day.

@@ -2,6 +2,8 @@ package ctaweb
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"reflect"
 	"regexp"
@@ -20,7 +22,7 @@ func TestSearch(t *testing.T) {
 	h := newHandler(t, small(), HandlerConfig{})
 	link := regexp.MustCompile(`<li><a href="stations/\d+">([^<]*)</a>`)
 	tests := []struct{ query, want string }{
-		{"ohare", "O&#39;Hare"},
+		{"ohare", "O&#39;Hare, Harlem (O&#39;Hare), Western (O&#39;Hare)"},
 		{"  Clark/L", "Clark/Lake"},
 		{"18", "18th"},
 		{"howard", "Howard"},
@@ -32,8 +34,8 @@ func TestSearch(t *testing.T) {
 		{"befmont", "Belmont, Belmont"},
 		{"bellmont", "Belmont, Belmont"},
 		{"blemont", "Belmont, Belmont"},
-		{"western blue", "Western, Western"},
-		{"western and", "Western, Western, Western, Western, Western"},
+		{"western blue", "Western (Forest Park), Western (O&#39;Hare)"},
+		{"western and", "Western, Western, Western, Western (Forest Park), Western (O&#39;Hare)"},
 		{"blue bxmxnt", ""},
 		{"xyzzy", ""},
 		{"Kédzie-H", "Kedzie-Homan"},
@@ -294,6 +296,47 @@ func TestHeadwaysAreSaid(t *testing.T) {
 	for _, b := range boards(s, loganSquare) {
 		if says := english().spacing(b, blue.says(b.Direction).Level == live.Good); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
 			t.Errorf("the page of Logan Square lacks %q", says)
+		}
+	}
+}
+
+// What falls from the sky goes by the temperature.
+func TestWhatFalls(t *testing.T) {
+	for degrees, want := range map[float32]string{-4: "Snow", 32: "Snow", 32.5: "Sleet", 37: "Sleet", 37.5: "Rain", 80: "Rain"} {
+		w := &Weather{Temperature: degrees, Status: cta.Precipitation}
+		if got := english().weather(w, "F").Sky; got != want {
+			t.Errorf("at %v °F falls %q, want %q", degrees, got, want)
+		}
+		w.Status = cta.Cloudy
+		if got := english().weather(w, "F").Sky; got != "Cloudy" {
+			t.Errorf("at %v °F it is %q, want cloudy", degrees, got)
+		}
+	}
+}
+
+// The head of an answer is the same without its body, also of what there is none of.
+func TestHeadIsAsGet(t *testing.T) {
+	srv := serving(t, newHandler(t, small(), HandlerConfig{}), nil)
+	for _, path := range []string{"/", "/lines/blue", "/lines/none", "/stations/40890", "/stations/1", "/api/v1/status", "/api/v1/trains/none", "/events?line=none", "/nowhere", "/readyz"} {
+		got := map[string]string{}
+		for _, method := range []string{"GET", "HEAD"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := srv.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			r.Body.Close()
+			if err != nil || method == "HEAD" && len(body) > 0 {
+				t.Errorf("%s %s: %d bytes, %v", method, path, len(body), err)
+			}
+			got[method] = fmt.Sprint(r.StatusCode, r.Header.Get("Content-Type"), r.Header.Get("Cache-Control"))
+		}
+		if got["GET"] != got["HEAD"] {
+			t.Errorf("%s: HEAD answers %s, GET %s", path, got["HEAD"], got["GET"])
 		}
 	}
 }

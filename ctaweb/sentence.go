@@ -91,7 +91,7 @@ func (l *language) over(d time.Duration) string {
 // nameOf is the network's name of a station.
 func nameOf(net *cta.Network, id int) string {
 	if s := net.Station(id); s != nil {
-		return s.Name
+		return s.Label()
 	}
 	return strconv.Itoa(id)
 }

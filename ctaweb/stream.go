@@ -14,13 +14,13 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Type", "text/event-stream")
 	head.Set("Cache-Control", "no-store")
-	if r.Method == http.MethodHead {
-		return
-	}
 	only, ok := h.filter(w, r)
 	if !ok {
 		head.Del("Content-Type")
 		plainError(w, http.StatusNotFound, "there is no such line or station")
+		return
+	}
+	if r.Method == http.MethodHead {
 		return
 	}
 	refuse := func(code int, text string) {

@@ -196,12 +196,18 @@ function sums() {
 	}
 }
 
+// What falls from the sky, as in page.go.
+function falling({ status, temperature }) {
+	if (status !== "precipitation") return status;
+	return temperature <= 32 ? "snow" : temperature <= 37 ? "sleet" : "rain";
+}
+
 function weather(w) {
 	byId("weather")?.removeAttribute("hidden");
 	byId("icon")?.setAttribute("href", "#w-" + w.status);
 	const unit = body.dataset.degrees ?? "F";
 	text(byId("temperature"), say("temperature", { n: Math.round(unit === "C" ? (w.temperature - 32) * 5 / 9 : w.temperature), unit }));
-	text(byId("sky"), words["sky-" + w.status] ?? w.status);
+	text(byId("sky"), words["sky-" + falling(w)] ?? w.status);
 	text(byId("measured"), say("measured", { time: w.as_of.slice(11, 16) }));
 }
 
@@ -221,6 +227,7 @@ function service(changed) {
 		el.classList.add(l.level);
 		text(el.querySelector(".level i"), signs[l.level] ?? "?");
 		text(el.querySelector(".level b"), say("level-" + l.level));
+		for (const d of l.directions) text(lines.get(l.id)?.el.querySelector(`.dir.${d.direction} .to`), d.towards);
 		const says = [...el.querySelectorAll("p")];
 		const directions = el.dataset.line && l.level === "good" ? [] : l.directions; // as in page.html
 		while (says.length > directions.length) says.pop().remove();
@@ -315,12 +322,12 @@ function mark(t) {
 	return { el: a };
 }
 
-const settle = 350; // ms in which most of the way to a new place is made up for
+const settle = 700; // ms in which most of the way to a new place is made up for
 const leap = 200; // units beyond which a train is simply elsewhere
 let moved = 0;
 function move(at) {
 	const since = at - moved;
-	if (!time || since < (calm.matches ? 5000 : 30)) return;
+	if (!time) return;
 	moved = at;
 	for (const [id, m] of marks) if (!trains.has(id)) { m.el.remove(); marks.delete(id); }
 	for (const t of trains.values()) {
@@ -341,13 +348,25 @@ function move(at) {
 		m.dy *= keep;
 		m.x = to.x + m.dx;
 		m.y = to.y + m.dy;
-		const transform = `translate(${m.x.toFixed(1)} ${m.y.toFixed(1)}) rotate(${Math.round(to.angle)})`;
+		const transform = `translate(${half(m.x)} ${half(m.y)}) rotate(${Math.round(to.angle)})`;
 		if (m.transform !== transform) m.el.setAttribute("transform", m.transform = transform);
 	}
 }
+const half = (n) => Math.round(2 * n) / 2;
+
+// Trains take steps of about a pixel: one a second in real time, five when time is
+// hurried. More would not be seen, and each costs a drawing of the map. A map that isn't
+// seen takes none.
+let seen = true, step;
+function beat() {
+	clearTimeout(step);
+	if (!map || !seen || document.hidden) return;
+	move(performance.now());
+	step = setTimeout(beat, calm.matches ? 5000 : Math.min(1000, Math.max(200, 4000 / (time?.rate || 1))));
+}
 if (map) {
-	const beat = (at) => { move(at); requestAnimationFrame(beat); };
-	requestAnimationFrame(beat);
+	new IntersectionObserver(([of]) => { seen = of.isIntersecting; beat(); }).observe(map.ownerSVGElement);
+	document.addEventListener("visibilitychange", beat);
 }
 
 // On a small map stations are small: a touch near one is meant for it.
@@ -556,6 +575,7 @@ function apply(u, whole) {
 		return;
 	}
 	keepFocus(() => draw(changed, gone, gentle));
+	if (whole) beat();
 	count(u.entries ?? {}, gentle);
 	counted(u);
 	keepFocus(() => service(u.lines ?? []));
@@ -614,10 +634,16 @@ function connect() {
 	listen(2 * pace); // the first event comes at once, but may be large for a slow network
 }
 
+// silence is what is said where the server isn't reached: from half a minute on, for how long.
+function silence() {
+	const s = Math.floor((Date.now() - heard) / 1000);
+	return heard && s >= 30 ? say("stale", { age: age(s) }) : say("reconnecting");
+}
+
 function lost() {
 	leave();
 	if (old) return;
-	if (!polled) state("lost", say("reconnecting"));
+	if (!polled) state("lost", silence());
 	// Spread out, so that a server that comes back isn't met by all at once.
 	retry = setTimeout(connect, wait * (0.5 + Math.random()));
 	if (wait > 1000) poll(); // nor is one that goes away asked by all for its last page
@@ -630,7 +656,7 @@ async function poll() {
 	const before = heard, page = await fetchPage();
 	if (old || heard !== before || document.hidden) return;
 	polled = page !== null;
-	if (!page) return state("lost", say("reconnecting"));
+	if (!page) return state("lost", silence());
 	if (page.body.dataset.layout !== body.dataset.layout) return reload();
 	show(page, ["main", "weather", "time"].map(byId));
 	adopt();
