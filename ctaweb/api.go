@@ -461,7 +461,7 @@ func (s *snapshot) arrivals(of []live.Arrival) []plannedArrival {
 			Expected: a.Expected.Truncate(time.Second), Earliest: a.Earliest.Truncate(time.Second),
 			Latest: a.Latest.Truncate(time.Second), Basis: a.Basis, Maybe: a.Maybe,
 		}
-		if r := a.Rests; r.Train != "" {
+		if r := a.Rests; r != nil {
 			list[i].RestsOn = &restsOn{r.Train, r.Station, r.GoesOn.Truncate(time.Second)}
 		}
 	}

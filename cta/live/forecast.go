@@ -74,6 +74,7 @@ type step struct {
 	observed bool
 	maybe    bool
 	rests    int32
+	forecast int32 // of it; -1 without one
 }
 
 // forecast works out when each vehicle comes where. Those in front go first, as
@@ -183,13 +184,13 @@ func (s *scratch) run(index int32) {
 	if v.dropped || v.state == Turning && v.number == 0 {
 		return
 	}
-	first := step{node: v.node, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true}
+	first := step{node: v.node, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true, forecast: -1}
 	if b := s.nodes[v.node].stands; b > 0 && (v.state == Standing || s.vehicles[b-1].at < v.at) {
 		first.rests = b
 	}
 	if v.number > 0 {
 		first.observed = false
-		s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance, rests: first.rests})
+		first.forecast = s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance, rests: first.rests})
 		first.ahead, s.nodes[v.node].coming = s.nodes[v.node].leader(), v.at
 	} else {
 		var ahead *passage
@@ -208,10 +209,15 @@ func (s *scratch) run(index int32) {
 	for len(s.steps) > 0 {
 		st := s.steps[len(s.steps)-1]
 		s.steps = s.steps[:len(s.steps)-1]
+		uses := s.courses(st.node, st.at, v.bound)
+		if st.forecast >= 0 {
+			f := &s.forecasts[st.forecast]
+			f.towards, f.ends = s.heading(st.node, uses), s.ending(st.node, uses)
+		}
 		if st.hops > 0 && s.g.nodes[st.node].turn == st.node {
 			continue // where a ring closes, the run ends
 		}
-		next := s.onward(st.node, st.at, v.bound)
+		next := s.edgesOf(st.node, uses)
 		for _, e := range next {
 			to, ok := s.follow(v, index, st, e, len(next) > 1)
 			if ok {
@@ -331,15 +337,16 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	if enough || at > s.now+farthest || to.hops > 200 {
 		return step{}, false
 	}
-	s.add(forecast{vehicle: index, node: ed.to, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe, rests: to.rests})
+	to.forecast = s.add(forecast{vehicle: index, node: ed.to, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe, rests: to.rests})
 	return to, true
 }
 
-func (s *scratch) add(f forecast) {
+// add adds a forecast, and returns its index.
+func (s *scratch) add(f forecast) int32 {
 	n := &s.nodes[f.node]
-	f.towards, f.ends = s.course(f.node, f.at, s.vehicles[f.vehicle].bound)
 	n.forecasts = append(n.forecasts, int32(len(s.forecasts)))
 	s.forecasts = append(s.forecasts, f)
+	return int32(len(s.forecasts)) - 1
 }
 
 // drift is how far off a prediction may be for each second ahead, since what holds

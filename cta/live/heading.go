@@ -17,6 +17,12 @@ type heading struct {
 	patterns uint64 // a hash
 }
 
+// latestHeading is the one that was asked for last at a node.
+type latestHeading struct {
+	patterns uint64
+	text     string
+}
+
 // maxHeadings bounds what is remembered of large networks.
 const maxHeadings = 50_000
 
@@ -82,6 +88,10 @@ func (s *scratch) heading(n int32, uses []use) string {
 	for _, u := range uses {
 		key.patterns = (key.patterns ^ uint64(u.pattern)<<16 ^ uint64(u.call)) * 1099511628211
 	}
+	of := &s.latest[n]
+	if of.patterns == key.patterns {
+		return of.text
+	}
 	text, ok := s.headings[key]
 	if !ok {
 		at := make([]cta.Position, len(uses))
@@ -94,6 +104,7 @@ func (s *scratch) heading(n int32, uses []use) string {
 		text = cta.Heading(at)
 		s.headings[key] = text
 	}
+	of.patterns, of.text = key.patterns, text
 	return text
 }
 

@@ -74,12 +74,16 @@ func (s *scratch) offset(u use) int64 { return s.offsets[s.g.patterns[u.pattern]
 // onward returns the edges that a train takes which came to a node at a time, and
 // whose run ends at a station, if that is known: those of its courses.
 func (s *scratch) onward(n int32, at int64, bound int32) []int32 {
-	nd := &s.g.nodes[n]
-	if len(nd.uses) == 1 {
+	return s.edgesOf(n, s.courses(n, at, bound))
+}
+
+// edgesOf returns the edges that trains take from a node on any of those calls.
+func (s *scratch) edgesOf(n int32, uses []use) []int32 {
+	if nd := &s.g.nodes[n]; len(nd.uses) == 1 {
 		return nd.next
 	}
 	from := len(s.ways)
-	for _, u := range s.courses(n, at, bound) {
+	for _, u := range uses {
 		if u = s.g.moves(u); s.g.ends(u) {
 			continue
 		}

@@ -42,6 +42,7 @@ type scratch struct {
 	running  []int32     // patterns
 	services []service   // by pattern
 	headings
+	latest       []latestHeading  // by node
 	lineHeadings [][2]lineHeading // by line and direction
 	hearings     []hearing        // by line
 	front        []int32          // vehicles, those in front first
@@ -123,7 +124,7 @@ func newScratch(g *graph) scratch {
 		lines:    make([]lineState, len(g.lines)),
 		offsets:  make([]int64, g.calls),
 		hearings: make([]hearing, len(g.lines)),
-		headings: headings{}, lineHeadings: make([][2]lineHeading, len(g.lines)),
+		headings: headings{}, latest: make([]latestHeading, len(g.nodes)), lineHeadings: make([][2]lineHeading, len(g.lines)),
 		services: make([]service, len(g.patterns)),
 	}
 }

@@ -135,8 +135,8 @@ type Arrival struct {
 	// Maybe is true of a train that may take another branch: it isn't known yet.
 	Maybe bool
 	// Rests is the broken-down train that the prediction supposes to go on soon: itself or
-	// one ahead of it. It is zero when there is none.
-	Rests Stand
+	// one ahead of it; nil when there is none.
+	Rests *Stand
 }
 
 // Stand is a train that is broken down, where, and when it goes on if it stands for as
@@ -242,7 +242,7 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	}
 	if f.rests > 0 {
 		b := &s.vehicles[f.rests-1]
-		a.Rests = Stand{s.order[b.train].id, s.g.nodes[b.node].station.ID, s.time(b.left)}
+		a.Rests = &Stand{s.order[b.train].id, s.g.nodes[b.node].station.ID, s.time(b.left)}
 	}
 	switch {
 	case v.number > 0:
