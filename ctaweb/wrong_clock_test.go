@@ -486,17 +486,18 @@ func b2i(b bool) int {
 	return 0
 }
 
-// One record time of long ago doesn't take the day from a page that starts.
-func TestOneWrongTimeLeavesTheDay(t *testing.T) {
+// Record times of long ago, or of later, don't take the day from a page that starts: of
+// one record, or of all that a quarter of the stations send.
+func TestWrongRecordTimesLeaveTheDay(t *testing.T) {
 	net := cta.Chicago()
 	line := net.Line("red")
-	entries := func(off time.Duration) int64 {
+	entries := func(off time.Duration, always bool) [2]int64 {
 		m := NewModel(net)
 		m.hold()
 		for i := range 1800 {
 			at := wall0.Add(time.Duration(i) * time.Second)
 			sent := at
-			if i == 1000 {
+			if i == 1000 && !always || always && i%4 == 3 {
 				sent = at.Add(off)
 			}
 			st := line.Stations[i%20].Station.ID
@@ -505,15 +506,20 @@ func TestOneWrongTimeLeavesTheDay(t *testing.T) {
 		}
 		now := wall0.Add(30 * time.Minute)
 		m.release(func() time.Time { return now })
-		return m.tracker.Day(ohare, now).Entries
+		return [2]int64{m.tracker.Day(ohare, now.Add(-16*time.Minute)).Entries, m.tracker.Day(ohare, now).Entries}
 	}
-	right := entries(0)
-	if right < 1500 {
-		t.Fatalf("%d entries, want most of 1800", right)
+	right := entries(0, false)
+	if right[0] < 800 || right[1] < 1700 {
+		t.Fatalf("%d entries, want one each second", right)
 	}
 	for _, off := range []time.Duration{-40 * 24 * time.Hour, -time.Hour, -10 * time.Minute, 10 * time.Minute, 40 * 24 * time.Hour} {
-		if got := entries(off); max(got-right, right-got) > 60 {
-			t.Errorf("with one record time off by %v %d entries, want %d", off, got, right)
+		for _, always := range []bool{false, true} {
+			got := entries(off, always)
+			for i := range got {
+				if max(got[i]-right[i], right[i]-got[i]) > 60 {
+					t.Errorf("with record times off by %v, always: %v, %d entries, want %d", off, always, got, right)
+				}
+			}
 		}
 	}
 }
@@ -536,7 +542,9 @@ func TestBurstOfWrongTimesLeavesTheDay(t *testing.T) {
 			switch {
 			case i < 30 && i%4 != 3: // where its trains are
 				now, event = wall0, event.Add(-time.Duration(i)*20*time.Second)
-			case i < 30, i >= 1000 && i < 1008:
+			case i < 30:
+				event, station = event.Add(5*time.Minute), i%5
+			case i >= 1000 && i < 1008:
 				event, station = event.Add(20*time.Minute), i%5
 			}
 			st := line.Stations[station].Station.ID
@@ -546,7 +554,7 @@ func TestBurstOfWrongTimesLeavesTheDay(t *testing.T) {
 		if !before {
 			m.release(clock)
 		}
-		for _, at := range []time.Duration{15 * time.Minute, 29 * time.Minute} {
+		for _, at := range []time.Duration{4 * time.Minute, 29 * time.Minute} {
 			if got := m.tracker.Day(ohare, wall0.Add(at)).Entries; got < int64(at/time.Second)-100 {
 				t.Errorf("read from the first record: %v; after %v %d entries, want one each second", before, at, got)
 			}
