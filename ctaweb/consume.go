@@ -285,17 +285,19 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 // wrongClock logs that a station's clock was found to be wrong, or right again, and sets
 // the metric. The model calls it, and is locked.
 func (c *consumer) wrongClock(id int, wrong bool) {
-	name := "weather"
-	if st := c.model.net.Station(id); st != nil {
+	whose, name := "a station", ""
+	if id == weatherSensor {
+		whose, name = "the weather sensor", "weather"
+	} else if st := c.model.net.Station(id); st != nil {
 		name = st.Name
 	}
 	if !wrong {
 		c.metrics.wrongClocks.DeleteLabelValues(strconv.Itoa(id), name)
-		c.log.Info("the clock of a station is right again", "station", id, "name", name)
+		c.log.Info("the clock of "+whose+" is right again", "station", id, "name", name)
 		return
 	}
 	c.metrics.wrongClocks.WithLabelValues(strconv.Itoa(id), name).Set(1)
-	c.log.Warn("the clock of a station is wrong; its events count as of when they are received", "station", id, "name", name)
+	c.log.Warn("the clock of "+whose+" is wrong; its events count as of when they are received", "station", id, "name", name)
 }
 
 // skip counts a record that can't be read.

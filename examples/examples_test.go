@@ -359,7 +359,8 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"turnstiles", []string{"-brokers", "127.0.0.1:1", "-wait", "200ms"}, 1, "Kafka broker at 127.0.0.1:1: no answer within 200ms: connection refused (start it"},
 		{"trains", nil, 2, "-key: found none, want the Train Tracker key that the CTA sends: get one, free of charge, at https://www.transitchicago.com/developers/traintrackerapply/"},
 		{"trains", []string{"-key", "secret", "-every", "1s", "-daily-budget", "0"}, 2, "-every: found 1s, want 5s to 10m\n-daily-budget: found 0, want 1 or more"},
-		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port"},
+		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port (other characters of user and password percent-encoded)"},
+		{"simulation", []string{"-postgres", "postgres://u:se#cr%et@127.0.0.1:1/db"}, 2, "-postgres: found \"postgres://***\", want postgres://host:port (other characters of user and password percent-encoded)"},
 	} {
 		t.Run(strings.Join(append([]string{c.name}, c.args...), " "), func(t *testing.T) {
 			p := start(t, c.name, c.args...)

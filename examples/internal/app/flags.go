@@ -241,7 +241,11 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			if raw == "" || err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme) {
 				return
 			}
-			fault(flag, "found %q, want %s://host:port", cta.Redacted(raw), schemes[0])
+			hint := ""
+			if strings.Contains(raw, "@") { // a password may hold a part of the syntax
+				hint = " (other characters of user and password percent-encoded)"
+			}
+			fault(flag, "found %q, want %s://host:port%s", cta.Redacted(raw), schemes[0], hint)
 		}
 		checkURL("registry", s.Registry, "http", "https")
 		checkURL("rest-proxy", s.RESTProxy, "http", "https")
