@@ -174,6 +174,15 @@ func TestServiceDays(t *testing.T) {
 	if s := u.GetStopTimeUpdate(); len(s) != 2 || s[0].GetStopSequence() != 3 || s[1].GetStopSequence() != 7 || s[1].GetStopId() != "2" {
 		t.Errorf("the calls are %v", s)
 	}
+	// Its run is told of until a minute after the end.
+	end := now.Add(20 * time.Minute)
+	tracker.ApplyArrival(cta.KeyAt(end), cta.Arrival{StationID: 2, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+	for want, after := range []time.Duration{70 * time.Second, 50 * time.Second} {
+		f := p.Publish(Now{View: tracker.View(end.Add(after)), Said: tracker.Said})
+		if v, u := len(feed(t, f.VehiclePositions).GetEntity()), len(feed(t, f.TripUpdates).GetEntity()); v != want || u != want {
+			t.Errorf("%v after the end: %d vehicles, %d updates, want %d", after, v, u, want)
+		}
+	}
 }
 
 // TestTwoRunsThatFitAlike has a train that may make either of two: it has none.
