@@ -151,7 +151,7 @@ func skipped(p *cta.Pattern, along []cta.LineStation) []string {
 	}
 	var names []string
 	for i := from; i < to; i++ {
-		if s := along[i]; s.Branch == "" && !stops[s.ID] {
+		if s := along[i]; !stops[s.ID] { // branches come behind the main line
 			names = append(names, s.Name)
 		}
 	}

@@ -153,6 +153,9 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 			}
 		}
 	}
+	if got := kindOf("", cta.Rail, cta.Metro); got != "train" {
+		t.Errorf("on railways and metros runs %q", got)
+	}
 	m := modelOf(net, at)
 	h := newHandler(t, m, HandlerConfig{})
 	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: 1, TrainID: "up", Direction: cta.DirectionA, Line: "B", TrainStatus: cta.BrokenDown}, wall0)
@@ -268,7 +271,7 @@ func TestPagesOfABusyLine(t *testing.T) {
 		{"1", "/lines/L", nil, []string{"Stops towards"}},
 		{"3", "/lines/L", []string{"Stops towards Stop 9", "Stop 9 Side End branch Side Side End Stops towards Stop 1 Stop 9 Stop 8"}, []string{"not at"}},
 		{"3", "/stations/4", []string{"By the timetable: 08:06, 08:16, 08:26 Today"}, []string{"08:36"}},
-		{"3", "/stations/9", []string{"By the timetable: 08:00, 08:10, 08:20 Today the first leaves at 08:00, the last at 08:50"}, []string{"towards Stop 9 By"}},
+		{"3", "/stations/9", []string{"By the timetable: 08:00, 08:10, 08:20 Today the first leaves at 08:00, the last at 08:50"}, []string{"towards Stop 9 By", "No service today"}},
 	} {
 		said := visited(t, busyLine(t, c.kind), at, c.page)
 		for _, want := range c.want {
