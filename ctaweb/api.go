@@ -413,7 +413,7 @@ func boards(s *snapshot, station int) []platformBoard {
 		}
 		for _, id := range b.Standing {
 			if t, ok := s.view.Train(id); ok {
-				p.Standing = append(p.Standing, standingTrain{id, t.Since.Truncate(time.Second)})
+				p.Standing = append(p.Standing, standingTrain{id, t.Since})
 			}
 		}
 		list = append(list, p)

@@ -88,6 +88,15 @@ func TestOneDestinationForEachTrain(t *testing.T) {
 	}
 }
 
+// Before the express begins, a platform where all trains end has trains to come that go on.
+func TestBoardOfAServiceToCome(t *testing.T) {
+	at := day(6)
+	b := board(t, from(t, at, 2).View(at), howard, "purple", cta.DirectionA)
+	if b.Ends || len(b.Next) == 0 || b.Towards != "Loop" {
+		t.Errorf("at six Howard has %+v, want the first trains to the Loop", b)
+	}
+}
+
 // A train that didn't say where its run ends runs where the service of the hour does.
 func TestDestinationByTheService(t *testing.T) {
 	tr := NewTracker(cta.Chicago())

@@ -265,6 +265,9 @@ func (s *scratch) boards(v *View) {
 				board.Towards, board.Ends = s.passing(n)
 				board.Next, next = s.first(n, false, next)
 				board.Ending, next = s.first(n, true, next)
+				if board.Ends && len(board.Next) > 0 { // those of a service to come go on
+					board.Ends, board.Towards = false, board.Next[0].Towards
+				}
 				board.Last, board.Resumes = s.lastTrain(n), s.comesAgain(n, &board)
 				v.Boards = append(v.Boards, board)
 			}
