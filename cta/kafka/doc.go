@@ -117,7 +117,7 @@
 //   - what is under way of a partition is committed before it goes, and the member doesn't
 //     join before that: TestLeavingPartitionsAreCommittedFirst, TestLeavingPartitionsOutlastAnotherRebalance
 //   - state is read after open transactions and from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
-//     TestRestoreReadsAllWhateverAnAnswerLeavesOut
+//     TestRestoreReadsAllWhateverAnAnswerLeavesOut, TestRestoreOfATopicThatIsGoneFails
 //   - state of a partition that has gone meanwhile isn't used: TestTransformRestoresWhatItNeverBegan
 //   - whatever step fails, what isn't committed is dropped and read again:
 //     TestTransformSurvivesRefusedSteps, TestTransformSurvivesLostConnections,

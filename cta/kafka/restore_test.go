@@ -57,3 +57,22 @@ func TestRestoreReadsAllThoughATopicIsLeftOutMeanwhile(t *testing.T) {
 		t.Errorf("faults met: %d and %d, want each", moved.Hits(), left.Hits())
 	}
 }
+
+// A topic that is deleted while it is restored is no end of it: what was read is not all.
+func TestRestoreOfATopicThatIsGoneFails(t *testing.T) {
+	cluster, c := newPair(t)
+	ensure(t, c, TableTopic("sums", 1))
+	send(t, c, text("sums", "x"))
+	stuck := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: -1})
+	restored := make(chan error, 1)
+	go func() { restored <- c.Restore(t.Context(), []Partition{{Topic: "sums"}}, func(Record) {}) }()
+	if err := stuck.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.DeleteTopic("sums"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-restored; err == nil {
+		t.Error("a topic that is gone counts as restored")
+	}
+}
