@@ -35,10 +35,11 @@ type part struct {
 	pending int           // batches that have records of it and have not ended
 }
 
-// batch is what one call of Transform gets, and one transaction commits.
+// batch is what one call of Transform gets. One transaction commits it, with those
+// that were transformed while the transaction before was under way.
 type batch struct {
 	records []record.Record // until they are transformed
-	count   int             // of them
+	count   int             // of them, and of the batches that joined
 	bytes   int
 	begun   time.Time       // when the first record came
 	next    map[*part]int64 // the positions after it
@@ -49,8 +50,10 @@ type batch struct {
 
 const (
 	// maxRecords and maxBytes bound a batch: but for one record, which may be larger.
-	maxRecords = 32 << 10
+	maxRecords = 8 << 10
 	maxBytes   = 8 << 20
+	// maxCommitted bounds the records of a transaction, within a batch.
+	maxCommitted = 16 * maxRecords
 	// locateEvery is how often positions are asked for that can't be told yet.
 	locateEvery = 200 * time.Millisecond
 )
@@ -420,7 +423,7 @@ func (s *session) restore() {
 // and not the transactions.
 func (s *session) transform() {
 	b, m := s.gathered, s.m
-	if s.transforming || s.next != nil || len(b.records) == 0 || s.committing != nil && !s.full() {
+	if s.transforming || len(b.records) == 0 || s.next != nil && s.next.count >= maxCommitted || s.committing != nil && !s.full() {
 		return
 	}
 	s.transforming = true
@@ -442,9 +445,26 @@ func (s *session) transform() {
 			b.count, b.out = len(b.records), out
 			m.metrics.processed.Add(float64(b.count))
 			clear(b.records)
-			s.next, s.spare, b.records = b, b.records, nil
+			s.spare, b.records = b.records, nil
+			if s.next == nil {
+				s.next = b
+			} else {
+				s.next.join(b)
+			}
 		}
 	})
+}
+
+// join appends a later batch, to be committed together.
+func (b *batch) join(later *batch) {
+	b.count += later.count
+	b.out = append(b.out, later.out...)
+	for p, at := range later.next {
+		if _, ok := b.next[p]; ok {
+			p.pending--
+		}
+		b.next[p] = at
+	}
 }
 
 // commit publishes and moves positions in a transaction.
