@@ -143,8 +143,8 @@ func (h *Handler) findings(st *Status, closed map[int][]string) []cta.Alert {
 		for _, id := range lines {
 			a.Informed = append(a.Informed, cta.Informed{Line: id, Station: s.ID})
 		}
-		a.Header = h.inAll(func(l *language) string { return l.say("alert-closed", "station", s.Name) })
-		a.Description = h.inAll(func(l *language) string {
+		a.Header = h.inAll(lines, func(l *language) string { return l.say("alert-closed", "station", s.Name) })
+		a.Description = h.inAll(lines, func(l *language) string {
 			var names []string
 			for _, id := range lines {
 				names = append(names, h.model.net.Line(id).Name)
@@ -184,17 +184,18 @@ func (h *Handler) finding(ls *LineStatus, d DirectionStatus, now time.Time) (cta
 		return a, false
 	}
 	a.ID += "-" + name
-	a.Header = h.inAll(func(l *language) string {
+	a.Header = h.inAll([]string{ls.ID}, func(l *language) string {
 		return l.say("alert-"+name, "line", ls.called(), "towards", l.towards(d.Towards))
 	})
-	a.Description = h.inAll(func(l *language) string { return l.sentence(h.model.net, ls.called(), d.Facts, now) })
+	a.Description = h.inAll([]string{ls.ID}, func(l *language) string { return l.sentence(h.model.net, ls.called(), d.Facts, now) })
 	return a, true
 }
 
-// inAll says something in all languages of the pages.
-func (h *Handler) inAll(say func(*language) string) (texts []cta.Text) {
+// inAll returns a text in each language of the pages, with the word for the vehicles of
+// the lines.
+func (h *Handler) inAll(lines []string, say func(*language) string) (texts []cta.Text) {
 	for _, l := range h.languages {
-		texts = append(texts, cta.Text{Language: l.code, Text: say(l)})
+		texts = append(texts, cta.Text{Language: l.code, Text: say(l.of(modes(h.model.net, lines...)...))})
 	}
 	return texts
 }

@@ -3,6 +3,7 @@ package ctaweb
 import (
 	"html"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,6 +111,18 @@ func TestPagesOfATimetable(t *testing.T) {
 		}
 		if c.not != "" && strings.Contains(said, c.not) {
 			t.Errorf("%s has %q:\n%s", c.name, c.not, said)
+		}
+	}
+}
+
+// The word for what runs comes from the mode, in every text.
+func TestTextsNameNoVehicle(t *testing.T) {
+	named := regexp.MustCompile(`(?i)\b(trains?|bus|buses|tren|trenes)\b[^}]`)
+	for _, l := range Default(NewModel(cta.Chicago())).languages {
+		for key, text := range l.words {
+			if !strings.HasPrefix(key, "vehicle-") && named.MatchString(text+" ") {
+				t.Errorf("%s: %s is %q, want {vehicle} or {vehicles}", l.code, key, text)
+			}
 		}
 	}
 }
