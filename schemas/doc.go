@@ -1,20 +1,24 @@
-// Package schemas holds the Avro schemas of the events, one a file: a key and a
+// Package schemas holds the Avro schemas of the events, one per file: a key and a
 // value for arrivals, turnstile entries and weather readings.
 //
 //	id, err := registry.Register(ctx, topic+"-value", schemas.ArrivalValue)
 //
-// Every key is a record of one member, timestamp: the event's own time in
-// milliseconds. Enums stand where the values are closed (a train's status, the
-// sky); a line, a direction or a train is a string, because another network has
-// other ones. No union holds a named type, as REST Proxies disagree on how such a
-// value is written in JSON. Units are in each field's doc.
+// # Conventions
+//
+//   - Every key is a record with one field, timestamp: the event time in milliseconds.
+//   - A field with a closed set of values is an enum, such as a train's status.
+//   - Lines, directions and trains are strings, because their values differ by network.
+//   - No union contains a named type: REST Proxies disagree on its JSON form.
+//   - Each field's doc gives its unit.
 //
 // # Changing a schema
 //
-// Records written years ago have to stay readable: the new schema must read
-// whatever was written by every published one. So a field may be added only with
-// a default, an enum may gain symbols only with a default for older readers, and
-// names, types and units stay. Directory published holds each version that was
-// ever released, and the package's tests read all of them with the current one.
-// Publishing a version is copying it there under the next number.
+// A new schema must read everything written with any published version:
+//
+//   - A new field needs a default.
+//   - A new enum symbol needs an enum default, for older readers.
+//   - Names, types and units never change.
+//
+// The directory published holds every released version. The tests check that the current
+// schema reads each of them. To publish a version, copy it there under the next number.
 package schemas

@@ -1,43 +1,45 @@
-// Package gtfs reads a network from a GTFS feed, and writes one as a feed: a zip or
-// a folder of CSV files, as agencies publish them (gtfs.org/schedule).
+// Package gtfs reads a network from a GTFS feed, and writes a network as a feed. A feed
+// is a zip or a folder of CSV files, as agencies publish them (gtfs.org/schedule).
 //
 //	net, report, err := gtfs.Load("feed.zip", gtfs.Options{})
-//	err = gtfs.WriteFolder("town", net) // to edit; gtfs.Load("town", …) has the network back
+//	err = gtfs.WriteFolder("town", net) // to edit; gtfs.Load("town", …) reads it back
 //
-// Load takes a folder of hand-written CSV files without a timetable too (see [cta.Load]). An error lists every
-// fault, each a [*cta.DataError] with file, line and column. What is
-// odd but does no harm is a notice of the [Report]. Unknown files and columns are
-// passed over.
+// Load also reads a folder of hand-written CSV files without a timetable (see [cta.Load]).
+// An error lists every fault, each a [*cta.DataError] with file, line and column.
+// Harmless oddities are notices of the [Report]. Unknown files and columns are ignored.
 //
-// # What becomes of a feed
+// # Mapping
 //
-// A route is a [cta.Line]; its trips, by the order of their calls, are its patterns. A
-// stop's parent is the [cta.Station], the stop a platform of it; a stop without
-// a parent is both. Directions are those of direction_id (0 is a), or follow from the
-// order of the calls. A trip that comes back the way it went (a Loop line of the 'L')
-// runs in direction a until it turns, and in b from there. Times that are missing
-// between two calls are filled in by distance.
+//   - A route becomes a [cta.Line]. Its trips become patterns, by the order of their calls.
+//   - A stop's parent becomes the [cta.Station]; the stop becomes one of its platforms. A
+//     stop without a parent becomes both.
+//   - Directions come from direction_id (0 is a), or from the order of the calls.
+//   - A trip that returns the way it came runs in direction a until it turns, and in b
+//     afterwards. The Loop lines of the 'L' are such trips.
+//   - Missing times between two calls are interpolated by distance.
 //
-// Ids of stations and stops are 32-bit integers in events. An id that is such a number
-// stays what it is. Any other becomes one by its hash, the same in every publication
-// and on every machine; where two hashes collide, the id that sorts first has it. The
-// agency's own ids are kept in Ref.
+// Events hold ids of stations and stops as 32-bit integers:
 //
-// # What feeds can't hold
+//   - An id that is such a number is kept.
+//   - Any other id becomes its hash, which is the same in every publication and on every
+//     machine. Where two hashes collide, the id that sorts first keeps the hash.
+//   - Ref keeps the agency's own id.
 //
-// What is known of a network besides stands where other readers pass it over:
+// # Extensions
 //
-//	ridership.csv  station_id (its stop_id), weekday, saturday and sunday: entries a day
+// Facts that GTFS has no place for are stored where other readers ignore them:
+//
+//	ridership.csv  station_id (a stop_id), weekday, saturday and sunday: entries per day
 //	hourly.csv     hour (0 to 23) and share: of a day's entries
-//	agency.txt     temperature: C or F; without it, as is usual in the time zone
-//	stops.txt      direction_id: N, E, S or W, where trains leave to
+//	agency.txt     temperature: C or F; default: the usual unit of the time zone
+//	stops.txt      direction_id: N, E, S or W, the direction in which trains leave
 //
-// Without ridership.csv riders are estimated, so that a simulation has some: each call
-// of a day brings a number of them by mode. That is our own model, as good as none, and
-// isn't written.
+// Without ridership.csv, riders are estimated, so that a simulation has some. Each call of
+// a day brings a number of riders by mode. The estimate is our own rough model, and is
+// never written.
 //
-// # Bounds
+// # Limits
 //
-// Memory stays bounded whatever a file holds: rows have up to 64 kB, files up to 1 GB
-// uncompressed, and there are bounds on the number of stops, trips and calls.
+// Memory is bounded for any input. A row has up to 64 kB, and a file up to 1 GB
+// uncompressed. The numbers of stops, trips and calls are limited too.
 package gtfs

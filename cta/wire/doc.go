@@ -1,6 +1,5 @@
-// Package wire turns values into the bytes of Kafka records and back: framed
-// Avro with a Schema Registry, plain JSON, text. It is the one place where bytes
-// on the wire are made, and knows nothing of Kafka.
+// Package wire encodes and decodes the keys and values of Kafka records: framed Avro
+// with a Schema Registry, plain JSON, or text. It needs no Kafka client.
 //
 //	registry, err := wire.NewRegistry(wire.RegistryConfig{URL: "http://127.0.0.1:8081"})
 //	if err != nil {
@@ -14,52 +13,55 @@
 //
 // # Frames
 //
-// A frame is a zero byte, the schema's id in four bytes, big-endian, and the Avro
-// body. Keys and values are framed each with an id of their own. Subjects are
-// named after the topic: "<topic>-key" and "<topic>-value". A null key or value
-// is never framed.
+// A frame is a zero byte, the schema id in four bytes (big-endian), and the Avro body.
+// Keys and values are framed separately, each with its own id. Subjects are named after
+// the topic: "<topic>-key" and "<topic>-value". A null key or value is never framed.
 //
-// # What is read and what is not
+// # Decoding
 //
-// The schema that wrote a value is the one of the id in its frame. The codec
-// resolves that schema to its own by the names of fields:
+// The frame's id names the writer's schema. The codec resolves that schema to its own by
+// field names:
 //
-//   - Names and namespaces of records, enums and fixed types make no difference,
-//     and need not be legal. Docs, aliases and the writer's defaults make none either.
-//   - A moment in microseconds or nanoseconds (timestamp-micros, timestamp-nanos) is
-//     read in milliseconds. A local-timestamp has no time zone: such a field is not
-//     read. Other logical types make no difference.
-//   - A schema may refer to others of its registry, 64 at most.
-//   - A field may be at any place. A field that differs in case alone is found when
-//     there is only one of that name: ksqlDB writes names in capitals.
-//   - Fields that the codec doesn't know are skipped, of whatever type: lists and
-//     trees, too, of up to 1,000 values within one another.
-//   - A field that the writer lacks takes the codec's default.
-//   - A union is read branch by branch: null where the codec wants a value fits no
-//     more than text where it wants a number.
+//   - Names and namespaces of records, enums and fixed types are ignored, even illegal
+//     ones. Docs, aliases and the writer's defaults are ignored too.
+//   - Field order does not matter. A field name that differs only in case matches if it is
+//     the only such name: ksqlDB writes names in capitals.
+//   - A field that the writer lacks gets the codec's default.
+//   - Unknown fields are skipped, whatever their type. Lists and trees may nest up to 1,000
+//     values deep.
+//   - A timestamp-micros or timestamp-nanos is converted to milliseconds. A
+//     local-timestamp has no time zone and cannot be read. Other logical types are ignored.
+//   - A schema may refer to up to 64 others in its registry.
+//   - The branches of a union are resolved one by one. A branch that does not fit, such as
+//     null where the codec needs a value, fails only the records that use it.
 //   - Numbers are converted where the value fits: a long to an int within 32 bits, a
-//     double to the nearest float. A text is read as an enum by its symbol, and an
-//     enum as a text.
+//     double to the nearest float.
+//   - A text is read as an enum by its symbol, and an enum as a text.
 //
-// In this order, a record is refused with a [DecodeError] when it is null, has
-// another first byte than zero, is too short, is over 64 KiB, has an id that the
-// registry doesn't know; when the schema of that id does not fit; when the body does
-// not fit its schema or a value does not fit its field, which the error names; when
-// bytes are left over. A registry that can't be reached, or a 404 that is not the
-// registry's own, is no DecodeError: the same record may be read later.
+// Decode checks for these faults in this order, and returns a [DecodeError] for the first:
 //
-// Every body is held against its schema before the Avro library sees it, and so
-// is what Encode makes: nothing is written that could not be read. The library
-// decodes bodies of the codec's own schema only; a body of another schema is
-// rewritten to that first.
+//   - The record is null, has a first byte other than zero, is too short, or exceeds 64 KiB.
+//   - The registry does not know the id.
+//   - The schema of the id does not fit.
+//   - The body does not fit its schema, or a value does not fit its field. The error names
+//     the field.
+//   - Bytes are left over.
 //
-// A codec's own schema can't have arrays, maps or recursion. The events of a
-// transit system need none, and the Avro library's decoders for them have known
-// faults on hostile input.
+// An unreachable registry is no DecodeError: the record may be readable later. The same
+// holds for a 404 that did not come from the registry itself.
+//
+// # Limits
+//
+// A codec's own schema can't have arrays, maps or recursion. Transit events need none, and
+// the Avro library's decoders for them have known faults on hostile input.
+//
+// Each body is checked against its schema before the Avro library reads it. A body of
+// another schema is first rewritten to the codec's own. Encode checks its output the same
+// way, so it never returns an unreadable body.
 //
 // # Caching
 //
-// An id means one schema for ever, and a subject's schema has one id for ever, so
-// both are asked for once in a program's life. Ids are a registry's own: data of
-// one registry can't be read with another.
+// An id always means the same schema, and a subject's schema always has the same id. Each
+// is therefore requested once per process. Ids belong to one registry: data of one
+// registry can't be read with another.
 package wire
