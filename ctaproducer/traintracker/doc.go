@@ -12,52 +12,65 @@
 //
 // # Arrivals
 //
-// The answers hold no arrivals. A train has come to a station when one of these holds:
+// The answers contain positions, but no arrivals. A train has arrived at a station if:
 //
-//   - Its next station has moved on. The time is when the train came to its present
-//     position (prdt) if that is at the station; else the time between two positions is
-//     shared out by distance. A station that was skipped between two answers was passed.
-//   - It approaches the end of its run, and its position is that station's.
-//   - It was due at the end of its run, and two answers in a row don't have it.
-//   - It runs in the other direction now, from the station at which its run ended.
-//   - It leaves the station at which its run begins. That is also when a train that
-//     waits there is first heard of.
+//   - Its next station has changed. The arrival time is that of its present position
+//     (prdt), if that is at the station. Otherwise, the time between two positions is
+//     divided by distance. A station that was skipped between two answers was passed.
+//   - It approaches the end of its run, and its position is at that station.
+//   - It was due at the end of its run, and two successive answers lack it.
+//   - It now runs in the other direction, from the station at which its run ended.
+//   - It leaves the station at which its run begins. A train that waits there is not
+//     reported before.
 //
 // Times are right to within a poll, and never after the time of the answer. A passage
-// that may have happened at any time of a longer gap has no time, and is left out.
-// Nothing is derived from the first sight of a train, nor from its state before Run.
+// that may have happened at any time of a longer gap is left out. The first sight of a
+// train yields no arrival, nor does its state before Run.
 //
-// A train is a line, a run number and a service day, such as blue-113-20261127; days end
-// at 3 in the morning. Lines share run numbers. A run that turns keeps its number.
+// A train's id is a line, a run number and a service day, such as blue-113-20261127. A
+// service day ends at 3 in the morning. Lines share run numbers. A run that turns keeps
+// its number.
 //
 // A run that is missing from the answers for six minutes, or for twenty at its end,
 // gets a last event with status out_of_service, so that pages drop the train.
 //
-// # What is not believed
+// # Answers that are set aside
 //
-//   - A step that isn't evident (one station ahead, at a new position that lies there)
-//     counts when a second answer says so too. Single answers may be wrong.
-//   - An answer no newer than the last, a train that is older than before, and an
-//     answer more than two minutes ahead of this machine's clock change nothing.
-//   - The direction is that of the platform (nextStpId). Without one it is that of the
-//     destination, and then trDr, but not on the Yellow Line, where trDr is always 1.
-//   - While no train moves, or most trains of a line are missing, no train is lost.
+// Single answers may be wrong. So these are not used:
 //
-// All of it is counted by reason, in ctalive_train_tracker_set_aside_total.
+//   - A step that isn't evident, until a second answer confirms it. A step is evident if
+//     it leads one station ahead, to a new position that lies there.
+//   - An answer no newer than the last, or more than two minutes ahead of this machine's
+//     clock.
+//   - A train that is older than before.
 //
-// # Trouble
+// The platform (nextStpId) determines the direction; without it the destination, and
+// then trDr. On the Yellow Line trDr is not used, because it is always 1 there.
 //
-// A refusal that lasts, such as a wrong key, ends Run when it is the first answer.
-// Other failures are retried with growing pauses, and are logged once. They are
-// HTTP errors, pages of HTML, and error codes. Once the CTA's daily limit is reached,
-// calls are tried every quarter of an hour. No text holds the key.
+// While no train moves, or most trains of a line are missing, no train counts as lost.
+//
+// The metric ctalive_train_tracker_set_aside_total counts what is set aside, by reason.
+//
+// # Failures
+//
+//   - A lasting refusal, such as that of a wrong key, ends Run if it is the first answer.
+//   - Other failures are HTTP errors, pages of HTML, and error codes. They are retried
+//     with growing pauses, and logged once.
+//   - Once the CTA's daily limit is reached, calls are retried every quarter of an hour.
+//
+// No text contains the key.
 //
 // # Sources
 //
 // The shape and the meaning of the fields, the error codes and the limit of calls come
 // from the CTA's Train Tracker API documentation
-// (https://www.transitchicago.com/developers/ttdocs/). That positions are those of track
-// circuits, that prdt stands still with a train, and that nextStaId moves on as a train
-// comes to its station was seen in answers that users of the API have published.
+// (https://www.transitchicago.com/developers/ttdocs/).
+//
+// Answers that users of the API have published show that:
+//
+//   - positions are those of track circuits
+//   - prdt doesn't change while a train stands
+//   - nextStaId changes as a train arrives at its station
+//
 // The package was tested with a fake of the Train Tracker, not with the real one.
 package traintracker
