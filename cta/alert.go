@@ -1,31 +1,32 @@
 package cta
 
-// Alert is news that riders are told: of an agency, or of what was found here. What it
-// can say is what GTFS-Realtime has words for.
+// Alert is a notice to riders, from an agency or from this system. Its vocabulary is
+// that of GTFS-Realtime.
 type Alert struct {
-	// ID is the same for as long as the news is.
+	// ID stays the same while the alert lasts.
 	ID string
-	// Active are the periods in which it holds; none: as long as it is told.
+	// Active holds the periods in which the alert applies; empty: for as long as it is
+	// published.
 	Active []Period
-	// Informed is whom it concerns.
+	// Informed selects the riders concerned.
 	Informed []Informed
 	Cause    AlertCause
 	Effect   AlertEffect
 	Severity Severity
-	// Header and Description are texts for riders, URL the address of more: each in
+	// Header and Description are texts for riders. URL is a link to details. Each is in
 	// one or more languages.
 	Header, Description, URL []Text
 }
 
-// Period is a span of time in milliseconds since 1970-01-01 UTC; 0 where it has no
-// beginning or no end.
+// Period is a span of time in milliseconds since 1970-01-01 UTC; 0 for an open
+// beginning or end.
 type Period struct {
 	From  int64
 	Until int64 // not included
 }
 
-// Informed is whom an alert concerns: those for whom all of it that isn't empty holds. When
-// all is empty it concerns everybody.
+// Informed selects the riders that an alert concerns. All fields that aren't empty must
+// match; if all are empty, the alert concerns everybody.
 type Informed struct {
 	Line      string // a Line.ID
 	Direction Direction
@@ -35,11 +36,11 @@ type Informed struct {
 
 // Text is a text in a language.
 type Text struct {
-	Language string // as "en-US"; empty when it isn't said
+	Language string // such as "en-US"; empty when unknown
 	Text     string
 }
 
-// AlertCause says why something is so. The names are those of GTFS-Realtime.
+// AlertCause is the cause of an alert, by its GTFS-Realtime name.
 type AlertCause string
 
 // Every AlertCause.
@@ -58,7 +59,7 @@ const (
 	MedicalEmergency AlertCause = "MEDICAL_EMERGENCY"
 )
 
-// AlertEffect says what it means to riders. The names are those of GTFS-Realtime.
+// AlertEffect is the effect of an alert on riders, by its GTFS-Realtime name.
 type AlertEffect string
 
 // Every AlertEffect.
@@ -76,7 +77,7 @@ const (
 	AccessibilityIssue AlertEffect = "ACCESSIBILITY_ISSUE"
 )
 
-// Severity says how bad it is. The names are those of GTFS-Realtime.
+// Severity is the severity of an alert, by its GTFS-Realtime name.
 type Severity string
 
 // Every Severity.

@@ -6,10 +6,9 @@ import (
 	"slices"
 )
 
-// New returns a network of what is known: name, location, lines with their
-// patterns, stations with their stops. It fills what follows from that: the lines of
-// each station and stop, and where a line has no Stations, their order, by its
-// patterns. n is not to be used any more.
+// New returns a network made of n's name, location, lines with patterns, and stations
+// with stops. It fills in the lines of each station and stop. A line without Stations
+// gets them in the order of its patterns. Don't use n afterwards.
 func New(n Network) (*Network, error) {
 	slices.SortFunc(n.Stations, func(a, b *Station) int { return cmp.Compare(a.ID, b.ID) })
 	lineIDs := make(map[string]bool)
@@ -61,9 +60,9 @@ func addOnce(list []string, s string) []string {
 	return append(list, s)
 }
 
-// arrange puts a line's stations in order by its patterns: those of the longest
-// one, the main line, and then each station that others add, behind the one they
-// come from. What leads away from the main line for good is a branch.
+// arrange fills Stations from the patterns. The longest pattern is the main line. A
+// station that only other patterns have follows its predecessor. A part that leaves the
+// main line for good is a branch.
 func (l *Line) arrange() {
 	order := slices.Clone(l.Patterns)
 	slices.SortStableFunc(order, func(a, b *Pattern) int { return cmp.Compare(len(b.Calls), len(a.Calls)) })
@@ -114,9 +113,9 @@ func (l *Line) arrange() {
 				}
 			}
 			switch {
-			case before >= 0 && after > before: // between two: another way, or more stops
+			case before >= 0 && after > before: // between two stations: another route, or more stops
 				main = slices.Insert(main, after, run...)
-			case before == len(main)-1: // the line goes on
+			case before == len(main)-1: // an extension of the line
 				main = append(main, run...)
 			case after == 0:
 				main = slices.Insert(main, 0, run...)
@@ -140,8 +139,8 @@ func (l *Line) arrange() {
 	}
 }
 
-// outward is the pattern's stations in direction a, each once. Those it comes round
-// by are added to loops.
+// outward returns the pattern's stations in direction a, each once. It adds the
+// stations passed only on the way out to loops.
 func (p *Pattern) outward(loops map[*Station]bool) []*Station {
 	var way []*Station
 	if turn := p.turn(); turn < len(p.Calls)-1 {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Date is a day of the calendar, as 20261007. Service days are named by it.
+// Date is a calendar day or a service day, such as 20261007.
 type Date int32
 
 // DateOf returns the date of t in t's own location.
@@ -19,27 +19,26 @@ func (d Date) at(hour int, loc *time.Location) time.Time {
 	return time.Date(int(d/10000), time.Month(d/100%100), int(d%100), hour, 0, 0, 0, loc)
 }
 
-// Valid reports whether the calendar has that day.
+// Valid reports whether d exists in the calendar.
 func (d Date) Valid() bool { return d > 0 && DateOf(d.at(12, time.UTC)) == d }
 
-// Add returns the date that many days later.
+// Add returns the date days later.
 func (d Date) Add(days int) Date { return DateOf(d.at(12, time.UTC).AddDate(0, 0, days)) }
 
-// Weekday returns the day of the week.
+// Weekday returns d's day of the week.
 func (d Date) Weekday() time.Weekday { return d.at(12, time.UTC).Weekday() }
 
-// Begin returns when a service day begins, from which the times of its trips
-// count: twelve hours before noon. That is midnight but for the two days a year on
-// which clocks change.
+// Begin returns the time from which the trips of a service day count: twelve hours
+// before noon. That is midnight except on the two days a year when clocks change.
 func (d Date) Begin(loc *time.Location) time.Time { return d.at(12, loc).Add(-12 * time.Hour) }
 
-// String is the date as 2026-10-07.
+// String formats d as 2026-10-07.
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100) }
 
 // Weekdays is a set of days of the week.
 type Weekdays uint8
 
-// WeekdaysOf returns the set of those days.
+// WeekdaysOf returns the set of the given days.
 func WeekdaysOf(days ...time.Weekday) Weekdays {
 	var w Weekdays
 	for _, d := range days {
@@ -48,19 +47,19 @@ func WeekdaysOf(days ...time.Weekday) Weekdays {
 	return w
 }
 
-// Has reports whether a day is in the set.
+// Has reports whether w contains d.
 func (w Weekdays) Has(d time.Weekday) bool { return w&(1<<d) != 0 }
 
-// Calendar says on which days a service runs.
+// Calendar defines the days on which a service runs.
 type Calendar struct {
 	ID       string
 	Days     Weekdays
-	From, To Date // both included; 0: without bound
-	// Added and Removed are exceptions, as holidays; ascending.
+	From, To Date // both included; 0: no bound
+	// Added and Removed are exceptions such as holidays, in ascending order.
 	Added, Removed []Date
 }
 
-// Runs reports whether the service runs on a day.
+// Runs reports whether the service runs on d.
 func (c *Calendar) Runs(d Date) bool {
 	if _, ok := slices.BinarySearch(c.Removed, d); ok {
 		return false
@@ -71,7 +70,7 @@ func (c *Calendar) Runs(d Date) bool {
 	return c.Days.Has(d.Weekday()) && d >= c.From && (c.To == 0 || d <= c.To)
 }
 
-// usualCalendars are those that service.csv names.
+// usualCalendars are the calendars that service.csv can name.
 var usualCalendars = []*Calendar{
 	{ID: "daily", Days: 0x7F},
 	{ID: "weekday", Days: WeekdaysOf(time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday)},

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// TurnstileCounts reads the records of TURNSTILE_SUMMARY in their order. It adds
-// up what a server counts by the station and something else: of a query that
-// groups by STATION_ID and LINE each line has a record of its own, and the
-// station's count is their sum. The zero value is ready to use.
+// TurnstileCounts reads the records of TURNSTILE_SUMMARY in log order and sums a
+// station's partial counts. A query that groups by STATION_ID and LINE, for example,
+// has a record for each line of a station. The zero value is ready to use.
 type TurnstileCounts struct {
-	parts map[int]map[string]int64 // by station, of those with parts only
-	held  int                      // parts of all stations
+	parts map[int]map[string]int64 // by station; only stations with partial counts
+	held  int                      // partial counts of all stations
 }
 
-// maxParts bounds the parts that are held; what is beyond counts by itself.
+// maxParts bounds the partial counts held. Beyond it, a partial count is returned as
+// the station's count.
 const maxParts = 100_000
 
-// Read reads the next record as [ParseTurnstileCount] does, and returns the count
-// of the whole station: deleted when no part of it is left.
+// Read parses the next record as [ParseTurnstileCount] does, and returns the count of
+// the whole station. deleted is true when the station has no partial count left.
 func (t *TurnstileCounts) Read(key, value []byte) (count TurnstileCount, deleted bool, err error) {
 	count, deleted, err = ParseTurnstileCount(key, value)
 	if err != nil {
@@ -27,7 +27,7 @@ func (t *TurnstileCounts) Read(key, value []byte) (count TurnstileCount, deleted
 	part, parts := keyPart(key), t.parts[count.StationID]
 	_, known := parts[part]
 	switch {
-	case part == "": // the whole station, from now on
+	case part == "": // a count of the whole station replaces its parts
 		t.held -= len(parts)
 		delete(t.parts, count.StationID)
 		return count, deleted, nil
@@ -60,7 +60,7 @@ func (t *TurnstileCounts) Read(key, value []byte) (count TurnstileCount, deleted
 	return count, false, nil
 }
 
-// keyPart returns what a key groups by beside the station, "" when it is nothing.
+// keyPart returns the part of a key that isn't the station id, "" if there is none.
 func keyPart(key []byte) string {
 	text := string(key)
 	if strings.HasPrefix(text, `"`) && json.Unmarshal(key, &text) != nil {

@@ -10,15 +10,15 @@ type DataError struct {
 	File   string
 	Line   int    // from 1; 0 when the whole file is meant
 	Column string // the column's name; empty when the whole line is meant
-	// Char is where in the line the fault is: the number of the field's first byte,
-	// from 1, as compilers and editors count; 0 when the whole line is meant.
+	// Char is the position of the field's first byte in the line, from 1, as compilers
+	// and editors count; 0 when the whole line is meant.
 	Char  int
-	Found string // what was there: a value in quotes, or words
+	Found string // a quoted value, or a description
 	Want  string // what was wanted
-	Err   error  // the cause, if it came from elsewhere; may be nil
+	Err   error  // an underlying cause; may be nil
 }
 
-// Error is file:line:column, what was found and what was wanted, as
+// Error formats the fault as file:line:column, what was found and what was wanted:
 // `stations.csv:3:17: latitude is "north", want a number from -90 to 90`.
 func (e *DataError) Error() string {
 	var b strings.Builder
@@ -40,16 +40,16 @@ func (e *DataError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the cause, nil when the fault is in the data alone.
+// Unwrap returns the cause, nil if the fault is only in the data.
 func (e *DataError) Unwrap() error { return e.Err }
 
-// ServiceError is returned where a service outside this process (a broker, a
-// registry, a REST Proxy, a database) can't be reached or refuses.
+// ServiceError reports that a service outside this process is unreachable or refuses a
+// request. Such services are a broker, a registry, a REST Proxy and a database.
 type ServiceError struct {
-	Service string // what it is, as "schema registry"
-	Addr    string // where, without credentials
-	Hint    string // what to do, as "start it, or leave out -registry"; may be empty
-	Err     error  // what went wrong
+	Service string // such as "schema registry"
+	Addr    string // without credentials
+	Hint    string // the remedy, such as "start it, or leave out -registry"; may be empty
+	Err     error  // the cause
 }
 
 // Error names service, address, cause and remedy in one line.

@@ -5,23 +5,27 @@ import (
 	"time"
 )
 
-// Key is the Avro key of every event: the moment it happened, by the event's
-// own clock, which in a simulation is the simulated one.
+// Key is the Avro key of every event: its event time. In a simulation, that is
+// simulated time.
 type Key struct {
 	// Timestamp is event time in milliseconds since 1970-01-01 UTC.
 	Timestamp int64 `avro:"timestamp" json:"timestamp"`
 }
 
-// KeyAt returns the key of an event that happened at t, cut to milliseconds.
+// KeyAt returns the key of an event at t, truncated to milliseconds.
 func KeyAt(t time.Time) Key { return Key{Timestamp: t.UnixMilli()} }
 
 // Time returns the event time in UTC.
 func (k Key) Time() time.Time { return time.UnixMilli(k.Timestamp).UTC() }
 
-// Check returns an error when k can't be the time of an event whose record was sent
-// at some time: beyond the year 9999, as microseconds or nanoseconds are, before 1970,
-// or seconds in place of milliseconds. An event of a simulation or a replay may lie
-// years from its record's time.
+// Check returns an error when k is not a plausible event time for a record sent at the
+// given time:
+//
+//   - before 1970
+//   - beyond the year 9999, as microseconds and nanoseconds are
+//   - seconds instead of milliseconds
+//
+// An event of a simulation or a replay may lie years from its record's time.
 func (k Key) Check(sent time.Time) error {
 	const last = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z
 	switch {
@@ -38,8 +42,8 @@ type Direction string
 
 // The two directions of a line.
 const (
-	// DirectionA is the way along the line's order: from its outer end to the
-	// Loop, or to the far end.
+	// DirectionA follows the line's order: from its outer end to the Loop, or to the
+	// far end.
 	DirectionA Direction = "a"
 	// DirectionB is the way back.
 	DirectionB Direction = "b"
@@ -53,8 +57,8 @@ func (d Direction) Opposite() Direction {
 	return DirectionA
 }
 
-// TrainStatus says whether a train carries riders. The values are closed: they
-// are an enum on the wire.
+// TrainStatus is a train's state of service. The set is closed: it is an enum on the
+// wire.
 type TrainStatus string
 
 // Every TrainStatus.
@@ -64,8 +68,8 @@ const (
 	BrokenDown   TrainStatus = "broken_down"
 )
 
-// WeatherStatus is the sky as the weather hardware names it. The values are
-// closed: they are an enum on the wire.
+// WeatherStatus is the state of the sky, in the weather hardware's words. The set is
+// closed: it is an enum on the wire.
 type WeatherStatus string
 
 // Every WeatherStatus.
@@ -77,7 +81,7 @@ const (
 	Precipitation WeatherStatus = "precipitation"
 )
 
-// Arrival says that a train has come to a station.
+// Arrival is the event of a train arriving at a station.
 type Arrival struct {
 	StationID   int         `avro:"station_id" json:"station_id"`
 	TrainID     string      `avro:"train_id" json:"train_id"`
@@ -87,12 +91,12 @@ type Arrival struct {
 	// PrevStationID and PrevDirection are nil at a train's first station.
 	PrevStationID *int       `avro:"prev_station_id" json:"prev_station_id"`
 	PrevDirection *Direction `avro:"prev_direction" json:"prev_direction"`
-	// Destination is the station at which the train's run ends; nil when it isn't known.
+	// Destination is the station at which the train's run ends; nil when unknown.
 	Destination *int `avro:"destination" json:"destination"`
 }
 
-// Check returns an error when a can't be an arrival: no train, names that are too
-// long to be any, or a direction that is none.
+// Check returns an error when a is not a plausible arrival: no train id, a name that is
+// too long, or an unknown direction.
 func (a Arrival) Check() error {
 	const most = 200 // bytes
 	switch {
@@ -106,11 +110,11 @@ func (a Arrival) Check() error {
 	return nil
 }
 
-// TurnstileEntry says that one rider has entered a station.
+// TurnstileEntry is the event of one rider entering a station.
 type TurnstileEntry struct {
 	StationID   int    `avro:"station_id" json:"station_id"`
 	StationName string `avro:"station_name" json:"station_name"`
-	// Line is a line that stops at the station: the rider's, if known.
+	// Line is the rider's line if known, else any line that stops at the station.
 	Line string `avro:"line" json:"line"`
 }
 
@@ -120,13 +124,13 @@ type Weather struct {
 	Status      WeatherStatus `avro:"status" json:"status"`
 }
 
-// Check returns an error when w can't be a reading of the air. Sensors say so that
-// they have none: a DS18B20 starts with 85 °C, others send 255, 65535 or NaN.
+// Check returns an error when w is no air temperature. Sensors without a reading send
+// special values: a DS18B20 starts with 85 °C, others send 255, 65535 or NaN.
 func (w Weather) Check() error {
 	// The coldest and the hottest air that the World Meteorological Organization
 	// recognizes had -128.6 °F (Vostok, 1983) and 134 °F (Furnace Creek, 1913).
 	const coldest, hottest = -130, 140
-	if !(w.Temperature >= coldest && w.Temperature <= hottest) { // a NaN is neither
+	if !(w.Temperature >= coldest && w.Temperature <= hottest) { // false for NaN
 		return fmt.Errorf("temperature is %v, want %d to %d °F", w.Temperature, coldest, hottest)
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Mode says what runs on a line.
+// Mode is a kind of vehicle.
 type Mode string
 
 // Every Mode.
@@ -18,23 +18,23 @@ const (
 	Ferry Mode = "ferry"
 )
 
-// Modes are all of them.
+// Modes lists every Mode.
 var Modes = []Mode{Rail, Metro, Tram, Bus, Ferry}
 
 // Line is a named service with a colour.
 type Line struct {
-	ID        string // as "blue"
-	Ref       string // the agency's own id, in its feed; empty when that is ID
-	Code      string // by which riders know it, as "7"; may be empty
-	Name      string // as "Blue Line"
+	ID        string // such as "blue"
+	Ref       string // the agency's own id in its feed; empty if equal to ID
+	Code      string // short name for riders, such as "7"; may be empty
+	Name      string // such as "Blue Line"
 	Color     string // "#rrggbb"
 	TextColor string // "#rrggbb", legible on Color
 	Mode      Mode
-	Loop      string // riders' name of the loop in which trains turn; empty without one
-	// Stations holds every station once, as lines are drawn: the main line, then each
-	// branch, in order.
+	Loop      string // riders' name of the loop where trains turn; empty without one
+	// Stations holds every station once, in drawing order: the main line, then each
+	// branch.
 	Stations []LineStation
-	// Patterns are the orders of calls in which trains run, and when they do.
+	// Patterns are the line's patterns, with their trips and headways.
 	Patterns []*Pattern
 
 	location *time.Location // of the network
@@ -46,7 +46,7 @@ type LineStation struct {
 	*Station
 	Order  int    // from 0; two branches use the same numbers
 	Branch string // empty on the main line
-	Loop   bool   // only passed in one direction, on the way round
+	Loop   bool   // passed only on the way round, in one direction
 }
 
 func (l *Line) index(location *time.Location) {
@@ -60,7 +60,7 @@ func (l *Line) index(location *time.Location) {
 	}
 }
 
-// with returns a copy of l whose stations are those of that table.
+// with returns a copy of l that uses the given stations.
 func (l *Line) with(stations map[int]*Station) *Line {
 	c := *l
 	c.Stations = slices.Clone(l.Stations)
@@ -79,9 +79,8 @@ func (l *Line) with(stations map[int]*Station) *Line {
 	return &c
 }
 
-// Along returns the stations that trains call at in a direction, each once, in the
-// order in which they come to them; what leads away from the longest pattern for good
-// is a branch, behind it.
+// Along returns the stations called at in a direction, each once, in the order of
+// travel. Parts that leave the longest pattern for good are branches and come last.
 func (l *Line) Along(d Direction) []LineStation {
 	var way Line
 	for _, p := range l.Patterns {
@@ -99,26 +98,26 @@ func (l *Line) Along(d Direction) []LineStation {
 	return way.Stations
 }
 
-// inLoop reports whether trains pass a station only on the way round that ends a run.
+// inLoop reports whether trains pass s only on the loop at the end of a run.
 func (l *Line) inLoop(s *Station) bool {
 	return slices.ContainsFunc(l.Stations, func(o LineStation) bool { return o.Station == s && o.Loop })
 }
 
-// Order returns the place of a station on the line; ok is false when the line
-// doesn't stop there.
+// Order returns a station's place on the line; ok is false when the line doesn't stop
+// there.
 func (l *Line) Order(stationID int) (order int, ok bool) {
 	order, ok = l.orders[stationID]
 	return order, ok
 }
 
-// Towards returns the riders' name of a direction, as "Forest Park", "Loop" or,
-// over branches, "Ashland/63rd or Cottage Grove". Of many ends it names the main
-// ones: those of the patterns that come first.
+// Towards returns the riders' name of a direction, such as "Forest Park", "Loop" or,
+// with branches, "Ashland/63rd or Cottage Grove". Of many ends it names those of the
+// first patterns, which are the main ones.
 func (l *Line) Towards(d Direction) string {
 	return l.TowardsOf(d, func(*Pattern) bool { return true })
 }
 
-// TowardsOf is Towards of some of the patterns.
+// TowardsOf is like Towards, for the patterns that of accepts.
 func (l *Line) TowardsOf(d Direction, of func(*Pattern) bool) string {
 	var at []Position
 	for _, p := range l.Patterns {
@@ -135,10 +134,10 @@ type Position struct {
 	Call int // index of Pattern.Calls
 }
 
-// Heading returns the riders' name of where trains run to that are at one of those
-// positions, as [Line.Towards] does; empty without any.
+// Heading returns the riders' name of the destination of trains at the given positions,
+// in the form of [Line.Towards]. It is empty without positions.
 func Heading(at []Position) string {
-	const most = 2 // what a heading has room for
+	const most = 2 // names in a heading
 	var ends []string
 	passed, turns := map[string]bool{}, map[string]bool{} // stations that trains pass, and where they turn
 	for _, p := range at {
@@ -154,7 +153,7 @@ func Heading(at []Position) string {
 		}
 		turns[end] = turns[end] || d != p.Last().Direction
 	}
-	// Short runs end where others go on: the line goes on.
+	// The end of a short run is not named where other trains run past it.
 	far := slices.DeleteFunc(slices.Clone(ends), func(end string) bool { return passed[end] && !turns[end] })
 	if len(far) == 0 {
 		far = ends
@@ -162,10 +161,9 @@ func Heading(at []Position) string {
 	return strings.Join(far[:min(len(far), most)], " or ")
 }
 
-// Next returns the calls that a train may make after one at that station in that
-// direction: of each pattern the next one, each once. There is none where all
-// trains end, nor at stations that aren't on the line. A train that ends its run
-// may first come to the same station once more, in the other direction.
+// Next returns the possible next calls after a station and direction, each once. It
+// returns none at the end of all runs, nor for stations that aren't on the line. A
+// train that ends its run may next call at the same station in the other direction.
 func (l *Line) Next(stationID int, d Direction) []Call {
 	var next []Call
 	for _, p := range l.Patterns {
@@ -180,9 +178,8 @@ func (l *Line) Next(stationID int, d Direction) []Call {
 	return next
 }
 
-// HeadwayAt returns the headway that is intended for trains of a direction which
-// leave at t, those of all patterns together; 0 when none do, or when they do so by
-// the timetable.
+// HeadwayAt returns the intended headway of trains that leave at t in a direction, all
+// patterns together. It is 0 without service, and for timetabled service.
 func (l *Line) HeadwayAt(t time.Time, d Direction) time.Duration {
 	var together time.Duration
 	for _, p := range l.Patterns {
@@ -193,13 +190,13 @@ func (l *Line) HeadwayAt(t time.Time, d Direction) time.Duration {
 	return together
 }
 
-// Together returns the headway of two services that run over the same track; 0
-// stands for none.
+// Together returns the combined headway of two services on the same track; 0 stands for
+// no service.
 func Together(a, b time.Duration) time.Duration {
 	if a <= 0 || b <= 0 {
 		return max(a, b)
 	}
-	const unit = time.Millisecond // so that the product of two days fits
+	const unit = time.Millisecond // the product of two days must fit
 	return a / unit * (b / unit) / ((a + b) / unit) * unit
 }
 
@@ -212,7 +209,7 @@ func (l *Line) Runs(d Date) []Run {
 	return runs
 }
 
-// Scheduled reports whether the line runs by a timetable.
+// Scheduled reports whether the line has a timetable.
 func (l *Line) Scheduled() bool {
 	return slices.ContainsFunc(l.Patterns, func(p *Pattern) bool { return len(p.Trips) > 0 })
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // Windows and bare containers have no time zone files, and every hour of service is local time
+	_ "time/tzdata" // Windows and bare containers have no time zone files; service hours are local time
 
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
@@ -24,8 +24,8 @@ const (
 	serviceFile      = "service.csv"
 )
 
-// loader builds a network from its files. Rows with faults are kept as far as
-// they can be read, so that what refers to them isn't reported as well.
+// loader builds a network from its files. Faulty rows are kept as far as they can be
+// read, so that references to them are not reported too.
 type loader struct {
 	sheet.Reader
 	net *Network
@@ -38,14 +38,14 @@ type loader struct {
 	lineRows    map[*Line]row
 	stationRows map[*Station]row
 	places      map[*Line][]place
-	trunks      map[*Line][]*Station // up to where branches or a loop begin
-	full        map[*Line][]*Pattern // of the whole line
-	lost        map[string]bool      // lines and stations that aren't there, each reported once
+	trunks      map[*Line][]*Station // up to the first branch or loop
+	full        map[*Line][]*Pattern // patterns over the whole line
+	lost        map[string]bool      // unknown lines and stations that were reported
 }
 
-// Load reads a network from the files of another agency (see the package
-// comment for their names and columns). The error lists every fault found, each
-// a [*DataError], by file and line; errors.As finds the first.
+// Load reads a network from an agency's files; the package comment lists their names
+// and columns. The error lists every fault by file and line, each a [*DataError];
+// errors.As finds the first.
 func Load(fsys fs.FS) (*Network, error) {
 	l := &loader{
 		Reader:      sheet.Reader{FS: fsys, MaxFile: maxFileBytes},
@@ -76,9 +76,9 @@ func Load(fsys fs.FS) (*Network, error) {
 	return l.net, nil
 }
 
-// table reads a file. Every file may have a column of notes; those with station
-// ids may have the names too, to be readable.
-// A column that begins with a question mark may be missing.
+// table reads a file. A column name with a leading question mark is optional. Every
+// file may have a column of notes, and files with station ids may have the station
+// names.
 func (l *loader) table(file string, more func(string) bool, columns ...string) *table {
 	optional := []string{"note"}
 	columns = slices.DeleteFunc(columns, func(column string) bool {
@@ -115,7 +115,7 @@ func (l *loader) readNetwork() {
 			continue
 		}
 		var err error
-		// LoadLocation takes the empty text for UTC, and Local for the machine's own.
+		// LoadLocation accepts "" as UTC, and "Local" as the machine's zone.
 		if l.net.Location, err = time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
 			r.bad("timezone", "a name of the IANA time zone database, as America/Chicago")
 		}
@@ -127,8 +127,7 @@ var (
 	color  = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
 )
 
-// tableColumns are the columns of the stations table that no line may be named
-// like.
+// tableColumns are the other columns of the stations table, which no line id may equal.
 var tableColumns = []string{
 	colStopID, colDirectionID, colStopName, colStationName, colDescriptiveName, colStationID, colOrder, "note",
 }
@@ -212,8 +211,8 @@ func (l *loader) access(r row) Access {
 	return Steps
 }
 
-// line returns the line that a row refers to, nil if there is none, which is
-// reported unless the lines are missing as a whole.
+// line returns the line that a row refers to, nil if unknown. An unknown line is
+// reported, unless all lines are missing.
 func (l *loader) line(r row) *Line {
 	id, ok := r.Get("line")
 	if !ok || !l.lineTable.ok {
@@ -227,8 +226,8 @@ func (l *loader) line(r row) *Line {
 	return line
 }
 
-// station returns the station that a column refers to, in the same way. A name
-// in the same row has to be that station's.
+// station returns the station that a column refers to, with the same rules as line. A
+// station name in the row must match.
 func (l *loader) station(r row, column string) *Station {
 	id, ok := r.id(column)
 	if !ok || !l.stationTable.ok {

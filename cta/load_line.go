@@ -29,7 +29,7 @@ func (l *loader) readPlaces() {
 			continue
 		}
 		if !ordered {
-			p.order = -1 // known to be on the line, but not where
+			p.order = -1 // on the line, at an unknown place
 		}
 		l.places[line] = append(l.places[line], p)
 	}
@@ -46,7 +46,7 @@ func (l *loader) onLine(line *Line, s *Station) bool {
 	return slices.ContainsFunc(l.places[line], func(p place) bool { return p.station == s })
 }
 
-// layLines puts the stations of each line in order, and makes its patterns.
+// layLines orders the stations of each line and makes its patterns.
 func (l *loader) layLines() {
 	for _, line := range l.net.Lines {
 		places := l.places[line]
@@ -94,8 +94,8 @@ func (l *loader) layLines() {
 	}
 }
 
-// checkOnce reports stations that a line has twice. The last place of a line may
-// be its first again: then it is a ring.
+// checkOnce reports stations that a line has twice. A line that ends at its first
+// station is a ring.
 func (l *loader) checkOnce(line *Line, part []place, whole bool) (ring bool) {
 	for i, p := range part {
 		seen := slices.ContainsFunc(part[:i], func(q place) bool { return q.station == p.station }) ||
@@ -112,8 +112,8 @@ func (l *loader) checkOnce(line *Line, part []place, whole bool) (ring bool) {
 	return false
 }
 
-// run adds the patterns of a complete run and the way back. The stations from
-// that one on are a loop, if they are more than the first.
+// run adds the patterns of a complete run and of the way back. The stations after from
+// are a loop, unless from is the first station.
 func (l *loader) run(line *Line, stations []*Station, from *Station, ring bool) {
 	calls := make([]Call, len(stations))
 	for i, s := range stations {
@@ -124,7 +124,7 @@ func (l *loader) run(line *Line, stations []*Station, from *Station, ring bool) 
 		calls = append(calls, calls[0])
 		at = -1
 	}
-	if at > 0 { // there and back in one
+	if at > 0 { // one pattern there and back
 		calls = append(calls, reversed(calls[:at])...)
 	}
 	l.addPattern(line, calls)
@@ -139,8 +139,7 @@ func (l *loader) addPattern(line *Line, calls []Call) {
 	l.full[line] = append(l.full[line], p)
 }
 
-// part returns the places of one branch in order, which has to count up from
-// first.
+// part returns the places of one branch in order. Orders must count up from first.
 func (l *loader) part(places []place, branch string, first int) []place {
 	var part []place
 	for _, p := range places {
@@ -164,8 +163,8 @@ func (l *loader) part(places []place, branch string, first int) []place {
 	return part
 }
 
-// loop returns where the loop of a line begins, nil when it has none; a loop that
-// begins with the line is a ring.
+// loop returns the station where a line's loop begins, nil without a loop. A loop from
+// the line's first station is a ring.
 func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *Station, ring bool) {
 	r := l.lineRows[line]
 	if text, ok := r.Get("loop_from"); !ok || text == "" {
@@ -201,8 +200,8 @@ func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *St
 	return from, ring
 }
 
-// checkStations reports the stations without a line or a stop, and those of a
-// line that no stop there serves.
+// checkStations reports stations without a line or a stop, and stations of a line at
+// which no stop serves the line.
 func (l *loader) checkStations() {
 	for _, s := range l.net.Stations {
 		if l.lineTable.ok && l.placeTable.ok && !l.placeTable.faulty && len(s.Lines) == 0 {

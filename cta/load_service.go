@@ -8,8 +8,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// service is a row of service.csv: intended headways of the patterns that run
-// then. last is where trains turn back, nil for the whole line.
+// service is a row of service.csv: a headway, and the station where trains turn back;
+// nil for the whole line.
 type service struct {
 	Headway
 	row  row
@@ -31,7 +31,7 @@ func (l *loader) readService() {
 			}
 		}
 		if !ok {
-			s.Calendar, s.To = usualCalendars[0], s.From // overlaps with nothing
+			s.Calendar, s.To = usualCalendars[0], s.From // an empty span overlaps nothing
 		}
 		services[line] = append(services[line], s)
 	}
@@ -43,7 +43,7 @@ func (l *loader) readService() {
 			for _, p := range l.patterns(line, s.last) {
 				h := s.Headway
 				if s.last == nil {
-					h.Every *= time.Duration(l.branches(line, p)) // they take turns on the trunk
+					h.Every *= time.Duration(l.branches(line, p)) // the branches alternate on the trunk
 				}
 				p.Headways = append(p.Headways, h)
 			}
@@ -51,7 +51,7 @@ func (l *loader) readService() {
 	}
 }
 
-// branches is over how many patterns the trains of a direction are spread.
+// branches returns the number of whole-line patterns in p's direction.
 func (l *loader) branches(line *Line, p *Pattern) (n int) {
 	for _, q := range l.full[line] {
 		if q.Direction() == p.Direction() {
@@ -61,8 +61,8 @@ func (l *loader) branches(line *Line, p *Pattern) (n int) {
 	return n
 }
 
-// patterns returns those of a line's trains that turn back at a station, which
-// are made when first asked for; of those that run through when it is nil.
+// patterns returns the patterns of trains that turn back at last, which the first call
+// makes. If last is nil, it returns the whole-line patterns.
 func (l *loader) patterns(line *Line, last *Station) []*Pattern {
 	end := slices.Index(l.trunks[line], last)
 	if last == nil || end < 1 || len(l.full[line]) == 0 {
@@ -88,8 +88,8 @@ func (l *loader) patterns(line *Line, last *Station) []*Pattern {
 	return short
 }
 
-// service reads a service of a line, which may be nil; ok is false when its days or
-// hours can't be read.
+// service reads a service of a line, which may be nil. ok is false when the days or
+// hours are invalid.
 func (l *loader) service(r row, line *Line) (s service, ok bool) {
 	s.row = r
 	days, _ := r.Get("days")
@@ -116,8 +116,8 @@ func (l *loader) service(r row, line *Line) (s service, ok bool) {
 	return s, ok && fromOK && toOK
 }
 
-// checkTurn reports a station where no train can turn back. On a branch, trains
-// of the other branches would not pass it.
+// checkTurn reports a station where no train can turn back. On a branch, trains of the
+// other branches would not pass it.
 func (l *loader) checkTurn(r row, line *Line, last *Station) bool {
 	if line == nil || len(l.trunks[line]) == 0 || l.placeTable.faulty {
 		return false

@@ -56,7 +56,7 @@ func (l *loader) readStops() {
 	}
 }
 
-// lacks reports whether an optional file isn't there.
+// lacks reports whether an optional file is missing.
 func (l *loader) lacks(file string) bool {
 	_, err := fs.Stat(l.FS, file)
 	return errors.Is(err, fs.ErrNotExist)
@@ -73,8 +73,8 @@ func (l *loader) deriveStops() {
 	}
 }
 
-// stop reads one stop; ok is false when it has no id. Without a matrix of lines
-// it is used by all of its station.
+// stop reads one stop; ok is false when it has no valid id. Without line columns
+// (matrix), all of the station's lines use the stop.
 func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool) {
 	stop.Name, _ = r.text(colStopName)
 	if stop.DescriptiveName = stop.Name; r.Has(colDescriptiveName) {
@@ -87,7 +87,7 @@ func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool)
 	if !matrix && station != nil {
 		stop.Lines = station.Lines
 	}
-	some := !matrix // line has a stop here, or can't be read
+	some := !matrix // a line uses the stop, or its field is invalid
 	for _, line := range l.net.Lines {
 		if !matrix {
 			break
@@ -115,7 +115,7 @@ func (l *loader) readRidership() {
 		return
 	}
 	t := l.table(ridershipFile, nil, "station_id", "weekday", "saturday", "sunday")
-	const most = 10_000_000 // a day at one station, ten times the busiest of the world
+	const most = 10_000_000 // a day at one station: ten times the world's busiest
 	seen := make(map[*Station]bool)
 	for _, r := range t.rows {
 		var e Ridership
@@ -155,11 +155,11 @@ func (l *loader) readHourly() {
 	l.net.Hourly = hours.Share
 }
 
-// findStops finds the stop of each call: of those that the line's trains use, the
-// one whose compass point is nearest to the trains' way. That is the way to the next
-// station and, at half the weight, from end to end of the direction: a north-south line
-// may run east for a while. The two directions of a station have stops of their own, if it
-// has several.
+// findStops chooses the stop of each call among those that the line's trains use: the
+// one whose compass point best fits the direction of travel. The bearing to the next
+// station counts twice as much as the bearing from end to end, as a north-south line
+// may run east for a while. The two directions of a station get different stops if
+// there are several.
 func (n *Network) findStops() {
 	for _, l := range n.Lines {
 		type key struct {
@@ -185,7 +185,7 @@ func (n *Network) findStops() {
 					if !used {
 						continue
 					}
-					rest := math.Inf(-1) // the best that is left for the other direction
+					rest := math.Inf(-1) // the best fit left for the other direction
 					for id, f := range other {
 						if id != s.ID {
 							rest = max(rest, f)
@@ -203,7 +203,8 @@ func (n *Network) findStops() {
 	}
 }
 
-// fitStops adds to fits, by stop, how well the stops of a call fit the trains' way.
+// fitStops adds to fits, by stop, how well the stops of a call match the direction of
+// travel.
 func (p *Pattern) fitStops(call int, fits map[int]float64) {
 	points := map[string]float64{"N": 0, "E": math.Pi / 2, "S": math.Pi, "W": -math.Pi / 2}
 	c := p.Calls[call]
@@ -228,7 +229,7 @@ func (p *Pattern) fitStops(call int, fits map[int]float64) {
 	}
 }
 
-// bearing is the compass bearing from one station to another, in radians.
+// bearing returns the compass bearing from a to b, in radians.
 func bearing(a, b *Station) float64 {
 	const rad = math.Pi / 180
 	return math.Atan2((b.Longitude-a.Longitude)*math.Cos(a.Latitude*rad), b.Latitude-a.Latitude)

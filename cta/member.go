@@ -23,17 +23,17 @@ type member struct {
 
 func (m member) null() bool { return string(m.value) == "null" }
 
-// Deleted reports whether a record's value says that what its key names is no more:
-// there is no value, or it is JSON's null, bare or in Connect's envelope. Connect's
-// JsonConverter writes null for a deletion that comes with a schema, as some
-// transforms of Debezium leave it.
+// Deleted reports whether a record's value marks its key as deleted: there is no value,
+// or the value is JSON null, bare or in Connect's envelope. Connect's JsonConverter
+// writes such a null for a deletion with a schema, which some transforms of Debezium
+// leave.
 func Deleted(value []byte) bool {
 	value = payload(value)
 	return value == nil || string(bytes.TrimSpace(value)) == "null"
 }
 
-// StopID returns the stop_id of a row or of a row's key: the bare number, as the
-// usual transforms of Connect leave it, or in an object, bare or in the envelope.
+// StopID returns the stop_id of a row or of a row's key. It accepts a bare number, as
+// the usual transforms of Connect leave it, or an object, bare or in the envelope.
 func StopID(data []byte) (int64, error) {
 	data = payload(data)
 	if id, err := strconv.ParseInt(string(bytes.TrimSpace(data)), 10, 64); err == nil {
@@ -54,8 +54,8 @@ func StopID(data []byte) (int64, error) {
 	return id, nil
 }
 
-// payload returns what Connect's envelope of schema and payload holds, and data
-// itself where it is none.
+// payload returns the payload in Connect's envelope of schema and payload, or data
+// itself if there is no envelope.
 func payload(data []byte) []byte {
 	if !bytes.HasPrefix(data, []byte("{")) || !bytes.Contains(data, []byte(`"payload"`)) {
 		return data
@@ -68,8 +68,8 @@ func payload(data []byte) []byte {
 	return members[i].value
 }
 
-// jsonMembers returns the members of a JSON object in their order, or those of
-// its payload when it is Connect's envelope of schema and payload.
+// jsonMembers returns the members of a JSON object in order, or those of its payload in
+// Connect's envelope.
 func jsonMembers(data []byte) ([]member, error) {
 	members, err := objectMembers(data)
 	if err != nil {
@@ -107,7 +107,7 @@ func objectMembers(data []byte) ([]member, error) {
 		if err != nil {
 			return nil, notJSON(err)
 		}
-		m.name, _ = name.(string) // the decoder allows nothing else here
+		m.name, _ = name.(string) // always a string here
 		if err := dec.Decode(&m.value); err != nil {
 			return nil, notJSON(err)
 		}
@@ -129,11 +129,11 @@ func notJSON(err error) error {
 	return fmt.Errorf("not JSON: %w", err)
 }
 
-// memberFaults collects what is wrong with the members of one object, for one
-// line of text, as it ends up in headers and logs.
+// memberFaults collects the faults of one object's members, for a one-line message in
+// headers and logs.
 type memberFaults []string
 
-// maxMemberFaults bounds what foreign bytes can make an error's text.
+// maxMemberFaults bounds an error's text, which foreign bytes determine.
 const maxMemberFaults = 16
 
 func (f *memberFaults) add(name, format string, args ...any) {
@@ -149,7 +149,7 @@ func (f memberFaults) err() error {
 	return errors.New(strings.Join(f, "; "))
 }
 
-// integer returns the value of a member, which must be a 32-bit integer from low.
+// integer returns a member's value, which must be a 32-bit integer from low.
 func (f *memberFaults) integer(m member, low int64) int {
 	n, err := strconv.ParseInt(string(m.value), 10, 64)
 	if err != nil || n < low || n > math.MaxInt32 {
@@ -158,8 +158,8 @@ func (f *memberFaults) integer(m member, low int64) int {
 	return int(n)
 }
 
-// text returns the value of a member, which must be a string or, if it may be
-// empty, null.
+// text returns a member's value, which must be a string; null counts as empty if
+// mayBeEmpty.
 func (f *memberFaults) text(m member, mayBeEmpty bool) string {
 	if mayBeEmpty && m.null() {
 		return ""
@@ -171,5 +171,5 @@ func (f *memberFaults) text(m member, mayBeEmpty bool) string {
 	return s
 }
 
-// excerpt returns the beginning of data, fit for an error's text.
+// excerpt returns the beginning of data, quoted for an error's text.
 func excerpt(data []byte) string { return sheet.Quote(string(data)) }

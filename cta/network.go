@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// Network is a transit network: lines, the stations on them, and what is known
-// of riders and service. It comes from [Chicago], [Load], a feed (package cta/gtfs)
-// or [Network.Only], is read-only from then on, and is safe for concurrent use.
+// Network is a transit network: lines, stations, ridership and service. It comes from
+// [Chicago], [Load], a feed (package cta/gtfs) or [Network.Only]. It is read-only
+// afterwards, and safe for concurrent use.
 type Network struct {
-	Name     string         // for riders, as "Chicago 'L'"
+	Name     string         // for riders, such as "Chicago 'L'"
 	Location *time.Location // local time of the network
-	Lines    []*Line        // in the order in which riders see them
+	Lines    []*Line        // in display order
 	Stations []*Station     // by ascending ID
 	// Hourly is the share of a day's entries in each hour of local time. The shares sum
-	// to 1, or are 0 when nothing is known of riders.
+	// to 1, or are all 0 when ridership is unknown.
 	Hourly [24]float64
-	// Typical is a day on which the timetable has many trips; 0 without one.
+	// Typical is a day with many trips in the timetable; 0 without a timetable.
 	Typical Date
-	Celsius bool // how riders there read temperatures; else Fahrenheit
+	Celsius bool // the unit of temperatures for riders; else Fahrenheit
 
 	lines    map[string]*Line
 	stations map[int]*Station
-	columns  []string // ids of the lines in the order of the stations table
+	columns  []string // line ids in the order of the stations table
 }
 
 //go:embed data/chicago/*.csv
@@ -45,8 +45,8 @@ var chicago = sync.OnceValue(func() *Network {
 	panic("cta: embedded data: " + err.Error())
 })
 
-// Chicago returns the Chicago 'L', from data embedded in the program. All
-// callers share one copy. Sources and doubts are in data/README.md.
+// Chicago returns the Chicago 'L' from embedded data. All callers share one copy.
+// data/README.md lists sources and uncertainties.
 func Chicago() *Network { return chicago() }
 
 // index fills the look-up tables from Lines and Stations.
@@ -66,20 +66,19 @@ func (n *Network) index() {
 	}
 }
 
-// Line returns the line of that id, nil if there is none.
+// Line returns the line with that id, or nil.
 func (n *Network) Line(id string) *Line { return n.lines[id] }
 
-// Station returns the station of that id, nil if there is none.
+// Station returns the station with that id, or nil.
 func (n *Network) Station(id int) *Station { return n.stations[id] }
 
-// LineColumns returns the names of the boolean columns of the stations table,
-// one a line, in the table's order.
+// LineColumns returns the names of the boolean columns of the stations table, one per
+// line, in the table's order.
 func (n *Network) LineColumns() []string { return slices.Clone(n.columns) }
 
-// Only returns the network cut down to the lines of those ids, in the network's
-// order, with the stations they serve; without ids it is the network itself. The
-// stations are copies that know nothing of the other lines, but a station's
-// entries stay what they are, whichever line brought the riders. The error lists
+// Only returns the network reduced to the given lines, in the network's order, and
+// their stations; without ids, the network itself. The stations are copies without the
+// other lines, but keep their entries, whichever line the riders used. The error lists
 // every unknown id.
 func (n *Network) Only(lines ...string) (*Network, error) {
 	if len(lines) == 0 {
@@ -131,9 +130,9 @@ func (n *Network) lineIDs() []string {
 	return ids
 }
 
-// Rows returns the raw rows of the stations table, by ascending stop id: what
-// PostgreSQL holds and Kafka Connect reads. A row's Order is the station's place
-// on the stop's line, or on the first of its lines in the network's order.
+// Rows returns the raw rows of the stations table, as PostgreSQL holds them and Kafka
+// Connect reads them, by ascending stop id. Order is the station's place on the first
+// of the stop's lines, in the network's order.
 func (n *Network) Rows() []StationRow {
 	var rows []StationRow
 	for _, s := range n.Stations {

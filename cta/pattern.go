@@ -6,70 +6,65 @@ import (
 	"time"
 )
 
-// Pattern is an order of calls in which trains of a line run, from where they
-// begin to where they end, and when they do. A station may be called at more than
-// once: in a ring, in a loop, or on the way back.
+// Pattern is the ordered list of calls of a run, with its trips or headways. A station
+// may occur more than once: on a ring, on a loop, or on the way back.
 type Pattern struct {
 	Calls    []Call
-	Headsign string // for riders; empty: the name of the last station
+	Headsign string // for riders; default: the name of the last station
 
-	// Headways are intended where the times of the trains aren't known: trains
-	// leave so far apart, and take the time that the way takes them.
+	// Headways apply where departure times are unknown.
 	Headways []Headway
-	// Trips are the runs of a timetable, by departure.
+	// Trips are the timetabled runs, by departure.
 	Trips []Trip
 
 	line *Line
 }
 
-// Call is a train's coming to a station, and the direction it comes in.
+// Call is a stop of a run at a station, and the direction of travel.
 type Call struct {
 	Station   *Station
 	Direction Direction
-	Stop      int // the id of the Stop; 0 when it isn't known
+	Stop      int // the id of the Stop; 0 when unknown
 }
 
-// Headway is how far apart trains of a pattern leave during some hours, by the
-// clock.
+// Headway is the time between trains of a pattern during some hours of local time.
 type Headway struct {
 	Calendar *Calendar
 	From     int // first hour of local time, 0 to 23
-	To       int // hour in which it ends, From < To <= 24
+	To       int // end hour, From < To <= 24
 	Every    time.Duration
 }
 
-// Trip is a run of a pattern on each service day of a calendar; or several of
-// them, at fixed times apart.
+// Trip is a run of a pattern on each service day of a calendar, or several runs at
+// fixed intervals.
 type Trip struct {
 	ID       string // the agency's own
 	Calendar *Calendar
-	// Departure from the first call, in seconds of the service day (see [Date.Begin]).
-	// It may be past 24 hours.
+	// Departure is the departure from the first call, in seconds of the service day
+	// (see [Date.Begin]). It may exceed 24 hours.
 	Departure int32
 	Profile   *Profile
 	Block     string // trips of one vehicle; may be empty
-	// DirectionID is the agency's own name of the trip's direction, "0" or "1"; empty
-	// where it has none. Directions of calls need not agree with it.
+	// DirectionID is the agency's own direction, "0" or "1"; empty if unknown. The
+	// directions of calls need not match it.
 	DirectionID string
-	Headsign    string // where it differs from the pattern's
-	Number      string // by which riders know the trip, as "228"; may be empty
-	// Every and Until repeat the trip: it leaves every so many seconds while that is
-	// before Until. 0 for a single run. Exact is false where only the time between
-	// trains is promised.
+	Headsign    string // if different from the pattern's
+	Number      string // the trip's number for riders, such as "228"; may be empty
+	// Every and Until repeat the trip: it departs every Every seconds, before Until.
+	// Both are 0 for a single run. If Exact is false, only the interval is promised.
 	Every, Until int32
 	Exact        bool
 }
 
-// Profile is the times of a trip's calls in seconds after its departure from the
-// first. Trips with the same times share one.
+// Profile holds the times of a trip's calls, in seconds after the departure from the
+// first call. Trips with equal times share a profile.
 type Profile struct {
 	Arrivals, Departures []int32
-	// Sequences are the numbers by which the agency knows the calls of a trip, ascending;
-	// nil where these are 1, 2, 3 and so on.
+	// Sequences are the agency's call numbers, ascending; nil for 1, 2, 3 and so on.
 	Sequences []int32
 }
 
-// Sequence is the agency's number of the i-th call.
+// Sequence returns the agency's number of the i-th call.
 func (p *Profile) Sequence(i int) int {
 	if p.Sequences == nil {
 		return i + 1
@@ -85,7 +80,8 @@ type Run struct {
 	Departure time.Time // from the first call
 }
 
-// ID names the run within its day: the trip's id, and of several also the time.
+// ID names the run within its day: the trip's id, plus the departure time if the trip
+// repeats.
 func (r Run) ID() string {
 	if r.Every == 0 {
 		return r.Trip.ID
@@ -94,7 +90,7 @@ func (r Run) ID() string {
 	return r.Trip.ID + "@" + clock(s)
 }
 
-// clock writes seconds of a service day as 07:05:00.
+// clock formats seconds of a service day, such as 07:05:00.
 func clock(s int) string {
 	b := make([]byte, 0, 8)
 	for i, n := range [3]int{s / 3600, s / 60 % 60, s % 60} {
@@ -109,26 +105,28 @@ func clock(s int) string {
 	return string(b)
 }
 
-// Arrival returns when the run comes to its i-th call.
+// Arrival returns the arrival at the i-th call.
 func (r Run) Arrival(i int) time.Time {
 	return r.Departure.Add(time.Duration(r.Profile.Arrivals[i]) * time.Second)
 }
 
-// Direction is that of the first call.
+// Direction returns the direction of the first call.
 func (p *Pattern) Direction() Direction { return p.Calls[0].Direction }
 
-// Last is the last call.
+// Last returns the last call.
 func (p *Pattern) Last() Call { return p.Calls[len(p.Calls)-1] }
 
-// Ring reports whether trains end where they began, in the same direction.
+// Ring reports whether runs end at their first station in the same direction.
 func (p *Pattern) Ring() bool {
 	first, last := p.Calls[0], p.Last()
 	return first.Station == last.Station && first.Direction == last.Direction
 }
 
-// Towards returns the riders' name of where trains are bound at a call: the loop of
-// the line before trains come to it, as "Loop"; while they run round it where they end,
-// as "Kimball via the Loop"; else where they end.
+// Towards returns the riders' name of the destination at a call:
+//
+//   - the line's loop before the train reaches it, such as "Loop"
+//   - inside the loop, the end of the run, such as "Kimball via the Loop"
+//   - else the end of the run
 func (p *Pattern) Towards(call int) string {
 	last := p.Last()
 	if p.Calls[call].Direction == last.Direction {
@@ -150,8 +148,7 @@ func (p *Pattern) Towards(call int) string {
 	}
 }
 
-// turn is the last call before trains change direction; the last of all when they
-// don't.
+// turn returns the last call before the direction changes, or the last call of all.
 func (p *Pattern) turn() int {
 	for i := 1; i < len(p.Calls); i++ {
 		if p.Calls[i].Direction != p.Calls[i-1].Direction {
@@ -161,8 +158,8 @@ func (p *Pattern) turn() int {
 	return len(p.Calls) - 1
 }
 
-// HeadwayAt returns the headway intended for trains that leave at t; 0 when none
-// do, or when they do so by the timetable.
+// HeadwayAt returns the intended headway of trains that leave at t. It is 0 without
+// service, and for timetabled service.
 func (p *Pattern) HeadwayAt(t time.Time) time.Duration {
 	if p.line != nil && p.line.location != nil {
 		t = t.In(p.line.location)
@@ -175,7 +172,7 @@ func (p *Pattern) HeadwayAt(t time.Time) time.Duration {
 	return 0
 }
 
-// Runs appends the runs of a service day, in the order of the trips, to runs.
+// Runs appends the runs of a service day to runs, in the order of the trips.
 func (p *Pattern) Runs(runs []Run, d Date) []Run {
 	if len(p.Trips) == 0 {
 		return runs
@@ -203,12 +200,12 @@ func (p *Pattern) location() *time.Location {
 	return p.line.location
 }
 
-// has reports whether some call is at a station in a direction.
+// has reports whether the pattern has a call in direction d.
 func (p *Pattern) has(d Direction) bool {
 	return slices.ContainsFunc(p.Calls, func(c Call) bool { return c.Direction == d })
 }
 
-// Reversed returns the calls the other way, in the other direction, at no known stops.
+// reversed returns the calls in reverse order and opposite direction, without stops.
 func reversed(calls []Call) []Call {
 	back := make([]Call, len(calls))
 	for i, c := range calls {

@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// Plain returns text in lower case, with every Latin letter written by the
-// letters a to z and without combining marks: "Đống Đa" is "dong da", "Þingvellir"
-// is "thingvellir". Letters of other scripts stay.
+// Plain returns text in lower case, with Latin letters reduced to a to z and combining
+// marks removed: "Đống Đa" is "dong da", "Þingvellir" is "thingvellir". Other scripts
+// are unchanged.
 func Plain(text string) string {
 	if isPlain(text) {
 		return text
@@ -39,8 +39,8 @@ func isPlain(text string) bool {
 	return true
 }
 
-// latin is the plain form of each lower-case Latin letter that ASCII lacks: its
-// base by Unicode's decompositions, or the usual transliteration.
+// latin maps each lower-case Latin letter beyond ASCII to its plain form: the base
+// letter of its Unicode decomposition, or the usual transliteration.
 var latin = func() map[rune]string {
 	m := make(map[rune]string, 300)
 	for plain, letters := range map[string]string{

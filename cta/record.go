@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// StationRecord is one station of one line, as topic stations.table holds it
-// under the key [StationRecord.Key].
+// StationRecord is one station of one line: a value of topic stations.table, under the
+// key [StationRecord.Key].
 type StationRecord struct {
 	StationID   int    `json:"station_id"`
 	StationName string `json:"station_name"`
@@ -19,12 +19,11 @@ type StationRecord struct {
 	Line        string `json:"line"`
 }
 
-// Key is the text under which stations.table holds r: "<station_id>/<line>".
+// Key returns r's key in stations.table: "<station_id>/<line>".
 func (r StationRecord) Key() string { return strconv.Itoa(r.StationID) + "/" + r.Line }
 
-// ParseStationKey reads a key of stations.table, which is all that a tombstone
-// there tells of the record it deletes. It may be in quotes, as Faust writes keys
-// that are of type str.
+// ParseStationKey parses a key of stations.table, which is the only content of a
+// tombstone there. The key may be quoted, as Faust writes keys of type str.
 func ParseStationKey(key string) (stationID int, line string, err error) {
 	plain := key
 	if strings.HasPrefix(key, `"`) && json.Unmarshal([]byte(key), &plain) != nil {
@@ -38,35 +37,35 @@ func ParseStationKey(key string) (stationID int, line string, err error) {
 	return id, line, nil
 }
 
-// TurnstileCount is the number of entries counted at a station so far, as topic
-// TURNSTILE_SUMMARY holds it under the text of the station's id.
+// TurnstileCount is the total number of entries counted at a station: a value of topic
+// TURNSTILE_SUMMARY, whose key is the text of the station's id.
 type TurnstileCount struct {
 	StationID int   `json:"STATION_ID"`
-	Count     int64 `json:"COUNT"` // absolute, not a difference
+	Count     int64 `json:"COUNT"` // a total, not a difference
 }
 
-// ErrWindowed is returned for a count that is one window's only. The station's count
-// can't be told from those.
+// ErrWindowed is returned for the count of a time window, from which the station's
+// total cannot be derived.
 var ErrWindowed = errors.New("the count is a window's: make the table without WINDOW")
 
-// ParseTurnstileCount reads a record of TURNSTILE_SUMMARY as this system, KSQL 5
-// and ksqlDB write it. The value is a JSON object with COUNT and perhaps
-// STATION_ID, a number or a text, in upper or lower case, bare or in Connect's
-// envelope. Where it has no STATION_ID, the key has it, which is then tried as
+// ParseTurnstileCount parses a record of TURNSTILE_SUMMARY as written by this system,
+// KSQL 5 or ksqlDB. The value is a JSON object, bare or in Connect's envelope. Its
+// members, in upper or lower case, are COUNT and optionally STATION_ID, a number or a
+// text. Without STATION_ID in the value, the key is tried as:
 //
-//  1. the id as text, or that in front of the separator |+| of a grouping by
-//     several columns;
-//  2. a JSON string that holds such a text;
-//  3. a JSON object with STATION_ID, or STATION_KEY, or a single member;
-//  4. a big-endian integer of 4 or 8 bytes. (Four bytes that are digits are taken
-//     for text; as an integer they would be an id above 800 million.)
+//  1. the id as text, possibly followed by the separator |+| of a grouping by several
+//     columns
+//  2. a JSON string with such a text
+//  3. a JSON object with STATION_ID, STATION_KEY, or a single member
+//  4. a big-endian integer of 4 or 8 bytes (4 bytes that are digits are read as text;
+//     as an integer they would be an id above 800 million)
 //
-// deleted is true when the value is a tombstone, as [Deleted] reports: the station
-// has no count any more. The error is [ErrWindowed] for the count of a window. It
-// says what is wrong; reading the same bytes again gives the same error.
+// deleted is true when the value is a tombstone, as [Deleted] reports: the station has
+// no count any more. The error is [ErrWindowed] for the count of a window. Errors are
+// permanent: the same bytes give the same error.
 //
-// What a key groups by beside the station is left out here: [TurnstileCounts]
-// reads all records of a topic and adds such counts up.
+// Grouping columns besides the station are ignored here. [TurnstileCounts] reads all
+// records of a topic and sums such counts.
 func ParseTurnstileCount(key, value []byte) (count TurnstileCount, deleted bool, err error) {
 	if windowed(key) {
 		return TurnstileCount{}, false, fmt.Errorf("turnstile count: key is %s: %w", excerpt(key), ErrWindowed)
@@ -112,8 +111,8 @@ func parseTurnstileCount(key, value []byte) (TurnstileCount, error) {
 	return c, err
 }
 
-// find returns the member of that name, in any case, because KSQL puts names
-// in upper case unless they are quoted.
+// find returns the member with that name, in any case: KSQL puts unquoted names in
+// upper case.
 func find(members []member, name string) (member, bool) {
 	for _, m := range members {
 		if strings.EqualFold(m.name, name) {
@@ -123,7 +122,7 @@ func find(members []member, name string) (member, bool) {
 	return member{}, false
 }
 
-// id returns the member's value as an id: a number, or a text of one.
+// id returns the member's value as an id; a number or a text.
 func (m member) id() (int, bool) {
 	text := string(m.value)
 	if text[0] == '"' && json.Unmarshal(m.value, &text) != nil {
@@ -132,9 +131,12 @@ func (m member) id() (int, bool) {
 	return parseID(text)
 }
 
-// windowed reports whether a key of Kafka Streams names a window beside the
-// station: its start in 8 bytes after the station, the end and the start in 16, or
-// either as text, as "40380@1590000000000/1590000060000" and KSQL 5's "40380 : Window{start=…".
+// windowed reports whether a key of Kafka Streams names a window after the station:
+//
+//   - its start in 8 bytes
+//   - its end and start in 16 bytes
+//   - text, such as "40380@1590000000000/1590000060000" or KSQL 5's "40380 :
+//     Window{start=…"
 func windowed(key []byte) bool {
 	for _, size := range []int{8, 16} {
 		if at := len(key) - size; at > 0 && binary.BigEndian.Uint64(key[len(key)-8:])>>48 == 0 { // before the year 10000
@@ -166,7 +168,7 @@ func keyStationID(key []byte) (int, error) {
 		}
 	}
 	if !ok {
-		// Last, as an integer's first byte may look like the beginning of a text.
+		// Integers are tried last: their first byte may look like the start of a text.
 		switch len(key) {
 		case 4:
 			id, ok = inRange(uint64(binary.BigEndian.Uint32(key)))
@@ -196,15 +198,15 @@ func objectID(key []byte) (int, bool) {
 	return 0, false
 }
 
-// textID reads the id in front of KSQL 5's separator, or alone.
+// textID parses an id, alone or before KSQL 5's separator.
 func textID(s string) (int, bool) {
 	s, _, _ = strings.Cut(s, "|+|")
 	return parseID(s)
 }
 
-// parseID reads an id as decimal digits alone.
+// parseID parses an id of decimal digits only.
 func parseID(s string) (int, bool) {
-	if s == "" || s[0] < '0' || s[0] > '9' { // ParseUint takes a plus sign
+	if s == "" || s[0] < '0' || s[0] > '9' { // ParseUint accepts a plus sign
 		return 0, false
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
@@ -214,5 +216,5 @@ func parseID(s string) (int, bool) {
 	return inRange(n)
 }
 
-// inRange reports whether n can be an id: Avro's int, from 1.
+// inRange reports whether n is a valid id: an Avro int, from 1.
 func inRange(n uint64) (int, bool) { return int(n), n >= 1 && n <= math.MaxInt32 }

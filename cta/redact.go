@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// hidden stands where an address may hold a secret.
+// hidden replaces parts of an address that may contain a secret.
 const hidden = "***"
 
 // urlHost is a host with an optional port; both may be left out.
@@ -20,10 +20,10 @@ var (
 	urlPlace = regexp.MustCompile(`^` + urlHost + `(?:,` + urlHost + `)*(?:/[\w./%~+-]*)?`)
 )
 
-// Redacted returns the address of a service as messages and logs may show it:
-// scheme, hosts, ports and path. Whatever else it holds, as user, password and
-// query, is replaced by ***, and so is the whole of a text in which a password
-// can't be told from the rest, as "host=db password=…". It never fails.
+// Redacted returns a service's address for messages and logs: scheme, hosts, ports and
+// path. Everything else, such as user, password and query, is replaced by ***. A text
+// in which the password can't be located, such as "host=db password=…", is replaced
+// whole. It never fails.
 func Redacted(address string) string {
 	scheme, rest, isURL := strings.Cut(address, "://")
 	if !isURL {
@@ -37,7 +37,7 @@ func Redacted(address string) string {
 	}
 	shown := scheme + "://"
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		// Either the user's password or a parameter has the other's delimiter in it.
+		// The password contains a query delimiter, or a parameter contains an @.
 		if strings.ContainsAny(rest[:at], "?#;=") {
 			return shown + hidden
 		}
@@ -47,7 +47,7 @@ func Redacted(address string) string {
 	place := urlPlace.FindString(rest)
 	if more := rest[len(place):]; more != "" {
 		if !strings.Contains(place, "/") && !strings.ContainsAny(more[:1], "?#;") {
-			// What follows the colon is no port, so it may be a password.
+			// No port follows the colon, so it may be a password.
 			place, _, _ = strings.Cut(place, ":")
 		}
 		place += hidden

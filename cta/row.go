@@ -19,11 +19,11 @@ type StationRow struct {
 	StationDescriptiveName string
 	StationID              int
 	Order                  int
-	// Lines holds the value of each boolean column, in the table's order.
+	// Lines holds the boolean columns, in the table's order.
 	Lines []LineFlag
 }
 
-// LineFlag says whether trains of a line use a stop.
+// LineFlag states whether trains of a line use a stop.
 type LineFlag struct {
 	Line string
 	Set  bool
@@ -40,10 +40,10 @@ const (
 	colOrder           = "order"
 )
 
-const maxName = 200 // bytes; of longer ones readers would take none
+const maxName = 200 // bytes; readers reject longer names
 
-// AppendJSON appends the row as Kafka Connect's JsonConverter writes it, schemas
-// off: compact, in column order, nothing escaped but what JSON demands.
+// AppendJSON appends the row as Kafka Connect's JsonConverter writes it without
+// schemas: compact, in column order, with only the escapes that JSON requires.
 func (r StationRow) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"stop_id":`...), int64(r.StopID), 10)
 	dst = AppendJSONString(append(dst, `,"direction_id":`...), r.DirectionID)
@@ -59,10 +59,10 @@ func (r StationRow) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendJSONString appends s as Jackson, the JSON library of Kafka Connect, writes
-// it: raw UTF-8 except quotes, backslashes, control characters and what is beyond
-// U+FFFF, which is a pair of surrogates. Hexadecimal digits are capitals. What isn't
-// UTF-8 becomes U+FFFD.
+// AppendJSONString appends s as written by Jackson, the JSON library of Kafka Connect.
+// Quotes, backslashes and control characters are escaped, and characters beyond U+FFFF
+// become surrogate pairs. Hexadecimal digits are upper case. Everything else is raw
+// UTF-8; invalid UTF-8 becomes U+FFFD.
 func AppendJSONString(dst []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	dst = append(dst, '"')
@@ -92,20 +92,20 @@ func AppendJSONString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// ParseStationRow reads a row in Connect's form, bare or in the envelope with a
-// schema. Members may come in any order.
+// ParseStationRow parses a row in Connect's form, bare or in the envelope with a
+// schema. Members may be in any order.
 //
-//   - The ids, the station's name, of up to 200 bytes, and the order must be there.
-//     The other texts may be missing or null (SQL NULL) and are then empty.
-//   - A line's member is true or false, 1 or 0, or one of the texts "t", "true", "f"
-//     and "false". One that is null or missing is none of the row's lines.
-//   - Of a row whose member __deleted is set, as Debezium rewrites deletions, the
-//     stop's id alone is read: the stop is on no line any more.
-//   - Any other member is ignored.
+//   - The ids, the order and the station's name (up to 200 bytes) are required. The
+//     other texts are empty if missing or null (SQL NULL).
+//   - A line's member is true or false, 1 or 0, or the text "t", "true", "f" or
+//     "false". A null or missing member adds no line to the row.
+//   - If the member __deleted is set, only the stop's id is read: the stop has no lines
+//     any more. Debezium rewrites deletions in this form.
+//   - Other members are ignored.
 //
-// lines names the lines, as [Network.LineColumns] does. Without any, each member
-// that is true or false is a line. The error names every member that is missing or
-// wrong; reading the same bytes again gives the same error.
+// lines are the known lines, as from [Network.LineColumns]; without them, each member
+// that is true or false is a line. The error names every missing or invalid member.
+// Errors are permanent: the same bytes give the same error.
 func ParseStationRow(data []byte, lines ...string) (StationRow, error) {
 	row, err := parseStationRow(data, lines)
 	if err != nil {
@@ -121,7 +121,7 @@ func parseStationRow(data []byte, lines []string) (StationRow, error) {
 	}
 	required := []string{colStopID, colStationName, colStationID, colOrder}
 	if gone, ok := find(members, "__deleted"); ok {
-		if set, _ := flag(gone); set { // what else it holds may be null
+		if set, _ := flag(gone); set { // the other members may be null
 			required = required[:1]
 			members = slices.DeleteFunc(members, func(m member) bool { return m.name != colStopID })
 		}
@@ -178,7 +178,7 @@ func parseStationRow(data []byte, lines []string) (StationRow, error) {
 	return row, faults.err()
 }
 
-// flag returns whether a line's member is set, and whether it says so.
+// flag returns a line member's value, and whether it is valid.
 func flag(m member) (set, ok bool) {
 	switch strings.ToLower(string(m.value)) {
 	case "true", "1", `"true"`, `"t"`:

@@ -11,8 +11,8 @@ import (
 // Station is a place where trains stop.
 type Station struct {
 	ID        int
-	Ref       string // the agency's own id, in its feed; empty when that is ID
-	Code      string // by which riders know it; may be empty
+	Ref       string // the agency's own id in its feed; empty if equal to ID
+	Code      string // short name for riders; may be empty
 	Name      string // not unique: join on ID
 	Access    Access
 	Latitude  float64
@@ -21,16 +21,16 @@ type Station struct {
 	Stops     []Stop   // by ascending ID
 	Entries   Ridership
 
-	slug  string // what Slug returns; empty in a station that is in no network
-	label string // what Label returns; empty where that is Name
+	slug  string // the result of Slug; empty outside a network
+	label string // the result of Label; empty if equal to Name
 }
 
-// Label is the station's name, with what tells it from another of that name on the same
-// line, as "Western (O'Hare)". That comes from the descriptive names of its stops,
-// as "Western (Blue Line - O'Hare Branch)"; without one it is the name alone.
+// Label returns the station's name, with an addition if the line has another station of
+// that name: "Western (O'Hare)". The addition comes from the stops' descriptive names,
+// such as "Western (Blue Line - O'Hare Branch)"; without one, Label is the name.
 func (s *Station) Label() string { return cmp.Or(s.label, s.Name) }
 
-// part is what the descriptive name of the station's stops says behind its lines.
+// part returns the addition in the descriptive name of the first stop, after its lines.
 func (s *Station) part() string {
 	if len(s.Stops) == 0 {
 		return ""
@@ -43,7 +43,7 @@ func (s *Station) part() string {
 	return strings.TrimSuffix(part, " Branch")
 }
 
-// labels tells the stations of a line apart that have the same name.
+// labels sets the labels of stations that share a name on the line.
 func (l *Line) labels() {
 	named := map[string][]*Station{}
 	for _, s := range l.Stations {
@@ -58,7 +58,7 @@ func (l *Line) labels() {
 	}
 }
 
-// Access says whether a station can be used without steps.
+// Access is a station's accessibility without steps.
 type Access uint8
 
 // Every Access.
@@ -68,9 +68,9 @@ const (
 	Steps
 )
 
-// Slug is the station's id and name as topic names and addresses hold them,
-// such as "40380-clark-lake": letters a to z, digits and single hyphens. Accents
-// are dropped, as by [Plain]. The id makes the slug unique.
+// Slug returns the station's id and name for topic names and URLs, such as
+// "40380-clark-lake". It consists of letters a to z, digits and single hyphens. [Plain]
+// drops accents. The id makes it unique.
 func (s *Station) Slug() string {
 	if s.slug != "" {
 		return s.slug
@@ -78,7 +78,7 @@ func (s *Station) Slug() string {
 	return slug(s.ID, s.Name)
 }
 
-// maxSlug bounds a slug, because Kafka bounds a topic's name to 249 bytes.
+// maxSlug bounds a slug, because Kafka limits a topic's name to 249 bytes.
 const maxSlug = 100
 
 func slug(id int, name string) string {
@@ -102,12 +102,12 @@ func slug(id int, name string) string {
 	return string(b)
 }
 
-// Stop is a platform, and may be that of one direction.
+// Stop is a platform, often of one direction.
 type Stop struct {
 	ID              int
-	Ref             string // the agency's own id, in its feed; empty when that is ID
-	Code            string // by which riders know it, or the platform's; may be empty
-	DirectionID     string // compass point to which trains leave: N, E, S or W; may be empty
+	Ref             string // the agency's own id in its feed; empty if equal to ID
+	Code            string // of the stop or the platform, for riders; may be empty
+	DirectionID     string // compass direction in which trains leave: N, E, S or W; may be empty
 	Name            string
 	DescriptiveName string
 	Lines           []string // ids of the lines that use it, in the network's order
@@ -116,8 +116,8 @@ type Stop struct {
 // Ridership is the average number of entries a day.
 type Ridership struct{ Weekday, Saturday, Sunday float64 }
 
-// On returns the entries of a day such as the one t falls on, by t's own
-// location: pass t.In(network.Location). Holidays are not known.
+// On returns the average entries of t's day of the week, in t's own location: pass
+// t.In(network.Location). Holidays are not known.
 func (r Ridership) On(t time.Time) float64 {
 	switch t.Weekday() {
 	case time.Saturday:
@@ -128,12 +128,12 @@ func (r Ridership) On(t time.Time) float64 {
 	return r.Weekday
 }
 
-// earthRadius is the mean radius of the Earth in metres, by the IUGG (R1 of
-// the GRS 80 ellipsoid).
+// earthRadius is the Earth's mean radius in metres, by the IUGG (R1 of the GRS 80
+// ellipsoid).
 const earthRadius = 6_371_008.8
 
-// Distance returns the length of the great circle between two stations, in
-// metres. Tracks are longer, as they bend.
+// Distance returns the great-circle distance between two stations, in metres. Tracks
+// are longer, as they bend.
 func Distance(a, b *Station) float64 {
 	const rad = math.Pi / 180
 	sinLat := math.Sin((b.Latitude - a.Latitude) * rad / 2)

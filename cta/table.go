@@ -10,18 +10,18 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// maxFileBytes bounds a data file. The largest networks of the world have under a
-// thousand stations, so that a larger file is the wrong file.
+// maxFileBytes bounds a data file. The world's largest networks have under a thousand
+// stations, so a larger file is the wrong file.
 const maxFileBytes = 8 << 20
 
-// table is one data file, cut into rows and fields.
+// table is one data file, parsed into rows and fields.
 type table struct {
 	*sheet.Reader
 	file   string
-	ok     bool            // the file is there and has a header
-	faulty bool            // some row can't be read, or has no id: what refers to it isn't reported
-	odd    bool            // a row has been reported for its length
-	told   map[string]bool // values that have been reported for the whole table
+	ok     bool            // the file exists and has a valid header
+	faulty bool            // a row is invalid or has no id: references to it are not reported
+	odd    bool            // a row of wrong length has been reported
+	told   map[string]bool // invalid values that have been reported
 	header []string
 	rows   []row
 }
@@ -32,8 +32,8 @@ type row struct {
 	table *table
 }
 
-// readTable reads a file that has the columns want, and perhaps those of
-// optional; more, if not nil, says whether a further column is known.
+// readTable reads a file with the columns want and any of the columns optional. more,
+// if not nil, reports whether another column is known.
 func readTable(in *sheet.Reader, file string, want, optional []string, more func(string) bool) *table {
 	t := &table{Reader: in, file: file, told: make(map[string]bool)}
 	columns := strings.Join(want, ", ")
@@ -41,12 +41,12 @@ func readTable(in *sheet.Reader, file string, want, optional []string, more func
 		t.readHeader(row{r.Keep(), t}, want, optional, more)
 		return t.ok
 	}, func(r *sheet.Row) {
-		// Spreadsheets write every row as wide as the widest.
+		// Spreadsheets pad every row to the widest.
 		for len(r.Fields) > len(t.header) && strings.TrimSpace(r.Fields[len(r.Fields)-1]) == "" {
 			r.Fields = r.Fields[:len(r.Fields)-1]
 		}
 		if len(r.Fields) != len(t.header) && !t.odd {
-			t.odd = true // one wrong comma in the header makes all rows wrong
+			t.odd = true // one wrong comma in the header breaks all rows
 			t.fault(r.Line, 0, fmt.Sprintf("%d fields", len(r.Fields)), fmt.Sprintf("%d as in the header", len(t.header)))
 		}
 		t.rows = append(t.rows, row{r.Keep(), t})
@@ -69,11 +69,11 @@ func (t *table) readHeader(r row, want, optional []string, more func(string) boo
 	t.header = r.Fields
 	expected := append(slices.Clone(want), optional...)
 	t.ok = slices.ContainsFunc(expected, r.Has)
-	if !t.ok { // semicolons or tabs between the fields, another encoding, another file
+	if !t.ok { // another separator, another encoding, or another file
 		t.fault(r.Line, 0, "header "+sheet.Quote(strings.Join(r.Fields, ",")), "columns "+strings.Join(want, ", ")+", with commas between, in UTF-8")
 		return
 	}
-	clear(r.Columns) // in capitals and small letters, as ids of lines are
+	clear(r.Columns) // column names are case-sensitive, as line ids are
 	unknown := false
 	for i, name := range r.Fields {
 		name = strings.TrimSpace(name)
@@ -98,7 +98,7 @@ func (t *table) readHeader(r row, want, optional []string, more func(string) boo
 		}
 		r.Columns[name] = i
 	}
-	t.odd = unknown // what is missing, and odd in rows, follows from that
+	t.odd = unknown // missing columns and wrong lengths follow from it
 	for _, name := range want {
 		if !r.Has(name) && !unknown {
 			t.fault(r.Line, 0, "no column "+sheet.Quote(name), "columns "+strings.Join(want, ", "))
@@ -106,19 +106,19 @@ func (t *table) readHeader(r row, want, optional []string, more func(string) boo
 	}
 }
 
-// fault reports what isn't the value of a column.
+// fault reports a fault that is not a column's value.
 func (t *table) fault(line, char int, found, want string) {
 	t.Fault(sheet.Fault{File: t.file, Line: line, Char: char, Found: found, Want: want})
 }
 
-// bad reports the value of a column. One that lacks has been reported.
+// bad reports a column's invalid value. A missing column has already been reported.
 func (r row) bad(column, want string) {
 	if _, ok := r.Get(column); ok {
 		r.Bad(column, want)
 	}
 }
 
-// text returns a field that must be a text for people.
+// text returns a field that must be a readable text.
 func (r row) text(column string) (string, bool) {
 	s, ok := r.Get(column)
 	if ok && (s == "" || len(s) > sheet.MaxText || !sheet.Legible(s)) {
@@ -144,8 +144,8 @@ func (r row) number(column string, low, high float64) (float64, bool) {
 	return r.Number(column, low, high)
 }
 
-// boolean returns a field that must be true or false, in capitals or not, or 1 or 0.
-// Each other value is reported once for the table: whole columns have it.
+// boolean returns a field that must be true or false, in any case, or 1 or 0. Each
+// invalid value is reported once per table, as whole columns may contain it.
 func (r row) boolean(column string) (value, ok bool) {
 	s, ok := r.Get(column)
 	if !ok {
@@ -164,5 +164,5 @@ func (r row) boolean(column string) (value, ok bool) {
 	return false, false
 }
 
-// id returns a field that must be the id of a station or a stop: Avro's int.
+// id returns a field that must be a station or stop id: an Avro int.
 func (r row) id(column string) (int, bool) { return r.integer(column, 1, math.MaxInt32) }

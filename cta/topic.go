@@ -9,23 +9,23 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// DefaultPrefix starts the names of the system's topics and consumer groups,
-// except TURNSTILE_SUMMARY, whose name is ksqlDB's.
+// DefaultPrefix is the default prefix of topics and consumer groups. ksqlDB's
+// TURNSTILE_SUMMARY has no prefix.
 const DefaultPrefix = "org.chicago.cta."
 
-// Layout says how a network's arrivals and entries are spread over topics.
+// Layout is the assignment of arrivals and entries to topics.
 type Layout string
 
-// Every Layout. Readers take both, whatever they are set to.
+// Every Layout. Readers accept both, whatever their setting.
 const (
-	// PerStation is a topic of one partition for each station and kind.
+	// PerStation has a topic with one partition for each station and kind of event.
 	PerStation Layout = "per-station"
-	// Shared is one topic a kind, with partitions chosen by the station: what
-	// ksqlDB needs, and better for networks of thousands of stations.
+	// Shared has one topic per kind of event, partitioned by station. ksqlDB needs it,
+	// and it suits networks of thousands of stations better.
 	Shared Layout = "shared"
 )
 
-// ParseLayout returns the layout that s names, or an error that lists the names.
+// ParseLayout returns the layout named s, or an error that lists the names.
 func ParseLayout(s string) (Layout, error) {
 	switch l := Layout(s); l {
 	case PerStation, Shared:
@@ -34,14 +34,14 @@ func ParseLayout(s string) (Layout, error) {
 	return "", fmt.Errorf("layout is %q, want %s or %s", s, PerStation, Shared)
 }
 
-// Topics names the topics and the consumer groups of one system. Systems with
-// different prefixes share a cluster without sharing a topic or a group. The zero
-// value has the default prefix and the layout [PerStation].
+// Topics names the topics and the consumer groups of one system. Systems with different
+// prefixes can share a cluster without sharing a topic or a group. The zero value has
+// the default prefix and layout [PerStation].
 type Topics struct {
 	Prefix string // default: DefaultPrefix
 	Layout Layout // default: PerStation
-	// Summary is the name of the topic of counts. Default: TURNSTILE_SUMMARY with
-	// the default prefix, and <Prefix>TURNSTILE_SUMMARY with another.
+	// Summary is the topic of counts. Default: TURNSTILE_SUMMARY with the default
+	// prefix, and <Prefix>TURNSTILE_SUMMARY with another.
 	Summary string
 }
 
@@ -59,11 +59,11 @@ func (t Topics) station(kind string, s *Station) string {
 	return t.prefix() + kind + "." + s.Slug()
 }
 
-// Arrivals is the topic of the arrivals at s. It is put together anew at each
-// call: one that sends many events keeps it.
+// Arrivals returns the topic of the arrivals at s. Each call builds the name; keep it
+// to send many events.
 func (t Topics) Arrivals(s *Station) string { return t.station("station.arrivals", s) }
 
-// Turnstiles is the topic of the entries at s. See [Topics.Arrivals].
+// Turnstiles returns the topic of the entries at s. See [Topics.Arrivals].
 func (t Topics) Turnstiles(s *Station) string { return t.station("station.turnstiles", s) }
 
 // IsArrivals reports whether name is a topic of arrivals, in either layout.
@@ -77,19 +77,19 @@ func (t Topics) is(kind, name string) bool {
 	return ok && (rest == "" || rest[0] == '.')
 }
 
-// Weather is the topic of weather readings.
+// Weather returns the topic of weather readings.
 func (t Topics) Weather() string { return t.prefix() + "weather" }
 
-// Stations is the topic of raw rows of the stations table.
+// Stations returns the topic of raw rows of the stations table.
 func (t Topics) Stations() string { return t.prefix() + "stations" }
 
-// StationsTable is the compacted topic of [StationRecord] values.
+// StationsTable returns the compacted topic of [StationRecord] values.
 func (t Topics) StationsTable() string { return t.prefix() + "stations.table" }
 
-// DeadLetter is the topic of records that could not be read.
+// DeadLetter returns the topic of unreadable records.
 func (t Topics) DeadLetter() string { return t.prefix() + "dead-letter" }
 
-// TurnstileSummary is the compacted topic of [TurnstileCount] values.
+// TurnstileSummary returns the compacted topic of [TurnstileCount] values.
 func (t Topics) TurnstileSummary() string {
 	switch {
 	case t.Summary != "":
@@ -100,19 +100,18 @@ func (t Topics) TurnstileSummary() string {
 	return t.prefix() + "TURNSTILE_SUMMARY"
 }
 
-// Group is the consumer group of the workers of one kind, such as "inspector".
+// Group returns the consumer group of the workers of one kind, such as "inspector".
 // Their transactional ids begin with it.
 func (t Topics) Group(worker string) string { return t.prefix() + worker }
 
-// maxTopicName is Kafka's own bound, in bytes.
+// maxTopicName is Kafka's limit, in bytes.
 const maxTopicName = 249
 
-// longestTopic is the longest name after the prefix, but for a station's part.
+// longestTopic is the longest name after the prefix, without a station's slug.
 const longestTopic = "station.turnstiles."
 
-// Validate returns every fault of t's fields: an unknown layout, a prefix or
-// a name that Kafka would refuse, or under which topics of the system would have
-// the same name.
+// Validate returns every fault of t's fields: an unknown layout, a name that Kafka
+// would refuse, or a name shared by two topics of the system or with another system.
 func (t Topics) Validate() error {
 	var faults []error
 	if t.Layout != "" {
@@ -136,7 +135,7 @@ func (t Topics) Validate() error {
 	return errors.Join(faults...)
 }
 
-// LegalTopic reports whether Kafka takes a name for a topic.
+// LegalTopic reports whether Kafka accepts name as a topic.
 func LegalTopic(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= maxTopicName && legalTopic(name)
 }
@@ -147,6 +146,6 @@ func legalTopic(name string) bool {
 	})
 }
 
-// PartitionKey is the text by whose hash (Java's murmur2) a record about a
-// station is put in a partition, so that all of a station's records stay in order.
+// PartitionKey returns the text whose hash (Java's murmur2) chooses the partition of a
+// station's records, so that they stay in order.
 func PartitionKey(stationID int) []byte { return strconv.AppendInt(nil, int64(stationID), 10) }
