@@ -229,7 +229,9 @@ func (r *said) prompt() bool {
 }
 
 // isWrong reports whether a station's clock is wrong: most of what it said lately was.
-// Events that were told late, as some are, or many at once, don't make it so.
+// Events that were told late, as some are, or many at once, don't make it so. It is
+// right again when what it said lately was, but for one event: a station with two
+// senders, of which one is wrong, doesn't turn with each of their events.
 func (c *clock) isWrong(s *sensor) bool {
 	var right, wrong []int64
 	future := 0
@@ -248,6 +250,9 @@ func (c *clock) isWrong(s *sensor) bool {
 		default:
 			right = append(right, group)
 		}
+	}
+	if s.wrong && len(wrong) > 1 {
+		return true
 	}
 	slices.Sort(right)
 	slices.Sort(wrong)

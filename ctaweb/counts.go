@@ -53,7 +53,8 @@ func (m *Model) settleAt(wall int64) {
 
 // settle judges what was heard, and hands the counts that waited to the tracker, each as
 // of the event time at which it was sent. Of those sent before that is known, the last
-// is known to have stood until then. It is called with mu held.
+// is known to have stood until then; if it is old, counting may have ceased, so it is
+// taken for as old as it is. It is called with mu held.
 func (m *Model) settle() {
 	m.holding = false
 	held, heard := m.held, m.heard
@@ -69,14 +70,18 @@ func (m *Model) settle() {
 		return
 	}
 	first := m.state.times.marks[0]
-	stood := map[int]int64{}
+	stood := map[int]heldCount{}
 	for _, c := range held {
 		if c.wall < first.wall {
-			stood[c.station] = c.entries
+			stood[c.station] = c
 		}
 	}
-	for station, entries := range stood {
-		m.tracker.ApplyCount(station, entries, time.UnixMilli(first.event))
+	for _, c := range stood {
+		at := first.event
+		if age := m.state.clock.speed * float64(first.wall-c.wall); age > float64(time.Hour/time.Millisecond) {
+			at -= int64(min(age, 1e12)) // years: its sender's clock may say anything
+		}
+		m.tracker.ApplyCount(c.station, c.entries, time.UnixMilli(at))
 	}
 	for _, c := range held {
 		m.tally(c.station, c.entries, c.wall)

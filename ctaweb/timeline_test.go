@@ -105,3 +105,30 @@ func TestDayAfterARestart(t *testing.T) {
 		t.Errorf("%d counts wait, want %d or fewer", len(later.held), maxHeld)
 	}
 }
+
+// Riders counted after counting had ceased for a day are none of those few minutes of
+// which a model that is started later knows the time.
+func TestLateCountAfterARestart(t *testing.T) {
+	evening, wall := clockAt("19:00:00")
+	m := NewModel(cta.Chicago())
+	m.hold()
+	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 5}, wall.Add(-26*time.Hour))
+	m.ApplyCount(cta.TurnstileCount{StationID: rosemont, Count: 5}, wall.Add(-time.Minute))
+	late := wall.Add(5 * time.Minute)
+	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 9005}, late)
+	m.ApplyCount(cta.TurnstileCount{StationID: rosemont, Count: 25}, late)
+	for i := range 60 {
+		at := time.Duration(i) * 6 * time.Second
+		m.ApplyArrival(cta.KeyAt(evening.Add(at)), cta.Arrival{
+			StationID: rosemont, TrainID: fmt.Sprint(i), Direction: "a", Line: "blue", TrainStatus: cta.InService,
+		}, wall.Add(at))
+	}
+	m.release(func() time.Time { return wall.Add(6 * time.Minute) })
+	now := evening.Add(6 * time.Minute)
+	if d := m.tracker.Day(ohare, now); d.Entries != 0 || d.Since.Before(evening.Add(4*time.Minute)) {
+		t.Errorf("late counts: %d entries since %v, want 0 since they came", d.Entries, d.Since)
+	}
+	if d := m.tracker.Day(rosemont, now); d.Entries != 20 || !d.Since.Equal(evening) {
+		t.Errorf("counts in time: %d entries since %v, want 20 since %v", d.Entries, d.Since, evening)
+	}
+}

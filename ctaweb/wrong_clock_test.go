@@ -615,3 +615,43 @@ func TestRestartWithWrongClocks(t *testing.T) {
 		}
 	}
 }
+
+// Two senders of one station, of which one has a wrong clock, make it wrong once, not
+// right and wrong by turns.
+func TestStationOfTwoClocksIsNamedOnce(t *testing.T) {
+	const lake = 40380
+	net := cta.Chicago()
+	m := NewModel(net)
+	m.SetReady()
+	var turns []bool
+	m.wrong = func(id int, wrong bool) {
+		if id != lake {
+			t.Errorf("station %d is wrong: %v", id, wrong)
+		}
+		turns = append(turns, wrong)
+	}
+	start := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
+	now := start
+	m.hold()
+	m.release(func() time.Time { return now })
+	say := func(station int, key, sent time.Time) {
+		m.ApplyArrival(cta.KeyAt(key), cta.Arrival{
+			StationID: station, TrainID: fmt.Sprint(station), Direction: "a", Line: "blue", TrainStatus: cta.InService,
+		}, sent)
+	}
+	for i := range 240 {
+		now = start.Add(time.Duration(i) * 10 * time.Second)
+		for _, s := range net.Line("red").Stations[:8] {
+			say(s.ID, now, now)
+		}
+		off := time.Duration(0)
+		if i > 60 && i < 180 && i%4 < 2 {
+			off = 50 * time.Minute
+		}
+		say(lake, now.Add(off), now.Add(off))
+		m.Status(now)
+	}
+	if !slices.Equal(turns, []bool{true, false}) {
+		t.Errorf("the clock of the station turned wrong and right as %v, want once", turns)
+	}
+}
