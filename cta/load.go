@@ -38,7 +38,7 @@ type loader struct {
 	lineRows    map[*Line]row
 	stationRows map[*Station]row
 	places      map[*Line][]place
-	trunks      map[*Line][]*Station // up to the first branch or loop
+	trunks      map[*Line][]*Station // stations before the branches
 	full        map[*Line][]*Pattern // patterns over the whole line
 	lost        map[string]bool      // unknown lines and stations that were reported
 }

@@ -4,18 +4,18 @@ import (
 	"time"
 )
 
-// Horizon is how far ahead a prediction was made.
+// Horizon is a range of times ahead for which predictions are scored together.
 type Horizon struct {
 	From, To time.Duration
-	// Early and Late bound the error of a prediction that counts as accurate: how
-	// much sooner, and later, than predicted the train may come.
+	// Early and Late bound the error of an accurate prediction: how much sooner and
+	// later than predicted the train may come.
 	Early, Late time.Duration
 }
 
 const horizons = 4
 
-// Horizons are the four that are scored, with the bands of accuracy that transit
-// agencies publish for them.
+// Horizons are the four scored horizons, with the accuracy bands that transit agencies
+// publish for them.
 var Horizons = [horizons]Horizon{
 	{0, 3 * time.Minute, 30 * time.Second, 90 * time.Second},
 	{3 * time.Minute, 6 * time.Minute, 60 * time.Second, 150 * time.Second},
@@ -23,43 +23,43 @@ var Horizons = [horizons]Horizon{
 	{10 * time.Minute, 15 * time.Minute, 90 * time.Second, 270 * time.Second},
 }
 
-// Score is how good the predictions of one horizon were: those of the last hour,
-// or since the tracker was made.
+// Score holds the errors of one horizon's predictions, of the last hour and since the
+// tracker was made.
 type Score struct {
 	Horizon
 	Recent, All Errors
 }
 
-// Errors are those of a number of predictions, each the time of arrival less the
-// time predicted.
+// Errors summarizes prediction errors. An error is the time of arrival minus the
+// predicted time.
 type Errors struct {
 	Count int64
-	// Error is the mean absolute error, PlainError that of distance over mean speed
+	// Error is the mean absolute error. PlainError is that of distance over mean speed
 	// for the same trains.
 	Error, PlainError time.Duration
-	// Bias is the mean error: above zero, trains came later than predicted.
+	// Bias is the mean error. Above zero, trains came later than predicted.
 	Bias time.Duration
-	// InBand and PlainInBand are the shares with errors inside the horizon's band,
-	// InRange that of trains that came from Earliest to Latest. 0 to 1.
+	// InBand and PlainInBand are the shares, 0 to 1, of errors inside the horizon's
+	// band. InRange is the share of trains that came from Earliest to Latest.
 	InBand, PlainInBand, InRange float64
-	// Missed is the number of further predictions whose train never came, Elsewhere of
-	// those that said Maybe, and whose train took another branch.
+	// Missed counts further predictions whose train never came. Elsewhere counts those
+	// with Maybe whose train took another branch.
 	Missed, Elsewhere int64
 }
 
-// Figures of scoring.
+// Parameters of scoring.
 const (
 	recordEvery = 30 * second
-	maxPending  = 100_000 // predictions that wait for their trains
+	maxPending  = 100_000 // pending predictions
 	expiry      = 40 * minute
 	bucketSpan  = 10 * minute
-	buckets     = 6 // an hour of them
+	buckets     = 6 // one hour
 )
 
-// pending is a prediction that waits for its train.
+// pending is a prediction waiting for its train.
 type pending struct {
 	node        int32
-	number      int32 // of a departure that has not been: how many come before, and itself
+	number      int32 // position among the departures still to come, from 1
 	made, at    int64
 	plain       int64
 	early, late int64
@@ -67,10 +67,10 @@ type pending struct {
 	maybe       bool
 }
 
-// score keeps predictions and what became of them.
+// score holds pending predictions and the results of past ones.
 type score struct {
 	recorded   int64
-	waiting    int // pending predictions, everywhere
+	waiting    int // all pending predictions
 	departures map[int32]*departures
 	all        [horizons]tally
 	recent     [buckets]struct {
@@ -80,10 +80,10 @@ type score struct {
 	now int64
 }
 
-// departures are predictions for runs that have not begun, at the platform where
-// they will.
+// departures holds predictions for runs that have not begun, at the platform where they
+// begin.
 type departures struct {
-	last    int64 // when the latest run began that was counted
+	last    int64 // when the latest counted run began
 	pending []pending
 }
 
@@ -95,10 +95,9 @@ type tally struct {
 
 func newScore() score { return score{departures: map[int32]*departures{}} }
 
-// Record notes the predictions of this moment, to be scored when the trains come.
-// It is to be called at regular times, by event time; calls less than half a
-// minute after the latest do nothing. What is recorded are the boards' next
-// trains up to fifteen minutes ahead: what riders were told.
+// Record stores the current predictions, to be scored when the trains come. It stores
+// what riders saw: the next trains on the boards, up to fifteen minutes ahead. Call it
+// at regular event times. Calls less than half a minute after the latest do nothing.
 func (t *Tracker) Record(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -106,7 +105,7 @@ func (t *Tracker) Record(now time.Time) {
 	if at < t.score.recorded+recordEvery {
 		return
 	}
-	t.viewLocked(at) // leaves in scratch what is needed
+	t.viewLocked(at) // fills scratch
 	t.score.now, t.score.recorded = at, at
 	t.settle()
 	t.note()
@@ -126,7 +125,7 @@ func (t *Tracker) settle() {
 	}
 }
 
-// begin hands the predictions for runs that have begun to the trains that make them.
+// begin moves the predictions for runs that have begun to their trains.
 func (t *Tracker) begin(node int32, d *departures) {
 	s := &t.scratch
 	st := &s.nodes[node]
@@ -138,7 +137,7 @@ func (t *Tracker) begin(node int32, d *departures) {
 		d.last = p.at
 		keep := d.pending[:0]
 		for _, q := range d.pending {
-			if q.made >= p.at { // known too late for it
+			if q.made >= p.at { // made after the run began
 				keep = append(keep, q)
 				continue
 			}
@@ -154,8 +153,7 @@ func (t *Tracker) begin(node int32, d *departures) {
 	d.pending = t.score.expire(d.pending)
 }
 
-// settle scores those of a train's predictions that its visits decide, and
-// returns the others.
+// settle scores a train's predictions that its visits decide, and returns the others.
 func (c *score) settle(of []pending, visits []visit) []pending {
 	keep := of[:0]
 	for _, p := range of {
@@ -175,7 +173,7 @@ func (c *score) settle(of []pending, visits []visit) []pending {
 	return c.expire(keep)
 }
 
-// expire drops predictions whose trains won't come any more.
+// expire counts predictions older than expiry as missed, and returns the others.
 func (c *score) expire(of []pending) []pending {
 	keep := of[:0]
 	for _, p := range of {
@@ -189,7 +187,7 @@ func (c *score) expire(of []pending) []pending {
 	return keep
 }
 
-// lose drops the predictions of a train that is gone.
+// lose counts the predictions of a dropped train as missed.
 func (c *score) lose(of []pending) {
 	for _, p := range of {
 		c.waiting--
@@ -247,7 +245,7 @@ func (y *tally) add(p pending, came int64) {
 	}
 }
 
-// note adds the present predictions to those that wait.
+// note stores the current predictions as pending.
 func (t *Tracker) note() {
 	s, c := &t.scratch, &t.score
 	for i := range s.nodes {
@@ -281,7 +279,7 @@ func (t *Tracker) note() {
 	}
 }
 
-// horizon is the index in Horizons of a time ahead, -1 when it is in none.
+// horizon returns the index in Horizons of a time ahead, -1 outside all of them.
 func horizon(ms int64) int {
 	for i, h := range Horizons {
 		if ms >= h.From.Milliseconds() && ms < h.To.Milliseconds() {
@@ -328,7 +326,7 @@ func (y tally) errors() Errors {
 	return e
 }
 
-// forget drops the predictions that wait.
+// forget drops all pending predictions.
 func (c *score) forget() {
 	clear(c.departures)
 	c.waiting, c.recorded = 0, 0

@@ -6,24 +6,23 @@ import (
 	"time"
 )
 
-// Crowding says how many riders enter a station, against what is usual.
+// Crowding is the level of entries at a station compared with the usual.
 type Crowding string
 
 // Every Crowding.
 const (
-	CrowdUnknown Crowding = "unknown" // too little counted, or too few riders to tell
+	CrowdUnknown Crowding = "unknown" // counted for too short a time, or too few riders
 	Quiet        Crowding = "quiet"   // under 0.6 of the usual
 	Usual        Crowding = "usual"
 	Busy         Crowding = "busy"      // over 1.4 of it
 	VeryBusy     Crowding = "very busy" // over twice
 )
 
-// Crowd is the number of riders who entered a station, against what is usual on
-// such a day at such an hour.
+// Crowd compares the entries at a station with the usual for the day and hour.
 type Crowd struct {
-	Entries int64   // during the last Over
-	Usual   float64 // in that time
-	// Over is fifteen minutes, or less when counting has not gone on for so long.
+	Entries int64   // in the last Over
+	Usual   float64 // entries in Over
+	// Over is fifteen minutes, or less if counting began later.
 	Over  time.Duration
 	Level Crowding
 }
@@ -32,26 +31,26 @@ const (
 	crowdOver  = 15 * minute
 	crowdLeast = 5 * minute
 	tick       = 30 * second
-	ticks      = (crowdOver+10*minute)/tick + 1 // remembered
+	ticks      = (crowdOver+10*minute)/tick + 1 // slots remembered
 )
 
-// counter is a station's entries, by the time at which they were counted: lately in
-// detail, and the day's course.
+// counter holds a station's entries by time: recent ones in detail, and the course of
+// the day.
 type counter struct {
 	at, count int64       // of the last count
-	ticks     []tickCount // at most ticks
-	since     int64       // from when on ticks are complete
-	quarters  []tickCount // at most quarters
-	backlogs  []backlog   // what is missing in quarters
-	first     int64       // from when on quarters and backlogs are complete; never 0
+	ticks     []tickCount // at most ticks entries
+	since     int64       // start of complete ticks
+	quarters  []tickCount // at most quarters entries
+	backlogs  []backlog   // entries not in quarters
+	first     int64       // start of complete quarters and backlogs; 0 before the first count
 }
 
-// tickCount is the entries counted in a slot of time.
+// tickCount is the number of entries in a slot of time.
 type tickCount struct{ slot, count int64 }
 
-// add takes the next count of the log. A time before that of the last count is taken
-// for the same time: clocks differ between machines that count. A count that has
-// fallen began anew.
+// add adds the next count of the log. An earlier time than that of the last count is
+// replaced by the last count's time: the clocks of counting machines differ. A lower
+// count means that counting restarted.
 func (c *counter) add(at, count int64) bool {
 	if c.first == 0 {
 		c.at, c.count, c.since, c.first = at, count, at, at
@@ -72,8 +71,8 @@ func (c *counter) add(at, count int64) bool {
 	return true
 }
 
-// addTick adds entries to a slot, and forgets those that are most slots older. Slots
-// come in order.
+// addTick adds entries to a slot, and drops slots that are most or more slots older.
+// Slots come in order.
 func addTick(counts []tickCount, most, slot, entries int64) []tickCount {
 	if n := len(counts); n > 0 && counts[n-1].slot == slot {
 		counts[n-1].count += entries
@@ -86,8 +85,8 @@ func addTick(counts []tickCount, most, slot, entries int64) []tickCount {
 	return append(slices.Delete(counts, 0, old), tickCount{slot, entries})
 }
 
-// entered is how many entered from the tick of a time to that of another, and how
-// much of that was counted, in ms.
+// entered returns the entries from the tick of one time to that of another, and the
+// counted part of that span, in ms.
 func (c *counter) entered(from, to int64) (n, over int64) {
 	for _, p := range c.ticks {
 		if at := p.slot * tick; at > from && at <= to {
@@ -115,9 +114,8 @@ func (t *Tracker) crowds(now int64) map[int]Crowd {
 	return crowds
 }
 
-// crowdLevel compares what was counted with what is usual. Few riders vary much by
-// chance alone, which is no crowd and no quiet: two standard deviations of a
-// Poisson distribution are left to it.
+// crowdLevel compares counted with usual entries. Small numbers vary by chance:
+// differences within two standard deviations of a Poisson distribution are ignored.
 func crowdLevel(n, usual float64, over int64) Crowding {
 	chance := 2 * math.Sqrt(usual)
 	switch {

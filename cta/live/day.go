@@ -2,47 +2,44 @@ package live
 
 import "time"
 
-// Day is how many riders entered a station on one local day, and how many usually
-// do.
+// Day holds the entries at a station on one local day, and the usual number.
 type Day struct {
-	// Start is the day's first moment: midnight, or what comes instead where clocks
-	// skip midnight.
+	// Start is the day's first moment: midnight, or the first moment after it where
+	// clocks skip midnight.
 	Start time.Time
-	// Since is from when on entries are known: Start, or the moment of a later count.
-	// It is zero when there was none.
+	// Since is the start of known entries: Start, or the time of a later count. It is
+	// zero without counts.
 	Since   time.Time
 	Entries int64   // from Since on
-	Usual   float64 // on such a day, all of it
-	// Hours are those that the clock shows, in order. On a day when clocks change,
-	// there are 23 or 25 of them.
+	Usual   float64 // of such a whole day
+	// Hours are the hours of local time, in order: 23 or 25 of them when clocks change.
 	Hours []Hour
 }
 
-// Hour is the entries of an hour.
+// Hour holds the entries of an hour.
 type Hour struct {
 	From    time.Time
-	Entries int64 // from Since on, as far as the hour is over
+	Entries int64 // from Since on, up to now
 	Usual   float64
-	// Known is false for an hour, begun by now, whose entries are not known or only
-	// known together with those of other hours: their counts came late.
+	// Known is false for an hour, begun by now, whose entries are unknown, or known
+	// only in one sum with other hours after a late count.
 	Known bool
 }
 
 const (
 	quarter  = 15 * minute
-	quarters = 26 * 4 // remembered: the longest day, and an hour
+	quarters = 26 * 4 // slots remembered: the longest day, and an hour
 
-	// A count that comes lateAfter its predecessor, with more than lateRiders, was
-	// late: had counting gone on, the riders would have been counted one by one.
+	// A count with more than lateRiders, lateAfter its predecessor, is late: continuous
+	// counting would have reported those riders one by one.
 	lateAfter  = 60 * minute
 	lateRiders = 10
 )
 
-// backlog is entries that were counted late: some time between two counts.
+// backlog holds entries of a late count: from some time between two counts.
 type backlog struct{ from, to, entries int64 }
 
-// Day returns a station's entries of the local day that a moment belongs to, up to
-// that moment.
+// Day returns a station's entries of now's local day, up to now.
 func (t *Tracker) Day(stationID int, now time.Time) Day {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,12 +59,12 @@ func (t *Tracker) Day(stationID int, now time.Time) Day {
 	return d
 }
 
-// day adds what was counted up to now to an empty day.
+// day adds the counts up to now to an empty day.
 func (c *counter) day(d *Day, now int64) {
 	start, since := d.Start.UnixMilli(), max(d.Start.UnixMilli(), c.first)
 	for _, b := range c.backlogs {
 		if b.from < start && start < b.to && b.to <= now {
-			since = max(since, b.to) // riders of two days, counted together
+			since = max(since, b.to) // one count for riders of two days
 		}
 	}
 	d.Since = time.UnixMilli(since).In(d.Start.Location())
@@ -94,18 +91,18 @@ func (c *counter) day(d *Day, now int64) {
 	}
 }
 
-// addQuarters notes entries counted after those counted before, for the day's course.
+// addQuarters adds entries counted between two times to the course of the day.
 func (c *counter) addQuarters(before, at, entries int64) {
 	slot, last := at/quarter, before/quarter
 	switch {
-	case at-before <= lateAfter: // evenly over the quarters since
+	case at-before <= lateAfter: // spread evenly over the quarters between
 		for n := slot - last; n > 1; n-- {
 			share := entries / n
 			c.quarters = addTick(c.quarters, quarters, slot-n+1, share)
 			entries -= share
 		}
 		c.quarters = addTick(c.quarters, quarters, slot, entries)
-	case entries <= lateRiders: // few riders come seldom
+	case entries <= lateRiders: // few riders come rarely
 		c.quarters = addTick(c.quarters, quarters, slot, entries)
 	default:
 		c.backlogs = append(c.backlogs, backlog{before, at, entries})
@@ -117,14 +114,14 @@ func (c *counter) addQuarters(before, at, entries int64) {
 	}
 }
 
-// firstMoment is that of the local day of t.
+// firstMoment returns the first moment of t's local day.
 func firstMoment(t time.Time) time.Time {
 	year, month, day := t.Date()
 	first := time.Date(year, month, day, 0, 0, 0, 0, t.Location())
 	if first.Day() != day { // clocks skip midnight
 		_, first = first.ZoneBounds()
 	}
-	// Clocks that go back soon after midnight show it twice.
+	// Clocks that go back soon after midnight show midnight twice.
 	if change, _ := first.ZoneBounds(); !change.IsZero() {
 		_, was := change.Add(-time.Second).Zone()
 		_, is := first.Zone()
@@ -135,7 +132,7 @@ func firstMoment(t time.Time) time.Time {
 	return first
 }
 
-// nextHour is when the clock shows the next hour, or shows one again.
+// nextHour returns when the clock next shows a full hour, or repeats an hour.
 func nextHour(t time.Time) time.Time {
 	next := t.Add(time.Hour - time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
 	if _, change := t.ZoneBounds(); !change.IsZero() && change.Before(next) {

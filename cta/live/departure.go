@@ -2,8 +2,8 @@ package live
 
 import "slices"
 
-// leaving is the time between trains that begin runs at a node, 0 when none do or
-// they do so by a timetable.
+// leaving returns the headway of runs that begin at a node. It is 0 without such runs,
+// and with a timetable.
 func (s *scratch) leaving(n int32, at int64) (every int64) {
 	for _, u := range s.g.nodes[n].uses {
 		if u.call == 0 && s.headways[u.pattern] != nil {
@@ -13,14 +13,14 @@ func (s *scratch) leaving(n int32, at int64) (every int64) {
 	return every
 }
 
-// addDepartures adds the runs that will begin at a platform: by the timetable, or a
-// headway apart after those that have.
+// addDepartures adds the coming runs from a platform: by the timetable, or at headways
+// after those that have begun.
 func (s *scratch) addDepartures(origin int32) {
 	line := s.g.nodes[origin].line
 	st := &s.nodes[origin]
 	s.addScheduled(origin)
 	if s.now-s.lines[line].heard > goneAfter && s.began(line, s.now) < s.now-goneAfter {
-		return // nothing is known of the line any more
+		return // the line is silent
 	}
 	headway := s.leaving(origin, s.now)
 	if headway == 0 {
@@ -32,7 +32,7 @@ func (s *scratch) addDepartures(origin int32) {
 	}
 	if late := s.now - next; late > 0 {
 		s.lines[line].late(next, headway, s.now)
-		if late > headway*3/4 { // left out
+		if late > headway*3/4 { // the run was skipped
 			next += late / headway * headway
 			if next <= s.now-headway/4 {
 				next += headway
@@ -54,7 +54,7 @@ func (s *scratch) addDepartures(origin int32) {
 	}
 }
 
-// addScheduled adds the runs of the timetable that have not begun.
+// addScheduled adds the timetabled runs that have not begun.
 func (s *scratch) addScheduled(origin int32) {
 	const early, late = 2 * minute, 10 * minute
 	st := &s.nodes[origin]
@@ -87,13 +87,13 @@ func (s *scratch) addScheduled(origin int32) {
 	}
 }
 
-// nextDeparture is when the next run begins at a platform, give or take spread
-// seconds.
+// nextDeparture returns when the next run begins at a platform, and the spread of that
+// time in seconds.
 func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread float64, ok bool) {
 	n := &s.nodes[origin]
 	line := s.g.nodes[origin].line
 	if n.n == 0 {
-		// Nothing has begun here as far as is known.
+		// No known run has begun here.
 		began := s.began(line, s.now)
 		if s.now-began > 2*headway && !s.waiting(origin) {
 			return 0, 0, false
@@ -121,7 +121,7 @@ func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread f
 	return g[(len(g)-1)/2], 8, true
 }
 
-// waiting reports whether a train that has ended its run waits to leave from a
+// waiting reports whether a train that has ended its run waits to depart from a
 // platform.
 func (s *scratch) waiting(origin int32) bool {
 	for i := range s.vehicles {

@@ -6,79 +6,79 @@ import (
 	"slices"
 )
 
-// Figures of forecasts, in milliseconds.
+// Parameters of forecasts, in milliseconds.
 const (
-	// separation is the least time between the arrivals of two trains at a platform.
+	// separation is the least time between two arrivals at a platform.
 	separation = 60 * second
-	// Trains are held at platforms to keep this part of the headway to the one
-	// ahead, for no longer than maxHold.
+	// Trains are held at platforms to keep kept7/kept10 of the headway to the train
+	// ahead, for at most maxHold.
 	kept7, kept10 = 7, 10
 	maxHold       = 4 * minute
-	// far is how far ahead every train is forecast; where fewer than perBoard trains
-	// come by then, forecasts go on to farthest.
+	// far is how far ahead every train is forecast. Where fewer than perBoard trains
+	// come by then, forecasts reach farthest.
 	far, farthest = 20 * minute, 70 * minute
 	perBoard      = 3
-	// A train that is overdue by silentAfter, or by the time its segment takes, is
-	// silent; by goneAfter it is dropped.
+	// A train overdue by silentAfter, or by its segment's running time if longer, is
+	// silent. A train overdue by goneAfter is dropped.
 	silentAfter, goneAfter = 3 * minute, 15 * minute
-	standingFor            = 60 * minute // a broken-down train is shown
-	turningFor             = 60 * minute // a train that waits at the end of its run
-	outFor                 = 2 * minute  // a train that left service
-	maxDepartures          = 24          // of one platform
+	standingFor            = 60 * minute // how long a broken-down train is shown
+	turningFor             = 60 * minute // how long a train is shown at the end of its run
+	outFor                 = 2 * minute  // how long a train that left service is shown
+	maxDepartures          = 24          // per platform
 
 	never = math.MinInt64 / 2
 )
 
-// vehicle is a train, or a departure that is to be expected.
+// vehicle is a train, or an expected departure.
 type vehicle struct {
-	train     int32 // index in order; -1 when it isn't known
+	train     int32 // index in order; -1 when unknown
 	node      int32
-	bound     int32 // station at which its run ends; 0 when it isn't known
-	at        int64 // when it came to node, or will depart from it
-	left      int64 // when it leaves node (see nodeState.coming)
+	bound     int32 // station at which its run ends; 0 when unknown
+	at        int64 // arrival at node, or a coming departure from it
+	left      int64 // departure from node (see nodeState.coming)
 	variance  float64
-	where     int64 // how far it has come: a potential
+	where     int64 // its position, as a potential
 	number    int   // of a departure, from 1; 0 for a train on its way
 	state     State
-	due       int64    // at the next platform, by what is known without its being late
-	by        int64    // the same, whichever branch it takes
-	slack     int64    // how much later it may come without its being overdue
-	spread    float64  // s: how far off that usually is; 0 when no train was seen there
-	forecasts [2]int32 // span of scratch.forecasts
+	due       int64    // at the next platform, not counting its lateness
+	by        int64    // the latest such time over all branches
+	slack     int64    // allowance before it is overdue
+	spread    float64  // s: standard deviation of due; 0 without observations
+	forecasts [2]int32 // a span of scratch.forecasts
 	dropped   bool
-	final     bool // its run is the last of a service
+	final     bool // it makes the last run of a service
 }
 
-// forecast is when a vehicle comes to a platform.
+// forecast is a predicted arrival of a vehicle at a platform.
 type forecast struct {
 	vehicle  int32
 	node     int32
 	at       int64
 	plain    int64 // by distance over mean speed alone
 	variance float64
-	observed bool  // every segment on the way
+	observed bool  // every segment on the way was observed
 	maybe    bool  // it may take another branch
-	rests    int32 // on a broken-down vehicle's going on, its index and 1; else 0
+	rests    int32 // index + 1 of the broken-down vehicle that must move first; else 0
 	towards  string
-	ends     bool // its run, there
+	ends     bool // its run ends there
 }
 
-// step is a place that a vehicle comes to.
+// step is a platform on a vehicle's predicted way.
 type step struct {
 	node     int32
 	at, left int64
-	ahead    int64 // when the train ahead left
+	ahead    int64 // when the train ahead leaves
 	metres   float64
 	variance float64
 	hops     int
 	observed bool
 	maybe    bool
 	rests    int32
-	forecast int32 // of it; -1 without one
+	forecast int32 // its index; -1 without one
 }
 
-// forecast works out when each vehicle comes where. Those in front go first, as
-// those behind can't pass them.
+// forecast predicts the arrivals of all vehicles. It goes from front to rear, as
+// vehicles can't overtake.
 func (s *scratch) forecast() {
 	for i := range s.g.lines {
 		s.potentials(&s.g.lines[i])
@@ -113,14 +113,14 @@ func (s *scratch) forecast() {
 	}
 }
 
-// potentials gives each call of a line's patterns the nominal time from where they
-// begin, and each platform one so that those of two differ by the time that trains
-// take from one to the other.
+// potentials sets the nominal time of each call from the start of its pattern. It also
+// gives each platform a potential: the difference between two platforms is the running
+// time from one to the other.
 func (s *scratch) potentials(l *lineGraph) {
 	for _, i := range l.patterns {
 		p := &s.g.patterns[i]
 		var at int64
-		anchor := -1 // the first call whose platform is set
+		anchor := -1 // the first call whose platform has a potential
 		for j, n := range p.nodes {
 			if j > 0 {
 				at += s.edges[p.edges[j-1]].mean
@@ -228,12 +228,14 @@ func (s *scratch) run(index int32) {
 	v.forecasts[1] = int32(len(s.forecasts))
 }
 
-// await works out when a train on its way is due at the next platform, and whether
-// it is silent. Only trains that are ahead of it hold it up: those still to come to
-// that platform, the one that came to its own before it, and those that came to the
-// next before it could.
+// await computes when a train on its way is due at the next platform, and whether the
+// train is silent. Only trains ahead hold it up:
+//
+//   - those still to come to that platform
+//   - the one that came to its own platform before it
+//   - those that came to the next platform before it could
 func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
-	var went int64 // when the train ahead came to the platform after its own
+	var went int64 // when the train ahead arrived at its next platform
 	if ahead != nil {
 		for _, w := range s.visits[s.spans[ahead.train][0]:s.spans[ahead.train][1]] {
 			if w.at > ahead.at {
@@ -265,8 +267,8 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 	}
 }
 
-// overtaken reports whether a train that came to a vehicle's platform after it has
-// come to the next: to a given one, or any.
+// overtaken reports whether a later train at the vehicle's platform has already reached
+// the next one.
 func (s *scratch) overtaken(v *vehicle) bool {
 	nd := &s.g.nodes[v.node]
 	next := s.onward(v.node, v.at, v.bound)
@@ -284,7 +286,7 @@ func (s *scratch) overtakenAt(v *vehicle, to int32) bool {
 	})
 }
 
-// leaves is when a vehicle leaves a platform for the next.
+// leaves returns when a vehicle departs from a platform.
 func (s *scratch) leaves(st *step) int64 {
 	if headway := s.intended(st.node, st.at); headway > 0 {
 		hold := st.ahead + headway*kept7/kept10
@@ -293,12 +295,12 @@ func (s *scratch) leaves(st *step) int64 {
 	return st.left
 }
 
-// follow takes a vehicle over an edge; ok is false when it isn't followed further.
+// follow moves a vehicle over an edge; ok is false where its forecasts end.
 func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool) (to step, ok bool) {
 	est, ed := &s.edges[e], &s.g.edges[e]
 	n := &s.nodes[ed.to]
 	leader := n.leader()
-	ends := s.g.nodes[ed.to].closes // who ends a round there holds up nobody who begins one
+	ends := s.g.nodes[ed.to].closes // a train that ends a round there doesn't hold up trains that begin one
 	if ends {
 		leader = never
 	}
@@ -349,13 +351,12 @@ func (s *scratch) add(f forecast) int32 {
 	return int32(len(s.forecasts)) - 1
 }
 
-// drift is how far off a prediction may be for each second ahead, since what holds
-// one train up on the way holds up those behind it too: segments don't vary each on
-// their own.
+// drift is the additional error of a prediction for each second ahead. Delays on one
+// segment carry over to the others, so segments don't vary independently.
 const drift = 0.025
 
-// margin is how much earlier and later than expected a train comes, in ms, at most: in
-// nine cases of ten or so it does.
+// margin returns how much earlier and later than expected a train may come, in ms.
+// About nine trains of ten come within it.
 func (s *scratch) margin(f *forecast) (early, late int64) {
 	sd := math.Sqrt(f.variance+sq(drift*float64(f.at-s.now)/1000)) * 1000
 	return int64(1.3*sd) + 5*second, int64(1.5*sd) + 10*second

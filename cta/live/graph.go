@@ -8,9 +8,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// graph is a network as its trains see it: a node for each platform of a line
-// (station and direction), an edge for each way from one to the next, and the
-// patterns that lead over them.
+// graph is a network as a graph: a node for each platform of a line (station and
+// direction), an edge from each platform to the next, and the patterns over them.
 type graph struct {
 	net      *cta.Network
 	location *time.Location
@@ -26,9 +25,9 @@ type graph struct {
 type lineGraph struct {
 	*cta.Line
 	index    int
-	nodes    [2][]int32 // by direction, in running order; those of branches one after the other
+	nodes    [2][]int32 // by direction, in running order, branch after branch
 	patterns []int32
-	timed    bool    // it runs by a timetable
+	timed    bool    // it has a timetable
 	origins  []int32 // nodes at which trains begin a run
 }
 
@@ -37,12 +36,12 @@ type pattern struct {
 	*cta.Pattern
 	line  int32
 	nodes []int32
-	edges []int32 // edges[i] leads from nodes[i] on
+	edges []int32 // edges[i] leads from nodes[i]
 	first int32   // index of its first call among those of all patterns
 	last  int32   // station at which it ends
 }
 
-// platform is where trains of one line stop in one direction.
+// platform is the place where trains of one line stop in one direction.
 type platform struct {
 	line      string
 	station   int
@@ -56,11 +55,11 @@ type node struct {
 	next      []int32 // edges
 	prev      []int32 // edges
 	uses      []use
-	// turn is the platform from which a train that has ended its run here begins
-	// another; -1 where no run ends.
+	// turn is the platform from which a train that has ended its run here begins the
+	// next; -1 where no run ends.
 	turn int32
-	// closes is true where rings close, and nothing else: a train that comes there has
-	// ended its run, and begins the next when it is heard of there once more.
+	// closes is true for the closing point of rings, if nothing else calls there. A
+	// train that arrives has ended its run; its next report there begins another.
 	closes bool
 	board  int // place in View.Boards
 }
@@ -74,7 +73,7 @@ type edge struct {
 	planned  planned
 }
 
-// planned is what timetables give trains from coming to one platform to coming to the
+// planned sums the timetabled times from arrival at one platform to arrival at the
 // next.
 type planned struct{ trips, seconds, squares float64 }
 
@@ -84,7 +83,7 @@ func (p *planned) add(seconds float64) {
 	p.squares += seconds * seconds
 }
 
-// mean is in seconds, as is the spread of trips around it; ok is false without trips.
+// mean returns the mean and the spread of trips in seconds; ok is false without trips.
 func (p *planned) mean() (mean, spread float64, ok bool) {
 	if p.trips == 0 {
 		return 0, 0, false
@@ -93,7 +92,7 @@ func (p *planned) mean() (mean, spread float64, ok bool) {
 	return mean, math.Sqrt(max(0, p.squares/p.trips-mean*mean)), true
 }
 
-// dir is a direction as an index.
+// dir returns a direction as an index.
 func dir(d cta.Direction) int {
 	if d == cta.DirectionB {
 		return 1
@@ -141,7 +140,7 @@ func (g *graph) addLine(l *lineGraph) {
 		}
 		for i := range p.Trips {
 			at := p.Trips[i].Profile.Arrivals
-			came := int32(0) // a run begins when it departs
+			came := int32(0) // a run begins with its departure
 			for j, e := range w.edges {
 				if w.nodes[j+1] == w.nodes[j] {
 					continue // at another of the station's stops
@@ -205,7 +204,7 @@ func (g *graph) link(known map[[2]int32]int32, from, to int32) int32 {
 	return e
 }
 
-// edge returns the edge from one node to another, -1 when there is none.
+// edge returns the edge between two nodes, -1 without one.
 func (g *graph) edge(from, to int32) int32 {
 	for _, e := range g.nodes[from].next {
 		if g.edges[e].to == to {
@@ -215,8 +214,8 @@ func (g *graph) edge(from, to int32) int32 {
 	return -1
 }
 
-// moves is the use from which a train at a call leaves the platform: the call itself, or
-// the last of those that follow at other stops of the same station.
+// moves returns the use from which a train leaves the platform: u, or the last of the
+// following calls at other stops of the station.
 func (g *graph) moves(u use) use {
 	for p := &g.patterns[u.pattern]; !g.ends(u) && p.nodes[u.call+1] == p.nodes[u.call]; {
 		u.call++

@@ -8,8 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// headings are the riders' names of where trains run to, by where they are and the
-// patterns that they may be on. They stay the same, so that each is made once.
+// headings caches the riders' names of destinations, by node and possible patterns.
 type headings map[heading]string
 
 type heading struct {
@@ -17,19 +16,22 @@ type heading struct {
 	patterns uint64 // a hash
 }
 
-// latestHeading is the one that was asked for last at a node.
+// latestHeading is the heading last asked for at a node.
 type latestHeading struct {
 	patterns uint64
 	text     string
 }
 
-// maxHeadings bounds what is remembered of large networks.
+// maxHeadings bounds the cache for large networks.
 const maxHeadings = 50_000
 
-// courses returns the calls as which a train may be meant that came to a node at a
-// time, and whose run ends at a station, if that is known: those of the patterns that
-// lead there and are served then; of a timetable's, those that come nearest to the time.
-// The result is good until the next call.
+// courses returns the possible calls of a train that came to a node at a time. bound is
+// the station at which its run ends, 0 if unknown.
+//
+//   - The pattern leads to bound, and is served at that time.
+//   - Of timetabled patterns, only those nearest to the time remain.
+//
+// The result is valid until the next call.
 func (s *scratch) courses(n int32, at int64, bound int32) []use {
 	nd := &s.g.nodes[n]
 	if len(nd.uses) == 1 {
@@ -39,7 +41,7 @@ func (s *scratch) courses(n int32, at int64, bound int32) []use {
 	if bound != 0 && !slices.ContainsFunc(nd.uses, leads) {
 		bound = 0
 	}
-	const apart = 2 * minute // trips that are no farther from the nearest may be meant
+	const apart = 2 * minute // trips within apart of the nearest remain possible
 	nearest := int64(math.MaxInt64)
 	for _, u := range nd.uses {
 		if s.headways[u.pattern] == nil && leads(u) {
@@ -60,7 +62,7 @@ func (s *scratch) courses(n int32, at int64, bound int32) []use {
 		}
 		s.uses = append(s.uses, u)
 	}
-	if len(s.uses) == 0 { // none is served: any
+	if len(s.uses) == 0 { // none is served: all are possible
 		for _, u := range nd.uses {
 			if leads(u) {
 				s.uses = append(s.uses, u)
@@ -70,19 +72,20 @@ func (s *scratch) courses(n int32, at int64, bound int32) []use {
 	return s.uses
 }
 
-// course is where a train runs to, as courses has it, and whether its run ends at the
-// node. Where a ring closes riders stay: that is no end to them.
+// course returns a train's destination by its courses, and whether its run ends at the
+// node. A ring's closing point is no end, as riders may stay.
 func (s *scratch) course(n int32, at int64, bound int32) (towards string, ends bool) {
 	uses := s.courses(n, at, bound)
 	return s.heading(n, uses), s.ending(n, uses)
 }
 
-// ending reports whether trains end their runs at a node on every one of those calls.
+// ending reports whether trains end their runs at a node on all of the given calls.
 func (s *scratch) ending(n int32, uses []use) bool {
 	return s.g.nodes[n].turn != n && !slices.ContainsFunc(uses, func(u use) bool { return !s.g.ends(s.g.moves(u)) })
 }
 
-// heading is the riders' name of where trains run to on one of those calls at a node.
+// heading returns the riders' name of the destination of trains on the given calls at a
+// node.
 func (s *scratch) heading(n int32, uses []use) string {
 	key := heading{n, 14695981039346656037}
 	for _, u := range uses {
@@ -108,8 +111,8 @@ func (s *scratch) heading(n int32, uses []use) string {
 	return text
 }
 
-// passing is where the trains of a platform run to at this hour, those that are still to
-// come of a service that has ended included, and whether all of them end there.
+// passing returns where the trains of a platform run at this hour, and whether all of
+// them end there. Trains still to come of an ended service count.
 func (s *scratch) passing(n int32) (towards string, ends bool) {
 	nd := &s.g.nodes[n]
 	s.uses = s.uses[:0]
@@ -125,8 +128,8 @@ func (s *scratch) passing(n int32) (towards string, ends bool) {
 	return s.heading(n, uses), s.ending(n, uses)
 }
 
-// callsAbout reports whether the timetable has a run of a pattern call at a node soon,
-// or has had one shortly before.
+// callsAbout reports whether the timetable has a call of a pattern at a node soon, or
+// had one shortly before.
 func (s *scratch) callsAbout(n, pattern int32) bool {
 	calls := s.calls[n]
 	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > s.now-dueLate })
@@ -138,8 +141,8 @@ func (s *scratch) callsAbout(n, pattern int32) bool {
 	return false
 }
 
-// beginning is the station at which all runs end that begin at a node at a time; 0
-// where they end at several, or none begins.
+// beginning returns the station at which all runs end that begin at a node at a time.
+// It is 0 without runs, or where they end at several stations.
 func (s *scratch) beginning(n int32, at int64) (bound int32) {
 	for _, u := range s.g.nodes[n].uses {
 		if u.call != 0 || s.headways[u.pattern] == nil || s.headways[u.pattern][s.slot(at)] == 0 {
@@ -154,8 +157,8 @@ func (s *scratch) beginning(n int32, at int64) (bound int32) {
 	return bound
 }
 
-// towards is where a line's trains of a direction run to: those of the services that
-// are on now, and those that are on their way since. By default it is where any do.
+// towards returns where a line's trains run in a direction: those of current services,
+// and those still on their way. By default it covers all patterns.
 func (s *scratch) towards(line, d int) string {
 	l := &s.g.lines[line]
 	direction := cta.DirectionA
@@ -187,8 +190,8 @@ func (s *scratch) towards(line, d int) string {
 	return of.text
 }
 
-// about reports whether trains of a pattern are on their way in a direction, had they
-// left and run as intended.
+// about reports whether trains of a pattern would be on their way in a direction if
+// they ran as intended.
 func (s *scratch) about(k int32, p *pattern, d int) bool {
 	first, last := -1, -1
 	for i, n := range p.nodes {
@@ -211,7 +214,7 @@ func (s *scratch) about(k int32, p *pattern, d int) bool {
 	return false
 }
 
-// lineHeading is the name of a line's direction, and the patterns that it is of.
+// lineHeading is the name of a line's direction, and the patterns that it covers.
 type lineHeading struct {
 	patterns []int32
 	text     string

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// A headway below bunchedBelow of the intended one is bunching, one above
-// gapAbove a gap.
+// A headway below bunchedBelow of the intended one is bunching. One above gapAbove is a
+// gap.
 const (
 	bunchedBelow = 0.75
 	gapAbove     = 1.5
-	// change is how far from nominal the time may be at which a new headway reaches a
-	// platform.
+	// change is how far from its nominal time a new headway may reach a platform.
 	change = 10 * minute
 )
 
-// Spacing says how the time between trains compares with what is intended.
+// Spacing compares the time between trains with the intended headway.
 type Spacing string
 
 // Every Spacing.
@@ -23,26 +22,26 @@ const (
 	Unknown Spacing = "unknown" // too few trains seen
 	Regular Spacing = "regular"
 	Bunched Spacing = "bunched" // the last two came at less than 0.75 of the intended headway
-	Gap     Spacing = "gap"     // more than 1.5 of it lies between the last train and the next
+	Gap     Spacing = "gap"     // more than 1.5 of it between the last train and the next
 	None    Spacing = "none"    // no service is intended
 )
 
-// Headway is the time between trains at a platform, now and as intended.
+// Headway is the current and the intended time between trains at a platform.
 type Headway struct {
-	Intended time.Duration // 0 when no service is
-	// Last is when the latest train came; zero when it isn't known.
+	Intended time.Duration // 0 without service
+	// Last is when the latest train came; zero when unknown.
 	Last time.Time
-	// Observed is the time between the latest two.
+	// Observed is the time between the latest two trains.
 	Observed time.Duration
-	// Current is the time from the latest train to the next, as it is expected; if
-	// none is expected, to now.
+	// Current is the time from the latest train to the next expected one, or to now if
+	// none is expected.
 	Current time.Duration
 	Spacing Spacing
 }
 
-// intended returns the time intended between trains at a platform at a time, ms;
-// 0 when none is. Of trains sent off a headway apart it is by the service when they
-// began. Those sent off in one direction take turns, but not with others.
+// intended returns the intended headway at a platform in ms, 0 without service. Headway
+// services count by the headway at which their trains began. Trains that begin in the
+// same direction alternate; services in opposite directions don't.
 func (s *scratch) intended(n int32, at int64) int64 {
 	var sent [2]int64
 	for _, u := range s.g.nodes[n].uses {
@@ -62,22 +61,21 @@ func (s *scratch) intended(n int32, at int64) int64 {
 	return every
 }
 
-// begun is the headway at which the trains of a pattern began that come to a call
-// at a time; 0 when none did.
+// begun returns the headway at which a pattern's trains began that come to a call at a
+// time; 0 if none did.
 func (s *scratch) begun(u use, at int64) int64 {
 	return s.headways[u.pattern][s.slot(at-s.offset(u))]
 }
 
-// offset is the nominal time from the beginning of a pattern to a call.
+// offset returns the nominal time from the start of a pattern to a call.
 func (s *scratch) offset(u use) int64 { return s.offsets[s.g.patterns[u.pattern].first+u.call] }
 
-// onward returns the edges that a train takes which came to a node at a time, and
-// whose run ends at a station, if that is known: those of its courses.
+// onward returns the edges that a train may take from a node, by its courses.
 func (s *scratch) onward(n int32, at int64, bound int32) []int32 {
 	return s.edgesOf(n, s.courses(n, at, bound))
 }
 
-// edgesOf returns the edges that trains take from a node on any of those calls.
+// edgesOf returns the edges that trains take from a node on the given calls.
 func (s *scratch) edgesOf(n int32, uses []use) []int32 {
 	if nd := &s.g.nodes[n]; len(nd.uses) == 1 {
 		return nd.next
@@ -94,7 +92,7 @@ func (s *scratch) edgesOf(n int32, uses []use) []int32 {
 	return s.ways[from:len(s.ways):len(s.ways)]
 }
 
-// headway is the headway at a node, now.
+// headway returns the current headway at a node.
 func (s *scratch) headway(n int32) Headway {
 	st := &s.nodes[n]
 	intended := s.intended(n, s.now)
@@ -119,7 +117,7 @@ func (s *scratch) headway(n int32) Headway {
 	if intended == 0 || last < dark || s.now < dark+relearn {
 		return h
 	}
-	// When headways grow or shrink, trains of both services are about.
+	// While headways change, trains of both services are running.
 	before := max(s.intended(n, last-change), s.intended(n, next+change), intended, s.lull(n, last, next))
 	switch {
 	case float64(next-last) > gapAbove*float64(before) && float64(next-s.servedSince(n, last)) > gapAbove*float64(before):
@@ -132,8 +130,8 @@ func (s *scratch) headway(n int32) Headway {
 	return h
 }
 
-// servedSince is since when a platform has been served without a break, last at
-// the earliest: the time before the first train of a service is no gap.
+// servedSince returns the start of a platform's unbroken service, or last if that is
+// later. The time before a service's first train is no gap.
 func (s *scratch) servedSince(n int32, last int64) int64 {
 	const step = 2 * minute
 	for t := s.now - step; t > last; t -= step {
@@ -145,7 +143,7 @@ func (s *scratch) servedSince(n int32, last int64) int64 {
 }
 
 // bunched reports whether the latest two trains at a node came close together,
-// not long ago.
+// recently.
 func (s *scratch) bunched(n int32, intended int64) bool {
 	st := &s.nodes[n]
 	if st.n < 2 || s.now-st.recent[0].at >= intended {
@@ -162,7 +160,8 @@ func (s *scratch) bunched(n int32, intended int64) bool {
 	return float64(st.recent[0].at-st.recent[1].at) < bunchedBelow*float64(intended)
 }
 
-// sure is the first forecast at a platform of a train that is sure to come there.
+// sure returns the first forecast at a platform without an open branch, or else the
+// first of all.
 func (s *scratch) sure(st *nodeState) (*forecast, bool) {
 	for _, i := range st.forecasts {
 		if f := &s.forecasts[i]; !f.maybe {

@@ -1,8 +1,7 @@
 package live
 
-// hearing is when a line was heard of in the last hour, by slots of time, and
-// which part of it is in the dark: while a line is silent its trains run on, so
-// that nothing is known of the times between those that passed unseen.
+// hearing counts a line's events of the last hour, and holds its latest silence. Trains
+// keep running while a line is silent, so intervals across a silence are unknown.
 type hearing struct {
 	slots [hearSlots]uint16 // events, the latest slot first
 	dark  int64             // ms: when the latest silence ended; 0 when there was none
@@ -11,11 +10,11 @@ type hearing struct {
 const (
 	hearSlot  = 30 * second
 	hearSlots = 120
-	// A pause is a silence when darkEvents of the usual number of events are missing
-	// in it, and it lasts as long as one that is told of.
+	// A pause is a silence when at least darkEvents of the usual number of events are
+	// missing and it lasts as long as a reported silence.
 	darkEvents = 6
-	// relearn is how long after a silence it takes until every train that runs has
-	// come to a station.
+	// relearn is how long after a silence every running train takes to report from a
+	// station.
 	relearn = 5 * minute
 )
 
@@ -55,8 +54,8 @@ func (h *hearing) settle(now int64) {
 	}
 }
 
-// silent reports whether so many slots in a row are empty that it isn't chance,
-// when so many hold events.
+// silent reports whether empty slots in a row, of so many slots with so many events,
+// are no chance.
 func (h *hearing) silent(empty, of, events int) bool {
 	return int64(empty)*hearSlot >= silence && empty*events >= darkEvents*(of-empty)
 }

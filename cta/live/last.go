@@ -2,21 +2,20 @@ package live
 
 import "time"
 
-// A service that is over for apart at least has ended; trains of one are on their way for
-// no longer than lasting.
+// A service has ended when none follows for apart. Its trains are on their way for at
+// most lasting.
 const (
 	apart   = 2 * 60 * minute
 	lasting = 2 * 60 * minute
 )
 
-// service is what is known of the end of a pattern's service, where trains are sent off a
-// headway apart.
+// service describes the end of a pattern's headway service.
 type service struct {
 	over bool  // it ends soon, or has ended
-	last int32 // the vehicle that makes its last run, and 1; 0 when none does any more
+	last int32 // index + 1 of the vehicle that makes the last run; 0 without one
 }
 
-// endServices finds out which services end, and which vehicles make their last runs.
+// endServices finds the services that end, and the vehicles that make their last runs.
 func (s *scratch) endServices() {
 	for k := range s.services {
 		s.services[k] = service{}
@@ -59,8 +58,8 @@ func (s *scratch) endServices() {
 	}
 }
 
-// until is when a pattern's service ends, or has ended not long ago: for longer than
-// between trains. over is false when that is farther off, or isn't so.
+// until returns when a pattern's service ends, or recently ended. over is false when
+// the service doesn't end soon.
 func (s *scratch) until(k int32) (until int64, over bool) {
 	row := s.headways[k]
 	from, to := s.slot(s.now-lasting), s.slot(s.now+farthest)
@@ -89,8 +88,8 @@ func (s *scratch) turned(v *vehicle, since int64) bool {
 	return false
 }
 
-// lastTrain is when the last train comes to a platform that goes on from there; zero
-// while that isn't known, or when it has passed.
+// lastTrain returns when the last train that continues from a platform comes there. It
+// is zero while unknown, and once the train has passed.
 func (s *scratch) lastTrain(n int32) time.Time {
 	var last int64
 	for _, u := range s.g.nodes[n].uses {
@@ -108,7 +107,7 @@ func (s *scratch) lastTrain(n int32) time.Time {
 		switch v := &s.vehicles[of.last-1]; {
 		case f != nil && !f.maybe && !f.ends:
 			last = max(last, f.at)
-		case f == nil && v.where > s.nodes[n].potential: // it has passed
+		case f == nil && v.where > s.nodes[n].potential: // it has passed the platform
 		default:
 			return time.Time{}
 		}
@@ -119,7 +118,7 @@ func (s *scratch) lastTrain(n int32) time.Time {
 	return s.time(last)
 }
 
-// forecastOf is when a vehicle comes to a platform; nil when it doesn't, as far as is known.
+// forecastOf returns a vehicle's forecast at a platform, nil without one.
 func (s *scratch) forecastOf(n, vehicle int32) *forecast {
 	for _, i := range s.nodes[n].forecasts {
 		if f := &s.forecasts[i]; f.vehicle == vehicle {
@@ -129,8 +128,8 @@ func (s *scratch) forecastOf(n, vehicle int32) *forecast {
 	return nil
 }
 
-// comesAgain is when trains are intended to come to a platform again, where none is now
-// nor expected; zero otherwise, and where they do by a timetable.
+// comesAgain returns when service at a platform is next intended, if none is now and no
+// train is expected. It is zero otherwise, and with a timetable.
 func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
 	if b.Headway.Intended > 0 || len(b.Next) > 0 {
 		return again
@@ -146,7 +145,8 @@ func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
 	return again
 }
 
-// lastDeparture is that of a line's direction, once all its services end.
+// lastDeparture returns the last departure in a line's direction, once all its services
+// end.
 func (s *scratch) lastDeparture(line, d int) (last Departure) {
 	for _, k := range s.g.lines[line].patterns {
 		p, of := &s.g.patterns[k], &s.services[k]

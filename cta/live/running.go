@@ -5,97 +5,98 @@ import (
 	"slices"
 )
 
-// Figures of running times. Speeds are over the great circle between two
-// stations, from one arrival to the next.
+// Parameters of running times. Speeds are over the great circle between two stations,
+// from one arrival to the next.
 const (
-	// meanSpeed is taken for a line of which nothing was observed: 9 m/s.
+	// meanSpeed, in m/s, is used for a line without observations.
 	meanSpeed = 9.0
-	// stop is the part of the time between two arrivals that a train stands at the
-	// first, as far as is known: arrivals say nothing of departures.
+	// stop is the assumed dwell time, a part of the time between two arrivals: there
+	// are no departure events.
 	stop = 25 * second
-	// remembered is how many of the latest trains over an edge count.
+	// remembered is the number of latest trains kept per edge.
 	remembered = 8
-	// halfLife is the age at which an observation counts half.
+	// halfLife is the age at which an observation has half weight.
 	halfLife = 30 * minute
-	// An edge can't take less, or more, or its two events belong to different runs.
+	// A shorter or longer time over an edge belongs to two different runs.
 	quickest, slowest = 10 * second, 30 * minute
 )
 
-// scratch is what View derives, in buffers that are used again.
+// scratch holds what View derives, in reused buffers.
 type scratch struct {
 	g   *graph
 	now int64
 	schedule
 	order    []*train
 	visits   []visit
-	spans    [][2]int32    // of visits, by train
-	passed   []observation // by edge, remembered each: the latest first
-	passes   []uint8       // how many, by edge
+	spans    [][2]int32    // spans of visits, by train
+	passed   []observation // remembered for each edge, the latest first
+	passes   []uint8       // number of observations, by edge
 	edges    []estimate    // by edge
 	speed    []float64     // by line, m/s
 	nodes    []nodeState   // by node
 	vehicles []vehicle
 	lines    []lineState // by line
-	offsets  []int64     // by call of a pattern: see potentials
-	ways     []int32     // that onward returned
-	uses     []use       // that courses returned
+	offsets  []int64     // by call of a pattern; see potentials
+	ways     []int32     // results of onward
+	uses     []use       // results of courses
 	running  []int32     // patterns
 	services []service   // by pattern
 	headings
 	latest       []latestHeading  // by node
 	lineHeadings [][2]lineHeading // by line and direction
 	hearings     []hearing        // by line
-	front        []int32          // vehicles, those in front first
+	front        []int32          // vehicles, front to rear
 	forecasts    []forecast
-	steps        []step // of a forecast, that wait
+	steps        []step // of a forecast, still to process
 	every        []int64
 	standing     standing
-	heard        int64 // ms: when any train said something last
+	heard        int64 // ms: when any train last reported
 }
 
 // visit is a train's stay at a platform.
 type visit struct {
 	node   int32
-	bound  int32 // station at which the run ends; 0 when it isn't known
+	bound  int32 // station at which the run ends; 0 when unknown
 	status status
 	stood  bool  // the train was broken down during it
-	at     int64 // ms: when it came
-	since  int64 // ms: when it came, broke down or was repaired, whichever was last
+	at     int64 // ms: arrival
+	since  int64 // ms: arrival, breakdown or repair, whichever was last
 }
 
-// observation is the time that a train took over an edge, in ms.
+// observation is a train's time over an edge, in ms.
 type observation struct{ at, took int64 }
 
-// estimate is how long trains take over an edge, from arrival to arrival.
+// estimate is the expected time over an edge, from arrival to arrival.
 type estimate struct {
 	mean     int64   // ms
-	variance float64 // s², of one train's time
+	variance float64 // s², of a single train's time
 	observed bool
 }
 
-// nodeState is what is known about a platform.
+// nodeState is the state of a platform.
 type nodeState struct {
 	recent [kept]passage // the latest first
 	n      int
-	// coming is when the last train that is still to come leaves, by forecast, as the
-	// time of an arrival that would have left then after the usual stop.
+	// coming is when the last train still to come leaves, by forecast. It is given as
+	// the time of an arrival that would leave then after the usual dwell time.
 	coming    int64
-	potential int64 // the nominal time from where the line's runs begin
+	potential int64 // nominal time from the start of the line's runs
 	set       bool
 	forecasts []int32 // by time
-	stands    int32   // a vehicle that is broken down there, and in the way: its index and 1; else 0
+	stands    int32   // index + 1 of a broken-down vehicle that blocks the platform; else 0
 }
 
-// kept is how many passages of a platform are remembered.
+// kept is the number of passages remembered per platform.
 const kept = 5
 
-// passage is a train's coming to a platform, and when it left, or will (see coming).
+// passage is a train's arrival at a platform, and its actual or expected departure (see
+// coming).
 type passage struct {
 	at, left int64
 	train    int32
 }
 
-// leader is when the last train leaves.
+// leader returns when the last train leaves.
 func (n *nodeState) leader() int64 {
 	if n.n > 0 {
 		return max(n.coming, n.recent[0].left)
@@ -103,7 +104,7 @@ func (n *nodeState) leader() int64 {
 	return n.coming
 }
 
-// passed is a train's latest passage, nil when it isn't remembered.
+// passed returns a train's latest passage, nil if none is remembered.
 func (n *nodeState) passed(train int32) *passage {
 	for i := range n.recent[:n.n] {
 		if n.recent[i].train == train {
@@ -129,7 +130,7 @@ func newScratch(g *graph) scratch {
 	}
 }
 
-// observe reads the trains' events up to now.
+// observe processes the trains' events up to now.
 func (s *scratch) observe(now int64) {
 	s.now = now
 	s.fill(s.g, now)
@@ -161,7 +162,7 @@ func (s *scratch) observe(now int64) {
 	}
 }
 
-// visit appends the visits that events tell of.
+// visit appends the visits that follow from events.
 func (s *scratch) visit(events []event) {
 	from := len(s.visits)
 	for _, e := range events {
@@ -180,7 +181,7 @@ func (s *scratch) visit(events []event) {
 		if v == nil || begins || v.node != e.node || v.status == outOfService && e.status != outOfService {
 			since := e.at
 			if v != nil && v.status == outOfService && e.status == outOfService {
-				since = v.since // it is moved
+				since = v.since // it is being moved
 			}
 			s.visits = append(s.visits, visit{node: e.node, bound: e.bound, status: e.status, at: e.at, since: since, stood: e.status == brokenDown})
 			continue
@@ -199,12 +200,13 @@ func (s *scratch) visit(events []event) {
 	}
 }
 
-// ended reports whether a train's i-th visit is where a ring closes, and ends its run.
+// ended reports whether a train's i-th visit is at the closing point of a ring, where
+// its run ends.
 func (s *scratch) ended(of []visit, i int) bool {
 	return s.g.nodes[of[i].node].closes && i > 0 && of[i-1].node != of[i].node
 }
 
-// pass notes a train's time over an edge, unless it broke down on the way.
+// pass records a train's time over an edge, unless the train broke down on the way.
 func (s *scratch) pass(from, to *visit) {
 	e := s.g.edge(from.node, to.node)
 	took := to.at - from.at
@@ -252,7 +254,7 @@ func (s *scratch) estimate() {
 	for i, l := range lines {
 		s.speed[i] = meanSpeed
 		if l.seconds > 0 {
-			// A line that nobody has run over long enough is not known by one segment.
+			// One segment says little about a line: blend with the mean speed.
 			const trust = 600 // s
 			s.speed[i] = (l.metres + meanSpeed*trust) / (l.seconds + trust)
 		}
@@ -268,15 +270,15 @@ func (s *scratch) estimate() {
 		switch n := s.passes[i]; {
 		case n == 0:
 			*est = estimate{mean: max(int64(guess), quickest), variance: sq(doubt)}
-		case n < 3: // one or two trains may have been held up: the distance has its say
+		case n < 3: // one or two trains may have been delayed: blend with the guess by distance
 			est.mean = (est.mean*2*int64(n) + int64(guess)) / (2*int64(n) + 1)
 			est.variance += sq(0.05 * guess / 1000)
 		}
 	}
 }
 
-// typical is the mean of the observations near their median, newer ones counting
-// more, and their spread.
+// typical returns the weighted mean and the spread of the observations near their
+// median. Newer observations weigh more.
 func typical(of []observation, now int64) estimate {
 	var took [remembered]int64
 	for i, o := range of {
@@ -284,8 +286,8 @@ func typical(of []observation, now int64) estimate {
 	}
 	sorted := took[:len(of)]
 	slices.Sort(sorted)
-	// Of two in the middle the shorter one: what is long was held up. It has to be one
-	// that was seen, so that there is something near it.
+	// Of two in the middle, take the shorter one: a long time means a delay. The median
+	// must be an observed time, so that an observation is near it.
 	median := sorted[(len(sorted)-1)/2]
 	near := max(median/5, 15*second)
 	var sum, weights float64
@@ -299,10 +301,10 @@ func typical(of []observation, now int64) estimate {
 	mean := sum / weights
 	var spread float64
 	for _, o := range of {
-		// A train that was held up counts, but not for how long.
+		// A delayed train counts, but its deviation is capped.
 		spread += sq(min(math.Abs(float64(o.took)-mean), 45_000) / 1000)
 	}
-	const prior = 6 * 6 // s²: what a few alike observations don't refute
+	const prior = 6 * 6 // s²: against too little spread in few observations
 	return estimate{
 		mean:     int64(mean),
 		variance: (spread + 3*prior) / float64(len(of)+3),
@@ -310,12 +312,12 @@ func typical(of []observation, now int64) estimate {
 	}
 }
 
-// weight is that of an observation of some age: 1 when new, a half at halfLife.
+// weight returns the weight of an observation by age: 1 when new, 1/2 at halfLife.
 func weight(age int64) float64 { return 1 / (1 + float64(max(age, 0))/float64(halfLife)) }
 
 func sq(x float64) float64 { return x * x }
 
-// passages notes when a train came to platforms, and left them.
+// passages records a train's arrivals at platforms and departures from them.
 func (s *scratch) passages(index int32, of []visit) {
 	for i := range of {
 		v := &of[i]
@@ -323,7 +325,7 @@ func (s *scratch) passages(index int32, of []visit) {
 			continue
 		}
 		if s.ended(of, i) && (i+1 == len(of) || of[i+1].node == v.node) {
-			continue // its next run will pass there
+			continue // its next run counts there
 		}
 		left := v.at
 		if v.since > v.at {
@@ -348,13 +350,13 @@ func (s *scratch) passages(index int32, of []visit) {
 	}
 }
 
-// standing is how long breakdowns last: those seen, and some taken for granted.
+// standing averages the length of breakdowns, from observations and a prior.
 type standing struct {
 	n     int64
 	total int64 // ms
 }
 
-// usualStand is taken for the length of a breakdown before any was seen.
+// usualStand is the prior length of a breakdown.
 const usualStand = 6 * minute
 
 func (d *standing) add(took int64) {

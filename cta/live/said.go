@@ -6,16 +6,16 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Said is what a train said at a moment.
+// Said is one report of a train.
 type Said struct {
 	At time.Time
 	Hop
 	Status cta.TrainStatus
-	Bound  int // station at which its run ends; 0 when it didn't say
+	Bound  int // station at which its run ends; 0 if not reported
 }
 
-// Said returns what a train has said by a moment, in order, as far as that is remembered:
-// what a [Tracker.View] of the moment is made of.
+// Said returns a train's remembered reports up to now, in order: those on which a
+// [Tracker.View] of that time is based.
 func (t *Tracker) Said(train string, now time.Time) []Said {
 	t.mu.Lock()
 	defer t.mu.Unlock()

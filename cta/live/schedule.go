@@ -9,20 +9,20 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// schedule is the intended service around a moment: looking it up by the calendar
-// is too slow to be done for each platform.
+// schedule caches the intended service around a moment: a calendar lookup per platform
+// is too slow.
 type schedule struct {
 	from     int64               // ms; a multiple of slot
-	headways [][]int64           // by pattern and slot: ms between trains that begin; nil of a timetable's
+	headways [][]int64           // by pattern and slot: ms between departures; nil with a timetable
 	rows     [][][2]slot         // by line, slot and direction
 	runs     []run               // of timetables
 	calls    [][]call            // by node, in order of time
-	later    map[int32]time.Time // by pattern: when its trains leave next, as far as was asked for
+	later    map[int32]time.Time // by pattern: next departures, as requested so far
 }
 
-// slot is the service of a line's direction.
+// slot is the service of a line's direction in a slot of time.
 type slot struct {
-	headway int64 // ms, of all patterns together; 0 when none runs
+	headway int64 // ms, of all patterns together; 0 without service
 }
 
 // run is a run of a timetable.
@@ -42,8 +42,8 @@ const (
 	slotLength = int64(15 * time.Minute / time.Millisecond)
 	slotsPast  = 4 * 4
 	slots      = slotsPast + 3*4
-	// A timetable's trains that leave within departing of a moment make up its service
-	// then; where none comes for noService, there is none.
+	// A timetable's service at a moment consists of the trains that leave within
+	// departing of it. Without a train for noService there is no service.
 	departing = 45 * minute
 	noService = 3 * 60 * minute
 )
@@ -77,7 +77,7 @@ func (s *schedule) fillHeadways(g *graph) {
 	}
 }
 
-// fillRuns lists the runs of timetables, and where they call when.
+// fillRuns lists the runs of timetables, and their calls by node.
 func (s *schedule) fillRuns(g *graph) {
 	s.runs = s.runs[:0]
 	if s.calls == nil {
@@ -107,7 +107,7 @@ func (s *schedule) fillRuns(g *graph) {
 			for j, n := range p.nodes {
 				at := depart
 				if j > 0 && p.nodes[j-1] == n {
-					continue // it is there already, at another of the station's stops
+					continue // already there, at another of the station's stops
 				}
 				if j == len(p.nodes)-1 && g.nodes[n].closes {
 					continue // where a ring closes, the next run counts
@@ -125,7 +125,7 @@ func (s *schedule) fillRuns(g *graph) {
 	}
 }
 
-// fillLines sums the patterns up by line and direction.
+// fillLines combines the patterns by line and direction.
 func (s *schedule) fillLines(g *graph) {
 	s.rows = make([][][2]slot, len(g.lines))
 	s.later = map[int32]time.Time{}
@@ -162,13 +162,13 @@ func (s *schedule) fillLines(g *graph) {
 	}
 }
 
-// leads reports whether a pattern's trains run in a direction.
+// leads reports whether a pattern has calls in a direction.
 func (s *schedule) leads(p *pattern, d int) bool {
 	return slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return dir(c.Direction) == d })
 }
 
-// together is the time between trains of two services over the same track; 0
-// stands for none.
+// together returns the combined headway of two services on the same track; 0 stands for
+// no service.
 func together(a, b int64) int64 {
 	if a <= 0 || b <= 0 {
 		return max(a, b)
@@ -178,10 +178,10 @@ func together(a, b int64) int64 {
 
 func (s *schedule) slot(t int64) int64 { return min(max((t-s.from)/slotLength, 0), slots-1) }
 
-// at is the headway of a line's direction.
+// at returns the headway of a line's direction.
 func (s *schedule) at(line int32, d int, t int64) int64 { return s.rows[line][s.slot(t)][d].headway }
 
-// began is when the service at t began, MinInt64 when it did so long ago.
+// began returns when the service at t began, MinInt64 if before the schedule's start.
 func (s *schedule) began(line int32, t int64) int64 {
 	for i := s.slot(t); i >= 0; i-- {
 		if of := &s.rows[line][i]; of[0].headway == 0 && of[1].headway == 0 {
@@ -191,8 +191,8 @@ func (s *schedule) began(line int32, t int64) int64 {
 	return math.MinInt64
 }
 
-// between is the time from the timetable's call at a node before t to the next;
-// 0 when that is no service.
+// between returns the time between the timetable's calls at a node around t; 0 without
+// service.
 func (s *schedule) between(n int32, t int64) int64 {
 	calls := s.calls[n]
 	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > t })
@@ -207,10 +207,9 @@ func (s *schedule) between(n int32, t int64) int64 {
 	return max(gap, minute)
 }
 
-// lull is the longest time between calls of the timetable at a node, of those that
-// reach into a span of time; 0 without any. Where trains skip stops, or come at odd
-// times, what is a gap at one hour is what is intended at another. It is MaxInt64
-// behind the last call.
+// lull returns the longest time between calls of the timetable at a node that overlaps
+// a span; 0 without calls, MaxInt64 after the last call. Where trains skip stops or
+// come at irregular times, a gap at one hour is intended at another.
 func (s *schedule) lull(n int32, from, to int64) (longest int64) {
 	calls := s.calls[n]
 	if len(calls) > 0 && from >= calls[len(calls)-1].at-change {
@@ -223,8 +222,8 @@ func (s *schedule) lull(n int32, from, to int64) (longest int64) {
 	return longest
 }
 
-// crush is the shortest time between calls of the timetable at a node in a span of
-// time; ok is false with fewer than two.
+// crush returns the shortest time between calls of the timetable at a node in a span;
+// ok is false with fewer than two calls.
 func (s *schedule) crush(n int32, from, to int64) (shortest int64, ok bool) {
 	calls := s.calls[n]
 	shortest = math.MaxInt64
@@ -235,14 +234,14 @@ func (s *schedule) crush(n int32, from, to int64) (shortest int64, ok bool) {
 	return shortest, ok
 }
 
-// A train comes up to dueEarly before its time by the timetable, or dueLate after it.
+// A train may come up to dueEarly before its timetabled time, or dueLate after it.
 const (
 	dueEarly = 5 * minute
 	dueLate  = 20 * minute
 )
 
-// around returns the calls of the timetable at a node as which a train may be meant
-// that came there at a time.
+// around returns the timetable's calls at a node that may be those of a train that came
+// at t.
 func (s *schedule) around(n int32, t int64) []call {
 	calls := s.calls[n]
 	from := sort.Search(len(calls), func(i int) bool { return calls[i].at >= t-dueLate })
@@ -250,8 +249,8 @@ func (s *schedule) around(n int32, t int64) []call {
 	return calls[from:to]
 }
 
-// took is how long the timetable gives a train that came to a node at a time, to come
-// to another: of the runs that do so the one that comes nearest. 0 without any.
+// took returns the timetabled time between two nodes for a train that came to the first
+// at t. It uses the run nearest to t, and returns 0 without one.
 func (s *schedule) took(from, to int32, t int64) (took int64) {
 	then := s.calls[to]
 	nearest := int64(math.MaxInt64)
@@ -269,8 +268,7 @@ func (s *schedule) took(from, to int32, t int64) (took int64) {
 	return took
 }
 
-// calling reports whether the timetable has trains of a line call anywhere in a span
-// of time.
+// calling reports whether the timetable has a call of a line in a span of time.
 func (s *schedule) calling(l *lineGraph, from, to int64) bool {
 	for _, nodes := range l.nodes {
 		for _, n := range nodes {
@@ -283,8 +281,8 @@ func (s *schedule) calling(l *lineGraph, from, to int64) bool {
 	return false
 }
 
-// due is how far from a time the timetable has a run of a pattern come to a node;
-// MaxInt64 when that isn't near.
+// due returns the time between t and the nearest timetabled call of a pattern at a
+// node; MaxInt64 without one near t.
 func (s *schedule) due(n, pattern int32, t int64) int64 {
 	nearest := int64(math.MaxInt64)
 	for _, c := range s.around(n, t) {
@@ -295,7 +293,7 @@ func (s *schedule) due(n, pattern int32, t int64) int64 {
 	return nearest
 }
 
-// resumes returns when a line's service begins next, within a week; else zero.
+// resumes returns when a line's service next begins within a week; else zero.
 func (s *schedule) resumes(g *graph, line int, now int64) (next time.Time) {
 	for _, i := range g.lines[line].patterns {
 		if at := s.patternResumes(g, i, now); !at.IsZero() {
@@ -305,7 +303,7 @@ func (s *schedule) resumes(g *graph, line int, now int64) (next time.Time) {
 	return next
 }
 
-// patternResumes returns when trains of a pattern leave next, within a week; else zero.
+// patternResumes returns when trains of a pattern next leave within a week; else zero.
 func (s *schedule) patternResumes(g *graph, i int32, now int64) time.Time {
 	if at, ok := s.later[i]; ok && (at.IsZero() || at.UnixMilli() > now) {
 		return at
@@ -331,15 +329,14 @@ func (s *schedule) patternResumes(g *graph, i int32, now int64) time.Time {
 	return next
 }
 
-// nightEnds is how long after midnight a moment is of the service day before.
+// nightEnds is how long the service day lasts past midnight.
 const nightEnds = 4 * time.Hour
 
-// ServiceDay returns the service day that a moment is of, to riders: the night's last
-// trains are still of the day before.
+// ServiceDay returns the service day of t as riders see it: the night's last trains
+// belong to the day before.
 func ServiceDay(t time.Time) cta.Date { return cta.DateOf(t.Add(-nightEnds)) }
 
-// idle reports whether none of a line's trains runs in a direction on the service day
-// of a moment.
+// idle reports whether a line has no trains in a direction on now's service day.
 func (s *schedule) idle(g *graph, line, d int, now int64) bool {
 	day := ServiceDay(time.UnixMilli(now).In(g.location))
 	for _, i := range g.lines[line].patterns {

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Level says how well a line runs.
+// Level is how well a line runs.
 type Level string
 
 // Every Level.
@@ -20,16 +20,16 @@ const (
 	LevelUnknown Level = "unknown"
 )
 
-// worse orders levels: a line is as bad as its worse direction.
+// worse orders levels, best first. A line has the level of its worse direction.
 var worse = []Level{NotRunning, Good, LevelUnknown, Minor, Major}
 
-// Cause is the rule that gave a status its level, in the order of their use.
+// Cause is the rule that set a level. The constants are in the order of the rules.
 type Cause string
 
 // Every Cause. See the package comment for the rules.
 const (
 	NoService     Cause = "no service"
-	ServiceBegins Cause = "beginning" // no train was heard of yet
+	ServiceBegins Cause = "beginning" // no train has reported yet
 	NeverHeard    Cause = "never heard"
 	LineSilent    Cause = "silent"
 	TrainStuck    Cause = "standing"
@@ -38,39 +38,39 @@ const (
 	CloseUp       Cause = "bunched"
 	OnHeadway     Cause = "regular"
 	LastTrains    Cause = "ending"    // service is over, the last trains are on their way
-	TooEarly      Cause = "too early" // trains run; how often isn't known yet
+	TooEarly      Cause = "too early" // trains run; the headway isn't known yet
 )
 
-// LineStatus is how a line runs.
+// LineStatus is the status of a line.
 type LineStatus struct {
 	Line       string
 	Level      Level              // of the worse direction
-	Heard      time.Time          // when a train of it said something last; zero if none has
+	Heard      time.Time          // when one of its trains last reported; zero if none has
 	Directions [2]DirectionStatus // a, b
 }
 
-// DirectionStatus is how a line runs in one direction, as facts: package ctaweb
-// has the words for them.
+// DirectionStatus holds the facts about a line's service in one direction. Package
+// ctaweb puts them in words.
 type DirectionStatus struct {
 	Direction cta.Direction
-	Towards   string // where its trains run to at this hour
+	Towards   string // where its trains run at this hour
 	Level     Level
 	Cause     Cause
-	Station   int           // of a standing train, a gap or bunched trains, where one is overdue; else 0
+	Station   int           // of the standing or overdue train, the gap or the bunched trains; else 0
 	Train     string        // the standing or overdue one
-	Lasts     time.Duration // how long it stands or is overdue, the gap, the time between bunched trains, or the silence
+	Lasts     time.Duration // duration of the standing, lateness or silence; the gap; the time between bunched trains
 	Every     time.Duration // between trains, the median of all platforms; 0 when unknown
 	Intended  time.Duration // on the trunk; 0 without service
-	Resumes   time.Time     // when service begins again; zero if it runs or isn't known
-	Idle      bool          // without service on the whole service day
-	Last      Departure     // the last of the service, while it is still to come and known; else zero
+	Resumes   time.Time     // when service begins again; zero if it runs or is unknown
+	Idle      bool          // no service on the whole service day
+	Last      Departure     // of the service's last train, while known and still to come; else zero
 	Gaps      int           // platforms where there is a gap
 	Bunches   int           // platforms where trains are bunched
-	Gap       Spot          // the longest one; zero when there is none
-	Bunch     Spot          // the closest trains, where they were last; zero when there are none
+	Gap       Spot          // the longest gap; zero without one
+	Bunch     Spot          // the closest pair of trains, where they were last; zero without one
 }
 
-// Departure is when a train leaves the station at which its run begins.
+// Departure is the departure of a train from the first station of its run.
 type Departure struct {
 	Station int
 	At      time.Time
@@ -82,9 +82,10 @@ type Spot struct {
 	Apart   time.Duration
 }
 
-// A standing train, or one that is overdue, is a major matter after majorStand, a gap beyond
-// majorGap of the intended headway; bunching is a minor one below closeBy of it.
-// A train is told to be overdue from overdueSaid on, if that is more than usual.
+// The thresholds of levels. A standing or overdue train is a major matter after
+// majorStand, and a gap above majorGap of the intended headway. Bunching is minor below
+// closeBy of the intended headway. A train is reported overdue after overdueSaid, or
+// after unusual standard deviations if that is longer.
 const (
 	majorStand  = 5 * minute
 	majorGap    = 3.0
@@ -93,10 +94,12 @@ const (
 	unusual     = 3.0 // standard deviations
 )
 
-// A line is silent when nothing was heard for silence, though trains were due
-// overdueBy before; or when nothing was heard for hush, though other lines were
-// heard since, and trains have come due that are late together: one by hushed[0] if
-// no more than hushFew are on their way, two by hushed[1], or three by hushed[2].
+// A line is silent in one of these cases:
+//
+//   - It sent nothing for silence, and trains were due more than overdueBy ago.
+//   - It sent nothing for hush while other lines did, and trains are late together: one
+//     by hushed[0] if at most hushFew are on their way, two by hushed[1], or three by
+//     hushed[2].
 const (
 	silence    = 2 * minute
 	overdueBy  = minute
@@ -108,14 +111,14 @@ const (
 
 var hushed = [...]int64{40 * second, 20 * second, 8 * second}
 
-// lineState is what is gathered about a line on the way.
+// lineState collects facts about a line while a view is derived.
 type lineState struct {
 	heard    int64 // ms; 0 when never
 	overdue  int   // trains and departures
 	expected int   // trains on their way, and overdue departures
 	standing [2]*visit
-	// missed are how late those are that came due since it was heard of, the latest
-	// first; by direction, behind is the train that is overdue for longest.
+	// missed are the latenesses of trains that came due since heard, the greatest
+	// first. behind is, by direction, the train that has been overdue for longest.
 	missed [len(hushed)]int64
 	behind [2]*vehicle
 }
@@ -126,7 +129,7 @@ func (l *lineState) stand(d cta.Direction, v *visit) {
 	}
 }
 
-// late notes a departure that should have been.
+// late records an overdue departure.
 func (l *lineState) late(due int64, headway, now int64) {
 	if now-due > headway/2+overdueBy {
 		l.expected++
@@ -134,7 +137,7 @@ func (l *lineState) late(due int64, headway, now int64) {
 	}
 }
 
-// miss notes a train that came due.
+// miss records the lateness of a train that came due.
 func (l *lineState) miss(late int64) {
 	for i := range l.missed {
 		if late > l.missed[i] {
@@ -143,15 +146,15 @@ func (l *lineState) miss(late int64) {
 	}
 }
 
-// late reports whether a train on its way should have come to the next station, and
-// neither it nor one from behind it has.
+// late reports whether a train on its way is overdue at the next station, where neither
+// it nor a train from behind it has arrived.
 func (s *scratch) late(ve *vehicle) bool {
 	late := s.now - ve.by
 	if ve.spread == 0 || late < overdueSaid || float64(late) < unusual*ve.spread*float64(second) {
 		return false
 	}
 	if dark := s.hearings[s.g.nodes[ve.node].line].dark; ve.at < dark && s.now < dark+relearn {
-		return false // it may have come unseen
+		return false // it may have arrived unseen
 	}
 	return !s.overtaken(ve)
 }
@@ -167,7 +170,7 @@ func (s *scratch) status(v *View) {
 		if ve.number > 0 || ve.dropped || ve.state != Running && ve.state != Silent || ve.due == math.MaxInt64 {
 			continue
 		}
-		if ve.state == Running || ve.by > l.heard { // one that is silent alone tells nothing of the line
+		if ve.state == Running || ve.by > l.heard { // one silent train is no sign of the line's silence
 			l.expected++
 			if s.now-ve.due > max(overdueBy, ve.slack) {
 				l.overdue++
@@ -197,7 +200,7 @@ func (s *scratch) status(v *View) {
 	}
 }
 
-// survey is what the platforms of a direction say together.
+// survey summarizes the platforms of a direction.
 type survey struct {
 	every           int64 // ms; 0 when unknown
 	gap, bunch      int32 // nodes, -1 when there is none
@@ -224,7 +227,8 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 		}
 		if s.bunched(n, h.Intended.Milliseconds()) {
 			sv.bunched++
-			// Where the second of them was last; stations behind are history.
+			// Only where the second train's last report is from this station; stations
+			// behind are history.
 			if s.spans[st.recent[0].train][1] > 0 && s.visits[s.spans[st.recent[0].train][1]-1].node == n &&
 				(sv.bunch < 0 || h.Observed < v.Boards[s.g.nodes[sv.bunch].board].Headway.Observed) {
 				sv.bunch = n
@@ -241,7 +245,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 	return sv
 }
 
-// direction applies the rules, in the order of the package comment.
+// direction applies the rules of the package comment, in order.
 func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	l, state := &s.g.lines[line], &s.lines[line]
 	ds := DirectionStatus{Direction: cta.DirectionA}
@@ -261,7 +265,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		gap = v.Boards[s.g.nodes[sv.gap].board].Headway
 		ds.Gap = Spot{s.g.nodes[sv.gap].station.ID, gap.Current}
 	}
-	if sv.bunch >= 0 { // where few of the line's trains come, a long time may count as bunched
+	if sv.bunch >= 0 { // at long headways, a long time may count as bunched
 		bunch = v.Boards[s.g.nodes[sv.bunch].board].Headway
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
@@ -313,7 +317,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	return ds
 }
 
-// silent reports whether a line's trains say nothing, though they should.
+// silent reports whether a line is silent though trains are due.
 func (s *scratch) silent(line int, runs bool) bool {
 	l := &s.lines[line]
 	quiet := s.now - l.heard

@@ -10,17 +10,17 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Figures of what a tracker remembers, in milliseconds of event time.
+// Time limits of a tracker, in milliseconds of event time.
 const (
 	window = 2 * 60 * minute
-	// slack is how far past the moment asked about an event may lie and count:
+	// slack is how far an event may lie ahead of the time asked about and still count:
 	// the caller's clock is an estimate.
 	slack  = minute
 	second = int64(1000)
 	minute = 60 * second
 )
 
-// Bounds on what events can make a tracker hold.
+// Memory limits of a tracker.
 const (
 	maxTrains = 4000
 	maxEvents = 160 // of a train: more than one a minute for as long as they count
@@ -36,7 +36,7 @@ type Tracker struct {
 	trains   map[string]*train
 	order    []*train // by id
 	counters map[int]*counter
-	floor    int64  // events before are forgotten
+	floor    int64  // ms: older events are dropped
 	version  uint64 // changes with every event
 	scratch  scratch
 	score    score
@@ -46,21 +46,21 @@ type Tracker struct {
 	viewAt      int64
 }
 
-// train is what a train has said, in order of event time.
+// train holds a train's events, in order of event time.
 type train struct {
 	id      string
 	events  []event
-	pending []pending // predictions that wait for it
-	changed bool      // events, since divide
-	seen    []event   // what it is known by: all its events, unless it has a twin
-	twin    *train    // another train that reports under its id; nil without one
+	pending []pending // predictions waiting for their score
+	changed bool      // events changed since divide
+	seen    []event   // the events used for it: all, unless it has a twin
+	twin    *train    // another train with the same id; nil without one
 	mark    event     // of a twin: its last event
 }
 
 type event struct {
 	at     int64 // ms
 	node   int32
-	bound  int32 // station at which the run ends; 0 when it isn't known
+	bound  int32 // station at which the run ends; 0 when unknown
 	status status
 }
 
@@ -72,7 +72,7 @@ const (
 	brokenDown
 )
 
-// NewTracker returns a tracker of net that has seen nothing.
+// NewTracker returns an empty tracker of net.
 func NewTracker(net *cta.Network) *Tracker {
 	g := newGraph(net)
 	return &Tracker{
@@ -84,9 +84,9 @@ func NewTracker(net *cta.Network) *Tracker {
 	}
 }
 
-// ApplyArrival takes an arrival. It reports whether it was new: repeated events,
-// those of more than two hours ago, and those of lines and platforms that the
-// network doesn't have change nothing.
+// ApplyArrival adds an arrival. It returns false, and changes nothing, for repeated
+// events, events older than two hours, invalid events, and platforms that the network
+// doesn't have.
 func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	if a.TrainID == "" || len(a.TrainID) > maxText {
 		return false
@@ -116,7 +116,7 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	tr := t.trains[a.TrainID]
 	if tr == nil {
 		if len(t.trains) >= maxTrains {
-			return false // View drops those that went silent
+			return false // View drops silent trains
 		}
 		tr = &train{id: strings.Clone(a.TrainID)} // the record's buffer may be shared
 		t.trains[tr.id] = tr
@@ -131,7 +131,7 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	return true
 }
 
-// add puts an event in its place among the latest maxEvents.
+// add inserts an event among the latest maxEvents.
 func (tr *train) add(e event) bool {
 	i, found := slices.BinarySearchFunc(tr.events, e, compareEvents)
 	if found || len(tr.events) == maxEvents && i == 0 {
@@ -146,14 +146,14 @@ func (tr *train) add(e event) bool {
 	return true
 }
 
-// compareEvents orders by time, then by what is said, so that the order is the
-// same in whatever order events come.
+// compareEvents orders events by time, then by content, so that the order doesn't
+// depend on delivery.
 func compareEvents(a, b event) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.node, b.node), cmp.Compare(a.status, b.status), cmp.Compare(a.bound, b.bound))
 }
 
-// ApplyCount takes a station's count of entries as it stood at an event time. Counts
-// of a station come in the order of their log. It reports whether anything changed.
+// ApplyCount adds a station's count of entries at an event time. Pass the counts of a
+// station in log order. It reports whether anything changed.
 func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 	if t.graph.net.Station(stationID) == nil || entries < 0 {
 		return false
@@ -172,8 +172,8 @@ func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 	return true
 }
 
-// Reset forgets all events, for a source that has started anew at an earlier
-// time. The scores of predictions stay.
+// Reset drops all events. Call it when the source has restarted at an earlier time. The
+// scores of predictions stay.
 func (t *Tracker) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -184,7 +184,8 @@ func (t *Tracker) Reset() {
 	t.version++
 }
 
-// Forget forgets the arrivals at a station, as when its clock was found to be wrong.
+// Forget drops the arrivals at a station, for example after its clock was found to be
+// wrong.
 func (t *Tracker) Forget(stationID int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -192,7 +193,7 @@ func (t *Tracker) Forget(stationID int) {
 	t.version++
 }
 
-// drop forgets events, and the trains that have none left.
+// drop deletes the events that old accepts, and trains without events.
 func (t *Tracker) drop(old func(event) bool) {
 	t.order = slices.DeleteFunc(t.order, func(tr *train) bool {
 		n := len(tr.events)
@@ -210,15 +211,15 @@ func (t *Tracker) drop(old func(event) bool) {
 	})
 }
 
-// Version is a number that grows with every event that changed something.
+// Version returns a number that grows with every event that changes something.
 func (t *Tracker) Version() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.version
 }
 
-// View returns what the events say about a moment of event time, which should
-// not go back but for a [Tracker.Reset]. The result is shared: don't change it.
+// View returns the state of the network at an event time. Times must not decrease,
+// except after [Tracker.Reset]. The result is shared: don't change it.
 func (t *Tracker) View(now time.Time) *View {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -234,7 +235,7 @@ func (t *Tracker) viewLocked(now int64) *View {
 	return t.view
 }
 
-// prune forgets what is too old to matter.
+// prune drops events older than window.
 func (t *Tracker) prune(now int64) {
 	if now-window <= t.floor {
 		return

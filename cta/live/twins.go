@@ -6,24 +6,25 @@ import (
 )
 
 const (
-	// gaps is how many stations further than the last a train is heard of next, at most,
-	// where reports are lost.
+	// gaps is the largest number of stations between two reports of one train, where
+	// reports are lost.
 	gaps = 3
-	// Two trains have one id when each was heard of inTurn times after the other. Once
-	// may be two reports whose clocks put them in the wrong order.
+	// Two trains share an id when each reported inTurn times after the other. A single
+	// time may be due to clocks that order two reports wrongly.
 	inTurn = 2
-	// maxTracks bounds the tracks of an id that may go on.
+	// maxTracks bounds the open tracks of an id.
 	maxTracks = 4
 )
 
-// track is the part of an id's events in which each leads on from the one before.
+// track is a sequence of an id's events in which each event follows from the one
+// before.
 type track struct {
 	events []event
-	turns  int // how often it went on after another
+	turns  int // number of events right after one of another track
 }
 
-// divide finds out whether two trains report under one id, in turn. The one of them
-// that was known first keeps the id.
+// divide checks whether two trains report alternately under one id. The train known
+// first keeps the id.
 func (tr *train) divide(g *graph) {
 	tr.seen, tr.changed = tr.events, false
 	if tr.twin != nil {
@@ -35,7 +36,7 @@ func (tr *train) divide(g *graph) {
 			leaps++
 		}
 	}
-	if leaps < 2*inTurn { // from one to the other and back
+	if leaps < 2*inTurn { // there and back
 		return
 	}
 	both := slices.DeleteFunc(g.tracks(tr.events), func(t *track) bool { return t.turns < inTurn })
@@ -54,8 +55,8 @@ func (tr *train) divide(g *graph) {
 
 func (t *track) last() event { return t.events[len(t.events)-1] }
 
-// tracks follows an id's events, which are in order of time. It returns the tracks in
-// the order in which they began.
+// tracks splits an id's events, in order of time, into tracks. It returns the tracks in
+// the order of their first events.
 func (g *graph) tracks(events []event) []*track {
 	var tracks []*track
 	var last *track
@@ -71,7 +72,7 @@ func (g *graph) tracks(events []event) []*track {
 		switch {
 		case of == nil:
 			of = &track{}
-			if len(tracks) == maxTracks { // but for the one that was heard of longest ago
+			if len(tracks) == maxTracks { // drop the one with the oldest last event
 				old := slices.MinFunc(tracks, func(a, b *track) int { return cmp.Compare(a.last().at, b.last().at) })
 				tracks = slices.DeleteFunc(tracks, func(t *track) bool { return t == old })
 			}
@@ -84,8 +85,8 @@ func (g *graph) tracks(events []event) []*track {
 	return tracks
 }
 
-// apart is how many stations further a train comes from one platform to another; more
-// than most when it takes more.
+// apart returns the number of stations from one platform to another along the line. If
+// that exceeds most, the result does too.
 func (g *graph) apart(from, to int32, most int) int {
 	switch {
 	case from == to:

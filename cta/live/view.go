@@ -9,7 +9,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// View is what the events say about one moment. It is read-only and may be kept.
+// View is the state of a network at one moment. It is read-only and may be kept.
 type View struct {
 	AsOf   time.Time
 	Trains []Train         // by id
@@ -22,7 +22,7 @@ type View struct {
 	boards map[int][]int // by station
 }
 
-// Train returns the train of that id.
+// Train returns the train with that id.
 func (v *View) Train(id string) (t Train, ok bool) {
 	i, ok := v.trains[id]
 	if !ok {
@@ -31,8 +31,8 @@ func (v *View) Train(id string) (t Train, ok bool) {
 	return v.Trains[i], true
 }
 
-// Station returns the boards of a station: one for each line and direction that
-// has a platform there, in the network's order.
+// Station returns the boards of a station, one per line and direction, in the network's
+// order.
 func (v *View) Station(id int) []Board {
 	var boards []Board
 	for _, i := range v.boards[id] {
@@ -50,114 +50,113 @@ func (v *View) Line(id string) (s LineStatus, ok bool) {
 	return v.Lines[i], true
 }
 
-// State says what a train does, as far as is known.
+// State is what a train is doing.
 type State string
 
 // Every State.
 const (
-	Stopped  State = "stopped"  // at its station, which it has just come to
-	Running  State = "running"  // on its way to the next
+	Stopped  State = "stopped"  // at its station, just arrived
+	Running  State = "running"  // on its way to the next station
 	Standing State = "standing" // broken down at its station
 	Turning  State = "turning"  // at the end of its run, before it begins another
-	Silent   State = "silent"   // long overdue at its next station, without a word
+	Silent   State = "silent"   // long overdue at its next station, without a report
 )
 
-// Train is a train and where it is.
+// Train is a train and its position.
 type Train struct {
-	ID        string // as it said; with " (2)" if another train goes by that
+	ID        string // as reported; with " (2)" for the second train with an id
 	Line      string
 	Direction cta.Direction
-	Towards   string          // riders' name of where its run leads, as far as is known
-	Status    cta.TrainStatus // as it said last
+	Towards   string          // riders' name of its destination, as far as known
+	Status    cta.TrainStatus // as last reported
 	State     State
-	Station   int       // that it came to last
-	Arrived   time.Time // when
-	Bound     int       // station at which its run ends, as it said; 0 when it didn't
-	Since     time.Time // when it said Status first
-	// Next holds the stations it may come to next: more than one where branches
-	// part. At the end of a run there is none.
+	Station   int       // of its last report
+	Arrived   time.Time // at Station
+	Bound     int       // reported station at which its run ends; 0 without one
+	Since     time.Time // when it first reported Status
+	// Next holds the possible next stations, more than one where branches part. It is
+	// empty at the end of a run.
 	Next []Hop
-	// Fraction is how much of the way from Station to Next it has gone, by the time
-	// that trains take: 0 to 1, less than 1 until it comes.
+	// Fraction is the part of the way from Station to Next covered, by running time:
+	// from 0 to less than 1.
 	Fraction            float64
 	Latitude, Longitude float64 // on the straight line between the two
-	// Stops are the arrivals expected of it, in the order of its run: some twenty
-	// minutes of them.
+	// Stops are its predicted arrivals for about twenty minutes, in order.
 	Stops []Arrival
 }
 
-// Hop is a station, and the direction in which a train comes to it.
+// Hop is a station and the direction of arrival there.
 type Hop struct {
 	Station   int
 	Direction cta.Direction
 }
 
-// Board is a platform's next trains.
+// Board lists the next trains of a platform.
 type Board struct {
 	Line      string
 	Station   int
 	Direction cta.Direction
-	// Towards is where its trains run to at this hour. Ends is true where all of them
-	// end their runs.
+	// Towards is where the platform's trains run at this hour. Ends is true if all of
+	// them end their runs here.
 	Towards string
 	Ends    bool
-	// Here are the trains at the platform that riders may board, Standing those that
-	// are broken down there.
+	// Here are the trains at the platform that riders may board. Standing are the
+	// trains broken down there.
 	Here, Standing []string
-	// Next are the trains to come that go on from here, Ending those that end their runs
-	// here: the first three of each.
+	// Next are the coming trains that continue from here, Ending those that end their
+	// runs here: the first three of each.
 	Next, Ending []Arrival
-	// Last is when the last train of the service comes that goes on from here, while it
-	// is still to come and known; Resumes when trains are intended to come again, where none
-	// are now. Both are zero otherwise, Resumes also where trains run by a timetable.
+	// Last is when the last train of the service that continues from here arrives,
+	// while known and still to come. Resumes is when service is next intended, if there
+	// is none now. Both are zero otherwise; Resumes is also zero with a timetable.
 	Last, Resumes time.Time
 	Headway       Headway
 }
 
-// Arrival is an expected arrival.
+// Arrival is a predicted arrival.
 type Arrival struct {
 	Line      string
 	Station   int
 	Direction cta.Direction
-	// Towards is the riders' name of where the train runs to from there; Ends is true
-	// where its run ends there.
+	// Towards is the riders' name of the train's destination. Ends is true if its run
+	// ends at Station.
 	Towards string
 	Ends    bool
-	// Train is empty for a run that no known train is seen to be for. For others
-	// that have not begun (Basis is ByHeadway), it is the train likely to make it.
+	// Train is empty for a run without a known train. For other runs that have not
+	// begun (Basis is ByHeadway), it is the train likely to make the run.
 	Train string
-	// Expected is when it comes, as a best guess. In nine cases of ten or more it comes
-	// from Earliest to Latest.
+	// Expected is the best estimate. Nine trains of ten or more come between Earliest
+	// and Latest.
 	Expected, Earliest, Latest time.Time
-	// Guess is Expected by nothing but distance over mean speed, for comparison.
+	// Guess is Expected by distance over mean speed alone, for comparison.
 	Guess time.Time
 	Basis Basis
-	// Maybe is true of a train that may take another branch: it isn't known yet.
+	// Maybe is true while the train may still take another branch.
 	Maybe bool
-	// Rests is the broken-down train that the prediction supposes to go on soon: itself or
-	// one ahead of it; nil when there is none.
+	// Rests is the broken-down train that must move before this arrival: this train or
+	// one ahead; nil without one.
 	Rests *Stand
 }
 
-// Stand is a train that is broken down, where, and when it goes on if it stands for as
-// long as is usual.
+// Stand is a broken-down train, its station, and when it moves again if the breakdown
+// has the usual length.
 type Stand struct {
 	Train   string
 	Station int
 	GoesOn  time.Time
 }
 
-// Basis says what a predicted arrival is built on.
+// Basis is the source of a predicted arrival.
 type Basis string
 
 // Every Basis.
 const (
-	ByObservation Basis = "observed" // of the last trains, over every segment
-	ByDistance    Basis = "distance" // over mean speed, for some segments
-	ByHeadway     Basis = "headway"  // intended: the train has not begun its run
+	ByObservation Basis = "observed" // times of recent trains over every segment
+	ByDistance    Basis = "distance" // distance over mean speed for some segments
+	ByHeadway     Basis = "headway"  // the intended headway: the run has not begun
 )
 
-// derive works out the view of a moment.
+// derive computes the view of a moment.
 func (t *Tracker) derive(now int64) *View {
 	s := &t.scratch
 	s.order = s.order[:0]
@@ -184,8 +183,8 @@ func (t *Tracker) derive(now int64) *View {
 
 func (s *scratch) time(ms int64) time.Time { return time.UnixMilli(ms).In(s.g.location) }
 
-// assign gives departures the trains that are likely to make them: those that
-// end their runs first.
+// assign gives departures the trains likely to make them, in the order in which the
+// trains end their runs.
 func (s *scratch) assign() {
 	type ready struct {
 		at    int64
@@ -225,7 +224,7 @@ func (s *scratch) assign() {
 	}
 }
 
-// last is the latest visit of a vehicle that is a train.
+// last returns the latest visit of a vehicle that is a train.
 func (s *scratch) last(v *vehicle) *visit { return &s.visits[s.spans[v.train][1]-1] }
 
 func (s *scratch) arrival(f *forecast) Arrival {
@@ -265,7 +264,7 @@ func (s *scratch) boards(v *View) {
 				board.Towards, board.Ends = s.passing(n)
 				board.Next, next = s.first(n, false, next)
 				board.Ending, next = s.first(n, true, next)
-				if board.Ends && len(board.Next) > 0 { // those of a service to come go on
+				if board.Ends && len(board.Next) > 0 { // trains of a coming service continue
 					board.Ends, board.Towards = false, board.Next[0].Towards
 				}
 				board.Last, board.Resumes = s.lastTrain(n), s.comesAgain(n, &board)
@@ -275,8 +274,8 @@ func (s *scratch) boards(v *View) {
 	}
 }
 
-// first appends the first arrivals at a platform, of trains that end there or of those
-// that go on. It returns them, and all.
+// first appends the first arrivals at a platform to all: those of trains that end
+// there, or of those that continue. It returns the new arrivals, and all.
 func (s *scratch) first(n int32, ending bool, all []Arrival) (of, list []Arrival) {
 	from := len(all)
 	for _, i := range s.nodes[n].forecasts {
@@ -347,12 +346,11 @@ func (s *scratch) train(ve *vehicle) Train {
 	return t
 }
 
-// mostly is the fraction of its way at which a train is shown that is late: it
-// waits before the station.
+// mostly is the largest fraction shown: a late train waits just before the station.
 const mostly = 0.95
 
-// likely is which of several edges a train takes, for its place on the map: the
-// one that no train has taken for longest.
+// likely returns the index of the edge on which a train is drawn: the one that no train
+// has taken for longest.
 func (s *scratch) likely(ve *vehicle, next []int32) int {
 	best, oldest := 0, int64(math.MaxInt64)
 	for i, e := range next {
