@@ -21,12 +21,12 @@ import (
 
 // Config holds the settings of a [Client]. Brokers is required.
 type Config struct {
-	Brokers  []string    // host:port; some of the cluster's brokers, the rest is found through them
+	Brokers  []string    // host:port of some brokers; they report the rest
 	ClientID string      // names this program in the broker's logs and quotas. Default: "ctalive"
-	TLS      *tls.Config // with the client's certificates, if brokers ask for them; nil: plain text
+	TLS      *tls.Config // with the client's certificates, if brokers require them; nil: plain text
 	SASL     SASL
-	// Rack says where this program is, as broker.rack does of brokers: records are then
-	// read from the nearest replica, if brokers choose it (replica.selector.class).
+	// Rack names this program's location, as broker.rack does for brokers. Records are
+	// read from the nearest replica if the brokers select it (replica.selector.class).
 	// Default: from the leader.
 	Rack string
 	// ReplicationFactor and MinInSyncReplicas are those of the topics that EnsureTopics
@@ -78,17 +78,17 @@ func (c Config) validate() error {
 type Client struct {
 	cfg   Config
 	stats *stats
-	cl    *cluster.Cluster // the way to the brokers, of all that is made from the client
+	cl    *cluster.Cluster // shared by all that the client makes
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 }
 
-// Connect waits, up to cfg.Wait, until the cluster answers. The error is a
-// [*cta.ServiceError] when it doesn't, or lists every wrong setting.
+// Connect waits up to cfg.Wait for the cluster to answer. The error is a
+// [*cta.ServiceError] without an answer, or lists every wrong setting.
 //
-// A refused password or certificate fails at once. What is waited for is logged
-// once for each new reason.
+// A refused password or certificate fails at once. Each new reason to wait is logged
+// once.
 func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -113,14 +113,14 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Close closes the client. What was made from it must be closed before.
+// Close closes the client. Close its producers first.
 func (c *Client) Close() error {
 	c.cancel()
 	c.cl.Close()
 	return nil
 }
 
-// look asks the cluster for its topics until it answers or ctx ends. waits is told of each
+// look asks the cluster for its topics until it answers or ctx ends. waits receives each
 // reason to ask again.
 func (c *Client) look(ctx context.Context, waits func(cluster.Trouble)) (*cluster.View, error) {
 	last := cluster.Trouble{Err: context.DeadlineExceeded, Text: "no answer", Hint: c.cl.MuteHint()}

@@ -1,140 +1,139 @@
-// Package kafka sends, reads and transforms Kafka records. It is the system's
-// one seam over its Kafka client, sarama: whatever is set or known about Kafka,
-// is here.
+// Package kafka sends, reads and transforms Kafka records. It is the only package
+// that uses the Kafka client library, sarama.
 //
 //	client, err := kafka.Connect(ctx, kafka.Config{Brokers: []string{"127.0.0.1:9092"}})
 //	if err != nil {
-//		return err // names the broker, and says what to do
+//		return err // names the broker and the remedy
 //	}
 //	defer client.Close()
 //	err = client.EnsureTopics(ctx, kafka.EventTopic("arrivals", 12))
 //
 // # Concepts
 //
-// A [Client] is a connection to one cluster; everything else is made from it.
-// [Client.EnsureTopics] creates topics on purpose: nothing here ever creates one
-// by naming it. A [Producer] sends records. [Client.Read] reads all partitions of
-// the topics that a [Match] means, without a group: for a program that wants
-// everything, as a dashboard does. [Client.Last] returns the newest records.
-// [Client.Transform] shares the partitions with the other members of a group, and
-// publishes what it makes of them exactly once. What the bytes of records mean is
-// the business of package wire.
+//   - A [Client] is a connection to one cluster. Everything else is made from it.
+//   - [Client.EnsureTopics] creates topics. Nothing else in the package creates one.
+//   - A [Producer] sends records.
+//   - [Client.Read] reads all partitions of the topics that a [Match] selects, without
+//     a group. Use it where one program needs everything, such as a dashboard.
+//   - [Client.Last] returns the newest record of each partition.
+//   - [Client.Transform] shares the partitions with the other members of a group, and
+//     publishes its results exactly once.
+//
+// Package wire encodes and decodes the bytes of records.
 //
 // # Guarantees
 //
-// Sending: a record is acknowledged by all in-sync replicas, is in the log once,
-// and is in order within its partition. At most [ProducerConfig.MaxBuffered]
-// records wait in memory; then Send blocks. A failed delivery reaches the
-// callback given with the record or, without one, the next Flush or Close: it is
-// never only a line in a log. While the cluster is away, records wait for up to
-// two minutes before they fail. A failed record may have been written all the
-// same: the answer was lost.
+// Sending: all in-sync replicas acknowledge a record. The log contains the record once,
+// in order within its partition. At most [ProducerConfig.MaxBuffered] records wait in
+// memory; then Send blocks. A failed delivery is reported to the record's callback.
+// Without a callback, the next Flush or Close returns the failure. While the cluster is
+// away, a record waits for up to two minutes before it fails. A failed record may have
+// been written: only the answer may have been lost.
 //
-// One limit stands out. A broker that has lost what it knew of a producer (its
-// disk, or an unclean change of leader) can't tell a repeated batch from a new
-// one. The producer then goes on under a new id, and says so in its log.
+// One limit: a broker may lose its state of a producer, with its disk or in an unclean
+// leader election. Then it cannot tell a repeated batch from a new one. The producer
+// continues under a new id and logs that.
 //
-// Reading: only committed records, in order within a partition. Whether a reader
-// has caught up is decided by positions, not by counting: offsets have gaps where
-// transactions end or were aborted and where compaction was at work.
+// Reading: only committed records are read, in order within a partition. Positions
+// decide whether a reader has caught up, not counts: offsets have gaps where
+// transactions ended or aborted, and after compaction.
 //
-// Outages: after [Connect], a cluster that goes away is waited for, with pauses
-// that grow to a second or two. A broker that doesn't answer is told of once, and
-// so is that it answers again; sending that waits is one warning, with its reason.
-// A broker that is dead or hangs costs what it leads, and what needs its replica, until
-// the controller has taken it out: after broker.session.timeout.ms (9 s by default), and
-// an election if it was the controller. A partition without a leader costs that partition.
-// Close never takes longer than about 5 s, and logs how many records were accepted,
-// delivered and given up.
+// Outages: after [Connect], calls retry while the cluster is away, with pauses that grow
+// to a second or two. The log reports a silent broker once, and its return once.
+// Sending that waits is one warning, with its reason. A dead or hung broker stops the
+// partitions it leads, and writes that need its replica, until the controller removes
+// it: after broker.session.timeout.ms (9 s by default), plus an election if it was the
+// controller. A partition without a leader stops only itself. Close takes at most about
+// 5 s, and logs how many records were accepted, delivered and given up.
 //
 // # Concurrency
 //
-// All methods are safe for concurrent use. handle and CaughtUp are called by the
-// goroutine that called [Client.Read]; a done function by one of the producer's,
-// so it must be quick and must not call the producer.
+// All methods are safe for concurrent use. handle and CaughtUp run on the goroutine that
+// called [Client.Read]. A done function runs on one of the producer's goroutines: it must
+// be quick and must not call the producer.
 //
 // # The caller's duties
 //
-// Close a producer before its client. Give [Config.TLS] for brokers that aren't
-// on this machine, and [Config.SASL] only with it: PLAIN sends the password as it
-// is. Records that were read share memory: they may be kept, not changed.
+// Close a producer before its client. Set [Config.TLS] for brokers on other machines.
+// Set [Config.SASL] only with TLS: PLAIN sends the password unencrypted. Records that
+// were read share memory: they may be kept, not changed.
 //
 // # Metrics
 //
 // With [Config.Metrics]: ctalive_kafka_sent_bytes_total by topic,
 // ctalive_kafka_send_seconds, ctalive_kafka_send_errors_total,
 // ctalive_kafka_send_retries_total, ctalive_kafka_buffered_records,
-// ctalive_kafka_read_errors_total, and by topic ctalive_kafka_read_lag_records, which
-// the cluster is asked for every Refresh, whether records arrive or not. How many
-// records a topic gets, the brokers' own metrics report.
+// ctalive_kafka_read_errors_total, and by topic ctalive_kafka_read_lag_records. The lag
+// is read from the cluster every Refresh, even when no records arrive. The brokers' own
+// metrics report how many records a topic receives.
 //
 // # Operations
 //
-// An open transaction holds up all that comes after it in its partitions: readers of
-// committed records, [Client.Restore], and members that need the group's positions.
-// Milliseconds are usual. The other members end that of one which has died, once its
-// session has timed out; where there are none, the broker does, within 30 s. A broker that
-// hangs just as it is to note how a transaction has ended holds it up until the broker is
-// back, or the others' request.timeout.ms has passed (30 s by default). A broker that was
-// killed under load may forget one (seen with Apache Kafka 4.3.1). The broker's own
-// metric PartitionsWithLateTransactionsCount tells; kafka-transactions.sh finds it
-// (find-hanging) and ends it (abort). In __consumer_offsets that is always safe for the
-// counts of package ctastream, which tell by themselves what they count. In a topic of
-// counts it is safe unless the coordinator says CompleteCommit: then the abort drops
-// counts that were committed. To have them exact again stop the workers, abort, delete
-// the topic of counts, set the group's positions to the earliest, and start the workers.
+// An open transaction blocks everything after it in its partitions: readers of committed
+// records, [Client.Restore], and members that need the group's positions. Usually the
+// delay is milliseconds. After a member dies, the other members end its transaction once
+// its session has timed out; if there are none, the broker does, within 30 s. A broker
+// that hangs while it ends a transaction delays the end until it is back, or until the
+// other brokers' request.timeout.ms has passed (30 s by default).
+//
+// A broker that was killed under load may forget a transaction (seen with Apache Kafka
+// 4.3.1). The broker's metric PartitionsWithLateTransactionsCount reports that;
+// kafka-transactions.sh finds it (find-hanging) and ends it (abort). An abort is safe:
+//   - in __consumer_offsets: always, for the counts of package ctastream. Each count
+//     itself states which records it covers.
+//   - in a topic of counts: unless the coordinator reports CompleteCommit. Then the abort
+//     drops committed counts. To make them exact again: stop the workers, abort, delete the
+//     topic of counts, set the group's positions to the earliest, start the workers.
 //
 // # Invariants
 //
 // Each has an everyday test that fails when the rule is broken.
 //
-// Fencing, so that a member which the group no longer has publishes nothing:
-//   - positions carry the group's generation and the member's id, and the id of a
-//     transaction names its member: TestPositionsNameGenerationAndMember
-//   - a transactional id belongs to its newest process: TestTransformOfTheSameInstanceIsFenced
-//   - a request that may come late is of an older epoch: TestTransformChangesItsEpochAfterALostAnswer
-//   - a static member gives all up that it may have lost: TestStaticMemberThatMissesAGenerationBeginsAnew
-//   - a member that was silent for too long counts nothing: TestTransformFencesZombies
+// Fencing: a member outside the group publishes nothing.
+//   - Positions carry the group's generation and the member's id; a transactional id names
+//     its member: TestPositionsNameGenerationAndMember
+//   - A transactional id belongs to its newest process: TestTransformOfTheSameInstanceIsFenced
+//   - A request that may arrive late has an older epoch: TestTransformChangesItsEpochAfterALostAnswer
+//   - A static member drops all it may have lost: TestStaticMemberThatMissesAGenerationBeginsAnew
+//   - A member that was silent for too long counts nothing: TestTransformFencesZombies
 //
-// Sequence numbers, so that a record is in the log once, and in order:
-//   - a batch is sent again as it was; one of a partition is under way: TestRestartLosesAndDoublesNothing
-//   - numbers grow by the records of a batch; one that was given up, or whose sequence the
+// Sequence numbers: the log contains a record once, in order.
+//   - A batch is resent unchanged; each partition has one in flight: TestRestartLosesAndDoublesNothing
+//   - Numbers grow by a batch's records. A batch that was given up, or whose sequence the
 //     broker has lost, ends its producer id: TestGivenUpBatchEndsItsProducerID
-//   - what waits for a topic that is gone doesn't come behind what follows: TestOrderIsKeptOverADeletedTopic
+//   - Records that wait for a deleted topic never follow later ones: TestOrderIsKeptOverADeletedTopic
 //
 // Positions:
-//   - a position is the offset after the last record: TestTransformCountsAcrossRestarts
-//   - one of another topic or outside of the log is none: TestPositionOfAnotherLogIsNone
-//   - a topic that is made anew while it is read begins anew: TestTopicMadeAnewIsReadFromItsBeginning
-//   - positions wait for open transactions; the member's own is ended before they are asked
-//     for: TestTransformEndsItsOwnTransactionFirst; those of the dead, and of nobody else,
-//     are ended: TestTransformEndsTransactionsOfTheDead, TestSweepLeavesTransactionsOfTheLivingAlone,
+//   - A position is the offset after the last record: TestTransformCountsAcrossRestarts
+//   - A position of another topic or outside the log is ignored: TestPositionOfAnotherLogIsNone
+//   - A topic that is recreated is read from its start: TestTopicMadeAnewIsReadFromItsBeginning
+//   - Positions wait for open transactions. The member ends its own first, then those of
+//     dead members, and no others: TestTransformEndsItsOwnTransactionFirst,
+//     TestTransformEndsTransactionsOfTheDead, TestSweepLeavesTransactionsOfTheLivingAlone,
 //     TestTransformLeavesOtherGroupsTransactionsAlone
-//   - committed records are read, and no others: TestReadReadsCommittedRecords
-//   - what compaction has emptied is passed: TestEmptiedBatchesArePassed
+//   - Only committed records are read: TestReadReadsCommittedRecords
+//   - Batches emptied by compaction are passed: TestEmptiedBatchesArePassed
 //
 // Assigning and revoking:
-//   - what is under way of a partition is committed before it goes, and the member doesn't
-//     join before that: TestLeavingPartitionsAreCommittedFirst, TestLeavingPartitionsOutlastAnotherRebalance
-//   - state is read after open transactions and from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
+//   - A member commits a partition's work before it gives the partition up and joins again:
+//     TestLeavingPartitionsAreCommittedFirst, TestLeavingPartitionsOutlastAnotherRebalance
+//   - State is read after open transactions, from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
 //     TestRestoreReadsAllWhateverAnAnswerLeavesOut, TestRestoreOfATopicThatIsGoneFails
-//   - state of a partition that has gone meanwhile isn't used: TestTransformRestoresWhatItNeverBegan
-//   - whatever step fails, what isn't committed is dropped and read again:
-//     TestTransformSurvivesRefusedSteps, TestTransformSurvivesLostConnections,
-//     TestTransformRestoresWhereAPositionIsGone
+//   - State of a partition revoked meanwhile is dropped: TestTransformRestoresWhatItNeverBegan
+//   - Whichever step fails, uncommitted work is dropped and read again: TestTransformSurvivesRefusedSteps,
+//     TestTransformSurvivesLostConnections, TestTransformRestoresWhereAPositionIsGone
 //
 // Bounds and brokers:
-//   - a batch is bounded in records and bytes, a buffer in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull
-//   - a request ends in time, or when another broker serves it: TestOneBrokerOfThreeIsGone,
-//     TestJoiningFollowsTheCoordinator
-//   - topics wait for the brokers that they need, and until all know them:
+//   - Batches are bounded in records and bytes, buffers in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull
+//   - A request ends in time, or when another broker serves it: TestOneBrokerOfThreeIsGone, TestJoiningFollowsTheCoordinator
+//   - EnsureTopics waits for the brokers that topics need, and until all brokers know the topics:
 //     TestEnsureTopicsWaitsForBrokers, TestEnsureTopicsWaitsUntilAllBrokersKnow
-//   - a topic that is gone is not waited for: TestTopicThatIsGoneIsNotWaitedFor
-//   - a partition that nobody leads costs itself alone, and one of state those that need it:
+//   - Nothing waits for a deleted topic: TestTopicThatIsGoneIsNotWaitedFor
+//   - A partition without a leader stops only itself; a state partition, only those that need it:
 //     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone
-//   - ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
+//   - Ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
 //     TestTransformLeavesItsGroupThoughACommitHangs
-//   - what waits is told once, an outage too, and a broker that only waits is none:
+//   - A wait or an outage is logged once; a broker that waits for others is not reported as away:
 //     TestSendingThatWaitsIsToldOnce, TestOneOutageIsToldOnce, TestBrokerThatWaitsForOthersIsNotAway
 //
 // # Testing

@@ -12,17 +12,16 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
-// Last returns the newest committed record of each partition of the matching
-// topics that has one, by topic and partition.
+// Last returns the newest committed record of each partition of the matching topics,
+// by topic and partition. Partitions without a record are left out.
 //
-// The end of a partition may hold no record: a transaction's marker, aborted
-// records, compaction. So Last reads a little from the end, and more where that
-// held nothing, up to the whole partition.
+// The end of a partition may hold no record, only markers, aborted records or gaps of
+// compaction. So Last reads a little from the end, then more, up to the whole partition.
 func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
 	var mu sync.Mutex // begin is called by another goroutine than handle
 	last := make(map[Partition]Record)
 	for back := int64(8); ; back *= 16 {
-		cut := make(map[Partition]bool) // not read from the oldest record on
+		cut := make(map[Partition]bool) // not read from the oldest record
 		err := c.read(ctx, reading{
 			ReaderConfig: ReaderConfig{Match: match, Refresh: time.Minute, StopAtEnd: true},
 			begin: func(p Partition, has cluster.Bounds) int64 {

@@ -17,44 +17,40 @@ import (
 )
 
 const (
-	// deliveryTimeout bounds the time from a record's first place in a batch to
-	// its acknowledgement, over all retries: the same as the Java producer's
-	// delivery.timeout.ms.
+	// deliveryTimeout bounds the time from adding a record to a batch to its
+	// acknowledgement, over all retries: the Java producer's delivery.timeout.ms.
 	deliveryTimeout = 2 * time.Minute
 	// closeTimeout bounds Close.
 	closeTimeout = 5 * time.Second
-	// unknownTopicTimeout is how long a topic that the cluster doesn't know yet is
-	// waited for: metadata trails the creation of a topic.
+	// unknownTopicTimeout bounds the wait for an unknown topic: metadata trails the
+	// creation of a topic.
 	unknownTopicTimeout = 5 * time.Second
-	// maxBufferedBytes bounds the memory of the records of one producer, whatever
-	// their number: sixteen thousand records of the largest size are 16 GB.
+	// maxBufferedBytes bounds the memory of a producer's records, whatever their
+	// number: sixteen thousand records of the largest size are 16 GB.
 	maxBufferedBytes = 64 << 20
 )
 
 // ErrClosed is returned by [Producer.Send] and [Producer.Flush] after Close, and
-// given for records that Close had to leave behind.
+// is the outcome of records that Close did not deliver.
 var ErrClosed = errors.New("kafka: producer is closed")
 
 // ProducerConfig holds the optional settings of a [Producer].
 type ProducerConfig struct {
-	// MaxBuffered bounds the records accepted and not yet acknowledged: Send
-	// blocks when they are reached, or 64 MB of records are. Default: 16384.
+	// MaxBuffered bounds the records accepted and not yet acknowledged. Send blocks
+	// at this number, or at 64 MB of records. Default: 16384.
 	MaxBuffered int
 }
 
-// Producer sends records, idempotently and in order within a partition,
-// acknowledged by all in-sync replicas. It is safe for concurrent use; records
-// that one goroutine sends to one partition stay in its order.
+// Producer sends records, idempotently and in order within a partition. All in-sync
+// replicas acknowledge them. It is safe for concurrent use; records that one goroutine
+// sends to one partition stay in order.
 //
-// A record goes out at once while the producer is idle, and with those that
-// gather meanwhile while a request is under way: small delay when it's quiet, big
-// batches when it's busy.
+// An idle producer sends a record at once. While a request is in flight, records gather
+// for the next: short delays when quiet, big batches when busy.
 //
-// While the cluster is away, records are kept and tried again for up to two
-// minutes each, then failed. A batch is sent again under its first sequence
-// number, so the broker drops what it has already; a batch that fails in the end
-// may or may not have been written, and its partition goes on under a new
-// producer id.
+// While the cluster is away, each record is retried for up to two minutes, then fails.
+// A retried batch keeps its sequence number, so the broker drops duplicates. A batch that
+// fails may or may not have been written; its partition continues under a new producer id.
 type Producer struct {
 	client *Client
 	limit  int
@@ -63,54 +59,53 @@ type Producer struct {
 	wg     sync.WaitGroup
 
 	mu       sync.Mutex
-	left     chan struct{} // closed when records are settled, if somebody waits; else nil
+	left     chan struct{} // closed when records are settled, if a caller waits; else nil
 	buffered int           // records accepted and not settled
-	bytes    int           // of those
+	bytes    int           // of the buffered records
 	accepted uint64        // records ever accepted
 	closed   bool
 	topics   map[string]*topicRoute
-	boxes    []*outbox         // of all topics, those since deleted too
+	boxes    []*outbox         // of all topics, including deleted ones
 	senders  map[int32]*sender // by broker id
-	untold   failures          // that no callback was told of
+	untold   failures          // not reported to any callback
 
-	waiting map[*outbox]bool // whose batch has failed at least twice
-	since   time.Time        // when waiting was told; zero when it wasn't
+	waiting map[*outbox]bool // outboxes whose batch has failed at least twice
+	since   time.Time        // when the wait was logged; else zero
 	losing  bool             // the last batch was given up
 	report  Report
 
 	pidLock sync.Mutex
-	pid     int64 // for partitions that have none; -1 when the next one asks for a new one
+	pid     int64 // for partitions without one; -1: request a new one
 	epoch   int16
 }
 
-// topicRoute is what a producer knows of a topic.
+// topicRoute is the producer's state of a topic.
 type topicRoute struct {
 	partitioner batch.Partitioner // not safe for concurrent use: Producer.mu
 	outboxes    []*outbox         // by partition
 	next        int               // for records with neither key nor PartitionBy
 }
 
-// outbox is a partition's records, and how far sending them is. Its fields are guarded
-// by Producer.mu.
+// outbox holds a partition's records and the state of sending them. Producer.mu guards
+// its fields.
 type outbox struct {
 	batch.Box
 	leader  int32     // broker id; -1 when there is none
-	taken   bool      // the oldest batch is under way, or waits for its next try
-	listed  bool      // waits in its sender's list
-	lost    time.Time // since when the cluster has not known the topic; else zero
+	taken   bool      // the oldest batch is in flight, or waits for its retry
+	listed  bool      // in its sender's list
+	lost    time.Time // since when the topic has been unknown; else zero
 	backoff time.Duration
 }
 
-// Report is what has become of a producer's records.
+// Report counts a producer's records by outcome.
 type Report struct {
 	Accepted  uint64 // by Send
 	Delivered uint64
 	GivenUp   uint64
-	Reasons   map[string]uint64 // why, and how many
+	Reasons   map[string]uint64 // records given up, by reason
 }
 
-// Report returns what has become of the records so far. After Close, all are either
-// delivered or given up.
+// Report returns the counts so far. After Close, every record is delivered or given up.
 func (p *Producer) Report() Report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,12 +130,12 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 
 // Send accepts r for delivery. It blocks while MaxBuffered records wait, until
 // ctx ends. done, if not nil, is called once from another goroutine with the
-// outcome; a failure that no done was told of is returned by the next Flush or Close.
+// outcome. The next Flush or Close returns a failure without a done.
 //
 // An error of Send means that r was not accepted and done won't be called: ctx
-// has ended, the producer is closed, the topic doesn't exist, or r is larger than
-// a broker takes (1 MB). done must be quick, and must not call the producer. The
-// bytes of r must not change before its outcome is known.
+// has ended, the producer is closed, the topic doesn't exist, or r exceeds the brokers'
+// limit (1 MB). done must be quick, and must not call the producer. The bytes of r must
+// not change before its outcome is known.
 func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 	if size := batch.Size(r); size > maxMessageBytes {
 		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d", r.Topic, size, maxMessageBytes)
@@ -188,7 +183,7 @@ func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) {
 	p.readyLocked(o)
 }
 
-// find looks a topic up, and waits while the cluster is away.
+// find looks up a topic, and waits while the cluster is away.
 func (p *Producer) find(ctx context.Context, topic string) error {
 	if !legalTopic.MatchString(topic) {
 		return fmt.Errorf("kafka: topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", topic)
@@ -220,7 +215,7 @@ func (p *Producer) find(ctx context.Context, topic string) error {
 	}
 }
 
-// addRoute takes the partitions of a topic, and those that it has come to have.
+// addRoute adds a topic's partitions, including new ones of a known topic.
 func (p *Producer) addRoute(topic string, leaders []int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -232,7 +227,7 @@ func (p *Producer) addRoute(topic string, leaders []int32) {
 		route = &topicRoute{partitioner: batch.NewPartitioner()}
 		p.topics[topic] = route
 	}
-	route.outboxes = route.outboxes[:min(len(leaders), len(route.outboxes))] // it was made anew with fewer
+	route.outboxes = route.outboxes[:min(len(leaders), len(route.outboxes))] // the topic was recreated with fewer
 	for i := len(route.outboxes); i < len(leaders); i++ {
 		o := &outbox{leader: leaders[i]}
 		o.Partition, o.PID = Partition{Topic: topic, Partition: int32(i)}, -1
@@ -242,7 +237,7 @@ func (p *Producer) addRoute(topic string, leaders []int32) {
 	route.next %= len(leaders)
 }
 
-// Flush waits until all records accepted before the call are delivered. It
+// Flush waits until the records accepted before the call are delivered. It
 // returns the failures since the last Flush.
 func (p *Producer) Flush(ctx context.Context) error {
 	p.mu.Lock()
@@ -272,7 +267,7 @@ func (p *Producer) drain(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
-// awaitLocked waits until records are settled, with p.mu released meanwhile.
+// awaitLocked waits until records are settled. p.mu is released meanwhile.
 func (p *Producer) awaitLocked(ctx context.Context) error {
 	if p.left == nil {
 		p.left = make(chan struct{})
@@ -285,12 +280,12 @@ func (p *Producer) awaitLocked(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-p.ctx.Done(): // closed, or the client was first
+	case <-p.ctx.Done(): // the producer or its client is closed
 		return ErrClosed
 	}
 }
 
-// wakeLocked wakes all that wait.
+// wakeLocked wakes all waiting callers.
 func (p *Producer) wakeLocked() {
 	if p.left != nil {
 		close(p.left)
@@ -298,9 +293,8 @@ func (p *Producer) wakeLocked() {
 	}
 }
 
-// Close delivers what was accepted, for up to 5 s, and returns the failures that
-// nobody was told of. Records left then fail with [ErrClosed]; they may or may
-// not have been written.
+// Close delivers accepted records, for up to 5 s, and returns unreported failures.
+// Remaining records then fail with [ErrClosed]; they may or may not have been written.
 func (p *Producer) Close() error { return p.closeWithin(closeTimeout) }
 
 func (p *Producer) closeWithin(limit time.Duration) error {

@@ -18,16 +18,16 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
-// Match says whether a topic is meant. Topics that appear later are asked about too.
+// Match reports whether to read a topic. It is called for topics that appear later too.
 type Match func(topic string) bool
 
-// Names returns a Match for just those topics.
+// Names returns a Match for exactly those topics.
 func Names(topics ...string) Match {
 	topics = slices.Clone(topics)
 	return func(topic string) bool { return slices.Contains(topics, topic) }
 }
 
-// AnyOf returns a Match for topics that at least one of matches means.
+// AnyOf returns a Match for topics that at least one of matches selects.
 func AnyOf(matches ...Match) Match {
 	matches = slices.Clone(matches)
 	return func(topic string) bool {
@@ -38,29 +38,26 @@ func AnyOf(matches ...Match) Match {
 // ReaderConfig holds the settings of a [Client.Read]. Match is required.
 type ReaderConfig struct {
 	Match Match
-	// Since is from when on the records of a topic that exists at the call are read, by
-	// their timestamps; all are of topics that appear later. Default: all, as of time zero.
+	// Since returns the earliest timestamp to read of a topic that exists at the call.
+	// Topics that appear later are read whole. Default: all, as of time zero.
 	Since func(topic string) time.Time
-	// CaughtUp, if not nil, is called once, when every record that was there at
-	// the call has been handled, from the goroutine that calls handle.
+	// CaughtUp, if not nil, is called once, on the goroutine that calls handle, when
+	// every record that existed at the call has been handled.
 	CaughtUp func()
-	// Refresh is how often topics are looked for. Default: 2s.
+	// Refresh is the interval of looking for topics. Default: 2s.
 	Refresh time.Duration
 	// StopAtEnd makes Read return nil once it has caught up.
 	StopAtEnd bool
 }
 
 // Read reads committed records of all partitions of the matching topics, without
-// a group, and passes them to handle, one at a time and in order within a
-// partition. It returns nil when ctx ends, and handle's error when it returns one.
-// The cluster going away is not an error: Read goes on when it is back. A topic
-// that the user may not read is one.
+// a group. It passes them to handle, one at a time and in order within a partition.
+// It returns nil when ctx ends, the error of handle, or an error for a topic that the
+// user may not read. While the cluster is away, Read waits and retries.
 //
-// A record that was there at the call is one below the partition's last stable
-// offset at that time: neither part of an open transaction nor a transaction's
-// marker. A position that the cluster no longer holds, because retention or a
-// new topic of the same name has overtaken it, is logged, and reading goes on at
-// the oldest record.
+// A record existed at the call if it was below the partition's last stable offset and is
+// neither part of an open transaction nor a marker. Retention or a new topic of the same
+// name may remove a position: Read logs that, and continues at the oldest record.
 //
 // handle may keep a record, but must not change its bytes.
 func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context.Context, Record) error) error {
@@ -77,38 +74,38 @@ func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context
 	return c.read(ctx, reading{ReaderConfig: cfg}, handle)
 }
 
-// reading is what one reader does.
+// reading is the task of one reader.
 type reading struct {
 	ReaderConfig
-	// only, if not empty, are the partitions to read. They are waited for, and stay, though
-	// the cluster's answers may leave them out for a while; the error tells of one that has
-	// no leader for longer. What transactions that are open at the call hold is waited for, too.
+	// only, if not empty, lists the partitions to read. The reader waits for them, and keeps
+	// them when an answer omits them for a while. A partition without a leader for longer
+	// is an error. The reader also waits for the transactions open at the call.
 	only []Partition
-	// begin, if not nil, returns where a partition that exists at the call is begun.
+	// begin, if not nil, returns the first offset of a partition that exists at the call.
 	begin func(p Partition, has cluster.Bounds) int64
 }
 
-// reader is one call of Read: an engine gets the records, scout finds partitions and
-// where they begin, and the caller's own goroutine handles the records.
+// reader is one call of Read: an engine fetches records, scout finds partitions and
+// their first offsets, and the caller's goroutine handles the records.
 type reader struct {
 	client *Client
 	reading
 	engine     *fetch.Engine
 	cancel     context.CancelCauseFunc
-	found      chan struct{}           // tells the handler that partitions or targets have changed
-	lag        *metric.Lag             // of scout, as what follows
-	leaderless map[Partition]time.Time // of only, since when
+	found      chan struct{}           // signals the handler: partitions or targets have changed
+	lag        *metric.Lag             // used by scout, as is the next field
+	leaderless map[Partition]time.Time // partitions of only, since when
 
 	mu      sync.Mutex
 	parts   map[Partition]*part
 	scouted bool // all partitions that existed at the call are known
 }
 
-// part is how far one partition is read. Its fields are guarded by reader.mu.
+// part is the progress of one partition. reader.mu guards its fields.
 type part struct {
-	cur     *fetch.Cursor // nil while its position is looked for
+	cur     *fetch.Cursor // nil until its position is known
 	handled int64         // everything below has been handled
-	target  int64         // handled has to reach it to have caught up; 0 for later partitions
+	target  int64         // to be caught up, handled must reach it; 0 for later partitions
 }
 
 func (c *Client) read(ctx context.Context, what reading, handle func(context.Context, Record) error) error {
@@ -123,7 +120,7 @@ func (c *Client) read(ctx context.Context, what reading, handle func(context.Con
 	var scout sync.WaitGroup
 	scout.Go(func() { r.scout(inner) })
 	err := r.handleAll(inner, handle)
-	cancel(nil) // nobody waits for a response
+	cancel(nil) // stop waiting for responses
 	scout.Wait()
 	r.engine.Wait()
 	if ctx.Err() != nil {
@@ -132,11 +129,11 @@ func (c *Client) read(ctx context.Context, what reading, handle func(context.Con
 	return err
 }
 
-// leaderTimeout is for how long a partition that has to be read may have no leader: one
-// that moves has its next one sooner.
+// leaderTimeout bounds how long a required partition may lack a leader. An election is
+// faster.
 const leaderTimeout = 5 * time.Second
 
-// handleAll passes records to handle until ctx ends or, with StopAtEnd, it has caught up.
+// handleAll passes records to handle until ctx ends or, with StopAtEnd, all are handled.
 func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Record) error) error {
 	caughtUp := false
 	for {
@@ -169,14 +166,14 @@ func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Rec
 	}
 }
 
-// finish notes how far a partition is handled.
+// finish records a partition's progress.
 func (r *reader) finish(f fetch.Fetched) {
 	r.mu.Lock()
 	p := r.parts[f.Cursor.Partition]
 	mine := p != nil && p.cur == f.Cursor
 	switch {
 	case mine && errors.Is(f.Err, fetch.ErrGone):
-		p.cur = nil // scout looks for where to go on
+		p.cur = nil // scout finds the next position
 		r.client.cfg.Log.Warn("records were removed before they were read; going on at the oldest",
 			"topic", f.Cursor.Topic, "partition", f.Cursor.Partition.Partition, "reason", f.Err)
 	case mine && f.Err != nil:
@@ -185,12 +182,11 @@ func (r *reader) finish(f fetch.Fetched) {
 		p.handled = max(p.handled, f.Next)
 	}
 	r.mu.Unlock()
-	f.Done() // from here on, f.Records are others
+	f.Done() // f.Records are reused from here
 }
 
-// hasCaughtUp compares positions with the ends at the call. Counting records
-// would not do: markers of transactions, aborted records and compaction leave
-// gaps, at the end too.
+// hasCaughtUp compares positions with the ends at the call. Counting records would fail:
+// markers, aborted records and compaction leave gaps, at the end too.
 func (r *reader) hasCaughtUp() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -244,8 +240,8 @@ func (r *reader) scout(ctx context.Context) {
 	}
 }
 
-// lookAround begins partitions that are new, and ends those that are gone. It reports
-// whether there are none that have to be looked for again soon.
+// lookAround adds new partitions and removes deleted ones. all is false when some must be
+// looked for again soon.
 func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 	view, err := r.client.cl.Refresh(ctx)
 	if err != nil {
@@ -281,7 +277,7 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 		case led:
 			fresh = append(fresh, p)
 		default:
-			all = false // it may be one that exists at the call
+			all = false // it may have existed at the call
 		}
 	}
 	for p, known := range r.parts {
@@ -310,8 +306,8 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 	return all, err
 }
 
-// locate finds where partitions begin and, for those that exist at the call,
-// where they end. Partitions whose leader doesn't answer now are left out.
+// locate finds where partitions begin and, for those that exist at the call, where they
+// end. Partitions whose leader doesn't answer are left out.
 func (r *reader) locate(ctx context.Context, fresh []Partition) (map[Partition]*part, error) {
 	bounds, err := r.client.cl.Bounds(ctx, fresh, len(r.only) == 0)
 	begun := make(map[Partition]*part, len(bounds))

@@ -11,19 +11,18 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
-// Restore passes to handle all committed records of partitions, one at a time and in
-// order within a partition: those of the transactions that are open at the call, too.
-// For these it waits. It returns an error when ctx ends first, or when a partition has
-// had no leader for some time.
+// Restore passes all committed records of partitions to handle, one at a time and in
+// order within a partition. It waits for the transactions open at the call, and includes
+// their records. It returns an error when ctx ends first, or when a partition has had no
+// leader for some time.
 //
-// A transaction whose commit has been decided shows in its topics a moment later than
-// in the positions of its group. State that is to fit a position is therefore read by
-// Restore; [Client.Read] would miss the last of it.
+// Once a commit is decided, the group's positions show it a moment before its topics do.
+// Use Restore for state that must match a position; [Client.Read] would miss the end.
 func (c *Client) Restore(ctx context.Context, partitions []Partition, handle func(Record)) error {
 	if len(partitions) == 0 {
 		return nil
 	}
-	// Committed records can be read up to the ends once those transactions have ended.
+	// Once those transactions have ended, all records up to the ends can be read.
 	match := func(topic string) bool {
 		return slices.ContainsFunc(partitions, func(p Partition) bool { return p.Topic == topic })
 	}
@@ -34,7 +33,7 @@ func (c *Client) Restore(ctx context.Context, partitions []Partition, handle fun
 		return nil
 	})
 	if err == nil {
-		err = ctx.Err() // without an error of its own, read may have been broken off
+		err = ctx.Err() // read may have been stopped without an error
 	}
 	if err != nil {
 		return fmt.Errorf("kafka: restore: %w", err)
@@ -42,7 +41,7 @@ func (c *Client) Restore(ctx context.Context, partitions []Partition, handle fun
 	return nil
 }
 
-// Partitions returns all partitions of a topic, which it waits for. It returns an error
+// Partitions waits for a topic, and returns all its partitions. It returns an error
 // only when ctx ends before the cluster has answered.
 func (c *Client) Partitions(ctx context.Context, topic string) (all []Partition, _ error) {
 	begun, told := time.Now(), false
@@ -64,8 +63,8 @@ func (c *Client) Partitions(ctx context.Context, topic string) (all []Partition,
 	}
 }
 
-// PartitionOf returns the partition that a record with that PartitionBy, or
-// failing that with that key, is sent to in a topic of n partitions.
+// PartitionOf returns the partition, of n, for a record with key as its PartitionBy, or
+// as its Key without PartitionBy.
 func PartitionOf(key []byte, n int32) int32 {
 	if key == nil {
 		key = []byte{}

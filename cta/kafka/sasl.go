@@ -15,26 +15,26 @@ import (
 // oauthbearer is the mechanism of tokens.
 const oauthbearer = sarama.SASLTypeOAuth
 
-// SASL is how a client identifies itself. The zero value: not at all.
+// SASL authenticates a client. The zero value does not authenticate.
 type SASL struct {
 	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
-	User      string // of all but OAUTHBEARER
-	Password  string // of all but OAUTHBEARER
-	// Tokens is asked for a token whenever a connection is made: of OAUTHBEARER alone.
+	User      string // for all but OAUTHBEARER
+	Password  string // for all but OAUTHBEARER
+	// Tokens provides a token for each new connection, for OAUTHBEARER only.
 	Tokens TokenSource
 }
 
-// TokenSource provides the tokens of OAUTHBEARER: those of an OpenID Connect provider,
-// say, or of AWS MSK's IAM. It is called from several goroutines. One that asks a
-// service keeps a token as long as it is valid: connections are many.
+// TokenSource provides the tokens of OAUTHBEARER, such as those of an OpenID Connect
+// provider or of AWS MSK's IAM. Several goroutines call it. A source that asks a service
+// should cache a token while it is valid: there are many connections.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
 }
 
-// Token is what a broker is shown.
+// Token authenticates one connection.
 type Token struct {
 	Value      string
-	Extensions map[string]string // SASL extensions, which some providers ask for; mostly none
+	Extensions map[string]string // SASL extensions, which some providers require
 }
 
 // tokenTimeout bounds the wait for a token.
@@ -70,7 +70,7 @@ func (s SASL) validate() (faults []error) {
 	return faults
 }
 
-// String leaves the password out, so that it reaches no log.
+// String omits the password, to keep it out of logs.
 func (s SASL) String() string {
 	switch s.Mechanism {
 	case "":
@@ -84,7 +84,7 @@ func (s SASL) String() string {
 // GoString is String.
 func (s SASL) GoString() string { return s.String() }
 
-// apply has sarama identify itself, with tokens that are waited for until ctx ends.
+// apply sets up sarama's authentication; ctx bounds the wait for tokens.
 func (s SASL) apply(ctx context.Context, conf *sarama.Config) {
 	if s.Mechanism == "" {
 		return
@@ -103,7 +103,7 @@ func (s SASL) apply(ctx context.Context, conf *sarama.Config) {
 	}
 }
 
-// tokens passes tokens on as sarama asks for them, without a context.
+// tokens adapts a TokenSource to sarama, which passes no context.
 type tokens struct {
 	ctx    context.Context
 	source TokenSource

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// sendersPerBroker is how many requests to a broker may be under way: with two,
-	// one is encoded while the broker works on the other. A partition has a batch
-	// in one of them only.
+	// sendersPerBroker bounds the requests in flight to a broker. With two, one is
+	// encoded while the broker handles the other. Only one of them holds a given
+	// partition's batch.
 	sendersPerBroker = 2
-	// linger is the least time between the starts of two requests, unless bytes or
-	// somebody waits: it makes batches of records that come in quick succession.
+	// linger is the minimum time between the starts of two requests, unless there are
+	// lingerBytes or a caller waits: it batches records that come in quick succession.
 	linger      = 2 * time.Millisecond
 	lingerBytes = 128 << 10
 
@@ -29,15 +29,17 @@ const (
 
 // sender sends the batches of the partitions that one broker leads.
 //
-// Sarama's own producer is not used for three reasons, of its version 1.61.1. A
-// batch that fails on a lost connection is given up when the first look for its
-// leader fails, so an outage of a second loses records. A batch that fails moves
-// all partitions to another epoch. And a record passes through five channels:
-// measured side by side on two busy cores, ours sends two to five times as many. Its fields
-// are guarded by Producer.mu.
+// Sarama's own producer is not used, for three reasons of its version 1.61.1:
+//   - After a lost connection, it gives a batch up when its first leader look-up fails,
+//     so an outage of a second loses records.
+//   - A failed batch moves all partitions to another epoch.
+//   - A record passes through five channels: measured side by side on two busy cores,
+//     this sender sends two to five times as many.
+//
+// Producer.mu guards its fields.
 type sender struct {
 	p      *Producer
-	broker int32 // -1: of the partitions that have no leader
+	broker int32 // -1: for partitions without a leader
 	cond   *sync.Cond
 	ready  []*outbox
 	last   time.Time // start of the latest request
@@ -72,8 +74,8 @@ func (s *sender) run() {
 	}
 }
 
-// take waits for batches and takes one of each partition that has any; of none when the
-// producer has closed, or they have other leaders by now.
+// take waits for batches, and takes one of each ready partition. It returns none once the
+// producer is closed or the partitions' leaders have moved.
 func (s *sender) take() []*outbox {
 	p := s.p
 	p.mu.Lock()
@@ -114,14 +116,14 @@ func (s *sender) take() []*outbox {
 		taken = append(taken, o)
 	}
 	if len(s.ready) == 0 {
-		s.ready = nil // let go of the slice's used front
+		s.ready = nil // free the used front of the slice
 	} else {
 		s.cond.Signal() // the other goroutine takes the rest
 	}
 	return taken
 }
 
-// hurriedLocked says whether to send now: somebody waits, or there is enough.
+// hurriedLocked reports whether to send now: a caller waits, or there are enough bytes.
 func (s *sender) hurriedLocked() bool {
 	if s.p.left != nil {
 		return true
@@ -138,7 +140,7 @@ func (s *sender) hurriedLocked() bool {
 	return false
 }
 
-// send makes one request, and settles or retries its batches by the answer.
+// send makes one request, and settles or retries its batches.
 func (s *sender) send(boxes []*outbox) {
 	resp, err := s.produce(boxes)
 	var retry []failed
@@ -183,12 +185,12 @@ func (s *sender) produce(boxes []*outbox) (resp *sarama.ProduceResponse, err err
 	return resp, err
 }
 
-// identify gives a producer id to the partitions that have none.
+// identify assigns a producer id to partitions without one.
 func (p *Producer) identify(boxes []*outbox) error {
 	p.pidLock.Lock()
 	defer p.pidLock.Unlock()
 	for _, o := range boxes {
-		if o.PID >= 0 { // taken: nobody else touches it
+		if o.PID >= 0 { // o is taken: no other goroutine uses it
 			continue
 		}
 		if p.pid < 0 {
@@ -231,7 +233,7 @@ func (p *Producer) oldestLocked() uint64 {
 	return oldest
 }
 
-// settle ends the batch under way of o, if the answer does, and says whether.
+// settle ends o's batch in flight if the answer is final, and reports whether it did.
 func (p *Producer) settle(o *outbox, cause error) bool {
 	if errors.Is(cause, cluster.ErrNoLeader) && p.client.cl.View().Topics[o.Topic] == nil {
 		cause = sarama.ErrUnknownTopicOrPartition
@@ -246,14 +248,14 @@ func (p *Producer) settle(o *outbox, cause error) bool {
 		o.lost = time.Now()
 	}
 	gone := !o.lost.IsZero() && time.Since(o.lost) > unknownTopicTimeout
-	smaller := kerr == sarama.ErrMessageSizeTooLarge && o.Split() // the topic takes less (max.message.bytes)
+	smaller := kerr == sarama.ErrMessageSizeTooLarge && o.Split() // the topic's limit is lower (max.message.bytes)
 	p.mu.Unlock()
 	switch {
 	case cause == nil:
 		p.end(o, nil)
 	case p.ctx.Err() != nil: // Close fails what is left
 	case smaller:
-	case gone: // all that waits goes, or it would come behind what is sent to a new topic of the name
+	case gone: // drop all waiting records, or they would follow those sent to a new topic of that name
 		for range waiting {
 			p.end(o, fmt.Errorf("given up, as the topic is gone: %w", cause))
 		}
@@ -261,8 +263,8 @@ func (p *Producer) settle(o *outbox, cause error) bool {
 		p.end(o, fmt.Errorf("given up after %v: %w", age.Round(time.Second), cause))
 	case kerr == sarama.ErrOutOfOrderSequenceNumber, kerr == sarama.ErrUnknownProducerID,
 		kerr == sarama.ErrInvalidProducerEpoch, kerr == sarama.ErrProducerFenced, kerr == sarama.ErrInvalidProducerIDMapping:
-		// The broker has lost what it knew of this producer, with acknowledged
-		// records maybe. This batch is not in its log under this sequence.
+		// The broker has lost this producer's state, perhaps with acknowledged records.
+		// Its log lacks this batch under this sequence.
 		p.client.cfg.Log.Warn("broker has lost the producer's sequence; going on with a new producer id",
 			"topic", o.Topic, "partition", o.Partition.Partition, "reason", p.client.cl.Explain(cause).Text)
 		p.disown(o.PID)
@@ -276,7 +278,7 @@ func (p *Producer) settle(o *outbox, cause error) bool {
 	return true
 }
 
-// end takes the oldest batch off its partition: delivered when err is nil.
+// end removes the partition's oldest batch: delivered when err is nil.
 func (p *Producer) end(o *outbox, err error) {
 	p.mu.Lock()
 	b := o.Oldest()
@@ -293,7 +295,7 @@ func (p *Producer) end(o *outbox, err error) {
 		p.client.stats.sendSeconds.Observe(time.Since(b.Created).Seconds())
 	}
 	untold := n
-	for _, done := range b.Done { // before Flush is told
+	for _, done := range b.Done { // before Flush returns
 		if done != nil {
 			done(err)
 			untold--
@@ -330,14 +332,14 @@ func (p *Producer) end(o *outbox, err error) {
 	p.wakeLocked()
 }
 
-// failed is an outbox whose batch has to be sent again, and why.
+// failed is an outbox whose batch must be resent, and the reason.
 type failed struct {
 	*outbox
 	cause error
 }
 
-// again finds the leaders of partitions whose batch failed for now, and lists
-// them after a while.
+// again finds the leaders of partitions whose batch failed, and lists them after a
+// pause.
 func (p *Producer) again(boxes []failed) {
 	p.client.stats.retries.Add(float64(len(boxes)))
 	p.complain(boxes)
@@ -369,8 +371,8 @@ func (p *Producer) again(boxes []failed) {
 	}
 }
 
-// complain tells once that sending waits, and why, until nothing waits any longer. What
-// fails only once is nobody's trouble: leaders move, and brokers close idle connections.
+// complain logs once that sending waits, and why, until nothing waits. A single failure
+// is normal: leaders move, and brokers close idle connections.
 func (p *Producer) complain(boxes []failed) {
 	if p.ctx.Err() != nil {
 		return
@@ -379,7 +381,7 @@ func (p *Producer) complain(boxes []failed) {
 	defer p.mu.Unlock()
 	for _, f := range boxes {
 		if f.backoff == 0 || errors.Is(f.cause, sarama.ErrOffsetsLoadInProgress) || errors.Is(f.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
-			continue // a new cluster takes a moment to give its first producer id
+			continue // a new cluster needs a moment for its first producer id
 		}
 		p.waiting[f.outbox] = true
 		if p.since.IsZero() {

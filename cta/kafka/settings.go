@@ -9,20 +9,19 @@ import (
 // bytes by default (max.message.bytes).
 const maxMessageBytes = 1_000_000
 
-// config returns sarama's settings for this cluster, every one of them chosen
-// here and nowhere else. Of sarama, its connections and its requests are used: how
-// brokers are found and what is tried again is decided in package cluster.
+// config returns sarama's settings for this cluster; no other place sets one. Only
+// sarama's connections and requests are used: package cluster finds brokers and retries.
 func (c *Client) config() *sarama.Config {
 	conf := sarama.NewConfig()
 	conf.ClientID = c.cfg.ClientID
 	conf.RackID = c.cfg.Rack
 
-	// The newest versions of every request that sarama knows; for each broker it
-	// takes the newest that both sides know (ApiVersions), so older brokers do too.
+	// The newest version of every request that sarama knows. With ApiVersions, sarama
+	// uses the newest that the broker knows too, so older brokers work.
 	conf.Version = sarama.V3_9_0_0
 	conf.ApiVersionsRequest = true
 
-	conf.Net.MaxOpenRequests = 1 // a connection has one request at a time
+	conf.Net.MaxOpenRequests = 1 // one request at a time per connection
 	if c.cfg.TLS != nil {
 		conf.Net.TLS.Enable = true
 		conf.Net.TLS.Config = c.cfg.TLS.Clone()
@@ -30,15 +29,15 @@ func (c *Client) config() *sarama.Config {
 	c.cfg.SASL.apply(c.ctx, conf)
 
 	// Sarama keeps meters for every broker and topic, with a goroutine that never
-	// ends; our metrics are our own.
+	// ends. The package has its own metrics.
 	conf.MetricRegistry = noMetrics{gometrics.NewRegistry()}
 	return conf
 }
 
-// noMetrics is a registry in which nothing is ever measured.
+// noMetrics is a registry that measures nothing.
 type noMetrics struct{ gometrics.Registry }
 
-// GetOrRegister returns a measure that does nothing.
+// GetOrRegister returns a no-op metric.
 func (noMetrics) GetOrRegister(_ string, metric any) any {
 	switch metric.(type) {
 	case func() gometrics.Meter:

@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	// topicsPerRequest bounds one request for the creation of topics, so that the
-	// controller is done with it well within its time-out.
+	// topicsPerRequest bounds one request to create topics, so that the controller
+	// finishes well within its time-out.
 	topicsPerRequest = 200
 	topicsTimeout    = 30 * time.Second
 	brokersTimeout   = 10 * time.Second // for all brokers to know new topics
-	createTimeout    = 15 * time.Second // of one request, as the controller is told
+	createTimeout    = 15 * time.Second // of one request, as sent to the controller
 )
 
-// TopicSpec is a topic as it should be. How often it is replicated, [Config] says.
+// TopicSpec describes a topic. [Config] sets its replication factor.
 type TopicSpec struct {
 	Name       string
 	Partitions int32
-	Config     map[string]string // topic settings, as "cleanup.policy"
+	Config     map[string]string // topic settings, such as "cleanup.policy"
 }
 
 // EventTopic returns a topic that holds events for a week.
@@ -46,14 +46,14 @@ func EventTopic(name string, partitions int32) TopicSpec {
 func TableTopic(name string, partitions int32) TopicSpec {
 	return TopicSpec{Name: name, Partitions: partitions, Config: map[string]string{
 		"cleanup.policy": "compact",
-		// The segment being written is never compacted, and who reads the table reads
-		// it whole. By default it is 1 GB, or a week's: millions of records at a
-		// thousand a second. 4 MB are some forty thousand, read in a fifth of a second.
+		// The active segment is never compacted, and readers of a table read all of it.
+		// By default it grows to 1 GB or a week: millions of records at a thousand a
+		// second. 4 MB are some forty thousand, read in a fifth of a second.
 		"segment.bytes": fmt.Sprint(4 << 20),
 		"segment.ms":    ms(time.Hour),
 		// Compact when a tenth is superseded, not half.
 		"min.cleanable.dirty.ratio": "0.1",
-		// A reader that takes longer than this to read the table may miss deletions.
+		// A reader that needs longer than this for the table may miss deletions.
 		"delete.retention.ms":    ms(24 * time.Hour),
 		"message.timestamp.type": "CreateTime",
 	}}
@@ -74,10 +74,10 @@ func (s TopicSpec) validate() error {
 	return errors.Join(faults...)
 }
 
-// EnsureTopics creates the topics that are missing, in batches, and returns when
-// each has a leader for all its partitions, and all brokers know that. A topic that exists is left as it
-// is; if it differs from what is wanted, that is logged as a warning. The error
-// names every topic that could not be created, and why.
+// EnsureTopics creates the missing topics, in batches. It returns when every partition
+// has a leader and all brokers know that. A topic that exists is not changed; differences
+// from its TopicSpec are logged as warnings. The error names every topic that could not
+// be created, and why.
 func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
 	var faults []error
 	want := make(map[string]TopicSpec, len(topics))
@@ -119,7 +119,7 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...TopicSpec) error {
 	return nil
 }
 
-// createTopics creates topics in one request. Those that exist by now are all right.
+// createTopics creates topics in one request. Topics that exist by now are no error.
 func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) error {
 	for told := false; ; {
 		req := sarama.NewCreateTopicsRequest(c.cl.Version(), c.details(specs), createTimeout, false)
@@ -132,19 +132,19 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) error {
 			if retry.Pause(ctx, 250*time.Millisecond) != nil {
 				return c.serviceError(c.cl.Explain(err))
 			}
-			continue // topics that this attempt did create exist then
+			continue // a retry finds topics that this attempt created
 		}
 		var again []TopicSpec
 		var faults []error
 		for _, s := range specs {
 			te := resp.TopicErrors[s.Name]
 			if te == nil {
-				te = &sarama.TopicError{Err: sarama.ErrUnknown} // it was left out
+				te = &sarama.TopicError{Err: sarama.ErrUnknown} // missing from the answer
 			}
 			switch te.Err {
 			case sarama.ErrNoError, sarama.ErrTopicAlreadyExists:
 				continue
-			case sarama.ErrInvalidReplicationFactor: // of a cluster that starts, not all brokers are there
+			case sarama.ErrInvalidReplicationFactor: // while a cluster starts, brokers are missing
 				if !told {
 					c.cfg.Log.Warn("topics wait for more brokers", "reason", te.Error(), "for", c.cfg.Wait)
 				}
@@ -184,7 +184,7 @@ func (c *Client) details(specs []TopicSpec) map[string]*sarama.TopicDetail {
 }
 
 // awaitLeaders waits until the metadata, which trails creation, shows the topics,
-// so that whoever writes to them next doesn't have to.
+// so that the next writer need not wait.
 func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) error {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		view, err := c.cl.Refresh(ctx)
@@ -199,7 +199,7 @@ func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) er
 	}
 }
 
-// lacking returns a topic that can't be written to, as far as a view knows; else nothing.
+// lacking returns a topic that the view shows as not writable, or "".
 func lacking(view *cluster.View, want map[string]TopicSpec) string {
 	for name := range want {
 		if view == nil || view.Topics[name] == nil || len(view.Topics[name].Leaders) == 0 || slices.Min(view.Topics[name].Leaders) < 0 {
@@ -209,8 +209,8 @@ func lacking(view *cluster.View, want map[string]TopicSpec) string {
 	return ""
 }
 
-// awaitBrokers waits a while until each broker that answers knows the topics: whoever asks
-// another one than we have would miss them.
+// awaitBrokers waits a while until each broker that answers knows the topics: other
+// clients may ask another broker.
 func (c *Client) awaitBrokers(ctx context.Context, view *cluster.View, want map[string]TopicSpec) {
 	ctx, cancel := context.WithTimeout(ctx, brokersTimeout)
 	defer cancel()
@@ -224,8 +224,8 @@ func (c *Client) awaitBrokers(ctx context.Context, view *cluster.View, want map[
 	}
 }
 
-// warnOfOneReplica tells of topics that a cluster keeps on one broker alone: events
-// are lost with it.
+// warnOfOneReplica warns of topics with one replica in a cluster of several brokers:
+// a lost broker loses their events.
 func (c *Client) warnOfOneReplica(want map[string]TopicSpec) {
 	view := c.cl.View()
 	brokers := len(view.Brokers)
@@ -245,7 +245,7 @@ func (c *Client) warnOfOneReplica(want map[string]TopicSpec) {
 	}
 }
 
-// warnOfDifferences compares topics that existed already with what is wanted.
+// warnOfDifferences compares existing topics with their specs.
 func (c *Client) warnOfDifferences(ctx context.Context, specs []TopicSpec) {
 	resources := make([]*sarama.ConfigResource, 0, len(specs))
 	byName := make(map[string]TopicSpec, len(specs))

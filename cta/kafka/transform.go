@@ -7,8 +7,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// What is read and sent. The types are in a package of their own, as the parts of this
-// one share them.
+// Aliases of package record, which the parts of this package share.
 type (
 	// Record is a Kafka record.
 	Record = record.Record
@@ -18,15 +17,15 @@ type (
 	Partition = record.Partition
 )
 
-// What [Client.Transform] takes and tells: see package member.
+// Aliases of package member.
 type (
 	// TransformConfig holds the settings of [Client.Transform].
 	TransformConfig = member.Config
 	// Transformer is the work done by [Client.Transform].
 	Transformer = member.Transformer
-	// Gained is a partition that a member is given.
+	// Gained is a partition that a member receives.
 	Gained = member.Gained
-	// Progress is how far a member of a group is.
+	// Progress is a member's progress in its partitions.
 	Progress = member.Progress
 )
 
@@ -34,15 +33,14 @@ type (
 // over this one's identity. Nothing is lost: start again.
 var ErrFenced = member.ErrFenced
 
-// Transform reads, transforms and publishes in transactions, as a member of a
-// group, until ctx ends; then it commits what it has, leaves the group and
-// returns nil. It returns [ErrFenced], or the error of t. The cluster going away
-// is not an error: Transform goes on when it is back.
+// Transform reads, transforms and publishes in transactions, as a member of a group, until
+// ctx ends. Then it commits its work, leaves the group and returns nil. It returns
+// [ErrFenced], or the error of t. While the cluster is away, Transform waits and retries.
 //
-// A partition that the group has no position of is read from its oldest record.
-// One transaction is under way at a time; the records that come meanwhile make up
-// the next. So a quiet topic is committed record by record, and a busy one in
-// transactions that grow with the load: up to 32,768 records, and 8 MB.
+// A partition without a position in the group is read from its oldest record. One
+// transaction runs at a time; the records that arrive meanwhile form the next. So a quiet
+// topic is committed record by record, and a busy one in transactions that grow with the
+// load: up to 32,768 records, and 8 MB.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
 	return member.Run(ctx, c.cl, c.cfg.Log, c.cfg.Metrics, cfg, t)
 }
