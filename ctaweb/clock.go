@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	maxSources = 4096 // stations that are remembered
+	maxSources = 4096 // most stations remembered
 	remembered = 32   // records of each
-	judging    = 8    // the newest of them, by which it is judged
-	voting     = 64   // records of all of them that say what time it is, or three of each
-	nearby     = 1200 // records of all of them that the estimate is compared with, or judging of each
+	judging    = 8    // the newest of them, which decide whether a station is wrong
+	voting     = 64   // records of all stations that determine the time, or three of each
+	nearby     = 1200 // records of all stations that the estimate is compared with, or judging of each
 
 	clockSlot   = 250    // ms of wall clock in which records count as sent together
 	clockAhead  = 2_000  // ms that a record's time may be ahead of the reader's clock
 	clockDelay  = 30_000 // ms that a right clock's records may differ in delay
-	clockGroups = 3      // wrong times, a tolerance apart, that make a clock a wrong one
+	clockGroups = 3      // wrong times, a tolerance apart, that make a clock wrong
 
-	// A source has jumped to another event time when resetCount records of more
-	// than a quarter of the stations say so, and none has said otherwise for
-	// resetAfter ms of wall clock. It has started anew when that is resetBack
+	// A source has jumped to another event time if resetCount records from more than a
+	// quarter of the stations show it, and no station has contradicted for resetAfter
+	// ms of wall clock. The source has restarted if the new time is resetBack
 	// tolerances earlier.
 	resetBack  = 10
 	resetAfter = 5_000
@@ -30,44 +30,43 @@ const (
 // said is a record of a sensor. Times are ms since 1970.
 type said struct {
 	event, wall int64
-	got         int64                  // when it was received; 0 when it was there before
-	sent        int64                  // about when, by got and the usual lag; 0 when there is no telling
-	apply       func(event int64) bool // counts it as of an event time
-	taken       bool                   // into account, as far as can be
+	got         int64                  // time of receipt; 0 if it was sent before the start
+	sent        int64                  // estimated from got and the usual lag; 0 if unknown
+	apply       func(event int64) bool // applies it at an event time
+	taken       bool                   // applied already
 }
 
-// sensor is what one station has said: its newest records in the order of the log,
-// and the last of each slot of wall time.
+// sensor holds the records of one station: the newest in the order of the log, and the
+// last of each slot of wall time.
 type sensor struct {
 	said  []said
 	times []witness
-	wrong bool // its clock is
-	told  bool // of wrong
+	wrong bool // its clock is wrong
+	told  bool // the value of wrong that was last reported
 }
 
-// clock finds out what event time it is, and whose clocks are wrong, from pairs of an
-// event's time and the wall clock at which its record was sent. Every station has one
-// vote, however many records it sends: as long as at most a quarter of them are wrong,
-// what they say doesn't matter. A judgement takes a millisecond, so it isn't made for
-// every record.
+// clock estimates the event time, and finds wrong clocks, from pairs of an event's time
+// and the wall time of its sending. Every station has one vote, however many records it
+// sends. Up to a quarter of the stations may be wrong without an effect. A judgement
+// takes a millisecond, so it isn't made for every record.
 type clock struct {
 	sensors map[int]*sensor // by station; 0 is the weather
-	since   int64           // wall time of the latest jump; older records say nothing about now
-	unheard int             // records that came since the last judgement
-	judged  bool            // by the reader's clock
+	since   int64           // wall time of the latest jump; older records don't bear on the present
+	unheard int             // records since the last judgement
+	judged  bool            // the last judgement knew the reader's clock
 
 	known bool
 	estimate
 	limit  int64 // latest wall time that can be right
-	lag    int64 // usual time from sending to receiving
-	steady bool  // lag is about the same for most
+	lag    int64 // usual time from sending to receipt
+	steady bool  // lag is about the same for most stations
 
-	last   int64 // the last answer of now, which falls only when the source starts anew
-	looked int64 // the latest wall time that now was asked for
-	ranOn  int64 // the latest last that was said long after the newest record
+	last   int64 // the last result of now, which falls only when the source restarts
+	looked int64 // the latest wall time passed to now
+	ranOn  int64 // the latest value of last that is long after the newest record
 }
 
-// hear remembers a record. It returns nil for one that says nothing about now.
+// hear stores a record. It returns nil for a record that doesn't bear on the present.
 func (c *clock) hear(id int, r said) *said {
 	s := c.sensors[id]
 	if r.wall < c.since || s == nil && len(c.sensors) >= maxSources {
@@ -81,7 +80,7 @@ func (c *clock) hear(id int, r said) *said {
 		c.sensors[id] = s
 	}
 	if r.got > 0 && c.steady {
-		r.sent = r.got - c.lag // as it is now: the reader may fall behind, and catch up
+		r.sent = r.got - c.lag // by the present lag: the reader may fall behind, and catch up
 	}
 	s.said = pushed(s.said, r)
 	w := witness{id, r.event, r.wall, len(s.times) == 0}
@@ -95,7 +94,7 @@ func (c *clock) hear(id int, r said) *said {
 	return &s.said[len(s.said)-1]
 }
 
-// pushed appends to a list, which keeps the newest.
+// pushed appends v to a list that keeps only the newest.
 func pushed[T any](list []T, v T) []T {
 	if len(list) == remembered {
 		list = append(list[:0], list[1:]...)
@@ -103,9 +102,8 @@ func pushed[T any](list []T, v T) []T {
 	return append(list, v)
 }
 
-// judge finds out what time it is, and whose clocks are wrong. wall is the reader's
-// clock, 0 when it isn't known. It reports whether the source was found to have
-// started anew.
+// judge sets the estimate, and finds the wrong clocks. wall is the reader's clock, or 0
+// while unknown. It reports whether the source has restarted.
 func (c *clock) judge(wall int64, jumps bool) (anew bool) {
 	if c.unheard == 0 && c.judged {
 		return false
@@ -119,8 +117,8 @@ func (c *clock) judge(wall int64, jumps bool) (anew bool) {
 	if !c.known {
 		return false
 	}
-	// Time that ran on in a pause stands still until the source has caught up with it;
-	// what wrong clocks have made of it is put right at once.
+	// If time ran on during a pause, it stands still until the source has caught up. An
+	// error from wrong clocks is corrected at once.
 	over, back := c.last-c.carried(max(wall, c.looked)), resetBack*c.tolerance()
 	if over > back || over > c.tolerance() && c.last != c.ranOn {
 		c.last = 0
@@ -159,7 +157,8 @@ func (c *clock) reckon(wall int64) {
 	}
 	votes := c.witnesses(max(3, voting/max(1, len(c.sensors))))
 	if c.known = len(votes) > 0; c.known {
-		// A clock that is ahead by little must not say how far its source has come.
+		// A clock that is slightly ahead must not determine the newest time of its
+		// source.
 		latest := int64(math.MaxInt64)
 		if c.limit < latest {
 			latest = wall + max(0, -c.lag)
@@ -168,7 +167,7 @@ func (c *clock) reckon(wall int64) {
 	}
 }
 
-// witnesses are the newest records of each station, by wall time.
+// witnesses returns the newest records of each station, by wall time.
 func (c *clock) witnesses(each int) []witness {
 	list := make([]witness, 0, each*len(c.sensors))
 	for _, s := range c.sensors {
@@ -184,9 +183,9 @@ func (c *clock) witnesses(each int) []witness {
 	return list
 }
 
-// jumped looks for a source that goes on at another time, and forgets what it said
-// before. What the reader received before the last record of the time known says
-// nothing of it: a clock far ahead makes its records newer than all others.
+// jumped looks for a source that continues at another time, and forgets its earlier
+// records. Records received before the last right one don't count: a clock far ahead
+// makes its records newer than all others.
 func (c *clock) jumped() bool {
 	var right int64
 	for _, s := range c.sensors {
@@ -223,15 +222,15 @@ func (c *clock) jumped() bool {
 	return true
 }
 
-// prompt reports whether a record was received about when its time says.
+// prompt reports whether a record was received about when it was sent, by its own time.
 func (r *said) prompt() bool {
 	return r.sent == 0 || max(r.sent-r.wall, r.wall-r.sent) <= clockDelay
 }
 
-// isWrong reports whether a station's clock is wrong: most of what it said lately was.
-// Events that were told late, as some are, or many at once, don't make it so. It is
-// right again when what it said lately was, but for one event: a station with two
-// senders, of which one is wrong, doesn't turn with each of their events.
+// isWrong reports whether a station's clock is wrong, that is, most of its recent
+// records were. Late events, single or many at once, don't make a clock wrong. A wrong
+// clock is right again when all recent records but one were right. So a station with
+// two senders, one of them wrong, doesn't turn with each of their events.
 func (c *clock) isWrong(s *sensor) bool {
 	var right, wrong []int64
 	future := 0
@@ -243,7 +242,7 @@ func (c *clock) isWrong(s *sensor) bool {
 			future = 0
 		}
 		switch {
-		case !r.prompt(): // what waited comes at once
+		case !r.prompt(): // delayed records arrive together
 			wrong = append(wrong, r.got/clockDelay)
 		case ahead || c.off(r.event, r.wall) != 0:
 			wrong = append(wrong, group)
@@ -260,13 +259,13 @@ func (c *clock) isWrong(s *sensor) bool {
 	return n >= clockGroups && n > len(slices.Compact(right)) || future >= 2
 }
 
-// when is the event time that a record is to be taken for: its own or, of a wrong
-// clock, that of its receipt. ok is false where there is no telling.
+// when returns the event time to use for a record: its own or, if the station's clock
+// is wrong, that of its receipt. ok is false if neither is known to be right.
 func (c *clock) when(s *sensor, r *said, wall int64) (at int64, ok bool) {
 	switch {
 	case !s.wrong:
 		return r.event, c.off(r.event, r.wall) <= 0 && r.event <= c.carried(wall)+c.tolerance()
-	case r.sent == 0: // nor which of its times is right
+	case r.sent == 0: // nobody knows which of its times is right
 		return 0, false
 	case !r.prompt():
 		return c.at(r.sent), true
@@ -274,8 +273,8 @@ func (c *clock) when(s *sensor, r *said, wall int64) (at int64, ok bool) {
 	return c.around(r.wall), true
 }
 
-// now estimates the event time at a wall time. It runs on between events, but
-// for no longer than maxAhead, and never back. It needs a known clock.
+// now estimates the event time at a wall time. Between events it advances for up to
+// maxAhead, and never goes back. It needs a known clock.
 func (c *clock) now(wall int64) int64 {
 	c.looked = max(c.looked, wall)
 	if at := c.carried(wall); at > c.last {

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	weatherSince = 26 * time.Hour // it also tells when the counts of a day were sent
+	weatherSince = 26 * time.Hour // also dates the counts of a day
 	probeWait    = 5 * time.Second
 	retryFirst   = 100 * time.Millisecond
 	retryLast    = 5 * time.Second
@@ -38,13 +38,14 @@ const (
 // ConsumeConfig holds the optional settings of [Consume]. The zero value is
 // ready to use.
 type ConsumeConfig struct {
-	// Arrivals is how far back, by the wall clock, arrivals are read at the start.
-	// From 1m to 24h. Default: 2h, which is as far back as they tell anything.
+	// Arrivals is how far back, by the wall clock, arrivals are read at the start. From
+	// 1m to 24h. Default: 2h; older arrivals add nothing.
 	Arrivals time.Duration
-	// Refresh is how often new topics are looked for. From 10ms to 1m. Default: 2s.
+	// Refresh is the time between searches for new topics. From 10ms to 1m. Default:
+	// 2s.
 	Refresh time.Duration
-	// Log receives what can't be read, once for each reason and topic, and trouble
-	// with services. Default: silent.
+	// Log receives unreadable records, once for each reason and topic, and trouble with
+	// services. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the metrics of reading. Default: none.
 	Metrics prometheus.Registerer
@@ -74,13 +75,17 @@ func (c ConsumeConfig) validate() error {
 	return errors.Join(faults...)
 }
 
-// Consume feeds m from the topics until ctx ends, and then returns nil. It reads
-// the tables from their start, the arrivals of the last two hours and the weather of
-// a day, in either layout and without a group, and then what comes; topics
-// that appear later too. When it has caught up, m is ready.
+// Consume feeds m from the topics until ctx ends, and then returns nil. It needs no
+// consumer group, and reads both layouts:
 //
-// A record that can't be read is counted, logged once for each reason and topic,
-// and skipped. A service that is away makes m not ready, and is tried until it is back.
+//   - the tables from their start
+//   - the arrivals of the last two hours, and the weather of a day
+//   - then all new records, also of topics that appear later
+//
+// When it has caught up, m is ready.
+//
+// An unreadable record is counted, logged once for each reason and topic, and skipped.
+// While a service is away, Consume retries, and m is not ready.
 func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topics cta.Topics, m *Model, cfg ConsumeConfig) error {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -125,7 +130,7 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 	return consumed(ctx, err)
 }
 
-// consumed is the outcome of Consume: the end of ctx is none.
+// consumed returns the result of Consume: nil if ctx has ended.
 func consumed(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return nil
@@ -133,8 +138,8 @@ func consumed(ctx context.Context, err error) error {
 	return fmt.Errorf("ctaweb: consume: %w", err)
 }
 
-// consumer reads records into a model. All but probe and status run in the
-// goroutine that reads.
+// consumer reads records into a model. All methods but probe and status run in the
+// reading goroutine.
 type consumer struct {
 	model    *Model
 	topics   cta.Topics
@@ -148,7 +153,7 @@ type consumer struct {
 
 	mu      sync.Mutex
 	done    bool            // caught up
-	trouble map[string]bool // what is wrong at the moment
+	trouble map[string]bool // the present troubles
 }
 
 func (c *consumer) formats(reg *wire.Registry) error {
@@ -158,7 +163,7 @@ func (c *consumer) formats(reg *wire.Registry) error {
 	return errors.Join(err, err2)
 }
 
-// kind is the kind of a topic, empty when it isn't read.
+// kind returns the kind of a topic, or "" if the topic isn't read.
 func (c *consumer) kind(topic string) string {
 	switch {
 	case c.topics.IsArrivals(topic):
@@ -173,8 +178,8 @@ func (c *consumer) kind(topic string) string {
 	return ""
 }
 
-// lastWeather reads the latest weather, however old it is. The cluster being away
-// is not an error: what follows waits for it.
+// lastWeather reads the latest weather, however old it is. An unreachable cluster is
+// not an error: the next read waits for it.
 func (c *consumer) lastWeather(ctx context.Context, client *kafka.Client) error {
 	records, err := client.Last(ctx, kafka.Names(c.topics.Weather()))
 	if err != nil {
@@ -182,7 +187,7 @@ func (c *consumer) lastWeather(ctx context.Context, client *kafka.Client) error 
 		return nil
 	}
 	for _, r := range records {
-		// One that can't be read is told of when its topic is read.
+		// An unreadable record is reported when its topic is read.
 		if reason, err := c.insist(ctx, kindWeather, r); err != nil && reason == "" {
 			return err
 		}
@@ -204,8 +209,8 @@ func (c *consumer) handle(ctx context.Context, r kafka.Record) error {
 	return nil
 }
 
-// insist reads a record, for as long as it takes a registry that is away to come
-// back. An error without a reason is the end of ctx.
+// insist reads a record, and retries while the registry is away. An error without a
+// reason means that ctx has ended.
 func (c *consumer) insist(ctx context.Context, kind string, r kafka.Record) (reason string, err error) {
 	const away = "the schema registry does not answer"
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
@@ -226,8 +231,8 @@ func (c *consumer) insist(ctx context.Context, kind string, r kafka.Record) (rea
 	}
 }
 
-// read puts a record into the model. An error with a reason is the record's and
-// stays; one without may go away.
+// read puts a record into the model. An error with a reason is permanent, because the
+// record is wrong; an error without one may pass.
 func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reason string, err error) {
 	switch kind {
 	case kindArrivals:
@@ -282,8 +287,8 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 	return "", nil
 }
 
-// wrongClock logs that a station's clock was found to be wrong, or right again, and sets
-// the metric. The model calls it, and is locked.
+// wrongClock logs that a station's clock was found to be wrong, or right again, and
+// sets the metric. The model calls it with its lock held.
 func (c *consumer) wrongClock(id int, wrong bool) {
 	whose, name := "a station", ""
 	if id == weatherSensor {
@@ -300,7 +305,7 @@ func (c *consumer) wrongClock(id int, wrong bool) {
 	c.log.Warn("the clock of "+whose+" is wrong; its events count as of when they are received", "station", id, "name", name)
 }
 
-// skip counts a record that can't be read.
+// skip counts an unreadable record.
 func (c *consumer) skip(kind, reason string, r kafka.Record, err error) {
 	c.metrics.unreadable.WithLabelValues(kind, reason).Inc()
 	key := reason + "\x00" + r.Topic
@@ -320,7 +325,8 @@ func (c *consumer) caughtUp() {
 	c.tell()
 }
 
-// status notes that something is wrong, or no longer. It reports whether that is news.
+// status records the start or the end of a trouble. It reports whether that changed
+// anything.
 func (c *consumer) status(what string, wrong bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -347,8 +353,8 @@ func (c *consumer) tell() {
 	c.model.SetNotReady("reading what is there")
 }
 
-// probe asks the cluster now and then, since a reader of a cluster that is away
-// only waits.
+// probe asks the cluster regularly, because a reader only waits while its cluster is
+// away.
 func (c *consumer) probe(ctx context.Context, client *kafka.Client, every time.Duration) {
 	for retry.Pause(ctx, every) == nil {
 		asking, cancel := context.WithTimeout(ctx, probeWait)

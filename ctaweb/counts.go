@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxHeld bounds the counts that wait for the clock, and the times heard meanwhile;
-// every second one is left out when there are more, which makes the course of a day
+// maxHeld bounds the counts that wait for the clock, and the times heard meanwhile.
+// When there are more, every second one is dropped. That makes the course of a day
 // coarser, not wrong.
 const maxHeld = 200_000
 
@@ -19,22 +19,22 @@ type heldCount struct {
 	wall, entries int64
 }
 
-// hold has counts wait: what is read at the start comes in no order, and counts
-// get their event time from the arrivals and weather around them. Nor can it be known
-// whose clock is wrong.
+// hold makes counts wait. Records at the start come in no order, and counts get their
+// event time from the arrivals and weather around them. No clock can be judged yet,
+// either.
 func (m *Model) hold() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.holding, m.live, m.began = true, nil, 0
 }
 
-// settleAfter is how long, in ms of wall clock, a source that begins is listened to
-// before anything is judged by it: where its trains are, which it tells first, says
-// nothing of how fast its time moves.
+// settleAfter is the time, in ms of wall clock, before a new source is judged. Its
+// first records are the positions of its trains, which don't show how fast its time
+// advances.
 const settleAfter = 2_000
 
-// release ends what hold began, once anything was heard. live is the wall clock from
-// now on.
+// release ends the waiting that hold began, if there were any records. live is the wall
+// clock from now on.
 func (m *Model) release(live func() time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -44,17 +44,17 @@ func (m *Model) release(live func() time.Time) {
 	}
 }
 
-// settleAt settles when it is time to. It is called with mu held.
+// settleAt calls settle when it is time. It is called with mu held.
 func (m *Model) settleAt(wall int64) {
 	if m.holding && m.began > 0 && wall >= m.began+settleAfter {
 		m.settle()
 	}
 }
 
-// settle judges what was heard, and hands the counts that waited to the tracker, each as
-// of the event time at which it was sent. Of those sent before that is known, the last
-// is known to have stood until then; if it is old, counting may have ceased, so it is
-// taken for as old as it is. It is called with mu held.
+// settle judges the clocks, and passes the waiting counts to the tracker, each at the
+// event time of its sending. Before the first known time, only the last count of each
+// station is kept, as of that time. Counting may have stopped before an old count, so a
+// count over an hour old keeps its age. It is called with mu held.
 func (m *Model) settle() {
 	m.holding = false
 	held, heard := m.held, m.heard
@@ -88,8 +88,9 @@ func (m *Model) settle() {
 	}
 }
 
-// recall makes the timeline of what was heard while nothing was judged, but for what
-// is of wrong clocks, or far from what was said around it. It is called with mu held.
+// recall builds the timeline from the records heard before the first judgement. It
+// leaves out those of wrong clocks, and those far from the records around them. It is
+// called with mu held.
 func (m *Model) recall(heard []witness) {
 	c := &m.state.clock
 	earliest := map[int]int64{}
@@ -98,8 +99,8 @@ func (m *Model) recall(heard []witness) {
 			earliest[w.id] = w.wall
 		}
 	}
-	// What only a quarter of the stations say may be of wrong clocks. The weather is read
-	// from further back than they are.
+	// Times that only a quarter of the stations report may come from wrong clocks. The
+	// weather is read from further back than arrivals.
 	since := int64(math.MinInt64)
 	if n := len(earliest); n > 0 {
 		since = slices.Sorted(maps.Values(earliest))[n/4]
@@ -109,7 +110,7 @@ func (m *Model) recall(heard []witness) {
 		return s == nil || s.wrong || w.wall < c.since || w.wall > c.limit || w.wall < since && w.id != weatherSensor
 	})
 	slices.SortFunc(heard, func(a, b witness) int { return cmp.Compare(a.wall, b.wall) })
-	const about = 61 // of fewer, half may be of the quarter that is wrong
+	const about = 61 // among fewer, the wrong quarter may be half
 	for i, w := range heard {
 		if !m.state.times.news(w.event, w.wall) {
 			continue
@@ -121,7 +122,7 @@ func (m *Model) recall(heard []witness) {
 	}
 }
 
-// tally tells the tracker of a count. It is called with mu held.
+// tally passes a count to the tracker. It is called with mu held.
 func (m *Model) tally(station int, entries, wall int64) {
 	if m.holding {
 		m.held = append(halved(m.held), heldCount{station, wall, entries})
@@ -130,13 +131,13 @@ func (m *Model) tally(station int, entries, wall int64) {
 	if !m.state.clock.known {
 		return
 	}
-	// Its sender's clock may be ahead, and must not set the page's.
+	// The clock of the count's sender may be ahead, and must not set the page's.
 	if at, ok := m.state.times.at(wall, m.state.clock.now(min(wall, m.state.clock.newest))); ok {
 		m.tracker.ApplyCount(station, entries, time.UnixMilli(at))
 	}
 }
 
-// halved leaves every second one out of a list that has grown to maxHeld.
+// halved drops every second element of a list that has grown to maxHeld.
 func halved[T any](list []T) []T {
 	if len(list) < maxHeld {
 		return list

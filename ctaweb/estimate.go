@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// maxAhead bounds how far event time is carried on past the last event, in
-// ms: enough for a quiet minute at any speed, too little to invent service.
+// maxAhead bounds how far event time advances past the last event, in ms: enough for a
+// quiet minute at any speed, too little to invent service.
 const maxAhead = 120_000
 
-// witness is a record that tells the time. All times are ms since 1970.
+// witness is a record's pair of times, in ms since 1970.
 type witness struct {
 	id          int
 	event, wall int64
 	first       bool // of its station, since the latest jump
 }
 
-// estimate is what time it is, by witnesses of which a quarter may be wrong.
+// estimate is the event time according to witnesses, of which a quarter may be wrong.
 type estimate struct {
-	speed   float64 // event seconds in a wall second
+	speed   float64 // event seconds per wall second
 	event   int64   // at wall time newest
 	newest  int64   // wall time of the newest record that is right
 	patient time.Duration
 	nearby  []witness // ascending wall
 }
 
-// estimated returns the estimate by the votes, of which there must be one, and by all
-// the records remembered. Both are ascending in wall. latest is the latest wall time at
-// which a record can have been sent.
+// estimated returns the estimate by the votes, at least one, and by all the records
+// remembered. Both lists ascend in wall. latest is the latest wall time at which a
+// record can have been sent.
 func estimated(votes, nearby []witness, latest int64) estimate {
 	votes = thinned(votes)
 	e := estimate{speed: speedOf(votes), newest: votes[len(votes)-1].wall, nearby: nearby}
@@ -47,8 +47,8 @@ func estimated(votes, nearby []witness, latest int64) estimate {
 	return e
 }
 
-// thinned has one of the first records of many stations that were sent together, as a
-// source does that begins with where its trains are: most of them tell of some time ago.
+// thinned keeps one of the first records that many stations sent together. A source
+// that starts sends the positions of its trains, and most of these are some time old.
 func thinned(list []witness) []witness {
 	var thin, together []witness
 	for i, w := range list {
@@ -70,8 +70,8 @@ func thinned(list []witness) []witness {
 	return thin
 }
 
-// speedOf is the median slope between records, so that a quarter of wrong ones don't
-// matter. It is 1 while it can't be known.
+// speedOf returns the median slope between records, so that a wrong quarter has no
+// effect. It is 1 while unknown.
 func speedOf(votes []witness) float64 {
 	var slopes []float64
 	for gap := 1; gap < len(votes); gap += gap/2 + 1 {
@@ -87,19 +87,19 @@ func speedOf(votes []witness) float64 {
 	}
 	slices.Sort(slopes)
 	s := slopes[len(slopes)/2]
-	if s <= 0 || s > 0.95 && s < 1.05 { // jitter of real time is no speed of its own
+	if s <= 0 || s > 0.95 && s < 1.05 { // jitter of real time
 		return 1
 	}
 	return s
 }
 
-// agreed is the event time, at the wall time of the newest vote, that the most stations
-// agree on. Of times that as many agree on it is the later: some events are told late,
-// none early.
+// agreed returns the event time, at the wall time of the newest vote, that the most
+// stations agree on. Of two times with equal support it returns the later: some events
+// are late, none early.
 func agreed(votes []witness, speed float64) int64 {
 	votes = slices.Clone(votes)
 	newest := votes[len(votes)-1].wall
-	together := newest-votes[0].wall < 2*clockSlot // nothing else to go by
+	together := newest-votes[0].wall < 2*clockSlot // there is no other evidence
 	for i := range votes {
 		votes[i].event += int64(speed * float64(newest-votes[i].wall))
 	}
@@ -121,15 +121,15 @@ func agreed(votes []witness, speed float64) int64 {
 			first++
 		}
 		if len(in) >= most {
-			// The very last may be a clock that is wrong by little.
+			// The last record may be of a clock that is slightly wrong.
 			most, agreed = len(in), votes[first+(3*(i-first)+3)/4].event
 		}
 	}
 	return agreed
 }
 
-// patienceOf is the age from which data counts as stale: four times the usual
-// time between records, from minStale to maxStale.
+// patienceOf returns the age from which data is stale: four times the usual time
+// between records, from minStale to maxStale.
 func patienceOf(walls []int64) time.Duration {
 	walls = walls[max(0, len(walls)-40):]
 	if len(walls) < 3 {
@@ -144,20 +144,21 @@ func patienceOf(walls []int64) time.Duration {
 	return min(max(4*usual, minStale), maxStale)
 }
 
-// tolerance is how far right event times may lie from the estimate, in ms.
+// tolerance is the largest distance of a right event time from the estimate, in ms.
 func (e *estimate) tolerance() int64 { return 30_000 + int64(2*clockSlot*e.speed) }
 
 // about reports whether two event times differ by no more than the tolerance.
 func (e *estimate) about(a, b int64) bool { return max(a-b, b-a) <= e.tolerance() }
 
-// at is the event time at a wall time, by the speed observed.
+// at returns the event time at a wall time, by the observed speed.
 func (e *estimate) at(wall int64) int64 { return e.event + int64(e.speed*float64(wall-e.newest)) }
 
-// fits reports whether an event's time is about that of its record.
+// fits reports whether an event's time is within the tolerance of the estimate for its
+// record.
 func (e *estimate) fits(event, wall int64) bool { return e.about(event, e.at(wall)) }
 
-// around is the event time at a wall time as the records of that time say, which may
-// be of before a pause of their source.
+// around returns the event time at a wall time according to the records of that time,
+// which may precede a pause of their source.
 func (e *estimate) around(wall int64) int64 {
 	const side = 12
 	i, _ := slices.BinarySearchFunc(e.nearby, wall, func(w witness, at int64) int { return cmp.Compare(w.wall, at) })
@@ -168,7 +169,7 @@ func (e *estimate) around(wall int64) int64 {
 	return e.median(near, wall)
 }
 
-// median is the event time at a wall time by the middle one of some records.
+// median returns the event time at a wall time by the median of some records.
 func (e *estimate) median(of []witness, wall int64) int64 {
 	events := make([]int64, len(of))
 	for i, w := range of {
@@ -178,8 +179,8 @@ func (e *estimate) median(of []witness, wall int64) int64 {
 	return events[len(events)/2]
 }
 
-// off is how far an event's time lies from that of its record; 0 when about right, by
-// the estimate or by what others said around then.
+// off returns the distance of an event's time from that of its record. It is 0 if the
+// event's time is about right, by the estimate or by the other records of that time.
 func (e *estimate) off(event, wall int64) int64 {
 	if e.fits(event, wall) {
 		return 0
@@ -191,13 +192,13 @@ func (e *estimate) off(event, wall int64) int64 {
 	return event - then
 }
 
-// carried is the event time at a wall time, carried on since the newest record, but
-// for no longer than maxAhead.
+// carried returns the event time at a wall time, extrapolated from the newest record by
+// up to maxAhead.
 func (e *estimate) carried(wall int64) int64 {
 	return e.event + int64(min(e.speed*float64(max(0, wall-e.newest)), maxAhead))
 }
 
-// age is how long ago, by the wall clock, the newest record was sent.
+// age is the wall time since the newest record was sent.
 func (e *estimate) age(wall int64) time.Duration {
 	return time.Duration(max(0, wall-e.newest)) * time.Millisecond
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// weatherSensor stands for the weather's hardware among the stations.
+// weatherSensor is the station id that stands for the weather hardware.
 const weatherSensor = 0
 
-// judgeEvery is the least time, in ms of wall clock, between judgements that nobody
-// has asked for.
+// judgeEvery is the minimum time, in ms of wall clock, between judgements that no
+// reader asked for.
 const judgeEvery = 100
 
-// hear takes a record, which apply counts as of an event time. Those whose times are as
-// usual count at once, others when it is known whose clock is wrong: when the model is
-// next looked at, or after a few records.
+// hear stores a record, and applies it with apply at an event time. Records with
+// ordinary times are applied at once. Others wait for the next judgement of the clocks:
+// when a reader looks at the model, or after a few records.
 func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) bool) bool {
 	if k.Check(wall) != nil {
 		return false
@@ -57,7 +57,7 @@ func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) 
 	return changed
 }
 
-// take applies a record as of an event time. It is called with mu held.
+// take applies a record at an event time. It is called with mu held.
 func (m *Model) take(r *said, event int64) bool {
 	r.taken = true
 	if !m.holding && m.state.times.news(event, r.wall) && m.state.clock.fits(event, r.wall) {
@@ -66,7 +66,8 @@ func (m *Model) take(r *said, event int64) bool {
 	return r.apply(event)
 }
 
-// judge sets the clock, and applies what waits for it. It is called with mu held.
+// judge sets the clock, and applies the records that wait for it. It is called with mu
+// held.
 func (m *Model) judge(wall int64) {
 	m.settleAt(wall)
 	c := &m.state.clock
@@ -97,21 +98,21 @@ func (m *Model) judge(wall int64) {
 	}
 }
 
-// renew forgets all but what a source has told that was found to have started
-// anew. It is called with mu held.
+// renew drops what a restarted source sent before its restart. It is called with mu
+// held.
 func (m *Model) renew() {
 	m.tracker.Reset()
 	m.state.times = timeline{}
 	if w := m.state.weather; w != nil {
-		w.event = 0 // shown until there is another
+		w.event = 0 // shown until the next reading
 	}
 	for _, s := range m.state.clock.sensors {
 		s.forget()
 	}
 }
 
-// turn forgets what a station said whose clock was found to be wrong, or right again:
-// what is remembered of it is applied once more. It is called with mu held.
+// turn drops the reports of a station whose clock turned wrong, or right again. The
+// remembered records are applied once more. It is called with mu held.
 func (m *Model) turn(id int, s *sensor) {
 	s.told = s.wrong
 	s.forget()

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// timeline remembers when, by the wall clock, event time came to each of its
-// minutes, so that a record that has no event time, such as a count, can be given
-// that of its sending, also when it is read hours later. Times are in ms.
+// timeline stores the wall time at which event time reached each of its minutes. So a
+// record without an event time, such as a count, gets the event time of its sending,
+// even if it is read hours later. Times are in ms.
 type timeline struct {
 	marks []timeMark // ascending in both, at most maxMarks
 }
@@ -21,21 +21,20 @@ const (
 	maxMarks  = 26 * 60 // more than a day
 )
 
-// news reports whether a pair of times is earlier than what is known: others were
-// told late, when event time was there already.
+// news reports whether a pair of times is earlier than the stored one. Later pairs are
+// of late events.
 func (l *timeline) news(event, wall int64) bool {
 	i := l.place(event)
 	return i == len(l.marks) || l.marks[i].wall > wall
 }
 
-// place is that of an event's minute among the marks.
+// place returns the index of an event's minute among the marks.
 func (l *timeline) place(event int64) int {
 	event -= event % markEvery
 	return sort.Search(len(l.marks), func(i int) bool { return l.marks[i].event >= event })
 }
 
-// observe takes a pair of times that is news. The order in which pairs come
-// doesn't matter.
+// observe stores a pair of times that is news. The order of pairs doesn't matter.
 func (l *timeline) observe(event, wall int64) {
 	i := l.place(event)
 	event -= event % markEvery
@@ -44,7 +43,7 @@ func (l *timeline) observe(event, wall int64) {
 	} else {
 		l.marks = slices.Insert(l.marks, i, timeMark{event, wall})
 	}
-	before := i // those said to have come before, but sent after, were late themselves
+	before := i // earlier minutes that were sent later were late themselves
 	for before > 0 && l.marks[before-1].wall >= wall {
 		before--
 	}
@@ -54,8 +53,8 @@ func (l *timeline) observe(event, wall int64) {
 	}
 }
 
-// at is the event time at a wall time between two marks. Before the first there is
-// no telling; after the last it is last.
+// at returns the event time at a wall time, interpolated between two marks. Before the
+// first mark ok is false; after the last mark the result is last.
 func (l *timeline) at(wall, last int64) (event int64, ok bool) {
 	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].wall > wall })
 	switch {
@@ -68,14 +67,14 @@ func (l *timeline) at(wall, last int64) (event int64, ok bool) {
 	return a.event + (b.event-a.event)*(wall-a.wall)/(b.wall-a.wall), true
 }
 
-// sentAt is the event time at which a record without one was sent, seen from wall;
-// zero when there is no telling.
+// sentAt returns the event time at which a record without one was sent, as known at
+// wall; 0 if unknown.
 func (s *state) sentAt(sent, wall int64) int64 {
 	if sent == 0 || !s.clock.known || len(s.times.marks) == 0 {
 		return 0
 	}
 	now, speed := s.clock.now(wall), s.clock.speed
-	stood := s.clock.newest + int64(maxAhead/speed) // the clock's, if nothing else comes
+	stood := s.clock.newest + int64(maxAhead/speed) // when the clock stops, if no record follows
 	last := now - int64(speed*float64(max(0, min(wall, stood)-sent)))
 	at, _ := s.times.at(sent, max(last, s.times.marks[len(s.times.marks)-1].event))
 	return at
