@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// perClient counts what each address of clients has open.
+// perClient counts what each client address has open.
 type perClient struct {
 	most int
 
@@ -13,7 +13,7 @@ type perClient struct {
 	open map[string]int
 }
 
-// enter counts one in, if its client has room for it. exit is nil if it hasn't.
+// enter counts one more, if its client has room. exit is nil if not.
 func (p *perClient) enter(addr string) (exit func()) {
 	who := client(addr)
 	p.mu.Lock()
@@ -34,8 +34,8 @@ func (p *perClient) enter(addr string) (exit func()) {
 	})
 }
 
-// client is who is at an address with a port: in IPv6, the network that one
-// household usually has.
+// client returns the client of an address with a port. In IPv6 that is the network of
+// one household.
 func client(addr string) string {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {

@@ -24,43 +24,45 @@ import (
 // HandlerConfig holds the optional settings of a [Handler]. The zero value is
 // ready to use.
 type HandlerConfig struct {
-	// Title heads the page. Default: "<network> live", in the reader's language.
+	// Title is the heading of the page. Default: "<network> live", in the reader's
+	// language.
 	Title string
-	// Files overrides files of the directory assets in this package's source by those
-	// of the same name: page templates, style.css, icon.svg (the logo), and the words
-	// of a language, words.en.json, of which it may have some only. Default: none.
+	// Files overrides files of the directory assets in this package's source, by name:
+	// page templates, style.css, icon.svg (the logo), and the words of a language, such
+	// as words.en.json. A file of words may contain only some of them. Default: none.
 	Files fs.FS
-	// Languages are those that pages speak, as HTML has them: "en", "es-US". Each
-	// needs a file of words in English's likeness, words.<language>.json; this package
-	// has en and es. Who asks for none of them gets the first. Default: en, es.
+	// Languages lists the languages of the pages, as in HTML: "en", "es-US". Each needs
+	// a file words.<language>.json with the same keys as words.en.json; this package
+	// has en and es. A reader of none of them gets the first. Default: en, es.
 	Languages []string
 	// AllowOrigin is who may read the API and the stream from other sites, as the
 	// header Access-Control-Allow-Origin has it: "*", or one origin, as
 	// "https://example.org". Default: nobody.
 	AllowOrigin string
-	// MaxStreams bounds the open event streams, each of which costs about 30 kB;
-	// beyond it a client is told to come back later. Default: 10000.
+	// MaxStreams bounds the open event streams, each of which costs about 30 kB.
+	// Further clients are told to come back later. Default: 10000.
 	MaxStreams int
-	// MaxClientStreams bounds those of one address, so that nobody takes all; [Serve]
-	// bounds connections accordingly. Behind a reverse proxy all clients have the
-	// proxy's address: set it to MaxStreams there. Default: half of MaxStreams.
+	// MaxClientStreams bounds the streams of one address, so that no client takes all;
+	// [Serve] bounds connections accordingly. Behind a reverse proxy all clients have
+	// the proxy's address: set it to MaxStreams there. Default: half of MaxStreams.
 	MaxClientStreams int
-	// Interval is the time between the updates of a stream when much changes for
-	// long; up to five may follow one another at once. No page is made more often.
-	// From 10ms to 10s. Default: 200ms.
+	// Interval is the time between the updates of a stream while much changes for long.
+	// Up to five updates may follow one another at once. No page is rendered more
+	// often. From 10ms to 10s. Default: 200ms.
 	Interval time.Duration
-	// KeepAlive is the silence after which a stream is sent an event without news,
-	// "quiet", so that proxies keep it and pages know that it is still there. From
-	// 1s to 1m. Default: 30s.
+	// KeepAlive is the silence after which a stream gets a "quiet" event, without news.
+	// Proxies then keep the stream, and pages know that it is alive. From 1s to 1m.
+	// Default: 30s.
 	KeepAlive time.Duration
-	// WriteTimeout bounds every write to a client; one that takes longer is
-	// dropped. From 100ms to 5m. Default: 10s.
+	// WriteTimeout bounds every write to a client; a slower client is dropped. From
+	// 100ms to 5m. Default: 10s.
 	WriteTimeout time.Duration
-	// Log receives what goes wrong. Default: silent.
+	// Log receives failures. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the handler's metrics. Default: none.
 	Metrics prometheus.Registerer
-	// Gatherer is what GET /metrics serves. Default: nothing, 404.
+	// Gatherer provides the metrics for GET /metrics. Default: none; GET /metrics
+	// returns 404.
 	Gatherer prometheus.Gatherer
 	// Now is the wall clock. Default: time.Now.
 	Now func() time.Time
@@ -116,8 +118,8 @@ func (c HandlerConfig) validate() error {
 	return errors.Join(faults...)
 }
 
-// isOrigin reports whether a text is an origin as a browser sends it: others never
-// match.
+// isOrigin reports whether a text is an origin as browsers send it. Any other text
+// would never match.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.ToLower(text) != text || u.Scheme+"://"+u.Host != text {
@@ -127,19 +129,18 @@ func isOrigin(text string) bool {
 	return known && u.Hostname() != "" && u.Port() != usual && !strings.HasSuffix(text, ":")
 }
 
-// Handler serves a model: page, stream, API, health, metrics. The package comment
-// lists its routes. It mounts under any prefix with [http.StripPrefix], and has
-// no goroutine of its own while nobody follows a stream.
+// Handler serves a model: page, stream, API, health, metrics. The package comment lists
+// its routes. It mounts under any prefix with [http.StripPrefix]. While no stream is
+// open, it has no goroutine of its own.
 type Handler struct {
 	model  *Model
 	cfg    HandlerConfig
 	mux    *http.ServeMux
 	pub    *publisher
-	chart  *chart // nil when the network has no places
+	chart  *chart // nil if stations have no coordinates
 	fixed  fixed
 	assets *assets
-	// languages are those that pages speak, the first by default, and pages their
-	// templates.
+	// languages are those of the pages, the default first; pages holds their templates.
 	languages []*language
 	pages     map[*language]*template.Template
 	metrics   *handlerMetrics
@@ -150,7 +151,8 @@ type Handler struct {
 	patterns []string // of the routes
 }
 
-// NewHandler returns a handler of m. The error lists every wrong setting. Close it.
+// NewHandler returns a handler of m. The error lists every wrong setting. The caller
+// must close the handler.
 func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -162,7 +164,7 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 		return nil, fmt.Errorf("ctaweb: handler: Files: %w", err)
 	}
 	publisher, err := realtime.NewPublisher(m.Network())
-	if err != nil { // ids that only a network made by hand has; pages show them
+	if err != nil { // only a hand-made network has such ids; pages can show them
 		cfg.Log.Warn("no GTFS-Realtime of this network", "err", err)
 	}
 	a := newAssets(m.Network(), src, languages)
@@ -186,7 +188,7 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	h.route("/", plainError, h.nowhere)
 	if cfg.Gatherer != nil {
 		gathered := promhttp.HandlerFor(cfg.Gatherer, promhttp.HandlerOpts{
-			// The default tells readers the error.
+			// By default, the error would be sent to the reader.
 			ErrorHandling:       promhttp.ContinueOnError,
 			ErrorLog:            slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError),
 			MaxRequestsInFlight: 4,
@@ -205,9 +207,9 @@ func Default(m *Model) *Handler {
 	return h
 }
 
-// Close ends every stream, so that a server can shut down: give it to
-// [http.Server.RegisterOnShutdown]. Streams asked for later are refused; all else
-// goes on.
+// Close ends every stream, so that a server can shut down: pass it to
+// [http.Server.RegisterOnShutdown]. Later streams are refused; everything else keeps
+// working.
 func (h *Handler) Close() { h.closing.Do(func() { close(h.pub.closed) }) }
 
 // ServeHTTP serves the routes that the package comment lists.
@@ -217,11 +219,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
-	// Redirects are relative: the prefix under which the handler is mounted isn't known here.
+	// Redirects are relative, because the handler doesn't know its prefix.
 	switch p := r.URL.EscapedPath(); {
 	case h.preflight(w, r):
 	case p == "":
-		// The prefix without its slash, under which relative addresses would go astray.
+		// This is the prefix without its slash, where relative addresses would lead
+		// astray.
 		full, _, _ := strings.Cut(r.RequestURI, "?")
 		redirect(w, r, "./"+path.Base(full)+"/")
 	case p != path.Clean(p) && h.known(strings.TrimSuffix(p, "/")):
@@ -233,7 +236,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// nowhere answers that nothing has the request's address.
+// nowhere answers a request for an unknown address.
 func (h *Handler) nowhere(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
 		jsonError(w, http.StatusNotFound, "there is no such resource")
@@ -243,7 +246,7 @@ func (h *Handler) nowhere(w http.ResponseWriter, r *http.Request) {
 	h.missing(w, s, l, rootOf(r))
 }
 
-// known reports whether a path is that of a route, the front page's aside.
+// known reports whether a path is that of a route other than the front page.
 func (h *Handler) known(p string) bool {
 	u, err := url.Parse(p)
 	if err != nil || p != path.Clean(p) {
@@ -261,9 +264,9 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
-// segment is an id as one segment of an address. Browsers take "." and ".." for
-// folders, however escaped, and ServeMux doesn't match an escaped "/" alone: these
-// ids, and those that begin with a tilde, get a tilde in front, which idOf removes.
+// segment returns an id as one segment of an address. Browsers take "." and ".." for
+// folders, even if escaped, and ServeMux doesn't match an escaped "/" alone. These ids,
+// and ids that begin with a tilde, get a tilde in front, which idOf removes.
 func segment(id string) string {
 	if id == "." || id == ".." || id == "/" || strings.HasPrefix(id, "~") {
 		id = "~" + id
@@ -274,8 +277,8 @@ func segment(id string) string {
 // idOf returns the id in a request's address.
 func idOf(r *http.Request) string { return strings.TrimPrefix(r.PathValue("id"), "~") }
 
-// preflight lets other sites read the API and the stream, if they may. It reports
-// whether the request was no more than the question, which it answers then.
+// preflight sets the CORS headers of the API and the stream, if AllowOrigin permits. It
+// reports whether the request was a CORS preflight, and answers it.
 func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) bool {
 	o := h.cfg.AllowOrigin
 	if o == "" || !strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/gtfs-rt/") && r.URL.Path != "/events" {
@@ -297,7 +300,7 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// route adds a resource that is only read.
+// route adds a read-only resource.
 func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc) {
 	h.patterns = append(h.patterns, pattern)
 	name := strings.TrimSuffix(pattern, "{$}")
@@ -311,14 +314,14 @@ func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc
 			return
 		}
 		if name != "/events" {
-			// Not every writer has deadlines; the server's own limits remain then.
+			// Not every writer supports deadlines. Then the server's own limits apply.
 			_ = http.NewResponseController(mw).SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout))
 		}
 		serve(mw, r)
 	})
 }
 
-// source are the files of pages: the embedded ones, and those that override them.
+// source reads the files of pages: the embedded ones, and those that override them.
 type source struct{ over fs.FS }
 
 func (s source) read(name string) string {
@@ -328,19 +331,19 @@ func (s source) read(name string) string {
 	return read(name)
 }
 
-// own is a file that overrides an embedded one; empty when none does.
+// own returns a file that overrides an embedded one, or "" if none does.
 func (s source) own(name string) string {
 	if s.over == nil {
 		return ""
 	}
 	data, err := fs.ReadFile(s.over, name)
 	if err != nil {
-		return "" // the embedded one holds
+		return "" // the embedded file is used
 	}
 	return string(data)
 }
 
-// errorWriter tells a reader what is wrong.
+// errorWriter sends an error to a reader.
 type errorWriter func(w http.ResponseWriter, code int, text string)
 
 func plainError(w http.ResponseWriter, code int, text string) {
@@ -391,7 +394,7 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {
 	serveBody(w, r, a.contentType, "public, max-age=31536000, immutable", &a.body)
 }
 
-// serveBody writes a body that is made, or says that the client has it already.
+// serveBody writes a finished body, or 304 if the client has it already.
 func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache string, b *body) {
 	zip := acceptsGzip(r)
 	id, weak := strings.CutPrefix(b.tag, "W/")

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 )
 
-// handlerMetrics are shared by the handlers of one registry, but for open.
+// handlerMetrics are shared by the handlers of one registry, except open.
 type handlerMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -37,7 +37,7 @@ func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
 		}, []string{"reason"})),
 	}
 	for _, reason := range []string{"refused", "slow"} {
-		m.dropped.WithLabelValues(reason) // 0, and not absent, until it happens
+		m.dropped.WithLabelValues(reason) // present as 0 until it happens
 	}
 	return m
 }
@@ -70,7 +70,7 @@ func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
 	}
 }
 
-// meteredWriter remembers the status code.
+// meteredWriter stores the status code.
 type meteredWriter struct {
 	http.ResponseWriter
 	status int

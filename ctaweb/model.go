@@ -9,21 +9,21 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Bounds, of wall time, between which data is called stale.
+// Bounds, in wall time, of the age at which data is stale.
 const (
 	minStale = 30 * time.Second
 	maxStale = 5 * time.Minute
 )
 
-// Bounds on what foreign records can make a model hold.
+// Bounds on the memory that foreign records can take.
 const (
 	maxEntries = 20_000 // of counts, and of station records
 	maxText    = 200    // bytes of a station's name
 )
 
-// Model is the state of a network, made of its events. Its trains are those of a
-// [live.Tracker]: the order of delivery doesn't matter, nor do repeated events. It
-// is safe for concurrent use, and the memory it takes is bounded.
+// Model holds the state of a network. Its trains are those of a [live.Tracker], so the
+// order of delivery and repeated events don't matter. A Model is safe for concurrent
+// use, and its memory is bounded.
 type Model struct {
 	net     *cta.Network
 	tracker *live.Tracker
@@ -31,25 +31,25 @@ type Model struct {
 	mu      sync.Mutex
 	state   state
 	due     map[string]dueAt // by train
-	lines   []lineLayout     // of state.records; nil when out of date
+	lines   []lineLayout     // from state.records; nil if out of date
 	layout  uint64           // changes with lines
-	version uint64           // changes with anything that a Status shows
-	urgent  uint64           // changes with what readers are told of at once: all but counts
+	version uint64           // changes with every part of a Status
+	urgent  uint64           // changes with all that readers see at once: everything but counts
 	waiting chan struct{}
 	ready   bool
 	reason  string
 	holding bool        // counts wait for the clock, and no clock is judged
 	held    []heldCount // those counts
-	heard   []witness   // meanwhile
+	heard   []witness   // the times heard while holding
 
 	began  int64                    // wall time, in ms, of the first record after release, while holding
 	judged int64                    // wall time, in ms
 	live   func() time.Time         // the wall clock, once records are read as they come
-	wrong  func(id int, wrong bool) // is told whose clocks are wrong, and no longer are
+	wrong  func(id int, wrong bool) // called when a clock turns wrong, or right again
 }
 
-// NewModel returns an empty model of net. It isn't ready: [Consume] makes it so
-// when it has caught up, and [Model.SetReady] does where events come from elsewhere.
+// NewModel returns an empty model of net, not ready. [Consume] makes it ready when it
+// has caught up; for other sources of events, call [Model.SetReady].
 func NewModel(net *cta.Network) *Model {
 	return &Model{
 		net:     net,
@@ -63,11 +63,11 @@ func NewModel(net *cta.Network) *Model {
 	}
 }
 
-// Network returns the network that the model is of.
+// Network returns the model's network.
 func (m *Model) Network() *cta.Network { return m.net }
 
-// ApplyArrival takes an arrival. wall is when its record was sent. It reports
-// whether the model changed.
+// ApplyArrival applies an arrival. wall is the time at which its record was sent. It
+// reports whether the model changed.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
 	if a.Check() != nil {
 		return false
@@ -76,18 +76,18 @@ func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
 	return m.hear(a.StationID, k, wall, func(event int64) bool { return m.tracker.ApplyArrival(cta.Key{Timestamp: event}, a) })
 }
 
-// ApplyWeather takes a weather reading. wall is when its record was sent. It
-// reports whether the model changed.
+// ApplyWeather applies a weather reading. wall is the time at which its record was
+// sent. It reports whether the model changed.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
 	if w.Check() != nil {
-		return false // JSON has no words for a NaN, either
+		return false // nor can JSON hold a NaN
 	}
 	return m.hear(weatherSensor, k, wall, func(event int64) bool { return m.state.reading(event, w) })
 }
 
-// ApplyCount takes a station's count of entries. Apply the counts of a station in the
-// order of the log: the last one holds, whatever clocks its senders have. wall is when
-// its record was sent. It reports whether the model changed.
+// ApplyCount applies a station's count of entries. Apply the counts of a station in the
+// order of the log: the last one is valid, whatever the clocks of its senders. wall is
+// the time at which the record was sent. It reports whether the model changed.
 func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
 	return m.quietly(func(s *state) bool {
 		m.tally(c.StationID, c.Count, wall.UnixMilli())
@@ -95,20 +95,20 @@ func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
 	})
 }
 
-// ForgetCount takes a tombstone of a station's count. It reports whether the
-// model changed.
+// ForgetCount applies a tombstone of a station's count. It reports whether the model
+// changed.
 func (m *Model) ForgetCount(stationID int, wall time.Time) bool {
 	return m.quietly(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
 }
 
-// ApplyStation takes a record of the stations table: a name, or a station that
-// the network lacks. It reports whether the model changed.
+// ApplyStation applies a record of the stations table: a name, or a station that the
+// network lacks. It reports whether the model changed.
 func (m *Model) ApplyStation(r cta.StationRecord) bool {
 	return m.relayout(recordKey{r.StationID, r.Line}, stationName{name: r.StationName, order: r.Order})
 }
 
-// RemoveStation takes a tombstone of the stations table: the station is no longer
-// on the line. It reports whether the model changed.
+// RemoveStation applies a tombstone of the stations table: the station is no longer on
+// the line. It reports whether the model changed.
 func (m *Model) RemoveStation(stationID int, line string) bool {
 	return m.relayout(recordKey{stationID, line}, stationName{removed: true})
 }
@@ -134,8 +134,8 @@ func (m *Model) apply(f func(*state) bool) bool {
 	return changed
 }
 
-// quietly applies a count. Readers are told with the next change of something else,
-// or with the next second: counts come so often that trains would wait for them.
+// quietly applies a count. Readers see it with the next other change, or within a
+// second. Counts are so frequent that they would delay trains.
 func (m *Model) quietly(f func(*state) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -146,7 +146,7 @@ func (m *Model) quietly(f func(*state) bool) bool {
 	return changed
 }
 
-// touch tells those who wait that something changed. It is called with mu held.
+// touch wakes those who wait for a change. It is called with mu held.
 func (m *Model) touch() {
 	m.version++
 	m.urgent++
@@ -156,11 +156,11 @@ func (m *Model) touch() {
 	}
 }
 
-// SetReady says that the model is complete and current.
+// SetReady marks the model as complete and current.
 func (m *Model) SetReady() { m.setReason(true, "") }
 
-// SetNotReady says why the model can't be relied on, in words for an operator.
-// What it shows stays.
+// SetNotReady marks the model as unreliable, with a reason for an operator. The model
+// keeps showing its data.
 func (m *Model) SetNotReady(reason string) { m.setReason(false, reason) }
 
 func (m *Model) setReason(ready bool, reason string) {
@@ -172,14 +172,14 @@ func (m *Model) setReason(ready bool, reason string) {
 	}
 }
 
-// Ready reports whether the model is complete and current, and why not.
+// Ready reports whether the model is complete and current, and if not, why.
 func (m *Model) Ready() (ok bool, reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.ready, m.reason
 }
 
-// Version is a number that grows with every change of the model.
+// Version returns a number that grows with every change of the model.
 func (m *Model) Version() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -201,9 +201,9 @@ func (m *Model) changed(v uint64) <-chan struct{} {
 	return m.waiting
 }
 
-// Now returns the event time at a wall time, by the events seen; ok is false
-// before the first. It goes on between events, but not for long when they stop,
-// and goes back only when the source of events starts anew at an earlier time.
+// Now returns the event time at a wall time, derived from the events so far; ok is
+// false before the first event. The time advances between events, but not for long when
+// they stop. It goes back only if the source of events restarts at an earlier time.
 func (m *Model) Now(wall time.Time) (now time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -214,21 +214,21 @@ func (m *Model) Now(wall time.Time) (now time.Time, ok bool) {
 	return m.at(wall), true
 }
 
-// at is the event time at a wall time, cut to seconds so that what is derived of a
-// second is derived once. It is called with mu held, and needs a known clock.
+// at returns the event time at a wall time, in whole seconds, so that a second's data
+// is derived once. It is called with mu held, and needs a known clock.
 func (m *Model) at(wall time.Time) time.Time {
 	return time.UnixMilli(m.state.clock.now(wall.UnixMilli())).In(location(m.net)).Truncate(time.Second)
 }
 
-// Status returns what the model shows at a wall time. The caller owns the result.
+// Status returns the model's state at a wall time. The caller owns the result.
 func (m *Model) Status(wall time.Time) *Status { return m.look(wall).status }
 
-// View returns what is derived from the model's events at a wall time: predicted
-// arrivals, headways, how lines run, crowding. It is empty before the first event,
-// and shared: don't change it.
+// View returns the data derived from the model's events at a wall time: predicted
+// arrivals, headways, how lines run, crowding. It is empty before the first event. The
+// view is shared: don't change it.
 func (m *Model) View(wall time.Time) *live.View { return m.look(wall).view }
 
-// moment is what a model shows at a wall time, and the urgent and layout it is of.
+// moment is a model's state at a wall time, with its values of urgent and layout.
 type moment struct {
 	status         *Status
 	view           *live.View

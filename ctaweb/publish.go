@@ -20,23 +20,23 @@ import (
 const (
 	// backlog is the number of updates kept for streams that come back.
 	backlog = 256
-	// narrowedUpdates is the number of updates that are kept as each narrowed stream
-	// gets them, about 1 kB each: enough for the streams that are up to date.
+	// narrowedUpdates is the number of updates kept in the form of each narrowed
+	// stream, about 1 kB each: enough for streams that are up to date.
 	narrowedUpdates = 8
 )
 
-// publisher makes one snapshot of a model at a time, for all readers, and links
-// the updates between them into a chain that streams follow at their own pace.
+// publisher makes one snapshot of a model at a time, for all readers. It links the
+// updates between snapshots into a chain, which streams follow at their own pace.
 type publisher struct {
 	model    *Model
 	interval time.Duration // least time between snapshots
 	now      func() time.Time
 	build    string // of the assets
-	epoch    string // of this publisher, so that ids of another aren't taken for its own
+	epoch    string // of this publisher: tells its ids from another's
 
 	mu      sync.Mutex
 	cur     *snapshot
-	version uint64     // the model's, that cur.layout is of
+	version uint64     // the model's, from which cur.layout was made
 	tail    *message   // the newest update
 	recent  []*message // the newest backlog updates, tail last
 	streams int
@@ -44,7 +44,7 @@ type publisher struct {
 	closed  chan struct{}
 }
 
-// snapshot is a Status with its renderings, each made when first asked for.
+// snapshot is a Status with its renderings, each made on first use.
 type snapshot struct {
 	speaks  *language
 	status  *Status
@@ -56,7 +56,7 @@ type snapshot struct {
 	at      time.Time
 	answers answers
 	events  narrowed
-	// stations are a summary of each, made when first asked for, the same in all
+	// stations are summaries of the stations, made on first use, the same in all
 	// languages.
 	stations *summaries
 
@@ -64,7 +64,7 @@ type snapshot struct {
 	in map[*language]*snapshot // other languages
 }
 
-// translated is the snapshot in a language. Its stream's events are those of s.
+// translated returns the snapshot in a language. Its stream's events are those of s.
 func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 	if l.kinds["train"] == english() {
 		return s
@@ -87,13 +87,13 @@ type message struct {
 	seq    uint64
 	id     string
 	update *update
-	data   *chunk   // the whole update as it goes on the wire
-	parts  narrowed // and those of filters
+	data   *chunk   // the whole update in wire format
+	parts  narrowed // the update by filter
 	ready  chan struct{}
 	next   *message
 }
 
-// bytes is the message as the readers of a filter get it.
+// bytes returns the message for the readers of a filter.
 func (m *message) bytes(net *cta.Network, f filter) *chunk {
 	if f.all() {
 		return m.data
@@ -105,7 +105,7 @@ func (m *message) bytes(net *cta.Network, f filter) *chunk {
 type body struct {
 	once, zip sync.Once
 	plain, gz []byte
-	tag       string // changes with the content, or with what make says it to be
+	tag       string // changes with the content, or as make sets it
 	err       error
 }
 
@@ -118,7 +118,7 @@ func (b *body) get(make func() ([]byte, error)) ([]byte, error) {
 	return b.plain, b.err
 }
 
-// gzip needs a body that get has made.
+// gzip needs a body that get has rendered.
 func (b *body) gzip() []byte {
 	b.zip.Do(func() { b.gz = compress(b.plain) })
 	return b.gz
@@ -139,7 +139,7 @@ func newPublisher(m *Model, interval time.Duration, now func() time.Time, build 
 	}
 }
 
-// snapshot returns the newest snapshot, made now or less than an interval ago.
+// snapshot returns the newest snapshot, at most an interval old.
 func (p *publisher) snapshot() *snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,7 +172,7 @@ func (p *publisher) renew(now time.Time) *snapshot {
 	}
 	u := difference(from, st, next.layout)
 	if from != nil && u.empty(from) && next.layout.id == p.cur.layout.id {
-		// The same to every reader: its id and renderings stay good.
+		// Readers see no difference: its id and renderings stay valid.
 		p.cur.urgent, p.cur.at = urgent, now
 		return p.cur
 	}
@@ -204,20 +204,20 @@ func (p *publisher) publish(u *update, s *snapshot) {
 	}
 }
 
-// event is an event as the stream has it. data has no line breaks.
+// event returns an event in the format of the stream. data has no line breaks.
 func event(name, id string, data []byte) *chunk {
 	return &chunk{plain: fmt.Appendf(nil, "event: %s\nid: %s\ndata: %s\n\n", name, id, data)}
 }
 
-// chunk is a part of streams. Compressed, it is once for all of them: deflated by
-// itself, it refers to nothing before it, and fits wherever a stream is.
+// chunk is a part of streams. It is compressed once for all streams. Its compressed
+// form refers to nothing before it, so it fits at any place of a stream.
 type chunk struct {
 	plain  []byte
 	zip    sync.Once
 	packed []byte
 }
 
-// gzipBegins is what a compressed stream begins with; it has no end.
+// gzipBegins is the start of a compressed stream, which has no end.
 var gzipBegins = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
 
 var deflaters = sync.Pool{New: func() any {
@@ -241,8 +241,8 @@ func (c *chunk) bytes(zip bool) []byte {
 	return c.packed
 }
 
-// join counts a stream in, and returns where it begins: after the update that
-// its reader saw last if that is remembered, else with a whole snapshot.
+// join adds a stream, and returns its beginning: after the last update that its reader
+// saw if that is still kept, else with a whole snapshot.
 func (p *publisher) join(last string) (at *message, first *snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -262,7 +262,7 @@ func (p *publisher) join(last string) (at *message, first *snapshot) {
 	return p.tail, s
 }
 
-// leave counts a stream out.
+// leave removes a stream.
 func (p *publisher) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -275,8 +275,8 @@ func (p *publisher) leave() {
 // burst is the number of snapshots that may follow one another at once.
 const burst = 5
 
-// loop makes snapshots while there are streams: at once when something changes,
-// every interval when much does for long, every second when only time passes.
+// loop makes snapshots while there are streams: at once when something changes, every
+// interval while much changes for long, every second while only time passes.
 func (p *publisher) loop(quit <-chan struct{}) {
 	tick := time.NewTimer(0)
 	defer tick.Stop()
@@ -315,17 +315,17 @@ func (p *publisher) loop(quit <-chan struct{}) {
 	}
 }
 
-// layout is what a page can't change by updates: its stations, their names and
+// layout holds what updates can't change on a page: its stations, their names and
 // order, and the assets.
 type layout struct {
-	id    string           // changes with any of it
+	id    string           // changes with any part
 	stops map[int][]string // the lines at each station
 
 	searched sync.Once
 	stations searchIndex
 }
 
-// index returns the stations to search, of a status of this layout.
+// index returns the search index of the stations in a status of this layout.
 func (l *layout) index(st *Status, net *cta.Network) searchIndex {
 	l.searched.Do(func() { l.stations = newSearchIndex(st, net) })
 	return l.stations
@@ -346,8 +346,8 @@ func layoutOf(st *Status, build string) *layout {
 	return of
 }
 
-// snapshotEvent is the whole of a snapshot as the readers of a filter get it: the
-// update from nothing.
+// snapshotEvent returns a whole snapshot for the readers of a filter, as an update from
+// nothing.
 func (s *snapshot) snapshotEvent(net *cta.Network, f filter) *chunk {
 	return s.events.event(net, f, "snapshot", s.id, difference(nil, s.status, s.layout))
 }

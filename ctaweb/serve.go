@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Bounds on the requests that Serve takes.
+// Bounds on the requests that Serve accepts.
 const (
 	headerTimeout   = 5 * time.Second
 	readTimeout     = 30 * time.Second // of a whole request
@@ -19,16 +19,17 @@ const (
 	maxHeader       = 32 << 10 // bytes
 	shutdownTimeout = 4 * time.Second
 
-	// moreConnections is how many there may be beside those of event streams.
+	// moreConnections is the number of connections beside those of event streams.
 	moreConnections = 2000
 )
 
-// Serve serves h on ln until ctx ends; then it ends h's streams, lets other
-// requests finish for up to 4 s and returns nil. It closes ln, and h. root is
-// what is served: h itself when it is nil, or a handler that h is mounted in.
-// Connections are taken up to HandlerConfig.MaxStreams and 2000 more; others wait.
-// One address has up to HandlerConfig.MaxClientStreams and 1000 more; others of it
-// are closed.
+// Serve serves root on ln until ctx ends. If root is nil, it serves h itself; otherwise
+// root is a handler in which h is mounted. When ctx ends, Serve ends h's streams, lets
+// other requests finish for up to 4 s, and returns nil. It closes ln and h in any case.
+//
+// Serve accepts up to HandlerConfig.MaxStreams plus 2000 connections; others wait. One
+// address has up to HandlerConfig.MaxClientStreams plus 1000 connections; its others are
+// closed.
 func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) error {
 	if root == nil {
 		root = h
@@ -52,7 +53,7 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 		return fmt.Errorf("ctaweb: serve %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
-	// The grace is for requests under way; ctx has ended already.
+	// ctx has ended already; the grace period is for requests under way.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := srv.Shutdown(grace)
@@ -66,8 +67,7 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 	return nil
 }
 
-// bounded is a listener of so many open connections at a time, and so many of one
-// client.
+// bounded is a listener that bounds the open connections, in all and of each client.
 type bounded struct {
 	net.Listener
 	clients perClient

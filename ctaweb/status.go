@@ -10,25 +10,25 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Status is what a [Model] shows at one moment, and the JSON of GET /api/v1/status.
+// Status is the state of a [Model] at one moment, and the JSON of GET /api/v1/status.
 // Times are event times, in the network's own zone.
 type Status struct {
 	Network string `json:"network"`
-	// AsOf is the time that the status is of, in whole seconds. It is zero, and
-	// left out, before the first event.
+	// AsOf is the time of the status, in whole seconds. It is zero, and left out,
+	// before the first event.
 	AsOf time.Time `json:"as_of,omitzero"`
-	// Speed is the number of event seconds in a second: 1 in real time.
+	// Speed is the number of event seconds per second: 1 in real time.
 	Speed float64 `json:"speed"`
-	// AgeSeconds is how long ago the newest arrival or weather reading was sent.
+	// AgeSeconds is the time since the newest arrival or weather reading was sent.
 	AgeSeconds int64 `json:"age_seconds"`
-	// Stale is true when nothing has come for longer than usual, or ever.
+	// Stale is true if no data has come for longer than usual, or ever.
 	Stale bool `json:"stale"`
-	// Ready is true once everything there was has been read.
+	// Ready is true once all existing data has been read.
 	Ready bool `json:"ready"`
-	// Reason says why Ready is false.
+	// Reason explains why Ready is false.
 	Reason string `json:"reason,omitempty"`
-	// CountsAsOf is when the newest count of entries was sent: if it stands still
-	// while AsOf goes on, nobody counts. Left out while unknown.
+	// CountsAsOf is the time at which the newest count of entries was sent. If it
+	// stands still while AsOf advances, counting has stopped. Left out while unknown.
 	CountsAsOf time.Time     `json:"counts_as_of,omitzero"`
 	Weather    *Weather      `json:"weather"` // null while unknown
 	Lines      []*LineStatus `json:"lines"`   // in the network's order
@@ -44,26 +44,27 @@ type Weather struct {
 // LineStatus is a line with its trains and stations.
 type LineStatus struct {
 	ID string `json:"id"`
-	// Ref is the agency's own id of the line, in its feed; left out when that is ID.
+	// Ref is the agency's own id of the line, in its feed; left out if it equals ID.
 	Ref string `json:"ref,omitempty"`
-	// Code is by which riders know the line, as "7"; left out without one.
+	// Code is the short name that riders use, such as "7"; left out without one.
 	Code      string   `json:"code,omitempty"`
 	Name      string   `json:"name"`
 	Mode      cta.Mode `json:"mode,omitempty"`
 	Color     string   `json:"color"`      // "#rrggbb"
 	TextColor string   `json:"text_color"` // "#rrggbb", legible on Color
-	// Entries is the sum over the line's stations; a station of several lines
-	// counts on each.
+	// Entries is the sum over the line's stations. A station of several lines counts
+	// for each.
 	Entries int64   `json:"entries"`
 	Towards Towards `json:"towards"`
 	// Loop is the riders' name of the loop in which trains turn; left out without one.
 	Loop string `json:"loop,omitempty"`
-	// LastHeard is when a train of the line said something last; left out if none has.
+	// LastHeard is the time of the latest event of the line's trains; left out without
+	// one.
 	LastHeard time.Time `json:"last_heard,omitzero"`
-	// Level is that of the worse direction.
+	// Level is the worse of the two directions' levels.
 	Level live.Level `json:"level"`
-	// Directions say how the line runs, a then b, without one in which none of its trains
-	// runs; none before the first event.
+	// Directions describes how the line runs, a before b. A direction without trains of
+	// the line is left out. It is empty before the first event.
 	Directions []DirectionStatus `json:"directions"`
 	Trains     []*Train          `json:"trains"` // by id
 	Stations   []*Station        `json:"stations"`
@@ -74,15 +75,15 @@ type DirectionStatus struct {
 	Direction cta.Direction `json:"direction"`
 	Towards   string        `json:"towards"` // at this hour
 	Level     live.Level    `json:"level"`
-	// Sentence says it in words: a [Model] in English, a [Handler] in its reader's
-	// language. Facts is what they are made of.
+	// Sentence describes the service: of a [Model] in English, of a [Handler] in its
+	// reader's language. It is derived from Facts.
 	Sentence string               `json:"sentence"`
 	Facts    live.DirectionStatus `json:"-"`
 	Cause    live.Cause           `json:"cause"`
-	// Station is the one that the sentence names first; left out when it names none.
+	// Station is the first station in the sentence; left out if it names none.
 	Station int `json:"station,omitempty"`
-	// EverySeconds is the median time between trains, IntendedSeconds what it
-	// should be. They are 0 when unknown, or without service.
+	// EverySeconds is the median time between trains, IntendedSeconds the intended one.
+	// Both are 0 if unknown, or without service.
 	EverySeconds    int64 `json:"every_seconds"`
 	IntendedSeconds int64 `json:"intended_seconds"`
 }
@@ -93,7 +94,7 @@ type Towards struct {
 	B string `json:"b"`
 }
 
-// Train is a train and where it is: a [live.Train] as readers are told of it.
+// Train is a train and its place: the part of a [live.Train] that readers see.
 type Train struct {
 	ID        string          `json:"id"`
 	Line      string          `json:"line"`
@@ -101,24 +102,24 @@ type Train struct {
 	Towards   string          `json:"towards"`
 	Status    cta.TrainStatus `json:"status"`
 	State     live.State      `json:"state"`
-	// Station is the id of the station that the train came to last. Since is when it
-	// came there, broke down there or was repaired, whichever was last.
+	// Station is the id of the train's latest station. Since is when the train arrived
+	// there, broke down there or was repaired, whichever was last.
 	Station int       `json:"station"`
 	Since   time.Time `json:"since"`
-	// Next holds the stations it may come to next: one for each branch where
-	// branches part, none at the end of its run.
+	// Next holds the possible next stations: one per branch where branches part, none
+	// at the end of the run.
 	Next []Next `json:"next"`
-	// Due is when it is expected at the first of Next, as it was when it came to
-	// Station; left out when there is no telling.
+	// Due is the expected time at the first station of Next, as predicted when the
+	// train came to Station; left out if unknown.
 	Due time.Time `json:"due,omitzero"`
 }
 
-// Moving reports whether the train has left its station, as far as is known.
+// Moving reports whether the train is known to have left its station.
 func (t *Train) Moving() bool {
 	return len(t.Next) > 0 && (t.State == live.Running || t.State == live.Silent)
 }
 
-// Next is a station that a train goes on to, and the direction it comes in.
+// Next is a possible next station, and the train's direction there.
 type Next struct {
 	Station   int           `json:"station"`
 	Direction cta.Direction `json:"direction"`
@@ -130,21 +131,21 @@ type Station struct {
 	Name   string `json:"name"`
 	Order  int    `json:"order"`            // on the line, from 0; two branches use the same numbers
 	Branch string `json:"branch,omitempty"` // empty on the trunk
-	Loop   bool   `json:"loop,omitempty"`   // on the way round that ends a run
-	// Entries is the number of riders counted at the station, on whichever line.
+	Loop   bool   `json:"loop,omitempty"`   // on the loop that ends a run
+	// Entries is the number of riders counted at the station, on all its lines.
 	Entries int64 `json:"entries"`
-	// CountsAsOf is when that count was sent; left out while unknown.
+	// CountsAsOf is the time at which that count was sent; left out while unknown.
 	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
-	// Crowding compares the entries of the last 15 minutes with what is usual.
+	// Crowding compares the entries of the last 15 minutes with the usual ones.
 	Crowding live.Crowding `json:"crowding"`
-	// Trains are the ids of this line's trains at the station, Coming of those that
-	// come to it next. Where branches part, a train comes to the first station of each.
+	// Trains lists this line's trains at the station by id, Coming those that come
+	// there next. Where branches part, a train counts for the first station of each.
 	Trains []string `json:"trains"`
 	Coming []string `json:"coming"`
 }
 
-// derive is the Status of a state at a wall time, but for what its trains say: see
-// enrich. It changes nothing but the clock's memory of its last answer.
+// derive returns the Status of a state at a wall time, without its trains: see enrich.
+// It changes only the clock's memory of its last result.
 func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Status {
 	st := &Status{Network: net.Name, Speed: 1, Stale: true, Lines: make([]*LineStatus, len(lines))}
 	loc, now := location(net), wall.UnixMilli()
@@ -178,7 +179,7 @@ func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Sta
 	return st
 }
 
-// short is the name of the line where there is little room.
+// short returns the line's name for narrow places.
 func (l *LineStatus) short() string {
 	const room = 8 // runes
 	if l.Code != "" && utf8.RuneCountInString(l.Code) <= room {
@@ -187,7 +188,7 @@ func (l *LineStatus) short() string {
 	return strings.TrimSuffix(l.Name, " Line")
 }
 
-// called is what a sentence calls the line.
+// called returns the line's name in a sentence.
 func (l *LineStatus) called() string {
 	if s := l.short(); s == l.Code {
 		return s
@@ -195,7 +196,7 @@ func (l *LineStatus) called() string {
 	return l.Name
 }
 
-// lineStatus is a line without its trains.
+// lineStatus returns a line without its trains.
 func lineStatus(l lineLayout, counts map[int]count) *LineStatus {
 	ls := &LineStatus{
 		ID: l.ID, Ref: l.Ref, Code: l.Code, Name: l.Name, Mode: l.Mode, Loop: l.Loop, Color: l.Color, TextColor: legible(l.Color, l.TextColor),
@@ -214,7 +215,7 @@ func lineStatus(l lineLayout, counts map[int]count) *LineStatus {
 	return ls
 }
 
-// rounded keeps two digits, so that a speed's noise isn't news.
+// rounded keeps two digits, so that noise of the speed doesn't cause updates.
 func rounded(x float64) float64 {
 	if x <= 0 {
 		return 1
