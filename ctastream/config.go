@@ -14,27 +14,27 @@ import (
 
 // Config holds the optional settings of a worker. The zero value is ready to use.
 type Config struct {
-	// Topics names the system's topics. Default: those of the zero [cta.Topics].
+	// Topics names the system's topics. Default: the zero [cta.Topics].
 	Topics cta.Topics
-	// Group is the consumer group whose members share the work: workers of one
-	// kind that have the same group and the same topics. Default: the prefix of
-	// Topics with "turnstile-summary", "stations" or "inspector".
+	// Group is the consumer group whose members share the work. Its workers are of one
+	// kind and have the same topics. Default: the prefix of Topics with
+	// "turnstile-summary", "stations" or "inspector".
 	Group string
-	// Input is the one topic to read. Default: those of Topics.
+	// Input is the one topic to read. Default: the worker's topics by Topics.
 	Input string
-	// Output is the topic to write. Default: that of Topics. An [Inspector] has none.
+	// Output is the topic to write. Default: the worker's topic by Topics. An
+	// [Inspector] has none.
 	Output string
-	// InstanceID, if set, must be unique in the group and stable over restarts: a
-	// worker that is back within SessionTimeout then keeps its partitions. One that
-	// ends, even cleanly, leaves them idle until then: the group waits for it.
-	// Default: none.
+	// InstanceID, if set, must be unique in the group and stable over restarts. A
+	// worker that returns within SessionTimeout then keeps its partitions. When a
+	// worker ends, even cleanly, its partitions stay idle for that time. Default: none.
 	InstanceID string
-	// SessionTimeout is how long a worker may be silent before its partitions go
-	// to others. Brokers accept from 6s to 30m by default. Default: 10s.
+	// SessionTimeout is the silence after which a worker's partitions go to others.
+	// Brokers accept 6s to 30m by default. Default: 10s.
 	SessionTimeout time.Duration
-	// Refresh is how often new topics are looked for. Default: 2s.
+	// Refresh is the time between searches for new topics. Default: 2s.
 	Refresh time.Duration
-	// Log receives rebalances, retries, and each reason for a dead letter once a
+	// Log receives rebalances, retries, and each reason for a dead letter once per
 	// topic. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the package's metrics. Default: none.

@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// maxDeadLetter bounds the key and value of a dead letter, so that with its
-	// headers it fits wherever the record did. What is longer is cut, which header
-	// truncated tells.
+	// maxDeadLetter bounds the key and value of a dead letter. With its headers, the
+	// letter fits wherever the record did. Longer records are cut, and get the header
+	// truncated.
 	maxDeadLetter = 900_000
 	// maxErrorText bounds the header that holds an error.
 	maxErrorText = 1000
 )
 
-// deadLetters makes dead letters of records that can't be read.
+// deadLetters makes dead letters of unreadable records.
 type deadLetters struct {
 	client *kafka.Client
 	topic  string
@@ -34,9 +34,9 @@ type deadLetters struct {
 	mu     sync.Mutex
 	logged map[[2]string]bool // by topic and reason
 
-	// written is, by partition, the offset below which every record that can't be
-	// read has its letter. Positions of the group can be lost; the letters tell. They are
-	// read once one is to be written.
+	// written holds, by partition, the offset below which every unreadable record has
+	// its letter. The letters tell this even if the group's positions are lost. They
+	// are read before the first letter is written.
 	written map[kafka.Partition]int64
 	gained  map[kafka.Partition]kafka.Gained
 }
@@ -53,8 +53,8 @@ func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
 	}
 }
 
-// unreadable says why a record can't be read, in the words that are used for
-// metrics and for the letter's header.
+// unreadable returns an error for an unreadable record, with the reason that metrics
+// and the letter's header contain.
 func unreadable(reason string, err error) error {
 	if err == nil {
 		err = errors.New(reason)
@@ -62,7 +62,7 @@ func unreadable(reason string, err error) error {
 	return &wire.DecodeError{Reason: reason, Err: err}
 }
 
-// begin takes it that records of partitions come next.
+// begin prepares for records of newly assigned partitions.
 func (d *deadLetters) begin(gained []kafka.Gained) {
 	for _, p := range gained {
 		d.gained[p.Partition] = p
@@ -85,7 +85,7 @@ func (d *deadLetters) add(ctx context.Context, out []kafka.Record, r kafka.Recor
 	return append(out, d.letter(r, cause)), nil
 }
 
-// restore reads which records have their letter already.
+// restore reads which records have a letter already.
 func (d *deadLetters) restore(ctx context.Context) error {
 	written := make(map[kafka.Partition]int64)
 	from, err := d.client.Partitions(ctx, d.topic)
@@ -94,8 +94,8 @@ func (d *deadLetters) restore(ctx context.Context) error {
 	}
 	err = d.client.Restore(ctx, from, func(r kafka.Record) {
 		p, offset, id := origin(r)
-		if of := d.gained[p]; id == "" || id == of.TopicID { // else it's of another topic that had the name
-			written[p] = max(written[p], min(offset+1, of.End)) // what is above is lost
+		if of := d.gained[p]; id == "" || id == of.TopicID { // otherwise the letter is of an earlier topic of that name
+			written[p] = max(written[p], min(offset+1, of.End)) // records above were lost
 		}
 	})
 	if err != nil {
@@ -109,8 +109,8 @@ func (d *deadLetters) restore(ctx context.Context) error {
 	return nil
 }
 
-// origin returns where the record of a dead letter was, as its headers say; -1 as the
-// offset when they don't. The topic's id may be empty.
+// origin returns the place of a dead letter's record, from the letter's headers. The
+// offset is -1 if they lack it. The topic id may be empty.
 func origin(letter kafka.Record) (p kafka.Partition, offset int64, topicID string) {
 	n, err1 := strconv.ParseInt(header(letter, "partition"), 10, 32)
 	offset, err2 := strconv.ParseInt(header(letter, "offset"), 10, 64)

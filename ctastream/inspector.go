@@ -11,31 +11,32 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// Inspector reads arrivals and weather and publishes nothing but the dead letters
-// of those that can't be read. Dashboards, which read the same topics, skip such
-// records; they don't write to Kafka.
+// Inspector reads arrivals and weather, and publishes dead letters of the unreadable
+// ones, nothing else. Dashboards read the same topics and skip such records, but don't
+// write to Kafka.
 //
-// A value that can't be is a dead letter too (reason "impossible value"): see
-// [cta.Arrival.Check] and [cta.Weather.Check]. So is an event time that can't be
-// (reason "impossible event time"): see [cta.Key.Check]. So is one that is a day or
-// more from the time of its record, while those of other stations are not.
+// Two kinds of readable records are dead letters too:
+//
+//   - reason "impossible value": see [cta.Arrival.Check] and [cta.Weather.Check]
+//   - reason "impossible event time": see [cta.Key.Check]; or an event time a day or
+//     more from the time of its record, while those of other stations are nearer
 type Inspector struct {
 	worker
 	arrivals wire.Events[cta.Arrival]
 	weather  wire.Events[cta.Weather]
-	// apart is how far the latest event time of each station, 0 for the weather, lay
-	// from the time of its record.
+	// apart holds the distance between the latest event time of each station, 0 for the
+	// weather, and the time of its record.
 	apart map[int]time.Duration
 }
 
 const (
-	astray      = 24 * time.Hour // from the record's time, where others are nearer
-	maxStations = 10_000         // that apart holds
+	astray      = 24 * time.Hour // from the record's time, while others are nearer
+	maxStations = 10_000         // in apart
 )
 
-// NewInspector returns an inspector that reads and writes through client. The
-// error lists every wrong setting. Nothing is contacted before Run. With
-// cfg.Input, that topic must be of arrivals or weather by cfg.Topics.
+// NewInspector returns an inspector that reads and writes through client. The error
+// lists every wrong setting. Nothing is contacted before Run. cfg.Input, if set, must
+// be a topic of arrivals or weather by cfg.Topics.
 func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspector, error) {
 	cfg = cfg.withDefaults("inspector", "")
 	cfg.Output = ""
@@ -56,10 +57,10 @@ func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspec
 	return x, nil
 }
 
-// Run creates the topic of dead letters, and inspects until ctx ends; then it
-// publishes what it has found, leaves the group and returns nil, all within 5 s.
-// It returns [kafka.ErrFenced] when a newer worker of the same InstanceID has
-// taken over, or what the cluster has refused. Call it once at a time.
+// Run creates the topic of dead letters, and inspects until ctx ends. Then it publishes
+// its findings, leaves the group and returns nil, all within 5 s. It returns
+// [kafka.ErrFenced] when a newer worker of the same InstanceID has taken over, or the
+// error of a request that the cluster refused. Don't call it concurrently.
 func (x *Inspector) Run(ctx context.Context) error {
 	if err := x.run(ctx, (*inspection)(x)); err != nil {
 		return fmt.Errorf("ctastream: inspector: %w", err)
@@ -67,8 +68,8 @@ func (x *Inspector) Run(ctx context.Context) error {
 	return nil
 }
 
-// inspection is an Inspector as the transactions see it. Its state is what
-// dead letters are written, and what the stations' clocks said last.
+// inspection is an Inspector's kafka.Transformer. Its state is the dead letters
+// written, and the last clock of each station.
 type inspection Inspector
 
 func (x *inspection) Assign(_ context.Context, gained []kafka.Gained) (take func(), err error) {
@@ -109,7 +110,7 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 	return out, nil
 }
 
-// possible returns err or, if a value was read, what is impossible about it.
+// possible returns err or, if a value was read, the reason why it is impossible.
 func possible(err error, v interface{ Check() error }) error {
 	if err == nil {
 		if err = v.Check(); err != nil {
@@ -119,8 +120,8 @@ func possible(err error, v interface{ Check() error }) error {
 	return err
 }
 
-// checkTime returns an error when an event time can't be: by itself, or because
-// three quarters of the stations have event times near those of their records.
+// checkTime returns an error for an impossible event time: by itself, or because three
+// quarters of the stations have event times near those of their records.
 func (x *inspection) checkTime(station int, k cta.Key, sent time.Time) error {
 	if err := k.Check(sent); err != nil {
 		return unreadable("impossible event time", err)
@@ -138,8 +139,8 @@ func (x *inspection) checkTime(station int, k cta.Key, sent time.Time) error {
 			continue
 		}
 		others++
-		// An accelerated simulation comes a day from its records' times at one station
-		// after the other.
+		// In an accelerated simulation, one station after the other comes to lie a day
+		// from its records' times.
 		if o.Abs() < astray && (off-o).Abs() > astray/2 {
 			near++
 		}

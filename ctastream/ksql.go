@@ -19,36 +19,36 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// ErrLayout is returned by [NewKSQL] for the layout [cta.PerStation]: a stream of
-// KSQL reads one topic, not hundreds.
+// ErrLayout is returned by [NewKSQL] for the layout [cta.PerStation]: a KSQL stream
+// reads one topic, not hundreds.
 var ErrLayout = errors.New("ksqlDB needs the shared layout: one topic of entries")
 
-// ksqlType is understood by every version.
+// ksqlType is a media type that every version accepts.
 const ksqlType = "application/vnd.ksql.v1+json"
 
 // KSQLConfig holds the optional settings of a [KSQL].
 type KSQLConfig struct {
 	// Topics names the topics to read and to write; its layout must be [cta.Shared].
 	Topics cta.Topics
-	// Access says how the server lets this program in. Default: the user and
-	// password in the URL, if any.
+	// Access holds the credentials for the server. Default: the user and password in
+	// the URL, if any.
 	Access rest.Access
 	// Timeout bounds one request. From 1ms to 5m. Default: 30s.
 	Timeout time.Duration
-	// Wait bounds how long a server that is starting, or a statement that it still
-	// works on, is waited for. Default: 60s.
+	// Wait bounds the wait for a server that is starting, or for a statement in
+	// progress. Default: 60s.
 	Wait time.Duration
 	// Log receives each reason to wait once. Default: silent.
 	Log *slog.Logger
 }
 
-// KSQL has the entries counted by a ksqlDB or KSQL server, in the place of a
-// [TurnstileSummary]: as stream TURNSTILE over the topic of entries, and table
-// TURNSTILE_SUMMARY over that; with another prefix than the default one, such as
-// "b.", they are CTA_B_TURNSTILE and CTA_B_TURNSTILE_SUMMARY. The input is a stream on purpose: as a table, entries
-// with equal keys would replace each other and be counted once.
+// KSQL counts the entries on a ksqlDB or KSQL server, in place of a [TurnstileSummary].
+// It creates stream TURNSTILE over the topic of entries, and table TURNSTILE_SUMMARY
+// over that stream. With another prefix than the default, such as "b.", they are
+// CTA_B_TURNSTILE and CTA_B_TURNSTILE_SUMMARY. The input must be a stream: in a table,
+// entries with equal keys would replace one another and count once.
 //
-// The statements follow the server's version, which differ in what they accept:
+// The statements depend on the server's version:
 //
 //  1. KSQL 5.0 to 5.3: no EMIT CHANGES;
 //  2. KSQL 5.4 and 5.5, ksqlDB 0.6 to 0.9: EMIT CHANGES; the key is the id, which
@@ -66,7 +66,7 @@ type KSQL struct {
 	table    string
 }
 
-// KSQLStatus is what a server has of the count of entries.
+// KSQLStatus describes the count of entries on a server.
 type KSQLStatus struct {
 	Version string   // of the server
 	Stream  string   // the topic that the stream reads; empty: there is no such stream
@@ -74,13 +74,12 @@ type KSQLStatus struct {
 	Queries []string // ids of the queries that write the table
 }
 
-// Counting reports whether stream, table and query are there.
+// Counting reports whether stream, table and query exist.
 func (s KSQLStatus) Counting() bool { return s.Stream != "" && s.Table != "" && len(s.Queries) > 0 }
 
-// NewKSQL returns a client of the server at a URL. The error lists every wrong
-// setting, and is [ErrLayout] when the topics' layout is not the shared one.
-// Nothing is contacted yet. Only Create needs the registry, which must be the
-// server's.
+// NewKSQL returns a client of the server at a URL. The error lists every wrong setting,
+// and is [ErrLayout] unless the topics' layout is [cta.Shared]. Nothing is contacted
+// yet. Only Create needs the registry, which must be the server's.
 func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error) {
 	cfg.Wait = cmp.Or(cfg.Wait, time.Minute)
 	k := &KSQL{registry: reg, cfg: cfg, stream: "TURNSTILE", table: "TURNSTILE_SUMMARY"}
@@ -104,20 +103,19 @@ func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error
 	return k, nil
 }
 
-// notOfNames is what names on a server may not have without quotes.
+// notOfNames matches characters that need quotes in names on a server.
 var notOfNames = regexp.MustCompile(`[^A-Z0-9]+`)
 
 // Names returns the names of the stream and the table on the server.
 func (k *KSQL) Names() (stream, table string) { return k.stream, k.table }
 
-// Create creates the stream and the table where they are missing, and returns
-// once the server has them and counts. Entries are counted from the oldest in the
-// topic, which must exist.
+// Create creates the stream and the table if they are missing, and returns once the
+// server counts. Entries are counted from the oldest in the topic, which must exist.
 //
-// Before that, it registers the schemas of entries for the topic. A server finds
-// them there. Otherwise it would register one of its own, which no producer's schema
-// is compatible with. So where they can't be registered, nothing is created. A stream or table of that name over another topic is an
-// error: see Drop.
+// First, Create registers the schemas of entries for the topic, where a server finds
+// them. Otherwise the server would register its own, which no producer's schema is
+// compatible with. So if the registration fails, nothing is created. A stream or table
+// of that name over another topic is an error: see Drop.
 func (k *KSQL) Create(ctx context.Context) error {
 	status, err := k.Status(ctx)
 	if err != nil {
@@ -162,9 +160,9 @@ func (k *KSQL) register(ctx context.Context) error {
 	return nil
 }
 
-// blocked returns what there is that has a name of ours and isn't ours. A table
-// that nothing writes to is one of the user's own over a topic of counts, or what a
-// Drop that was cut short has left.
+// blocked returns an existing object with one of our names that isn't ours. A table
+// without a writer is the user's own over a topic of counts, or the rest of an
+// interrupted Drop.
 func (k *KSQL) blocked(s KSQLStatus) error {
 	switch input, output := k.input(), k.cfg.Topics.TurnstileSummary(); {
 	case s.Stream != "" && s.Stream != input:
@@ -177,8 +175,8 @@ func (k *KSQL) blocked(s KSQLStatus) error {
 	return nil
 }
 
-// ensure executes a statement that creates something. That it is there already is
-// success: somebody else was quicker. But something else may have the name.
+// ensure executes a statement that creates something. If it exists already, that is
+// success: another client was quicker. But something else may have the name.
 func (k *KSQL) ensure(ctx context.Context, statement string, there func(KSQLStatus) bool) error {
 	err := k.execute(ctx, statement)
 	if err != nil && !exists(err) {
@@ -200,8 +198,8 @@ func (k *KSQL) ensure(ctx context.Context, statement string, there func(KSQLStat
 	return k.fail(fmt.Errorf("the server has taken a statement, and shows no effect of it: stream over %q, table over %q, queries %v", now.Stream, now.Table, now.Queries))
 }
 
-// Drop ends the queries and removes table and stream. What isn't there is no
-// error. The topics stay.
+// Drop ends the queries and removes table and stream. A missing one is no error. The
+// topics stay.
 func (k *KSQL) Drop(ctx context.Context) error {
 	status, err := k.Status(ctx)
 	if err != nil {
@@ -226,7 +224,7 @@ func (k *KSQL) Drop(ctx context.Context) error {
 	return nil
 }
 
-// Status asks the server what it has.
+// Status reads the server's state.
 func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 	var info struct {
 		KsqlServerInfo struct {
@@ -256,7 +254,7 @@ func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 // input returns the topic of entries.
 func (k *KSQL) input() string { return k.cfg.Topics.Turnstiles(&cta.Station{}) }
 
-// statements returns the two statements as a version of the server takes them.
+// statements returns the two statements in the dialect of a version of the server.
 func (k *KSQL) statements(version string) (stream, table string, err error) {
 	var major, minor int
 	if n, _ := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &major, &minor); n < 2 {
@@ -310,8 +308,8 @@ func (k *KSQL) execute(ctx context.Context, statement string) error {
 	return nil
 }
 
-// await follows a command until it has ended: a server answers after five
-// seconds, done or not.
+// await follows a command until it has ended. A server answers after five seconds at
+// the latest, done or not.
 func (k *KSQL) await(ctx context.Context, e ksqlEntity) error {
 	if e.CommandStatus == nil {
 		return nil

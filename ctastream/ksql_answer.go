@@ -11,7 +11,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
-// ksqlEntity is one statement's result: of the members, those of its type.
+// ksqlEntity is the result of one statement; its type determines the members present.
 type ksqlEntity struct {
 	CommandID     string             `json:"commandId"`
 	CommandStatus *ksqlCommandStatus `json:"commandStatus"`
@@ -30,7 +30,7 @@ type ksqlSource struct {
 	Topic string `json:"topic"`
 }
 
-// topicNamed returns the topic of the stream or table of that name, if it is there.
+// topicNamed returns the topic of the stream or table of that name, if it exists.
 func topicNamed(name string, sources []ksqlSource) string {
 	is := isNamed(name)
 	for _, s := range sources {
@@ -41,13 +41,13 @@ func topicNamed(name string, sources []ksqlSource) string {
 	return ""
 }
 
-// isNamed compares names, of which some versions put some in back quotes.
+// isNamed compares names. Some versions put some names in back quotes.
 func isNamed(name string) func(string) bool {
 	return func(s string) bool { return strings.Trim(s, "`") == name }
 }
 
-// ksqlQuery is a query and what it writes, which versions tell in several ways:
-// the first 5.x by the topic, later ones by the table, the newest by both.
+// ksqlQuery is a query and its outputs. The first 5.x versions name the topic, later
+// ones the table, the newest both.
 type ksqlQuery struct {
 	ID     ksqlID   `json:"id"` // as CTAS_TURNSTILE_SUMMARY_1
 	Topic  string   `json:"kafkaTopic"`
@@ -63,7 +63,7 @@ func (q ksqlQuery) writes(table, topic string) bool {
 // ksqlID is a query's id: text, or in some 5.x versions an object that holds it.
 type ksqlID string
 
-// UnmarshalJSON takes both forms.
+// UnmarshalJSON accepts both forms.
 func (id *ksqlID) UnmarshalJSON(data []byte) error {
 	var text string
 	if json.Unmarshal(data, &text) == nil {
@@ -78,13 +78,13 @@ func (id *ksqlID) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// later reports whether the server wants to be asked again: it is starting, or
-// has too much to do. Its 500 can be a statement's fault.
+// later reports whether the server asks for a retry: it is starting, or overloaded. Its
+// 500 can be a statement's fault.
 func later(e *rest.Error) bool {
 	return e.Code == 42900 || e.Code/100 == 503 || rest.ByStatus(e) && (e.Status != http.StatusInternalServerError || e.Code == 0)
 }
 
-// says reports whether the server has refused something with one of these texts.
+// says reports whether a refusal of the server contains one of these texts.
 func says(err error, texts ...string) bool {
 	var e *rest.Error
 	return errors.As(err, &e) && slices.ContainsFunc(texts, func(text string) bool {
@@ -92,23 +92,23 @@ func says(err error, texts ...string) bool {
 	})
 }
 
-// exists reports whether a statement was refused because its name is taken, by
-// what it wants to create or by something else.
+// exists reports whether a statement was refused because its name is taken, by the same
+// object or by another.
 func exists(err error) bool { return says(err, "already exists", "already registered") }
 
-// gone reports whether there was nothing to drop or to terminate any more.
+// gone reports whether the object to drop or to terminate no longer exists.
 func gone(err error) bool { return says(err, "does not exist", "unknown queryid") }
 
-// inTheWay is the fault that a name of ours is taken by what doesn't count for us.
-// Drop removes it.
+// inTheWay returns the error for one of our names that is taken by an object that
+// doesn't count for us. Drop removes it.
 type inTheWay string
 
 func (e inTheWay) Error() string { return string(e) }
 
 var unknownProperty = regexp.MustCompile(`(?i)recognizable as .*property: *'?([\w.-]+)`)
 
-// missingTopic is how versions say that a topic isn't there: "Kafka topic does not
-// exist: x", or from 7.4 on "Topic 'x' does not exist."
+// missingTopic matches the message for a missing topic: "Kafka topic does not exist:
+// x", or from 7.4 on "Topic 'x' does not exist."
 var missingTopic = regexp.MustCompile(`(?i)\btopic( '[^']*')? does not exist`)
 
 func ksqlHint(err error) string {

@@ -10,25 +10,27 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// StationTransformer turns the rows of the stations table, one a stop, into the
-// stations of each line: a [cta.StationRecord] under "<station_id>/<line>" for each
-// line on which the station has a stop.
+// StationTransformer turns the rows of the stations table, one per stop, into the
+// stations of each line. It writes a [cta.StationRecord] under "<station_id>/<line>"
+// for each line on which the station has a stop.
 //
-// Rows come as Kafka Connect writes them, bare or in the envelope with a schema. A
-// row replaces the one before of the same stop; a record with a key that holds
-// stop_id and a value that is [cta.Deleted] deletes it, as Debezium writes deletions. A station leaves
-// a line, which is published as a record without a value, when none of its stops
-// is left on it. What changes nothing is not published again.
+//   - Rows are in Kafka Connect's format, bare or in the envelope with a schema.
+//   - A row replaces the previous one of the same stop.
+//   - A record deletes a stop if its key contains stop_id and its value is
+//     [cta.Deleted], as Debezium writes deletions.
+//   - A station leaves a line when it has no stop left there. This is published as a
+//     record without a value.
+//   - A row that changes nothing is not published again.
 //
-// A record's order is its row's when the row has one line. When it has several,
-// one order can't say the place on each: then the network's counts, if it knows.
+// The order in a record is that of its row, if the row has one line. One order can't be
+// right for several lines: then the network's order counts, if it is known.
 //
-// It takes over a table that a Faust app wrote. A Faust app reads or takes over
-// this one if it is set to processing_guarantee "exactly_once", one partition, and
-// keys of type bytes, for the table is written in transactions.
+// The transformer takes over a table that a Faust app wrote. The reverse works with
+// these settings of the Faust app, because the table is written in transactions:
+// processing_guarantee "exactly_once", one partition, and keys of type bytes.
 //
-// The topic of rows is to have one partition, as it has by default. Then one
-// worker at a time does all the work, and others stand by.
+// The topic of rows must have one partition, the default. Then one worker at a time
+// does all the work, and others stand by.
 type StationTransformer struct {
 	worker
 	network *cta.Network
@@ -36,10 +38,10 @@ type StationTransformer struct {
 	table   *stationTable
 }
 
-// NewStationTransformer returns a transformer that reads and writes through
-// client. net names the lines, and gives the order of stations on them. Without
-// one, each column of the rows that is true or false is a line. The error lists
-// every wrong setting. Nothing is contacted before Run.
+// NewStationTransformer returns a transformer that reads and writes through client. net
+// names the lines, and the order of stations on them. Without net, each boolean column
+// of the rows is a line. The error lists every wrong setting. Nothing is contacted
+// before Run.
 func NewStationTransformer(client *kafka.Client, net *cta.Network, cfg Config) (*StationTransformer, error) {
 	cfg = cfg.withDefaults("stations", cfg.Topics.StationsTable())
 	if err := cfg.validate(); err != nil {
@@ -52,10 +54,10 @@ func NewStationTransformer(client *kafka.Client, net *cta.Network, cfg Config) (
 	return t, nil
 }
 
-// Run creates the topics that it writes to, and transforms until ctx ends; then it
-// publishes what it has, leaves the group and returns nil, all within 5 s. It
-// returns [kafka.ErrFenced] when a newer worker of the same InstanceID has taken
-// over, or what the cluster has refused. Call it once at a time.
+// Run creates the topics that it writes to, and transforms until ctx ends. Then it
+// publishes its results, leaves the group and returns nil, all within 5 s. It returns
+// [kafka.ErrFenced] when a newer worker of the same InstanceID has taken over, or the
+// error of a request that the cluster refused. Don't call it concurrently.
 func (t *StationTransformer) Run(ctx context.Context) error {
 	t.table = newStationTable(t.network)
 	if err := t.run(ctx, (*transformation)(t)); err != nil {
@@ -64,7 +66,7 @@ func (t *StationTransformer) Run(ctx context.Context) error {
 	return nil
 }
 
-// transformation is a StationTransformer as the transactions see it.
+// transformation is a StationTransformer's kafka.Transformer.
 type transformation StationTransformer
 
 // Assign restores the table from the output.
@@ -111,10 +113,10 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Gained) (tak
 // Needs returns the whole output: a row may be in any partition of it.
 func (t *transformation) Needs(kafka.Gained) []kafka.Partition { return t.output }
 
-// Revoke has nothing to do: the table is restored before it is used again.
+// Revoke does nothing: the table is restored before it is used again.
 func (t *transformation) Revoke([]kafka.Partition) {}
 
-// Transform takes a batch of rows into the table.
+// Transform applies a batch of rows to the table.
 func (t *transformation) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	var out []kafka.Record
 	for _, r := range batch {
@@ -155,7 +157,8 @@ func header(r kafka.Record, key string) string {
 	return ""
 }
 
-// appendStation appends a record as compact JSON, nothing escaped but what JSON demands.
+// appendStation appends a record as compact JSON. It escapes only where JSON demands
+// it.
 func appendStation(dst []byte, r cta.StationRecord) []byte {
 	buf := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(buf)

@@ -16,25 +16,27 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// TurnstileSummary counts the entries at each station and publishes the counts,
-// under the text of the station's id, as [cta.TurnstileCount].
+// TurnstileSummary counts the entries at each station, and publishes the counts as
+// [cta.TurnstileCount], under the text of the station's id.
 //
-// It counts every entry whose value can be read, whatever its key holds. An entry
-// in a topic or partition that isn't its station's can't be counted exactly by
-// workers that don't know of one another: it is a dead letter too (reason "wrong
-// partition" or "wrong topic"). So producers to a topic of several partitions
-// choose the partition by the station, as [cta.PartitionKey] says; and the number
-// of partitions, or the layout, is changed while no worker runs.
+// Every entry with a readable value counts, whatever its key. An entry in a topic or
+// partition that isn't its station's is a dead letter (reason "wrong partition" or
+// "wrong topic"): several workers couldn't count it exactly. So:
 //
-// A published count has a header, position, that says up to which offset of which
-// partition entries are counted, and another, topic-id, of which topic. So counts stay
-// exact even if the group's own positions are lost, and those entries that a crash has
-// left are not counted again if it has lost the last. Whoever deletes a topic of entries
-// and makes it anew deletes the topic of counts, too. Whoever deletes that one alone, to
-// have all counted anew, chooses another group.
+//   - Producers to a topic of several partitions choose the partition by the station,
+//     as in [cta.PartitionKey].
+//   - Change the number of partitions, or the layout, only while no worker runs.
 //
-// Another engine's counts, as those of ksqlDB or Kafka Streams, don't say what they
-// count, so nothing exact can be added to them: see [ErrForeignCounts].
+// A published count has two headers: position, the partition and offset up to which
+// entries are counted, and topic-id. So counts stay exact even if the group's own
+// positions are lost. If a crash loses a topic's last entries, those before are not
+// counted again.
+//
+//   - If you delete and recreate a topic of entries, delete the topic of counts too.
+//   - If you delete only the topic of counts, to count all again, choose another group.
+//
+// Counts of another engine, such as ksqlDB or Kafka Streams, lack these headers.
+// Nothing exact can be added to them: see [ErrForeignCounts].
 type TurnstileSummary struct {
 	worker
 	values *wire.Avro[cta.TurnstileEntry]
@@ -44,18 +46,18 @@ type TurnstileSummary struct {
 	sizes   map[string]int32    // number of partitions by topic
 }
 
-// reading is what the bytes of a value mean. A station's entries are all alike
-// but for the line, so they need not be decoded again and again.
+// reading is a decoded value. A station's entries differ only in the line, so most
+// values need no second decoding.
 type reading struct {
 	station int
 	tally   *tally
-	at      kafka.Partition // where an entry with these bytes has been found right
+	at      kafka.Partition // where entries with these bytes were found to belong
 }
 
 // ErrForeignCounts is returned by [TurnstileSummary.Run] when the topic of counts
-// holds some of another engine. To take over from one, end it, delete the topic,
-// and start with a group that has not counted before: it counts all entries that
-// their topics still hold.
+// contains counts of another engine. To take over, end that engine, delete the topic,
+// and start with a group that has not counted before. That group counts all entries
+// that their topics still hold.
 var ErrForeignCounts = errors.New("another engine, as ksqlDB or Kafka Streams, has written counts here")
 
 // maxReadings bounds the memory that foreign values can take.
@@ -78,11 +80,13 @@ func NewTurnstileSummary(client *kafka.Client, reg *wire.Registry, cfg Config) (
 	}, nil
 }
 
-// Run creates the topics that it writes to, and counts until ctx ends; then it
-// publishes what it has counted, leaves the group and returns nil, all within
-// 5 s. It returns [kafka.ErrFenced] when a newer worker of the same InstanceID
-// has taken over, [ErrForeignCounts], or what the cluster has refused. Call it once
-// at a time.
+// Run creates the topics that it writes to, and counts until ctx ends. Then it
+// publishes its counts, leaves the group and returns nil, all within 5 s. Don't call it
+// concurrently. It returns:
+//
+//   - [kafka.ErrFenced] when a newer worker of the same InstanceID has taken over
+//   - [ErrForeignCounts]
+//   - the error of a request that the cluster refused
 func (s *TurnstileSummary) Run(ctx context.Context) error {
 	s.tallies, s.sizes = newTallies(), make(map[string]int32)
 	s.reread()
@@ -95,12 +99,13 @@ func (s *TurnstileSummary) Run(ctx context.Context) error {
 // reread forgets the readings, which point to tallies.
 func (s *TurnstileSummary) reread() { s.read = make(map[string]*reading) }
 
-// summarizer is a TurnstileSummary as the transactions see it.
+// summarizer is a TurnstileSummary's kafka.Transformer.
 type summarizer TurnstileSummary
 
-// Needs returns the partitions of the output that hold the counts of an input partition's
-// stations. Both topics choose by the same hash of a station: divided by the one number of
-// partitions and by the other, it leaves the same for each divisor that they share.
+// Needs returns the partitions of the output that hold the counts of an input
+// partition's stations. Both topics use the same hash of the station, modulo their
+// numbers of partitions. So both partitions are equal modulo the largest common
+// divisor.
 func (s *summarizer) Needs(g kafka.Gained) (needs []kafka.Partition) {
 	of, n := int32(len(s.output)), g.Partitions
 	in := g.Partition.Partition
@@ -108,7 +113,7 @@ func (s *summarizer) Needs(g kafka.Gained) (needs []kafka.Partition) {
 		n, in = of, kafka.PartitionOf(cta.PartitionKey(id), of)
 	}
 	for of != 0 {
-		n, of = of, n%of // in the end, n is the largest divisor
+		n, of = of, n%of // finally, n is the largest common divisor
 	}
 	for _, p := range s.output {
 		if p.Partition%n == in%n {
@@ -118,7 +123,7 @@ func (s *summarizer) Needs(g kafka.Gained) (needs []kafka.Partition) {
 	return needs
 }
 
-// Assign restores the counts of the stations whose entries come next.
+// Assign restores the counts of the stations in the gained partitions.
 func (s *summarizer) Assign(ctx context.Context, gained []kafka.Gained) (take func(), err error) {
 	var from []kafka.Partition
 	for _, g := range gained {
@@ -129,7 +134,7 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Gained) (take fu
 	if err != nil {
 		return nil, err
 	}
-	var short []kafka.Partition // than what is counted of them
+	var short []kafka.Partition // partitions that end before their counted position
 	begin, counted := make(map[kafka.Partition]position), read.counted()
 	for _, g := range gained {
 		at, all := s.resume(g, counted[g.Partition])
@@ -151,9 +156,9 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Gained) (take fu
 	}, nil
 }
 
-// resume returns where to go on in a partition, which is counted up to a position, and
-// whether it still has all that is counted. If not, another topic may have its name, or
-// the cluster may have lost the end of it, as after the crash of a machine.
+// resume returns the position at which to continue in a partition, and whether all
+// counted entries are still there. If not, another topic may have the name, or the
+// cluster may have lost the end of the topic, such as after the crash of a machine.
 func (s *summarizer) resume(g kafka.Gained, counted position) (at position, all bool) {
 	at = position{counted.next, g.TopicID}
 	if g.End >= at.next {
@@ -169,11 +174,11 @@ func (s *summarizer) resume(g kafka.Gained, counted position) (at position, all 
 	return at, false
 }
 
-// readCounts reads what is published.
+// readCounts reads the published counts.
 func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*tallies, error) {
 	read := newTallies()
-	foreign := make(map[string]cta.TurnstileCount) // the last under a key, each of another engine
-	broken := make(map[int]error)                  // by station, of the last under its key
+	foreign := make(map[string]cta.TurnstileCount) // by key, the last count if it is another engine's
+	broken := make(map[int]error)                  // by station, if the last count is unreadable
 	var windowed error
 	err := s.restore(ctx, from, func(r kafka.Record) {
 		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
@@ -204,7 +209,7 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 	}
 	for id, err := range broken {
 		if read.stations[id] != nil {
-			continue // the count before it is still there
+			continue // the previous count is still there
 		}
 		return nil, &cta.ServiceError{
 			Service: "Kafka",
@@ -231,7 +236,7 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 	return read, nil
 }
 
-// Revoke forgets the counts of stations that another worker counts from now on.
+// Revoke drops the counts of stations that another worker counts from now on.
 func (s *summarizer) Revoke(lost []kafka.Partition) {
 	s.tallies.forget(lost)
 	(*TurnstileSummary)(s).reread()
@@ -268,7 +273,7 @@ func (s *summarizer) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 	return s.tallies.publish(s.cfg.Output, out), nil
 }
 
-// decode reads an entry's value, and checks that the entry is where it belongs.
+// decode reads an entry's value, and checks the entry's topic and partition.
 func (s *summarizer) decode(ctx context.Context, r *kafka.Record) (*reading, error) {
 	rd := s.read[string(r.Value)]
 	if rd == nil {
@@ -292,7 +297,7 @@ func (s *summarizer) decode(ctx context.Context, r *kafka.Record) (*reading, err
 	return rd, nil
 }
 
-// placed returns an error when an entry of that station doesn't belong in p.
+// placed returns an error if entries of that station don't belong in p.
 func (s *summarizer) placed(station int, p kafka.Partition) error {
 	if n := s.sizes[p.Topic]; n > 1 {
 		if want := kafka.PartitionOf(cta.PartitionKey(station), n); want != p.Partition {
@@ -306,8 +311,8 @@ func (s *summarizer) placed(station int, p kafka.Partition) error {
 	return nil
 }
 
-// topicStation returns the station that a topic of the layout [cta.PerStation] is
-// for, as its name says: what follows the last dot begins with the id and a dash.
+// topicStation returns the station of a topic in the layout [cta.PerStation], from its
+// name: the part after the last dot begins with the id and a dash.
 func topicStation(topic string) (int, bool) {
 	slug := topic[strings.LastIndexByte(topic, '.')+1:]
 	digits, _, ok := strings.Cut(slug, "-")

@@ -10,19 +10,19 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// stopsHeader names the stops from whose rows a record of stations.table comes:
-// their ids, ascending, with commas between. It is what makes the table enough
-// to restore the state from.
+// stopsHeader names the stops from whose rows a record of stations.table is derived:
+// their ids, ascending, with commas between. With it, the table suffices to restore the
+// state.
 const stopsHeader = "stops"
 
-// stationTable is the table of stations by line, as it follows from the rows of
-// stops. A station is on a line while one of its stops is.
+// stationTable is the table of stations by line, derived from the rows of stops. A
+// station is on a line while one of its stops is.
 type stationTable struct {
 	network   *cta.Network
 	entries   map[string]*tableEntry    // by cta.StationRecord.Key
 	stops     map[int]map[string]bool   // keys of the entries that a stop supports
 	published map[string]publishedEntry // by key
-	strays    map[string][]string       // by key, what else the output topic has the entry under
+	strays    map[string][]string       // by key, the other keys of the entry in the output topic
 	touched   map[string]bool
 }
 
@@ -31,7 +31,7 @@ type tableEntry struct {
 	stops map[int]bool
 }
 
-// publishedEntry is an entry as the output topic has it.
+// publishedEntry is an entry as published in the output topic.
 type publishedEntry struct {
 	record cta.StationRecord
 	stops  string
@@ -48,7 +48,7 @@ func newStationTable(network *cta.Network) *stationTable {
 	}
 }
 
-// restore takes an entry as it was published; the last one of a key counts.
+// restore adds a published entry; the last one of a key counts.
 func (t *stationTable) restore(r cta.StationRecord, stops string) {
 	key := r.Key()
 	t.remove(key)
@@ -62,7 +62,7 @@ func (t *stationTable) restore(r cta.StationRecord, stops string) {
 	t.published[key] = publishedEntry{r, stops}
 }
 
-// remove takes an entry out, as a published deletion does.
+// remove removes an entry, for a published deletion.
 func (t *stationTable) remove(key string) {
 	if e := t.entries[key]; e != nil {
 		for id := range e.stops {
@@ -73,10 +73,9 @@ func (t *stationTable) remove(key string) {
 	delete(t.published, key)
 }
 
-// stray takes note of a key of the output topic that is not as this package spells
-// it, such as one in quotes. When the entry is next published, under its own key,
-// it goes from there: else it would be back once the entry's own deletion is
-// compacted away.
+// stray stores a key of the output topic that this package spells otherwise, such as
+// one in quotes. When the entry is next published under its own key, the stray one is
+// deleted. Otherwise it would return once the entry's own deletion is compacted away.
 func (t *stationTable) stray(key, found string, deleted bool) {
 	rest := slices.DeleteFunc(t.strays[key], func(s string) bool { return s == found })
 	if !deleted {
@@ -105,7 +104,7 @@ func (t *stationTable) unsupport(key string, stop int) {
 	}
 }
 
-// upsert takes a row: what its stop supported before and doesn't now is dropped.
+// upsert applies a row, and drops the entries that its stop no longer supports.
 func (t *stationTable) upsert(row cta.StationRow) {
 	var lines []string
 	for _, f := range row.Lines {
@@ -135,8 +134,8 @@ func (t *stationTable) upsert(row cta.StationRow) {
 	t.drop(row.StopID, now)
 }
 
-// order is the station's place on the line: the row's own, which is one for all
-// its lines, unless there are several and the network knows better.
+// order returns the station's place on the line. The row's order applies to all its
+// lines, so for several lines the network's order takes precedence, if known.
 func (t *stationTable) order(row cta.StationRow, line string, several bool) int {
 	if several && t.network != nil {
 		if l := t.network.Line(line); l != nil {
@@ -148,7 +147,7 @@ func (t *stationTable) order(row cta.StationRow, line string, several bool) int 
 	return row.Order
 }
 
-// delete takes a row out.
+// delete removes a row.
 func (t *stationTable) delete(stop int) { t.drop(stop, nil) }
 
 // drop ends the stop's support for all entries but keep.
@@ -161,8 +160,8 @@ func (t *stationTable) drop(stop int, keep map[string]bool) {
 	}
 }
 
-// publish returns what has changed since the last call, by key: an entry's record,
-// or a deletion when no stop supports it any more.
+// publish returns the changes since the last call, by key: an entry's record, or a
+// deletion if no stop supports the entry any more.
 func (t *stationTable) publish(topic string, out []kafka.Record) []kafka.Record {
 	for _, key := range slices.Sorted(maps.Keys(t.touched)) {
 		was, known := t.published[key]

@@ -14,51 +14,51 @@ type tally struct {
 	station int
 	count   int64
 	changed bool            // since the last publication
-	home    kafka.Partition // where its entries come from; zero when none has come to this member
+	home    kafka.Partition // where its entries come from; zero before this member's first entry
 }
 
 // source is a partition whose entries this member counts.
 type source struct {
 	kafka.Partition
 	position
-	headers []kafka.Header // for what is published of it now; nil until made
+	headers []kafka.Header // for the counts published now; nil until made
 }
 
-// position is up to where a partition is counted.
+// position is the place up to which a partition is counted.
 type position struct {
 	next    int64  // all entries below are counted
-	topicID string // of the topic, which another of that name doesn't have; may be empty
+	topicID string // tells topics of one name apart; may be empty
 }
 
-// said is what a published count says of itself.
+// said is the partition and position in a published count's headers.
 type said struct {
 	kafka.Partition
 	position
 }
 
-// These headers tell, beside a published count, which entries are counted: all of a
+// These headers of a published count name the entries that it includes: all of a
 // partition below an offset, as "topic/partition/offset", and the topic's id.
 const (
 	positionHeader = "position"
 	topicIDHeader  = "topic-id"
 )
 
-// tallies are the counts that one member knows. The published counts are known
-// of every station; it goes on counting those whose entries it is given.
+// tallies are the counts that one member knows: the published counts of all stations,
+// and the counts in progress of its own stations.
 //
-// A station's entries all come from one partition, so one member at a time
-// counts them. Invariants that the tests hold it to:
-//   - A tally whose home is assigned is newer than what is published, or equal.
+// A station's entries all come from one partition, so one member at a time counts them.
+// Tests check these invariants:
+//   - A tally whose home is assigned is at least as new as the published count.
 //   - A tally without a home is never published.
 //   - Forgetting a partition forgets every tally that it has changed.
-//   - What is published tells by itself which entries it counts. The group's
-//     positions are committed with it, but a broker that was killed has been seen
-//     to answer without them for a while after its restart (Apache Kafka 4.3.1).
+//   - A published count names the entries that it includes. The group's positions are
+//     committed with it, but a broker that was killed has been seen to answer without
+//     them for a while after its restart (Apache Kafka 4.3.1).
 type tallies struct {
 	stations map[int]*tally
-	touched  []*tally // those changed, in the order of their first entry
+	touched  []*tally // changed tallies, in the order of their first entry
 	sources  map[kafka.Partition]*source
-	said     map[int]said // by station, beside its published count; of those that were read
+	said     map[int]said // by station, from the headers of its published count
 }
 
 func newTallies() *tallies {
@@ -69,9 +69,9 @@ func newTallies() *tallies {
 	}
 }
 
-// restore takes a published count and the position published with it; the last one of
-// a station counts. It reports false, and takes nothing, when there is no position: the
-// count is another engine's.
+// restore adds a published count and its position; the last one of a station counts. It
+// returns false, and adds nothing, if there is no position: the count is another
+// engine's.
 func (t *tallies) restore(c cta.TurnstileCount, at, topicID string) bool {
 	p, next, ok := parsePosition(at)
 	if !ok {
@@ -82,13 +82,14 @@ func (t *tallies) restore(c cta.TurnstileCount, at, topicID string) bool {
 	return true
 }
 
-// remove takes it that a station has no published count.
+// remove drops a station that has no published count.
 func (t *tallies) remove(station int) {
 	delete(t.stations, station)
 	delete(t.said, station)
 }
 
-// counted returns up to where partitions are counted, as their stations' counts say.
+// counted returns the position up to which each partition is counted, according to its
+// stations' counts.
 func (t *tallies) counted() map[kafka.Partition]position {
 	counted := make(map[kafka.Partition]position)
 	for _, s := range t.said {
@@ -99,9 +100,9 @@ func (t *tallies) counted() map[kafka.Partition]position {
 	return counted
 }
 
-// adopt takes what has been read of published counts, instead of what was known of
-// the stations that this member doesn't count, and begins with partitions. Those that
-// it counts may have gone on meanwhile.
+// adopt replaces the counts of stations that this member doesn't count by those in
+// read, and starts on the gained partitions. It keeps the member's own counts, which
+// may be newer.
 func (t *tallies) adopt(read *tallies, gained map[kafka.Partition]position) {
 	for id, tl := range t.stations {
 		if tl.home != (kafka.Partition{}) {
@@ -114,8 +115,8 @@ func (t *tallies) adopt(read *tallies, gained map[kafka.Partition]position) {
 	}
 }
 
-// publishAll has the counts of all stations of a partition published, so that none
-// says that it is counted to where it isn't any more.
+// publishAll publishes the counts of all stations of a partition again, so that none
+// names a position that no longer exists.
 func (t *tallies) publishAll(p kafka.Partition, of func(station int) bool) {
 	for id := range t.stations {
 		if of(id) {
@@ -124,8 +125,8 @@ func (t *tallies) publishAll(p kafka.Partition, of func(station int) bool) {
 	}
 }
 
-// take reports whether the entry at an offset is yet to be counted, and has it
-// for counted from now on.
+// take reports whether the entry at an offset is not yet counted, and marks it as
+// counted.
 func (s *source) take(offset int64) bool {
 	if offset < s.next {
 		return false
@@ -150,7 +151,7 @@ func cutLast(s string) (before, after string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// station returns the tally of a station, whose entries come from p.
+// station returns the tally of a station whose entries come from p.
 func (t *tallies) station(id int, p kafka.Partition) *tally {
 	tl := t.stations[id]
 	if tl == nil {
@@ -169,7 +170,7 @@ func (t *tallies) enter(tl *tally) {
 	t.touch(tl)
 }
 
-// touch has a count published.
+// touch marks a count for publication.
 func (t *tallies) touch(tl *tally) {
 	if !tl.changed {
 		tl.changed = true
@@ -177,8 +178,8 @@ func (t *tallies) touch(tl *tally) {
 	}
 }
 
-// forget drops what has been counted of partitions, as it may not be committed,
-// or will be overtaken by another member.
+// forget drops the counts of partitions. They may not be committed, or another member
+// continues them.
 func (t *tallies) forget(lost []kafka.Partition) {
 	gone := make(map[kafka.Partition]bool, len(lost))
 	for _, p := range lost {
@@ -213,7 +214,7 @@ func (t *tallies) publish(topic string, out []kafka.Record) []kafka.Record {
 	return out
 }
 
-// says returns the headers that say where the source has been counted to.
+// says returns the headers with the position up to which the source is counted.
 func (s *source) says() []kafka.Header {
 	if s.headers == nil {
 		value := append([]byte(s.Topic), '/')

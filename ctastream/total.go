@@ -8,8 +8,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// Total returns the sum of the counts that a topic of counts holds now, of all
-// stations: 0 when there is no such topic. Values that can't be read are left out.
+// Total returns the sum over all stations of the counts in a topic now: 0 if the topic
+// doesn't exist. Unreadable values are left out.
 func Total(ctx context.Context, client *kafka.Client, topic string) (int64, error) {
 	var reader cta.TurnstileCounts
 	counts := make(map[int]int64)
@@ -24,7 +24,7 @@ func Total(ctx context.Context, client *kafka.Client, topic string) (int64, erro
 		return nil
 	})
 	if err == nil {
-		err = ctx.Err() // a reading cut short is no sum
+		err = ctx.Err() // an interrupted reading has no sum
 	}
 	if err != nil {
 		return 0, fmt.Errorf("ctastream: total of %s: %w", topic, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-// worker is what the workers of this package share: they decode records, work on
-// them and publish the outcome, and put aside what can't be read.
+// worker is the common part of this package's workers. They decode records, process
+// them, publish the results, and write dead letters.
 type worker struct {
 	client   *kafka.Client
 	cfg      Config
@@ -26,10 +26,10 @@ type worker struct {
 	dead     *deadLetters
 	restored prometheus.Gauge
 	took     prometheus.Gauge
-	progress *atomic.Pointer[kafka.Progress] // nil before Run has told one
+	progress *atomic.Pointer[kafka.Progress] // nil before the first report of Run
 }
 
-// newWorker returns a worker that reads cfg.Input or, without it, what match means.
+// newWorker returns a worker that reads cfg.Input or, without it, the topics of match.
 func newWorker(client *kafka.Client, cfg Config, match kafka.Match) worker {
 	if cfg.Input != "" {
 		match = kafka.Names(cfg.Input)
@@ -52,7 +52,7 @@ func newWorker(client *kafka.Client, cfg Config, match kafka.Match) worker {
 	return w
 }
 
-// run makes the topics and has t work until ctx ends.
+// run creates the topics, and runs t until ctx ends.
 func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
 	if err := w.client.EnsureTopics(ctx, w.writes...); err != nil {
 		if ctx.Err() != nil {
@@ -78,9 +78,9 @@ func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
 }
 
 // Ready returns nil when the worker has caught up: it is a member of its group, its
-// state is restored, and it has committed what its topics held a moment ago (at most
-// twice Config.Refresh). So has one that is there to stand by, or for which there
-// are no topics yet. Otherwise it returns what is waited for.
+// state is restored, and it has committed the recent end of its topics (at most twice
+// Config.Refresh old). A worker that stands by, or that has no topics yet, has caught
+// up too. Otherwise Ready returns an error that says what the worker waits for.
 func (w *worker) Ready() error {
 	p := w.progress.Load()
 	switch {
@@ -109,8 +109,8 @@ func (w *worker) restore(ctx context.Context, from []kafka.Partition, handle fun
 	return nil
 }
 
-// readable runs f until it gives a value or an error that says the record can
-// never be read. Any other error, as when the registry is away, is waited out.
+// readable runs f until it returns a value, or an error that marks the record as
+// unreadable. It retries after any other error, such as a registry that is away.
 func readable[T any](ctx context.Context, w *worker, f func(context.Context) (T, error)) (T, error) {
 	logged := false
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
