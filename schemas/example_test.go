@@ -8,7 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// The members of each event, and their units.
+// The fields of each event, and their units.
 func Example() {
 	var record struct {
 		Fields []struct{ Name, Doc string }
@@ -24,7 +24,7 @@ func Example() {
 	// status: The sky.
 }
 
-// A registry holds a schema under its topic's name and the side it is for.
+// A registry stores each schema under "<topic>-key" or "<topic>-value".
 func ExampleAll() {
 	for _, s := range schemas.All() {
 		fmt.Println(s.Name)

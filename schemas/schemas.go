@@ -1,8 +1,8 @@
 package schemas
 
-import _ "embed" // the schemas are files, for other programs to use as they are
+import _ "embed" // the schemas are files, so that other programs can use them
 
-// The schemas of the keys and values of the event topics, as JSON.
+// The schemas of keys and values of the event topics, as JSON.
 var (
 	//go:embed arrival_key.avsc
 	ArrivalKey string
@@ -18,13 +18,13 @@ var (
 	WeatherValue string
 )
 
-// Schema is one schema and its name.
+// Schema is a schema and its name.
 type Schema struct {
-	Name string // that of its file, without the ending: as "arrival_key"
+	Name string // of its file, without extension: such as "arrival_key"
 	JSON string
 }
 
-// All returns every schema, by name.
+// All returns every schema, sorted by name.
 func All() []Schema {
 	return []Schema{
 		{"arrival_key", ArrivalKey},

@@ -12,16 +12,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// registrations is how many subjects are registered at a time: what srclient
-// allows itself.
+// registrations is the number of concurrent registrations: srclient's own limit.
 const registrations = 16
 
-// coding is hamba's configuration. The bound on texts keeps a hostile length
-// from allocating.
+// coding is hamba's configuration. The limit on texts stops hostile lengths from
+// allocating memory.
 var coding = avro.Config{MaxByteSliceSize: maxBody}.Freeze()
 
-// Avro encodes and decodes values of T in the registry's framed Avro: a zero
-// byte, the schema's id in four bytes, the Avro body. It is safe for concurrent use.
+// Avro encodes and decodes values of T as framed Avro of a Schema Registry: a zero
+// byte, the schema id in four bytes, the Avro body. It is safe for concurrent use.
 type Avro[T any] struct {
 	registry *Registry
 	text     string
@@ -29,7 +28,7 @@ type Avro[T any] struct {
 	suffix   string // of subjects
 
 	fields  *typ       // of schema
-	own     *plan      // passes over what schema writes
+	own     *plan      // skips values of schema
 	narrow  []intField // of T, checked by Encode
 	ids     sync.Map   // topic → int
 	writers sync.Map   // id → *writer
@@ -38,15 +37,15 @@ type Avro[T any] struct {
 	in      sync.Pool // of *decoder[T]
 }
 
-// writer is a schema that values were written with, as this codec reads it.
+// writer is a writer's schema, as this codec reads it.
 type writer struct {
 	id   int
 	plan *plan
-	err  *DecodeError // why the schema can't be read; final
+	err  *DecodeError // why the schema can't be read; permanent
 }
 
-// encoder and decoder hold the value beside what hamba needs, so that neither
-// costs an allocation a record.
+// encoder and decoder hold the value next to hamba's state, to avoid an allocation per
+// record.
 type encoder[T any] struct {
 	w *avro.Writer
 	v T
@@ -55,17 +54,16 @@ type encoder[T any] struct {
 type decoder[T any] struct {
 	r    *avro.Reader
 	v    T
-	body []byte // by the codec's own schema, where the writer's is another
+	body []byte // rewritten to the codec's own schema
 }
 
-// AvroKey returns the codec of a topic's keys, under the subject "<topic>-key".
-// The error says why the schema can't be used, or doesn't fit T.
+// AvroKey returns the codec of a topic's keys, with the subject "<topic>-key". The
+// error explains why the schema is invalid or doesn't fit T.
 func AvroKey[T any](r *Registry, schema string) (*Avro[T], error) {
 	return newAvro[T](r, schema, "-key")
 }
 
-// AvroValue returns the codec of a topic's values, under the subject
-// "<topic>-value".
+// AvroValue returns the codec of a topic's values, with the subject "<topic>-value".
 func AvroValue[T any](r *Registry, schema string) (*Avro[T], error) {
 	return newAvro[T](r, schema, "-value")
 }
@@ -90,7 +88,7 @@ func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
 	}
 	a.out.New = func() any { return &encoder[T]{w: avro.NewWriter(nil, 128, avro.WithWriterConfig(coding))} }
 	a.in.New = func() any { return &decoder[T]{r: avro.NewReader(nil, 0, avro.WithReaderConfig(coding))} }
-	for _, last := range []bool{false, true} { // what hamba can't read into T, it says at the first value only
+	for _, last := range []bool{false, true} { // hamba reports a type mismatch only when it reads a value
 		var misfit *DecodeError
 		if _, err := a.read(a.own, a.own.sample(nil, last)); errors.As(err, &misfit) {
 			return nil, fmt.Errorf("wire: schema doesn't fit %s: %w", reflect.TypeFor[T](), misfit.Err)
@@ -99,8 +97,8 @@ func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
 	return a, nil
 }
 
-// Register registers the codec's schema under the subjects of those topics, many
-// at a time, so that Encode need not.
+// Register registers the codec's schema under the subjects of the topics, concurrently.
+// Without it, Encode registers the schema at its first use of each topic.
 func (a *Avro[T]) Register(ctx context.Context, topics ...string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registrations)
@@ -125,10 +123,14 @@ func (a *Avro[T]) id(ctx context.Context, topic string) (int, error) {
 	return id, nil
 }
 
-// Encode returns v's frame for a topic. The first use of a topic registers the
-// schema under its subject, unless Register has. A value that no reader could
-// take is an error: a symbol that is not the enum's, a number over 32 bits for an
-// int, a text that is not UTF-8, more than 64 KiB.
+// Encode returns v's frame for a topic. The first use of a topic registers the schema
+// under its subject, unless Register has. It returns an error for a value that no
+// reader could decode:
+//
+//   - a symbol that the enum doesn't have
+//   - a number over 32 bits for an int
+//   - a text that is not UTF-8
+//   - a body of more than 64 KiB
 func (a *Avro[T]) Encode(ctx context.Context, topic string, v T) ([]byte, error) {
 	id, err := a.id(ctx, topic)
 	if err != nil {
@@ -146,7 +148,7 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			data, err = nil, fmt.Errorf("encoder: %v", p)
-			return // without e, whose state is unknown
+			return // drop e: its state is unknown
 		}
 		var zero T
 		e.v = zero
@@ -176,8 +178,9 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 	return append([]byte(nil), framed...), nil
 }
 
-// Decode reads a frame by the schema that wrote it, resolved to the codec's own. What
-// can't be read is a [*DecodeError]. Other errors may go away: the registry is away.
+// Decode decodes a frame, resolving the writer's schema to the codec's own. Unreadable
+// data give a [*DecodeError]. Other errors may be temporary, such as an unreachable
+// registry.
 func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err error) {
 	id, body, err := Unframe(data)
 	if err != nil {
@@ -196,11 +199,11 @@ func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err e
 	return a.read(w.plan, body)
 }
 
-// read reads a body by the plan of its writer's schema.
+// read decodes a body with the plan of its writer's schema.
 func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	d := a.in.Get().(*decoder[T])
-	// hamba's decoder has had panics, and is maintained no more: what slips through
-	// the plan is one bad record, not the end of the process.
+	// hamba's decoder has panicked before and is no longer maintained. A panic must
+	// cost one record, not the process.
 	defer func() {
 		if p := recover(); p != nil {
 			var zero T
@@ -226,7 +229,8 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	d.r.Reset(body)
 	d.r.ReadVal(a.schema, &d.v)
 	v, err = d.v, d.r.Error
-	// What d.v points to is the caller's now: hamba writes into what it finds there.
+	// The caller owns what d.v points to, so reset d.v: hamba writes into existing
+	// values.
 	var zero T
 	d.v = zero
 	d.r.Reset(nil)
@@ -237,9 +241,9 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	return v, nil
 }
 
-// writer returns the schema of an id, resolved; its err, if not nil, is final.
+// writer returns the resolved schema of an id. Its err, if not nil, is permanent.
 func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
-	if w := a.last.Load(); w != nil && w.id == id { // the rule, and faster than the map
+	if w := a.last.Load(); w != nil && w.id == id { // the usual case, faster than the map
 		return w, nil
 	}
 	if w, ok := a.writers.Load(id); ok {
@@ -249,8 +253,8 @@ func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
 	texts, err := a.registry.schemaOf(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		// Not kept: the id may come to be known. The registry's client asks at most
-		// every few seconds.
+		// Not cached: the id may become known. The registry client limits requests to
+		// one every few seconds.
 		return &writer{err: &DecodeError{Reason: ReasonUnknownID, Err: err}}, nil
 	case errors.Is(err, errUnusable):
 		return &writer{err: &DecodeError{Reason: ReasonSchema, Err: err}}, nil
@@ -262,8 +266,8 @@ func (a *Avro[T]) writer(ctx context.Context, id int) (*writer, error) {
 	return w, nil
 }
 
-// understand returns how the schema of an id is read, the last of texts. The others
-// are those that it refers to.
+// understand resolves the schema of an id, the last of texts. The others are schemas
+// that it refers to.
 func (a *Avro[T]) understand(id int, texts ...string) *writer {
 	p := a.own
 	fields, err := parseWriter(texts...)

@@ -6,14 +6,14 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// ParseSchema returns an error that says why s is not an Avro schema.
+// ParseSchema returns an error if s is not an Avro schema.
 func ParseSchema(s string) error {
 	_, err := parse(s)
 	return err
 }
 
-// Compatible returns nil when data written by one Avro schema can be read by
-// another, and otherwise an error that says why not.
+// Compatible returns an error if data written with the writer's schema can't be read
+// with the reader's.
 func Compatible(reader, writer string) error {
 	r, err := parse(reader)
 	if err != nil {

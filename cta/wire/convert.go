@@ -17,20 +17,19 @@ var (
 	errUTF8   = errors.New("found a text that is not UTF-8")
 )
 
-// maxDepth bounds the values within one another: a body of 64 KiB can claim as many as
+// maxDepth bounds the nesting of values: a body of 64 KiB can claim as many levels as
 // it has bytes.
 const maxDepth = 1000
 
-// maxNamed is how many fields within one another an error names.
+// maxNamed is the number of nested fields that an error names.
 const maxNamed = 8
 
-// convert reads a value at the start of b, and appends to dst what the reader gets.
-// It returns what follows the value. depth is how many values it lies within. The error
-// names the field.
+// convert reads a value at the start of b, appends the reader's form to dst, and
+// returns the rest of b. depth is the nesting of the value. The error names the field.
 //
-// Every plan but a record's reads a byte or more, or is read once in its record: a
-// record of nothing is left out where it is skipped. So the work is bounded by the
-// body's length, whatever counts it claims.
+// Work is bounded by the body's length, whatever counts it claims. Every plan except a
+// record's reads at least a byte, or is read once in its record. Skipped records
+// without content are left out.
 func (p *plan) convert(dst, b []byte, depth int) (_, rest []byte, err error) {
 	if depth++; depth > maxDepth {
 		return nil, nil, errDeep
@@ -76,7 +75,7 @@ func (p *plan) convert(dst, b []byte, depth int) (_, rest []byte, err error) {
 }
 
 func varint(b []byte) (n int64, rest []byte, err error) {
-	n, width := binary.Varint(b) // the same zig-zag form as Avro's
+	n, width := binary.Varint(b) // the zig-zag form that Avro uses
 	switch {
 	case width == 0:
 		return 0, nil, errCut
@@ -114,7 +113,7 @@ func (p *plan) convertRecord(dst, b []byte, depth int) (_, rest []byte, err erro
 	return append(dst[:start], dst[end:]...), b, nil
 }
 
-// convertPlain reads a value whose length its type says.
+// convertPlain reads a value whose type fixes its length.
 func (p *plan) convertPlain(dst, b []byte) (_, rest []byte, err error) {
 	if len(b) < p.size {
 		return nil, nil, errCut
@@ -186,8 +185,8 @@ func (p *plan) appendSymbol(dst []byte, symbol string, value []byte) ([]byte, er
 	return append(dst, value...), nil
 }
 
-// skipBlocks skips the items of an array or a map, of whose first block n is the
-// count: of items, or if it is negative, of items that a length in bytes follows.
+// skipBlocks skips the blocks of an array or a map. n is the item count of the first
+// block. A negative count is followed by the block's length in bytes.
 func (p *plan) skipBlocks(n int64, b []byte, depth int) (rest []byte, err error) {
 	for n != 0 {
 		if n < 0 {
@@ -209,8 +208,8 @@ func (p *plan) skipBlocks(n int64, b []byte, depth int) (rest []byte, err error)
 	return b, nil
 }
 
-// sample appends a short body of the plan's writer to dst. Of unions it takes the
-// first branch, or the last.
+// sample appends a short body of the writer's schema to dst. It uses the first branch
+// of unions, or the last.
 func (p *plan) sample(dst []byte, last bool) []byte {
 	switch p.kind {
 	case kindNull:

@@ -5,26 +5,26 @@ import (
 	"fmt"
 )
 
-// ErrIncompatible is returned by [Registry.Register] when the subject's
-// compatibility rule forbids the schema.
+// ErrIncompatible is returned by [Registry.Register] when the subject's compatibility
+// rule rejects the schema.
 var ErrIncompatible = errors.New("schema is incompatible with the subject's earlier ones")
 
-// ErrNotFound is returned by [Registry.Lookup] when the subject or the schema
-// under it is not there, and by [Registry.Schema] for an unknown id.
+// ErrNotFound is returned by [Registry.Lookup] for an unknown subject or schema, and by
+// [Registry.Schema] for an unknown id.
 var ErrNotFound = errors.New("not found")
 
-// errUnusable is a schema that the registry has, and that is never read: one of JSON
-// Schema or Protobuf, or one with too many references.
+// errUnusable is the error for a registered schema that this package can't use: JSON
+// Schema, Protobuf, or too many references.
 var errUnusable = errors.New("schema can't be used")
 
-// errEmpty is an answer of success without what was asked for.
+// errEmpty is the error for a successful answer without the requested content.
 var errEmpty = errors.New("answer has neither an id nor a schema: it is not a Schema Registry's")
 
-// DecodeError says that bytes can never be read, however often it is tried: a
-// record for the dead-letter topic.
+// DecodeError reports data that can never be read: a record for the dead-letter topic.
+// Retrying is pointless.
 type DecodeError struct {
-	// Reason is one of a few fixed texts, fit for a metric's label: one of the
-	// Reason constants, or a text of another package's.
+	// Reason is one of a few fixed texts, suitable as a metric's label: a Reason
+	// constant, or a text of another package.
 	Reason string
 	Err    error // the details; may be nil
 }
@@ -45,7 +45,7 @@ const (
 	ReasonNotUTF8    = "not UTF-8"
 )
 
-// Error is the reason and the cause.
+// Error returns the reason and the cause.
 func (e *DecodeError) Error() string {
 	if e.Err == nil {
 		return e.Reason
@@ -56,8 +56,8 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// Reason returns the reason of the first [DecodeError] in err's chain, or "" if
-// there is none: then what failed may go well later.
+// Reason returns the reason of the first [DecodeError] in err's chain. It returns ""
+// without one: a retry may succeed.
 func Reason(err error) string {
 	var d *DecodeError
 	if errors.As(err, &d) {

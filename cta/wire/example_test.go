@@ -12,7 +12,7 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// A weather reading becomes a frame, and a value again.
+// A weather reading is encoded as a frame and decoded again.
 func ExampleAvroValue() {
 	ctx := context.Background()
 	server := srfake.New() // a registry in this process

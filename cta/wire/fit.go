@@ -10,19 +10,19 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// intField is a field of a struct that has more bits than the int of its schema,
-// of which hamba would write the lower 32 without a word.
+// intField is a struct field with more bits than its schema's int. hamba would silently
+// write only the lower 32.
 type intField struct {
 	name  string
 	index []int
 }
 
-// fit returns the fields of a record's struct that are wider than their schema.
-// The error names every field of the record that the struct lacks.
+// fit returns the fields of a record's struct that are wider than their schema. The
+// error names every schema field that the struct lacks.
 func fit(schema avro.Schema, t reflect.Type) (wide []intField, err error) {
 	record, ok := schema.(*avro.RecordSchema)
 	if !ok || t.Kind() != reflect.Struct {
-		return nil, nil // hamba tells at the first value
+		return nil, nil // hamba reports a mismatch at the first value
 	}
 	tags := make(map[string]reflect.StructField)
 	for _, f := range reflect.VisibleFields(t) {

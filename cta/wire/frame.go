@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// frameSize is the size of what stands before the Avro body: a zero byte and
-// the schema's id, big-endian.
+// frameSize is the size of the header before the Avro body: a zero byte and the schema
+// id, big-endian.
 const frameSize = 5
 
-// Frame returns body framed for Kafka under a schema's id.
+// Frame returns body framed with a schema id.
 func Frame(id int, body []byte) []byte {
 	return append(appendFrame(make([]byte, 0, frameSize+len(body)), id), body...)
 }
@@ -18,14 +18,15 @@ func appendFrame(dst []byte, id int) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, 0), uint32(id))
 }
 
-// Unframe returns the schema's id and the Avro body of a frame, which it does
-// not copy. The error is a [*DecodeError].
+// Unframe returns the schema id and the Avro body of a frame, without copying. The
+// error is a [*DecodeError].
 func Unframe(data []byte) (id int, body []byte, err error) {
 	switch {
 	case data == nil:
 		return 0, nil, &DecodeError{Reason: ReasonNull}
 	case len(data) > 0 && data[0] == 1:
-		// Registries from version 8 on offer it; nobody writes it unasked.
+		// Registries offer this form from version 8 on, but no client uses it by
+		// default.
 		return 0, nil, &DecodeError{Reason: ReasonGUID, Err: fmt.Errorf("found a first byte of 1, want 0 and the id in four bytes")}
 	case len(data) > 0 && data[0] != 0:
 		return 0, nil, &DecodeError{Reason: ReasonMagic, Err: fmt.Errorf("found a first byte of %#02x, want 0", data[0])}

@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxBody bounds the key or value of a record, in bytes: the system's largest
-// are under 1 kB.
+// maxBody bounds a record's key or value, in bytes. The system's largest are under 1
+// kB.
 const maxBody = 64 << 10
 
-// JSON encodes and decodes values of T as plain JSON, compact and without HTML escapes.
+// JSON encodes and decodes values of T as compact JSON without HTML escapes.
 type JSON[T any] struct{}
 
 // Encode returns v as JSON.
@@ -28,8 +28,8 @@ func (JSON[T]) Encode(_ context.Context, _ string, v T) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// Decode reads JSON. What can't be read is a [*DecodeError]. Members that T
-// doesn't have are skipped.
+// Decode parses JSON. Unreadable data give a [*DecodeError]. Members unknown to T are
+// ignored.
 func (JSON[T]) Decode(_ context.Context, _ string, data []byte) (v T, err error) {
 	if err := checkBody(data); err != nil {
 		return v, err
@@ -49,17 +49,17 @@ func (JSON[T]) Decode(_ context.Context, _ string, data []byte) (v T, err error)
 	return v, nil
 }
 
-// isNull reports whether data is JSON's null, which encoding/json takes for any
-// type and leaves at its zero value.
+// isNull reports whether data is JSON null, which encoding/json accepts for any type as
+// the zero value.
 func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
 
-// Text is the codec of plain text.
+// Text encodes and decodes plain text.
 type Text struct{}
 
 // Encode returns the bytes of v.
 func (Text) Encode(_ context.Context, _ string, v string) ([]byte, error) { return []byte(v), nil }
 
-// Decode returns data as text; it must be UTF-8.
+// Decode returns data as text, which must be UTF-8.
 func (Text) Decode(_ context.Context, _ string, data []byte) (string, error) {
 	if err := checkBody(data); err != nil {
 		return "", err

@@ -10,27 +10,27 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// plan turns the bodies of a writer's schema into bodies of the codec's own. The
-// Avro library, which has known faults on hostile bytes, decodes only the latter.
+// plan rewrites bodies of a writer's schema to the codec's own schema. The Avro library
+// decodes only the latter, as it has known faults on hostile bytes.
 type plan struct {
-	kind   kind     // what the writer writes
-	to     kind     // what the reader reads; 0: the value is skipped
-	branch []byte   // the branch of the reader's union, in front of the value
-	size   int      // of a value, where its type says it, in bytes
-	unit   int64    // how many of an integer's make one of the reader's; 0 for 1
+	kind   kind     // the type written
+	to     kind     // the type read; 0: the value is skipped
+	branch []byte   // the branch index of the reader's union, written before the value
+	size   int      // of a fixed-size value, in bytes
+	unit   int64    // divisor from the writer's to the reader's unit; 0 for 1
 	names  []string // of a record's parts, an enum's symbols
-	// parts of a record, in the writer's order, and then those that the writer lacks;
-	// the branches of a union; the items of an array or a map.
+	// parts are, for a record, its fields in the writer's order, followed by those that
+	// the writer lacks; for a union, its branches; for an array or a map, its items.
 	parts   []*plan
-	order   []int             // of a record's parts in the reader's record; nil: as they are
-	symbols map[string][]byte // what the reader gets for each symbol
-	other   []byte            // and for any other; nil: such a value can't be read
-	values  [][]byte          // the same by an enum's index
+	order   []int             // of the parts in the reader's record; nil: unchanged
+	symbols map[string][]byte // the reader's value for each symbol
+	other   []byte            // the value for other symbols; nil: unreadable
+	values  [][]byte          // the reader's value by enum index
 	err     error             // why no value of this kind can be read
 }
 
-// readable holds the types that a reader may want for what a writer writes: those
-// of Avro's rules, and those that hold the same value where the value allows it.
+// readable holds the reader types for each writer type: those of Avro's rules, and
+// those that can hold the same value.
 var readable = [...][]kind{
 	kindNull:    {kindNull},
 	kindBoolean: {kindBoolean},
@@ -47,13 +47,13 @@ var readable = [...][]kind{
 	kindMap:     {},
 }
 
-// sizes holds the lengths of values that have always the same, in bytes.
+// sizes holds the lengths of fixed-size values, in bytes.
 var sizes = [...]int{kindBoolean: 1, kindFloat: 4, kindDouble: 8, kindMap: 0}
 
-// compile returns the plan by which reader reads what writer writes. Without a
-// reader it passes over the values.
+// compile returns the plan for reading writer's values as reader. Without a reader, the
+// plan skips them.
 func compile(reader avro.Schema, writer *typ) (p *plan, err error) {
-	defer func() { // nobody maintains the schemas' package
+	defer func() { // the Avro package is not maintained
 		if v := recover(); v != nil {
 			p, err = nil, fmt.Errorf("resolver: %v", v)
 		}
@@ -61,11 +61,11 @@ func compile(reader avro.Schema, writer *typ) (p *plan, err error) {
 	return compiler{}.compile(reader, writer, 0)
 }
 
-// compiler holds the plans that pass over records. A record has one, however often a
+// compiler holds the plans for skipped records. A record has one plan, however often a
 // schema names it, and may contain itself.
 type compiler map[*typ]*plan
 
-// maxTypes bounds the types of a reader within one another.
+// maxTypes bounds the nesting of a reader's types.
 const maxTypes = 32
 
 func (c compiler) compile(reader avro.Schema, writer *typ, depth int) (*plan, error) {
@@ -112,12 +112,12 @@ func (c compiler) compile(reader avro.Schema, writer *typ, depth int) (*plan, er
 	return p, nil
 }
 
-// skipRecord compiles p, which passes over a record, unless there is such a plan.
+// skipRecord compiles p to skip a record, or returns the record's existing plan.
 func (c compiler) skipRecord(p *plan, writer *typ, depth int) (*plan, error) {
 	if known := c[writer]; known != nil {
 		return known, nil
 	}
-	c[writer], p.size = p, 1 // not empty where it contains itself
+	c[writer], p.size = p, 1 // a record that contains itself is not empty
 	err := c.compileRecord(p, nil, writer, depth)
 	if p.size = 0; err != nil {
 		delete(c, writer)
@@ -125,7 +125,7 @@ func (c compiler) skipRecord(p *plan, writer *typ, depth int) (*plan, error) {
 	return p, err
 }
 
-// compileMoment has a moment read in milliseconds, the unit of every moment here.
+// compileMoment converts a timestamp to milliseconds, the unit of all timestamps here.
 func (p *plan) compileMoment(logical string) error {
 	switch {
 	case p.to == 0:
@@ -139,7 +139,7 @@ func (p *plan) compileMoment(logical string) error {
 	return nil
 }
 
-// join returns the first few faults as one, of one line, nil if there are none.
+// join joins the first few faults in one line; nil without faults.
 func join(faults []error) error {
 	if len(faults) == 0 {
 		return nil
@@ -161,8 +161,8 @@ func misfit(found kind, reader avro.Schema) error {
 	return fmt.Errorf("found %s, want %s", found, reader.Type())
 }
 
-// compileUnion compiles each of the writer's branches. One that the reader can't
-// read makes its values unreadable; the others are read.
+// compileUnion compiles each of the writer's branches. Only values of unreadable
+// branches fail.
 func (c compiler) compileUnion(reader avro.Schema, writer *typ, depth int) (*plan, error) {
 	p := &plan{kind: kindUnion}
 	var faults []error
@@ -183,8 +183,8 @@ func (c compiler) compileUnion(reader avro.Schema, writer *typ, depth int) (*pla
 	return p, nil
 }
 
-// chooseBranch compiles for the first branch of the reader's union that can be
-// read, one of the writer's own type before others.
+// chooseBranch compiles for the first readable branch of the reader's union, preferring
+// the writer's own type.
 func (c compiler) chooseBranch(union *avro.UnionSchema, writer *typ, depth int) (*plan, error) {
 	for _, same := range []bool{true, false} {
 		for i, t := range union.Types() {
@@ -200,8 +200,8 @@ func (c compiler) chooseBranch(union *avro.UnionSchema, writer *typ, depth int) 
 	return nil, misfit(writer.kind, union)
 }
 
-// compileSymbols fills in what the reader gets for a symbol, or for a text where
-// the reader wants a symbol.
+// compileSymbols sets the reader's value for each symbol, or for each text if the
+// reader wants an enum.
 func (p *plan) compileSymbols(reader avro.Schema) {
 	p.symbols = make(map[string][]byte)
 	switch reader := reader.(type) {
@@ -209,7 +209,7 @@ func (p *plan) compileSymbols(reader avro.Schema) {
 		for i, s := range reader.Symbols() {
 			p.symbols[s] = binary.AppendVarint(nil, int64(i))
 		}
-		p.other = p.symbols[reader.Default()] // none by the name ""
+		p.other = p.symbols[reader.Default()] // nil without a default
 	case *avro.PrimitiveSchema:
 		for _, s := range p.names {
 			p.symbols[s] = append(binary.AppendVarint(nil, int64(len(s))), s...)
@@ -276,9 +276,9 @@ func (c compiler) compileRecord(p *plan, reader avro.Schema, writer *typ, depth 
 	return join(faults)
 }
 
-// source returns the place of the field of those names that fills f: one of its
-// name, else of an alias, else the only one of its name in another case, as ksqlDB
-// writes names in capitals. It is -1 if there is none.
+// source returns the index of the writer's field that fills f, or -1. It looks for f's
+// name, then its aliases, then the only match in another case: ksqlDB writes names in
+// capitals.
 func source(names []string, f *avro.Field) int {
 	for _, name := range append([]string{f.Name()}, f.Aliases()...) {
 		if i := slices.Index(names, name); i >= 0 {
@@ -297,7 +297,7 @@ func source(names []string, f *avro.Field) int {
 	return found
 }
 
-// fallback returns the bytes of a field's default.
+// fallback returns the encoded default of a field.
 func fallback(f *avro.Field) ([]byte, error) {
 	if !f.HasDefault() {
 		return nil, errors.New("is missing and has no default")
@@ -305,7 +305,7 @@ func fallback(f *avro.Field) ([]byte, error) {
 	return coding.Marshal(f.Type(), f.Default())
 }
 
-// isEmpty reports whether values that are skipped by the plan have no bytes.
+// isEmpty reports whether the values that the plan skips have no bytes.
 func (p *plan) isEmpty() bool {
 	switch p.kind {
 	case kindNull:

@@ -21,22 +21,22 @@ import (
 )
 
 const (
-	// unknownFor is how long an unknown id stays so without asking again: a flood
-	// of poison records must not become a flood of requests.
+	// unknownFor is how long an id counts as unknown without another request. A flood
+	// of poison records must not cause a flood of requests.
 	unknownFor = 10 * time.Second
 	// maxUnknown bounds the ids remembered as unknown.
 	maxUnknown = 1024
-	// askAgain is when an unknown id is asked for a second time: a registry of
-	// several servers knows a new id everywhere only a moment after one gave it, and
-	// what is found unknown is a record lost to the dead letters.
+	// askAgain is the delay before the second request for an unknown id. The servers of
+	// a registry learn of a new id at slightly different times, and a record with an
+	// unknown id goes to the dead letters.
 	askAgain = 100 * time.Millisecond
-	// readFor bounds the tries to fetch a schema. Readers of topics wait by
-	// themselves, and say so.
+	// readFor bounds the retries to fetch a schema. Readers of topics wait and report
+	// by themselves.
 	readFor = time.Second
-	// maxReferences bounds the schemas that one refers to, directly or not.
+	// maxReferences bounds the direct and indirect references of a schema.
 	maxReferences = 64
-	// atOnce bounds the registrations under way. A registry makes one after the
-	// other: with more of them, a slow one answers the last too late.
+	// atOnce bounds concurrent registrations. A registry processes them one by one:
+	// with more, a slow registry would answer the last one too late.
 	atOnce = 8
 )
 
@@ -46,39 +46,39 @@ type RegistryConfig struct {
 	Access rest.Access // Default: the user and password in URL, if it has them
 	// Timeout bounds one request. From 1ms to 5m. Default: 10s.
 	Timeout time.Duration
-	// Wait bounds how long a registry that is starting, away or busy is waited for
-	// by Wait, Register and Lookup. Default: 30s.
+	// Wait bounds the waiting of Wait, Register and Lookup for a registry that is
+	// starting, unreachable or busy. Default: 30s.
 	Wait time.Duration
-	Log  *slog.Logger // receives each reason to wait once. Default: silent
+	Log  *slog.Logger // receives each reason for waiting once. Default: silent
 }
 
-// Registry is a client of a Schema Registry with caches: an id's schema for
-// ever, a subject's and schema's id for ever. Of many callers that want the same
-// thing one asks. It is safe for concurrent use.
+// Registry is a client of a Schema Registry. It caches permanently the schema of an id,
+// and the id of a schema under a subject. Concurrent callers with the same request
+// share it. It is safe for concurrent use.
 type Registry struct {
 	cfg    RegistryConfig
 	rest   *rest.Client
 	client *srclient.SchemaRegistryClient
 	flight singleflight.Group
-	slots  chan struct{} // holds one for each registration under way
+	slots  chan struct{} // one element per registration under way
 
 	mu      sync.RWMutex
 	schemas map[int][]string
-	unknown map[int]time.Time // when asked
+	unknown map[int]time.Time // time of the last request
 	ids     map[subjectSchema]int
 }
 
 type subjectSchema struct{ subject, schema string }
 
-// NewRegistry returns a client; the error lists every wrong setting. Nothing is
-// contacted yet.
+// NewRegistry returns a client, without contacting the registry. The error lists every
+// wrong setting.
 func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Wait = cmp.Or(cfg.Wait, 30*time.Second)
 	client, err := rest.New(rest.Config{
 		Service: "schema registry", URL: cfg.URL, Access: cfg.Access, Timeout: cfg.Timeout, Wait: cfg.Wait, Log: cfg.Log,
-		Accept: "application/vnd.schemaregistry.v1+json, application/json", // srclient sends none
-		Idle:   16,                                                         // as many as srclient has calls under way
+		Accept: "application/vnd.schemaregistry.v1+json, application/json", // srclient sends no Accept
+		Idle:   16,                                                         // srclient's number of concurrent calls
 		Hint:   hint,
 	})
 	if err != nil {
@@ -94,13 +94,13 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 	}, nil
 }
 
-// Wait waits until the registry answers, up to [RegistryConfig.Wait]. The error is a
-// [*cta.ServiceError].
+// Wait waits until the registry answers, for up to [RegistryConfig.Wait]. The error is
+// a [*cta.ServiceError].
 func (r *Registry) Wait(ctx context.Context) error {
 	_, err := r.retry(ctx, r.cfg.Wait, "wait", func() (any, error) {
 		_, err := r.client.GetGlobalCompatibilityLevel()
 		if e := refusal(err); e != nil && e.Code != 0 && !rest.ByStatus(e) && !forbids(e) {
-			return nil, nil // what the registry itself refuses shows that it lives
+			return nil, nil // the registry's own refusal shows that it is running
 		}
 		return nil, err
 	})
@@ -110,9 +110,9 @@ func (r *Registry) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Register registers an Avro schema under a subject, or finds it there, and
-// returns its id. An incompatible schema is [ErrIncompatible]; a registry that is
-// away, a [*cta.ServiceError].
+// Register registers an Avro schema under a subject, unless it is there already, and
+// returns its id. The error is [ErrIncompatible] for an incompatible schema, and a
+// [*cta.ServiceError] for an unreachable registry.
 func (r *Registry) Register(ctx context.Context, subject, schema string) (int, error) {
 	if schema == "" {
 		// Some registries take an empty schema for the latest one.
@@ -143,8 +143,8 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 	return got.(int), nil
 }
 
-// Lookup returns the id of a schema that is registered under a subject already.
-// It is [ErrNotFound] when it isn't.
+// Lookup returns the id of a schema already registered under a subject. The error is
+// [ErrNotFound] without one.
 func (r *Registry) Lookup(ctx context.Context, subject, schema string) (int, error) {
 	got, err := r.retry(ctx, r.cfg.Wait, "lookup "+subject+" "+schema, func() (any, error) {
 		return idOf(r.client.LookupSchema(subject, schema, srclient.Avro))
@@ -155,8 +155,7 @@ func (r *Registry) Lookup(ctx context.Context, subject, schema string) (int, err
 	return got.(int), nil
 }
 
-// idOf returns the id in an answer. One without an id is from something that is
-// no registry.
+// idOf returns the id in an answer. An answer without an id is not from a registry.
 func idOf(s *srclient.Schema, err error) (any, error) {
 	if err != nil {
 		return 0, err
@@ -167,8 +166,8 @@ func idOf(s *srclient.Schema, err error) (any, error) {
 	return s.ID(), nil
 }
 
-// Schema returns the Avro schema of an id. It is [ErrNotFound] when the registry
-// doesn't know the id.
+// Schema returns the Avro schema of an id. The error is [ErrNotFound] for an unknown
+// id.
 func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	texts, err := r.schemaOf(ctx, id)
 	if err != nil {
@@ -177,7 +176,8 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	return texts[len(texts)-1], nil
 }
 
-// schemaOf returns the schema of an id, after the schemas that it refers to.
+// schemaOf returns the schemas that the id's schema refers to, followed by the schema
+// itself.
 func (r *Registry) schemaOf(ctx context.Context, id int) ([]string, error) {
 	r.mu.RLock()
 	texts, ok := r.schemas[id]
@@ -220,17 +220,17 @@ func (r *Registry) schemaOf(ctx context.Context, id int) ([]string, error) {
 	return texts, nil
 }
 
-// resolved appends a schema to texts, after the schemas that it refers to, each once.
+// resolved appends to texts the schemas that s refers to, each once, and then s.
 func (r *Registry) resolved(texts []string, s *srclient.Schema, seen map[srclient.Reference]bool) ([]string, error) {
 	if t := s.SchemaType(); t != nil && *t != "AVRO" && *t != "" {
 		return nil, fmt.Errorf("%w: it is of type %s, want AVRO", errUnusable, *t)
 	}
 	if s.Schema() == "" {
-		r.client.ResetCache() // srclient keeps it, and would not ask again
+		r.client.ResetCache() // srclient caches it and would not ask again
 		return nil, errEmpty
 	}
 	for _, ref := range s.References() {
-		ref.Name = "" // the schema itself says what it defines
+		ref.Name = "" // the schema itself names what it defines
 		if seen[ref] {
 			continue
 		}
@@ -251,8 +251,9 @@ func (r *Registry) resolved(texts []string, s *srclient.Schema, seen map[srclien
 	return append(texts, s.Schema()), nil
 }
 
-// ask runs call once for all that want the same thing now. srclient knows no
-// contexts: a caller whose ctx ends leaves, and the request ends by its time-out.
+// ask runs call once for all concurrent callers with the same key. srclient takes no
+// contexts: when ctx ends the caller returns, and the request continues until its
+// timeout.
 func (r *Registry) ask(ctx context.Context, key string, call func() (any, error)) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -265,8 +266,8 @@ func (r *Registry) ask(ctx context.Context, key string, call func() (any, error)
 	}
 }
 
-// retry asks again after answers that may be different the next time, for up to
-// limit. All calls made this way can be repeated without harm.
+// retry repeats call after temporary failures, for up to limit. All such calls are
+// idempotent.
 func (r *Registry) retry(ctx context.Context, limit time.Duration, key string, call func() (any, error)) (got any, err error) {
 	err = r.rest.Retry(ctx, limit, func(ctx context.Context) (err error) {
 		got, err = r.ask(ctx, key, call)
@@ -278,8 +279,8 @@ func (r *Registry) retry(ctx context.Context, limit time.Duration, key string, c
 	return got, err
 }
 
-// explain turns a failure into the error of a caller: its ctx's own, a named
-// one, or a service's.
+// explain turns a failure into the error for the caller: the context's error, a named
+// error, or a service error.
 func (r *Registry) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
@@ -294,33 +295,33 @@ func (r *Registry) explain(ctx context.Context, err error) error {
 	return r.rest.Fail(err)
 }
 
-// The registry's codes of what is not there.
+// The registry's error codes for missing objects.
 const (
 	codeNoSubject = 40401
 	codeNoVersion = 40402
 	codeNoSchema  = 40403
 )
 
-// isUnknown reports whether the registry has said that it does not have what was
-// asked for. A bare 404 doesn't say so: it may come from a gateway while the
-// registry is away, and must not send good records to the dead letters.
+// isUnknown reports whether the registry itself answered that it lacks the requested
+// object. A bare 404 doesn't count: it may come from a gateway while the registry is
+// unreachable, and must not send good records to the dead letters.
 func isUnknown(err error) bool {
 	e := refusal(err)
 	return e != nil && e.Status == http.StatusNotFound && (e.Code == codeNoSubject || e.Code == codeNoVersion || e.Code == codeNoSchema)
 }
 
-// refusal returns the registry's own answer in a failure, or nil.
+// refusal returns the registry's own answer in err, or nil.
 func refusal(err error) (e *rest.Error) {
 	errors.As(err, &e)
 	return e
 }
 
-// forbids reports whether a refusal is about who asks.
+// forbids reports whether e is a failure of authentication or authorization.
 func forbids(e *rest.Error) bool {
 	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 }
 
-// hint is the remedy for a failure, where it differs from other services'.
+// hint returns the remedy for a failure, if it differs from that for other services.
 func hint(err error) string {
 	e := refusal(err)
 	switch {
@@ -340,5 +341,5 @@ func hint(err error) string {
 	return ""
 }
 
-// Close closes idle connections. The registry can still be used.
+// Close closes idle connections. The registry remains usable.
 func (r *Registry) Close() { r.rest.Close() }

@@ -14,22 +14,22 @@ const maxSchema = 64 << 10 // bytes
 
 var errTooLarge = fmt.Errorf("schema has more than %d bytes", maxSchema)
 
-// parse parses a schema that values of this program are written and read with.
+// parse parses a schema of this program, with which it writes and reads values.
 func parse(text string) (schema avro.Schema, err error) {
 	if len(text) > maxSchema {
 		return nil, errTooLarge
 	}
-	defer func() { // nobody maintains the parser
+	defer func() { // the parser is not maintained
 		if p := recover(); p != nil {
 			schema, err = nil, fmt.Errorf("parser: %v", p)
 		}
 	}()
-	// A cache of its own: by default the whole program shares parsed names, so two
-	// versions of a record would count as one.
+	// Use a separate cache: by default all schemas of the program share parsed names,
+	// so two versions of a record would count as one.
 	return avro.ParseWithCache(text, "", &avro.SchemaCache{})
 }
 
-// kind is a kind of types.
+// kind is an Avro type without its parameters.
 type kind uint8
 
 const (
@@ -49,18 +49,18 @@ const (
 	kindMap
 )
 
-// kinds holds Avro's names of the kinds, in their order.
+// kinds holds Avro's names of the kinds, by kind.
 var kinds = [...]avro.Type{"", avro.Null, avro.Boolean, avro.Int, avro.Long, avro.Float, avro.Double, avro.Bytes, avro.String,
 	avro.Enum, avro.Fixed, avro.Record, avro.Union, avro.Array, avro.Map}
 
-// kindOf returns the kind of that name, or 0.
+// kindOf returns the kind named name, or 0.
 func kindOf(name avro.Type) kind { return kind(max(0, slices.Index(kinds[:], name))) }
 
 func (k kind) String() string { return string(kinds[k]) }
 
-// typ is a type of a writer's schema, reduced to what the bytes of a body depend
-// on and what they mean. The program's Avro library isn't used here: names that break
-// Avro's rules and defaults that don't fit their type are common, and change no byte.
+// typ is a type of a writer's schema, reduced to what determines the bytes of a body
+// and their meaning. The Avro library isn't used here: illegal names and ill-typed
+// defaults are common, and change no byte.
 type typ struct {
 	kind    kind
 	logical string   // of a long
@@ -70,7 +70,7 @@ type typ struct {
 	parts   []*typ   // of a record's fields, a union's branches, an array's or a map's items
 }
 
-// parseWriter parses a writer's schema, the last of texts. The others are those that
+// parseWriter parses a writer's schema, the last of texts. The others are schemas that
 // it refers to.
 func parseWriter(texts ...string) (t *typ, err error) {
 	p := parser{}
@@ -89,7 +89,7 @@ func parseWriter(texts ...string) (t *typ, err error) {
 	return t, nil
 }
 
-// parser holds the named types so far, by full name.
+// parser holds the named types parsed so far, by full name.
 type parser map[string]*typ
 
 // parse returns the type that v describes, within a namespace.
@@ -133,7 +133,7 @@ func (p parser) add(t *typ, part any, space string) error {
 	return err
 }
 
-// find returns the type of a name: a primitive one, or one defined so far.
+// find returns the type with that name: a primitive type, or one defined so far.
 func (p parser) find(name, space string) (*typ, error) {
 	if k := kindOf(avro.Type(name)); k > 0 && k <= kindString {
 		return &typ{kind: k}, nil
@@ -146,7 +146,7 @@ func (p parser) find(name, space string) (*typ, error) {
 	return nil, fmt.Errorf("type %.80q is not defined", name)
 }
 
-// define reads the definition of a named type into t.
+// define parses the definition of a named type into t.
 func (p parser) define(t *typ, v map[string]any, space string) error {
 	if s, ok := v["namespace"].(string); ok {
 		space = s
@@ -173,7 +173,7 @@ func (p parser) define(t *typ, v map[string]any, space string) error {
 		}
 		return nil
 	}
-	t.kind = kindRecord // an error is one, too
+	t.kind = kindRecord // an Avro error is a record, too
 	fields, _ := v["fields"].([]any)
 	for _, f := range fields {
 		f, _ := f.(map[string]any)
@@ -189,7 +189,7 @@ func (p parser) define(t *typ, v map[string]any, space string) error {
 	return nil
 }
 
-// fullName returns name in a namespace. A name with a dot has its own.
+// fullName returns name in a namespace. A name with a dot is already full.
 func fullName(name, space string) string {
 	if space == "" || strings.Contains(name, ".") {
 		return name
