@@ -11,7 +11,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// build makes the network of what was read.
+// build makes a network from the feed.
 func (f *feed) build() (*cta.Network, error) {
 	n := cta.Network{Name: f.name, Location: f.location, Celsius: f.celsius}
 	f.report.Agency = f.name
@@ -51,9 +51,9 @@ func (f *feed) build() (*cta.Network, error) {
 	return net, nil
 }
 
-// fahrenheit reports whether riders in a zone read temperatures so: those of the
-// United States do, whose zones are America's but for those of other countries. The
-// list is of the zones that its agencies use.
+// fahrenheit reports whether riders in a zone read °F, as in the United States.
+// Prefixes and names cover the zones that its agencies use: other countries have
+// America zones too.
 func fahrenheit(loc *time.Location) bool {
 	name := loc.String()
 	for _, prefix := range []string{"US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"} {
@@ -75,7 +75,7 @@ type place struct {
 	stop    int
 }
 
-// stations makes the stations at which some trip calls.
+// stations makes the stations at which trips call.
 func (f *feed) stations(n *cta.Network) map[int32]place {
 	var ids []string
 	unused := 0
@@ -131,10 +131,10 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 	return places
 }
 
-// unknownColor is that of a route without one: a grey on which white is legible.
+// unknownColor is the color of a route without one: a grey on which white is legible.
 const unknownColor = "#5b6770"
 
-// line makes a route's line, but for its patterns.
+// line makes a route's line, without its patterns.
 func (r *route) line(id string) *cta.Line {
 	l := &cta.Line{ID: id, Code: r.short, Mode: r.mode, Color: cmp.Or(r.color, unknownColor), TextColor: r.textColor}
 	if id != r.id {
@@ -154,8 +154,8 @@ func (r *route) line(id string) *cta.Line {
 	return l
 }
 
-// legible is black or white, whichever contrasts more with a colour. The weights are
-// those of luma (ITU-R BT.601).
+// legible returns black or white, whichever contrasts more with a color. The weights
+// are those of luma (ITU-R BT.601).
 func legible(color string) string {
 	var v [3]int
 	if _, err := fmt.Sscanf(color, "#%02x%02x%02x", &v[0], &v[1], &v[2]); err != nil || 299*v[0]+587*v[1]+114*v[2] > 128_000 {
@@ -172,7 +172,7 @@ type builder struct {
 	short    int // trips
 }
 
-// patterns makes a route's patterns of its trips, those with most trips first.
+// patterns makes a route's patterns from its trips, those with the most trips first.
 func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 	type found struct {
 		*cta.Pattern
@@ -213,7 +213,7 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 		b.addTrips(p.Pattern, t, index, calls)
 	}
 	slices.SortStableFunc(list, func(x, y *found) int { return cmp.Compare(len(y.Trips), len(x.Trips)) })
-	// Those that come back the way they went are in direction a until they turn.
+	// Trips that return the way they came run in direction a until they turn.
 	var reference []cta.Call
 	for _, p := range list {
 		if at := turn(p.Calls); at > 0 {
@@ -270,7 +270,7 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 	return patterns
 }
 
-// loopName names a loop after where trains turn in it.
+// loopName names a loop after the station where trains turn.
 func loopName(calls []cta.Call) string {
 	for i := 1; i < len(calls); i++ {
 		if calls[i].Direction != calls[i-1].Direction {
@@ -280,9 +280,8 @@ func loopName(calls []cta.Call) string {
 	return ""
 }
 
-// turn is the first call on the way back of a trip that comes back the way it went:
-// to stations that it has called at, in the other order. 0 for any other, and for a
-// ring.
+// turn returns the first call of the return of a trip that comes back the way it went,
+// calling at its stations in reverse order. It is 0 for other trips and for rings.
 func turn(calls []cta.Call) int {
 	seen := make(map[*cta.Station]int, len(calls))
 	for i, c := range calls {
@@ -307,7 +306,7 @@ func turn(calls []cta.Call) int {
 	return 0
 }
 
-// against reports whether calls run against the order of a reference.
+// against reports whether calls run in the opposite order of a reference.
 func against(reference, calls []cta.Call) bool {
 	at := make(map[*cta.Station]int, len(reference))
 	for i, c := range reference {
@@ -349,7 +348,8 @@ func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
 	}
 }
 
-// profile returns the times and numbers of calls, shared by trips that have the same.
+// profile returns the times and sequence numbers of calls. Trips with equal ones share
+// a profile.
 func (b *builder) profile(calls []call) *cta.Profile {
 	start := calls[0].departure
 	key := b.key[:0]
@@ -383,10 +383,11 @@ func (b *builder) profile(calls []call) *cta.Profile {
 	return p
 }
 
-// riders is how many riders a call of a day brings to a station: our own model.
+// riders is the number of riders that a daily call brings to a station, by our own
+// model.
 var riders = map[cta.Mode]float64{cta.Rail: 25, cta.Metro: 20, cta.Tram: 12, cta.Bus: 4, cta.Ferry: 15}
 
-// measure finds the days of a timetable, and how many riders there may be.
+// measure finds the days of a timetable, and estimates ridership.
 func (f *feed) measure(n *cta.Network) {
 	perService := services(n)
 	for c := range perService {
@@ -416,7 +417,7 @@ func (f *feed) measure(n *cta.Network) {
 	}
 }
 
-// services are the calendars of a timetable, and how many runs each has a day.
+// services returns the calendars of a timetable, with the number of daily runs of each.
 func services(n *cta.Network) map[*cta.Calendar]int {
 	perService := make(map[*cta.Calendar]int)
 	for _, l := range n.Lines {
@@ -429,11 +430,11 @@ func services(n *cta.Network) map[*cta.Calendar]int {
 	return perService
 }
 
-// busiest is a usual weekday, Saturday and Sunday of those services; 0 where there is
-// none.
+// busiest returns a typical weekday, Saturday and Sunday of the services, 0 for a
+// missing kind.
 func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 	const longest = 3 * 366
-	const week = cta.Date(20261005) // on which services without bounds are looked at
+	const week = cta.Date(20261005) // for services without bounds
 	days := make(map[cta.Date]int)
 	for c, trips := range perService {
 		seen, from, to := 0, c.From, c.To
@@ -457,8 +458,9 @@ func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 			}
 		}
 	}
-	// Of each kind the first of the busiest days, if they are some: on a holiday there
-	// may be more trips, where a feed forgets to take the usual ones out.
+	// Take the first of the busiest days of each kind, if at least some days are that
+	// busy. A holiday may have more trips where a feed forgets to remove the usual
+	// ones.
 	const some = 5
 	var often [3]map[int]int
 	for d, trips := range days {
@@ -495,7 +497,7 @@ func kindOf(d cta.Date) int {
 	return 0
 }
 
-// runs is how many runs a trip stands for on a day.
+// runs returns the number of daily runs of a trip.
 func runs(t *cta.Trip) int {
 	if t.Every <= 0 || t.Until <= t.Departure {
 		return 1
@@ -503,8 +505,8 @@ func runs(t *cta.Trip) int {
 	return int((t.Until - t.Departure + t.Every - 1) / t.Every)
 }
 
-// estimate is how many riders stations may have, by the calls of a weekday, a
-// Saturday and a Sunday, and the shares of their hours.
+// estimate returns an estimate of the stations' ridership, from the calls of a weekday,
+// a Saturday and a Sunday, and the hourly shares.
 func estimate(n *cta.Network) (map[*cta.Station]cta.Ridership, [24]float64) {
 	entries := make(map[*cta.Station]cta.Ridership, len(n.Stations))
 	var hourly [24]float64

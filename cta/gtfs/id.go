@@ -9,10 +9,13 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// assign gives each id a number from 1 to 2147483647, the same whatever the order
-// and mostly whatever the others. An id that is such a number stays what it is. Any
-// other is hashed into the upper half of the numbers; of two that collide the one
-// that sorts first keeps the place, and the other is hashed once more.
+// assign maps each id to a number from 1 to 2147483647. The result doesn't depend on
+// the order of the ids, and rarely on the other ids.
+//
+//   - An id that is such a number keeps it.
+//   - Any other id is hashed into the upper half of the range.
+//   - Of two that collide, the one that sorts first keeps the number. The other is
+//     hashed again.
 func assign(ids []string) map[string]int {
 	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
 	numbers := make(map[string]int, len(sorted))
@@ -42,7 +45,7 @@ func numeric(id string) (int, bool) {
 	return int(n), err == nil && n > 0 && strconv.FormatInt(n, 10) == id
 }
 
-// hashed is a number from 2^30 to 2^31-1, by FNV-1a.
+// hashed returns a number from 2^30 to 2^31-1, by FNV-1a.
 func hashed(id string, salt int) int {
 	h := fnv.New64a()
 	h.Write([]byte(id))
@@ -54,7 +57,7 @@ func hashed(id string, salt int) int {
 	return 1<<30 | int((sum^sum>>32)&(1<<30-1))
 }
 
-// lineIDs gives each route an id that addresses and columns can have.
+// lineIDs maps each route to an id that is legal in URLs and column names.
 func lineIDs(routes []string) map[string]string {
 	ids := make(map[string]string, len(routes))
 	taken := make(map[string]bool, len(routes))
@@ -90,7 +93,7 @@ func legal(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
-// lineID reports whether an id can be that of a line as it is.
+// lineID reports whether an id is legal as a line's id.
 func lineID(id string) bool {
 	if id == "" || len(id) > 32 || strings.ContainsRune("-_.", rune(id[0])) {
 		return false

@@ -18,23 +18,23 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// Options narrow what is taken of a feed. The zero value takes all.
+// Options select parts of a feed. The zero value selects all.
 type Options struct {
 	Lines []string   // ids of routes
 	Modes []cta.Mode // of routes
 }
 
-// Report says what was taken of a feed, and what was left out.
+// Report summarizes what was read from a feed, and what was left out.
 type Report struct {
 	Agency                 string
 	Lines, Stations, Stops int
 	Patterns, Trips, Calls int
-	From, To               cta.Date // of the timetable; 0 where it has no bounds
+	From, To               cta.Date // first and last day of the timetable; 0 without bounds
 	LeftOut                []string // with reasons
-	Notices                []string // what is odd
+	Notices                []string // harmless oddities
 }
 
-// String is the report in a few lines.
+// String formats the report in a few lines.
 func (r *Report) String() string {
 	if r == nil {
 		return ""
@@ -56,7 +56,7 @@ func (r *Report) String() string {
 }
 
 // Load reads a network from a zip or a folder: a GTFS feed, or our own CSV files (see
-// [cta.Load]), of which there is no report. The error lists every fault.
+// [cta.Load]), which give no report. The error lists every fault.
 func Load(name string, o Options) (*cta.Network, *Report, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -73,7 +73,7 @@ func Load(name string, o Options) (*cta.Network, *Report, error) {
 	return LoadFS(&z.Reader, o)
 }
 
-// LoadFS is Load from a file system.
+// LoadFS is Load for a file system.
 func LoadFS(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	if _, err := fs.Stat(fsys, "network.csv"); err == nil {
 		net, err := cta.Load(fsys)
@@ -86,7 +86,7 @@ func LoadFS(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	return Read(fsys, o)
 }
 
-// Narrow cuts a network down to the lines and modes of o.
+// Narrow reduces a network to the lines and modes of o.
 func Narrow(net *cta.Network, o Options) (*cta.Network, error) {
 	lines := o.Lines
 	if len(o.Modes) > 0 {
@@ -111,7 +111,7 @@ func joinModes(modes []cta.Mode) string {
 	return strings.Join(s, ", ")
 }
 
-// Read reads a feed.
+// Read reads a GTFS feed.
 func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	fsys, err := inner(fsys)
 	if err != nil {
@@ -144,8 +144,8 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	return net, f.report, nil
 }
 
-// inner is the folder that holds a feed's files: some zips have them in one, or in
-// one of one. What macOS puts beside them has other names.
+// inner returns the folder with a feed's files. Some zips have them one or two folders
+// deep. Files that macOS adds have other names.
 func inner(fsys fs.FS) (fs.FS, error) {
 	for _, name := range []string{"stops.txt", "agency.txt", "routes.txt", "trips.txt", "stop_times.txt"} {
 		if _, err := fs.Stat(fsys, name); err == nil {
@@ -177,7 +177,7 @@ func inner(fsys fs.FS) (fs.FS, error) {
 	return nil, &cta.DataError{File: "stops.txt", Found: found, Want: "the files of one feed, in the zip or in a folder of it", Err: fs.ErrNotExist}
 }
 
-// feed is what was read.
+// feed holds the contents of a feed.
 type feed struct {
 	reader
 	options Options
@@ -194,7 +194,7 @@ type feed struct {
 	tripList []trip
 	calls    []call
 	repeats  map[int32][]repeat       // by trip
-	entries  map[string]cta.Ridership // by the station's stop_id; nil when there is no file of it
+	entries  map[string]cta.Ridership // by the station's stop_id; nil without the file
 	hourly   *[24]float64
 }
 
@@ -219,19 +219,19 @@ type stop struct {
 type trip struct {
 	id, headsign, number, block string
 	calendar                    *cta.Calendar
-	direction                   int8 // -1 when it isn't said
+	direction                   int8 // -1 when not given
 	line                        int32
 	first, last                 int32 // span of calls
-	broken                      bool  // a call can't be read: nothing more is reported of it
+	broken                      bool  // a call is invalid: report nothing more about the trip
 }
 
-// call is a row of stop_times, in little space.
+// call is a row of stop_times, in compact form.
 type call struct {
 	trip, seq          int32
 	arrival, departure int32
 	stop               int32
 	line               int32
-	travelled          float32 // along the way, in the feed's unit; negative when it isn't said
+	travelled          float32 // distance in the feed's unit; negative when not given
 }
 
 type repeat struct {
@@ -279,8 +279,7 @@ func (f *feed) readAgency() {
 	}
 }
 
-// mode is what a route_type stands for, the extended ones too; "" when that isn't
-// known.
+// mode returns the mode of a route_type, including the extended ones; "" if unknown.
 func mode(kind int) cta.Mode {
 	switch {
 	case kind == 0 || kind == 5 || kind == 6 || kind >= 900 && kind < 1000 || kind >= 1300 && kind < 1400:
@@ -312,7 +311,7 @@ func (f *feed) readRoutes() {
 		r := &route{id: id, short: w.text("route_short_name"), long: w.text("route_long_name")}
 		known = append(known, id)
 		if r.mode = mode(w.integer("route_type", 0, math.MaxInt32, -1)); r.mode == "" {
-			r.mode = cta.Bus // what feeds have most of
+			r.mode = cta.Bus // the most frequent mode
 			odd++
 		}
 		r.sort = w.optional("route_sort_order", 0, 1<<30, 1<<30)
@@ -406,7 +405,7 @@ func (f *feed) readStops() {
 		p := f.stops[s.parent]
 		if p == nil || s.kind == 0 && p.kind != 1 {
 			if s.parent == "" {
-				continue // what it lacks is told by line
+				continue // missing parts are reported by line
 			}
 			lost++
 			if s.parent = ""; s.kind <= 1 && (s.name == "" || !s.placed) {
@@ -642,7 +641,7 @@ func (f *feed) readCalls() {
 	}
 }
 
-// travelled is how far along its way a trip is at a call.
+// travelled returns the distance along a trip at a call, -1 if not given.
 func (w row) travelled() float32 {
 	s := w.Cell("shape_dist_traveled")
 	if s == "" {
@@ -656,8 +655,8 @@ func (w row) travelled() float32 {
 	return float32(n)
 }
 
-// interpolate fills in the times of calls between two that have them, by how far
-// the feed says trips have travelled, else by distance.
+// interpolate fills in missing times between two calls, by the feed's distances
+// travelled, or else by distance.
 func (f *feed) interpolate(calls []call) {
 	first, last := &calls[0], &calls[len(calls)-1]
 	for _, c := range [2]*call{first, last} {
@@ -699,7 +698,7 @@ func (f *feed) interpolate(calls []call) {
 			if said {
 				total = float64(calls[k].travelled - before.travelled)
 			} else {
-				total += cta.Distance(place(&calls[k-1]), place(&calls[k])) + 1 // stops in one place share the time evenly
+				total += cta.Distance(place(&calls[k-1]), place(&calls[k])) + 1 // + 1: stops in one place share the time evenly
 			}
 			lengths = append(lengths, total)
 		}
@@ -711,7 +710,7 @@ func (f *feed) interpolate(calls []call) {
 	}
 }
 
-// clock writes seconds of a service day as GTFS does.
+// clock formats seconds of a service day as GTFS does.
 func clock(s int32) string { return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60) }
 
 func (f *feed) readFrequencies() {
@@ -744,12 +743,12 @@ func (f *feed) readFrequencies() {
 	})
 }
 
-// The files of ours beside a feed's, as a folder of our own has them.
+// Our own files in a feed, with the names that they have in our own folders.
 const ridershipFile, hourlyFile = "ridership.csv", "hourly.csv"
 
-// readRiders reads what feeds can't hold.
+// readRiders reads the ridership, for which GTFS has no place.
 func (f *feed) readRiders() {
-	const most = 10_000_000 // a day at one station, ten times the busiest of the world
+	const most = 10_000_000 // a day at one station: ten times the world's busiest
 	f.each(ridershipFile, []string{"station_id", "weekday", "saturday", "sunday"}, func(w row) {
 		if f.entries == nil {
 			f.entries = make(map[string]cta.Ridership)

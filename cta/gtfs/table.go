@@ -12,7 +12,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// Bounds on what a feed can make a reader hold.
+// Limits on the size of a feed.
 const (
 	maxFile     = 1 << 30 // bytes, uncompressed
 	maxID       = 200
@@ -27,19 +27,19 @@ const (
 type reader struct {
 	sheet.Reader
 	report *Report
-	broken bool            // a row or a whole file can't be read: what refers to it isn't reported
-	lost   map[string]bool // references that were reported, by column and value
-	odd    []*oddValues    // by file and column, in the order of finding
+	broken bool            // a row or file is unreadable: references to it are not reported
+	lost   map[string]bool // reported references, by column and value
+	odd    []*oddValues    // by file and column, in order of discovery
 }
 
-// oddValues are the values of a column that can't be read as they are: what riders can
-// do without must not cost them the feed.
+// oddValues are the invalid values of an optional column. They must not make the feed
+// unreadable.
 type oddValues struct {
 	file, column, fate, first string
 	line, count               int
 }
 
-// What becomes of odd values.
+// The treatment of odd values, for notices.
 const (
 	unknown = "taken for unknown"
 	garbled = "with letters that are lost, for want of UTF-8"
@@ -53,13 +53,13 @@ func (r *reader) leave(format string, a ...any) {
 	r.report.LeftOut = append(r.report.LeftOut, fmt.Sprintf(format, a...))
 }
 
-// row is a row of a file, good until the next.
+// row is a row of a file, valid until the next.
 type row struct {
 	*sheet.Row
 	in *reader
 }
 
-// each calls f for every row of a file. It reports whether the file is there.
+// each calls f for every row of a file. It reports whether the file exists.
 func (r *reader) each(file string, required []string, f func(row)) bool {
 	headed := false
 	t := r.Each(file, func(head *sheet.Row) bool {
@@ -91,7 +91,8 @@ func (r *reader) each(file string, required []string, f func(row)) bool {
 	return true
 }
 
-// separator names what a header has where commas should be; empty when it has them.
+// separator names the characters that a header has in place of commas; empty if it has
+// commas.
 func separator(header []string) string {
 	text := strings.Join(header, "")
 	switch {
@@ -105,7 +106,8 @@ func separator(header []string) string {
 	return ""
 }
 
-// refers reports a field that refers to what isn't there: once, as whole files do.
+// refers reports a reference to a missing object, once per value, as whole files may
+// repeat it.
 func (w row) refers(column, want string) {
 	key := column + " " + w.Cell(column)
 	if w.in.broken || w.Broken || w.in.lost[key] {
@@ -120,7 +122,7 @@ func (w row) refers(column, want string) {
 	w.Bad(column, want)
 }
 
-// id returns an id that must be there.
+// id returns a required id.
 func (w row) id(column string) (string, bool) {
 	s := w.Cell(column)
 	if s == "" || len(s) > maxID || !sheet.Legible(s) {
@@ -130,8 +132,8 @@ func (w row) id(column string) (string, bool) {
 	return strings.Clone(s), true
 }
 
-// text returns a text for people, mended: cut to a length, without control
-// characters and with one space between words, in UTF-8.
+// text returns a text for people, cleaned: valid UTF-8 of limited length, without
+// control characters, and with single spaces.
 func (w row) text(column string) string {
 	s := strings.ToValidUTF8(w.Cell(column), "\uFFFD")
 	if strings.Contains(s, "\uFFFD") {
@@ -153,7 +155,7 @@ func (w row) number(column string, low, high float64) float64 {
 	return n
 }
 
-// integer returns a whole number within bounds; otherwise when the field is empty.
+// integer returns a whole number within bounds, or otherwise if the field is empty.
 func (w row) integer(column string, low, high, otherwise int) int {
 	if w.Cell(column) == "" {
 		return otherwise
@@ -164,7 +166,7 @@ func (w row) integer(column string, low, high, otherwise int) int {
 	return otherwise
 }
 
-// optional is integer for what riders can do without: an odd value is a notice.
+// optional is like integer, but an invalid value is only a notice.
 func (w row) optional(column string, low, high, otherwise int) int {
 	s := w.Cell(column)
 	if s == "" {
@@ -178,7 +180,7 @@ func (w row) optional(column string, low, high, otherwise int) int {
 	return n
 }
 
-// odd notes an odd value of a column, and what becomes of it.
+// odd records an odd value of a column, and its treatment.
 func (w row) odd(column, fate string) {
 	r := w.in
 	i := slices.IndexFunc(r.odd, func(o *oddValues) bool { return o.file == w.File && o.column == column && o.fate == fate })
@@ -189,7 +191,7 @@ func (w row) odd(column, fate string) {
 	r.odd[i].count++
 }
 
-// tellOdd makes notices of odd values.
+// tellOdd adds notices about odd values.
 func (r *reader) tellOdd() {
 	for _, o := range r.odd {
 		values := "1 odd value"
@@ -200,10 +202,10 @@ func (r *reader) tellOdd() {
 	}
 }
 
-// maxTime bounds a time of a service day: a week of trips past midnight.
+// maxTime bounds a time of a service day: trips may last a week past midnight.
 const maxTime = 7 * 24 * 3600
 
-// time returns a time as seconds of the service day; none when the field is empty.
+// time returns a time in seconds of the service day; none if the field is empty.
 func (w row) time(column string) (s int32, ok bool) {
 	text := w.Cell(column)
 	if text == "" {
@@ -216,7 +218,7 @@ func (w row) time(column string) (s int32, ok bool) {
 	return n, ok
 }
 
-// none is a time that isn't given.
+// none is a missing time.
 const none = math.MinInt32
 
 func parseTime(s string) (int32, bool) {
@@ -240,7 +242,7 @@ func parseTime(s string) (int32, bool) {
 	return int32(n), true
 }
 
-// date returns a day that must be there.
+// date returns a required day.
 func (w row) date(column string) (cta.Date, bool) {
 	s := w.Cell(column)
 	n, err := strconv.ParseInt(s, 10, 32)
@@ -251,7 +253,7 @@ func (w row) date(column string) (cta.Date, bool) {
 	return 0, false
 }
 
-// sortDates puts dates in order, each once.
+// sortDates sorts dates and removes duplicates.
 func sortDates(dates []cta.Date) []cta.Date {
 	slices.Sort(dates)
 	return slices.Compact(dates)

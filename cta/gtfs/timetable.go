@@ -10,10 +10,10 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Timetable returns a network whose timetable is what was seen on one service day:
-// each run of a train that began on it is a trip, with the train's id and the run's
-// number of the day. Patterns that weren't run are left out. The arrivals have to
-// begin before the day, and to go on until its last trains have ended.
+// Timetable returns a network whose timetable is the observed service of one day. Each
+// run that began on the day becomes a trip, identified by the train's id and the run's
+// number on that day. Patterns without a run are left out. The arrivals must start
+// before the day, and continue until its last trains have ended.
 func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta.Arrival]) (*cta.Network, error) {
 	t := table{net: net, day: day, begin: day.Begin(net.Location), end: day.Add(1).Begin(net.Location),
 		calendar: &cta.Calendar{ID: "seen-" + day.String(), Added: []cta.Date{day}},
@@ -32,8 +32,8 @@ func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta
 	return withTrips(net, day, t.trips)
 }
 
-// withTrips returns a network whose patterns have those trips. Patterns without any are
-// left out.
+// withTrips returns a network whose patterns have the given trips. Patterns without
+// trips are left out.
 func withTrips(net *cta.Network, typical cta.Date, trips map[*cta.Pattern][]cta.Trip) (*cta.Network, error) {
 	n := cta.Network{Name: net.Name, Location: net.Location, Hourly: net.Hourly, Celsius: net.Celsius, Typical: typical}
 	copies := make(map[*cta.Station]*cta.Station)
@@ -73,7 +73,7 @@ func withTrips(net *cta.Network, typical cta.Date, trips map[*cta.Pattern][]cta.
 	return cta.New(n)
 }
 
-// table gathers the runs of a day.
+// table collects the runs of a day.
 type table struct {
 	net        *cta.Network
 	day        cta.Date
@@ -84,7 +84,7 @@ type table struct {
 	profiles   map[string]*cta.Profile
 }
 
-// seen is a train, and its run so far: the patterns that it may be of.
+// seen is a train and its current run, with the patterns that the run still matches.
 type seen struct {
 	id       string
 	patterns []*cta.Pattern
@@ -105,7 +105,7 @@ func (t *table) arrive(at time.Time, a cta.Arrival) {
 	here := func(c cta.Call) bool { return c.Station.ID == a.StationID && c.Direction == a.Direction }
 	n := len(s.times)
 	if n > 0 && slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return here(p.Calls[n-1]) }) && !t.ended(s) {
-		return // it is still there, with another status
+		return // still there, with another status
 	}
 	on := slices.DeleteFunc(slices.Clone(s.patterns), func(p *cta.Pattern) bool { return n >= len(p.Calls) || !here(p.Calls[n]) })
 	if n > 0 && len(on) > 0 {
@@ -124,12 +124,12 @@ func (t *table) arrive(at time.Time, a cta.Arrival) {
 	}
 }
 
-// ended reports whether a train's run may be over.
+// ended reports whether a train's run may have ended.
 func (t *table) ended(s *seen) bool {
 	return slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
 }
 
-// finish makes a train's run a trip, if it is a whole one of the day.
+// finish makes a trip of a train's run, if the run is complete and began on the day.
 func (t *table) finish(s *seen) {
 	i := slices.IndexFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
 	if i < 0 || s.times[0].Before(t.begin) || !s.times[0].Before(t.end) {
@@ -154,7 +154,7 @@ func (t *table) finish(s *seen) {
 	})
 }
 
-// directionID is that of a pattern whose agency gives it none.
+// directionID returns the direction_id of a pattern without one from its agency.
 func directionID(p *cta.Pattern) string {
 	if p.Direction() == cta.DirectionB {
 		return "1"
@@ -162,10 +162,10 @@ func directionID(p *cta.Pattern) string {
 	return "0"
 }
 
-// Frequencies returns a network in which intended headways are trips that are repeated
-// as far apart (frequencies.txt, without exact times): one for each pattern and calendar.
-// Patterns that have trips keep them; a network that has no others is returned itself. The
-// times of calls are those at a usual speed, since headways promise none.
+// Frequencies returns a network in which headways are repeated trips (frequencies.txt,
+// without exact times), one per pattern and calendar. Patterns with trips keep them. A
+// network without headways is returned itself. Call times assume a usual speed, since
+// headways promise none.
 func Frequencies(net *cta.Network) (*cta.Network, error) {
 	trips := make(map[*cta.Pattern][]cta.Trip)
 	some := false
@@ -190,8 +190,8 @@ func Frequencies(net *cta.Network) (*cta.Network, error) {
 	return withTrips(net, net.Typical, trips)
 }
 
-// usual is the times of a pattern's calls at a usual speed over the great circle, stops
-// included.
+// usual returns the times of a pattern's calls at a usual speed over the great circle,
+// including stops.
 func usual(p *cta.Pattern) *cta.Profile {
 	const speed, least = 9.0, 20 // m/s, s
 	t := &cta.Profile{Arrivals: make([]int32, len(p.Calls))}

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Write writes a network as a feed, a zip. Reading the feed gives the network
-// back, with trips in place of intended headways: see [Frequencies].
+// Write writes a network as a zipped feed. Reading the feed returns the network, with
+// trips in place of headways: see [Frequencies].
 func Write(w io.Writer, net *cta.Network) error {
 	z := zip.NewWriter(w)
 	if err := write(net, z.Create); err != nil {
@@ -26,7 +26,8 @@ func Write(w io.Writer, net *cta.Network) error {
 	return z.Close()
 }
 
-// WriteFolder is Write to a folder, which is made; one that is there has to be empty.
+// WriteFolder is like Write, into a folder that is created if needed. An existing
+// folder must be empty.
 func WriteFolder(dir string, net *cta.Network) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -34,7 +35,7 @@ func WriteFolder(dir string, net *cta.Network) error {
 	switch there, err := os.ReadDir(dir); {
 	case err != nil:
 		return err
-	case len(there) > 0: // what is left of another network would be read with this one
+	case len(there) > 0: // files of another network would be read with this one
 		return &fs.PathError{Op: "write", Path: dir, Err: fmt.Errorf("%w: the folder has files, want a new or an empty one", fs.ErrExist)}
 	}
 	var last *os.File
@@ -54,7 +55,8 @@ func WriteFolder(dir string, net *cta.Network) error {
 	return errors.Join(err, closed())
 }
 
-// write writes the files of a feed, each into what create returns for its name.
+// write writes each file of a feed to the writer that create returns for the file's
+// name.
 func write(net *cta.Network, create func(name string) (io.Writer, error)) error {
 	net, err := Frequencies(net)
 	if err != nil {
@@ -74,7 +76,7 @@ func write(net *cta.Network, create func(name string) (io.Writer, error)) error 
 	return nil
 }
 
-// printer writes the files of a feed, one after the other, up to the first error.
+// printer writes the files of a feed one by one, until the first error.
 type printer struct {
 	create func(name string) (io.Writer, error)
 	net    *cta.Network
@@ -82,7 +84,7 @@ type printer struct {
 	err    error
 }
 
-// file begins a file. The one before is complete.
+// file starts a file, and completes the one before.
 func (p *printer) file(name string, columns ...string) {
 	p.flush()
 	if p.err != nil {
@@ -119,11 +121,11 @@ func (p *printer) agency() {
 	p.row("1", p.net.Name, "https://example.invalid/", p.net.Location.String(), unit)
 }
 
-// kinds are the route types of modes.
+// kinds holds the route_type of each mode.
 var kinds = map[cta.Mode]string{cta.Tram: "0", cta.Metro: "1", cta.Rail: "2", cta.Bus: "3", cta.Ferry: "4", "": "1"}
 
-// RouteID is the id of a line's route in its agency's feed, and in one that [Write]
-// writes.
+// RouteID returns the id of a line's route in its agency's feed, and in feeds from
+// [Write].
 func RouteID(l *cta.Line) string {
 	if l.Ref != "" {
 		return l.Ref
@@ -145,16 +147,17 @@ func refOf(ref string, id int) string {
 	return strconv.Itoa(id)
 }
 
-// single reports whether a station is its own only stop.
+// single reports whether a station is its only stop.
 func single(s *cta.Station) bool {
 	return len(s.Stops) == 0 || len(s.Stops) == 1 && s.Stops[0].ID == s.ID
 }
 
-// StationID is the id of a station in the agency's feed, and in one that [Write] writes.
+// StationID returns the id of a station in its agency's feed, and in feeds from
+// [Write].
 func StationID(s *cta.Station) string { return refOf(s.Ref, s.ID) }
 
-// StopID is the id of a call's stop in the agency's feed, and in one that [Write]
-// writes.
+// StopID returns the id of a call's stop in its agency's feed, and in feeds from
+// [Write].
 func StopID(c cta.Call) string {
 	for _, s := range c.Station.Stops {
 		if s.ID == c.Stop {
@@ -191,7 +194,7 @@ func (p *printer) stops() {
 	}
 }
 
-// description is what a stop's name doesn't say.
+// description returns a stop's descriptive name, if different from its name.
 func description(s cta.Stop) string {
 	if s.DescriptiveName == s.Name {
 		return ""
@@ -199,7 +202,7 @@ func description(s cta.Stop) string {
 	return s.DescriptiveName
 }
 
-// ever and forever are what a calendar without a bound is written with.
+// ever and forever are written as the bounds of an unbounded calendar.
 const ever, forever = cta.Date(19700101), cta.Date(20991231)
 
 func (p *printer) calendars() {
@@ -243,8 +246,8 @@ func (p *printer) calendars() {
 	}
 }
 
-// trips writes trips.txt, stop_times.txt and frequencies.txt: a zip has one file
-// open at a time.
+// trips writes trips.txt, stop_times.txt and frequencies.txt one after the other: a zip
+// has one file open at a time.
 func (p *printer) trips() {
 	each := func(f func(l *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool)) {
 		for _, l := range p.net.Lines {
@@ -278,7 +281,7 @@ func (p *printer) trips() {
 			return
 		}
 		start := t.Departure
-		if t.Every > 0 { // its times only say how long it takes
+		if t.Every > 0 { // its times only give durations
 			start = max(start, -t.Profile.Arrivals[0])
 		}
 		for i, c := range pt.Calls {
@@ -297,8 +300,8 @@ func (p *printer) trips() {
 	})
 }
 
-// riders writes what is known of riders, in the files that a folder of ours has for
-// it; nothing where there is only an estimate of ours, which reading makes again.
+// riders writes the known ridership in our own files. Estimates are not written:
+// reading repeats them.
 func (p *printer) riders() {
 	entries, hourly := estimate(p.net)
 	known := p.net.Hourly != hourly

@@ -11,7 +11,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
-// alert is an alert as feeds have it; nil when it concerns nothing that the network has.
+// alert returns the feed entity of an alert, nil if the alert concerns nothing in the
+// network.
 func (p *Publisher) alert(a *cta.Alert) *pb.FeedEntity {
 	out := &pb.Alert{
 		Cause:         pb.Alert_Cause(named(pb.Alert_Cause_value, string(a.Cause), pb.Alert_UNKNOWN_CAUSE)).Enum(),
@@ -38,7 +39,7 @@ func (p *Publisher) alert(a *cta.Alert) *pb.FeedEntity {
 	return &pb.FeedEntity{Id: proto.String("alert:" + text(a.ID)), Alert: out}
 }
 
-// named is the number of a name.
+// named returns the number of an enum's name, or otherwise for an unknown name.
 func named[T ~int32](numbers map[string]int32, name string, otherwise T) int32 {
 	if n, ok := numbers[name]; ok {
 		return n
@@ -61,11 +62,11 @@ func translated(texts []cta.Text) *pb.TranslatedString {
 	return out
 }
 
-// kinds are the route types of modes.
+// kinds holds the route_type of each mode.
 var kinds = map[cta.Mode]int32{cta.Tram: 0, cta.Metro: 1, cta.Rail: 2, cta.Bus: 3, cta.Ferry: 4}
 
-// informed returns the selectors of whom an alert concerns: of a line at a station one for
-// each stop.
+// informed returns the selectors for the riders concerned. A line at a station has one
+// selector per stop.
 func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
 	s := &pb.EntitySelector{}
 	line, station := p.net.Line(i.Line), p.net.Station(i.Station)
@@ -82,7 +83,7 @@ func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
 		}
 	}
 	switch {
-	case station == nil && line == nil && s.RouteType == nil: // everybody: a selector can't say so
+	case station == nil && line == nil && s.RouteType == nil: // everybody: no single selector covers that
 		var all []*pb.EntitySelector
 		for _, l := range p.net.Lines {
 			all = append(all, &pb.EntitySelector{RouteId: proto.String(gtfs.RouteID(l))})
@@ -108,7 +109,7 @@ func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
 	return []*pb.EntitySelector{s}
 }
 
-// directionID is the agency's name of a direction, if all its trips have the same.
+// directionID returns the agency's id of a direction, if all its trips have the same.
 func directionID(l *cta.Line, d cta.Direction) (id uint32, ok bool) {
 	name := ""
 	for _, p := range l.Patterns {

@@ -17,12 +17,13 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Now is what is known of a network at a moment.
+// Now is the state of a network at a moment.
 type Now struct {
 	View *live.View
-	// Said returns what a train has said by the moment, as [live.Tracker.Said] does.
+	// Said returns a train's reports up to now, as [live.Tracker.Said] does.
 	Said func(train string, now time.Time) []live.Said
-	// Closed reports whether a line's trains pass a station without a stop. nil: none do.
+	// Closed reports whether a line's trains pass a station without stopping. If nil,
+	// they stop everywhere.
 	Closed func(line string, station int) bool
 	Alerts []cta.Alert
 }
@@ -32,27 +33,27 @@ type Feeds struct {
 	VehiclePositions, TripUpdates, Alerts *Feed
 }
 
-// Feed is a feed as it is published.
+// Feed is a published feed.
 type Feed struct {
 	Time     time.Time // of the header
 	Protobuf []byte
 	message  *pb.FeedMessage
 }
 
-// JSON is the feed as protobuf's JSON mapping has it.
+// JSON returns the feed in protobuf's JSON mapping.
 func (f *Feed) JSON() ([]byte, error) {
 	text, err := protojson.Marshal(f.message)
 	if err != nil {
 		return nil, fmt.Errorf("realtime: %w", err)
 	}
 	var b bytes.Buffer
-	err = json.Compact(&b, text) // protojson varies its space on purpose
+	err = json.Compact(&b, text) // protojson varies its whitespace on purpose
 	return b.Bytes(), err
 }
 
 // Publisher makes the feeds of a network. It is safe for concurrent use.
 type Publisher struct {
-	net *cta.Network // with trips alone
+	net *cta.Network // all patterns have trips
 
 	mu    sync.Mutex
 	runs  *runs
@@ -68,8 +69,8 @@ func NewPublisher(net *cta.Network) (*Publisher, error) {
 	return &Publisher{net: net, runs: newRuns(net)}, nil
 }
 
-// Publish returns the feeds of a moment. A feed whose content is what it was before is the
-// same, if the moment is, too.
+// Publish returns the feeds of a moment. A feed is unchanged if its time and content
+// are.
 func (p *Publisher) Publish(n Now) Feeds {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,11 +102,11 @@ func (p *Publisher) Publish(n Now) Feeds {
 	return p.feeds
 }
 
-// restarted is how far back the time of a feed can go only because its source was started
-// anew.
+// restarted is how far back a feed's time must go to mean that its source has
+// restarted.
 const restarted = 5 * time.Minute
 
-// publish returns a feed of a moment, after another.
+// publish returns a feed of a moment, given the previous feed.
 func publish(last *Feed, entities []*pb.FeedEntity, asOf time.Time) *Feed {
 	at := uint64(asOf.Unix())
 	f := &Feed{message: &pb.FeedMessage{
@@ -130,16 +131,16 @@ func publish(last *Feed, entities []*pb.FeedEntity, asOf time.Time) *Feed {
 }
 
 func (f *Feed) encode() {
-	// Nothing fails: texts are mended, and all that is required is there.
+	// Marshal can't fail: texts are valid UTF-8, and all required fields are set.
 	f.Protobuf, _ = proto.MarshalOptions{Deterministic: true}.Marshal(f.message)
 }
 
-// over reports whether a run has ended long enough ago not to be told of.
+// over reports whether a run ended too long ago to be published.
 func (a *assignment) over(t *live.Train, now time.Time) bool {
 	return a.at == len(a.Calls)-1 && now.Sub(a.made[a.at]) > time.Minute
 }
 
-// descriptor is the run as feeds name it.
+// descriptor identifies the run in feeds.
 func (a *assignment) descriptor() *pb.TripDescriptor {
 	d := &pb.TripDescriptor{
 		TripId: &a.Trip.ID, RouteId: proto.String(gtfs.RouteID(a.line)),
@@ -158,7 +159,7 @@ func (a *assignment) descriptor() *pb.TripDescriptor {
 	return d
 }
 
-// startTime is when the run leaves, in time of its service day.
+// startTime returns the run's departure in time of its service day.
 func (a *assignment) startTime() string {
 	s := int(a.Departure.Sub(a.Date.Begin(a.Departure.Location())) / time.Second)
 	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
@@ -172,7 +173,7 @@ func descriptor(t *live.Train, a *assignment) *pb.VehicleDescriptor {
 	return &pb.VehicleDescriptor{Id: proto.String(text(t.ID)), Label: proto.String(text(label))}
 }
 
-// heard is the time that what is told of a train is of: now, but of one that has fallen
+// heard returns the time of a train's data: now, or that of its last report if it is
 // silent.
 func heard(t *live.Train, now time.Time) *uint64 {
 	if t.State == live.Silent && t.Arrived.Before(now) {
@@ -209,8 +210,7 @@ func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.Fee
 	return &pb.FeedEntity{Id: proto.String("vehicle:" + text(t.ID)), Vehicle: v}
 }
 
-// next is the call that a run makes after the one it made last, at another station; the
-// same at its end.
+// next returns the run's next call at another station, or the current call at the end.
 func (a *assignment) next() int {
 	for i := a.at + 1; i < len(a.Calls); i++ {
 		if a.Calls[i].Station != a.Calls[a.at].Station {
@@ -220,8 +220,8 @@ func (a *assignment) next() int {
 	return a.at
 }
 
-// bearing is the direction from one station to another, clockwise from north; ok is false
-// when both are in one place.
+// bearing returns the direction from one station to another, clockwise from north; ok
+// is false for stations in one place.
 func bearing(from, to *cta.Station) (degrees float32, ok bool) {
 	const rad = math.Pi / 180
 	east := (to.Longitude - from.Longitude) * math.Cos(from.Latitude*rad)
@@ -253,7 +253,7 @@ func (p *Publisher) trip(t *live.Train, a *assignment, now time.Time, closed fun
 		s.Arrival = &pb.TripUpdate_StopTimeEvent{Time: proto.Int64(last), Uncertainty: proto.Int32(int32(math.Ceil(uncertainty.Seconds())))}
 	}
 	for i := range a.at {
-		// By its time alone a reader would expect the train there still.
+		// Without the actual time, a reader would expect the train still there.
 		if came := a.made[i]; !came.IsZero() && !frequent(a.Trip) && a.Arrival(i).After(now) {
 			add(i, came, 0)
 		}
@@ -262,7 +262,7 @@ func (p *Publisher) trip(t *live.Train, a *assignment, now time.Time, closed fun
 	c := a.at
 	for _, s := range t.Stops {
 		to := c
-		for i := c + 1; i < len(a.Calls) && i <= c+2; i++ { // the next, or at another stop of the station before
+		for i := c + 1; i < len(a.Calls) && i <= c+2; i++ { // the next call, or one after another stop of the same station
 			if at(a.Calls[i], live.Hop{Station: s.Station, Direction: s.Direction}) {
 				to = i
 				break
@@ -289,5 +289,5 @@ func (p *Publisher) trip(t *live.Train, a *assignment, now time.Time, closed fun
 	return &pb.FeedEntity{Id: &id, TripUpdate: u}
 }
 
-// text is a text without what protobuf can't carry.
+// text returns s as valid UTF-8, which protobuf requires.
 func text(s string) string { return string([]rune(s)) }

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// A run is told by the timetable from late minutes before to early minutes after a
-	// train comes to a call of it.
+	// A timetabled run is matched from late before to early after a train's arrival at
+	// one of its calls.
 	early, late = 15 * time.Minute, 60 * time.Minute
-	// Another run must fit so much less.
+	// Every other run must fit worse by at least margin.
 	margin = time.Minute
-	// skipped is how many calls a train can have made without a word.
+	// skipped is the largest number of calls from one report of a train to the next.
 	skipped = 6
 )
 
-// runs tells which run of the timetable each train makes. What it has said of a train holds
-// for as long as the train's events agree.
+// runs finds the timetabled run of each train. A run found stays while the train's
+// events agree with it.
 type runs struct {
-	net   *cta.Network // with trips alone
+	net   *cta.Network // all patterns have trips
 	trips map[string][]scheduled
 	known map[string]*assignment // by train
 }
@@ -34,21 +34,21 @@ type scheduled struct {
 	trip    *cta.Trip
 }
 
-// assignment is the run that a train makes.
+// assignment is a train's run.
 type assignment struct {
 	line *cta.Line
 	cta.Run
 	way
-	cost  time.Duration // how far from the timetable it is
-	named bool          // by the train's id
-	held  bool          // it was so before
+	cost  time.Duration // deviation from the timetable
+	named bool          // the train's id names the run
+	held  bool          // the same run as before
 }
 
-// way is where a train is on its run, if that is of a pattern.
+// way is a train's position on its run, if the run is of pattern.
 type way struct {
 	pattern *cta.Pattern
-	at      int         // call that it came to last
-	made    []time.Time // when it came to each call; zero where that isn't known
+	at      int         // index of the latest call
+	made    []time.Time // time of each call made; zero when unknown
 }
 
 func newRuns(net *cta.Network) *runs {
@@ -64,8 +64,8 @@ func newRuns(net *cta.Network) *runs {
 	return r
 }
 
-// assign returns the runs of a view's trains. A train that may make one of several isn't
-// in it.
+// assign returns the runs of a view's trains, without trains that may make one of
+// several.
 func (r *runs) assign(v *live.View, said func(train string) []live.Said) map[string]*assignment {
 	now := make(map[string]*assignment, len(v.Trains))
 	for i := range v.Trains {
@@ -86,8 +86,8 @@ func (r *runs) assign(v *live.View, said func(train string) []live.Said) map[str
 	return now
 }
 
-// settle leaves each run to one train. Of runs at headways each train has its own, which
-// begins a second later where need be.
+// settle gives each run to one train. Runs at headways are separate for each train: if
+// needed, their departures are shifted by a second.
 func (r *runs) settle(now map[string]*assignment) {
 	type key struct {
 		trip   string
@@ -124,11 +124,11 @@ func (r *runs) settle(now map[string]*assignment) {
 	}
 }
 
-// frequent reports whether a trip stands for trains of which only the time between them
-// is promised.
+// frequent reports whether a trip stands for trains at promised intervals, without
+// exact times.
 func frequent(t *cta.Trip) bool { return t.Every > 0 && !t.Exact }
 
-// follow returns where a train may be, by what it has said since its run began.
+// follow returns a train's possible positions, from its reports since its run began.
 func follow(line *cta.Line, said []live.Said) []way {
 	var ways []way
 	var before live.Said
@@ -164,7 +164,7 @@ func follow(line *cta.Line, said []live.Said) []way {
 
 func at(c cta.Call, h live.Hop) bool { return c.Station.ID == h.Station && c.Direction == h.Direction }
 
-// ended reports whether a run is over where a train was last.
+// ended reports whether a train's run ended at its last report.
 func ended(ways []way, last live.Said) bool {
 	over := func(w way) bool { return w.at == len(w.pattern.Calls)-1 }
 	if last.Bound != 0 {
@@ -173,7 +173,7 @@ func ended(ways []way, last live.Said) bool {
 	return !slices.ContainsFunc(ways, func(w way) bool { return !over(w) })
 }
 
-// begin returns where a train may be that was heard of first.
+// begin returns the possible positions of a train at its first report.
 func begin(line *cta.Line, s live.Said) (ways []way) {
 	for _, p := range line.Patterns {
 		for i, c := range p.Calls {
@@ -188,8 +188,7 @@ func begin(line *cta.Line, s live.Said) (ways []way) {
 	return ways
 }
 
-// onward returns the ways that go on to where a train was heard of next, some calls
-// further at most.
+// onward returns the ways that lead to the next report within most calls.
 func onward(ways []way, s live.Said, most int) (on []way) {
 	for _, w := range ways {
 		for i := w.at + 1; i < len(w.pattern.Calls) && i <= w.at+most; i++ {
@@ -204,7 +203,7 @@ func onward(ways []way, s live.Said, most int) (on []way) {
 	return on
 }
 
-// choose returns the run that a train makes, nil when there is no telling.
+// choose returns the run that a train makes, nil if ambiguous.
 func (r *runs) choose(train string, line *cta.Line, ways []way) *assignment {
 	if a := r.keep(train, line, ways); a != nil {
 		return a
@@ -229,7 +228,7 @@ func (r *runs) choose(train string, line *cta.Line, ways []way) *assignment {
 	return best
 }
 
-// keep returns the run that a train was on before, if it still is.
+// keep returns a train's previous run, if the train is still on it.
 func (r *runs) keep(train string, line *cta.Line, ways []way) *assignment {
 	before := r.known[train]
 	if before == nil || before.line != line {
@@ -240,7 +239,7 @@ func (r *runs) keep(train string, line *cta.Line, ways []way) *assignment {
 			continue
 		}
 		first := slices.IndexFunc(w.made, func(t time.Time) bool { return !t.IsZero() })
-		// What it said long ago may be forgotten since.
+		// Old reports may have been dropped since.
 		same := w.made[first].Equal(before.made[first]) || first > 0 && before.made[first].IsZero() && first > before.at
 		if same {
 			return &assignment{line: line, Run: before.Run, way: w, cost: before.cost, named: before.named, held: true}
@@ -249,7 +248,7 @@ func (r *runs) keep(train string, line *cta.Line, ways []way) *assignment {
 	return nil
 }
 
-// named returns the run that a train's id names, as [cta.Run.ID] has it.
+// named returns the run that a train's id names, in the form of [cta.Run.ID].
 func (r *runs) named(train string, line *cta.Line, ways []way) *assignment {
 	id, start, repeats := train, "", false
 	trips := r.trips[train]
@@ -278,8 +277,8 @@ func (r *runs) named(train string, line *cta.Line, ways []way) *assignment {
 	return best
 }
 
-// near returns the runs of a trip that by the timetable come to where a train is, some
-// time before or after it did.
+// near returns the runs of a trip whose timetabled time at the train's last call is
+// within before and after of the actual time.
 func near(s scheduled, w way, before, after time.Duration) (near []cta.Run) {
 	came := w.made[w.at]
 	loc := came.Location()
@@ -322,8 +321,8 @@ func candidates(line *cta.Line, w way) (list []*assignment) {
 	return list
 }
 
-// measured sets how far from the timetable a train is where it was last. Trains are
-// seldom early.
+// measured sets the cost: the deviation from the timetable at the train's last call.
+// Earliness counts four times as much, as trains are seldom early.
 func (a *assignment) measured() *assignment {
 	a.cost = a.made[a.at].Sub(a.Arrival(a.at))
 	if a.cost < 0 {
@@ -332,8 +331,8 @@ func (a *assignment) measured() *assignment {
 	return a
 }
 
-// frequency returns the run of a train that runs at headways: it begins when the train
-// left, by what is known, and is of the trip that runs then, or did last.
+// frequency returns the run of a train at headways. It starts at the train's departure
+// as far as known, and belongs to the trip that runs then, or ran last.
 func frequency(line *cta.Line, w way, trips []scheduled) *assignment {
 	if len(trips) == 0 {
 		return nil
