@@ -28,6 +28,7 @@ type lineGraph struct {
 	nodes    [2][]int32 // by direction, in running order, branch after branch
 	patterns []int32
 	timed    bool    // it has a timetable
+	planned  bool    // it has a headway or a trip
 	origins  []int32 // nodes at which trains begin a run
 }
 
@@ -106,7 +107,8 @@ func newGraph(net *cta.Network) *graph {
 		g.location = time.UTC
 	}
 	for i, l := range net.Lines {
-		g.lines = append(g.lines, lineGraph{Line: l, index: i, timed: l.Scheduled()})
+		planned := slices.ContainsFunc(l.Patterns, func(p *cta.Pattern) bool { return len(p.Headways)+len(p.Trips) > 0 })
+		g.lines = append(g.lines, lineGraph{Line: l, index: i, timed: l.Scheduled(), planned: planned})
 		g.addLine(&g.lines[i])
 	}
 	boards := 0

@@ -143,3 +143,22 @@ func TestScheduledDepartures(t *testing.T) {
 		}
 	}
 }
+
+// Of a line whose service isn't known, only what its trains report is told.
+func TestLineWithoutService(t *testing.T) {
+	net := ring(t)
+	l := *net.Lines[0]
+	l.Patterns = []*cta.Pattern{{Calls: l.Patterns[0].Calls}}
+	own, err := cta.New(cta.Network{Name: "Own", Location: net.Location, Lines: []*cta.Line{&l}, Stations: net.Stations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, noon := NewTracker(own), time.Date(2026, 10, 7, 12, 0, 0, 0, net.Location)
+	if s := tr.View(noon).Lines[0]; s.Level != LevelUnknown {
+		t.Errorf("before anything is heard it is %+v, want unknown", s)
+	}
+	tr.ApplyArrival(cta.KeyAt(noon), cta.Arrival{StationID: 1, TrainID: "x", Line: l.ID, Direction: cta.DirectionA, TrainStatus: cta.InService})
+	if s := tr.View(noon.Add(30 * time.Second)).Lines[0]; s.Level != Good || s.Directions[0].Cause != TooEarly {
+		t.Errorf("with a train it is %+v, want good, too early to say more", s)
+	}
+}

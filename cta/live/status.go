@@ -272,7 +272,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	stuck := state.standing[d]
 	ds.Level = Good
 	switch {
-	case !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):
+	case l.planned && !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):
 		ds.Cause, ds.Level = NoService, NotRunning
 		ds.Resumes = s.resumes(s.g, line, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)
@@ -307,7 +307,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
 		ds.Cause, ds.Level = CloseUp, Minor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
-	case !runs:
+	case l.planned && !runs:
 		ds.Cause = LastTrains
 	case sv.every > 0:
 		ds.Cause = OnHeadway
