@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A station's count is the sum over what else a query groups by.
+// A station's count is the sum of the partial counts of a grouping query.
 func TestTurnstileCountsAddUpParts(t *testing.T) {
 	for name, keys := range map[string][2]string{
 		"ksqlDB":         {`{"STATION_ID":40380,"LINE":"blue"}`, `{"STATION_ID":40380,"LINE":"green"}`},

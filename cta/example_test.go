@@ -11,7 +11,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// The network of Chicago comes with the package.
+// The network of Chicago is embedded in the package.
 func ExampleChicago() {
 	net := cta.Chicago()
 	lake := net.Station(40380)
@@ -28,7 +28,7 @@ func ExampleChicago() {
 	// next is Washington
 }
 
-// Another agency's network is a directory of CSV files.
+// Another agency's network is loaded from a directory of CSV files.
 func ExampleLoad() {
 	net, err := cta.Load(os.DirFS("testdata/smalltown"))
 	if err != nil {
@@ -42,7 +42,7 @@ func ExampleLoad() {
 	// Hill Tram: Hilltop - Town Hall
 }
 
-// The error of Load lists what is to be mended, and where.
+// The error of Load lists every fault with its place and remedy.
 func ExampleLoad_faults() {
 	_, err := cta.Load(fstest.MapFS{
 		"network.csv": {Data: []byte("name,timezone\nNowhere,Europe/Nowhere\n")},
@@ -58,7 +58,7 @@ func ExampleLoad_faults() {
 	// network.csv 2 timezone
 }
 
-// Topics are named after stations, or shared by all of them.
+// Topics are per station, or shared by all stations.
 func ExampleTopics() {
 	lake := cta.Chicago().Station(40380)
 	fmt.Println(cta.Topics{}.Arrivals(lake))
@@ -70,7 +70,7 @@ func ExampleTopics() {
 	// tram.weather
 }
 
-// A train rides round the Loop and leaves it the way it came.
+// A train runs round the Loop and leaves it the way it came.
 func ExamplePattern() {
 	calls := cta.Chicago().Line("orange").Patterns[0].Calls
 	for _, call := range calls[len(calls)/2-3 : len(calls)/2+5] {
@@ -104,7 +104,7 @@ func ExamplePattern_HeadwayAt() {
 	// 11:30 from Howard towards Linden every 12m0s
 }
 
-// A row of the stations table is read and written as Kafka Connect does.
+// A row of the stations table has the format of Kafka Connect.
 func ExampleParseStationRow() {
 	row, err := cta.ParseStationRow([]byte(`{"stop_id":1,"direction_id":"N","stop_name":"Hilltop","station_name":"Hilltop",` +
 		`"station_descriptive_name":"Hilltop (T2)","station_id":7,"order":0,"T1":false,"T2":true}`))
@@ -123,7 +123,7 @@ func ExampleParseStationRow() {
 	// station row: member "stop_id" is "\"one\"", want an integer from 1 to 2147483647; member "order" is missing
 }
 
-// Counts are read as any version of KSQL writes them.
+// Counts of any version of KSQL can be parsed.
 func ExampleParseTurnstileCount() {
 	for _, key := range []string{"40380", "\x00\x00\x9d\xbc", `{"STATION_ID":40380}`} {
 		count, _, err := cta.ParseTurnstileCount([]byte(key), []byte(`{"COUNT":3}`))

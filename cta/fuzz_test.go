@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzLoad puts one file of arbitrary bytes among good ones. Whatever is
-// accepted must be a network that all methods can work on.
+// FuzzLoad replaces one file of a network with arbitrary bytes. If Load accepts them,
+// all methods must work on the network.
 func FuzzLoad(f *testing.F) {
 	good := smalltown(f)
 	for i, name := range files {
@@ -88,7 +88,7 @@ func FuzzParseStationRow(f *testing.F) {
 	})
 }
 
-// What JSON reads back of a text is the same.
+// JSON decoding returns the appended text.
 func FuzzAppendJSONString(f *testing.F) {
 	f.Add("Clark/Lake (Forest Pk-bound) & <O'Hare>")
 	f.Add("\x00\b\t\n\v\f\r\x1f\"\\ é € \u2028 \U0001F687")
@@ -125,7 +125,7 @@ func FuzzParseTurnstileCount(f *testing.F) {
 	})
 }
 
-// The stop of a row or a key is found in any form, and nothing else stops the source.
+// StopID finds the stop in a row or a key of any form.
 func FuzzStopID(f *testing.F) {
 	f.Add(`{"stop_id":30001,"order":null}`)
 	f.Add(`{"schema":{"type":"struct"},"payload":{"stop_id":30001}}`)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// calls writes calls as "40380 a".
+// calls formats calls as "40380 a".
 func calls(cs []Call) string {
 	var s []string
 	for _, h := range cs {
@@ -49,7 +49,7 @@ func TestNextStation(t *testing.T) {
 	}
 }
 
-// TestNextFollowsPatterns holds Next against the patterns of every line.
+// TestNextFollowsPatterns checks Next against the patterns of every line.
 func TestNextFollowsPatterns(t *testing.T) {
 	for _, l := range Chicago().Lines {
 		for _, p := range l.Patterns {
@@ -116,8 +116,8 @@ func TestHeadwayAt(t *testing.T) {
 	}
 }
 
-// TestRings holds that a line which ends where it began runs round, both ways, whether
-// it says so by its first station once more or by a loop from there.
+// TestRings checks that a line that ends where it began is a ring in both directions.
+// Its first station may be repeated, or loop_from may name it.
 func TestRings(t *testing.T) {
 	for _, edits := range [][]edit{
 		{replace(lineStationsFile, "T2,3,2,Market,\n", "T2,3,2,Market,\nT2,4,7,Hilltop,\n"), replace(linesFile, "#000000,4", "#000000,")},
@@ -159,7 +159,7 @@ func TestEntriesOfADay(t *testing.T) {
 	}
 }
 
-// Two stations of one name on a line are told apart; others keep their names.
+// Two stations of a line with one name get different labels; others keep their names.
 func TestLabels(t *testing.T) {
 	labels := map[string]int{}
 	for _, l := range Chicago().Lines {

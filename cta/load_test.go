@@ -16,12 +16,12 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
-// files are those of a network, in the order of reading.
+// files lists a network's files, in the order of reading.
 var files = []string{
 	networkFile, linesFile, stationsFile, lineStationsFile, stopsFile, ridershipFile, hourlyFile, serviceFile,
 }
 
-// smalltown returns the files of a tiny agency, changed.
+// smalltown returns the files of a tiny agency, modified.
 func smalltown(tb testing.TB, edits ...edit) fstest.MapFS {
 	tb.Helper()
 	fsys := make(fstest.MapFS)
@@ -40,7 +40,7 @@ func smalltown(tb testing.TB, edits ...edit) fstest.MapFS {
 
 type edit func(testing.TB, fstest.MapFS)
 
-// replace puts new in the place of the only old in a file.
+// replace replaces the only occurrence of old in a file.
 func replace(file, old, new string) edit {
 	return func(tb testing.TB, fsys fstest.MapFS) {
 		tb.Helper()
@@ -52,7 +52,7 @@ func replace(file, old, new string) edit {
 	}
 }
 
-// write puts a file in the place of another.
+// write replaces a file.
 func write(file, text string) edit {
 	return func(_ testing.TB, fsys fstest.MapFS) { fsys[file] = &fstest.MapFile{Data: []byte(text)} }
 }
@@ -124,7 +124,7 @@ func TestLoadTakesWhatSpreadsheetsWrite(t *testing.T) {
 	}
 }
 
-// TestLoadNeedsLittle holds what may be left out: stops, ridership, shares of hours,
+// TestLoadNeedsLittle leaves out all optional parts: stops, ridership, hourly shares,
 // compass points, notes.
 func TestLoadNeedsLittle(t *testing.T) {
 	net, err := Load(smalltown(t, remove(stopsFile), remove(ridershipFile), remove(hourlyFile),
@@ -143,7 +143,7 @@ func TestLoadNeedsLittle(t *testing.T) {
 	}
 }
 
-// A fault in one file isn't told of again in each row and file that refers to it.
+// A fault in one file isn't reported again for each reference to it.
 func TestOneFaultIsToldOnce(t *testing.T) {
 	all := func(file, old, new string) edit {
 		return func(tb testing.TB, fsys fstest.MapFS) {
@@ -362,7 +362,7 @@ func TestLoadListsEveryFault(t *testing.T) {
 	}
 }
 
-// faults returns the single faults of Load's error.
+// faults splits Load's error into faults.
 func faults(t *testing.T, err error) []*DataError {
 	t.Helper()
 	joined, ok := err.(interface{ Unwrap() []error })

@@ -80,9 +80,9 @@ func TestChicagoStationsAreDistinctAndInTheirPlace(t *testing.T) {
 	}
 }
 
-// TestChicagoPatternsAreContiguous walks every run: neighbours on the tracks are
-// between 0.2 and 6.3 km apart, the way out of a loop is no longer than the way in, and
-// trains come back at once where they turn.
+// TestChicagoPatternsAreContiguous follows every run. Neighbouring stations are between
+// 0.2 and 6.3 km apart, the way out of a loop is no longer than the way in, and trains
+// turn back at once.
 func TestChicagoPatternsAreContiguous(t *testing.T) {
 	for _, l := range Chicago().Lines {
 		inLoop := 0

@@ -34,7 +34,7 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// The table agrees with Unicode wherever Unicode takes a Latin letter apart.
+// The table agrees with Unicode's decompositions of Latin letters.
 func TestPlainAgreesWithUnicode(t *testing.T) {
 	checked := 0
 	for r := rune(0x80); r < 0x2000; r++ {

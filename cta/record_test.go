@@ -60,7 +60,7 @@ func TestParseTurnstileCount(t *testing.T) {
 			t.Errorf("%s: %+v, %v, %v", c.name, got, deleted, err)
 		}
 	}
-	// Keys whose binary form looks like the beginning of a text.
+	// Binary keys that look like the start of a text.
 	for key, want := range map[string]int{"1234": 1234, "12345678": 12345678, "\"\x00\x00\x00": 0x22000000, "{\x00\x00\x01": 0x7b000001} {
 		if got, _, err := ParseTurnstileCount([]byte(key), []byte(bare)); got.StationID != want || err != nil {
 			t.Errorf("key %q is station %d, %v; want %d", key, got.StationID, err, want)
@@ -68,7 +68,7 @@ func TestParseTurnstileCount(t *testing.T) {
 	}
 }
 
-// A window's count is not the station's, whatever its value looks like.
+// A window's count is not the station's, in any form.
 func TestWindowedCountsAreRefused(t *testing.T) {
 	const start, end = "\x00\x00\x01\x72\x33\x35\x3c\x00", "\x00\x00\x01\x72\x33\x6c\x2a\x80"
 	for _, key := range []string{

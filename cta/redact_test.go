@@ -38,7 +38,7 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-// secretForms are addresses that have a password where %s is.
+// secretForms are addresses with a password in place of %s.
 var secretForms = []string{
 	"postgres://user:%s@host:5432/base",
 	"postgres://user:%s@host:port/base",
@@ -61,11 +61,12 @@ var secretForms = []string{
 	"http://host:8081/?basic.auth.user.info=user:%s",
 }
 
-// A password is shown by no form of an address, whatever characters it has.
+// No form of an address reveals its password, whatever characters the password has.
 func TestRedactedHidesPasswords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		form := rapid.SampledFrom(secretForms).Draw(t, "form")
-		// Letters that no form has, among all that an address gives a meaning to.
+		// Letters that occur in no form, and all characters with a meaning in
+		// addresses.
 		password := rapid.StringOf(rapid.SampledFrom([]rune("QXZ@/?#:;=&%'\" \\[],é"))).Draw(t, "password")
 		address := strings.Replace(form, "%s", "Q"+password+"Z", 1)
 		if got := cta.Redacted(address); strings.ContainsAny(got, "QXZ") {

@@ -81,7 +81,8 @@ func TestParseStationRow(t *testing.T) {
 	}
 }
 
-// A database without a boolean type has other flags, and may have flags that are no lines.
+// A database without a boolean type has other flags, and may have flags that are not
+// lines.
 func TestLinesOfRows(t *testing.T) {
 	row := func(flags string) string {
 		return `{"stop_id":109,"direction_id":"S","stop_name":"n","station_name":"S","station_descriptive_name":"d","station_id":50109,"order":3` + flags + `}`
@@ -110,7 +111,7 @@ func TestLinesOfRows(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", value, err, want)
 		}
 	}
-	// Nobody says which columns are lines.
+	// The lines are not given.
 	got, err := ParseStationRow([]byte(row(`,"blue":true,"floors":1,"kind":"t"`)))
 	if d := cmp.Diff([]LineFlag{{"blue", true}}, got.Lines); d != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, d)

@@ -59,7 +59,7 @@ func TestTopicsOfEitherLayoutAreKnown(t *testing.T) {
 	}
 }
 
-// Whatever the prefixes of two systems, neither reads what the other writes.
+// Two systems never read each other's topics, whatever their prefixes.
 func TestSystemsWithOtherPrefixesNeverMeet(t *testing.T) {
 	lake := Chicago().Station(40380)
 	prefixes := []string{"", "a.", "b.", "a.station."}

@@ -14,10 +14,9 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// fingerprints are the SHA-256 of every schema ever published, white space left
-// out. Avro's own fingerprints leave out docs and defaults, too, which hold the
-// units and the meaning of old records. A line here never changes; publishing
-// adds lines.
+// fingerprints are the SHA-256 hashes of every schema ever published, without white
+// space. Avro's own fingerprints leave out docs and defaults, which hold the units and
+// the meaning of old records. Lines here never change; publishing a version adds lines.
 var fingerprints = map[string]string{
 	"v1/arrival_key":     "bf81fd86ed5bec596b9684e204127277109357c7b882b2a601e2c79a85ff58d0",
 	"v1/arrival_value":   "103796c1f5a71bee311cb25c69fa8453faebf5df79091db316f8e4ef0f12057c",
@@ -28,8 +27,8 @@ var fingerprints = map[string]string{
 	"v2/arrival_value":   "b1d3702a5f5b3492645d0343493e083275bf8e4f41bc1901ed248b8f5ba76c22",
 }
 
-// parse parses a schema into a cache of its own, as two schemas here may define
-// the same name.
+// parse parses a schema with a separate cache, as two schemas here may define the same
+// name.
 func parse(t *testing.T, schema string) avro.Schema {
 	t.Helper()
 	s, err := avro.ParseWithCache(schema, "", &avro.SchemaCache{})
@@ -39,7 +38,7 @@ func parse(t *testing.T, schema string) avro.Schema {
 	return s
 }
 
-// published returns every schema ever published, under names as "v1/arrival_key".
+// published returns every schema ever published, by names such as "v1/arrival_key".
 func published(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("published/v*/*.avsc")
@@ -90,7 +89,7 @@ func TestCurrentSchemasReadEveryPublishedVersion(t *testing.T) {
 	}
 }
 
-// Every current schema is published, so that the next change is held against it.
+// Every current schema is published, so that the next change is checked against it.
 func TestCurrentSchemasArePublished(t *testing.T) {
 	old := published(t)
 	for _, s := range All() {
@@ -135,7 +134,7 @@ func TestChangesAreJudged(t *testing.T) {
 	}
 }
 
-// plain is what an .avsc file of ours may hold.
+// plain is the permitted content of an .avsc file here.
 type plain struct {
 	Type, Name, Namespace, Doc string
 	Fields                     []struct {
@@ -144,7 +143,7 @@ type plain struct {
 	}
 }
 
-// TestSchemasKeepTheRules checks what the package comment promises, but for
+// TestSchemasKeepTheRules checks the rules of the package comment, except
 // compatibility.
 func TestSchemasKeepTheRules(t *testing.T) {
 	names := make(map[string]bool)

@@ -21,8 +21,8 @@ import (
 	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
-// town is a small feed: a metro with a parent station, a short turn and a loop,
-// a bus without directions whose stops have text ids, and a boat by headways.
+// town is a small feed: a metro with a parent station, a short turn and a loop; a bus
+// without directions, whose stops have text ids; and a boat at headways.
 func town() map[string]string {
 	return map[string]string{
 		"agency.txt": "agency_id,agency_name,agency_url,agency_timezone\nT,Town,https://example.org,Europe/Vienna\n",
@@ -83,7 +83,7 @@ func zipped(tb testing.TB, texts map[string]string) string {
 	return path
 }
 
-// way writes a pattern's calls as "10 a, 20 a".
+// way formats a pattern's calls as "10 a, 20 a".
 func way(p *cta.Pattern) string {
 	var s []string
 	for _, c := range p.Calls {
@@ -115,7 +115,7 @@ func TestReadTown(t *testing.T) {
 	if centre.Access != cta.StepFree || len(centre.Stops) != 2 || centre.Stops[1].Code != "2" || net.Station(20).Access != cta.Steps || net.Station(30).Access != cta.AccessUnknown {
 		t.Errorf("Centre is %+v", centre)
 	}
-	// The time that lacks is filled in by distance, and East is a bit nearer to North.
+	// The missing time is interpolated by distance, and East is a bit nearer to North.
 	p := m.Patterns[0]
 	if got := p.Trips[0].Profile; got.Arrivals[2] < 390 || got.Arrivals[2] > 480 || got.Arrivals[0] != -30 || got.Departures[1] != 240 || p.Trips[0].Block != "b1" {
 		t.Errorf("profile %+v, block %q", got, p.Trips[0].Block)
@@ -152,8 +152,8 @@ func TestReadTown(t *testing.T) {
 	}
 }
 
-// TestServiceDays holds calendars, exceptions, times past midnight, and the two days
-// on which clocks change.
+// TestServiceDays checks calendars, exceptions, times past midnight, and the two days
+// when clocks change.
 func TestServiceDays(t *testing.T) {
 	net, _, err := Read(files(town()), Options{})
 	if err != nil {
@@ -204,7 +204,7 @@ func TestServiceDays(t *testing.T) {
 	}
 }
 
-// A trip that comes back the way it went turns; a ring doesn't.
+// A trip that returns the way it came turns; a ring doesn't.
 func TestTurnsAndRings(t *testing.T) {
 	feed := town()
 	feed["trips.txt"] = "route_id,service_id,trip_id,direction_id,trip_headsign\nM,wd,loop,1,Loop\nM,wd,short,0,Back\nF,wd,ring,0,Round\n"
@@ -241,8 +241,8 @@ func TestTurnsAndRings(t *testing.T) {
 	}
 }
 
-// Trips of the same stops are one pattern, whichever direction a feed gives each: its
-// own says where they run once a pattern turns.
+// Trips with the same stops are one pattern, whatever directions the feed gives them. A
+// pattern that turns determines its own directions.
 func TestSameStopsAreOnePattern(t *testing.T) {
 	feed := town()
 	feed["trips.txt"] += "M,wd,m6,1,,\nM,wd,m7,0,,\nM,wd,m8,1,,\n"
@@ -269,7 +269,7 @@ func TestSameStopsAreOnePattern(t *testing.T) {
 	}
 }
 
-// The rows of a trip's calls may be in any order, and among those of other trips.
+// The rows of a trip's calls may be in any order, and mixed with those of other trips.
 func TestCallsInAnyOrder(t *testing.T) {
 	feed := town()
 	want, _, err := Read(files(feed), Options{})
@@ -288,8 +288,7 @@ func TestCallsInAnyOrder(t *testing.T) {
 	}
 }
 
-// Times that lack are filled in by how far a feed says trips have travelled, where it
-// says so throughout.
+// Missing times are interpolated by the feed's distances, if given throughout.
 func TestTimesByDistanceTravelled(t *testing.T) {
 	for travelled, want := range map[[3]string]int32{
 		{"0", "1", "10"}: 60, {"5", "14", "15"}: 540, {"0", "", "10"}: 300, {"9", "1", "10"}: 300, {"0", "0", "0"}: 300, {"x", "1", "10"}: 300,
@@ -334,7 +333,7 @@ func TestReadTakesWhatSpreadsheetsWrite(t *testing.T) {
 	}
 }
 
-// Zips and files that other programs read, or complain of, in many ways.
+// Zips and files with peculiarities of other programs.
 func TestReadTakesWhatAgenciesPublish(t *testing.T) {
 	for name, edit := range map[string]func(feed map[string]string){
 		"zipped by macOS": func(feed map[string]string) {
@@ -373,7 +372,7 @@ func TestReadTakesWhatAgenciesPublish(t *testing.T) {
 	}
 }
 
-// What riders can do without doesn't cost them the feed.
+// Faults in optional data don't make a feed unreadable.
 func TestOddValuesAreNotices(t *testing.T) {
 	feed := town()
 	for _, c := range []struct{ file, old, new string }{
@@ -408,9 +407,10 @@ func TestOddValuesAreNotices(t *testing.T) {
 	}
 }
 
-// railway is a national railway of so many stations: text ids, services by dates
-// alone, platforms that have name and place of their station, two stations of one
-// name, night trains, trains that pass, extended types, as a spreadsheet writes it.
+// railway is a national railway with the given number of stations. It has text ids,
+// services by dates alone, platforms with the name and place of their station, two
+// stations of one name, night trains, trains that pass, and extended types, in a
+// spreadsheet's format.
 func railway(stations int) map[string]string {
 	var stops, trips, times, dates strings.Builder
 	stops.WriteString("STOP_ID, Stop_Name ,stop_lat,stop_lon,location_type,parent_station\n")
@@ -481,8 +481,8 @@ func TestReadRailway(t *testing.T) {
 	}
 }
 
-// What lacks in one file isn't told of in each row that refers to it.
-// What is lost of names, and where no stop can be, is told and costs nobody the feed.
+// Broken names and impossible places of stops are reported, but don't make the feed
+// unreadable.
 func TestLostLettersAndPlaces(t *testing.T) {
 	feed := town()
 	feed["stops.txt"] = strings.NewReplacer("Hill,47.79", "H\xfcgel,47.79", "Top", "T\uFFFDp", "47.80,13.04,0,10,0,1", "0,0,0,10,0,1", "47.80,12.98", "0.0,0.0").Replace(feed["stops.txt"])
@@ -508,6 +508,7 @@ func TestLostLettersAndPlaces(t *testing.T) {
 	}
 }
 
+// An object missing in one file isn't reported for each row that refers to it.
 func TestOneFaultIsToldOnce(t *testing.T) {
 	for _, c := range []struct{ file, old, new string }{
 		{"routes.txt", "M,,Metro", "N,,Metro"},
@@ -590,12 +591,12 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// zeros is a file that never ends.
+// zeros is an endless file.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// A file that unpacks to far more than a feed has is refused, at little memory.
+// A file that unpacks to far more than a feed's size is refused, with little memory.
 func TestZipBombIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bomb.zip")
 	f, err := os.Create(path)
@@ -647,14 +648,13 @@ func TestIDsStay(t *testing.T) {
 	if a["40380"] != 40380 || a["007"] < 1<<30 {
 		t.Errorf("%v", a)
 	}
-	// The number of a text may be another's id, as text.
+	// The number of a text id may be another id, as text.
 	taken := fmt.Sprint(hashed("abc", 0))
 	c := assign([]string{"abc", taken})
 	if fmt.Sprint(c[taken]) != taken || c["abc"] == c[taken] || c["abc"] != hashed("abc", 1) {
 		t.Errorf("%v, want another number for abc", c)
 	}
-	// Of two texts with one number it is the same one that keeps it, in whatever order
-	// a feed has them.
+	// Of two text ids with one number the same one keeps it, whatever their order.
 	seen := map[int]string{}
 	for i := 0; ; i++ {
 		id := fmt.Sprint("s", i)

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// describe writes all that a network holds, for comparison.
+// describe formats the whole content of a network, for comparison.
 func describe(net *cta.Network) []string {
 	var s []string
 	say := func(format string, a ...any) { s = append(s, fmt.Sprintf(format, a...)) }
@@ -81,8 +81,9 @@ func foldered(tb testing.TB, net *cta.Network) *cta.Network {
 	return back
 }
 
-// A feed, the folder made of it, and the feed made of that are one network, with what
-// only a folder of ours can tell: riders, units, compass points, longer names.
+// A feed, the folder written from it and the feed written from that folder hold the
+// same network, including our extensions: ridership, units, compass points, longer
+// names.
 func TestRoundTrip(t *testing.T) {
 	for name, edit := range map[string]func(*cta.Network){
 		"as it is": func(*cta.Network) {},
@@ -120,7 +121,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// What riders are estimated to be isn't told to others as if it were known.
+// Estimated ridership is not written.
 func TestEstimatesArentWritten(t *testing.T) {
 	net, _, err := Read(files(town()), Options{})
 	if err != nil {
@@ -138,7 +139,7 @@ func TestEstimatesArentWritten(t *testing.T) {
 	}
 }
 
-// seen is the 'L' with the timetable of a simulated day.
+// seen returns the 'L' with the timetable of a simulated day.
 func seenChicago(tb testing.TB) *cta.Network {
 	tb.Helper()
 	net, day := cta.Chicago(), cta.Date(20261007)
@@ -159,8 +160,8 @@ func seenChicago(tb testing.TB) *cta.Network {
 	return seen
 }
 
-// The simulated day of a network without a timetable is one: each run of a train is
-// a trip, and the feed has the network's lines, stations, order and patterns.
+// The simulated day of a network without a timetable becomes one. Each run of a train
+// is a trip, and the feed has the network's lines, stations, order and patterns.
 func TestSimulatedDayIsATimetable(t *testing.T) {
 	net := cta.Chicago()
 	seen := seenChicago(t)
@@ -188,7 +189,7 @@ func TestSimulatedDayIsATimetable(t *testing.T) {
 				t.Errorf("%s lacks %d %s", l.ID, s.ID, s.Name)
 			}
 		}
-		// As many trips as the headways ask for.
+		// The number of trips matches the headways.
 		var intended float64
 		for h := range 24 {
 			if every := l.HeadwayAt(time.Date(2026, 10, 7, h, 30, 0, 0, net.Location), l.Patterns[0].Direction()); every > 0 {
@@ -207,8 +208,8 @@ func TestSimulatedDayIsATimetable(t *testing.T) {
 	}
 }
 
-// TestAnyFeedComesBack draws feeds, and holds that what was read of one is what is
-// read of it when written, and that runs leave and call at their times on every day.
+// TestAnyFeedComesBack generates feeds. Writing and reading a feed must preserve its
+// network, and runs must depart and call at their times on every day.
 func TestAnyFeedComesBack(t *testing.T) {
 	zones := []string{"Europe/Vienna", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Chicago", "Pacific/Apia"}
 	temp := t.TempDir()
@@ -300,8 +301,8 @@ func TestAnyFeedComesBack(t *testing.T) {
 	})
 }
 
-// FuzzRead holds that no bytes break the reader: it refuses them with an error, or
-// returns a network that works.
+// FuzzRead checks that the reader refuses arbitrary bytes with an error, or returns a
+// working network.
 func FuzzRead(f *testing.F) {
 	names := []string{"agency.txt", "routes.txt", "stops.txt", "calendar.txt", "calendar_dates.txt", "trips.txt", "stop_times.txt", "frequencies.txt"}
 	for i, name := range names {
@@ -327,7 +328,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzZip holds the same of the archive itself.
+// FuzzZip checks the same for the archive itself.
 func FuzzZip(f *testing.F) {
 	net, _, err := Read(files(town()), Options{})
 	if err != nil {
@@ -349,8 +350,8 @@ func FuzzZip(f *testing.F) {
 	})
 }
 
-// TestRealFeeds runs the trips of real feeds where they are at hand, and writes the
-// table of how many there are and how many the simulation runs as they say.
+// TestRealFeeds simulates the trips of real feeds, if present, and prints how many
+// there are and how many keep their times.
 func TestRealFeeds(t *testing.T) {
 	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
 	if samples == "" {
@@ -393,8 +394,8 @@ func TestRealFeeds(t *testing.T) {
 	t.Log(table.String())
 }
 
-// follow simulates a service day, and counts its trips and those that call at each of
-// their stations in order at the minute.
+// follow simulates a service day, and counts its trips and those that call at all their
+// stations in order, to the minute.
 func follow(tb testing.TB, net *cta.Network, day cta.Date) (trips, asTimed, calls, inTime int) {
 	tb.Helper()
 	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: day.Begin(net.Location), For: 34 * time.Hour, NoFaults: true})
@@ -433,7 +434,7 @@ func follow(tb testing.TB, net *cta.Network, day cta.Date) (trips, asTimed, call
 	return trips, asTimed, calls, inTime
 }
 
-// TestTimetableIsSimulated holds the same of the small feed, every day.
+// TestTimetableIsSimulated checks the same for the small feed, on every day.
 func TestTimetableIsSimulated(t *testing.T) {
 	net, _, err := Read(files(town()), Options{})
 	if err != nil {
@@ -489,7 +490,7 @@ func large() map[string]string {
 	}
 }
 
-// TestHeadwaysAreFrequencies writes the 'L', which has headways alone.
+// TestHeadwaysAreFrequencies writes the 'L', which has only headways.
 func TestHeadwaysAreFrequencies(t *testing.T) {
 	net := cta.Chicago()
 	headways, err := Frequencies(net)
@@ -512,7 +513,7 @@ func TestHeadwaysAreFrequencies(t *testing.T) {
 	if d := cmp.Diff(trips(headways), trips(back)); d != "" {
 		t.Errorf("(-written +read):\n%s", d)
 	}
-	// As many trains as the headways promise, on any day.
+	// The number of trains matches the headways, on any day.
 	day := cta.Date(20261010)
 	for i, l := range net.Lines {
 		want := 0.0

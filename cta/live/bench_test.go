@@ -9,7 +9,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// Everything there is to say about the 'L' at 8:30, after two hours of events.
+// BenchmarkView derives a full view of the 'L' at 8:30, after two hours of events.
 func BenchmarkView(b *testing.B) {
 	tr := NewTracker(cta.Chicago())
 	for _, e := range simulated(b, ctaproducer.SimulationConfig{Seed: 1, Start: day(6).Add(30 * time.Minute), For: 2 * time.Hour}) {
@@ -37,7 +37,7 @@ func BenchmarkApplyArrival(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(events)), "ns/event")
 }
 
-// BenchmarkGhosts are whole days in which trains vanish: see troubled.
+// BenchmarkGhosts runs whole days in which trains vanish: see troubled.
 //
 //	go test -run '^$' -bench Ghosts -benchtime 1x ./cta/live
 func BenchmarkGhosts(b *testing.B) {
@@ -50,11 +50,10 @@ func BenchmarkGhosts(b *testing.B) {
 	}
 }
 
-// BenchmarkPredictions are whole weekdays with faults, from the first trains to the
-// last, each of another seed. It prints how good the predictions were, beside
-// distance over mean speed for the same trains. The simulated trains are held at
-// stations by a rule that the predictions know of (0.7 of the headway): real ones
-// are less regular.
+// BenchmarkPredictions runs whole weekdays with faults, each with another seed. It
+// prints the errors of the predictions, next to those of distance over mean speed for
+// the same trains. Simulated trains are held at stations by a rule that the predictions
+// share (0.7 of the headway). Real trains are less regular.
 //
 //	go test -run '^$' -bench Predictions -benchtime 1x ./cta/live
 func BenchmarkPredictions(b *testing.B) {

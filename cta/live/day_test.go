@@ -25,8 +25,8 @@ func day(hour int) time.Time {
 	return time.Date(2026, time.October, 7, hour, 0, 0, 0, cta.Chicago().Location)
 }
 
-// A morning with faults, from before the rush hour until after it. The whole day
-// is BenchmarkPredictions.
+// A morning with faults, from before the rush hour until after it. BenchmarkPredictions
+// runs whole days.
 func TestPredictionsWithFaults(t *testing.T) {
 	hours := int64(5)
 	if incident.Race {
@@ -48,8 +48,8 @@ func told(s Score) string {
 		got.PlainError.Seconds(), 100*got.PlainInBand)
 }
 
-// scoresOf are the scores of a part of a day with faults, with a check of what was
-// said meanwhile.
+// scoresOf returns the scores of part of a day with faults, and checks the views on the
+// way.
 func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) [horizons]Score {
 	events := simulated(tb, ctaproducer.SimulationConfig{Seed: seed, Start: from, For: length})
 	tr := NewTracker(cta.Chicago())

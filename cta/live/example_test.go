@@ -8,7 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Three trains of the Yellow Line have gone from Dempster-Skokie to Oakton-Skokie, and a
+// Three trains of the Yellow Line have run from Dempster-Skokie to Oakton-Skokie. A
 // fourth has just left.
 func ExampleTracker() {
 	net := cta.Chicago()

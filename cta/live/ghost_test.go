@@ -14,7 +14,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// said is an arrival, and what is true of its train.
+// said is an arrival, and the truth about its train.
 type said struct {
 	ctaproducer.Event
 	comes time.Time // to the tracker; zero when it is lost
@@ -22,10 +22,13 @@ type said struct {
 	last  bool      // before the train vanishes
 }
 
-// troubled is a time of traffic in which one run in fifty ends on the way without a
-// word, another one in fifty does and its train's id turns up elsewhere up to
-// forty minutes later, one event in twenty is lost, and one in twenty comes up to
-// ten minutes late.
+// troubled returns traffic with these faults:
+//
+//   - One run in fifty ends on the way without a report.
+//   - In another one in fifty, the train's id also reappears elsewhere up to forty
+//     minutes later.
+//   - One event in twenty is lost.
+//   - One event in twenty is up to ten minutes late.
 func troubled(tb testing.TB, seed uint64, from time.Time, length time.Duration) (all []*said, runs, vanished, again int) {
 	tb.Helper()
 	random := rand.New(rand.NewPCG(seed, 10))
@@ -104,13 +107,12 @@ func troubled(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 	return all, runs, vanished, again
 }
 
-// wrong is what was wrong in a troubled time, in minutes of trains.
+// wrong counts errors during a troubled time, in train minutes.
 type wrong struct{ ghosts, predicted, missed, elsewhere int }
 
-// watch looks at a troubled time every minute. A train is there from its first word
-// until it vanishes or leaves service. It has to be shown meanwhile, if anything was
-// heard of it since it came, and for no longer afterwards than the package comment
-// says.
+// watch checks a troubled time every minute. A train exists from its first report until
+// it vanishes or leaves service. Once heard of, it must be shown during that time, and
+// afterwards only as long as the package comment allows.
 func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, heard []*said)) (w wrong, trains, looks int) {
 	tb.Helper()
 	const held = 5 * time.Minute // or not: when a train is due isn't known better
@@ -185,7 +187,7 @@ func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, hea
 	return w, len(of), looks
 }
 
-// ghosts watches a troubled time, and checks that nothing is wrong.
+// ghosts watches a troubled time, and fails on any error.
 func ghosts(tb testing.TB, seed uint64, from time.Time, length time.Duration, each func(now time.Time, tr *Tracker, heard []*said)) {
 	tb.Helper()
 	all, runs, vanished, again := troubled(tb, seed, from, length)
@@ -197,8 +199,8 @@ func ghosts(tb testing.TB, seed uint64, from time.Time, length time.Duration, ea
 	}
 }
 
-// The whole day is BenchmarkGhosts. That of a restart in the middle is what would be
-// known without it.
+// BenchmarkGhosts runs the whole day. A tracker that restarts in the middle must give
+// the same result.
 func TestTrainsVanishAndTurnUpElsewhere(t *testing.T) {
 	restarts := 0
 	ghosts(t, 1, day(6), 150*time.Minute, func(now time.Time, tr *Tracker, heard []*said) {
@@ -247,7 +249,8 @@ func TestVanishedTrainIsSilentThenGone(t *testing.T) {
 	}
 }
 
-// along sends a train along the Blue Line towards Forest Park, two minutes from station to station.
+// along runs a train along the Blue Line towards Forest Park, at two minutes per
+// station.
 func along(tr *Tracker, id string, from, until int, start time.Time) {
 	for i := from; i <= until; i++ {
 		a := arrived(id, cta.Chicago().Line("blue").Stations[i].Station.ID, cta.DirectionA, cta.InService)
@@ -255,8 +258,8 @@ func along(tr *Tracker, id string, from, until int, start time.Time) {
 	}
 }
 
-// A train that vanishes at the end of its run waits there for an hour, but others are
-// said to depart.
+// A train that vanishes at the end of its run is shown there for an hour, but other
+// trains are expected to depart.
 func TestTrainThatVanishesAtTheEndDepartsNoMore(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", forestPark, cta.DirectionA, cta.InService))
@@ -278,8 +281,8 @@ func TestTrainThatVanishesAtTheEndDepartsNoMore(t *testing.T) {
 	}
 }
 
-// A train that broke down and was taken away without a word neither holds up others
-// nor is said to stand when others have passed.
+// A train that broke down and was removed without a report neither holds up others nor
+// counts as standing once others have passed.
 func TestPassedBreakdownIsInNobodysWay(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	const at = 6 // the station where it broke down
@@ -310,7 +313,7 @@ func TestPassedBreakdownIsInNobodysWay(t *testing.T) {
 	}
 }
 
-// A breakdown is told, though another one was forgotten after an hour.
+// A breakdown is reported, even though another one was dropped after an hour.
 func TestForgottenBreakdownHidesNone(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL001", rosemont, cta.DirectionA, cta.BrokenDown))
@@ -321,7 +324,7 @@ func TestForgottenBreakdownHidesNone(t *testing.T) {
 	}
 }
 
-// A train that is moved out of service left it where it said so first.
+// A train moved while out of service left service at its first such report.
 func TestTrainMovedOutOfServiceIsGone(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for m := range 10 {
@@ -337,7 +340,7 @@ func TestTrainMovedOutOfServiceIsGone(t *testing.T) {
 	}
 }
 
-// Trains that were dropped say nothing of a line.
+// Dropped trains don't affect a line's status.
 func TestDroppedTrainsDontSilenceALine(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for k := range 3 {
@@ -353,7 +356,7 @@ func TestDroppedTrainsDontSilenceALine(t *testing.T) {
 	}
 }
 
-// When nothing is heard any more, trains are silent, then gone, and lines silent.
+// Without events, trains become silent and are then dropped, and lines become silent.
 func TestOutage(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for _, e := range morning(t) {
@@ -386,7 +389,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// What is told too late of a train that was dropped counts from when it was.
+// A late report of a dropped train counts from its event time.
 func TestLateWordDoesntBringATrainBack(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	along(tr, "BL001", 0, 0, day(8))
@@ -400,7 +403,7 @@ func TestLateWordDoesntBringATrainBack(t *testing.T) {
 	}
 }
 
-// A train behind one that broke down is held up, and isn't silent.
+// A train behind a broken-down one is held up, not silent.
 func TestHeldUpTrainIsntSilent(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for k := range 5 {
@@ -425,8 +428,8 @@ func TestHeldUpTrainIsntSilent(t *testing.T) {
 	}
 }
 
-// A train that was dropped isn't overdue any more, and trains that fell silent while
-// others were heard of don't make a line silent.
+// A dropped train is no longer overdue. Trains that fell silent while others reported
+// don't make a line silent.
 func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for k := range 5 {
@@ -459,8 +462,8 @@ func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
 	}
 }
 
-// A train isn't overdue while one that left the same station before it, and is late, is
-// still to come to the next.
+// A train isn't overdue while a late train that left the same station earlier has not
+// reached the next.
 func TestTrainBehindALateOneIsNotOverdue(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	stations := cta.Chicago().Line("brown").Stations
@@ -484,7 +487,7 @@ func TestTrainBehindALateOneIsNotOverdue(t *testing.T) {
 	}
 }
 
-// Riders at a platform have no train from one that passes out of service.
+// A train that passes out of service is not offered to riders.
 func TestTrainsOutOfServiceAreNoService(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	along(tr, "BL001", 0, 6, day(8))
@@ -500,7 +503,7 @@ func TestTrainsOutOfServiceAreNoService(t *testing.T) {
 	}
 }
 
-// A train that vanished behind another isn't held up by that one's next round.
+// A train that vanished behind another isn't held up by the other's next round.
 func TestNextRoundHoldsNobodyUp(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	stations := cta.Chicago().Line("yellow").Stations

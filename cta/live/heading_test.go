@@ -9,7 +9,8 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// from is a tracker that has seen the hours before a moment of a simulated Wednesday.
+// from returns a tracker that has seen the hours before a moment of a simulated
+// Wednesday.
 func from(t *testing.T, at time.Time, hours int) *Tracker {
 	t.Helper()
 	tr := NewTracker(cta.Chicago())
@@ -42,8 +43,8 @@ const (
 	howard    = 40900
 )
 
-// Express trains of the Purple Line are still on their way when those that leave turn back
-// at Howard already: each train has one destination, on every board.
+// Express trains of the Purple Line are still on their way when departing trains
+// already turn back at Howard. Each train has one destination, on every board.
 func TestOneDestinationForEachTrain(t *testing.T) {
 	for _, at := range []time.Time{day(9).Add(5 * time.Minute), day(9).Add(15 * time.Minute), day(12), day(15).Add(10 * time.Minute)} {
 		v := from(t, at, 2).View(at)
@@ -88,7 +89,8 @@ func TestOneDestinationForEachTrain(t *testing.T) {
 	}
 }
 
-// Before the express begins, a platform where all trains end has trains to come that go on.
+// Before the express service begins, a platform where all trains end also shows coming
+// trains that continue.
 func TestBoardOfAServiceToCome(t *testing.T) {
 	at := day(6)
 	b := board(t, from(t, at, 2).View(at), howard, "purple", cta.DirectionA)
@@ -97,7 +99,7 @@ func TestBoardOfAServiceToCome(t *testing.T) {
 	}
 }
 
-// A train that didn't say where its run ends runs where the service of the hour does.
+// A train without a reported destination runs where the service of the hour does.
 func TestDestinationByTheService(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	tr.ApplyArrival(cta.KeyAt(day(12)), cta.Arrival{StationID: linden, TrainID: "P", Line: "purple", Direction: cta.DirectionA, TrainStatus: cta.InService})
@@ -106,8 +108,8 @@ func TestDestinationByTheService(t *testing.T) {
 	}
 }
 
-// The last train of a service is told while it is still to come, and comes as told; later
-// the line doesn't run, and says when it begins again.
+// The last train of a service is shown while still to come, and comes as shown.
+// Afterwards the line is not running, and its next start is shown.
 func TestLastTrains(t *testing.T) {
 	at := day(0).Add(30 * time.Minute)
 	tr := from(t, at, 3)
@@ -150,8 +152,7 @@ func TestLastTrains(t *testing.T) {
 	}
 }
 
-// Who is broken down is not there to be boarded, and what is predicted behind says what it
-// rests on.
+// Riders can't board a broken-down train, and predictions behind it name it.
 func TestPredictionsRestOnABreakdown(t *testing.T) {
 	at := day(12)
 	tr := from(t, at, 2)

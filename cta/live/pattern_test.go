@@ -9,7 +9,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// A train that says where it is bound is predicted for its own branch alone.
+// A train with a reported destination is predicted only for its own branch.
 func TestBoundTrainTakesOneBranch(t *testing.T) {
 	const garfield, king, halsted, cottage, ashland = 40510, 41140, 40940, 40720, 40290
 	for _, c := range []struct{ bound, there, elsewhere int }{{cottage, king, halsted}, {ashland, halsted, king}} {
@@ -30,7 +30,7 @@ func TestBoundTrainTakesOneBranch(t *testing.T) {
 	}
 }
 
-// Trains run round a ring, in both directions, past where it closes.
+// Trains run round a ring in both directions, past its closing point.
 func TestRing(t *testing.T) {
 	net := ring(t)
 	tr := NewTracker(net)
@@ -74,7 +74,7 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// ring is a line of four stations that goes round.
+// ring returns a circular line of four stations.
 func ring(tb testing.TB) *cta.Network {
 	tb.Helper()
 	fsys := fstest.MapFS{}
@@ -94,7 +94,7 @@ func ring(tb testing.TB) *cta.Network {
 	return net
 }
 
-// Trips of a timetable are predicted at their times, those that skip stations too.
+// Timetabled trips are predicted at their times, including those that skip stations.
 func TestScheduledDepartures(t *testing.T) {
 	net := ring(t)
 	stations := net.Lines[0].Stations
@@ -127,7 +127,7 @@ func TestScheduledDepartures(t *testing.T) {
 		t.Errorf("where only the local stops: %+v", next)
 	}
 	tr.ApplyArrival(cta.KeyAt(eight), cta.Arrival{StationID: 1, TrainID: "local", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.InService})
-	// Where no train has run yet, the timetable says how long it takes.
+	// Without observations, the timetable gives the running time.
 	local, _ := tr.View(eight.Add(time.Minute)).Train("local")
 	if len(local.Stops) != 3 || local.Stops[0].Expected.Sub(eight.Add(5*time.Minute)).Abs() > 2*time.Second {
 		t.Errorf("the local is expected at %v, want 8:05 first", local.Stops)

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
-// morning is the traffic of the 'L' from 7:00 to 9:30, without faults.
+// morning returns the traffic of the 'L' from 7:00 to 9:30, without faults.
 func morning(tb testing.TB) []ctaproducer.Event {
 	tb.Helper()
 	arrivals, err := mornings()
@@ -25,8 +25,8 @@ var mornings = sync.OnceValues(func() ([]ctaproducer.Event, error) {
 	return incident.Arrivals(cta.Chicago(), ctaproducer.SimulationConfig{Seed: 2, Start: day(7), For: 150 * time.Minute, NoFaults: true})
 })
 
-// play feeds arrivals and shows what is said of a line's direction at every step of
-// some time.
+// play feeds arrivals to a tracker and passes on a direction's status at each time
+// step.
 func play(arrivals []ctaproducer.Event, line string, d cta.Direction, from, until time.Time, step time.Duration, see func(now time.Time, ds DirectionStatus)) {
 	tr := NewTracker(cta.Chicago())
 	now := from
@@ -42,7 +42,7 @@ func play(arrivals []ctaproducer.Event, line string, d cta.Direction, from, unti
 
 const loganSquare = 41020
 
-// atLoganSquare is a platform of the Blue Line at eight.
+// atLoganSquare is a platform of the Blue Line at eight o'clock.
 var atLoganSquare = incident.Place{Line: "blue", Direction: cta.DirectionA, Station: loganSquare, After: day(8)}
 
 func TestStandingTrainIsSaidAndForgotten(t *testing.T) {
@@ -64,11 +64,11 @@ func TestStandingTrainIsSaidAndForgotten(t *testing.T) {
 	})
 }
 
-// soon is how fast something is told, from when it can be known on.
+// soon is the limit on reporting a fault, from when it can be known.
 const soon = 30 * time.Second
 
-// A train that stands and doesn't say so can't be told from one that runs until it
-// should have come to the next station.
+// A train that stands without a report looks like a running one until it is due at the
+// next station.
 func TestTrainThatStandsWithoutAWordIsOverdue(t *testing.T) {
 	all := morning(t)
 	arrivals, began := incident.Stand(all, atLoganSquare, 15*time.Minute, false)
@@ -106,10 +106,10 @@ func TestBunchedTrainsAreSaid(t *testing.T) {
 	}
 }
 
-// A line's silence is told within half a minute of when two of its trains should
-// have been heard of; of one where no more than two are on their way. How long
-// that takes depends on how many run. However long it lasts, what is said
-// afterwards takes nothing for a gap that went unseen.
+// A line's silence is reported within half a minute of when two of its trains should
+// have reported, or one if at most two are on their way. That time depends on the
+// number of trains. After a silence of any length, unseen trains are not reported as a
+// gap.
 func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 	for line, within := range map[string]time.Duration{ // of its falling silent
 		"blue":   30 * time.Second,
@@ -150,8 +150,8 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 	}
 }
 
-// knowable is when the silence of a line can be known: when two of its trains should
-// have been heard of, or one of two.
+// knowable returns when a line's silence can be known: when two of its trains should
+// have reported, or one of two.
 func knowable(arrivals []ctaproducer.Event, line string, begin time.Time) time.Time {
 	lately, due := map[string]bool{}, map[string]bool{}
 	for _, e := range arrivals {
@@ -169,8 +169,8 @@ func knowable(arrivals []ctaproducer.Event, line string, begin time.Time) time.T
 	return time.Time{}
 }
 
-// In a morning without any faults no line is said to be silent, and hardly a train
-// to be overdue.
+// In a morning without faults, no line is reported silent, and hardly any train
+// overdue.
 func TestNoFalseAlarms(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	now := day(7).Add(15 * time.Minute)

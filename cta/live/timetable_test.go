@@ -14,8 +14,8 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// complaints are what is told of lines whose trains all keep their timetable, by cause,
-// looked at each minute of some hours, from an hour after the start on.
+// complaints counts the faults reported, by cause, on lines whose trains all keep their
+// timetable. It checks each minute of some hours, from an hour after the start.
 func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (looks int, list []string) {
 	tb.Helper()
 	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: start, For: time.Duration(hours) * time.Hour, NoFaults: true})
@@ -42,8 +42,8 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 	return looks, list
 }
 
-// valley is a feed of a railway with locals, expresses and short turns at odd times,
-// and of a bus each 90 minutes that waits on its way at two stops of one station.
+// valley is a feed of a railway with locals, expresses and short turns at irregular
+// times, and a bus every 90 minutes that waits at two stops of one station.
 func valley(tb testing.TB) *cta.Network {
 	tb.Helper()
 	var trips, times strings.Builder
@@ -96,8 +96,8 @@ func valley(tb testing.TB) *cta.Network {
 	return net
 }
 
-// Where all trains keep the timetable there is nothing to complain of, also where they
-// skip stations, run short, come at odd times or wait for long.
+// No fault is reported while all trains keep the timetable, even if they skip stations,
+// run short, come at irregular times or wait for long.
 func TestTimetableKeptIsGoodService(t *testing.T) {
 	net := valley(t)
 	looks, list := complaints(t, net, time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location), 7)
@@ -106,7 +106,7 @@ func TestTimetableKeptIsGoodService(t *testing.T) {
 	}
 }
 
-// A train of a timetable that doesn't come leaves a gap behind.
+// A timetabled train that doesn't come leaves a gap.
 func TestTrainOfATimetableIsMissed(t *testing.T) {
 	net := valley(t)
 	start := time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location)
@@ -132,8 +132,8 @@ func TestTrainOfATimetableIsMissed(t *testing.T) {
 	}
 }
 
-// TestRealTimetablesKept is the same of real feeds, where they are at hand: hardly
-// anything is complained of.
+// TestRealTimetablesKept checks the same for real feeds, if present: hardly any fault
+// is reported.
 func TestRealTimetablesKept(t *testing.T) {
 	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
 	if samples == "" {

@@ -16,7 +16,7 @@ import (
 
 var whole = cmp.AllowUnexported(View{})
 
-// hourOf is what is said of some lines in an hour of a day with faults.
+// hourOf returns the events of some lines in an hour of a day with faults.
 func hourOf(tb testing.TB, lines ...string) []ctaproducer.Event {
 	tb.Helper()
 	var all []ctaproducer.Event
@@ -85,7 +85,7 @@ func TestOrderAndRepetitionDontMatter(t *testing.T) {
 	})
 }
 
-// arrived is an arrival of a train on the Blue Line.
+// arrived returns an arrival of a train on the Blue Line.
 func arrived(train string, station int, d cta.Direction, status cta.TrainStatus) cta.Arrival {
 	return cta.Arrival{StationID: station, TrainID: train, Direction: d, Line: "blue", TrainStatus: status}
 }

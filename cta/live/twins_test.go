@@ -8,7 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// report is one of a train's.
+// report is a train's report.
 type report struct {
 	at        time.Duration
 	line      string
@@ -16,8 +16,8 @@ type report struct {
 	direction cta.Direction
 }
 
-// way is that of a train from a station of a line to the end and back, some times, two
-// minutes from station to station.
+// way returns reports of a train from a station of a line to the end and back,
+// repeatedly, at two minutes per station.
 func way(line string, from time.Duration, first, rounds int) (rs []report) {
 	n := len(cta.Chicago().Line(line).Stations)
 	for range rounds {
@@ -36,8 +36,8 @@ func way(line string, from time.Duration, first, rounds int) (rs []report) {
 	return rs
 }
 
-// Two trains that report under one id, on one line or on two, are both shown and
-// predicted, each under a name that stays, until one is heard of no more.
+// Two trains with one id, on one line or on two, are both shown and predicted. Each
+// keeps its name, until one of them stops reporting.
 func TestTwoTrainsUnderOneID(t *testing.T) {
 	net := cta.Chicago()
 	for name, c := range map[string]struct{ first, second []report }{
@@ -103,8 +103,8 @@ func TestTwoTrainsUnderOneID(t *testing.T) {
 	}
 }
 
-// A report from elsewhere, once in a while, makes no second train, nor do two reports
-// in the wrong order.
+// An occasional report from elsewhere makes no second train. Nor do two reports in the
+// wrong order.
 func TestStrayReportsMakeNoSecondTrain(t *testing.T) {
 	net := cta.Chicago()
 	tr := NewTracker(net)

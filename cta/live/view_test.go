@@ -22,7 +22,7 @@ func smalltown(tb testing.TB) *cta.Network {
 	return net
 }
 
-// Whatever trains say, a view holds together.
+// A view is consistent for any reports.
 func TestAnyEventsGiveASoundView(t *testing.T) {
 	statuses := []cta.TrainStatus{cta.InService, cta.InService, cta.InService, cta.OutOfService, cta.BrokenDown}
 	nets := []*cta.Network{cta.Chicago(), smalltown(t)}
@@ -208,7 +208,7 @@ func TestCountThatBeganAnew(t *testing.T) {
 	}
 }
 
-// The course of a day, from when it was first heard of.
+// Day gives the course of a day, from the first count.
 func TestDay(t *testing.T) {
 	const lake = 40380
 	type told struct {
@@ -267,7 +267,7 @@ func TestDay(t *testing.T) {
 	}
 }
 
-// Riders who were counted late, all at once, make no crowd.
+// A late count of many riders makes no crowd.
 func TestLateCountIsNoCrowd(t *testing.T) {
 	const lake = 40380
 	tr := NewTracker(cta.Chicago())
@@ -278,7 +278,7 @@ func TestLateCountIsNoCrowd(t *testing.T) {
 	}
 }
 
-// Today is the local day, from its first moment to its last, whatever clocks do.
+// Day covers the local day from its first moment to its last, also when clocks change.
 func TestDayWhenClocksChange(t *testing.T) {
 	const lake = 40380
 	for _, tt := range []struct {
@@ -345,7 +345,7 @@ func TestDayWhenClocksChange(t *testing.T) {
 	}
 }
 
-// A counter that runs for days forgets the first of them.
+// A counter that runs for days drops the first of them.
 func TestDayAfterDays(t *testing.T) {
 	const lake = 40380
 	tr := NewTracker(cta.Chicago())

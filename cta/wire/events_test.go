@@ -14,7 +14,7 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// An event that can't be encoded or decoded is an error that says which part, and where.
+// An error of encoding or decoding names the part and the record.
 func TestEventErrorsSayWhich(t *testing.T) {
 	r, _ := newRegistry(t)
 	f, err := wire.AvroEvents[cta.Weather](r, schemas.WeatherKey, schemas.WeatherValue)

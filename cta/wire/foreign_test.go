@@ -18,8 +18,8 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// reading returns a codec of our own schema, which reads what another schema, under
-// id 1, has written.
+// reading returns a codec of our own schema that reads data of another schema, with id
+// 1.
 func reading[T any](tb testing.TB, own, writer string) *Avro[T] {
 	tb.Helper()
 	a, err := AvroValue[T](nil, own)
@@ -30,8 +30,8 @@ func reading[T any](tb testing.TB, own, writer string) *Avro[T] {
 	return a
 }
 
-// written encodes v by a schema with goavro, which shares no code with ours. Names
-// that goavro refuses are put into the schema by the caller afterwards.
+// written encodes v by a schema with goavro, which shares no code with ours. The caller
+// substitutes names that goavro refuses afterwards.
 func written(t *testing.T, schema string, v any) []byte {
 	t.Helper()
 	codec, err := goavro.NewCodec(schema)
@@ -67,7 +67,7 @@ var (
 	firstBytes     = []byte("\xf8\xf6\x04\x0aBL001\x02a\x08blue\x14in_service\x00\x00")
 )
 
-// The schemas of Udacity's course: names with a dot, texts for what is closed.
+// The schemas of Udacity's course: names with a dot, and texts in place of enums.
 func TestCourseSchemas(t *testing.T) {
 	for event, own := range map[string]string{"arrival": schemas.ArrivalKey, "turnstile": schemas.TurnstileKey, "weather": schemas.WeatherKey} {
 		reads(t, own, named(event+".key", `{"name":"timestamp","type":"long"}`), []byte("\x80\xf0\x94\xb6\xc6\x5c"), cta.Key{Timestamp: 1590000000000})
@@ -83,7 +83,7 @@ func TestCourseSchemas(t *testing.T) {
 		[]byte("\x00\x00\x22\x42\x0asunny"), cta.Weather{Temperature: 40.5, Status: cta.Sunny})
 }
 
-// One entry, as many writers describe it. Names and defaults change no byte.
+// One entry, as different writers describe it. Names and defaults change no byte.
 func TestWritersOfEntries(t *testing.T) {
 	E := func(name, id, station, line string) string {
 		return fmt.Sprintf(`{"type":"record",%s,"fields":[{"name":"station_id","type":%s},{"name":"station_name","type":%s},{"name":"line","type":%s}]}`, name, id, station, line)
@@ -127,13 +127,13 @@ func TestWritersOfArrivals(t *testing.T) {
 	reads(t, schemas.ArrivalValue, A(`{"type":"enum","name":"S","symbols":["parked","in_service"]}`, `["int","null"]`, `["string","null"]`), []byte(head+"\x02\x00\x94\xf1\x04\x00\x02a"), blueTrain)
 	reads(t, schemas.ArrivalValue, A(`["null","string"]`, `["int"]`, `["null","string"]`), []byte(head+"\x02\x14in_service\x00\x94\xf1\x04\x02\x02a"), blueTrain)
 	reads(t, schemas.ArrivalValue, A(`"string"`, `"null"`, `"null"`), []byte(head+"\x14in_service"), firstOfTheDay)
-	// A producer that knows of no previous stations leaves the fields out.
+	// A producer that knows no previous stations omits the fields.
 	reads(t, schemas.ArrivalValue, named("arrival", `{"name":"line","type":"string"},{"name":"station_id","type":"int"},{"name":"train_id","type":"string"},{"name":"direction","type":"string"},{"name":"train_status","type":"string"}`),
 		[]byte("\x08blue\xf8\xf6\x04\x0aBL001\x02a\x14in_service"), firstOfTheDay)
 }
 
-// Of a reader's branches the one of the writer's own type goes first. A name is looked
-// up in the namespace around it, which a name with a dot has of its own.
+// The reader's branch of the writer's own type is preferred. A name is resolved in its
+// enclosing namespace, unless it has a dot.
 func TestBranchesAndNamespaces(t *testing.T) {
 	union, err := parse(`["null","bytes","string"]`)
 	if err != nil {
@@ -156,7 +156,7 @@ func TestBranchesAndNamespaces(t *testing.T) {
 	}
 }
 
-// The error names the field, and the reason is the value's or the schema's.
+// The error names the field. Its reason blames the value or the schema.
 func TestWhatDoesNotFit(t *testing.T) {
 	A := func(id, status string) string {
 		return named("arrival", `{"name":"station_id","type":`+id+`},{"name":"train_id","type":"string"},{"name":"direction","type":"string"},{"name":"line","type":"string"},{"name":"train_status","type":`+status+`}`)
@@ -203,8 +203,8 @@ func TestWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// Bytes of Apache Avro 1.12.0 for Java, in plain form and with the lengths of blocks,
-// and of fastavro 1.13.1, which confluent-kafka uses.
+// Bytes of Apache Avro 1.12.0 for Java, with and without the lengths of blocks, and of
+// fastavro 1.13.1, which confluent-kafka uses.
 func TestBytesOfOtherSerializers(t *testing.T) {
 	java := `{"type":"record","name":"arrival_value","namespace":"com.example","fields":[
 		{"name":"gates","type":{"type":"array","items":["null","long"]}},
@@ -253,7 +253,7 @@ func TestBytesOfOtherSerializers(t *testing.T) {
 	reads(t, schemas.TurnstileValue, python, body, clarkLake)
 }
 
-// Skipping costs no more than the body has bytes, whatever counts it claims.
+// The cost of skipping is bounded by the body's length, whatever counts it claims.
 func TestClaimsOfStrangersAreBounded(t *testing.T) {
 	empties := `{"type":"record","name":"Nothing","fields":[{"name":"a","type":"null"},{"name":"b","type":{"type":"fixed","name":"F","size":0}}]}`
 	var wide []string
@@ -284,7 +284,7 @@ func TestClaimsOfStrangersAreBounded(t *testing.T) {
 	}
 }
 
-// A moment has one meaning in whatever unit, unless its zone isn't known.
+// A timestamp is read in any unit, unless it has no time zone.
 func TestMoments(t *testing.T) {
 	moment := func(logical string) string {
 		return named("k", `{"name":"timestamp","type":`+fmt.Sprintf(logical, `{"type":"long","logicalType":`)+`}`)
@@ -311,8 +311,7 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// Values of a type that contains itself are skipped, however they are nested, but not
-// without a bound.
+// Values of a recursive type are skipped at any nesting up to a limit.
 func TestTypesWithinThemselves(t *testing.T) {
 	key := func(extra string) string {
 		return named("k", `{"name":"extra","type":`+extra+`},{"name":"timestamp","type":"long"}`)
@@ -346,7 +345,7 @@ func encodeVarint(n int64) []byte {
 	return b
 }
 
-// A schema of any compatible form, and a value of it from an independent encoder.
+// A schema in any compatible form, and a value of it from an independent encoder.
 func TestAnyCompatibleWriter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := &generator{T: t}
@@ -401,7 +400,7 @@ func TestAnyCompatibleWriter(t *testing.T) {
 	})
 }
 
-// form is one way to write a value: a schema, goavro's value, and its name in a union.
+// form is one way to encode a value: a schema, goavro's value, and its name in a union.
 type form struct {
 	schema string
 	value  any
@@ -425,7 +424,7 @@ func (g *generator) name() string {
 	return fmt.Sprintf("n%d", g.names)
 }
 
-// field puts a form into a union or not.
+// field wraps a form in a union, or not.
 func (g *generator) field(name string, f form) field {
 	if f.value == nil || g.one(name+" plain") {
 		return field{name, f}
@@ -459,7 +458,7 @@ func (g *generator) text(s string, symbol bool) form {
 	return rapid.SampledFrom(forms).Draw(g.T, "text")
 }
 
-// any is a field that our schema doesn't know.
+// any is a field unknown to our schema.
 func (g *generator) any(depth int) form {
 	kinds := []string{"null", "boolean", "int", "long", "float", "double", "string", "bytes", "fixed", "enum"}
 	if depth > 0 {

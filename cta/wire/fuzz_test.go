@@ -9,8 +9,8 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// FuzzWriter reads bodies by schemas that a stranger registered: no panic, no
-// hang, a reason for what can't be read, and a value that can be written for what can.
+// FuzzWriter decodes bodies by arbitrary schemas. Decode must not panic or hang,
+// unreadable data must give a reason, and decoded values must be encodable.
 func FuzzWriter(f *testing.F) {
 	f.Add(schemas.ArrivalValue, []byte("\xf8\xf6\x04\x0aBL001\x02a\x08blue\x02\x00\x00"))
 	f.Add(`{"type":"record","name":"ArrivalValue","namespace":"ctalive","fields":[{"name":"station_id","type":["int","null"]}]}`, []byte{2})

@@ -21,7 +21,7 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// impatient is a client that soon gives up.
+// impatient returns a client with short timeouts.
 func impatient(t *testing.T, url string) *wire.Registry {
 	t.Helper()
 	r, err := wire.NewRegistry(wire.RegistryConfig{URL: url, Wait: 20 * time.Millisecond})
@@ -157,7 +157,7 @@ func TestSettingsAreRefusedTogether(t *testing.T) {
 	}
 }
 
-// What the registry says while it starts is waited out; what is no registry, is not.
+// Answers of a starting registry are retried. Answers of something else are not.
 func TestWait(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -191,7 +191,8 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// All topics are registered, each with one request, and Encode needs no more.
+// Register registers all topics with one request each, and Encode needs no further
+// request.
 func TestRegisterManyTopics(t *testing.T) {
 	r, fake := newRegistry(t)
 	var posts, gets atomic.Int32
@@ -219,8 +220,8 @@ func TestRegisterManyTopics(t *testing.T) {
 			t.Fatalf("%s: got id %d, %v", topic, id, err)
 		}
 	}
-	// srclient fetches what it has created, until it has it: once for each call that
-	// was under way by then. Each Lookup is a POST of its own.
+	// srclient fetches a created schema until the registry has it, once for each
+	// concurrent call. Each Lookup is a separate POST.
 	if p, g := posts.Load(), gets.Load(); p != 2*int32(len(topics)) || g > 16 {
 		t.Errorf("%d POSTs and %d GETs, want %d and at most 16", p, g, 2*len(topics))
 	}
@@ -249,8 +250,8 @@ func fakeSubjects(t *testing.T, url string) (subjects []string) {
 	return subjects
 }
 
-// A registry that makes one registration after the other, slowly, isn't asked for
-// hundreds at once; and one whose leader isn't there yet is waited for.
+// A slow registry that processes registrations one by one gets few at once. A registry
+// without a leader is waited for.
 func TestRegisterAtASlowRegistry(t *testing.T) {
 	const subjects, leaderless = 200, 20
 	var asked, now, most atomic.Int32

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// A producer of tomorrow may know more symbols: its other records are read.
+// A newer producer may know more symbols: its other records are read.
 func TestUnknownSymbolCostsOneRecord(t *testing.T) {
 	r, fake := newRegistry(t)
 	newer := strings.Replace(schemas.WeatherValue, `"sunny"`, `"snow", "sunny"`, 1)
@@ -37,7 +37,7 @@ func TestUnknownSymbolCostsOneRecord(t *testing.T) {
 	}
 }
 
-// Avro's rules for a reader whose schema has changed, on one value.
+// Avro's rules for a reader with a changed schema, on one value.
 func TestResolution(t *testing.T) {
 	type value struct {
 		N    int64   `avro:"n"`
@@ -93,7 +93,7 @@ func TestResolution(t *testing.T) {
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
-			// Cut short anywhere, skipped fields included, it fits no more.
+			// A truncated body never fits, even if truncated in a skipped field.
 			for i := range c.body {
 				if _, err := a.Decode(t.Context(), "v", wire.Frame(1, c.body[:i])); wire.Reason(err) == "" {
 					t.Errorf("cut to %d bytes: error is %v, want a reason", i, err)
@@ -103,7 +103,7 @@ func TestResolution(t *testing.T) {
 	}
 }
 
-// What a decoded value points to is not written to by the next one.
+// Decoding never writes to what an earlier value points to.
 func TestValuesShareNothing(t *testing.T) {
 	r, _ := newRegistry(t)
 	a := value[cta.Arrival](t, r, schemas.ArrivalValue)
@@ -128,7 +128,7 @@ func TestValuesShareNothing(t *testing.T) {
 	}
 }
 
-// What Encode makes, every reader can take.
+// Every reader can decode the output of Encode.
 func TestEncodeRefusesWhatNoReaderTakes(t *testing.T) {
 	r, _ := newRegistry(t)
 	a := value[cta.Arrival](t, r, schemas.ArrivalValue)
@@ -149,7 +149,7 @@ func TestEncodeRefusesWhatNoReaderTakes(t *testing.T) {
 	}
 }
 
-// A schema of a few hundred bytes must not keep the walk through it busy for ever.
+// A schema of a few hundred bytes must not make decoding run for ever.
 func TestSchemasOfStrangersAreBounded(t *testing.T) {
 	bomb := `"string"`
 	for i := range 14 {
@@ -178,8 +178,8 @@ func TestSchemasOfStrangersAreBounded(t *testing.T) {
 	}
 }
 
-// A flood of records with an unknown id is not a flood of requests, and an answer
-// that is no registry's does not make a record unreadable.
+// A flood of records with an unknown id causes no flood of requests. An answer that is
+// not from a registry does not make a record unreadable.
 func TestUnknownIDs(t *testing.T) {
 	var calls atomic.Int32
 	var answer atomic.Value
@@ -205,7 +205,7 @@ func TestUnknownIDs(t *testing.T) {
 	}
 }
 
-// A schema of another kind is known, and can't be read for ever.
+// A schema of another kind is permanently unreadable.
 func TestSchemaOfAnotherKind(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"schemaType":"PROTOBUF","schema":"message M {}"}`)
@@ -217,7 +217,7 @@ func TestSchemaOfAnotherKind(t *testing.T) {
 	}
 }
 
-// A schema's references are read with it, those of references too, each once.
+// A schema's direct and indirect references are read with it, each once.
 func TestReferences(t *testing.T) {
 	r, fake := newRegistry(t)
 	ref := func(name string) sr.SchemaReference { return sr.SchemaReference{Name: name, Subject: name, Version: 1} }
@@ -251,7 +251,8 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// A reference that the registry doesn't have makes a dead letter, one to itself too.
+// A missing reference makes a dead letter, and so does a reference of a schema to
+// itself.
 func TestReferencesThatLeadNowhere(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.Contains(req.URL.Path, "gone") {

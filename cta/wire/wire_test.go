@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newRegistry returns a client of a registry that lives as long as the test.
+// newRegistry returns a client of a registry that runs until the test ends.
 func newRegistry(tb testing.TB) (*wire.Registry, *srfake.Registry) {
 	tb.Helper()
 	fake := srfake.New()
@@ -49,7 +49,7 @@ func value[T any](tb testing.TB, r *wire.Registry, schema string) *wire.Avro[T] 
 	return a
 }
 
-// The vectors were computed apart from this code, with schemas of plain strings.
+// The vectors were computed independently of this code, with schemas of plain strings.
 func TestGoldenBytes(t *testing.T) {
 	const (
 		key       = `{"type":"record","name":"k","fields":[{"name":"timestamp","type":"long"}]}`
@@ -209,7 +209,7 @@ func TestCodecRefusesASchemaThatDoesNotFitItsType(t *testing.T) {
 	}
 }
 
-// The registry being away says nothing about the record.
+// An unreachable registry says nothing about the record.
 func TestOutageIsNoDecodeError(t *testing.T) {
 	r, fake := newRegistry(t)
 	a := value[cta.Key](t, r, schemas.ArrivalKey)
@@ -255,8 +255,8 @@ func TestJSONAndText(t *testing.T) {
 	}
 }
 
-// FuzzDecode reads bodies of one schema. The frame is FuzzUnframe's: each other id
-// would be a request to the registry.
+// FuzzDecode decodes bodies of one schema. FuzzUnframe covers the frame: each unknown
+// id would cause a request.
 func FuzzDecode(f *testing.F) {
 	r, fake := newRegistry(f)
 	fake.SeedSchema("s", 1, 1, sr.Schema{Schema: schemas.ArrivalValue})

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// A tracker has heard of one train of the Blue Line.
+// A tracker has seen one train of the Blue Line.
 func Example() {
 	net := cta.Chicago()
 	now := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 )
 
-// follows runs a simulation, and calls see every half minute from an hour on. rename gives
-// trains other ids.
+// follows runs a simulation, and calls see every half minute after an hour. rename
+// changes the trains' ids.
 func follows(t *testing.T, net *cta.Network, cfg ctaproducer.SimulationConfig, rename func(string) string, see func(now time.Time, tracker *live.Tracker)) {
 	t.Helper()
 	sim, err := ctaproducer.NewSimulation(net, cfg)
@@ -40,8 +40,8 @@ func follows(t *testing.T, net *cta.Network, cfg ctaproducer.SimulationConfig, r
 	}
 }
 
-// TestRunsAreFoundByPatternAndTime has trains whose ids say nothing of the timetable, which
-// they keep: no train is said to make another's run.
+// TestRunsAreFoundByPatternAndTime uses trains that keep the timetable, with ids that
+// don't name runs. No train may be given another's run.
 func TestRunsAreFoundByPatternAndTime(t *testing.T) {
 	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
 	if samples == "" {
@@ -100,8 +100,8 @@ func feed(t testing.TB, f *Feed) *pb.FeedMessage {
 	return m
 }
 
-// TestRunsOfTheL holds the runs of trains at headways against what the trains did: a run
-// stays the same from its first call to its last, and turns into another there.
+// TestRunsOfTheL compares the runs of trains at headways with what the trains did. A
+// run stays the same from its first call to its last, and changes there.
 func TestRunsOfTheL(t *testing.T) {
 	net := cta.Chicago()
 	p, err := NewPublisher(net)
@@ -138,7 +138,7 @@ func TestRunsOfTheL(t *testing.T) {
 	}
 }
 
-// TestServiceDays looks at trips around midnight: the day is that of the trip, not the
+// TestServiceDays checks trips around midnight: the service day is the trip's, not the
 // clock's.
 func TestServiceDays(t *testing.T) {
 	zone, err := time.LoadLocation("Europe/Lisbon")
@@ -174,7 +174,7 @@ func TestServiceDays(t *testing.T) {
 	if s := u.GetStopTimeUpdate(); len(s) != 2 || s[0].GetStopSequence() != 3 || s[1].GetStopSequence() != 7 || s[1].GetStopId() != "2" {
 		t.Errorf("the calls are %v", s)
 	}
-	// Its run is told of until a minute after the end.
+	// The run is published until a minute after its end.
 	end := now.Add(20 * time.Minute)
 	tracker.ApplyArrival(cta.KeyAt(end), cta.Arrival{StationID: 2, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
 	for want, after := range []time.Duration{70 * time.Second, 50 * time.Second} {
@@ -185,7 +185,7 @@ func TestServiceDays(t *testing.T) {
 	}
 }
 
-// TestTwoRunsThatFitAlike has a train that may make either of two: it has none.
+// TestTwoRunsThatFitAlike uses a train that may make either of two runs: it gets none.
 func TestTwoRunsThatFitAlike(t *testing.T) {
 	chicago := cta.Chicago()
 	calendar := &cta.Calendar{ID: "d", Days: 0x7F}
@@ -248,8 +248,8 @@ func TestHeaderTimesGrow(t *testing.T) {
 	}
 }
 
-// TestRunsStay has a train fall behind until another run fits better, and one that begins
-// a run where its last has ended, in the same direction.
+// TestRunsStay has a train fall behind until another run fits better. Another train
+// begins a run where its last one ended, in the same direction.
 func TestRunsStay(t *testing.T) {
 	zone := cta.Chicago().Location
 	day := cta.Date(20261007)
@@ -313,7 +313,7 @@ func TestRunsStay(t *testing.T) {
 			t.Errorf("%s at station %d after %d s, bound for %d: trip %q, want %q", c.train, c.station, c.seconds-9*3600, c.bound, trip, c.want)
 		}
 	}
-	// Another whose next run is first heard of at its second call.
+	// Another train's next run is first reported at its second call.
 	come(9*3600, 1, "unheard", 2)
 	come(9*3600+300, 2, "unheard", 2)
 	if trip := come(9*3600+1200, 3, "unheard", 4); trip == "short" || trip == "t1" {
