@@ -13,42 +13,42 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// membership is what the member is in its group. The classic protocol is spoken over
-// package cluster, with sarama's requests: sarama's own ConsumerGroup ends the session
-// when topics change, keeps to a coordinator that has died, and gives no partition to
-// anybody while one has no leader.
+// membership is the member's state in its group. It speaks the classic protocol through
+// package cluster, with sarama's requests. Sarama's own ConsumerGroup ends the session
+// when topics change, keeps to a coordinator that has died, and assigns no partition
+// while one has no leader.
 type membership struct {
 	id         string  // as the coordinator calls the member; empty before it does
 	instance   *string // of a static member; else nil
-	generation int32   // of the group that the member is in; 0 before the first
+	generation int32   // of the group; 0 before the first
 	joined     bool
 	joining    bool
-	again      bool     // the group shares its partitions anew
-	leader     bool     // this member shares them
-	subscribed []string // topics, when it last joined
-	layout     string   // the topics and how many partitions they have
+	again      bool     // a rebalance has begun
+	leader     bool     // this member assigns the partitions
+	subscribed []string // topics at the last join
+	layout     string   // the topics and their numbers of partitions
 	held       []record.Partition
 	beating    bool      // a heartbeat is under way
-	beaten     time.Time // when the last one was
+	beaten     time.Time // start of the last heartbeat
 	strategy   strategy
 }
 
-// as is a member of one generation.
+// as is a member in one generation.
 type as struct {
 	id         string
 	generation int32
 }
 
-// strategy is sarama's cooperative strategy, which moves only the partitions that have
-// to move, and none before its member has given it up.
+// strategy is sarama's cooperative strategy. It moves only partitions that must move, and
+// only after their member has given them up.
 type strategy interface {
 	sarama.BalanceStrategy
 	sarama.SubscriptionUserDataBalanceStrategy
 	sarama.OnAssignmentBalanceStrategy
 }
 
-// seen takes a look at the cluster: the topics to read, and whether the group has to
-// share partitions anew.
+// seen updates the topics to read from a view, and decides whether the member must join
+// again.
 func (m *member) seen(view *cluster.View) {
 	var topics []string
 	layout := ""
@@ -60,7 +60,7 @@ func (m *member) seen(view *cluster.View) {
 	}
 	first := !m.looked
 	m.looked = true
-	grown := layout != m.layout && m.leader // the leader's part
+	grown := layout != m.layout && m.leader // only the leader acts on partitions
 	m.topics, m.layout = topics, layout
 	switch {
 	case slices.Equal(topics, m.subscribed) && !grown:
@@ -72,8 +72,7 @@ func (m *member) seen(view *cluster.View) {
 	}
 }
 
-// join joins the group, with the partitions that the member has, and takes those that
-// it is given.
+// join joins the group with the member's partitions, and handles the new assignment.
 func (m *member) join() {
 	m.joining, m.again = true, false
 	m.subscribed = m.topics
@@ -98,12 +97,12 @@ func (m *member) join() {
 	})
 }
 
-// joinGroup makes one attempt to join. The member's id is returned with an error, too.
+// joinGroup makes one attempt to join. It returns the member's id with an error, too.
 func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (now as, leader bool, given map[string][]int32, _ error) {
 	now = as{id: was.id}
 	rebalance := max(m.cfg.SessionTimeout, minRebalance)
 	var resp *sarama.JoinGroupResponse
-	for range 2 { // the first time, a new member may only be given its id
+	for range 2 { // the first answer may only assign an id to a new member
 		req := sarama.NewJoinGroupRequest(m.cl.Version())
 		req.GroupId, req.MemberId, req.GroupInstanceId, req.ProtocolType = m.cfg.Group, now.id, m.instance, "consumer"
 		req.SessionTimeout, req.RebalanceTimeout = int32(m.cfg.SessionTimeout.Milliseconds()), int32(rebalance.Milliseconds())
@@ -172,7 +171,7 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 	return now, leader, given, err
 }
 
-// share decides which member of the group gets which partitions.
+// share assigns the group's partitions to its members.
 func (m *member) share(joined *sarama.JoinGroupResponse, sync *sarama.SyncGroupRequest) error {
 	members, err := joined.GetMembers()
 	if err != nil {
@@ -204,12 +203,12 @@ func (m *member) share(joined *sarama.JoinGroupResponse, sync *sarama.SyncGroupR
 	return nil
 }
 
-// given takes what the group gives to this member in a generation.
+// given handles the partitions that the group assigns to this member in a generation.
 func (m *member) given(now as, leader bool, topics map[string][]int32) {
 	if m.cfg.InstanceID != "" && m.generation != 0 && m.joined && now.generation != m.generation+1 {
-		// The group has had a generation without this member. It throws a dynamic member
-		// out then. A static one it keeps, and may nevertheless have given its partitions
-		// to another, as it knows of them only what the member said when it last joined.
+		// The group has had a generation without this member. It removes a dynamic member
+		// then. It keeps a static one, but may have assigned its partitions to another:
+		// the group knows of them only from the member's last join.
 		m.lose(errors.New("the group has had a generation without this member"))
 		m.id, m.generation = now.id, now.generation
 		return
@@ -223,18 +222,18 @@ func (m *member) given(now as, leader bool, topics map[string][]int32) {
 	}
 	m.held = held
 	if len(held) == 0 && m.since.IsZero() {
-		m.begun() // stands by, and says so: there is nothing to restore first
+		m.begun() // on standby: there is nothing to restore first
 	}
 	if m.session != nil && !m.session.lost {
 		m.session.given(held)
 	}
 }
 
-// gaveUp is called when the session has given partitions up: the group may give them to
-// others once this member joins without them.
+// gaveUp is called when the session has given partitions up. The group may assign them
+// to others once this member joins without them.
 func (m *member) gaveUp() { m.again = m.joined }
 
-// heartbeat tells the group that the member lives, and hears of a rebalance.
+// heartbeat keeps the member alive in the group, and detects a rebalance.
 func (m *member) heartbeat() {
 	if !m.joined || m.joining || m.beating || time.Since(m.beaten) < min(heartbeatEvery, m.cfg.SessionTimeout/4) {
 		return
@@ -260,7 +259,7 @@ func (m *member) heartbeat() {
 	})
 }
 
-// thrownOut reports whether an error says that the group no longer has this member. Then
+// thrownOut reports whether an error means that the group has removed this member. Then
 // the member has lost its partitions.
 func (m *member) thrownOut(err error) bool {
 	unknown := errors.Is(err, sarama.ErrUnknownMemberId)
@@ -286,8 +285,8 @@ func (m *member) beat(who as) error {
 	})
 }
 
-// leave tells the group that a dynamic member goes, so that its partitions needn't wait
-// for the session to time out.
+// leave removes a dynamic member from the group, so that its partitions need not wait for
+// the session time-out.
 func (m *member) leave() {
 	if m.id == "" || m.cfg.InstanceID != "" {
 		return

@@ -25,68 +25,66 @@ var ErrFenced = errors.New("kafka: fenced by a newer member")
 // Config holds the settings of a member. Group and Match are required.
 type Config struct {
 	Group string                  // consumer group; its members share the partitions
-	Match func(topic string) bool // topics to read; those that appear later are picked up
-	// InstanceID, if set, makes this a static member: a restart within the session
-	// time-out keeps its partitions, and they are idle until then when it ends. It
-	// must be unique in the group.
+	Match func(topic string) bool // topics to read, including those that appear later
+	// InstanceID, if set, makes this a static member. A restart within the session
+	// time-out keeps its partitions; after an end they are idle for that time. It must be
+	// unique in the group.
 	InstanceID string
-	// Refresh is how often topics are looked for. Default: 2s.
+	// Refresh is the interval of looking for topics. Default: 2s.
 	Refresh time.Duration
-	// SessionTimeout is how long a member may be silent before its partitions go
-	// to others. Shorter finds a dead process sooner; brokers accept from 6s to 30m
-	// by default. Default: 10s.
+	// SessionTimeout is how long a member may be silent before its partitions move to
+	// other members. A shorter one detects a dead process sooner; brokers accept from 6s
+	// to 30m by default. Default: 10s.
 	SessionTimeout time.Duration
-	// Progress, if not nil, is told every Refresh how far this member is, whether records
-	// arrive or not. It has to be quick. Default: nobody is.
+	// Progress, if not nil, receives the member's progress every Refresh, even when no
+	// records arrive. It must be quick. Default: none.
 	Progress func(Progress)
 }
 
-// Gained is a partition that a member is given.
+// Gained is a partition that a member receives.
 type Gained struct {
 	record.Partition
-	TopicID    string // that the cluster gave to the topic when it was made; empty before Kafka 2.8
+	TopicID    string // assigned by the cluster when the topic was created; empty before Kafka 2.8
 	Partitions int32  // of the topic
-	End        int64  // the offset that its next record had, when the group's position was settled
+	End        int64  // the offset of the partition's next record when the group's position was read
 }
 
 // Transformer is the work of a member. Its methods, and the functions that Assign
-// returns, are called one at a time, but for Assign: one call of that may go on beside
-// the others.
+// returns, are called one at a time. Only Assign may run in parallel with the others.
 type Transformer interface {
-	// Needs returns the partitions that Assign reads for one that is gained. That one waits
-	// while one of them has no leader, and no other does. It may be called at any time.
+	// Needs returns the partitions that Assign reads for a gained one. The gained one waits
+	// while any of them has no leader; no other does. It may be called at any time.
 	Needs(Gained) []record.Partition
-	// Assign is called before the first record of partitions that were given to
-	// this member, to read their state. The positions of those partitions are
-	// settled by then, and they have a leader: what was published for them can be read.
+	// Assign reads the state of gained partitions before their first record. Their
+	// positions are settled and they have a leader: everything published for them is
+	// readable.
 	//
-	// It may take long: neither the group nor the member's other partitions wait for
-	// it. So it leaves alone what Transform and Revoke use; the function that it
-	// returns takes what was read into use. That is called at once, and Revoke after
-	// it for those of gained that have gone elsewhere meanwhile. When the member is
-	// lost, ctx ends, and what Assign returns is dropped. It is called again after an
-	// error that says that a partition which it reads has come to have no leader.
+	// It may take long: neither the group nor the member's other partitions wait for it. So
+	// Assign must not touch what Transform and Revoke use; the returned function installs
+	// the state. That function is called at once, then Revoke for gained partitions that
+	// have moved elsewhere meanwhile. When the member is lost, ctx ends, and the result is
+	// dropped. After an error that a partition it reads has no leader, Assign is called again.
 	Assign(ctx context.Context, gained []Gained) (take func(), err error)
-	// Revoke is called after the last record of partitions that go elsewhere.
+	// Revoke is called after the last record of partitions that move elsewhere.
 	Revoke(lost []record.Partition)
-	// Transform returns the records to publish for a batch of records read. What
-	// it returns and the batch's positions are committed together, or not at all;
-	// then Revoke and Assign follow for every partition before any of its records
-	// comes again. The next batch may come before the last one is committed. A batch has
-	// up to 32,768 records, and 8 MB or one record. It is only valid during the call (the bytes of its records stay valid).
+	// Transform returns the records to publish for a batch of records read. They and the
+	// batch's positions are committed together, or not at all. If not, Revoke and Assign are
+	// called for every partition before any of its records is passed again. The next batch
+	// may come before the last one is committed. A batch holds up to 32,768 records, and
+	// 8 MB or one record. It is only valid during the call; the bytes of its records stay valid.
 	Transform(ctx context.Context, batch []record.Record) ([]record.Record, error)
 }
 
 const (
-	tickEvery      = 100 * time.Millisecond // what waits for a time is started so late
-	heartbeatEvery = 500 * time.Millisecond // how soon a member hears of a rebalance
+	tickEvery      = 100 * time.Millisecond // delay of steps that wait for a time
+	heartbeatEvery = 500 * time.Millisecond // how soon a member detects a rebalance
 	heartbeatLimit = 3 * time.Second
-	// minRebalance bounds from below how long members are waited for in a
-	// rebalance. A member joins again within milliseconds, so no longer than a
-	// silent one is: all wait for one that has died in the middle of it.
+	// minRebalance is the minimum time that a rebalance waits for members. A member
+	// rejoins within milliseconds. Longer than the session time-out is of no use: all
+	// members wait for one that has died during a rebalance.
 	minRebalance = 5 * time.Second
-	// leaveTimeout bounds how long a member goes on committing once its context
-	// has ended; hangTimeout when it stops waiting for the cluster at all.
+	// leaveTimeout bounds how long a member continues to commit after its context has
+	// ended; hangTimeout, how long it waits for the cluster at all.
 	leaveTimeout = 3 * time.Second
 	hangTimeout  = 4 * time.Second
 )
@@ -110,7 +108,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(faults...)
 }
 
-// member is one call of Run. All fields below loop belong to the loop's goroutine.
+// member is one call of Run. The fields below "loop" belong to the loop's goroutine.
 type member struct {
 	cfg     Config
 	cl      *cluster.Cluster
@@ -118,10 +116,10 @@ type member struct {
 	metrics *metrics
 	log     *reasons
 
-	ctx    context.Context // of every request; ends when nothing is waited for any more
+	ctx    context.Context // of every request; ends when the member stops waiting
 	cancel context.CancelFunc
 	helper sync.WaitGroup // goroutines beside the loop
-	inbox  chan func()    // what they found out, as the loop is to take it
+	inbox  chan func()    // their results, for the loop to run
 	ended  chan struct{}  // closed when the loop has ended
 	jobs   chan func()    // calls of the Transformer, one at a time
 
@@ -131,26 +129,25 @@ type member struct {
 	looked    bool     // for topics
 	looking   bool
 	session   *session // what is done with the partitions; nil before the first join
-	calls     int      // of the Transformer that wait or are under way
-	assigning bool     // a call of Assign is under way, maybe of a session that was lost
+	calls     int      // calls of the Transformer that wait or run
+	assigning bool     // a call of Assign runs, maybe of a lost session
 	txn       *txn     // used by one goroutine at a time
-	txnBusy   bool     // by one
+	txnBusy   bool     // a goroutine uses txn
 	pause     time.Duration
-	notBefore time.Time // when the next attempt may begin, after a failure
+	notBefore time.Time // start of the next attempt, after a failure
 	stopping  bool      // ctx has ended
 	fatal     error     // what Run returns
-	swept     time.Time // when transactions of the dead were last looked for
+	swept     time.Time // last search for transactions of dead members
 	sweeping  bool
-	measuring bool                       // how far it is
-	since     time.Time                  // when the member was last given partitions
+	measuring bool                       // of its progress
+	since     time.Time                  // when the member last received partitions
 	caughtUp  bool                       // since then
-	lastEnds  map[record.Partition]int64 // where partitions ended at the last look
+	lastEnds  map[record.Partition]int64 // ends of partitions at the last look
 }
 
-// Run is a member of a group until ctx ends: it reads, has t transform, and publishes in
-// transactions. Then it commits what it has, leaves the group and returns nil. It
-// returns [ErrFenced], or the error of t. The cluster going away is not an error: Run
-// goes on when it is back.
+// Run is a member of a group until ctx ends: it reads, calls t, and publishes in
+// transactions. Then it commits its work, leaves the group and returns nil. It returns
+// [ErrFenced], or the error of t. While the cluster is away, Run waits and retries.
 func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometheus.Registerer, cfg Config, t Transformer) error {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -182,8 +179,8 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 	return err
 }
 
-// loop is the one goroutine that owns the member's state. It takes what happens, one
-// thing at a time, and then starts whatever can be started.
+// loop is the only goroutine that owns the member's state. It handles one event at a time,
+// then starts the steps that are ready.
 func (m *member) loop(ctx context.Context) error {
 	tick := time.NewTicker(min(tickEvery, m.cfg.SessionTimeout/4))
 	defer tick.Stop()
@@ -228,8 +225,7 @@ func (m *member) loop(ctx context.Context) error {
 	}
 }
 
-// beside runs work in a goroutine of its own. The loop then runs what it returns, as long
-// as there is a loop.
+// beside runs work in its own goroutine. The loop then runs the result, unless it has ended.
 func (m *member) beside(work func() (then func())) {
 	m.helper.Go(func() {
 		then := work()
@@ -240,7 +236,7 @@ func (m *member) beside(work func() (then func())) {
 	})
 }
 
-// call has the Transformer called, after the calls before.
+// call queues a call of the Transformer.
 func (m *member) call(job func() (then func())) {
 	m.calls++
 	m.jobs <- func() {
@@ -255,7 +251,7 @@ func (m *member) call(job func() (then func())) {
 	}
 }
 
-// idle reports whether nothing is under way any more.
+// idle reports whether nothing is in flight.
 func (m *member) idle() bool {
 	if m.session != nil && !m.session.lost {
 		if m.session.unfinished() {
@@ -266,10 +262,10 @@ func (m *member) idle() bool {
 	return m.calls == 0 && !m.assigning && !m.txnBusy && !m.joining
 }
 
-// advance starts what can be started: joining, then the session's steps. It is called
-// after whatever has happened, so that no step has to know which one comes before it.
+// advance starts the steps that are ready: joining, then the session's. It is called after
+// every event, so no step needs to know its predecessor.
 func (m *member) advance() {
-	if !m.stopping && m.fatal == nil && time.Now().After(m.notBefore) { // else the next tick comes here again
+	if !m.stopping && m.fatal == nil && time.Now().After(m.notBefore) { // else the next tick retries
 		without := m.session == nil || m.session.lost
 		if without && m.joined && m.calls == 0 && !m.assigning && !m.txnBusy {
 			m.session = newSession(m, m.held)
@@ -311,8 +307,8 @@ func (m *member) fail(err error) {
 	}
 }
 
-// restart gives the session up, and begins with the same partitions anew: what is not
-// committed is read again. The member stays in its group.
+// restart ends the session, and starts a new one with the same partitions: uncommitted
+// records are read again. The member stays in its group.
 func (m *member) restart(err error) {
 	if m.session == nil || m.session.lost {
 		return
@@ -321,7 +317,7 @@ func (m *member) restart(err error) {
 	m.slow(err)
 }
 
-// lose gives the session and all partitions up: the group has given them to others.
+// lose drops the session and all partitions: the group has assigned them to others.
 func (m *member) lose(err error) {
 	m.joined, m.again, m.held = false, false, nil
 	if m.session != nil {
@@ -332,16 +328,16 @@ func (m *member) lose(err error) {
 	}
 }
 
-// slow has the next attempt wait, ever longer until one succeeds, with jitter so that
-// members that failed together don't come back together.
+// slow delays the next attempt, longer after each failure, with jitter: members that failed
+// together should not return together.
 func (m *member) slow(err error) {
 	m.log.warn("stream interrupted, trying again", err)
 	m.pause = min(max(2*m.pause, 50*time.Millisecond), time.Second)
 	m.notBefore = time.Now().Add(retry.Spread(m.pause))
 }
 
-// ends reports whether an error ends Run: another process has this one's identity, or
-// the cluster has refused settings or rights, which trying again doesn't mend.
+// ends reports whether an error ends Run: another process has this one's identity, or the
+// cluster has refused settings or rights, so that retries are useless.
 func (m *member) ends(err error) bool {
 	switch {
 	case errors.Is(err, sarama.ErrFencedInstancedId):
@@ -364,7 +360,7 @@ func refused(err error) bool {
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
-// reasons logs each reason for trouble at most once a minute. It belongs to the loop.
+// reasons logs each reason for trouble at most once a minute. The loop owns it.
 type reasons struct {
 	log     *slog.Logger
 	explain interface{ Explain(error) cluster.Trouble }

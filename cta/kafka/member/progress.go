@@ -11,28 +11,28 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// Progress is how far a member of a group is: see [Config].
+// Progress is a member's progress in its partitions: see [Config].
 type Progress struct {
-	Partitions int   // that this member has
-	Behind     int64 // records of them that are not committed yet; before they are read, transaction markers count as such
-	// CaughtUp says that the member works, and that all is committed that its
-	// partitions held at the last look. A member that the group has given no
-	// partition, and one for which there are no topics yet, have caught up.
+	Partitions int   // of this member
+	Behind     int64 // uncommitted records in them, including transaction markers not read yet
+	// CaughtUp reports that the member works, and has committed all that its partitions
+	// held at the last look. A member without partitions from the group, and one without
+	// topics yet, have caught up.
 	CaughtUp bool
-	Err      error // why it's not known how far the member is; nil if it is
+	Err      error // why the progress is unknown; else nil
 }
 
-// What a member waits for.
+// Reasons why progress is unknown.
 var (
 	errNotJoined = errors.New("kafka: not a member of the group yet")
 	errRestoring = errors.New("kafka: restoring state")
 )
 
-// begun begins to tell of what the member was given just now.
+// begun restarts the report after the member has received partitions.
 func (m *member) begun() { m.since, m.caughtUp, m.lastEnds = time.Now(), false, nil }
 
-// measure finds out how far the member is. It asks the cluster where partitions end, and
-// doesn't go by the records that arrive: none do when a member is stuck.
+// measure determines the member's progress. It asks the cluster for the partitions' ends:
+// no records arrive when a member is stuck.
 func (m *member) measure() {
 	if m.measuring {
 		return
@@ -53,8 +53,7 @@ func (m *member) measure() {
 	})
 }
 
-// tell tells how far the member is, in partitions that end there; err says why not all are
-// among them.
+// tell reports the member's progress against ends; err explains why some are missing.
 func (m *member) tell(ends map[record.Partition]int64, err error) {
 	var p Progress
 	var behind map[string]int64
@@ -68,7 +67,7 @@ func (m *member) tell(ends map[record.Partition]int64, err error) {
 		p, behind = s.progress(ends, m.lastEnds, err)
 		m.lastEnds = ends
 	}
-	if p.Err == nil || len(behind) > 0 { // else the lag stays as it was: nobody knows a better one
+	if p.Err == nil || len(behind) > 0 { // |else keep the last lag: no better one is known
 		m.metrics.lag.Set(behind)
 	}
 	caught := 0.0
@@ -79,14 +78,14 @@ func (m *member) tell(ends map[record.Partition]int64, err error) {
 	if m.cfg.Progress != nil {
 		m.cfg.Progress(p)
 	}
-	if p.CaughtUp && !m.caughtUp && !m.since.IsZero() { // not before Progress has it: who reads the log may ask
+	if p.CaughtUp && !m.caughtUp && !m.since.IsZero() { // after Progress has it: a reader of the log may ask
 		m.caughtUp = true
 		m.log.log.Info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", time.Since(m.since).Round(time.Millisecond))
 	}
 }
 
-// progress compares what is done with where partitions end, and ended at the last look. It
-// returns how many records there are to commit by topic, too.
+// progress compares committed positions with the partitions' ends, now and at the last
+// look. It also returns the uncommitted records by topic.
 func (s *session) progress(ends, before map[record.Partition]int64, err error) (p Progress, behind map[string]int64) {
 	p = Progress{Partitions: len(s.parts), CaughtUp: true}
 	behind = make(map[string]int64)
@@ -101,14 +100,13 @@ func (s *session) progress(ends, before map[record.Partition]int64, err error) (
 			p.Err = errRestoring
 			continue
 		case !ok && err == nil:
-			p.Err = errNotJoined // it was not when the cluster was asked
+			p.Err = errNotJoined // not a member when the cluster was asked
 			continue
 		case !ok:
 			lacking = append(lacking, tp.String())
 			continue
 		}
-		// Behind the last record there may be markers of transactions, of which the
-		// group never commits a position.
+		// Markers may follow the last record; the group never commits a position for them.
 		done := known.next
 		if known.pending > 0 {
 			done = known.settled
@@ -116,7 +114,7 @@ func (s *session) progress(ends, before map[record.Partition]int64, err error) (
 		lag := max(end-done, 0)
 		behind[tp.Topic] += lag
 		p.Behind += lag
-		if seen, ok := before[tp]; ok { // what has come since then may be under way
+		if seen, ok := before[tp]; ok { // records that came since may be in flight
 			lag = min(lag, seen-done)
 		}
 		p.CaughtUp = p.CaughtUp && lag <= 0

@@ -14,54 +14,53 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// A partition goes through these states.
+// state is a partition's state.
 type state int8
 
 const (
 	isGiven    state = iota // its position is not known yet
-	isLocated               // its state is to be restored
-	isRestored              // being restored
-	isRead                  // the Transformer has it
-	isLeaving               // the group wants it back: what is under way of it is committed first
+	isLocated               // its state must be restored
+	isRestored              // its state is being restored
+	isRead                  // the Transformer has its state
+	isLeaving               // the group wants it back; work in flight is committed first
 )
 
-// part is a partition that the group has given to this member.
+// part is a partition that the group has assigned to this member.
 type part struct {
 	Gained
 	state   state
-	cur     *fetch.Cursor // nil while it isn't read
-	next    int64         // all below is read, markers among it
+	cur     *fetch.Cursor // nil while it is not read
+	next    int64         // all below is read, including markers
 	settled int64         // all below is committed
-	pending int           // batches that have records of it and have not ended
+	pending int           // unfinished batches with records of it
 }
 
-// batch is what one call of Transform gets. One transaction commits it, with those
-// that were transformed while the transaction before was under way.
+// batch is the input of one call of Transform. One transaction commits it, together with
+// batches that were transformed during the transaction before.
 type batch struct {
 	records []record.Record // until they are transformed
-	count   int             // of them, and of the batches that joined
+	count   int             // of records, including batches that joined
 	bytes   int
 	begun   time.Time       // when the first record came
 	next    map[*part]int64 // the positions after it
-	out     []record.Record // what Transform made of it
+	out     []record.Record // the result of Transform
 	as      as              // the member that last tried to commit it
-	since   time.Time       // when that was first refused; zero when it wasn't
+	since   time.Time       // when the commit was first refused; else zero
 }
 
 const (
-	// maxRecords and maxBytes bound a batch: but for one record, which may be larger.
+	// maxRecords and maxBytes bound a batch, except a batch of one larger record.
 	maxRecords = 8 << 10
 	maxBytes   = 8 << 20
 	// maxCommitted bounds the records of a transaction, within a batch.
 	maxCommitted = 16 * maxRecords
-	// locateEvery is how often positions are asked for that can't be told yet.
+	// locateEvery is the interval of retries for positions that are not known yet.
 	locateEvery = 200 * time.Millisecond
 )
 
-// session is what a member does with its partitions, from the moment at which it begins
-// with all of them anew until a step fails or the group takes them all. It belongs to the
-// loop. Each batch goes input → gathered → transforming → next → committing, and each
-// of these places has at most one.
+// session is a member's work with its partitions. It begins with all of them and ends
+// when a step fails or the group takes them all. The loop owns it. Each batch moves input →
+// gathered → transforming → next → committing; each place holds at most one batch.
 type session struct {
 	m      *member
 	ctx    context.Context
@@ -72,16 +71,16 @@ type session struct {
 	opening      bool // the transactional producer
 	open         bool // it may send
 	locating     bool
-	located      time.Time       // when positions were last asked for
-	why          string          // some are not known yet
-	backlog      []fetch.Fetched // what has no room in gathered
+	located      time.Time       // last request for positions
+	why          string          // why some positions are not known yet
+	backlog      []fetch.Fetched // fetched, but without room in gathered
 	gathered     *batch
 	spare        []record.Record // for the next batch
 	transforming bool
-	next         *batch // transformed; nil when there's none
-	committing   *batch // under way, or refused and to be tried again
-	trying       bool   // it is under way
-	stopping     bool   // nothing more is taken in
+	next         *batch // transformed; else nil
+	committing   *batch // in flight, or refused and to be retried
+	trying       bool   // committing is in flight
+	stopping     bool   // accepts no more records
 	lost         bool   // the session has ended
 }
 
@@ -96,7 +95,7 @@ func newSession(m *member, held []record.Partition) *session {
 	return s
 }
 
-// given takes what the group gives to the member in a new generation.
+// given handles the member's partitions in a new generation.
 func (s *session) given(held []record.Partition) {
 	keep := make(map[record.Partition]bool)
 	for _, p := range held {
@@ -113,7 +112,7 @@ func (s *session) given(held []record.Partition) {
 		gone++
 		s.stopReading(known)
 		if known.state != isRead {
-			delete(s.parts, p) // restore finds that it has gone
+			delete(s.parts, p) // restore detects that
 			s.m.gaveUp()
 		} else {
 			known.state = isLeaving
@@ -131,7 +130,7 @@ func (s *session) stopReading(p *part) {
 	p.cur = nil
 }
 
-// leaving reports whether partitions are still to be given up.
+// leaving reports whether partitions have yet to be given up.
 func (s *session) leaving() bool {
 	for _, p := range s.parts {
 		if p.state == isLeaving {
@@ -141,7 +140,7 @@ func (s *session) leaving() bool {
 	return false
 }
 
-// stop takes nothing more in. What is gathered is still committed.
+// stop accepts no more records. Gathered records are still committed.
 func (s *session) stop() {
 	s.stopping, s.backlog = true, nil
 	for _, p := range s.parts {
@@ -149,13 +148,12 @@ func (s *session) stop() {
 	}
 }
 
-// unfinished reports whether there is something to be committed.
+// unfinished reports whether records have yet to be committed.
 func (s *session) unfinished() bool {
 	return len(s.gathered.records) > 0 || s.transforming || s.next != nil || s.committing != nil
 }
 
-// close ends the session. What is not committed is read again, by whoever has the
-// partitions next.
+// close ends the session. The next owner of the partitions reads uncommitted records again.
 func (s *session) close(err error) {
 	if s.lost {
 		return
@@ -176,7 +174,7 @@ func (s *session) close(err error) {
 	}
 }
 
-// revoke tells the Transformer what it has lost.
+// revoke calls the Transformer's Revoke.
 func (s *session) revoke(lost []record.Partition, then func()) {
 	s.m.call(func() func() {
 		s.m.work.Revoke(lost)
@@ -184,7 +182,7 @@ func (s *session) revoke(lost []record.Partition, then func()) {
 	})
 }
 
-// input is where records come from; nil while there is no room for any.
+// input is the source of records; nil while there is no room.
 func (s *session) input() <-chan []fetch.Fetched {
 	if s == nil || s.lost || s.stopping || len(s.backlog) > 0 || s.full() {
 		return nil
@@ -196,13 +194,13 @@ func (s *session) full() bool {
 	return len(s.gathered.records) >= maxRecords || s.gathered.bytes >= maxBytes
 }
 
-// take puts what was fetched into the batch that is gathered.
+// take adds fetched records to the gathered batch.
 func (s *session) take(got []fetch.Fetched) {
 	s.backlog = got
 	s.gather()
 }
 
-// gather empties the backlog as far as the batch has room.
+// gather empties the backlog while the batch has room.
 func (s *session) gather() {
 	for len(s.backlog) > 0 && !s.full() {
 		f := &s.backlog[0]
@@ -211,7 +209,7 @@ func (s *session) gather() {
 		case p == nil || p.cur != f.Cursor:
 			f.Records = nil
 		case f.Err != nil && errors.Is(f.Err, fetch.ErrGone):
-			// Beginning anew finds the position anew, and restores the state that fits it.
+			// A new session finds the position again, and restores the state that matches.
 			s.m.restart(f.Err)
 			return
 		case f.Err != nil:
@@ -233,7 +231,7 @@ func (s *session) gather() {
 	}
 }
 
-// put appends records to the batch, and returns how many it had room for.
+// put appends records to the batch, and returns how many fit.
 func (s *session) put(p *part, records []record.Record) int {
 	if len(records) == 0 {
 		return 0
@@ -261,7 +259,7 @@ func (s *session) put(p *part, records []record.Record) int {
 	return n
 }
 
-// advance starts what can be started.
+// advance starts the steps that are ready.
 func (s *session) advance() {
 	switch {
 	case s.lost:
@@ -280,9 +278,9 @@ func (s *session) advance() {
 	s.release()
 }
 
-// begin makes the transactional producer ready. That ends the last transaction of the
-// same id, whichever way it was going: positions wait for one that this member has left
-// open itself, and while it is in its group nobody else ends that.
+// begin initializes the transactional producer. That ends the last transaction of the
+// same id. It must: positions wait for a transaction that this member left open itself, and
+// nobody else ends that while the member is in its group.
 func (s *session) begin() {
 	m := s.m
 	if s.opening || m.txnBusy || s.stopping || time.Now().Before(m.notBefore) {
@@ -292,7 +290,7 @@ func (s *session) begin() {
 	who := as{m.id, m.generation}
 	m.beside(func() func() {
 		var err error
-		if m.cfg.InstanceID != "" { // the id may be another process's by now; its group knows
+		if m.cfg.InstanceID != "" { // another process may have the id by now; the group knows
 			err = m.beat(who)
 			if errors.Is(err, sarama.ErrRebalanceInProgress) {
 				err = nil
@@ -315,9 +313,8 @@ func (s *session) begin() {
 	})
 }
 
-// locate asks for the positions of partitions that are new. Those that can't be told
-// yet, because a transaction is open on them or their partition has no leader, are asked
-// for again; the others go on.
+// locate requests the positions of new partitions. It retries those that are unknown
+// because a transaction is open on them or a leader is missing; the others proceed.
 func (s *session) locate() {
 	if s.locating || time.Since(s.located) < locateEvery {
 		return
@@ -356,11 +353,11 @@ func (s *session) locate() {
 	})
 }
 
-// restore hands partitions to the Transformer, all that are located at once.
+// restore passes all located partitions to the Transformer's Assign at once.
 func (s *session) restore() {
 	m := s.m
 	if m.assigning {
-		m.sweep() // their last member may have left a transaction open
+		m.sweep() // the previous member may have left a transaction open
 		return
 	}
 	var gained []Gained
@@ -418,9 +415,8 @@ func (s *session) restore() {
 	})
 }
 
-// transform has the gathered batch transformed: when the last transaction is done, or
-// before that when the batch is full. So it is the transformation that bounds the rate,
-// and not the transactions.
+// transform passes the gathered batch to Transform: when the last transaction is done, or
+// earlier when the batch is full. So transformation bounds the rate, not transactions.
 func (s *session) transform() {
 	b, m := s.gathered, s.m
 	if s.transforming || len(b.records) == 0 || s.next != nil && s.next.count >= maxCommitted || s.committing != nil && !s.full() {
@@ -455,7 +451,7 @@ func (s *session) transform() {
 	})
 }
 
-// join appends a later batch, to be committed together.
+// join appends a later batch, to commit both together.
 func (b *batch) join(later *batch) {
 	b.count += later.count
 	b.out = append(b.out, later.out...)
@@ -469,11 +465,10 @@ func (b *batch) join(later *batch) {
 
 // commit publishes and moves positions in a transaction.
 //
-// The group may come to a new generation at any moment; a position sent under the
-// old one is refused then. That says nothing about our right to it: while this
-// member has not given the partition up, nobody else gets it, unless the group had a
-// generation without this member, which ends the session before that can be seen. So
-// the same transaction is sent again under the new generation.
+// A new generation may begin at any moment; a position sent under the old one is refused
+// then. We may still own the partition: nobody else gets it until this member gives it up.
+// The exception, a generation without this member, ends the session first. So the same
+// transaction is resent under the new generation.
 func (s *session) commit() {
 	m := s.m
 	if s.trying || m.txnBusy || s.committing == nil && s.next == nil {
@@ -541,8 +536,8 @@ func (s *session) committed(b *batch) {
 	}
 }
 
-// release gives up the partitions that the group wants back, once all that was read of
-// them is committed.
+// release gives up partitions that the group wants back, once their records read are
+// committed.
 func (s *session) release() {
 	var lost []record.Partition
 	for p, known := range s.parts {
@@ -556,10 +551,9 @@ func (s *session) release() {
 	}
 }
 
-// positions returns where partitions are to be read from: at the group's position, or
-// from the oldest record on where it has none, none of this topic, or one that the topic
-// doesn't hold. Those that can't be told now are left out: the error says why, as that a
-// transaction is open on some.
+// positions returns the offset to read each partition from: the group's position, or the
+// oldest record if the group has none, one of another topic, or one outside the log.
+// Unknown positions are left out; the error gives a reason, such as an open transaction.
 func (m *member) positions(ctx context.Context, of []record.Partition) (map[Gained]int64, error) {
 	view, err := m.cl.Fresh(ctx)
 	if err != nil {

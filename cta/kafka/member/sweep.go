@@ -12,21 +12,20 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
-// A member that dies within a transaction leaves it open. Until it times out, which
-// the coordinator looks at every ten seconds only, readers of what it published see
-// nothing that comes after, and whoever gets its partitions has to wait for their
-// positions. So members end the transactions of those that the group has given up.
-// The ids of transactions tell whose they are.
+// A member that dies in a transaction leaves it open until its time-out; the coordinator
+// checks only every ten seconds. Until then, readers of its output see nothing later, and
+// the next owner of its partitions waits for their positions. So members end transactions
+// of members that the group has dropped. A transaction's id names its member.
 
 const (
 	memberInfix   = ".member:"   // between the group's name and a dynamic member's id
-	instanceInfix = ".instance:" // and a static member's instance id
+	instanceInfix = ".instance:" // between the group's name and a static member's instance id
 
 	sweepEvery = time.Second
 )
 
-// transactionOf returns the transactional id of a member. Each has one of its own: a
-// static one the same after a restart, so that it ends what it left open before.
+// transactionOf returns a member's own transactional id. A static member has the same id
+// after a restart, so the restart ends its open transaction.
 func transactionOf(group, instance, id string) string {
 	if instance != "" {
 		return group + instanceInfix + instance
@@ -34,8 +33,8 @@ func transactionOf(group, instance, id string) string {
 	return group + memberInfix + id
 }
 
-// sweep ends the transactions of dead members, unless it was done just now. It is for
-// speed alone: what fails is left to the transactions' time-out.
+// sweep ends transactions of dead members, at most every sweepEvery. It only saves time:
+// if it fails, the transactions time out.
 func (m *member) sweep() {
 	if m.sweeping || time.Since(m.swept) < sweepEvery {
 		return
@@ -74,7 +73,7 @@ func (m *member) endOrphans() error {
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, 2*cluster.Quick)
 	defer cancel()
-	alive := make(map[string]bool) // asked after those open: a newcomer's are not orphans
+	alive := make(map[string]bool) // asked after open: a newcomer's are not orphans
 	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) error {
 		resp, err := b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 4, Groups: []string{m.cfg.Group}})
 		if err != nil {
@@ -97,7 +96,7 @@ func (m *member) endOrphans() error {
 	for _, id := range open {
 		if !alive[id] {
 			m.log.log.Info("ending the transaction of a dead member", "transaction", id)
-			dead := &txn{cl: m.cl, id: id} // its producer, if there still is one, begins anew
+			dead := &txn{cl: m.cl, id: id} // its producer, if it still exists, starts a new session
 			faults = append(faults, dead.begin(ctx))
 		}
 	}

@@ -18,46 +18,44 @@ import (
 )
 
 const (
-	// transactionTimeout is after how long a transaction is given up, by us and by its
-	// coordinator, which looks every ten seconds. A broker that hangs keeps all from being
-	// committed until the cluster takes it out, after nine seconds and an election of the
-	// controller: a transaction outlives that, so that nothing has to be restored. It need
-	// not be shorter for the sake of members that die: others end theirs (sweep.go).
+	// transactionTimeout is when the member and the coordinator, which checks every ten
+	// seconds, give up a transaction. A hung broker blocks all commits until the cluster
+	// removes it: after nine seconds and an election of the controller. A transaction
+	// outlasts that, so that nothing must be restored. Dead members need no shorter time:
+	// other members end their transactions (sweep.go).
 	transactionTimeout = 20 * time.Second
-	// A step of a transaction is tried again after txnPause, four times; then ever more
-	// seldom: mostly, the coordinator is only finishing the transaction before.
+	// A step is retried after txnPause, four times, then with growing pauses: mostly, the
+	// coordinator is only finishing the previous transaction.
 	txnPause = time.Millisecond
 )
 
-// txn sends transactions under a transactional id, one at a time. After any error but
-// those of a stale generation, begin has to follow, which ends what was left open.
+// txn sends transactions under a transactional id, one at a time. After an error, except
+// of a stale generation, begin must follow; it ends the open transaction.
 //
-// Sarama's own producer is not used, because it takes seven waits for an answer a
-// transaction, one after the other: it sends the first record before the rest, and
-// the positions after the records. Here the records and the positions go side by
-// side, and three waits remain. The time of a transaction is most of the delay of a
-// count.
+// Sarama's own producer is not used: it waits for seven answers per transaction, one after
+// the other. It sends the first record before the rest, and the positions after the
+// records. Here records and positions are sent in parallel, and three waits remain. The
+// transaction is most of the delay of a count.
 type txn struct {
 	cl     *cluster.Cluster
 	group  string
 	id     string
 	pid    int64
 	epoch  int16
-	unsure atomic.Bool // an answer was lost: its request may be handled again, and late
+	unsure atomic.Bool // an answer was lost: its request may be handled again, late
 
 	boxes       map[record.Partition]*ibatch.Box
 	partitioner ibatch.Partitioner
 }
 
-// begin takes the id over: who had it before is fenced, and the transaction that may be
-// open under it is aborted.
+// begin takes over the id: its previous owner is fenced, and an open transaction is aborted.
 func (t *txn) begin(ctx context.Context) error {
 	t.pid, t.epoch, t.partitioner = -1, -1, ibatch.NewPartitioner()
 	return t.renew(ctx)
 }
 
-// renew takes the next epoch of the id, if nobody else has: requests of the epochs
-// before are refused from then on.
+// renew moves to the next epoch of the id, unless another owner has. Brokers then refuse
+// requests of earlier epochs.
 func (t *txn) renew(ctx context.Context) error {
 	from, epoch := t.pid, t.epoch
 	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
@@ -78,15 +76,14 @@ func (t *txn) renew(ctx context.Context) error {
 }
 
 // commit publishes out and moves the group's positions to next, as that member of the
-// group, together or not at all. When it fails with ErrIllegalGeneration or
-// ErrRebalanceInProgress nothing was committed, and end has to follow to abort; with
-// other errors, both is possible.
+// group, together or not at all. After ErrIllegalGeneration or ErrRebalanceInProgress
+// nothing was committed, and end must follow to abort. After other errors, the
+// transaction may or may not have been committed.
 func (t *txn) commit(ctx context.Context, who as, instance *string, next map[*part]int64, out []record.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, transactionTimeout) // after which the coordinator aborts
 	defer cancel()
 	if t.unsure.Load() {
-		// A late request of the last transaction, to end it above all, is not to be one
-		// of the next.
+		// A late request of the last transaction, above all its end, must not affect the next.
 		if err := t.renew(ctx); err != nil {
 			return fmt.Errorf("begin anew: %w", err)
 		}
@@ -145,7 +142,7 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	if err != nil {
 		return err
 	}
-	// Each leader gets its own at the same time.
+	// Send to all leaders in parallel.
 	var (
 		wg     sync.WaitGroup
 		mu     sync.Mutex
@@ -176,8 +173,8 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	return faults
 }
 
-// produce sends the oldest batches of boxes that have the first one's leader. Batches that
-// it has written leave their boxes.
+// produce sends the oldest batches of boxes that share the first box's leader. Written
+// batches leave their boxes.
 func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
 	view := t.cl.View()
 	var sent []*ibatch.Box
@@ -207,9 +204,8 @@ func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
 	return worst
 }
 
-// position makes the group's positions part of the transaction. The generation and the
-// member with them make the group's coordinator refuse a member that the group no longer
-// has (KIP-447).
+// position adds the group's positions to the transaction, with the generation and the
+// member: the group's coordinator refuses a member that it no longer has (KIP-447).
 func (t *txn) position(ctx context.Context, who as, instance *string, next map[*part]int64) error {
 	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
 		resp, err := b.AddOffsetsToTxn(&sarama.AddOffsetsToTxnRequest{
@@ -242,7 +238,7 @@ func (t *txn) position(ctx context.Context, who as, instance *string, next map[*
 	})
 }
 
-// end commits the transaction, or drops what it has sent.
+// end commits the transaction, or aborts it.
 func (t *txn) end(ctx context.Context, commit bool) error {
 	return t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
 		resp, err := b.EndTxn(&sarama.EndTxnRequest{
@@ -257,9 +253,8 @@ func (t *txn) end(ctx context.Context, commit bool) error {
 
 func (t *txn) coordinator() cluster.To { return cluster.Transaction(t.id) }
 
-// ask sends a request until it succeeds, is refused for good, or ctx ends. All requests
-// of a transaction can be sent again: what was done already, by one whose answer was
-// lost, is not done twice.
+// ask sends a request until it succeeds, is refused for good, or ctx ends. All requests of
+// a transaction are idempotent: if only the answer was lost, a repetition changes nothing.
 func (t *txn) ask(ctx context.Context, to cluster.To, limit time.Duration, send func(*sarama.Broker) error) error {
 	for try := 1; ; try++ {
 		err := t.cl.Ask(ctx, to, limit, send)
@@ -276,8 +271,7 @@ func (t *txn) ask(ctx context.Context, to cluster.To, limit time.Duration, send 
 	}
 }
 
-// worst returns the error of a partition, if any has one: of several rather one
-// that does not pass.
+// worst returns a partition's error, if any; one that retries cannot mend comes first.
 func worst(topics map[string][]*sarama.PartitionError) (worst error) {
 	for topic, partitions := range topics {
 		for _, p := range partitions {

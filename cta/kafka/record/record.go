@@ -1,5 +1,5 @@
-// Package record holds what every part of package kafka speaks of: a record, and the
-// partition that it is in.
+// Package record defines the types that all parts of package kafka share: a record, and
+// its partition.
 package record
 
 import (
@@ -10,16 +10,16 @@ import (
 // Record is a Kafka record.
 type Record struct {
 	Topic     string
-	Partition int32 // of a record that was read
-	Offset    int64 // of a record that was read
+	Partition int32 // set in records that were read
+	Offset    int64 // set in records that were read
 	Key       []byte
 	Value     []byte // nil: a tombstone in a compacted topic
 	Headers   []Header
-	// Time is the record's own timestamp, wall clock. When zero, a record sent
+	// Time is the record's own timestamp, wall clock. A record sent with the zero value
 	// gets the time of sending.
 	Time time.Time
-	// PartitionBy chooses the partition of a record sent, by Java's murmur2. When
-	// nil, Key does; when both are nil the partition is any.
+	// PartitionBy selects the partition of a record sent, by Java's murmur2. When nil,
+	// Key does; when both are nil, any partition may be used.
 	PartitionBy []byte
 }
 
