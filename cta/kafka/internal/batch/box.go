@@ -1,5 +1,5 @@
-// Package batch makes batches of records for a partition, and records of the batches
-// that a broker returns.
+// Package batch encodes records as batches for a partition, and decodes the batches that
+// a broker returns.
 package batch
 
 import (
@@ -15,41 +15,40 @@ import (
 )
 
 const (
-	// maxBatchBytes ends a batch; a larger record is a batch by itself.
+	// maxBatchBytes bounds a batch; a larger record is a batch by itself.
 	maxBatchBytes = 256 << 10
-	// recordOverhead bounds what a record takes beside key, value and headers.
+	// recordOverhead bounds a record's bytes besides key, value and headers.
 	recordOverhead = 36
 	slabRecords    = 64 // records allocated at a time
 
-	// RequestBytes is how many bytes of batches a request may hold; one batch more makes
-	// it full.
+	// RequestBytes bounds the batches of a request, in bytes; the last batch may exceed it.
 	RequestBytes = 4 << 20
 	// ReplicaTimeout is how long a broker waits for its replicas.
 	ReplicaTimeout = 5 * time.Second
 )
 
-// Box holds the records of one partition that are not settled yet, in order, as
-// batches. One batch at a time goes out, so a retry can't overtake another batch. It is
-// not safe for concurrent use.
+// Box holds the unsettled records of one partition, in order, as batches. One batch at a
+// time is in flight, so a retry can't overtake another batch. It is not safe for
+// concurrent use.
 type Box struct {
 	record.Partition
-	PID   int64 // the producer id of its batches; -1 for none yet
+	PID   int64 // producer id of its batches; -1 for none yet
 	Epoch int16
 	seq   int32    // of the next batch
-	queue []*Batch // the first may be under way
-	limit int      // bytes of a batch, once the broker has refused more; else 0
+	queue []*Batch // the first may be in flight
+	limit int      // bytes of a batch, once the broker has refused a larger one; else 0
 }
 
-// Own makes the batches those of a producer, whose numbers in the partition begin at 0.
+// Own assigns the batches to a producer. Its sequence in the partition begins at 0.
 func (o *Box) Own(pid int64, epoch int16) { o.PID, o.Epoch, o.seq = pid, epoch, 0 }
 
-// Empty reports whether all is settled.
+// Empty reports whether all records are settled.
 func (o *Box) Empty() bool { return len(o.queue) == 0 }
 
 // Len returns the number of batches.
 func (o *Box) Len() int { return len(o.queue) }
 
-// Oldest returns the batch that goes out next, or is under way; nil when there is none.
+// Oldest returns the batch that is in flight or next; nil when there is none.
 func (o *Box) Oldest() *Batch {
 	if len(o.queue) == 0 {
 		return nil
@@ -57,17 +56,17 @@ func (o *Box) Oldest() *Batch {
 	return o.queue[0]
 }
 
-// Batch is what goes to a partition in one request. Once it is sent, its records
-// and its sequence number stay as they are.
+// Batch is a partition's part of one request. Once sent, its records and its sequence
+// number don't change.
 type Batch struct {
-	First   uint64 // number of its first record, of all that were accepted
+	First   uint64 // number of its first record, among all accepted
 	Created time.Time
 	Bytes   int
 	Payload int // bytes of keys and values
 	sealed  bool
 	Records *sarama.RecordBatch
 	slab    []sarama.Record
-	Done    []func(error) // by record; shorter when the rest has none
+	Done    []func(error) // by record; shorter when the last records have none
 }
 
 // Add appends r, the number-th record accepted.
@@ -97,8 +96,8 @@ func (o *Box) Add(r record.Record, number uint64, done func(error)) {
 
 func (b *Batch) append(r record.Record, at time.Time, size int) {
 	if len(b.slab) == cap(b.slab) {
-		// A batch of a quiet partition is small; a busy one's grows by slabs, which
-		// never move, because the batch holds pointers.
+		// A quiet partition's batch is small. A busy one's grows by slabs, which never
+		// move, because the batch holds pointers.
 		b.slab = make([]sarama.Record, 0, min(max(2*cap(b.slab), 4), slabRecords))
 	}
 	b.slab = append(b.slab, sarama.Record{
@@ -119,17 +118,17 @@ func (b *Batch) append(r record.Record, at time.Time, size int) {
 	b.Payload += len(r.Key) + len(r.Value)
 }
 
-// Seal keeps further records out of the oldest batch, and returns it.
+// Seal closes the oldest batch to further records, and returns it.
 func (o *Box) Seal() *Batch {
 	o.queue[0].sealed = true
 	return o.queue[0]
 }
 
-// Request returns a request that sends the oldest batch of each box: again under the number
-// that it had, or under the partition's next. transaction is empty outside of one.
+// Request returns a request that sends the oldest batch of each box, with its earlier
+// sequence number or the partition's next. transaction is empty outside of one.
 func Request(transaction string, boxes []*Box) *sarama.ProduceRequest {
 	req := &sarama.ProduceRequest{
-		Version:      10, // sarama's newest; older brokers get what they know
+		Version:      10, // sarama's newest; older brokers get an older one
 		RequiredAcks: sarama.WaitForAll, Timeout: int32(ReplicaTimeout.Milliseconds()),
 	}
 	if transaction != "" {
@@ -143,7 +142,7 @@ func Request(transaction string, boxes []*Box) *sarama.ProduceRequest {
 	return req
 }
 
-// Answered returns why the oldest batch of a box isn't written: nil when it is.
+// Answered returns why a box's oldest batch was not written, or nil when it was.
 func (o *Box) Answered(resp *sarama.ProduceResponse) error {
 	switch block := resp.GetBlock(o.Topic, o.Partition.Partition); {
 	case block == nil:
@@ -157,9 +156,8 @@ func (o *Box) Answered(resp *sarama.ProduceResponse) error {
 	}
 }
 
-// Pop removes the oldest batch. Delivered, its sequence numbers are used up;
-// otherwise nobody knows whether they are, and the partition needs a producer id
-// with numbers of its own.
+// Pop removes the oldest batch. If it was delivered, its sequence numbers are used.
+// Otherwise that is unknown, and the partition needs a new producer id.
 func (o *Box) Pop(delivered bool) {
 	b := o.queue[0]
 	o.queue = slices.Delete(o.queue, 0, 1)
@@ -170,8 +168,8 @@ func (o *Box) Pop(delivered bool) {
 	}
 }
 
-// Split makes two batches of the oldest, which the broker has refused as too
-// large, and reports whether it could.
+// Split splits the oldest batch, which the broker refused as too large, in two. It reports
+// whether it could.
 func (o *Box) Split() bool {
 	b := o.queue[0]
 	n := len(b.Records.Records)
@@ -179,7 +177,7 @@ func (o *Box) Split() bool {
 		return false
 	}
 	o.queue = slices.Replace(o.queue, 0, 1, b.part(0, n/2), b.part(n/2, n))
-	o.limit = b.Bytes / 2 // so that later ones needn't be
+	o.limit = b.Bytes / 2 // to avoid later splits
 	return true
 }
 
@@ -201,7 +199,7 @@ func (b *Batch) part(from, to int) *Batch {
 	p.Records.LastOffsetDelta = int32(to - from - 1)
 	p.Bytes = b.Bytes / 2
 	if from > 0 {
-		p.Bytes = b.Bytes - b.Bytes/2 // both together are what was counted
+		p.Bytes = b.Bytes - b.Bytes/2 // both parts add up to the counted bytes
 	}
 	if from < len(b.Done) {
 		p.Done = b.Done[from:min(to, len(b.Done))]
@@ -209,7 +207,7 @@ func (b *Batch) part(from, to int) *Batch {
 	return p
 }
 
-// Size bounds the bytes of a record in a batch.
+// Size is an upper bound of a record's bytes in a batch.
 func Size(r record.Record) int {
 	n := len(r.Key) + len(r.Value) + recordOverhead
 	for _, h := range r.Headers {

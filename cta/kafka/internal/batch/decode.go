@@ -9,8 +9,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// Decode appends the committed records of a block from an offset on to records,
-// and returns the offset after everything that it holds, records or not.
+// Decode appends a block's committed records, from an offset on, to records. It returns
+// the offset after everything in the block, including other entries.
 func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, records []record.Record) (_ []record.Record, next int64) {
 	next = from
 	aborted := slices.Clone(block.AbortedTransactions)
@@ -57,14 +57,13 @@ func appendBatch(p record.Partition, records []record.Record, batch *sarama.Reco
 	return records
 }
 
-// Partitioner chooses a partition by Java's murmur2, as every Kafka client does.
+// Partitioner selects a partition by Java's murmur2, as other Kafka clients do.
 type Partitioner struct{ sarama.Partitioner }
 
 // NewPartitioner returns a Partitioner. It is not safe for concurrent use.
 func NewPartitioner() Partitioner { return Partitioner{sarama.NewMurmur2Partitioner("")} }
 
-// Choose returns the partition of n that a record goes to; ok is false when it may be
-// any.
+// Choose returns the partition, of n, for a record; ok is false when any may be used.
 func (p Partitioner) Choose(r record.Record, n int32) (_ int32, ok bool) {
 	by := r.PartitionBy
 	if by == nil {
@@ -74,5 +73,5 @@ func (p Partitioner) Choose(r record.Record, n int32) (_ int32, ok bool) {
 		return 0, false
 	}
 	chosen, err := p.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, n)
-	return chosen, err == nil // the encoder of bytes has no errors
+	return chosen, err == nil // encoding bytes never fails
 }

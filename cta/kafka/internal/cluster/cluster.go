@@ -1,18 +1,17 @@
-// Package cluster is the one way to the brokers of a Kafka cluster. Every request of
-// package kafka goes through [Cluster.Ask]. Ask finds the broker that serves the
-// request: the leader of a partition, the coordinator of a group or of a transaction,
-// the controller, or any. It bounds the time of the request, forgets what has turned
-// out wrong, and says once that a broker doesn't answer.
+// Package cluster sends requests to the brokers of a Kafka cluster. Every request of
+// package kafka goes through [Cluster.Ask]. Ask finds the broker that serves the request:
+// a partition's leader, the coordinator of a group or transaction, the controller, or any.
+// It bounds the request's time, drops outdated knowledge, and logs a silent broker once.
 //
 // Sarama's own Client is not used, for three reasons of its version 1.61.1. It keeps to
-// a coordinator that has died. It waits for a broker that hangs as long as for one that
-// works. And one partition without a leader makes it fail for the others. So only its
-// Broker is used here: one connection, and the encoding of requests.
+// a coordinator that has died. It waits as long for a hung broker as for a working one.
+// And one partition without a leader makes it fail for the others. Only its Broker is
+// used: one connection, and the encoding of requests.
 //
-// What is known of the cluster is one [View], which never changes: a new one takes its
-// place. A connection serves one request at a time. Idle ones are kept, by address, and
-// more are opened while all are busy: a request that waits, as a fetch does, holds up
-// no other.
+// A [View] holds the known state of the cluster. It never changes; a new one replaces it.
+// A connection serves one request at a time. Idle connections are kept, by address, and
+// more are opened while all are busy: a request that waits, such as a fetch, delays no
+// other.
 package cluster
 
 import (
@@ -34,26 +33,24 @@ import (
 )
 
 const (
-	// Quick bounds a request that a broker answers at once.
+	// Quick bounds a request that brokers answer at once.
 	Quick = 5 * time.Second
-	// hurry bounds the first round of a request that any broker serves: another may be
-	// quicker than one that hangs.
+	// hurry bounds the first round of a request that any broker serves: another broker may
+	// be quicker than a hung one.
 	hurry = 2 * time.Second
-	// watch is after how long, and then how often, the broker that serves a request is
-	// looked for anew while one keeps it.
+	// watch is the interval of checks, during a request, whether another broker serves it.
 	watch = time.Second
-	// idleTime is after how long an unused connection is closed: brokers close theirs
-	// after ten minutes.
+	// idleTime is when an unused connection is closed. Brokers close theirs after ten minutes.
 	idleTime = time.Minute
-	// young is how old a view may be that says a partition has no leader.
+	// young is the maximum age of a view that shows no leader for a partition.
 	young       = 250 * time.Millisecond
 	dialTimeout = 5 * time.Second
 )
 
-// ErrNoLeader says that a partition has no leader now.
+// ErrNoLeader means that a partition has no leader now.
 var ErrNoLeader = errors.New("partition has no leader")
 
-// ErrClosed says that the Cluster was closed.
+// ErrClosed means that the Cluster was closed.
 var ErrClosed = errors.New("the Kafka client is closed")
 
 // Cluster is a Kafka cluster, safe for concurrent use.
@@ -67,19 +64,19 @@ type Cluster struct {
 	view   atomic.Pointer[View]
 
 	mu           sync.Mutex
-	idle         map[string][]*link   // by address; the last one was used last
-	away         map[string]time.Time // addresses that don't answer, which was told; since when
-	probed       map[string]bool      // addresses that are being asked whether they do
+	idle         map[string][]*link   // by address; the most recently used last
+	away         map[string]time.Time // addresses reported as silent, and since when
+	probed       map[string]bool      // addresses that are being probed
 	answers      string               // the address that answered last
 	coordinators map[To]int32
-	stale        time.Time   // what the view says has turned out wrong then
-	refreshing   *refreshing // under way; nil when none is
+	stale        time.Time   // when the view last turned out wrong
+	refreshing   *refreshing // in flight; else nil
 
-	helpers sync.WaitGroup // goroutines; begun with mu held, and none once idle is nil
+	helpers sync.WaitGroup // goroutines, started with mu held; none once idle is nil
 }
 
-// New returns a cluster that is first looked for at seeds. It connects when it is
-// asked. conf has the versions, TLS and SASL of the connections.
+// New returns a cluster that is first looked for at seeds. It connects on the first
+// request. conf has the versions, TLS and SASL of the connections.
 func New(seeds []string, conf *sarama.Config, log *slog.Logger) *Cluster {
 	own := *conf
 	own.Net.Proxy.Enable = true // the only way to give sarama a dialer
@@ -95,7 +92,7 @@ func New(seeds []string, conf *sarama.Config, log *slog.Logger) *Cluster {
 	return c
 }
 
-// Close ends every connection and whatever waits for one.
+// Close ends every connection and every request.
 func (c *Cluster) Close() {
 	c.cancel()
 	c.mu.Lock()
@@ -113,10 +110,10 @@ func (c *Cluster) Close() {
 // Version is the newest version of Kafka whose requests are used.
 func (c *Cluster) Version() sarama.KafkaVersion { return c.conf.Version }
 
-// Rack is where this program is; empty when nobody has said.
+// Rack is this program's location; empty when not set.
 func (c *Cluster) Rack() string { return c.conf.RackID }
 
-// To says which broker serves a request.
+// To names the broker that serves a request.
 type To struct {
 	kind toKind
 	name string // of a topic, a group or a transaction
@@ -140,7 +137,7 @@ func Any() To { return To{} }
 // Broker is the broker of that id.
 func Broker(id int32) To { return To{kind: toBroker, n: id} }
 
-// Controller is the broker that takes the creation of topics.
+// Controller is the broker that creates topics.
 func Controller() To { return To{kind: toController} }
 
 // Leader is the broker that leads p.
@@ -152,7 +149,7 @@ func Group(name string) To { return To{kind: toGroup, name: name} }
 // Transaction is the coordinator of a transactional id.
 func Transaction(id string) To { return To{kind: toTransaction, name: id} }
 
-// String says what it is in words.
+// String describes the broker in words.
 func (to To) String() string {
 	switch to.kind {
 	case toBroker:
@@ -169,11 +166,10 @@ func (to To) String() string {
 	return "any broker"
 }
 
-// Ask sends one request to the broker that serves it: send does so over the connection
-// that it is given, and returns what the request failed with, a refusal as
-// [sarama.KError]. limit bounds the time of the request alone; ctx ends it too. What
-// the failure shows to be wrong is forgotten, so that the next call finds another
-// broker.
+// Ask sends one request to the broker that serves it. send uses the given connection, and
+// returns the request's failure; a refusal as [sarama.KError]. limit bounds the time of
+// the request alone; ctx ends it too. After a failure, Ask drops outdated knowledge, so
+// that the next call finds another broker.
 func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func(*sarama.Broker) error) error {
 	if to.kind == toAny {
 		return c.askAny(ctx, limit, send)
@@ -191,8 +187,8 @@ func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func
 	return err
 }
 
-// askAny asks one broker after the other: that which answered last, those that answer,
-// and at last the others.
+// askAny asks one broker after the other: first the one that answered last, then those
+// that answer, then the others.
 func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sarama.Broker) error) error {
 	addrs := c.addresses()
 	err := error(sarama.ErrOutOfBrokers)
@@ -220,7 +216,7 @@ func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sa
 	return err
 }
 
-// addresses returns those of all brokers that are known, the most promising first.
+// addresses returns the addresses of all known brokers, the most promising first.
 func (c *Cluster) addresses() []string {
 	view := c.View()
 	all := make([]string, 0, len(view.Brokers)+len(c.seeds))
@@ -280,7 +276,7 @@ func (c *Cluster) find(ctx context.Context, to To) (string, error) {
 	return addr, nil
 }
 
-// forget drops what is known about who serves a request.
+// forget drops the knowledge of which broker serves a request.
 func (c *Cluster) forget(to To) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -290,7 +286,7 @@ func (c *Cluster) forget(to To) {
 	}
 }
 
-// Moved says that the brokers may have changed their roles.
+// Moved reports that brokers may have changed their roles.
 func (c *Cluster) Moved() { c.forget(To{kind: toLeader}) }
 
 // coordinator returns the id of a coordinator.
@@ -330,8 +326,8 @@ func (c *Cluster) coordinator(ctx context.Context, to To) (int32, error) {
 	return id, nil
 }
 
-// whileServedBy returns a context that ends when another broker has become the one that
-// serves a request, or none has: one that hangs would keep the request for its whole time.
+// whileServedBy returns a context that ends when another broker, or none, serves a request:
+// a hung broker would keep the request for its whole time.
 func (c *Cluster) whileServedBy(ctx context.Context, to To, addr string) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -352,11 +348,11 @@ func (c *Cluster) whileServedBy(ctx context.Context, to To, addr string) (_ cont
 	}
 }
 
-// moved looks whether another broker than that at addr serves a request, and says so.
+// moved returns an error when another broker than that at addr serves a request.
 func (c *Cluster) moved(ctx context.Context, to To, addr string) error {
 	c.forget(to)
 	if _, err := c.Refresh(ctx); err != nil {
-		return nil // nobody knows
+		return nil // unknown
 	}
 	now, err := c.find(ctx, to)
 	switch {
@@ -372,9 +368,9 @@ func (c *Cluster) moved(ctx context.Context, to To, addr string) error {
 type link struct {
 	*sarama.Broker
 	addr   string
-	used   time.Time // last
+	used   time.Time // last use
 	ctx    context.Context
-	cancel context.CancelCauseFunc // ends the connection, and with it whatever waits
+	cancel context.CancelCauseFunc // ends the connection and its requests
 }
 
 func (l *link) close() {
@@ -464,7 +460,7 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 		c.idle[addr] = append(c.idle[addr], l)
 	}
 	since, away := c.away[addr]
-	back := away && asked.After(since) // else it has answered what it was asked before
+	back := away && asked.After(since) // else it answered an earlier request
 	if back {
 		delete(c.away, addr)
 	}
@@ -478,8 +474,8 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	return err
 }
 
-// lost closes the other connections to a broker, and finds out whether it answers. That
-// one which was idle has ended says little: brokers end such.
+// lost closes the other connections to a broker, and checks whether it answers. The end of
+// an idle connection means little: brokers close them.
 func (c *Cluster) lost(addr string, fresh bool, err error) {
 	c.mu.Lock()
 	idle := c.idle[addr]
@@ -500,8 +496,8 @@ func (c *Cluster) lost(addr string, fresh bool, err error) {
 	}
 }
 
-// probe finds out whether a broker that has kept a request answers at all. It may only be
-// waiting for others itself: for its replicas, above all.
+// probe checks whether a broker that keeps a request answers at all. It may only be waiting
+// for other brokers, mostly its replicas.
 func (c *Cluster) probe(addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -523,7 +519,7 @@ func (c *Cluster) probe(addr string) {
 	})
 }
 
-// tell says once that a broker doesn't answer.
+// tell logs once that a broker doesn't answer.
 func (c *Cluster) tell(addr string, err error) {
 	c.mu.Lock()
 	known := !c.away[addr].IsZero()
@@ -536,7 +532,7 @@ func (c *Cluster) tell(addr string, err error) {
 	}
 }
 
-// timeout is the outcome of a request that was not answered in time.
+// timeout is the error of a request without an answer in time.
 type timeout struct{ limit time.Duration }
 
 func (t timeout) Error() string { return fmt.Sprintf("no answer within %v", t.limit) }

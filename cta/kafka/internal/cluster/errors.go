@@ -13,7 +13,7 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// Refusal returns a broker's refusal as an error, nil when it is none.
+// Refusal returns a broker's refusal as an error, or nil for ErrNoError.
 func Refusal(kerr sarama.KError) error {
 	if kerr == sarama.ErrNoError {
 		return nil
@@ -21,7 +21,7 @@ func Refusal(kerr sarama.KError) error {
 	return kerr
 }
 
-// Passes reports whether what a request failed with may pass when it is sent again.
+// Passes reports whether the request may succeed when it is sent again.
 func Passes(err error) bool {
 	var kerr sarama.KError
 	if !errors.As(err, &kerr) { // the connection
@@ -33,13 +33,13 @@ func Passes(err error) bool {
 		sarama.ErrRequestTimedOut, sarama.ErrNotEnoughReplicas, sarama.ErrNotEnoughReplicasAfterAppend,
 		sarama.ErrOffsetNotAvailable, sarama.ErrOffsetsLoadInProgress, sarama.ErrThrottlingQuotaExceeded,
 		sarama.ErrConcurrentTransactions, sarama.ErrUnstableOffsetCommit,
-		sarama.ErrOperationNotAttempted: // for the sake of another partition, whose error counts
+		sarama.ErrOperationNotAttempted: // because of another partition, whose error counts
 		return true
 	}
 	return misdirected(err)
 }
 
-// misdirected reports whether an error says that another broker serves the request.
+// misdirected reports whether an error means that another broker may serve the request.
 func misdirected(err error) bool {
 	var kerr sarama.KError
 	if !errors.As(err, &kerr) {
@@ -55,7 +55,7 @@ func misdirected(err error) bool {
 	return false
 }
 
-// permanent reports whether waiting doesn't mend a failed connection.
+// permanent reports whether retries can't mend a failed connection.
 func permanent(err error) bool {
 	var (
 		unknownCA x509.UnknownAuthorityError
@@ -66,8 +66,7 @@ func permanent(err error) bool {
 		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &certErr) || alert(err) != nil
 }
 
-// alert returns what the other side of a TLS connection has said before it ended it: nil
-// when it was something else.
+// alert returns the TLS alert by which the other side ended a connection, or nil.
 func alert(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" { // as crypto/tls has it
@@ -80,19 +79,19 @@ func alert(err error) error {
 type Trouble struct {
 	Text      string // one of few texts, the same for the same reason
 	Hint      string
-	Permanent bool // waiting doesn't mend it
+	Permanent bool // retries can't mend it
 	Err       error
 }
 
 func (t Trouble) Error() string { return t.Text }
 
-// Unwrap returns the error that it explains.
+// Unwrap returns the explained error.
 func (t Trouble) Unwrap() error { return t.Err }
 
-// Start is the hint where a service isn't there.
+// Start is the hint for a service that is not reachable.
 const Start = "start it, or check the address"
 
-// refusals are the brokers' that need other words than sarama's.
+// refusals holds clearer texts than sarama's for some of the brokers' refusals.
 var refusals = map[sarama.KError]string{
 	sarama.ErrNotEnoughReplicas:                  "fewer in-sync replicas than required",
 	sarama.ErrNotEnoughReplicasAfterAppend:       "fewer in-sync replicas than required",
@@ -113,13 +112,13 @@ var refusals = map[sarama.KError]string{
 	sarama.ErrTopicAuthorizationFailed:           "not authorized for the topic",
 	sarama.ErrGroupAuthorizationFailed:           "not authorized for the group",
 	sarama.ErrTransactionalIDAuthorizationFailed: "not authorized for the transactional id",
-	sarama.ErrClusterAuthorizationFailed:         "not authorized to write to any topic", // all that we ask of the cluster
+	sarama.ErrClusterAuthorizationFailed:         "not authorized to write to any topic", // the only right over the cluster that we need
 	sarama.ErrProducerFenced:                     "the transaction took too long, or another process has its id",
 	sarama.ErrInvalidProducerEpoch:               "the transaction took too long, or another process has its id",
 }
 
-// Explain says what a failed request means. The texts hold no port of ours, no password,
-// and no inner words of the client library.
+// Explain explains a failed request. The texts contain no local port, no password, and
+// no internal words of the client library.
 func (c *Cluster) Explain(err error) Trouble {
 	t := Trouble{Text: err.Error(), Hint: Start, Permanent: permanent(err), Err: err}
 	var (
@@ -174,8 +173,8 @@ func (c *Cluster) Explain(err error) Trouble {
 		t.Text = "connection refused"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, sarama.ErrNotConnected):
-		// All that a client sees on a port of another protocol: the broker takes
-		// its bytes for a request it can't read, and closes.
+		// A client sees only this on a port of another protocol: the broker reads the
+		// bytes as an invalid request, and closes.
 		t.Text = "the broker closed the connection"
 		t.Hint = c.wrongProtocolHint()
 	case isTimeout(err):
@@ -185,7 +184,7 @@ func (c *Cluster) Explain(err error) Trouble {
 	return t
 }
 
-// wrongProtocolHint is for a connection that ends without a word.
+// wrongProtocolHint is the hint for a connection closed without an answer.
 func (c *Cluster) wrongProtocolHint() string {
 	tls, sasl := c.conf.Net.TLS.Enable, c.conf.Net.SASL.Enable
 	hint := "the port may "
@@ -209,7 +208,7 @@ func (c *Cluster) wrongProtocolHint() string {
 	return hint + ": check the settings against the port's protocol"
 }
 
-// MuteHint is for a broker that takes a connection and doesn't answer.
+// MuteHint is the hint for a broker that accepts a connection and doesn't answer.
 func (c *Cluster) MuteHint() string {
 	if !c.conf.Net.TLS.Enable {
 		return Start

@@ -13,26 +13,26 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// View is what the cluster said of itself at one time. It doesn't change.
+// View is the cluster's state at one time. It doesn't change.
 type View struct {
 	Brokers    map[int32]string // addresses by id
 	Controller int32
 	Topics     map[string]*Topic
-	at         time.Time // when it was asked for
+	at         time.Time // of the request
 }
 
-// Topic is what the cluster says of a topic.
+// Topic is the cluster's description of a topic.
 type Topic struct {
-	// ID is that which the cluster gave to the topic when it was made: another topic
-	// that had the name before has another. It is empty before Kafka 2.8.
+	// ID is assigned by the cluster when the topic is created. A new topic of the same name
+	// has another. It is empty before Kafka 2.8.
 	ID       string
 	Internal bool
 	Leaders  []int32 // broker ids by partition; -1 for none
-	Replicas int     // the fewest that a partition has
-	Err      error   // why nothing is known of it
+	Replicas int     // the fewest of any partition
+	Err      error   // why the topic is unknown
 }
 
-// Leader returns the broker that leads p; -1 when there is none or no such partition.
+// Leader returns the broker that leads p; -1 without a leader or without that partition.
 func (v *View) Leader(p record.Partition) int32 { return v.serves(Leader(p)) }
 
 func (v *View) serves(to To) int32 {
@@ -51,14 +51,14 @@ func (v *View) serves(to To) int32 {
 // View returns the latest view. It is empty before the first [Cluster.Refresh].
 func (c *Cluster) View() *View { return c.view.Load() }
 
-// refreshing is a look at the cluster that several callers may wait for.
+// refreshing is a look at the cluster that several callers may share.
 type refreshing struct {
 	done chan struct{}
 	view *View
 	err  error
 }
 
-// Refresh looks at the cluster. Callers that come meanwhile share the next look.
+// Refresh returns a new view. Callers that arrive during a look share the next one.
 func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 	asked := time.Now()
 	for {
@@ -94,8 +94,8 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 	}
 }
 
-// Lookup returns what the cluster says of one topic. Unlike a view, the answer tells a
-// topic that the user may not see from one that doesn't exist.
+// Lookup returns the cluster's description of one topic. Unlike a view, the answer
+// distinguishes a topic that the user may not see from one that doesn't exist.
 func (c *Cluster) Lookup(ctx context.Context, topic string) (*Topic, error) {
 	view, err := c.Look(ctx, Any(), []string{topic})
 	if err != nil {
@@ -116,12 +116,12 @@ func (c *Cluster) Partitions(ctx context.Context, topic string) (int32, error) {
 		if t, err = c.Lookup(ctx, topic); err != nil {
 			return 0, fmt.Errorf("topic %s: %w", topic, err)
 		}
-		c.Moved() // the view will have it
+		c.Moved() // the next view includes the topic
 	}
 	return int32(len(t.Leaders)), nil
 }
 
-// Look returns what one broker knows, of some topics or of all: others may know of more.
+// Look returns one broker's knowledge of topics, or of all: other brokers may know more.
 func (c *Cluster) Look(ctx context.Context, by To, topics []string) (*View, error) {
 	view := &View{at: time.Now(), Brokers: make(map[int32]string), Topics: make(map[string]*Topic)}
 	err := c.Ask(ctx, by, Quick, func(b *sarama.Broker) error {
@@ -169,16 +169,16 @@ func topicOf(meta *sarama.TopicMetadata) *Topic {
 	return t
 }
 
-// At is an offset to ask for.
+// At selects an offset to look up.
 type At int64
 
-// What a partition's offsets are asked for by; other values are times in milliseconds.
+// The ends of a partition; other values are times in milliseconds.
 const (
 	Oldest = At(sarama.OffsetOldest)
 	Newest = At(sarama.OffsetNewest)
 )
 
-// Each asks the same of all partitions.
+// Each selects the same for all partitions.
 func Each(partitions []record.Partition, at At) map[record.Partition]At {
 	of := make(map[record.Partition]At, len(partitions))
 	for _, p := range partitions {
@@ -187,10 +187,10 @@ func Each(partitions []record.Partition, at At) map[record.Partition]At {
 	return of
 }
 
-// Bounds are where a partition begins and ends.
+// Bounds are the first and the next offset of a partition.
 type Bounds struct{ Oldest, Newest int64 }
 
-// Bounds returns those of partitions, as [Cluster.Offsets] has them.
+// Bounds returns the bounds of partitions, with the rules of [Cluster.Offsets].
 func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed bool) (map[record.Partition]Bounds, error) {
 	if len(of) == 0 {
 		return nil, nil
@@ -206,10 +206,9 @@ func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed b
 	return bounds, cmp.Or(err, err2)
 }
 
-// Offsets returns an offset of each partition: for readers of committed records, Newest
-// is the first one that an open transaction holds back. Partitions that have no leader,
-// or whose leader doesn't answer or refuses, are left out: the error says why one of
-// them is.
+// Offsets returns an offset of each partition. With committed, Newest is the first offset
+// that an open transaction holds back. Partitions are left out when they have no leader, or
+// when the leader refuses or doesn't answer: the error gives the reason for one of them.
 func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, committed bool) (map[record.Partition]int64, error) {
 	view := c.View()
 	byLeader := make(map[int32][]record.Partition)
@@ -270,7 +269,7 @@ func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, commi
 	return found, worst
 }
 
-// Fresh returns the latest view, or a new one when what it says has turned out wrong.
+// Fresh returns the latest view, or a new one if the latest has turned out wrong.
 func (c *Cluster) Fresh(ctx context.Context) (*View, error) {
 	view := c.View()
 	c.mu.Lock()

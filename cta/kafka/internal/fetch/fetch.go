@@ -1,13 +1,11 @@
-// Package fetch gets the records of partitions from the brokers that lead them. Readers
-// and members of a group share it: they say which partitions, and from where on; an
-// [Engine] finds the leaders, follows them when they move, and asks all brokers at the
-// same time, so that one that hangs, or a partition without a leader, costs no other
-// partition anything.
+// Package fetch reads the records of partitions from the brokers that lead them. Readers
+// and members of a group share it: they name the partitions and the first offsets. An
+// [Engine] finds the leaders, follows them when they move, and asks all brokers in
+// parallel. So a hung broker, or a partition without a leader, delays no other partition.
 //
-// Sarama's own consumer is not used, for two reasons of its version 1.61.1. It makes two
-// objects of every record and sends each through a channel, which is half of the work of
-// reading much. And it doesn't follow committed positions over batches that compaction
-// has emptied.
+// Sarama's own consumer is not used, for two reasons of its version 1.61.1. It allocates
+// two objects per record and sends each through a channel: half of the work of a busy
+// reader. And committed positions do not move past batches that compaction has emptied.
 package fetch
 
 import (
@@ -29,55 +27,54 @@ import (
 )
 
 const (
-	// wait is how long a broker holds a fetch for which it has no records.
-	// Partitions found meanwhile join the next one.
+	// wait is how long a broker holds a fetch without records. Partitions found
+	// meanwhile join the next fetch.
 	wait = 100 * time.Millisecond
 	// A response holds up to responseBytes, partitionBytes of each partition (which
 	// is a batch of our producers), or one batch if that is more. Decoded records
-	// take seven times that: of larger responses the memory grows, and not the rate.
+	// take seven times that: larger responses need more memory, without a higher rate.
 	responseBytes  = 1 << 20
 	partitionBytes = 256 << 10
-	// prefetched is how many responses of a broker may be under way or wait to be
-	// handled.
+	// prefetched bounds the responses of a broker that are in flight or wait to be handled.
 	prefetched = 2
-	// tellAfter is when a partition is told of that can't be read: after the cluster
-	// has had time to find it another leader.
+	// tellAfter is when an unreadable partition is logged: the cluster has had time to
+	// elect another leader.
 	tellAfter = 15 * time.Second
-	// sureEmpty is how often a broker has to give nothing where records should be
-	// before one offset is skipped.
+	// sureEmpty is how often a broker must return nothing, where records should be, before
+	// one offset is skipped.
 	sureEmpty = 3
 )
 
-// ErrGone says that the cluster no longer holds a position: retention has overtaken it,
-// or a new topic has the name.
+// ErrGone means that the cluster no longer holds a position: retention has removed it, or
+// a new topic has the name.
 var ErrGone = errors.New("the position is gone")
 
 // Cursor is a position in one partition.
 type Cursor struct {
 	record.Partition
-	topicID string // of the topic that the position is in; empty when it isn't known
+	topicID string // of the position's topic; empty when unknown
 
 	// Guarded by Engine.mu.
-	broker  int32     // to ask; -1 when the leader isn't known
+	broker  int32     // to ask; -1 when the leader is unknown
 	next    int64     // offset to fetch
-	empty   int       // times that nothing came where something should be
-	paused  time.Time // no fetching before
-	failing time.Time // since when it can't be read; zero when it can
-	why     error     // it can't
+	empty   int       // fetches without data where some should be
+	paused  time.Time // no fetch before
+	failing time.Time // since when reading fails; else zero
+	why     error     // the reason
 	removed bool
 }
 
-// Fetched is what one response held of one partition, or why no more comes of it.
+// Fetched holds one response's records of one partition, or the error that ended it.
 type Fetched struct {
 	Cursor  *Cursor
 	Records []record.Record
-	Next    int64 // the offset after all that was read with the records, markers among it
+	Next    int64 // the offset after everything read with the records, including markers
 	Err     error // the cursor has ended: ErrGone, or the user may not read the topic
 	done    func()
 }
 
-// Done gives the memory of the records back: they are the next ones'. Each has to be
-// called, in order.
+// Done releases the memory of the records for the next response. Call it for each Fetched,
+// in order.
 func (f Fetched) Done() {
 	if f.done != nil {
 		f.done()
@@ -88,22 +85,22 @@ func (f Fetched) Done() {
 type Engine struct {
 	cl     *cluster.Cluster
 	log    *slog.Logger
-	failed func() // told of each failed fetch
+	failed func() // called for each failed fetch
 	wg     sync.WaitGroup
-	stale  chan struct{} // tells lead that there is something to find
-	work   chan struct{} // tells deliver that the queue has something
-	// Out gets what was fetched.
+	stale  chan struct{} // signals lead: leaders must be found
+	work   chan struct{} // signals deliver: the queue is not empty
+	// Out delivers fetched records.
 	Out <-chan []Fetched
 
 	mu       sync.Mutex
 	cursors  map[record.Partition]*Cursor
 	fetchers map[int32]*fetcher // by broker id
 	queue    []Fetched          // in the order of fetching
-	told     bool               // of one that can't be read
+	told     bool               // an unreadable partition was logged
 }
 
-// Start returns an Engine that works until ctx ends. Whoever has ended ctx then calls
-// Wait. failed is called for each fetch that failed.
+// Start returns an Engine that works until ctx ends. The caller then calls Wait. failed is
+// called for each failed fetch.
 func Start(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, failed func()) *Engine {
 	out := make(chan []Fetched)
 	e := &Engine{
@@ -119,7 +116,7 @@ func Start(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, failed fu
 // Wait waits until all goroutines have ended.
 func (e *Engine) Wait() { e.wg.Wait() }
 
-// Add begins to fetch a partition of the topic that has that id.
+// Add starts fetching a partition of the topic with that id.
 func (e *Engine) Add(p record.Partition, topicID string, next int64) *Cursor {
 	silence(p.Topic)
 	cur := &Cursor{Partition: p, topicID: topicID, next: next, broker: -1}
@@ -130,7 +127,7 @@ func (e *Engine) Add(p record.Partition, topicID string, next int64) *Cursor {
 	return cur
 }
 
-// Remove ends the fetching of a partition. What was fetched before may still come.
+// Remove stops fetching a partition. Records fetched before may still be delivered.
 func (e *Engine) Remove(cur *Cursor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -144,7 +141,7 @@ func (e *Engine) remove(cur *Cursor) {
 	}
 }
 
-// deliver passes on what was fetched until ctx ends.
+// deliver sends the queue to out until ctx ends.
 func (e *Engine) deliver(ctx context.Context, out chan<- []Fetched) {
 	for {
 		e.mu.Lock()
@@ -173,7 +170,7 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// lead finds the leaders of partitions, ever more seldom while one is missing.
+// lead finds the leaders of partitions, with growing pauses while one is missing.
 func (e *Engine) lead(ctx context.Context) {
 	const often, seldom = 20 * time.Millisecond, time.Second
 	for pause := often; ; {
@@ -186,7 +183,7 @@ func (e *Engine) lead(ctx context.Context) {
 			select {
 			case <-ctx.Done():
 			case <-e.stale:
-			case <-timer.C: // another may have had a new view
+			case <-timer.C: // another caller may have a new view
 			}
 			timer.Stop()
 		} else {
@@ -200,8 +197,7 @@ func (e *Engine) lead(ctx context.Context) {
 	}
 }
 
-// assign tells the fetchers which partitions to fetch, and reports whether every
-// partition has a leader.
+// assign assigns partitions to fetchers, and reports whether every partition has a leader.
 func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -213,7 +209,7 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 			continue
 		}
 		if cur.broker >= 0 && view.Brokers[cur.broker] != "" && cur.failing.IsZero() && e.cl.Rack() != "" {
-			continue // a nearer replica maybe
+			continue // the broker may be a nearer replica
 		}
 		leader := view.Leader(cur.Partition)
 		if leader < 0 {
@@ -233,7 +229,7 @@ func (e *Engine) endLocked(cur *Cursor, err error) {
 	signal(e.work)
 }
 
-// tell says once which partitions can't be read for long, and when all can be again.
+// tell logs once which partitions have been unreadable for long, and when all are readable.
 func (e *Engine) tell(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -261,17 +257,17 @@ func (e *Engine) tell(now time.Time) {
 	}
 }
 
-// fetcher gets records from one broker.
+// fetcher reads records from one broker.
 type fetcher struct {
 	*Engine
 	broker int32
-	wake   chan struct{} // partitions have come
-	// room holds the memory of each response that may be fetched: its records are
-	// the next one's once they are handled.
+	wake   chan struct{} // partitions were added
+	// room holds the memory of each response that may be fetched. Once its records are
+	// handled, the next response reuses it.
 	room chan []record.Record
 }
 
-// wakeOrStart has the fetcher of a broker look for its partitions. e.mu is held.
+// wakeOrStart makes the broker's fetcher look for its partitions. e.mu is held.
 func (e *Engine) wakeOrStart(ctx context.Context, broker int32) {
 	f := e.fetchers[broker]
 	if f == nil {
@@ -298,7 +294,7 @@ func (f *fetcher) run(ctx context.Context) {
 		ok, idle := f.fetch(ctx, room)
 		if ok {
 			backoff = often
-			continue // what was queued gives the room back
+			continue // the queued records release the room
 		}
 		f.room <- room
 		switch {
@@ -323,11 +319,11 @@ func (f *fetcher) run(ctx context.Context) {
 	}
 }
 
-// fetch makes one request. ok means that it was answered; idle, that this broker
-// leads no partition now.
+// fetch makes one request. ok means that the broker answered; idle, that it leads no
+// partition now.
 func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle bool) {
 	req := &sarama.FetchRequest{
-		Version:      12, // sarama's newest; older brokers get what they know
+		Version:      12, // sarama's newest; older brokers get an older one
 		MinBytes:     1,
 		MaxWaitTime:  int32(wait.Milliseconds()),
 		MaxBytes:     responseBytes,
@@ -337,7 +333,7 @@ func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle boo
 	}
 	asked := make(map[*Cursor]int64)
 	f.mu.Lock()
-	for _, suspects := range []bool{true, false} { // alone, those are sure to have room
+	for _, suspects := range []bool{true, false} { // fetched alone, suspects are sure to have room
 		for _, cur := range f.cursors {
 			if cur.broker == f.broker && (cur.empty > 0) == suspects && !time.Now().Before(cur.paused) {
 				asked[cur] = cur.next
@@ -370,13 +366,12 @@ func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle boo
 	return true, false
 }
 
-// take queues what a response holds. The positions move and the queue grows
-// under one lock, so that a partition's records stay in order when its leader
-// changes.
+// take queues the records of a response. The positions move and the queue grows under one
+// lock, so that a partition's records stay in order when its leader changes.
 func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked map[*Cursor]int64, room []record.Record) {
 	type outcome struct {
 		Fetched
-		hollow  bool // nothing came where something should be
+		hollow  bool // no data where some should be
 		err     sarama.KError
 		replica int32
 	}
@@ -385,7 +380,7 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 	for cur, from := range asked {
 		block := resp.GetBlock(cur.Topic, cur.Partition.Partition)
 		if block == nil {
-			continue // left out for want of room
+			continue // left out: no room
 		}
 		o := outcome{Fetched: Fetched{Cursor: cur}, err: block.Err, replica: block.PreferredReadReplica}
 		if block.Err == sarama.ErrNoError {
@@ -395,7 +390,7 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 			o.hollow = len(block.RecordsSet) == 0 && !block.Partial && block.LastStableOffset > from
 			nothing = nothing && len(block.RecordsSet) == 0
 		}
-		if len(block.RecordsSet) > 0 && block.RecordsSet[0].RecordBatch == nil { // of before Kafka 0.11
+		if len(block.RecordsSet) > 0 && block.RecordsSet[0].RecordBatch == nil { // from before Kafka 0.11
 			o.err = sarama.ErrUnsupportedForMessageFormat
 		}
 		got = append(got, o)
@@ -406,7 +401,7 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 	for _, o := range got {
 		cur := o.Cursor
 		if cur.removed || cur.next != asked[cur] {
-			continue // gone, or another broker's fetcher was there first, as the new leader
+			continue // removed, or the new leader's fetcher was faster
 		}
 		if o.err != sarama.ErrNoError {
 			f.fail(cur, o.err)
@@ -418,11 +413,11 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 		case !o.hollow:
 			cur.empty = 0
 		case cur.empty < sureEmpty:
-			cur.empty++ // for want of room, maybe
+			cur.empty++ // maybe for lack of room
 		case nothing:
-			// Compaction has emptied a batch and kept it for its producer's sequence.
-			// Sarama leaves it out, and where it ends, too. So it is left offset by
-			// offset; without that, a reader would stay here for ever.
+			// Compaction has emptied a batch and kept it for its producer's sequence. Sarama
+			// omits the batch and its end. So the fetcher skips it offset by offset;
+			// otherwise a reader would stay here forever.
 			o.Next = cur.next + 1
 		}
 		if o.replica >= 0 && f.cl.Rack() != "" && o.replica != cur.broker {
@@ -444,7 +439,7 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 	signal(f.work)
 }
 
-// fail notes that a partition can't be read now. e.mu is held.
+// fail records that a partition can't be read now. e.mu is held.
 func (e *Engine) fail(cur *Cursor, err error) {
 	cur.why = err
 	if cur.failing.IsZero() {
@@ -452,7 +447,7 @@ func (e *Engine) fail(cur *Cursor, err error) {
 	}
 }
 
-// refused deals with a broker's refusal of a partition. f.mu is held.
+// refused handles a broker's refusal of a partition. f.mu is held.
 func (f *fetcher) refused(cur *Cursor, kerr sarama.KError) {
 	f.failed()
 	if time.Since(cur.failing) > time.Second {
@@ -468,8 +463,8 @@ func (f *fetcher) refused(cur *Cursor, kerr sarama.KError) {
 		f.endLocked(cur, fmt.Errorf("topic %s: %w", cur.Topic, kerr))
 		return
 	}
-	// The leader has moved, or the topic is gone. Whether it is the same topic has to be
-	// known before reading goes on.
+	// The leader has moved, or the topic is gone. Reading continues once it is known to be
+	// the same topic.
 	cur.broker = -1
 	f.cl.Moved()
 	signal(f.stale)

@@ -6,9 +6,9 @@ import (
 	gometrics "github.com/rcrowley/go-metrics"
 )
 
-// silence is an adapter. Whatever registry sarama 1.61.1 is given, its encoder of fetch
-// requests starts a meter for each topic in the process's global one, with a goroutine
-// that never ends. There, the name is taken by a meter that does nothing.
+// silence works around sarama 1.61.1. Its encoder of fetch requests starts a meter for each
+// topic in the process's global registry, with a goroutine that never ends. silence
+// registers a no-op meter under that name first.
 func silence(topic string) {
 	gometrics.DefaultRegistry.GetOrRegister(
 		"consumer-fetch-rate-for-topic-"+strings.ReplaceAll(topic, ".", "_"), gometrics.NilMeter{})
