@@ -17,18 +17,19 @@ import (
 // PostgreSQL's table stations to topic [cta.Topics.Stations]: by a JDBC source in
 // incrementing mode on stop_id, or by Debezium.
 //
-// Its methods wait for a worker that is starting or rebalancing, and can be
-// repeated: creating twice updates, deleting twice is no error. Their errors are
-// [*cta.ServiceError], with a [*rest.Error] as cause when the worker answered, and
-// hold no password, though a worker's own texts may. It is safe for concurrent use.
+// Its methods wait for a worker that is starting or rebalancing, and can be repeated:
+// creating twice updates, deleting twice is no error. Their errors are
+// [*cta.ServiceError], with a [*rest.Error] as cause if the worker answered. Errors
+// contain no password, even if the worker's own text does. A Connector is safe for
+// concurrent use.
 type Connector struct {
 	worker *rest.Client
 	cfg    ConnectorConfig
 	db     *url.URL
 }
 
-// ErrNoConnector is returned by [Connector.Status] when the worker knows no
-// connector of that name, which is so for a moment after Create too.
+// ErrNoConnector is returned by [Connector.Status] when the worker knows no connector
+// of that name. This is also the case for a moment after Create.
 var ErrNoConnector = errors.New("no such connector")
 
 // NewConnector returns a connector on the Kafka Connect worker at an address as
@@ -66,7 +67,7 @@ type Plugin struct {
 	Version string `json:"version"`
 }
 
-// Plugins returns what the worker has installed, by class.
+// Plugins returns the plugins that the worker has installed, by class.
 func (c *Connector) Plugins(ctx context.Context) ([]Plugin, error) {
 	var plugins []Plugin
 	if _, err := c.worker.Call(ctx, http.MethodGet, "/connector-plugins", nil, &plugins); err != nil {
@@ -76,8 +77,8 @@ func (c *Connector) Plugins(ctx context.Context) ([]Plugin, error) {
 	return plugins, nil
 }
 
-// Kind returns the product that is used: the one set, or the first that the
-// worker has installed.
+// Kind returns the product in use: the configured one, or the first that the worker has
+// installed.
 func (c *Connector) Kind(ctx context.Context) (ConnectorKind, error) {
 	plugins, err := c.Plugins(ctx)
 	if err != nil {
@@ -115,10 +116,10 @@ func sourceClasses(plugins []Plugin) string {
 	return strings.Join(classes, ", ")
 }
 
-// Create creates the connector, or brings an existing one of that name to the
-// present settings and starts what of it has failed; created says which. The
-// worker checks the settings first, with some connectors the database's password
-// among them. That it then delivers is not sure yet: see [Connector.AwaitDelivery].
+// Create creates the connector, or updates an existing one of that name and restarts
+// its failed parts; created tells which. The worker checks the settings first; some
+// connectors check the database's password too. Create doesn't prove delivery: see
+// [Connector.AwaitDelivery].
 func (c *Connector) Create(ctx context.Context) (created bool, err error) {
 	kind, err := c.Kind(ctx)
 	if err != nil {
@@ -196,11 +197,11 @@ func (c *Connector) Validate(ctx context.Context) error {
 	return c.fail(ctx, refused)
 }
 
-// Delete deletes the connector; one that isn't there is no error. The worker
-// keeps its position in the table: a connector created later under the same name
-// goes on from there. Debezium's replication slot stays in the database too, and
-// makes it keep its log: when the connector won't come back, drop the slot by
-// SELECT pg_drop_replication_slot with the name that [Connector.Slot] returns.
+// Delete deletes the connector; a missing one is no error. The worker keeps the
+// connector's position in the table, and a later connector of the same name continues
+// there. Debezium's replication slot stays in the database too, and makes the database
+// keep its log. If the connector won't come back, drop the slot by SELECT
+// pg_drop_replication_slot with the name that [Connector.Slot] returns.
 func (c *Connector) Delete(ctx context.Context) error {
 	_, err := c.worker.Call(ctx, http.MethodDelete, c.path(), nil, nil)
 	if err == nil || c.unknown(err) {
@@ -209,8 +210,8 @@ func (c *Connector) Delete(ctx context.Context) error {
 	return c.fail(ctx, err)
 }
 
-// Slot returns the name of the replication slot that Debezium makes in the
-// database. The JDBC sources make none.
+// Slot returns the name of the replication slot that Debezium creates in the database.
+// The JDBC sources create none.
 func (c *Connector) Slot() string { return debeziumSlot(c.cfg.Name) }
 
 // unknown reports whether a worker says that it has no such connector: it names

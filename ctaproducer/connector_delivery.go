@@ -12,36 +12,40 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
 
-// Delivery is what a connector's topic holds.
+// Delivery describes the content of a connector's topic.
 type Delivery struct {
 	Records int // all of them, those of earlier runs, of others and tombstones included
 	Stops   int // different stops among them
 	New     int // records that weren't there before, as told to AwaitDelivery
-	// Proven says that this connector has written to the topic since it was created,
-	// as its worker knows. A worker before Kafka 2.5, or with topic.tracking.enable
-	// off, doesn't: then New records are the proof.
+	// Proven is true if the worker knows that this connector has written to the topic
+	// since it was created. A worker before Kafka 2.5, or with topic.tracking.enable
+	// off, doesn't know. Then New records are the proof.
 	Proven bool
 }
 
-// Delivered returns what the connector's topic holds now, read through client.
-// Nothing is New in it. The topic and the connector may be missing.
+// Delivered returns the present content of the connector's topic, read through client,
+// with New 0. The topic and the connector may be missing.
 func (c *Connector) Delivered(ctx context.Context, client *kafka.Client) (Delivery, error) {
 	d, err := c.read(ctx, client)
 	d.Proven, _ = c.wrote(ctx)
 	return d, err
 }
 
-// AwaitDelivery waits until the connector runs, its topic holds the rows of at
-// least so many different stops, read through client, and it is Proven that some
-// are the connector's; before is what the topic held before Create. That is the
-// proof that a connector works: one that is RUNNING may write nothing, when its
-// topic can't be created or its column is wrong, and tells it to nobody but the
-// worker's log.
+// AwaitDelivery waits until all of these hold, and returns the content of the topic:
 //
-// Where all rows were there before, and the connector doesn't write them again,
-// nothing can be proven: AwaitDelivery returns after [ConnectorConfig.Wait], with
-// Proven false. The error says how far it came and the connector's state when there
-// are too few rows by then, or when the connector has failed meanwhile.
+//   - The connector runs.
+//   - Its topic contains rows of at least so many different stops, read through client.
+//   - It is Proven that some rows are the connector's; before is the content before
+//     Create.
+//
+// This proves that the connector works. A connector that is RUNNING may write nothing,
+// if its topic can't be created or its column is wrong, and only the worker's log says
+// so.
+//
+// If all rows existed before, and the connector doesn't write them again, nothing can
+// be proven. Then AwaitDelivery returns after [ConnectorConfig.Wait], with Proven
+// false. If there are too few rows by then, or the connector has failed meanwhile, the
+// error contains the progress and the connector's state.
 func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, before Delivery, stops int) (Delivery, error) {
 	start, failures := c.worker.Clock.Now(), 0
 	for {

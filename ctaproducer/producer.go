@@ -20,13 +20,13 @@ import (
 
 // Config holds the optional settings of a [Producer]. The zero value is ready to use.
 type Config struct {
-	// Topics names the topics, and says whether each station has its own.
+	// Topics names the topics, and determines whether each station has its own.
 	Topics cta.Topics
-	// Partitions is how many each topic of the shared layout gets when Prepare
-	// creates it. From 1 to 1000. Default: 12.
+	// Partitions is the number of partitions of a topic in the shared layout, if
+	// Prepare creates it. From 1 to 1000. Default: 12.
 	Partitions int32
-	// MaxBuffered bounds the events accepted and not yet acknowledged, which cost
-	// about 200 bytes each: Run blocks when they are reached. Default: 16384.
+	// MaxBuffered bounds the events accepted but not yet acknowledged, which cost about
+	// 200 bytes each. At the bound, Run blocks. Default: 16384.
 	MaxBuffered int
 	// Log receives what Prepare did. Default: silent.
 	Log *slog.Logger
@@ -61,8 +61,8 @@ func (c Config) validate() error {
 	return errors.Join(faults...)
 }
 
-// Producer emits what the stations of a network see: arrivals and entries. It is
-// safe for concurrent use.
+// Producer emits the arrivals and entries at the stations of a network. It is safe for
+// concurrent use.
 type Producer struct {
 	client *kafka.Client
 	out    *kafka.Producer
@@ -76,9 +76,9 @@ type Producer struct {
 	gates      map[int]*Turnstile
 }
 
-// New returns a producer for the stations of net. The error lists every wrong
-// setting. Nothing is contacted yet, but a station's first event needs its topic:
-// call Prepare before. Close the producer, and only then the client.
+// New returns a producer for the stations of net. The error lists every wrong setting.
+// Nothing is contacted yet. A station's first event needs its topic, so call Prepare
+// before. Close the producer before the client.
 func New(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg Config) (*Producer, error) {
 	if client == nil || reg == nil || net == nil {
 		return nil, errors.New("ctaproducer: producer: a Kafka client, a registry and a network are wanted")
@@ -115,10 +115,9 @@ func New(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg Config)
 	return p, nil
 }
 
-// Prepare creates the topics of raw events (arrivals, entries, weather, rows of
-// the stations table, dead letters) where they are missing, and registers their
-// schemas. It changes nothing that is there, so that any number of producers may
-// call it at any time.
+// Prepare creates the missing topics of raw events (arrivals, entries, weather, rows of
+// the stations table, dead letters), and registers their schemas. It changes nothing
+// that exists, so any number of producers may call it at any time.
 func (p *Producer) Prepare(ctx context.Context) error {
 	began := time.Now()
 	arrivals := p.topicNames(p.cfg.Topics.Arrivals)
@@ -221,9 +220,9 @@ func (p *Producer) unknown(id int) error {
 	return fmt.Errorf("ctaproducer: no station %d in %s (%d stations)", id, p.net.Name, len(p.net.Stations))
 }
 
-// LastEvent returns the newest event time among the latest arrivals and entries
-// in the topics, with which a simulation goes on after an earlier one
-// ([SimulationConfig.After]). ok is false when there is none.
+// LastEvent returns the newest event time among the latest arrivals and entries in the
+// topics; ok is false without any. A simulation can continue from that time
+// ([SimulationConfig.After]).
 func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err error) {
 	topics := p.cfg.Topics
 	records, err := p.client.Last(ctx, kafka.AnyOf(topics.IsArrivals, topics.IsTurnstiles))

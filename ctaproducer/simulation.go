@@ -12,9 +12,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// DefaultStart returns when a simulation begins that is told nothing else: at 07:30
-// local time of the network, on a usual day of its timetable; without one on
-// Wednesday 7 October 2026, when every line of the 'L' runs.
+// DefaultStart returns the default start of a simulation: 07:30 local time of the
+// network, on a usual day of its timetable. Without a timetable, the day is Wednesday 7
+// October 2026, when every line of the 'L' runs.
 func DefaultStart(net *cta.Network) time.Time {
 	if net.Typical != 0 {
 		return net.Typical.Begin(net.Location).Add(7*time.Hour + 30*time.Minute)
@@ -22,11 +22,11 @@ func DefaultStart(net *cta.Network) time.Time {
 	return time.Date(2026, time.October, 7, 7, 30, 0, 0, net.Location)
 }
 
-// In service without faults, the time between two trains at a platform stays
-// within these parts of the intended headway ([cta.Pattern.HeadwayAt], of all
-// patterns that call there). For some two hours after the intended
-// headway has changed, trains sent off before and after are on the line together,
-// and the band spans the shorter and the longer one.
+// In service without faults, the time between two trains at a platform stays within
+// these parts of the intended headway ([cta.Pattern.HeadwayAt], of all patterns that
+// call there). For some two hours after a change of the intended headway, trains from
+// before and after are on the line together. Then the band spans the shorter and the
+// longer one.
 const (
 	MinHeadway = 0.6
 	MaxHeadway = 1.4
@@ -39,36 +39,36 @@ const maxReplay = 30 * day
 // SimulationConfig holds the optional settings of a [Simulation]. The zero value
 // begins at [DefaultStart] and runs without end, in real time.
 type SimulationConfig struct {
-	// Seed chooses the events: same seed, network, start and faults, same events,
-	// on every platform.
+	// Seed determines the events: the same seed, network, start and faults yield the
+	// same events on every platform.
 	Seed uint64
 
 	// Start is the simulated time at which events begin, from 1970 to 2200; trains
 	// are on their lines by then. Default: DefaultStart.
 	Start time.Time
 
-	// After, when later than Start, leaves out the events up to that moment, which
-	// an earlier run with the same settings has sent (see [Producer.LastEvent]). More
-	// than 30 days after Start, the simulation starts afresh at After instead.
+	// After, if later than Start, leaves out the events up to that moment, which an
+	// earlier run with the same settings has sent (see [Producer.LastEvent]). If After
+	// is more than 30 days after Start, the simulation starts afresh at After instead.
 	After time.Time
 
 	// For is how much simulated time is run. Default: without end.
 	For time.Duration
 
-	// Speed is simulated seconds a second; math.Inf(1) is as fast as the machine
-	// can. It doesn't change the events. Default: 1.
+	// Speed is the number of simulated seconds per second; math.Inf(1) is as fast as
+	// the machine can. It doesn't change the events. Default: 1.
 	Speed float64
 
 	// NoFaults leaves out breakdowns of trains. With them, about one arrival in
 	// 2,500 is of a train that breaks down there, for 3 to 10 minutes.
 	NoFaults bool
 
-	// Progress, if not nil, is called about once a second of wall time while Run
-	// runs, and from its goroutine: it should return soon.
+	// Progress, if not nil, is called about once a second of wall time during Run, from
+	// Run's goroutine. It should return soon.
 	Progress func(Progress)
 
-	// Log receives a warning when the sink doesn't take an event for a second, as
-	// while the brokers are away, and one when it can't keep up with Speed. Default:
+	// Log receives a warning when the sink blocks for a second, such as while the
+	// brokers are away, and one when the sink can't keep up with Speed. Default:
 	// silent.
 	Log *slog.Logger
 }
@@ -103,8 +103,8 @@ func (c SimulationConfig) validate() error {
 	return errors.Join(faults...)
 }
 
-// Simulation is the life of a network: trains, riders and weather, as a stream
-// of events. It can be run any number of times, also at once: each run gives the
+// Simulation produces the trains, riders and weather of a network as a stream of
+// events. It can be run any number of times, also concurrently: each run yields the
 // same events.
 type Simulation struct {
 	net *cta.Network
@@ -136,12 +136,12 @@ func (s *Simulation) Begin() time.Time {
 	return s.cfg.Start
 }
 
-// Events returns the events of a run, in order of time, without waiting for them.
-// The sequence ends when For is over, if ever.
+// Events returns the events of a run, in order of time, without waiting for them. The
+// sequence ends after For, if set.
 //
-// It begins with the latest arrival of each train that is already on its line,
-// which lie some minutes before Start, and with the weather at Start. A run that
-// goes on after an earlier one begins with what comes next.
+// It begins with the latest arrival of each train that is already on its line, some
+// minutes before Start, and with the weather at Start. A run that continues an earlier
+// one begins with the next event.
 func (s *Simulation) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for ev := range s.events() {
@@ -203,20 +203,20 @@ func warmUp(net *cta.Network) time.Duration {
 	return max(longest, min(newTimetable(net).longest+time.Hour, 48*time.Hour)).Round(time.Minute)
 }
 
-// Sink takes the events of a simulation. A method may block: the simulated
-// clock waits. See [Emitter] for the one that sends them.
+// Sink receives the events of a simulation. A method may block: the simulated clock
+// waits. [Emitter] is the sink that sends events to Kafka.
 type Sink interface {
 	Arrive(ctx context.Context, at time.Time, a cta.Arrival) error
 	Enter(ctx context.Context, at time.Time, e cta.TurnstileEntry) error
 	Observe(ctx context.Context, at time.Time, w cta.Weather) error
 }
 
-// Run passes the events of the simulation to sink, one at a time, each when its
-// time has come by Speed. It returns when For is over, when ctx ends (with a nil
-// error: what was passed until then is in the summary), or with the error of sink.
+// Run passes the events of the simulation to sink, one at a time, each when its time
+// has come by Speed. It returns once For is over, with the error of sink, or with nil when ctx
+// ends. The summary contains the events passed so far.
 //
-// Events are never left out. When sink can't keep up, by more than a second, the
-// simulated clock waits for it and then goes on at Speed: it doesn't catch up.
+// Run never skips an event. If sink falls behind by more than a second, the simulated
+// clock waits for it, then continues at Speed without catching up.
 func (s *Simulation) Run(ctx context.Context, sink Sink) (Summary, error) {
 	r := run{sim: s, sink: sink, digest: newDigest(), began: time.Now()}
 	r.sum.From = s.Begin()

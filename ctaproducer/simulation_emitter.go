@@ -11,16 +11,17 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
-// Emitter is the [Sink] that sends a simulation's events to Kafka: arrivals and
-// entries by a [Producer], and the weather by a [Weather].
+// Emitter is the [Sink] that sends a simulation's events to Kafka: arrivals and entries
+// by a [Producer], and the weather by a [Weather].
 //
-// The weather goes over HTTP, one reading after the other, from a goroutine and a
-// queue of its own, so that a slow REST Proxy doesn't hold trains and riders up.
-// While the proxy, its brokers or its registry are away, a reading is tried again for
-// as long as the Emitter is open; when 64 readings wait (five hours of
-// simulated time), Observe blocks, and with it the simulated clock. A reading
-// that is refused is an error, which the next event of any kind returns, or Close
-// when none comes. No reading is left out silently.
+// Weather readings are posted over HTTP one by one, from a separate goroutine and
+// queue. So a slow REST Proxy doesn't delay trains and riders. While the proxy, its
+// brokers or its registry are away, a reading is retried for as long as the Emitter is
+// open. When 64 readings wait (five hours of simulated time), Observe blocks, and with
+// it the simulated clock.
+//
+// A refused reading is an error, which the next event of any kind returns, or Close if
+// none follows. No reading is dropped silently.
 type Emitter struct {
 	producer *Producer
 	weather  *Weather
@@ -44,8 +45,8 @@ const maxReadings = 64
 
 var _ Sink = (*Emitter)(nil)
 
-// NewEmitter returns a sink over a producer and weather hardware, which stay open
-// when it is closed. Without weather (nil), readings are left out.
+// NewEmitter returns a sink over a producer and weather hardware, which stay open after
+// Close. If weather is nil, readings are left out.
 func NewEmitter(p *Producer, weather *Weather) *Emitter {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Emitter{
@@ -103,8 +104,8 @@ func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) erro
 	}
 }
 
-// Close posts the readings that wait, for up to 3 s, and returns what failed, if
-// no event was told, and how many readings were not posted. It doesn't flush the
+// Close posts the waiting readings, for up to 3 s. It returns the failure, if no event
+// has returned it, and the number of readings not posted. It doesn't flush the
 // producer.
 func (e *Emitter) Close() error {
 	e.once.Do(func() {

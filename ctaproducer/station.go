@@ -35,9 +35,9 @@ func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Statio
 }
 
 // Run emits one arrival, which happened at that time, to the station's topic. It
-// returns once the arrival is accepted for delivery, and blocks while too many
-// wait; [Producer.Flush] and [Producer.Close] return failures of delivery. An
-// arrival at another station is an error.
+// returns once the arrival is accepted for delivery, and blocks while too many wait.
+// [Producer.Flush] and [Producer.Close] return delivery failures. An arrival at another
+// station is an error.
 func (s *Station) Run(ctx context.Context, at time.Time, a cta.Arrival) error {
 	if a.StationID != s.station.ID {
 		return fmt.Errorf("ctaproducer: arrival at station %d given to %s", a.StationID, s.station.Slug())

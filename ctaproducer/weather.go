@@ -25,11 +25,11 @@ import (
 // WeatherConfig holds the optional settings of a [Weather]. The zero value is
 // ready to use.
 type WeatherConfig struct {
-	// Access says how the REST Proxy lets this program in. Default: the user and
-	// password in the URL, if any.
+	// Access holds the credentials for the REST Proxy. Default: the user and password
+	// in the URL, if any.
 	Access rest.Access
-	// Timeout bounds one request: a REST Proxy that has lost its brokers may not
-	// answer for minutes. From 1ms to 5m. Default: 10s.
+	// Timeout bounds one request, because a REST Proxy without brokers may not answer
+	// for minutes. From 1ms to 5m. Default: 10s.
 	Timeout time.Duration
 	// Wait bounds how long Run tries to post a reading. Default: 30s.
 	Wait time.Duration
@@ -39,19 +39,22 @@ type WeatherConfig struct {
 	Metrics prometheus.Registerer
 }
 
-// Weather is hardware that measures the weather and speaks nothing but HTTP: it
-// posts its readings to Kafka through a REST Proxy (API v2, Avro), Confluent's or
-// Karapace.
+// Weather is weather hardware that speaks HTTP only. It posts its readings to Kafka
+// through a REST Proxy (API v2, Avro), Confluent's or Karapace.
 //
-// The first post carries the schemas, later ones the ids that the proxy gave in
-// its answer. When a proxy refuses the ids, the schemas are sent again.
+// The first post contains the schemas, later posts the ids from the proxy's answer. If
+// the proxy refuses the ids, the schemas are sent again.
 //
-// A reading is posted at least once. What may work the next time is tried again
-// with growing pauses: a refused connection, an overloaded proxy, a broker that
-// is away, and also a request without an answer, whose reading may be in the
-// topic already: API v2 can't tell. A second copy is harmless here, because
-// readers take the latest reading by event time. What can't work is an error at
-// once. It is safe for concurrent use.
+// A reading is posted at least once. These failures are retried with growing pauses:
+//
+//   - a refused connection
+//   - an overloaded proxy
+//   - a broker that is away
+//   - a request without an answer; its reading may be in the topic already, which API
+//     v2 can't tell
+//
+// A second copy is harmless, because readers use the latest reading by event time. A
+// permanent failure is returned at once. Weather is safe for concurrent use.
 type Weather struct {
 	proxy    *rest.Client
 	topic    string
@@ -68,9 +71,9 @@ type schemaIDs struct{ key, value int }
 
 func (s schemaIDs) known() bool { return s.key > 0 && s.value > 0 }
 
-// NewWeather returns weather hardware that posts to the REST Proxy at an address
-// as http://127.0.0.1:8082. The error lists every wrong setting. Nothing is
-// contacted before Run.
+// NewWeather returns weather hardware that posts to the REST Proxy at an address such
+// as http://127.0.0.1:8082. The error lists every wrong setting. Nothing is contacted
+// before Run.
 func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Weather, error) {
 	w := &Weather{
 		topic: topics.Weather(), wait: cmp.Or(cfg.Wait, 30*time.Second),
@@ -97,10 +100,10 @@ func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Wea
 	return w, nil
 }
 
-// Run posts one reading, made at that time, and returns once it is in the topic.
-// A refusal, or a proxy that stays away, is a [*cta.ServiceError] with a
-// [*rest.Error] as its cause when the proxy answered. A reading that is none
-// (its temperature is not a number) is refused before anything is sent.
+// Run posts one reading, made at that time, and returns once it is in the topic. If the
+// proxy refuses or stays away, the error is a [*cta.ServiceError]; its cause is a
+// [*rest.Error] if the proxy answered. A temperature that is not a number is refused
+// before anything is sent.
 func (w *Weather) Run(ctx context.Context, at time.Time, reading cta.Weather) error {
 	return w.run(ctx, w.wait, at, reading)
 }

@@ -257,8 +257,8 @@ func (s *step) begin(key string, route *route, now sighting, destination int) {
 	s.trains[key], s.seen[t] = t, true
 }
 
-// sure returns until when a train surely was where an answer has it: positions are as
-// old as the newest movement in it, however often they are repeated.
+// sure returns the time until which a train surely was at its reported place. Positions
+// are as old as the newest movement in the answer, however often they are repeated.
 func (s *step) sure(now sighting) time.Time {
 	sure := s.data
 	if sure.Before(now.moved) {
@@ -370,9 +370,10 @@ func (s *step) advance(t *train, now sighting) {
 	t.destination = t.route.destination(&now.report, s.stationOf)
 }
 
-// pass emits the calls that a train has come to since it was last known, spread by
-// distance over the time between. Where that is long, only a station at which the train
-// stands has a time: stands says that it can't have come there long ago.
+// pass emits the calls that a train has made since its last known place, spread by
+// distance over the time between. If that time is long, only the station at which the
+// train stands gets a time. stands means that the train can't have arrived there long
+// ago.
 func (s *step) pass(t *train, passed []node, now sighting, hi time.Time, stands bool) {
 	if len(passed) == 0 {
 		return
@@ -437,7 +438,7 @@ func (s *step) emit(t *train, n node, at time.Time, status cta.TrainStatus) {
 	s.out = append(s.out, arrival{at.Truncate(time.Millisecond), a})
 }
 
-// age takes the trains that an answer doesn't have. active are the trains of each
+// age handles the trains that an answer lacks. active is the number of trains of each
 // route before it.
 func (s *step) age(active map[*route]int) {
 	present := map[*route]int{}
@@ -492,8 +493,8 @@ func (s *step) age(active map[*route]int) {
 	}
 }
 
-// vanish takes a train that has left the answers. At the end of its run it has
-// arrived, if it was due.
+// vanish handles a train that has left the answers. If it was due at the end of its
+// run, it has arrived there.
 func (s *step) vanish(t *train) {
 	if t.done || !t.ends(t.at) || !t.approaching && t.due.After(t.missed.Add(30*time.Second)) {
 		return

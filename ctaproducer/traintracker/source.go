@@ -33,16 +33,16 @@ type Config struct {
 	Key string
 	// URL is the address of ttpositions. Default: [DefaultURL].
 	URL string
-	// Every is the time from one call to the next, from 5s to 10m: the Train Tracker
-	// has something new every 15 to 20 seconds. Default: 15s.
+	// Every is the time from one call to the next, from 5s to 10m. The Train Tracker
+	// has new data every 15 to 20 seconds. Default: 15s.
 	Every time.Duration
-	// DailyBudget is the number of calls from midnight to midnight in Chicago, further
-	// tries included. Where they would not last at Every, calls come less often. A new
+	// DailyBudget is the number of calls from midnight to midnight in Chicago, retries
+	// included. If they would not last at Every, calls become less frequent. A new
 	// Source begins at 0. Default: 50,000, the lower of the limits that the CTA names.
 	DailyBudget int
 	// Timeout bounds one call, from 1ms to 5m. Default: 10s.
 	Timeout time.Duration
-	// Log receives each kind of trouble once, and its end. Default: silent.
+	// Log receives the beginning and the end of each kind of trouble. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of calls, arrivals and what was set aside, the
 	// trains that are known, and the calls left. Default: none.
@@ -159,7 +159,8 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	return s, nil
 }
 
-// Ready returns nil while answers come in which trains move, else what is wrong.
+// Ready returns nil while answers arrive in which trains move, else an error with the
+// reason.
 func (s *Source) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,8 +174,8 @@ func (s *Source) setState(err error) {
 }
 
 // Run polls until ctx ends, then returns nil. It returns an error of sink, and a
-// [*cta.ServiceError] when the first answer is a refusal that lasts, such as that of a
-// wrong key. Anything else is retried, at growing intervals of up to five minutes.
+// [*cta.ServiceError] if the first answer is a lasting refusal, such as that of a wrong
+// key. Other failures are retried, at growing intervals of up to five minutes.
 func (s *Source) Run(ctx context.Context, sink Sink) error {
 	defer s.client.Close()
 	in := newInference(s.net, func(reason string) { s.aside.WithLabelValues(reason).Inc() })
