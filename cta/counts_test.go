@@ -30,7 +30,7 @@ func TestTurnstileCountsAddUpParts(t *testing.T) {
 			{keys[1], nil},
 			{keys[0], nil},
 			{keys[0], []byte(`{"COUNT":2}`)},
-			{"40380", []byte(`{"COUNT":9}`)}, // counted as a whole from now on
+			{"40380", []byte(`{"COUNT":9}`)}, // a count of the whole station
 			{"\x00\x00\x9d\xbc", []byte(`{"COUNT":10}`)},
 			{"40380", nil},
 		} {

@@ -157,9 +157,9 @@ func (l *loader) readHourly() {
 
 // findStops chooses the stop of each call among those that the line's trains use: the
 // one whose compass point best fits the direction of travel. The bearing to the next
-// station counts twice as much as the bearing from end to end, as a north-south line
-// may run east for a while. The two directions of a station get different stops if
-// there are several.
+// station counts twice as much as the bearing from end to end. A north-south line may
+// run east for a while. The two directions of a station get different stops if there
+// are several.
 func (n *Network) findStops() {
 	for _, l := range n.Lines {
 		type key struct {

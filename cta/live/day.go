@@ -21,8 +21,8 @@ type Hour struct {
 	From    time.Time
 	Entries int64 // from Since on, up to now
 	Usual   float64
-	// Known is false for an hour, begun by now, whose entries are unknown, or known
-	// only in one sum with other hours after a late count.
+	// Known reports whether the hour has begun and its own entries are known. A late
+	// count gives only the sum of several hours.
 	Known bool
 }
 

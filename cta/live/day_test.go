@@ -65,7 +65,7 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 						switch d.Cause {
 						case NeverHeard:
 							tb.Errorf("at %s: %s %+v", at.Format("15:04:05"), l.Line, d)
-						case LineSilent: // late at night the last train's word may be late
+						case LineSilent: // late at night the last train's report may be late
 							tb.Logf("at %s: %s %+v", at.Format("15:04:05"), l.Line, d)
 						}
 					}
@@ -95,7 +95,7 @@ func TestScoresOfTheLastHourForgetEarlierOnes(t *testing.T) {
 	if before.Recent.Count == 0 || before.Recent.Count != before.All.Count {
 		t.Errorf("counts %d and %d after 40 minutes, want the same", before.Recent.Count, before.All.Count)
 	}
-	for range 90 { // and nothing comes any more
+	for range 90 { // no more events
 		at = at.Add(time.Minute)
 		tr.Record(at)
 	}

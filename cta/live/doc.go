@@ -115,7 +115,7 @@
 //   - The line sent nothing for two minutes, and three trains or departures, or all there
 //     are, were due more than a minute ago.
 //   - The line sent nothing for 25 seconds while other lines did, and three trains are late
-//     by 8 seconds, or two by 20, or one by 40 where at most two run.
+//     by 8 seconds, or two by 20. Where at most two run, one late by 40 seconds is enough.
 //   - The line sent nothing for fifteen minutes of service, and no train is known.
 //
 // Trouble shows within half a minute of the earliest time at which it can be known:
@@ -123,8 +123,8 @@
 //   - A breakdown is reported by its train.
 //   - A train that stops without a report is noticed when it is due at the next station.
 //   - A line's silence is noticed when two of its trains should have reported. That takes
-//     seconds on the Red and the Blue Line in the rush hour, a minute and a half at
-//     headways of eight minutes, and minutes on the Yellow Line.
+//     seconds on the Red and the Blue Line in the rush hour. It takes a minute and a half
+//     at headways of eight minutes, and minutes on the Yellow Line.
 //
 // Headways:
 //

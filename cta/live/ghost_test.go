@@ -17,9 +17,9 @@ import (
 // said is an arrival, and the truth about its train.
 type said struct {
 	ctaproducer.Event
-	comes time.Time // to the tracker; zero when it is lost
-	due   time.Time // at the next station, had nothing befallen it; zero at the end of a run
-	last  bool      // before the train vanishes
+	comes time.Time // when the tracker gets it; zero if lost
+	due   time.Time // at the next station without a fault; zero at the end of a run
+	last  bool      // the last report before the train vanishes
 }
 
 // troubled returns traffic with these faults:
@@ -72,7 +72,7 @@ func troubled(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 		id string
 		at time.Time
 	}
-	var ids []free // to be used again
+	var ids []free // ids to reuse
 	for i, e := range events {
 		if gone[i] {
 			continue
@@ -115,7 +115,7 @@ type wrong struct{ ghosts, predicted, missed, elsewhere int }
 // afterwards only as long as the package comment allows.
 func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, heard []*said)) (w wrong, trains, looks int) {
 	tb.Helper()
-	const held = 5 * time.Minute // or not: when a train is due isn't known better
+	const held = 5 * time.Minute // tolerance: due times are not more exact
 	coming := slices.DeleteFunc(slices.Clone(all), func(s *said) bool { return s.comes.IsZero() })
 	slices.SortStableFunc(coming, func(a, b *said) int { return a.comes.Compare(b.comes) })
 	of := map[string][]*said{}
@@ -140,7 +140,7 @@ func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, hea
 		}
 		for id, events := range of {
 			var heard *said
-			there, known := false, false // since it was last gone
+			there, known := false, false // since it last vanished
 			i := 0
 			for ; i < len(events) && !events[i].At.After(now); i++ {
 				e := events[i]
@@ -148,9 +148,9 @@ func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, hea
 					heard, known = e, true
 				}
 				there = !e.last && e.Arrival.TrainStatus != cta.OutOfService
-				known = known && there && (heard == e || !e.due.IsZero()) // that it waits isn't known
+				known = known && there && (heard == e || !e.due.IsZero()) // a waiting train at the end of its run is unknown
 			}
-			if heard == nil || there && i == len(events) { // what comes after the end isn't known
+			if heard == nil || there && i == len(events) { // the time after the end is unknown
 				continue
 			}
 			until, quiet := heard.due.Add(15*time.Minute), heard.due.Add(max(3*time.Minute, heard.due.Sub(heard.At)+held))

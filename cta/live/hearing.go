@@ -10,8 +10,8 @@ type hearing struct {
 const (
 	hearSlot  = 30 * second
 	hearSlots = 120
-	// A pause is a silence when at least darkEvents of the usual number of events are
-	// missing and it lasts as long as a reported silence.
+	// A pause is a silence if it lacks at least darkEvents of the usual number of
+	// events, and lasts as long as a reported silence.
 	darkEvents = 6
 	// relearn is how long after a silence every running train takes to report from a
 	// station.

@@ -144,7 +144,7 @@ func TestScheduledDepartures(t *testing.T) {
 	}
 }
 
-// Of a line whose service isn't known, only what its trains report is told.
+// A line without known service shows only what its trains report.
 func TestLineWithoutService(t *testing.T) {
 	net := ring(t)
 	l := *net.Lines[0]

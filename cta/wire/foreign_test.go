@@ -226,7 +226,7 @@ func TestBytesOfOtherSerializers(t *testing.T) {
 		}
 		reads(t, schemas.ArrivalValue, java, body, want)
 		a := reading[cta.Arrival](t, schemas.ArrivalValue, java)
-		for i := range body { // cut short anywhere, what is skipped included, it fits no more
+		for i := range body { // a truncated body never fits, even if truncated in a skipped field
 			if _, err := a.Decode(t.Context(), "t", Frame(1, body[:i])); Reason(err) != ReasonBody {
 				t.Errorf("cut to %d bytes: error is %v, want reason %q", i, err, ReasonBody)
 			}

@@ -27,7 +27,7 @@ const (
 	// maxUnknown bounds the ids remembered as unknown.
 	maxUnknown = 1024
 	// askAgain is the delay before the second request for an unknown id. The servers of
-	// a registry learn of a new id at slightly different times, and a record with an
+	// a registry learn of a new id at slightly different times. A record with an
 	// unknown id goes to the dead letters.
 	askAgain = 100 * time.Millisecond
 	// readFor bounds the retries to fetch a schema. Readers of topics wait and report

@@ -241,7 +241,7 @@ func TestHeaderTimesGrow(t *testing.T) {
 	if third := publish(); third != second {
 		t.Error("the feed after the change changes again")
 	}
-	now = now.Add(-time.Hour) // the source began anew
+	now = now.Add(-time.Hour) // the source has restarted
 	tracker.Reset()
 	if back := publish(); !back.Time.Equal(now) {
 		t.Errorf("after a new start: %v, want %v", back.Time, now)
