@@ -1,4 +1,4 @@
-// Package metric registers the metrics of the library's parts with Prometheus.
+// Package metric registers the library's metrics with Prometheus.
 package metric
 
 import (
@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Register registers m with reg and returns it, or returns the metric of that
-// name and kind that another instance has registered there: the instances of a
-// process then count together. With no registerer, m counts for nobody.
+// Register registers m with reg and returns it. If another instance has registered a
+// metric of that name and kind, Register returns that one: the instances of a process
+// share the count. If reg is nil, m is not exported.
 func Register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
 	if reg == nil {
 		return m
@@ -23,8 +23,8 @@ func Register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
 	return m
 }
 
-// Counter returns a registered counter. One without labels is there from the start, as 0:
-// a rate of failures can't be told of a metric that comes with the first of them.
+// Counter returns a registered counter. One without labels starts at 0: a rate of failures
+// can't be computed from a metric that first appears with a failure.
 func Counter(reg prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {
 	c := Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
 	if len(labels) == 0 {
@@ -38,16 +38,16 @@ func Gauge(reg prometheus.Registerer, name, help string, labels ...string) *prom
 	return Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
 }
 
-// Lag is a gauge by topic, to which several instances add what they know.
+// Lag is a gauge by topic that sums several instances.
 type Lag struct {
 	gauge  *prometheus.GaugeVec
-	behind map[string]int64 // of this instance, as the gauge has it
+	behind map[string]int64 // this instance's part of the gauge
 }
 
-// NewLag returns a Lag of gauge, which has the label topic alone, of one goroutine.
+// NewLag returns a Lag of gauge, whose only label is topic. One goroutine may use the Lag.
 func NewLag(gauge *prometheus.GaugeVec) *Lag { return &Lag{gauge, nil} }
 
-// Set gives the gauge this instance's records by topic instead of its last ones.
+// Set replaces this instance's part of the gauge by behind, records by topic.
 func (l *Lag) Set(behind map[string]int64) {
 	for topic := range l.behind {
 		if _, ok := behind[topic]; !ok {

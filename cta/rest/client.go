@@ -1,13 +1,12 @@
-// Package rest is the client of the services around Kafka that speak JSON over
-// HTTP: a Schema Registry, a REST Proxy, Kafka Connect, ksqlDB. One set of rules
-// holds for all of them:
+// Package rest is a client for the services around Kafka that use JSON over HTTP: a
+// Schema Registry, a REST Proxy, Kafka Connect, ksqlDB. The same rules hold for all:
 //
 //   - Each request has a time limit, and each answer a size limit. Redirects are
 //     not followed.
-//   - [Client.Retry] repeats what may work the next time, with growing pauses. Each
-//     reason to wait is logged once, and so is the end of the trouble.
+//   - [Client.Retry] retries failures that may pass, with growing pauses. Each reason to
+//     wait is logged once, and so is the recovery.
 //   - Errors are a [*cta.ServiceError] with the service, its address and a remedy.
-//     A refusal is an [*Error] inside. No text holds a password or a token.
+//     It wraps an [*Error] when the service refused. No text contains a password or token.
 package rest
 
 import (
@@ -32,8 +31,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 )
 
-// Access says how a service lets a client in. The zero value means the user and
-// password in the URL, if any, and the system's certificate authorities.
+// Access authenticates a client. The zero value means the user and password in the URL,
+// if any, and the system's certificate authorities.
 type Access struct {
 	// User and Password are for basic authentication. Default: those in the URL.
 	User, Password string
@@ -56,8 +55,7 @@ type Config struct {
 	Idle    int           // connections kept for later requests; 0: none
 	Accept  string        // media types of answers
 	Type    string        // media type of requests
-	// Passes reports whether the next try may go better after a refusal. Default:
-	// [ByStatus].
+	// Passes reports whether a retry may succeed after a refusal. Default: [ByStatus].
 	Passes func(*Error) bool
 	// Hint returns the remedy for a failure, or "" for the usual one.
 	Hint func(error) string
@@ -67,9 +65,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Client speaks to one service. It is safe for concurrent use.
+// Client is a client of one service. It is safe for concurrent use.
 type Client struct {
-	Secrets             // what no text may hold
+	Secrets             // must not appear in any text
 	Clock   retry.Clock // time of Retry; tests replace it
 
 	cfg       Config
@@ -128,7 +126,7 @@ func New(cfg Config) (*Client, error) {
 			TLSHandshakeTimeout: 10 * time.Second,
 			IdleConnTimeout:     time.Minute,
 			MaxIdleConnsPerHost: cfg.Idle,
-			// A connection that the service has given up makes a POST fail ambiguously.
+			// A POST on a connection that the service has closed fails ambiguously.
 			DisableKeepAlives: cfg.Idle == 0,
 		},
 		Clock: retry.System,
@@ -147,7 +145,7 @@ func (c *Client) Addr() string { return c.base }
 // Close closes idle connections. The client can still be used.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// Do sends one request, and returns the answer to a success. A refusal is an
+// Do sends one request, and returns the answer of a success. A refusal is an
 // [*Error]; any other error means that no answer came.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
@@ -165,11 +163,11 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) (stat
 	return res.StatusCode, answer, err
 }
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer bounds an answer, in bytes.
 const maxAnswer = 4 << 20
 
-// RoundTrip sends a request as another library made it, by the rules of Do. It
-// makes a Client the transport of an [http.Client].
+// RoundTrip sends another library's request, with the rules of Do. It makes a Client the
+// transport of an [http.Client].
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	caller := req.Context()
 	ctx, cancel := context.WithTimeout(caller, c.cfg.Timeout)
@@ -211,10 +209,9 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Call sends a request, with in as JSON if it is not nil, and decodes a success
-// into out if that is not nil. It repeats the request as [Client.Retry] does, for up
-// to [Config.Wait]: requests made this way must be idempotent. What is not JSON is a
-// refusal.
+// Call sends a request, with in as JSON unless in is nil. It decodes a success into out
+// unless out is nil; an answer that is not JSON is a refusal. Call retries as
+// [Client.Retry] does, for up to [Config.Wait], so the request must be idempotent.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) (status int, err error) {
 	var body []byte
 	if in != nil {
@@ -235,7 +232,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) (st
 	return status, err
 }
 
-// Fail returns an error of the service, with the remedy.
+// Fail returns a ServiceError with the usual remedy for err.
 func (c *Client) Fail(err error) *cta.ServiceError {
 	hint := c.cfg.Hint(err)
 	if hint == "" {
@@ -244,7 +241,7 @@ func (c *Client) Fail(err error) *cta.ServiceError {
 	return c.FailWith(err, hint)
 }
 
-// FailWith returns an error of the service, with a remedy of the caller's.
+// FailWith returns a ServiceError with the caller's remedy.
 func (c *Client) FailWith(err error, hint string) *cta.ServiceError {
 	return &cta.ServiceError{Service: c.cfg.Service, Addr: cta.Redacted(c.base), Hint: hint, Err: err}
 }

@@ -19,17 +19,17 @@ import (
 // [*cta.ServiceError]: find it by errors.As.
 type Error struct {
 	Status  int    // HTTP; 200 when something was refused inside a success
-	Code    int    // the service's own error_code, 0 when it gave none
+	Code    int    // the service's own error_code; 0 without one
 	Message string // one line, cut short, without secrets
 	Body    []byte // the whole answer, which may hold secrets
 
-	after time.Duration // when to come back; 0: not said
+	after time.Duration // requested pause; 0: none
 }
 
 // Error names status, code and message.
 func (e *Error) Error() string {
 	status := fmt.Sprintf("HTTP %d", e.Status)
-	// Some servers' messages begin like that.
+	// Some servers' messages begin with the status.
 	message := strings.TrimLeft(strings.TrimPrefix(e.Message, status), ": ")
 	if e.Code != 0 && e.Code != e.Status {
 		status += fmt.Sprintf(", code %d", e.Code)
@@ -46,7 +46,7 @@ func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
 	}
 	if json.Unmarshal(body, &shape) == nil && (shape.Code != "" || shape.Message != nil) {
 		e.Code, _ = strconv.Atoi(shape.Code.String())
-		// Karapace's message is a list now and then.
+		// Karapace's message is sometimes a list.
 		if json.Unmarshal(shape.Message, &e.Message) != nil {
 			var list bytes.Buffer
 			_ = json.Compact(&list, shape.Message) // JSON, or it wouldn't be here
@@ -90,25 +90,24 @@ func OneLine(text string) string {
 	return text
 }
 
-// tokenError says that there is no token to send.
+// tokenError means that no token could be obtained.
 type tokenError struct{ err error }
 
 func (e *tokenError) Error() string { return fmt.Sprintf("no bearer token: %v", e.err) }
 func (e *tokenError) Unwrap() error { return e.err }
 
-// noAnswer is a failure of the way to a service.
+// noAnswer is a failure to reach a service.
 type noAnswer struct{ error }
 
 func (e *noAnswer) Unwrap() error { return e.error }
 
-// Unreachable reports whether nothing of a request can have reached a service.
+// Unreachable reports whether the request cannot have reached a service.
 func Unreachable(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// untrusted returns the remedy for a failure of TLS that lasts, "" for any other
-// failure.
+// untrusted returns the remedy for a permanent TLS failure, or "" for any other failure.
 func untrusted(err error) string {
 	var (
 		op      *net.OpError
@@ -130,7 +129,7 @@ func untrusted(err error) string {
 	return ""
 }
 
-// usualHint is the remedy for failures that are alike for all services.
+// usualHint is the remedy for failures common to all services.
 func usualHint(err error) string {
 	var refused *Error
 	switch hint := untrusted(err); {

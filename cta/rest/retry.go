@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ByStatus reports whether a refusal may pass, by its HTTP status alone.
+// ByStatus reports whether a retry may succeed, by the refusal's HTTP status alone.
 func ByStatus(e *Error) bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -17,7 +17,7 @@ func ByStatus(e *Error) bool {
 	return e.Status >= http.StatusInternalServerError
 }
 
-// passes reports whether the next try may go better.
+// passes reports whether a retry may succeed.
 func (c *Client) passes(err error) bool {
 	var refused *Error
 	if errors.As(err, &refused) {
@@ -26,9 +26,9 @@ func (c *Client) passes(err error) bool {
 	return errors.As(err, new(*noAnswer)) && untrusted(err) == ""
 }
 
-// Retry calls try until it succeeds, or fails for a reason that doesn't pass, or
-// limit is over. What passes is that no answer came, and what [Config.Passes] says.
-// The error tells the number of tries; when ctx ends, it wraps the error of ctx.
+// Retry calls try until it succeeds, fails permanently, or limit is over. A missing answer
+// is retried, and so are refusals that [Config.Passes] accepts. The error contains the
+// number of tries; when ctx ends, it wraps ctx's error.
 func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(context.Context) error) error {
 	err := c.Clock.Run(ctx, limit, func(err error) (after time.Duration, again bool) {
 		if !c.passes(err) {
@@ -47,11 +47,11 @@ func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(contex
 	return err
 }
 
-// maxSaid bounds the reasons that are remembered.
+// maxSaid bounds the remembered reasons.
 const maxSaid = 64
 
-// ill logs a reason to wait, unless it has since the service was last well.
-// Reasons that differ in numbers only, such as ports, are one.
+// ill logs a reason to wait, once until the service recovers. Reasons that differ only
+// in numbers, such as ports, count as one.
 func (c *Client) ill(err error) {
 	reason := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {

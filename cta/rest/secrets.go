@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Secrets removes passwords from texts that come from outside: Kafka Connect
-// echoes the configuration that it was given in some of its errors.
+// Secrets removes passwords from foreign texts: some errors of Kafka Connect echo the
+// configuration they were sent.
 type Secrets struct {
-	values []string // as they are, and in the ways that texts hold them
-	keep   string   // never part of a secret, though a password may be a part of it
+	values []string // as they are, and as encoded in texts
+	keep   string   // never treated as a secret, even if it contains a password
 }
 
-// Keep names a text that stays as it is, even where it holds a secret.
+// Keep excludes a text from scrubbing, even where it contains a secret.
 func (s *Secrets) Keep(text string) { s.keep = text }
 
 // Hide adds a secret.
@@ -29,14 +29,14 @@ func (s *Secrets) Hide(secret string) {
 const masked = "***"
 
 var (
-	// passwordMember is a member of JSON, of a Java map's text or of a properties file.
+	// passwordMember matches a member of JSON, of a Java map's text or of a properties file.
 	passwordMember = regexp.MustCompile(`(?i)([\w.]*password\\?"?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|[^,;}&\s]+)`)
-	// userInfo is the part of a URL before its host.
+	// userInfo matches the part of a URL before its host.
 	userInfo = regexp.MustCompile(`(://[^/\s:@"]*:)[^/\s@"]+@`)
 )
 
-// Scrub returns text without secrets: the known ones, and whatever stands where
-// a password is expected.
+// Scrub returns text without secrets: the known ones, and any value where a password is
+// expected.
 func (s Secrets) Scrub(text string) string {
 	parts := []string{text}
 	if s.keep != "" {

@@ -1,6 +1,6 @@
-// Package retry has what loops over a service that may be away need: a pause that
-// ends with its context, a spread of the pauses, so that many clients don't come
-// back at once, and the loop itself, for those that are bounded in time.
+// Package retry helps loops that wait for a service that may be away: a pause that ends
+// with its context, random pauses, so that many clients don't return at once, and a retry
+// loop that is bounded in time.
 package retry
 
 import (
@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// Pause waits for d and returns nil, or for the end of ctx and returns its
-// error.
+// Pause waits for d and returns nil. If ctx ends first, it returns ctx's error.
 func Pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -31,13 +30,13 @@ func Spread(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 // Forever is a limit that is never reached.
 const Forever time.Duration = math.MaxInt64
 
-// The pauses of [Clock.Run], of which a random half is waited at least.
+// The pauses of [Clock.Run]. At least half of each is waited; the rest is random.
 const (
 	firstPause = 200 * time.Millisecond
 	longPause  = 5 * time.Second
 )
 
-// Clock is the time by which a loop waits.
+// Clock is a retry loop's source of time.
 type Clock struct {
 	Now    func() time.Time
 	Pause  func(context.Context, time.Duration) error
@@ -47,10 +46,13 @@ type Clock struct {
 // System is the clock of every loop outside of tests.
 var System = Clock{Now: time.Now, Pause: Pause, Spread: Spread}
 
-// Run calls try until it succeeds, until again says that another try is of no use,
-// or until limit is over, when it tries a last time. again is called before each
-// further try, and returns how long the service wants to be left alone besides. The
-// error tells the number of tries; when ctx ends, it wraps the error of ctx.
+// Run calls try until one of these:
+//   - try succeeds;
+//   - again reports false: another try is useless;
+//   - limit is over. Then try is called a last time.
+//
+// again is called before each further try, and returns the extra pause that the service
+// asks for. The error contains the number of tries; when ctx ends, it wraps ctx's error.
 func (c Clock) Run(ctx context.Context, limit time.Duration, again func(error) (after time.Duration, again bool), try func(context.Context) error) error {
 	start, next := c.Now(), firstPause
 	for tries, last := 1, false; ; tries++ {
@@ -75,7 +77,7 @@ func (c Clock) Run(ctx context.Context, limit time.Duration, again func(error) (
 			}
 			return err
 		}
-		pause += c.Spread(next) // many clients may be asked for the same pause
+		pause += c.Spread(next) // the service may ask many clients for the same pause
 		last = pause >= left
 		if c.Pause(ctx, min(pause, left)) != nil {
 			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)

@@ -1,6 +1,6 @@
-// Package sheet reads the CSV files of a network: UTF-8 with commas, a header line,
-// columns in any order, as spreadsheets and agencies write them. Memory is bounded
-// whatever a file holds.
+// Package sheet reads the CSV files of a network: UTF-8 with commas, a header line and
+// columns in any order, as written by spreadsheets and agencies. It bounds memory for any
+// file.
 package sheet
 
 import (
@@ -64,8 +64,8 @@ func (r *Reader) Fault(f Fault) {
 // Faulty reports whether there is a fault.
 func (r *Reader) Faulty() bool { return len(r.faults) > 0 }
 
-// Err joins the faults, by file in the order of reading, then by place; nil when
-// there are none. Each is made an error by that function.
+// Err joins the faults, by file in the order of reading, then by place; nil without
+// faults. of makes each an error.
 func (r *Reader) Err(of func(*Fault) error) error {
 	slices.SortStableFunc(r.faults, func(a, b Fault) int {
 		return cmp.Or(slices.Index(r.files, a.File)-slices.Index(r.files, b.File), a.Line-b.Line, a.Char-b.Char)
@@ -80,15 +80,15 @@ func (r *Reader) Err(of func(*Fault) error) error {
 	return errors.Join(list...)
 }
 
-// bounded is a file whose rows and whose whole are bounded. A zip's claim of a size
-// is not believed: what is read counts.
+// bounded limits a file's rows and its size. It counts the bytes read: a zip's stated
+// size is not trusted.
 type bounded struct {
 	r           io.Reader
 	total, most int64
 	row         int // bytes left for the row
 }
 
-// ahead is how much is read at once.
+// ahead is the size of the read buffer.
 const ahead = 64 << 10
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -103,8 +103,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// returns makes the ends of lines that classic Macintosh and Excel's "CSV
-// (Macintosh)" write those that others do.
+// returns replaces the line ends of classic Macintosh and Excel's "CSV (Macintosh)"
+// by newlines.
 type returns struct{ io.Reader }
 
 func (r returns) Read(p []byte) (int, error) {
@@ -117,7 +117,7 @@ func (r returns) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Row is a row of a file, good until the next.
+// Row is a row of a file, valid until the next.
 type Row struct {
 	*Table
 	Line   int
@@ -125,7 +125,7 @@ type Row struct {
 	chars  []int // where fields begin in their lines; nil while the CSV reader has it
 }
 
-// Keep returns a copy of the row that stays good.
+// Keep returns a copy of the row that stays valid.
 func (r *Row) Keep() Row {
 	k := *r
 	k.Fields = slices.Clone(r.Fields)
@@ -136,7 +136,7 @@ func (r *Row) Keep() Row {
 	return k
 }
 
-// Char is where in its line a field begins, from 1.
+// Char returns the position of a field in its line, from 1.
 func (r *Row) Char(i int) int {
 	if r.chars != nil {
 		return r.chars[i]
@@ -150,13 +150,13 @@ type Table struct {
 	*Reader
 	File    string
 	Columns map[string]int // by name in small letters
-	Broken  bool           // a row can't be read: what refers to it isn't reported
+	Broken  bool           // a row is unreadable: references to the file's rows are not reported
 	csv     *csv.Reader
 }
 
-// Each reads a file: head gets the row of the header, of whose names Columns is made
-// before, and says whether to go on, then f each row that holds something. The table
-// is nil when there is no such file. Rows that no CSV has are faults.
+// Each reads a file. It calls head with the header row, once Columns is filled; head
+// reports whether to continue. Then it calls f for each row that is not empty. The
+// table is nil when there is no such file. Rows with invalid CSV are faults.
 func (r *Reader) Each(file string, head func(*Row) bool, f func(*Row)) *Table {
 	r.files = append(r.files, file)
 	src, err := r.FS.Open(file)
@@ -223,8 +223,8 @@ func (r *Reader) Each(file string, head func(*Row) bool, f func(*Row)) *Table {
 	}
 }
 
-// some reports whether fields hold something: spreadsheets write empty rows, and DOS
-// a sign at the end.
+// some reports whether a row is not empty: spreadsheets write empty rows, and DOS a
+// final control character.
 func some(fields []string) bool {
 	for _, f := range fields {
 		if strings.Trim(f, " \t\x1a") != "" {
@@ -240,7 +240,7 @@ func (t *Table) Has(column string) bool {
 	return ok
 }
 
-// Get returns a field without space around it, good until the next row; false when
+// Get returns a field without surrounding space, valid until the next row; false when
 // the file or the row lacks it.
 func (r *Row) Get(column string) (string, bool) {
 	i, ok := r.Columns[column]
@@ -250,13 +250,13 @@ func (r *Row) Get(column string) (string, bool) {
 	return strings.TrimSpace(r.Fields[i]), true
 }
 
-// Cell is Get for what may lack: it is empty then.
+// Cell is Get for an optional field: empty when missing.
 func (r *Row) Cell(column string) string {
 	s, _ := r.Get(column)
 	return s
 }
 
-// Bad reports a field.
+// Bad reports a field as a fault.
 func (r *Row) Bad(column, want string) {
 	f := Fault{File: r.File, Line: r.Line, Column: column, Found: "empty", Want: want}
 	if i, ok := r.Columns[column]; ok && i < len(r.Fields) {
@@ -278,7 +278,7 @@ func Quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// Cut returns the beginning of a text of up to so many bytes, in whole runes.
+// Cut returns the first bytes of a text, up to most, in whole runes.
 func Cut(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -294,8 +294,7 @@ func Legible(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// Whole returns the whole number that a text is; false when it is none, or out of
-// bounds.
+// Whole parses a whole number; false when s is none, or out of bounds.
 func Whole(s string, low, high int) (int, bool) {
 	n, err := strconv.Atoi(s)
 	return n, err == nil && n >= low && n <= high && s[0] != '+'
@@ -350,7 +349,7 @@ func (h *Hours) Add(r *Row) {
 	}
 }
 
-// Check reports hours that lack, and shares that don't sum to 1.
+// Check reports missing hours, and shares that don't sum to 1.
 func (h *Hours) Check(r *Reader, file string) {
 	var missing []string
 	sum := 0.0
