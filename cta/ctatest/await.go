@@ -30,13 +30,12 @@ func (s *System) read(ctx context.Context, topic string) ([]kafka.Record, error)
 			return nil
 		})
 	if err == nil {
-		err = ctx.Err() // Read ends without an error then, and may have missed some
+		err = ctx.Err() // Read returns nil then, and may have missed records
 	}
 	return records, err
 }
 
-// AwaitRecords waits until a topic holds at least n committed records, and
-// returns all that it holds.
+// AwaitRecords waits until a topic holds at least n committed records, and returns all.
 func (s *System) AwaitRecords(topic string, n int) []kafka.Record {
 	s.tb.Helper()
 	var records []kafka.Record
@@ -104,9 +103,8 @@ func (s *System) counts(ctx context.Context) (map[int]int64, error) {
 	return counts, nil
 }
 
-// Await waits until check says true. what says what is waited for; the text that
-// check returns says what is there instead, for the failure. An error of check
-// fails the test at once.
+// Await waits until check returns true. what names the expected state; check's text
+// describes the actual state, for the failure. An error of check fails the test at once.
 func (s *System) Await(what string, check func(ctx context.Context) (state string, ok bool, err error)) {
 	s.tb.Helper()
 	ctx, cancel := s.context()
@@ -132,5 +130,5 @@ func (s *System) Await(what string, check func(ctx context.Context) (state strin
 	}
 }
 
-// awaitPause is the time between two looks.
+// awaitPause is the time between two calls of check.
 const awaitPause = 10 * time.Millisecond

@@ -15,22 +15,20 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-// Patience is how long a method waits for what should happen, before it fails
-// the test, unless [System.Patience] says otherwise. It is long, because it is
-// used up by failures only.
+// Patience is how long a method waits before it fails the test, unless
+// [System.Patience] is set. It is long because only failures use it up.
 const Patience = 30 * time.Second
 
-// SharedPartitions is the number of partitions that the kit gives the topics of
-// events in the layout [cta.Shared].
+// SharedPartitions is the number of partitions of event topics in the layout [cta.Shared].
 const SharedPartitions = 12
 
-// System is the services of one test, with topics of its own. Its methods are
-// to be called from the test's goroutine, since they end the test where they fail.
+// System is the services of one test, with its own topics. Call its methods from the
+// test's goroutine: they end the test when they fail.
 type System struct {
 	Kafka    *kafka.Client
 	Registry *wire.Registry
-	// Topics are the names of this test's topics. Set its Layout before anything
-	// is sent to use another one than [cta.PerStation].
+	// Topics are this test's topic names. For another layout than [cta.PerStation], set its
+	// Layout before anything is sent.
 	Topics cta.Topics
 
 	// Brokers, RegistryURL and RESTProxyURL are the services' addresses, for
@@ -39,8 +37,7 @@ type System struct {
 	RegistryURL  string
 	RESTProxyURL string
 
-	// Config is what Kafka was connected with: for clients of a test's own, which
-	// have a log or metrics.
+	// Config is Kafka's configuration, for a test's own clients, with a log or metrics.
 	Config kafka.Config
 
 	// Patience is how long the methods of this system wait. [Start] sets it to the
@@ -98,11 +95,11 @@ func (s *System) onEnd(what string, closer func() error) {
 	})
 }
 
-// context returns a context that ends with the test or when patience does.
+// context returns a context that ends with the test or after Patience.
 func (s *System) context() (context.Context, context.CancelFunc) {
 	limit := time.Now().Add(s.Patience)
 	if t, ok := s.tb.(interface{ Deadline() (time.Time, bool) }); ok {
-		// A little before the test binary ends with nothing but stacks to show.
+		// Stop a little before the test binary does: it would print only stacks.
 		if end, ok := t.Deadline(); ok && end.Add(-2*time.Second).Before(limit) {
 			limit = end.Add(-2 * time.Second)
 		}

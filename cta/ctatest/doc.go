@@ -1,6 +1,6 @@
-// Package ctatest is the test kit of transit applications: a running system for
-// each test, events for it, and waiting for what comes out. It needs nothing but
-// Go, and the same tests run on real services.
+// Package ctatest is the test kit of transit applications. It starts a system for each
+// test, sends events, and waits for results. It needs only Go, and the same tests run on
+// real services.
 //
 //	func TestCounts(t *testing.T) {
 //		sys := ctatest.Start(t) // stopped when the test ends
@@ -10,23 +10,23 @@
 //		sys.AwaitCount(lake, 3)
 //	}
 //
-// Every method that can fail fails the test, with a text that says what was
-// wanted and what was there. What waits gives up after [System.Patience], or shortly
-// before the test binary's own deadline.
+// A method that fails ends the test, and reports the expected and the actual state. A
+// method that waits gives up after [System.Patience], or shortly before the test binary's
+// own deadline.
 //
 // # Embedded or real
 //
-// By default each test gets an embedded broker, registry and REST Proxy of its
-// own (package embedded), in a few milliseconds. With CTALIVE_BROKERS,
-// CTALIVE_REGISTRY and CTALIVE_REST_PROXY set, tests use those services instead;
-// CTALIVE_TLS_CA (a PEM file), CTALIVE_SASL, CTALIVE_SASL_USER and
-// CTALIVE_SASL_PASSWORD are for brokers that want TLS and SASL, and user and
-// password of the other services go in their URLs. Each test then has topic names
-// of its own; they stay behind, so give such tests a cluster that may be thrown
-// away.
+// By default each test gets its own embedded broker, registry and REST Proxy (package
+// embedded), in a few milliseconds. These variables select real services instead:
+//   - CTALIVE_BROKERS, CTALIVE_REGISTRY and CTALIVE_REST_PROXY: the services. The URLs
+//     contain the user and password of the registry and the REST Proxy.
+//   - CTALIVE_TLS_CA (a PEM file), CTALIVE_SASL, CTALIVE_SASL_USER and
+//     CTALIVE_SASL_PASSWORD: for brokers that require TLS and SASL.
+//
+// Each test then has its own topic names. The topics remain, so use a disposable cluster.
 //
 // # Outside tests
 //
-// An Example or a program has no testing.TB: it starts package embedded itself,
-// as this package's example does.
+// An Example or a program has no testing.TB. It starts package embedded itself, as this
+// package's example does.
 package ctatest

@@ -37,7 +37,7 @@ func (s *System) external() {
 	}
 }
 
-// env returns a variable that has to be set since CTALIVE_BROKERS is.
+// env returns a variable that is required with CTALIVE_BROKERS.
 func (s *System) env(name string) string {
 	s.tb.Helper()
 	v := os.Getenv(name)

@@ -17,8 +17,8 @@ func At(hour, minute int) time.Time {
 	return time.Date(2026, time.October, 7, hour, minute, 0, 0, cta.Chicago().Location)
 }
 
-// Arrival returns the arrival of a train that is in service, at its first
-// station and in direction a. Change what should be otherwise.
+// Arrival returns the arrival of a train in service, at its first station and in
+// direction a. Callers change other fields as needed.
 func Arrival(station *cta.Station, line, train string) cta.Arrival {
 	return cta.Arrival{
 		StationID: station.ID, TrainID: train, Line: line,
@@ -26,8 +26,8 @@ func Arrival(station *cta.Station, line, train string) cta.Arrival {
 	}
 }
 
-// ArrivalFrom returns the arrival of a train that is in service and comes from
-// another station in direction d.
+// ArrivalFrom returns the arrival of a train in service that comes from another station
+// in direction d.
 func ArrivalFrom(prev, station *cta.Station, d cta.Direction, line, train string) cta.Arrival {
 	a := Arrival(station, line, train)
 	a.Direction, a.PrevStationID, a.PrevDirection = d, &prev.ID, &d
@@ -86,9 +86,8 @@ func (s *System) Rows(rows ...cta.StationRow) {
 	s.Send(records...)
 }
 
-// Send publishes records as they are, such as ones that nobody can read, and
-// returns when the broker has them. Their topics have to exist: see
-// [kafka.Client.EnsureTopics].
+// Send publishes records unchanged, such as malformed ones, and returns when the broker
+// has them. Their topics must exist: see [kafka.Client.EnsureTopics].
 func (s *System) Send(records ...kafka.Record) {
 	s.tb.Helper()
 	ctx, cancel := s.context()

@@ -1,6 +1,5 @@
-// Package embedded runs a Kafka broker, a Schema Registry and a REST Proxy
-// inside the process: for tests, for examples, and to look at a system with
-// nothing installed.
+// Package embedded runs a Kafka broker, a Schema Registry and a REST Proxy inside the
+// process: for tests, examples and trials. Nothing must be installed.
 //
 //	services, err := embedded.Start(ctx, embedded.Config{})
 //	if err != nil {
@@ -9,39 +8,51 @@
 //	defer services.Close()
 //	client, err := kafka.Connect(ctx, kafka.Config{Brokers: services.Brokers()})
 //
-// Clients see no difference from the real services in what they use of them:
-// the broker speaks Kafka's protocol with groups, transactions, compaction and
-// retention, the registry Confluent's API with compatibility checks, the REST
-// Proxy Confluent's v2 API for producing. The broker is kfake and the registry
-// srfake, both of the franz-go project; the REST Proxy is package restproxy.
+// For the features that clients use, the services behave like the real ones:
+//   - The broker implements Kafka's protocol with groups, transactions, compaction and
+//     retention.
+//   - The registry implements Confluent's API with compatibility checks.
+//   - The REST Proxy implements Confluent's v2 API for producing.
+//
+// The broker is kfake and the registry srfake, both of the franz-go project. The REST
+// Proxy is package restproxy.
 //
 // # Where it differs
 //
-// There is one broker without authentication or encryption, so every address
-// should be one of this machine alone, as the default ones are. As with Kafka's own
-// defaults, a client that asks for an unknown topic and allows its creation gets
-// it, with one partition. Groups start without Kafka's initial delay of 3 s.
-// Retention is applied every [Config.CleanEvery]; compaction when compacted topics
-// have grown by [Config.CompactAfter], at a moment when no transaction is open in them.
-// Rows that transactions wrote may then be there a second time, with new offsets: that is
-// how the transactions' markers are dropped. Topics' names and settings are refused as
-// Kafka 4.3 refuses them. The registry and the REST Proxy read no body without its
-// content type, and answer only to hosts of this machine, see [Config.Hosts].
-// Compatibility is checked between Avro schemas without references to others; other
-// schemas are taken as they are.
+// There is one broker without authentication or encryption: listen only on addresses of
+// this machine, as the defaults do.
+//
+//   - A client that requests an unknown topic and allows its creation gets the topic, with
+//     one partition, as with Kafka's own defaults.
+//   - Groups start without Kafka's initial delay of 3 s.
+//   - Retention is applied every [Config.CleanEvery].
+//   - Compaction runs when compacted topics have grown by [Config.CompactAfter] and have no
+//     open transaction. It drops the transactions' markers by copying: rows that
+//     transactions wrote may then be there a second time, with new offsets.
+//   - Topics' names and settings are refused as Kafka 4.3 refuses them.
+//   - The registry and the REST Proxy reject bodies without their content type, and answer
+//     only to hosts of this machine, see [Config.Hosts].
+//   - Compatibility is checked only between Avro schemas without references; other schemas
+//     are accepted unchecked.
 //
 // # Data
 //
-// Without [Config.DataDir] everything is in memory, and gone after
-// [Services.Close]; of topics that aren't compacted, the newest 16 MiB are kept,
-// whatever their retention, about four hours of the Chicago 'L'. With it, topics,
-// records, positions of groups, transactions and schemas are there again after a
-// restart, and also after the process was killed: a record that was acknowledged has
-// left the process. As with Kafka's defaults it may be in the operating system's memory
-// alone, so that the machine's own crash can lose the last seconds; schemas are on disk
-// before a client hears of them. A batch that an idempotent producer sends again,
-// because the answer was lost with the process, isn't there twice. A transaction that
-// was open is aborted, and a compaction that was cut short hasn't been. Its files are
-// kept as links meanwhile: where the file system has none, nothing is compacted. One
-// process at a time can use the directory; a second one is refused.
+// Without [Config.DataDir] all data is in memory and is lost at [Services.Close]. Of topics
+// that aren't compacted, the newest 16 MiB are kept, whatever their retention: about four
+// hours of the Chicago 'L'.
+//
+// With DataDir, a restart keeps topics, records, group positions, transactions and
+// schemas:
+//   - After a kill of the process, acknowledged records are kept: they have left the
+//     process.
+//   - After a crash of the machine, the last seconds may be lost: as with Kafka's defaults,
+//     acknowledged records may be only in the operating system's memory. Schemas are on
+//     disk before a client hears of them.
+//   - A batch that an idempotent producer resends, because the process died before it
+//     answered, is stored once.
+//   - An open transaction is aborted, and an interrupted compaction is undone. During
+//     compaction, links keep the old files: without links in the file system, nothing is
+//     compacted.
+//
+// One process at a time can use the directory; a second one is refused.
 package embedded

@@ -23,23 +23,21 @@ type Config struct {
 	// DataDir keeps topics, offsets and schemas over a restart; it is created if
 	// missing. Default: in memory only.
 	DataDir string
-	// Kafka, Registry and RESTProxy are the addresses to listen on, as
-	// "127.0.0.1:9092". The host is also what the broker tells its clients to
-	// connect to, so it can't be left out. An empty address is a free port of
-	// 127.0.0.1.
+	// Kafka, Registry and RESTProxy are the addresses to listen on, such as
+	// "127.0.0.1:9092". The host is required: the broker also advertises it to its
+	// clients. An empty address means a free port of 127.0.0.1.
 	Kafka, Registry, RESTProxy string
-	// Advertise is the address that the broker tells its clients to connect to, as
-	// that of a proxy before it. Default: the one that it listens on.
+	// Advertise is the address that the broker advertises to its clients, such as that
+	// of a proxy before it. Default: the one that it listens on.
 	Advertise string
-	// Hosts are further names by which the registry and the REST Proxy are asked, as
-	// that of a proxy before them. By default they answer only to loopback names and
-	// addresses, and to the ones that they listen on.
+	// Hosts are further names under which clients reach the registry and the REST Proxy,
+	// such as that of a proxy before them. By default they answer only to loopback names
+	// and addresses, and to those they listen on.
 	Hosts []string
-	// CleanEvery is how often records are looked for that retention or compaction
-	// may drop. Default: 15 seconds.
+	// CleanEvery is the interval of retention and compaction. Default: 15 seconds.
 	CleanEvery time.Duration
-	// CompactAfter is by how many bytes compacted topics have to have grown, all
-	// together, for their compaction. Default: 8 MiB.
+	// CompactAfter is the growth of all compacted topics together, in bytes, that starts
+	// their compaction. Default: 8 MiB.
 	CompactAfter int64
 	// Log receives starts, stops and faults. Default: silent.
 	Log *slog.Logger
@@ -63,8 +61,8 @@ type Services struct {
 }
 
 // Start starts the services and returns once all of them answer. The error is a
-// [*cta.ServiceError] when one of them can't listen on its address, as when that
-// is in use. ctx bounds the start only: end the services with [Services.Close].
+// [*cta.ServiceError] when one of them can't listen on its address, for example because
+// it is in use. ctx bounds only the start: end the services with [Services.Close].
 func Start(ctx context.Context, cfg Config) (*Services, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -125,8 +123,8 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 		}
 		s.lock = lock
 	}
-	// All addresses are taken before anything is written or started, so that a
-	// start that fails leaves nothing behind.
+	// Listen on all addresses before anything is written or started, so that a failed
+	// start leaves nothing behind.
 	listeners := make([]net.Listener, 0, 3)
 	for _, a := range []struct{ service, addr string }{
 		{"Kafka broker", cfg.Kafka}, {"schema registry", cfg.Registry}, {"REST Proxy", cfg.RESTProxy},
@@ -168,7 +166,7 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// hosts are the names that the services answer to, beside those of loopback.
+// hosts are the names that the services answer to, besides loopback.
 func (c Config) hosts() []string {
 	names := slices.Clone(c.Hosts)
 	for _, addr := range []string{c.Registry, c.RESTProxy} {
@@ -210,14 +208,14 @@ func listen(ctx context.Context, service, addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// addressInUse goes by the text, because the error numbers of Unix and Windows
-// have no common name in the standard library.
+// addressInUse checks the text: the standard library has no common name for the error
+// numbers of Unix and Windows.
 func addressInUse(err error) bool {
 	s := err.Error()
 	return strings.Contains(s, "address already in use") || strings.Contains(s, "Only one usage of each socket address")
 }
 
-// listenCause strips what net says of the address, which the error names already.
+// listenCause removes the address from net's error: the ServiceError contains it.
 func listenCause(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -226,19 +224,19 @@ func listenCause(err error) error {
 	return err
 }
 
-// Brokers returns the address of the broker, as the settings of Kafka clients
-// want it: a list of one.
+// Brokers returns the broker's address as a list of one, for the settings of Kafka
+// clients.
 func (s *Services) Brokers() []string { return []string{s.brokerAddr} }
 
-// RegistryURL returns the registry's address, as "http://127.0.0.1:8081".
+// RegistryURL returns the registry's address, such as "http://127.0.0.1:8081".
 func (s *Services) RegistryURL() string { return s.registryURL }
 
-// RESTProxyURL returns the REST Proxy's address, as "http://127.0.0.1:8082".
+// RESTProxyURL returns the REST Proxy's address, such as "http://127.0.0.1:8082".
 func (s *Services) RESTProxyURL() string { return s.proxyURL }
 
-// Close stops the services, the REST Proxy first and the broker last, and
-// writes what is to be kept to the data directory. It takes 2 s at most when
-// clients hold on to their requests. Further calls return the same.
+// Close stops the services, the REST Proxy first and the broker last, and writes kept
+// data to the data directory. It takes at most 2 s when clients hold on to their requests.
+// Further calls return the same.
 func (s *Services) Close() error {
 	s.closing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -269,5 +267,5 @@ func (s *Services) Close() error {
 	return s.closeErr
 }
 
-// closeTimeout bounds the wait for requests in hand.
+// closeTimeout bounds the wait for requests in flight.
 const closeTimeout = 2 * time.Second

@@ -13,8 +13,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// topicSettings are the settings of topics that Kafka 4.3 knows, with what it
-// takes as their values.
+// topicSettings are the topic settings that Kafka 4.3 knows, with their valid values.
 var topicSettings = map[string]func(string) bool{
 	"cleanup.policy":                          listOf("delete", "compact"),
 	"compression.gzip.level":                  whole(-1, 9),
@@ -51,7 +50,7 @@ var topicSettings = map[string]func(string) bool{
 	"unclean.leader.election.enable":          boolean,
 }
 
-// listSettings are those of them that are lists, to which values can be added.
+// listSettings are the topic settings that are lists, to which values can be added.
 var listSettings = []string{"cleanup.policy", "follower.replication.throttled.replicas", "leader.replication.throttled.replicas"}
 
 func anyText(string) bool { return true }
@@ -94,8 +93,8 @@ func validSetting(name string, value *string) bool {
 	return known && value != nil && valid(*value)
 }
 
-// refuse has kfake refuse what Kafka refuses of a request. kfake itself takes
-// every name of a topic, and every setting with any value.
+// refuse makes kfake refuse what Kafka refuses. kfake itself accepts every topic name, and
+// every setting with any value.
 func (b *broker) refuse(kreq kmsg.Request) kmsg.Response {
 	b.refused.Remove() // of the last request, where kfake didn't come to them
 	var faults []kfake.Fault

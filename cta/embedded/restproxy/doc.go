@@ -17,13 +17,12 @@
 //	GET  /topics/{topic}/partitions[/{n}]  its partitions, or one of them
 //	GET  /brokers                          the brokers' ids
 //
-// Records come as Avro (application/vnd.kafka.avro.v2+json, with a schema as text
-// or by its id), as JSON (application/vnd.kafka.json.v2+json) or as base64
-// (application/vnd.kafka.binary.v2+json). Schemas given as text are registered
-// under the subjects topic-key and topic-value; ids have to be of schemas that are
-// registered there. Keys choose the partition by Java's murmur2. All records of a
-// request are converted before the first one is sent; after that each has an
-// outcome of its own in an answer of status 200.
+// Records are Avro (application/vnd.kafka.avro.v2+json, with a schema as text or by its
+// id), JSON (application/vnd.kafka.json.v2+json) or base64
+// (application/vnd.kafka.binary.v2+json). Schemas given as text are registered under the
+// subjects topic-key and topic-value; ids must be of schemas registered there. Keys select
+// the partition by Java's murmur2. All records of a request are converted before the first
+// is sent. Then each has its own outcome in an answer of status 200.
 //
 // # What is left out
 //
@@ -34,11 +33,11 @@
 //	waiting for a partition to be added    50003 at once: Confluent waits a minute before
 //	requests of more than 1 MiB            413
 //
-// A topic that doesn't exist comes into being if the brokers create topics on
-// demand; else its records fail with code 50003 in an answer of status 200.
+// A topic that doesn't exist is created if the brokers create topics on demand. Otherwise
+// its records fail with code 50003 in an answer of status 200.
 //
-// Records for Kafka's own topics, whose names begin with two underscores, and for
-// names that Kafka refuses are refused with 422.
+// Records for Kafka's own topics, whose names begin with two underscores, and for names
+// that Kafka refuses, are refused with 422.
 //
 // There is no authentication: serve it on a loopback address.
 package restproxy
