@@ -24,10 +24,9 @@ type StationSourceConfig struct {
 	// postgres://user:password@host:5432/cta. Default: none, the network's own rows
 	// are sent.
 	Postgres string
-	// PollInterval is how often new rows are looked for. From 100ms. Default: 5s.
+	// PollInterval is the time between searches for new rows. From 100ms. Default: 5s.
 	PollInterval time.Duration
-	// Wait bounds how long a database or a table that isn't there is waited for at
-	// the start. Default: 30s.
+	// Wait bounds the wait for a missing database or table at the start. Default: 30s.
 	Wait time.Duration
 	// Log receives what is sent and trouble with the database. Default: silent.
 	Log *slog.Logger
@@ -86,8 +85,8 @@ type StationSource struct {
 	failures *prometheus.CounterVec
 }
 
-// NewStationSource returns a source that writes through client. The error lists
-// every wrong setting. Nothing is contacted before Run.
+// NewStationSource returns a source that writes through client. The error lists every
+// wrong setting. Nothing is contacted before Run.
 func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceConfig) (*StationSource, error) {
 	cfg = cfg.withDefaults()
 	s := &StationSource{client: client, net: net, cfg: cfg}
@@ -104,14 +103,13 @@ func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceC
 	return s, nil
 }
 
-// Run sends the rows that the topic doesn't hold yet. Without a database it
-// returns nil once they are acknowledged. With one it goes on with new rows as
-// they come, and returns nil when ctx ends.
+// Run sends the rows that the topic lacks. Without a database, it returns nil once they
+// are acknowledged. With one, it continues with new rows, and returns nil when ctx
+// ends.
 //
-// A database or table that isn't there at the start is waited for, up to
-// [StationSourceConfig.Wait], then Run returns a [*cta.ServiceError]; at once
-// when the password is wrong or a right is missing. Later it waits as long as it
-// takes, and says so in the log.
+// At the start, Run waits up to [StationSourceConfig.Wait] for a missing database or
+// table, then returns a [*cta.ServiceError]. It returns one at once if the password is
+// wrong or a right is missing. Later it waits without a limit, and logs why.
 func (s *StationSource) Run(ctx context.Context) error {
 	err := s.run(ctx)
 	if ctx.Err() != nil {

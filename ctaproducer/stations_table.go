@@ -13,7 +13,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// StationsTable says what [CreateStations] did, in rows.
+// StationsTable reports what [CreateStations] did, in rows.
 type StationsTable struct {
 	Inserted, Updated, Unchanged int
 }
@@ -23,11 +23,10 @@ type StationsTable struct {
 // rows: one a stop, with a boolean column for each line. The database itself is
 // created when it is missing and the user may.
 //
-// It can be repeated at any time, also while a connector reads: rows that are
-// there are updated by their stop_id where they differ, columns of new lines are
-// added, and nothing is removed. All happens in one transaction. The error is a
-// [*cta.ServiceError] without the password when the database can't be reached or
-// refuses.
+// It can be repeated at any time, also while a connector reads. Existing rows are
+// updated by their stop_id if they differ, columns of new lines are added, and nothing
+// is removed. All changes are made in one transaction. If the database can't be reached
+// or refuses, the error is a [*cta.ServiceError] without the password.
 func CreateStations(ctx context.Context, postgres string, net *cta.Network) (StationsTable, error) {
 	db, err := newDatabase(postgres)
 	table := tableOf(net)

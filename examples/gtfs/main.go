@@ -104,7 +104,7 @@ func load(name string, o gtfs.Options, stderr io.Writer) (*cta.Network, error) {
 	return net, err
 }
 
-// tell writes what runs: each line, and how many trips on a day, the next Saturday and
+// tell writes the lines, and the number of their trips on a day, the next Saturday and
 // the next Sunday.
 func tell(w io.Writer, net *cta.Network, day cta.Date) {
 	days := []cta.Date{day}

@@ -1,5 +1,5 @@
-// Package app is what the example programs share: flags with environment
-// variables behind them, the choice of services, a clean end.
+// Package app is the common part of the example programs: flags with environment
+// variables, the choice of services, a clean end.
 package app
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Leave is how long a program has for its clean end after the first Ctrl+C.
+// Leave is the time that a program has for its clean end after the first Ctrl+C.
 const Leave = 5 * time.Second
 
 // Program is one example program.
@@ -36,8 +36,8 @@ type Program struct {
 // usageError is a fault in the command line: exit code 2.
 type usageError struct{ error }
 
-// Main runs p as the whole process and ends it: with code 0 after a clean end, 2
-// after a wrong flag, else 1 with one message. A second signal ends it at once.
+// Main runs p as the whole process and ends it: with code 0 after a clean end, 2 after
+// a wrong flag, else 1 with one message. A second signal ends it at once.
 func Main(p Program) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {

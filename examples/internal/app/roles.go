@@ -18,8 +18,8 @@ import (
 // Role is one part of the system: it works until ctx ends.
 type Role func(ctx context.Context) error
 
-// Together runs the roles side by side until ctx ends or one fails, which ends
-// the others. A role that is done early ends nothing but itself.
+// Together runs the roles side by side until ctx ends or one fails, which ends the
+// others. A role that returns early without an error doesn't end the others.
 func Together(ctx context.Context, roles ...Role) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -16,8 +16,8 @@ import (
 // counts its entries.
 const countedWithin = 30 * time.Second
 
-// Simulate runs the simulation until ctx or -for ends it, and delivers its
-// events. Without -start it goes on where kept data end.
+// Simulate runs the simulation until ctx or -for ends it, and delivers its events.
+// Without -start, it continues after the stored data.
 func (s *Settings) Simulate(ctx context.Context, v *Services, progress func(ctaproducer.Progress)) (sum ctaproducer.Summary, err error) {
 	producer, err := ctaproducer.New(v.Kafka, v.Registry, s.Network, ctaproducer.Config{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
 	if err != nil {
@@ -84,7 +84,8 @@ func (s *Settings) Counted(ctx context.Context, v *Services, entries int64) erro
 	}
 }
 
-// ShowProgress returns a function that tells w how far a simulation has come, on one line.
+// ShowProgress returns a function that writes the progress of a simulation to w, on one
+// line.
 func ShowProgress(w io.Writer) func(ctaproducer.Progress) {
 	return func(p ctaproducer.Progress) {
 		done := ""
