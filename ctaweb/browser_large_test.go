@@ -12,6 +12,7 @@ func TestLargeNetworkInABrowser(t *testing.T) {
 	b.open(srv.URL + "/")
 	b.await(`document.body.className`, "live")
 	b.await(`document.querySelectorAll("#chart [data-k]").length > 5000`, "true")
+	b.eval(`document.querySelector("#chart").scrollIntoView()`) // a map that isn't seen has no trains
 	b.await(`document.querySelectorAll("#moving [data-m]").length > 1000`, "true")
 	b.await(`document.querySelector("#alerts").textContent`, "0 Central Terminal and Eastern Suburbs: a train towards Station of Some Length 0 has broken down at Station of Some Length 6")
 	b.await(`document.documentElement.scrollWidth`, "360")
