@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -272,6 +273,10 @@ func moving(t *testing.T, m *Model, line, train string) {
 		for i := 0; ctx.Err() == nil; i++ {
 			a := cta.Arrival{Line: line, TrainID: train, StationID: stations[i%len(stations)].ID, Direction: "a", TrainStatus: cta.InService}
 			m.ApplyArrival(cta.KeyAt(time.Now()), a, time.Now())
+			if i%5 == 0 { // others come to the second station, one at a time
+				a.TrainID, a.StationID = train+"-"+strconv.Itoa(i%200), stations[1].ID
+				m.ApplyArrival(cta.KeyAt(time.Now()), a, time.Now())
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(200 * time.Millisecond):
@@ -294,7 +299,7 @@ func TestFocusStays(t *testing.T) {
 	for _, tt := range []struct{ page, focus, part string }{
 		{"/lines/green", `[data-s="40680"] a[href$="/brown"]`, "#diagram"},
 		{"/lines/green", `[data-t=G2]`, "#diagram"},
-		{"/stations/40170", "#hours summary", "#boards"},
+		{"/stations/" + strconv.Itoa(m.Network().Line("green").Stations[movingFrom+1].ID), "#hours summary", "#boards"},
 		{"/", `#lines [data-t=G2]`, "#line-green"},
 	} {
 		b.open(srv.URL + tt.page)
