@@ -65,7 +65,11 @@ func (g *graph) tracks(events []event) []*track {
 		nearest := gaps + 1
 		for _, t := range tracks {
 			before := t.last()
-			if n := g.apart(before.node, e.node, gaps); e.at-before.at <= standingFor && n < nearest {
+			n := g.apart(before.node, e.node, gaps)
+			if n == 0 && t != last { // an earlier run may have ended here: what leads on from elsewhere is nearer
+				n = gaps
+			}
+			if e.at-before.at <= standingFor && n < nearest {
 				of, nearest = t, n
 			}
 		}

@@ -128,3 +128,21 @@ func TestStrayReportsMakeNoSecondTrain(t *testing.T) {
 		}
 	}
 }
+
+// A train whose way back is never reported, as that of a shuttle with sensors in one
+// direction, is one train.
+func TestRunsInOneDirectionMakeNoSecondTrain(t *testing.T) {
+	net := cta.Chicago()
+	tr := NewTracker(net)
+	stations := net.Line("blue").Stations[:12]
+	at := day(9)
+	for run := range 9 {
+		for _, s := range stations {
+			at = at.Add(time.Minute)
+			tr.ApplyArrival(cta.KeyAt(at), arrived("T", s.Station.ID, cta.DirectionA, cta.InService))
+		}
+		if v := tr.View(at.Add(time.Second)); len(v.Trains) != 1 || v.Trains[0].ID != "T" {
+			t.Errorf("at the end of run %d: %+v", run, v.Trains)
+		}
+	}
+}
