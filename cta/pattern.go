@@ -86,8 +86,12 @@ func (r Run) ID() string {
 	if r.Every == 0 {
 		return r.Trip.ID
 	}
-	s := int(r.Departure.Sub(r.Date.Begin(r.Departure.Location())) / time.Second)
-	return r.Trip.ID + "@" + clock(s)
+	return r.Trip.ID + "@" + r.Start()
+}
+
+// Start returns the departure in time of the service day, such as "25:10:00".
+func (r Run) Start() string {
+	return clock(int(r.Departure.Sub(r.Date.Begin(r.Departure.Location())) / time.Second))
 }
 
 // clock formats seconds of a service day, such as 07:05:00.
@@ -179,18 +183,26 @@ func (p *Pattern) Runs(runs []Run, d Date) []Run {
 	}
 	begin := d.Begin(p.location())
 	for i := range p.Trips {
-		t := &p.Trips[i]
-		if !t.Calendar.Runs(d) {
-			continue
-		}
-		for at := t.Departure; ; at += t.Every {
-			runs = append(runs, Run{p, t, d, begin.Add(time.Duration(at) * time.Second)})
-			if t.Every <= 0 || at+t.Every >= t.Until {
-				break
-			}
-		}
+		runs = p.runsOf(runs, &p.Trips[i], d, begin)
 	}
 	return runs
+}
+
+// RunsOf appends the runs of one of the pattern's trips on a service day to runs.
+func (p *Pattern) RunsOf(runs []Run, t *Trip, d Date) []Run {
+	return p.runsOf(runs, t, d, d.Begin(p.location()))
+}
+
+func (p *Pattern) runsOf(runs []Run, t *Trip, d Date, begin time.Time) []Run {
+	if !t.Calendar.Runs(d) {
+		return runs
+	}
+	for at := t.Departure; ; at += t.Every {
+		runs = append(runs, Run{p, t, d, begin.Add(time.Duration(at) * time.Second)})
+		if t.Every <= 0 || at+t.Every >= t.Until {
+			return runs
+		}
+	}
 }
 
 func (p *Pattern) location() *time.Location {

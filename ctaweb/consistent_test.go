@@ -232,7 +232,7 @@ func (a *agreement) boards(st *Status) {
 			if !b.Ends && !strings.Contains(says, "towards "+b.Towards) || b.Ends && !strings.Contains(says, "last stop") {
 				a.t.Errorf("%s: the page says %q", name, says)
 			}
-			d := line.says(b.Direction)
+			d := english().platform(a.h.model.net, line, b.Direction, st.AsOf)
 			if !b.Ends && !strings.Contains(sections[i], `class="level `+string(d.Level)+`"`) {
 				a.t.Errorf("%s: the page doesn't say that the line is %s: %q", name, d.Level, says)
 			}

@@ -411,7 +411,7 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 	station, _, _ := spot(t)
 	d.Text = l.trainText(t, names[station])
 	d.Ended = t.State == live.Turning && t.Status == cta.InService
-	d.Says = line.says(t.Direction)
+	d.Says = l.platform(h.model.net, line, t.Direction, s.status.AsOf)
 	for _, a := range detail(s, t).Stops {
 		branch := ""
 		if a.Maybe {

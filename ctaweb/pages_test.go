@@ -294,7 +294,7 @@ func TestHeadwaysAreSaid(t *testing.T) {
 	s := h.pub.snapshot()
 	blue, _ := s.status.line("blue")
 	for _, b := range boards(s, loganSquare) {
-		if says := english().spacing(b, blue.says(b.Direction).Level == live.Good); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
+		if says := english().spacing(b, english().platform(m.net, blue, b.Direction, s.status.AsOf).Level == live.Good); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
 			t.Errorf("the page of Logan Square lacks %q", says)
 		}
 	}

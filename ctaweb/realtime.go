@@ -86,11 +86,10 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 	if rt.publisher == nil || !rt.known {
 		return f, false
 	}
-	if at := wall.Unix(); rt.at == at && rt.feeds[index].Feed != nil {
+	if rt.at == wall.Unix() && rt.feeds[index].Feed != nil {
 		return rt.feeds[index], true
-	} else {
-		rt.at = at
 	}
+	rt.at = wall.Unix()
 	look := h.model.look(wall)
 	if look.status.AsOf.IsZero() {
 		return f, false

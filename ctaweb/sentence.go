@@ -10,6 +10,11 @@ import (
 
 // sentence says how a line runs in one direction.
 func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatus, now time.Time) string {
+	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", l.says(net, d, now))
+}
+
+// says is a sentence without the names of the line and its destination.
+func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time) string {
 	name := func(id int) string { return nameOf(net, id) }
 	says := ""
 	switch d.Cause {
@@ -69,7 +74,7 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	if d.Last.Station != 0 {
 		says = l.say("status-last", "says", says, "station", name(d.Last.Station), "time", clockText(d.Last.At))
 	}
-	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", says)
+	return says
 }
 
 // about says a time in whole minutes, rounded.

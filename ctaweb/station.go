@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -73,7 +72,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		}
 		good := false
 		if line, _ := s.status.line(b.Line); line != nil {
-			v.Says = line.says(b.Direction)
+			v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
 			good = v.Says != nil && v.Says.Level == live.Good
 			if v.Says != nil && v.Says.Level == live.NotRunning {
 				v.None = "" // the line says so, and when its service begins again
@@ -120,12 +119,11 @@ type platformSays struct {
 	Text  string // behind the names of the line and where it runs to
 }
 
-// says is how the line runs in a direction; nil while that isn't known.
-func (ls *LineStatus) says(d cta.Direction) *platformSays {
+// platform is how a line runs in a direction; nil while that isn't known.
+func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, now time.Time) *platformSays {
 	for _, s := range ls.Directions {
 		if s.Direction == d {
-			_, text, _ := strings.Cut(s.Sentence, ": ")
-			return &platformSays{s.Level, text}
+			return &platformSays{s.Level, l.says(net, s.Facts, now)}
 		}
 	}
 	return nil

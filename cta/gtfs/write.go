@@ -2,6 +2,7 @@ package gtfs
 
 import (
 	"archive/zip"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -121,8 +122,11 @@ func (p *printer) agency() {
 	p.row("1", p.net.Name, "https://example.invalid/", p.net.Location.String(), unit)
 }
 
-// kinds holds the route_type of each mode.
-var kinds = map[cta.Mode]string{cta.Tram: "0", cta.Metro: "1", cta.Rail: "2", cta.Bus: "3", cta.Ferry: "4", "": "1"}
+// RouteType returns the route_type of a mode; ok is false if the mode is unknown.
+func RouteType(m cta.Mode) (kind int32, ok bool) {
+	kind, ok = map[cta.Mode]int32{cta.Tram: 0, cta.Metro: 1, cta.Rail: 2, cta.Bus: 3, cta.Ferry: 4}[m]
+	return kind, ok
+}
 
 // RouteID returns the id of a line's route in its agency's feed, and in feeds from
 // [Write].
@@ -136,7 +140,11 @@ func RouteID(l *cta.Line) string {
 func (p *printer) routes() {
 	p.file("routes.txt", "route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color", "route_sort_order")
 	for i, l := range p.net.Lines {
-		p.row(RouteID(l), "1", l.Code, l.Name, kinds[l.Mode], strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
+		kind := ""
+		if n, ok := RouteType(cmp.Or(l.Mode, cta.Metro)); ok {
+			kind = strconv.Itoa(int(n))
+		}
+		p.row(RouteID(l), "1", l.Code, l.Name, kind, strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
 	}
 }
 

@@ -93,6 +93,9 @@ func (p *planned) mean() (mean, spread float64, ok bool) {
 	return mean, math.Sqrt(max(0, p.squares/p.trips-mean*mean)), true
 }
 
+// directions are the directions by index, as dir has it.
+var directions = [2]cta.Direction{cta.DirectionA, cta.DirectionB}
+
 // dir returns a direction as an index.
 func dir(d cta.Direction) int {
 	if d == cta.DirectionB {

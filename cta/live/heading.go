@@ -161,10 +161,6 @@ func (s *scratch) beginning(n int32, at int64) (bound int32) {
 // and those still on their way. By default it covers all patterns.
 func (s *scratch) towards(line, d int) string {
 	l := &s.g.lines[line]
-	direction := cta.DirectionA
-	if d == 1 {
-		direction = cta.DirectionB
-	}
 	running := s.running[:0]
 	for _, k := range l.patterns {
 		if p := &s.g.patterns[k]; s.headways[k] != nil && s.about(k, p, d) {
@@ -180,11 +176,11 @@ func (s *scratch) towards(line, d int) string {
 	of := &s.lineHeadings[line][d]
 	if of.text == "" || !slices.Equal(of.patterns, running) {
 		of.patterns = append(of.patterns[:0], running...)
-		of.text = l.TowardsOf(direction, func(p *cta.Pattern) bool {
+		of.text = l.TowardsOf(directions[d], func(p *cta.Pattern) bool {
 			return slices.ContainsFunc(running, func(k int32) bool { return s.g.patterns[k].Pattern == p })
 		})
 		if of.text == "" {
-			of.text = l.Towards(direction)
+			of.text = l.Towards(directions[d])
 		}
 	}
 	return of.text

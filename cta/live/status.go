@@ -248,10 +248,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 // direction applies the rules of the package comment, in order.
 func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	l, state := &s.g.lines[line], &s.lines[line]
-	ds := DirectionStatus{Direction: cta.DirectionA}
-	if d == 1 {
-		ds.Direction = cta.DirectionB
-	}
+	ds := DirectionStatus{Direction: directions[d]}
 	ds.Towards = s.towards(line, d)
 	headway := s.at(int32(line), d, s.now)
 	runs := headway > 0

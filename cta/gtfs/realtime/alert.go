@@ -62,9 +62,6 @@ func translated(texts []cta.Text) *pb.TranslatedString {
 	return out
 }
 
-// kinds holds the route_type of each mode.
-var kinds = map[cta.Mode]int32{cta.Tram: 0, cta.Metro: 1, cta.Rail: 2, cta.Bus: 3, cta.Ferry: 4}
-
 // informed returns the selectors for the riders concerned. A line at a station has one
 // selector per stop.
 func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
@@ -73,7 +70,7 @@ func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
 	if i.Line != "" && line == nil || i.Station != 0 && station == nil {
 		return nil
 	}
-	if kind, ok := kinds[i.Mode]; ok {
+	if kind, ok := gtfs.RouteType(i.Mode); ok {
 		s.RouteType = &kind
 	}
 	if line != nil {

@@ -151,18 +151,12 @@ func (a *assignment) descriptor() *pb.TripDescriptor {
 		d.DirectionId = proto.Uint32(uint32(id[0] - '0'))
 	}
 	if a.Every > 0 {
-		d.StartTime = proto.String(a.startTime())
+		d.StartTime = proto.String(a.Start())
 		if !a.Exact {
 			d.ScheduleRelationship = pb.TripDescriptor_UNSCHEDULED.Enum()
 		}
 	}
 	return d
-}
-
-// startTime returns the run's departure in time of its service day.
-func (a *assignment) startTime() string {
-	s := int(a.Departure.Sub(a.Date.Begin(a.Departure.Location())) / time.Second)
-	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 func descriptor(t *live.Train, a *assignment) *pb.VehicleDescriptor {

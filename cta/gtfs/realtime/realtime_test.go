@@ -55,10 +55,7 @@ func TestRunsAreFoundByPatternAndTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := NewPublisher(net)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := publisher(t, net)
 		names := map[string]string{}
 		rename := func(id string) string {
 			for n, of := range names {
@@ -104,10 +101,7 @@ func feed(t testing.TB, f *Feed) *pb.FeedMessage {
 // run stays the same from its first call to its last, and changes there.
 func TestRunsOfTheL(t *testing.T) {
 	net := cta.Chicago()
-	p, err := NewPublisher(net)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := publisher(t, net)
 	last := map[string]string{} // run by train
 	calls := map[string]uint32{}
 	changes, steps, unsaid := 0, 0, 0
@@ -156,10 +150,7 @@ func TestServiceDays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := NewPublisher(net)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := publisher(t, net)
 	now := time.Date(2026, 10, 8, 1, 4, 0, 0, zone)
 	tracker := live.NewTracker(net)
 	tracker.ApplyArrival(cta.KeyAt(now.Add(-2*time.Minute)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
@@ -204,10 +195,7 @@ func TestTwoRunsThatFitAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := NewPublisher(net)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := publisher(t, net)
 		tracker := live.NewTracker(net)
 		tracker.ApplyArrival(cta.KeyAt(at(8*3600+20)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
 		now := at(8*3600 + 60)
@@ -219,13 +207,19 @@ func TestTwoRunsThatFitAlike(t *testing.T) {
 	}
 }
 
+func publisher(tb testing.TB, net *cta.Network) *Publisher {
+	tb.Helper()
+	p, err := NewPublisher(net)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
 // TestHeaderTimesGrow publishes changes within one second of event time.
 func TestHeaderTimesGrow(t *testing.T) {
 	net := cta.Chicago()
-	p, err := NewPublisher(net)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := publisher(t, net)
 	now := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
 	tracker := live.NewTracker(net)
 	publish := func() *Feed { return p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions }
@@ -280,10 +274,7 @@ func TestRunsStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := NewPublisher(net)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := publisher(t, net)
 	tracker := live.NewTracker(net)
 	come := func(seconds, station int, train string, bound int) (trip string) {
 		at := day.Begin(zone).Add(time.Duration(seconds) * time.Second)
@@ -339,10 +330,7 @@ func BenchmarkPublish(b *testing.B) {
 			now = ev.At
 		}
 	}
-	p, err := NewPublisher(net)
-	if err != nil {
-		b.Fatal(err)
-	}
+	p := publisher(b, net)
 	view := tracker.View(now)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -281,25 +281,14 @@ func (r *runs) named(train string, line *cta.Line, ways []way) *assignment {
 // within before and after of the actual time.
 func near(s scheduled, w way, before, after time.Duration) (near []cta.Run) {
 	came := w.made[w.at]
-	loc := came.Location()
 	from, to := came.Add(-before), came.Add(after)
-	offset := time.Duration(s.trip.Profile.Arrivals[w.at]) * time.Second
 	for d := cta.DateOf(from).Add(-2); d <= cta.DateOf(to).Add(1); d = d.Add(1) {
-		if !s.trip.Calendar.Runs(d) {
-			continue
-		}
-		begin := d.Begin(loc)
-		for at := s.trip.Departure; ; at += s.trip.Every {
-			departs := begin.Add(time.Duration(at) * time.Second)
-			if comes := departs.Add(offset); !comes.Before(from) && !comes.After(to) {
-				near = append(near, cta.Run{Pattern: s.pattern, Trip: s.trip, Date: d, Departure: departs})
-			}
-			if s.trip.Every <= 0 || at+s.trip.Every >= s.trip.Until {
-				break
-			}
-		}
+		near = s.pattern.RunsOf(near, s.trip, d)
 	}
-	return near
+	return slices.DeleteFunc(near, func(r cta.Run) bool {
+		comes := r.Arrival(w.at)
+		return comes.Before(from) || comes.After(to)
+	})
 }
 
 // candidates returns the runs of a pattern that a train may make.

@@ -67,7 +67,7 @@ func (m *member) tell(ends map[record.Partition]int64, err error) {
 		p, behind = s.progress(ends, m.lastEnds, err)
 		m.lastEnds = ends
 	}
-	if p.Err == nil || len(behind) > 0 { // |else keep the last lag: no better one is known
+	if p.Err == nil || len(behind) > 0 { // else keep the last lag: no better one is known
 		m.metrics.lag.Set(behind)
 	}
 	caught := 0.0
