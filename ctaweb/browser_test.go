@@ -118,12 +118,12 @@ func (b *tab) eval(js string) string {
 	return s
 }
 
-// await waits until an expression has a value.
+// await waits up to a minute until an expression has a value.
 func (b *tab) await(js, want string) {
 	b.t.Helper()
 	var got string
 	var err error
-	for b.ctx.Err() == nil {
+	for deadline := time.Now().Add(time.Minute); b.ctx.Err() == nil && time.Now().Before(deadline); {
 		// While the page is loaded anew there is nothing to ask.
 		got, err = chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+js+")"))
 		if err == nil && got == want {
@@ -187,15 +187,16 @@ func TestPageLives(t *testing.T) {
 
 	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
 	b.await(`document.querySelector('[data-t=B2]').title`, "Train B2 towards Forest Park, at O'Hare")
-	b.await(`document.querySelector('[data-t=B3]').title`, "Train B3 towards Forest Park, due at Harlem; nothing was heard of it for longer than expected")
+	b.await(`document.querySelector('[data-t=B3]').title`, "Train B3 towards Forest Park, due at Harlem (O'Hare); nothing was heard of it for longer than expected")
 	b.await(`document.querySelector('#line-blue .dir.a b').textContent`, "3")
 	b.await(`[...document.querySelectorAll('[data-s="40380"] .n b')].map(e => e.textContent).join()`, "1,234,1,234,1,234,1,234,1,234,1,234")
 	b.await(`document.querySelector('#line-blue .total b').textContent`, "1,234")
 	b.await(`document.querySelector('#alerts').textContent`, "Red Line: a train towards Howard has broken down at Jarvis")
 	b.await(`document.querySelector('#temperature').textContent + document.querySelector('#sky').textContent + document.querySelector('#icon').getAttribute('href')`,
-		"13 °FRain or snow#w-precipitation")
+		"13 °FSnow#w-precipitation")
 	b.await(`document.querySelector('#trains').textContent`, "4")
 	b.await(`document.querySelector('[data-status=red] p a').outerHTML`, `<a href="stations/41190">Jarvis</a>`)
+	b.eval(`document.querySelector("#map").scrollIntoView()`) // a map that isn't seen has no trains
 	b.await(`document.querySelector('[data-m=R2]').getAttribute("class")`, "m out l0")
 
 	// The words and places that the script chooses are those of the server.

@@ -142,6 +142,35 @@ func TestClockNeverGoesBack(t *testing.T) {
 	}
 }
 
+// A source whose speed was overestimated stops soon after its start, and time runs on.
+// Later it goes on from where it was. Time stands still until then.
+func TestClockStandsAfterAPause(t *testing.T) {
+	const start, speed = 1_800_000_000_000, 20
+	var c clock
+	var last int64
+	look := func(w int64) {
+		c.judge(start+w, true)
+		now := c.now(start + w)
+		if now < last {
+			t.Fatalf("after %d ms the clock goes back by %d ms", w, last-now)
+		}
+		last = now
+	}
+	for w := int64(0); w < 1_000; w += 50 {
+		c.hear(int(w/50)%2, said{event: start + 10*speed*w, wall: start + w, got: start + w})
+		look(w)
+	}
+	for w := int64(1_000); w < 30_000; w += 50 {
+		if w >= 6_000 {
+			c.hear(int(w/50)%40, said{event: start + speed*(w-6_000), wall: start + w, got: start + w})
+		}
+		look(w)
+	}
+	if off := last - start - speed*(29_950-6_000); max(off, -off) > 2_000 {
+		t.Errorf("at the end the clock is off by %d ms", off)
+	}
+}
+
 // Records that are received long after they were sent don't put the page's time ahead:
 // only those who ask for a moment do.
 func TestBacklogDoesNotMoveTheTime(t *testing.T) {
