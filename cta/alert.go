@@ -1,43 +1,151 @@
 package cta
 
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
 // Alert is a notice to riders, from an agency or from this system. Its vocabulary is
 // that of GTFS-Realtime.
 type Alert struct {
-	// ID stays the same while the alert lasts.
-	ID string
+	// ID stays the same while the alert lasts. It is the key on the wire.
+	ID string `json:"id"`
 	// Active holds the periods in which the alert applies; empty: for as long as it is
 	// published.
-	Active []Period
+	Active []Period `avro:"active" json:"active"`
 	// Informed selects the riders concerned.
-	Informed []Informed
-	Cause    AlertCause
-	Effect   AlertEffect
-	Severity Severity
-	// Header and Description are texts for riders. URL is a link to details. Each is in
-	// one or more languages.
-	Header, Description, URL []Text
+	Informed []Informed  `avro:"informed" json:"informed"`
+	Cause    AlertCause  `avro:"cause" json:"cause"`
+	Effect   AlertEffect `avro:"effect" json:"effect"`
+	Severity Severity    `avro:"severity" json:"severity"`
+	// Header and Description are plain texts for riders. URL is a link to details. Each
+	// is in one or more languages.
+	Header      []Text `avro:"header" json:"header"`
+	Description []Text `avro:"description" json:"description"`
+	URL         []Text `avro:"url" json:"url"`
+}
+
+// AlertKey is the Avro key of an alert. An alert without a value is over.
+type AlertKey struct {
+	ID string `avro:"id" json:"id"`
+}
+
+// Bounds of an alert.
+const (
+	MaxAlertID    = 200      // bytes of the id
+	MaxAlertText  = 32 << 10 // bytes of all texts
+	MaxAlertParts = 500      // periods, and selectors of riders
+)
+
+// Check returns an error when k is not a plausible key.
+func (k AlertKey) Check() error {
+	if k.ID == "" || len(k.ID) > MaxAlertID {
+		return fmt.Errorf("id has %d bytes, want 1 to %d", len(k.ID), MaxAlertID)
+	}
+	return nil
+}
+
+// Check returns an error when a is not a plausible alert: it has no id, says nothing,
+// is too long, has a period that ends before it begins, or links to something other
+// than a web page.
+func (a Alert) Check() error {
+	if err := (AlertKey{a.ID}).Check(); err != nil {
+		return err
+	}
+	size := 0
+	for _, texts := range [][]Text{a.Header, a.Description, a.URL} {
+		for _, t := range texts {
+			size += len(t.Language) + len(t.Text)
+		}
+	}
+	switch {
+	case len(a.Header) == 0:
+		return fmt.Errorf("header is empty")
+	case size > MaxAlertText:
+		return fmt.Errorf("texts have %d bytes, want up to %d", size, MaxAlertText)
+	case len(a.Active) > MaxAlertParts || len(a.Informed) > MaxAlertParts:
+		return fmt.Errorf("found %d periods and %d selectors, want up to %d of each", len(a.Active), len(a.Informed), MaxAlertParts)
+	}
+	for _, p := range a.Active {
+		if p.From < 0 || p.Until < 0 || p.Until > 0 && p.Until <= p.From {
+			return fmt.Errorf("period from %d until %d does not end after it begins", p.From, p.Until)
+		}
+	}
+	for _, u := range a.URL {
+		if !WebURL(u.Text) {
+			return fmt.Errorf("url is %.80q, want http or https", u.Text)
+		}
+	}
+	return nil
+}
+
+// WebURL reports whether s is the address of a web page.
+func WebURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// ActiveAt reports whether a applies at a time.
+func (a Alert) ActiveAt(at time.Time) bool {
+	for _, p := range a.Active {
+		if ms := at.UnixMilli(); p.From <= ms && (p.Until == 0 || ms < p.Until) {
+			return true
+		}
+	}
+	return len(a.Active) == 0
+}
+
+// Over reports whether all periods of a have ended by a time.
+func (a Alert) Over(at time.Time) bool {
+	for _, p := range a.Active {
+		if p.Until == 0 || at.UnixMilli() < p.Until {
+			return false
+		}
+	}
+	return len(a.Active) > 0
+}
+
+// In returns the text for a reader of a language such as "es": in that language, else
+// in the agency's own, which is the one without a language or the first.
+func In(language string, texts []Text) Text {
+	for _, t := range texts {
+		if base, _, _ := strings.Cut(t.Language, "-"); strings.EqualFold(base, language) {
+			return t
+		}
+	}
+	for _, t := range texts {
+		if t.Language == "" {
+			return t
+		}
+	}
+	if len(texts) > 0 {
+		return texts[0]
+	}
+	return Text{}
 }
 
 // Period is a span of time in milliseconds since 1970-01-01 UTC; 0 for an open
 // beginning or end.
 type Period struct {
-	From  int64
-	Until int64 // not included
+	From  int64 `avro:"from" json:"from"`
+	Until int64 `avro:"until" json:"until"` // not included
 }
 
 // Informed selects the riders that an alert concerns. All fields that aren't empty must
 // match; if all are empty, the alert concerns everybody.
 type Informed struct {
-	Line      string // a Line.ID
-	Direction Direction
-	Station   int
-	Mode      Mode
+	Line      string    `avro:"line" json:"line,omitempty"` // a Line.ID
+	Direction Direction `avro:"direction" json:"direction,omitempty"`
+	Station   int       `avro:"station" json:"station,omitempty"`
+	Mode      Mode      `avro:"mode" json:"mode,omitempty"`
 }
 
 // Text is a text in a language.
 type Text struct {
-	Language string // such as "en-US"; empty when unknown
-	Text     string
+	Language string `avro:"language" json:"language,omitempty"` // such as "en-US"; empty when unknown
+	Text     string `avro:"text" json:"text"`
 }
 
 // AlertCause is the cause of an alert, by its GTFS-Realtime name.

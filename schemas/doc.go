@@ -1,11 +1,12 @@
 // Package schemas holds the Avro schemas of the events, one per file: a key and a
-// value for arrivals, turnstile entries and weather readings.
+// value for arrivals, turnstile entries, weather readings and alerts.
 //
 //	id, err := registry.Register(ctx, topic+"-value", schemas.ArrivalValue)
 //
 // # Conventions
 //
 //   - Every key is a record with one field, timestamp: the event time in milliseconds.
+//     An alert lasts, so its key is its id.
 //   - A field with a closed set of values is an enum, such as a train's status.
 //   - Lines, directions and trains are strings, because their values differ by network.
 //   - No union contains a named type: REST Proxies disagree on its JSON form.

@@ -30,6 +30,8 @@ func ExampleAll() {
 		fmt.Println(s.Name)
 	}
 	// Output:
+	// alert_key
+	// alert_value
 	// arrival_key
 	// arrival_value
 	// turnstile_key

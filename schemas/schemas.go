@@ -4,6 +4,10 @@ import _ "embed" // the schemas are files, so that other programs can use them
 
 // The schemas of keys and values of the event topics, as JSON.
 var (
+	//go:embed alert_key.avsc
+	AlertKey string
+	//go:embed alert_value.avsc
+	AlertValue string
 	//go:embed arrival_key.avsc
 	ArrivalKey string
 	//go:embed arrival_value.avsc
@@ -27,6 +31,8 @@ type Schema struct {
 // All returns every schema, sorted by name.
 func All() []Schema {
 	return []Schema{
+		{"alert_key", AlertKey},
+		{"alert_value", AlertValue},
 		{"arrival_key", ArrivalKey},
 		{"arrival_value", ArrivalValue},
 		{"turnstile_key", TurnstileKey},

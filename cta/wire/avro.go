@@ -28,7 +28,8 @@ type Avro[T any] struct {
 	suffix   string // of subjects
 
 	fields  *typ       // of schema
-	own     *plan      // skips values of schema
+	own     *plan      // checks values of schema; rewrites them if it has arrays
+	lists   bool       // schema has arrays
 	narrow  []intField // of T, checked by Encode
 	ids     sync.Map   // topic → int
 	writers sync.Map   // id → *writer
@@ -78,7 +79,12 @@ func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
 		_, err = compile(a.schema, a.fields)
 	}
 	if err == nil {
-		a.own, err = compile(nil, a.fields)
+		// The Avro library trusts the counts and lengths of arrays.
+		var reader avro.Schema
+		if a.lists = holdsArray(a.fields); a.lists {
+			reader = a.schema
+		}
+		a.own, err = compile(reader, a.fields)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("wire: schema: %w", err)
@@ -211,7 +217,7 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 		}
 	}()
 	var rest []byte
-	if p == a.own {
+	if p == a.own && !a.lists {
 		_, rest, err = p.convert(nil, body, 0)
 	} else {
 		d.body, rest, err = p.convert(d.body[:0], body, 0)

@@ -29,7 +29,7 @@ const maxNamed = 8
 //
 // Work is bounded by the body's length, whatever counts it claims. Every plan except a
 // record's reads at least a byte, or is read once in its record. Skipped records
-// without content are left out.
+// without content are left out. Arrays that are read have at most maxItems.
 func (p *plan) convert(dst, b []byte, depth int) (_, rest []byte, err error) {
 	if depth++; depth > maxDepth {
 		return nil, nil, errDeep
@@ -69,6 +69,9 @@ func (p *plan) convert(dst, b []byte, depth int) (_, rest []byte, err error) {
 		}
 		return p.parts[n].convert(dst, b, depth)
 	case kindArray, kindMap:
+		if p.to == kindArray {
+			return p.parts[0].convertBlocks(dst, n, b, depth)
+		}
 		b, err = p.parts[0].skipBlocks(n, b, depth)
 	}
 	return dst, b, err
@@ -185,6 +188,37 @@ func (p *plan) appendSymbol(dst []byte, symbol string, value []byte) ([]byte, er
 	return append(dst, value...), nil
 }
 
+// maxItems bounds an array that is read: an item of another schema may have no bytes.
+const maxItems = 1000
+
+// convertBlocks converts the blocks of an array, of which p is the item. n is the item
+// count of the first block. A negative count is followed by the block's length in bytes,
+// which the Avro library would trust; it is left out.
+func (p *plan) convertBlocks(dst []byte, n int64, b []byte, depth int) (_, rest []byte, err error) {
+	for items := int64(0); n != 0; {
+		if n < 0 {
+			if _, b, err = varint(b); err != nil {
+				return nil, nil, err
+			}
+			n = -n
+		}
+		if n < 0 || n > maxItems || items+n > maxItems {
+			return nil, nil, fmt.Errorf("found more than %d items", maxItems)
+		}
+		items += n
+		dst = binary.AppendVarint(dst, n)
+		for ; n > 0; n-- {
+			if dst, b, err = p.convert(dst, b, depth); err != nil {
+				return nil, nil, err
+			}
+		}
+		if n, b, err = varint(b); err != nil {
+			return nil, nil, err
+		}
+	}
+	return append(dst, 0), b, nil
+}
+
 // skipBlocks skips the blocks of an array or a map. n is the item count of the first
 // block. A negative count is followed by the block's length in bytes.
 func (p *plan) skipBlocks(n int64, b []byte, depth int) (rest []byte, err error) {
@@ -229,6 +263,8 @@ func (p *plan) sample(dst []byte, last bool) []byte {
 			i = len(p.parts) - 1
 		}
 		dst = p.parts[i].sample(binary.AppendVarint(dst, int64(i)), last)
+	case kindArray: // of one item
+		dst = append(p.parts[0].sample(append(dst, 2), last), 0)
 	default: // a zero, an empty text, the first symbol
 		dst = append(dst, 0)
 	}

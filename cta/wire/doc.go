@@ -52,11 +52,12 @@
 //
 // # Limits
 //
-// A codec's own schema can't have arrays, maps or recursion. Transit events need none, and
-// the Avro library's decoders for them have known faults on hostile input.
+// A codec's own schema can't have maps or recursion. Transit events need none, and the
+// Avro library's decoders for them have known faults on hostile input. An array has at most
+// 1000 items.
 //
 // Each body is checked against its schema before the Avro library reads it. A body of
-// another schema is first rewritten to the codec's own. Encode checks its output the same
+// another schema, or with arrays, is first rewritten to the codec's own. Encode checks its output the same
 // way, so it never returns an unreadable body.
 //
 // # Caching

@@ -20,6 +20,9 @@ type intField struct {
 // fit returns the fields of a record's struct that are wider than their schema. The
 // error names every schema field that the struct lacks.
 func fit(schema avro.Schema, t reflect.Type) (wide []intField, err error) {
+	if ref, ok := schema.(*avro.RefSchema); ok {
+		schema = ref.Schema()
+	}
 	record, ok := schema.(*avro.RecordSchema)
 	if !ok || t.Kind() != reflect.Struct {
 		return nil, nil // hamba reports a mismatch at the first value
@@ -36,6 +39,16 @@ func fit(schema avro.Schema, t reflect.Type) (wide []intField, err error) {
 			continue
 		}
 		of := to.Type
+		if list, ok := f.Type().(*avro.ArraySchema); ok && of.Kind() == reflect.Slice {
+			inside, err := fit(list.Items(), of.Elem())
+			if len(inside) > 0 {
+				err = fmt.Errorf("schema %s has an int %s in an array, want a long", record.FullName(), inside[0].name)
+			}
+			if err != nil {
+				faults = append(faults, err)
+			}
+			continue
+		}
 		if of.Kind() == reflect.Pointer {
 			of = of.Elem()
 		}
@@ -45,6 +58,9 @@ func fit(schema avro.Schema, t reflect.Type) (wide []intField, err error) {
 	}
 	return wide, errors.Join(faults...)
 }
+
+// holdsArray reports whether t has an array in it.
+func holdsArray(t *typ) bool { return t.kind == kindArray || slices.ContainsFunc(t.parts, holdsArray) }
 
 // holdsInt reports whether s is an int, or a union with one.
 func holdsInt(s avro.Schema) bool {

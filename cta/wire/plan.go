@@ -43,7 +43,7 @@ var readable = [...][]kind{
 	kindEnum:    {kindEnum, kindString},
 	kindFixed:   {kindFixed},
 	kindRecord:  {kindRecord},
-	kindArray:   {},
+	kindArray:   {kindArray},
 	kindMap:     {},
 }
 
@@ -105,7 +105,11 @@ func (c compiler) compile(reader avro.Schema, writer *typ, depth int) (*plan, er
 		writer = &typ{parts: []*typ{entry}}
 		fallthrough
 	case kindArray:
-		items, err := c.compile(nil, writer.parts[0], depth)
+		var to avro.Schema
+		if list, ok := reader.(*avro.ArraySchema); ok {
+			to = list.Items()
+		}
+		items, err := c.compile(to, writer.parts[0], depth)
 		p.parts = []*plan{items}
 		return p, err
 	}
@@ -153,7 +157,7 @@ func join(faults []error) error {
 
 func misfit(found kind, reader avro.Schema) error {
 	switch kindOf(reader.Type()) {
-	case kindArray, kindMap:
+	case kindMap:
 		return fmt.Errorf("type %s is not supported", reader.Type())
 	case kindUnion:
 		return fmt.Errorf("found %s, want one of %s", found, reader)
