@@ -55,6 +55,7 @@ type Config struct {
 	Idle    int           // connections kept for later requests; 0: none
 	Accept  string        // media types of answers
 	Type    string        // media type of requests
+	Limit   int           // bytes of an answer, uncompressed; 0: 4 MB
 	// Passes reports whether a retry may succeed after a refusal. Default: [ByStatus].
 	Passes func(*Error) bool
 	// Hint returns the remedy for a failure, or "" for the usual one.
@@ -103,6 +104,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Access.User == "" && u.User != nil {
 		cfg.Access.User = u.User.Username()
 		cfg.Access.Password, _ = u.User.Password()
+	}
+	if cfg.Limit == 0 {
+		cfg.Limit = 4 << 20
 	}
 	if cfg.Passes == nil {
 		cfg.Passes = ByStatus
@@ -163,9 +167,6 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) (stat
 	return res.StatusCode, answer, err
 }
 
-// maxAnswer bounds an answer, in bytes.
-const maxAnswer = 4 << 20
-
 // RoundTrip sends another library's request, with the rules of Do. It makes a Client the
 // transport of an [http.Client].
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -190,7 +191,7 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := c.transport.RoundTrip(req)
 	var body []byte
 	if err == nil {
-		body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+		body, err = io.ReadAll(io.LimitReader(res.Body, int64(c.cfg.Limit)+1))
 		res.Body.Close()
 	}
 	switch {
@@ -200,8 +201,8 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &noAnswer{fmt.Errorf("no answer within %v: %w", c.cfg.Timeout, context.DeadlineExceeded)}
 	case err != nil:
 		return nil, &noAnswer{err}
-	case len(body) > maxAnswer:
-		return nil, &Error{Status: res.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", maxAnswer)}
+	case len(body) > c.cfg.Limit:
+		return nil, &Error{Status: res.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", c.cfg.Limit)}
 	case res.StatusCode/100 != 2:
 		return nil, refusal(res, body, secrets)
 	}

@@ -191,7 +191,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/large":
-			_, _ = io.Copy(w, io.LimitReader(zeros{}, maxAnswer+1))
+			_, _ = io.Copy(w, io.LimitReader(zeros{}, 4<<20+1))
 		case "/elsewhere":
 			http.Redirect(w, r, "/", http.StatusFound)
 		case "/never":

@@ -55,6 +55,9 @@ func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
 	} else if text := strings.TrimSpace(string(body)); !strings.HasPrefix(text, "<") {
 		e.Message = text
 	}
+	if to := res.Header.Get("Location"); res.StatusCode/100 == 3 && to != "" {
+		e.Message = "moved to " + to
+	}
 	e.Message = OneLine(secrets.Scrub(e.Message))
 	if e.Message == "" || e.Message == "null" {
 		e.Message = http.StatusText(res.StatusCode)
