@@ -396,7 +396,7 @@ func TestHelpNamesEveryFlagOfTheProgram(t *testing.T) {
 		"dashboard":  "services brokers registry rest-proxy postgres data-dir prefix layout listen seed speed start for lines",
 		"stations":   "services brokers registry data-dir prefix layout listen lines input output group",
 		"turnstiles": "services brokers registry data-dir prefix layout listen lines input output group engine ksql drop",
-		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget",
+		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget alerts",
 		"connector":  "brokers postgres prefix lines connect connector name status delete",
 		"embed":      "services brokers registry rest-proxy data-dir prefix layout listen seed speed start for",
 	} {

@@ -34,14 +34,19 @@ func TestTrainsWithDashboard(t *testing.T) {
 	}))
 	defer tracker.Close()
 
-	wrong := start(t, "trains", append(free, "-key", "wrong"+key, "-train-tracker", tracker.URL)...)
+	notices := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"CTAAlerts":{"ErrorCode":"0","Alert":{"AlertId":"1","Headline":"Trains stand","ImpactedService":{"Service":{"ServiceType":"R","ServiceId":"Red"}}}}}`)
+	}))
+	defer notices.Close()
+
+	wrong := start(t, "trains", append(free, "-key", "wrong"+key, "-train-tracker", tracker.URL, "-alerts", "")...)
 	wrong.exits(1, 20*time.Second)
 	if out := wrong.out.String(); strings.Contains(out, key) || !strings.Contains(out, "HTTP 403") {
 		t.Errorf("a wrong key: printed %q", out)
 	}
 
 	health := unused(t)
-	trains := start(t, "trains", append(free, "-key", key, "-train-tracker", tracker.URL, "-every", "5s", "-listen", health)...)
+	trains := start(t, "trains", append(free, "-key", key, "-train-tracker", tracker.URL, "-every", "5s", "-alerts", notices.URL, "-listen", health)...)
 	dash := start(t, "dashboard", "-brokers", trains.await(`Kafka (\S+), `), "-registry", trains.await(`Schema Registry (\S+), `), "-listen", "127.0.0.1:0")
 	awaitStatus(t, dash.await(`dashboard at (\S+)`), "a train on the Red Line", func(s status) bool {
 		for _, l := range s.Lines {

@@ -279,8 +279,8 @@ func (f *feed) readAgency() {
 	}
 }
 
-// mode returns the mode of a route_type, including the extended ones; "" if unknown.
-func mode(kind int) cta.Mode {
+// Mode returns the mode of a route_type, including the extended ones; "" if unknown.
+func Mode(kind int) cta.Mode {
 	switch {
 	case kind == 0 || kind == 5 || kind == 6 || kind >= 900 && kind < 1000 || kind >= 1300 && kind < 1400:
 		return cta.Tram
@@ -310,7 +310,7 @@ func (f *feed) readRoutes() {
 		}
 		r := &route{id: id, short: w.text("route_short_name"), long: w.text("route_long_name")}
 		known = append(known, id)
-		if r.mode = mode(w.integer("route_type", 0, math.MaxInt32, -1)); r.mode == "" {
+		if r.mode = Mode(w.integer("route_type", 0, math.MaxInt32, -1)); r.mode == "" {
 			r.mode = cta.Bus // the most frequent mode
 			odd++
 		}

@@ -164,16 +164,19 @@ func single(s *cta.Station) bool {
 // [Write].
 func StationID(s *cta.Station) string { return refOf(s.Ref, s.ID) }
 
+// PlatformID returns the id of a stop in its agency's feed, and in feeds from [Write].
+func PlatformID(s cta.Stop) string { return refOf(s.Ref, s.ID) }
+
 // StopID returns the id of a call's stop in its agency's feed, and in feeds from
 // [Write].
 func StopID(c cta.Call) string {
 	for _, s := range c.Station.Stops {
 		if s.ID == c.Stop {
-			return refOf(s.Ref, s.ID)
+			return PlatformID(s)
 		}
 	}
 	if len(c.Station.Stops) > 0 {
-		return refOf(c.Station.Stops[0].Ref, c.Station.Stops[0].ID)
+		return PlatformID(c.Station.Stops[0])
 	}
 	return StationID(c.Station)
 }

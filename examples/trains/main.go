@@ -1,4 +1,5 @@
-// Trains emits the arrivals of the real 'L', as the CTA's Train Tracker shows them.
+// Trains emits the arrivals of the real 'L', as the CTA's Train Tracker shows them, and
+// the CTA's alerts.
 //
 //	CTALIVE_KEY=… go run ./examples/trains
 //	go run ./examples/dashboard   # in another terminal
@@ -17,6 +18,7 @@ import (
 	"fmt"
 
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -24,7 +26,7 @@ import (
 func main() {
 	app.Main(app.Program{
 		Name:  "trains",
-		About: "Emits the arrivals of the real 'L' to Kafka, from the CTA's Train Tracker.",
+		About: "Emits the arrivals and the alerts of the real 'L' to Kafka, from the CTA.",
 		Flags: app.Tracked | app.Database,
 		Run:   run,
 	})
@@ -36,6 +38,13 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	source, err := traintracker.New(s.Network, cfg)
 	if err != nil {
 		return err
+	}
+	var notices *alerts.Source
+	if s.Alerts.URL != "" {
+		s.Alerts.Log, s.Alerts.Metrics = s.Log, s.Metrics
+		if notices, err = alerts.New(s.Network, s.Alerts); err != nil {
+			return err
+		}
 	}
 	v, err := s.Open(ctx)
 	if err != nil {
@@ -49,10 +58,18 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	if err := producer.Prepare(ctx); err != nil {
 		return err
 	}
+	table, err := ctaproducer.NewAlertTable(v.Kafka, v.Registry, s.Topics)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
 	emitter := ctaproducer.NewEmitter(producer, nil)
 	defer func() { err = errors.Join(err, emitter.Close()) }()
 	s.Ready(source.Ready)
 	roles := append(s.Health(), func(ctx context.Context) error { return source.Run(ctx, emitter) })
+	if notices != nil {
+		roles = append(roles, func(ctx context.Context) error { return notices.Run(ctx, table) })
+	}
 	if v.Embedded {
 		workers, err := s.Workers(v)
 		if err != nil {

@@ -37,4 +37,6 @@
 //   - A call at a closed station is SKIPPED.
 //
 // Positions lie on the straight line between two stations.
+//
+// [Reader] reads the alerts of an agency's feed.
 package realtime

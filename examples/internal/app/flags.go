@@ -23,6 +23,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 )
 
@@ -37,7 +38,7 @@ const (
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -status -delete
 	KSQL                        // -engine -ksql -drop
-	Tracked                     // -key -train-tracker -every -daily-budget
+	Tracked                     // -key -train-tracker -every -daily-budget -alerts
 )
 
 // The addresses at which the services usually are.
@@ -80,6 +81,7 @@ type Settings struct {
 	Network *cta.Network // cut down to -lines and -modes
 
 	TrainTracker traintracker.Config // its Key, URL, Every and DailyBudget
+	Alerts       alerts.Config       // its URL; empty: none
 
 	Input, Output, Group string
 	InstanceID           string
@@ -214,6 +216,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.TrainTracker.URL, "train-tracker", traintracker.DefaultURL, "ttpositions of the Train Tracker, `URL`")
 		fs.DurationVar(&s.TrainTracker.Every, "every", 15*time.Second, "time from one call to the next, `duration` from 5s to 10m")
 		fs.IntVar(&s.TrainTracker.DailyBudget, "daily-budget", 50_000, "calls from midnight to midnight, `number`; calls come less often where they would not last")
+		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "the agency's alerts: the CTA's or a GTFS-Realtime feed, `URL` or file; empty: none")
 	}
 	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files as package cta describes; empty: the program's own")
 	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
@@ -288,6 +291,9 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 				fault("key", "found none, want the Train Tracker key that the CTA sends: get one, free of charge, at %s", traintracker.KeyURL)
 			}
 			checkURL("train-tracker", s.TrainTracker.URL, "https", "http")
+			if strings.Contains(s.Alerts.URL, "://") { // else a file
+				checkURL("alerts", s.Alerts.URL, "https", "http")
+			}
 			if e := s.TrainTracker.Every; e < 5*time.Second || e > 10*time.Minute {
 				fault("every", "found %v, want 5s to 10m", e)
 			}

@@ -1,0 +1,192 @@
+package realtime
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+)
+
+// Reader reads the alerts of an agency's feed. It is safe for concurrent use.
+type Reader struct {
+	net   *cta.Network
+	lines map[string]*cta.Line    // by route id
+	stops map[string]*cta.Station // by stop id
+	trips map[string]served       // by trip id
+}
+
+// served is a pattern of a line.
+type served struct {
+	line    *cta.Line
+	pattern *cta.Pattern
+}
+
+// NewReader returns a reader of the feeds about net. It finds lines, stations and trips
+// by the ids in the agency's static feed, or by the network's own.
+func NewReader(net *cta.Network) *Reader {
+	r := &Reader{net: net, lines: map[string]*cta.Line{}, stops: map[string]*cta.Station{}, trips: map[string]served{}}
+	for _, s := range net.Stations {
+		for _, p := range s.Stops {
+			r.stops[gtfs.PlatformID(p)] = s
+		}
+	}
+	for _, s := range net.Stations {
+		r.stops[gtfs.StationID(s)] = s
+	}
+	for _, l := range net.Lines {
+		r.lines[l.ID] = l
+	}
+	for _, l := range net.Lines {
+		r.lines[gtfs.RouteID(l)] = l
+		for _, p := range l.Patterns {
+			for i := range p.Trips {
+				r.trips[p.Trips[i].ID] = served{l, p}
+			}
+		}
+	}
+	return r
+}
+
+// Alerts reads a feed, in protobuf or in its JSON mapping. It leaves out alerts of which
+// no selector fits the network, and selectors that don't; unknown counts both. Texts are
+// as the feed has them.
+func (r *Reader) Alerts(data []byte) (alerts []cta.Alert, unknown int, err error) {
+	var feed pb.FeedMessage
+	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); bytes.HasPrefix(text, []byte("{")) {
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, &feed)
+	} else {
+		err = proto.Unmarshal(data, &feed)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("realtime: no GTFS-Realtime feed: %w", err)
+	}
+	for _, e := range feed.Entity {
+		in := e.GetAlert()
+		if in == nil || e.GetIsDeleted() {
+			continue
+		}
+		a := cta.Alert{
+			ID:    e.GetId(),
+			Cause: cta.AlertCause(in.GetCause().String()), Effect: cta.AlertEffect(in.GetEffect().String()), Severity: cta.Severity(in.GetSeverityLevel().String()),
+			Header: texts(in.HeaderText), Description: texts(in.DescriptionText), URL: texts(in.Url),
+		}
+		// A number that the vocabulary lacks is its own name.
+		if _, ok := pb.Alert_Cause_value[string(a.Cause)]; !ok {
+			a.Cause = cta.UnknownCause
+		}
+		if _, ok := pb.Alert_Effect_value[string(a.Effect)]; !ok {
+			a.Effect = cta.UnknownEffect
+		}
+		if _, ok := pb.Alert_SeverityLevel_value[string(a.Severity)]; !ok {
+			a.Severity = cta.UnknownSeverity
+		}
+		for _, p := range in.ActivePeriod {
+			a.Active = append(a.Active, cta.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})
+		}
+		for _, s := range in.InformedEntity {
+			i, ok := r.informed(s)
+			switch {
+			case !ok:
+				unknown++
+			case !slices.Contains(a.Informed, i):
+				a.Informed = append(a.Informed, i)
+			}
+		}
+		if len(a.Informed) == 0 {
+			unknown++
+			continue
+		}
+		alerts = append(alerts, a)
+	}
+	return alerts, unknown, nil
+}
+
+// milliseconds returns the time of seconds since 1970. Some feeds write the largest
+// number for an open end.
+func milliseconds(seconds uint64) int64 {
+	if seconds >= math.MaxUint32 {
+		return 0
+	}
+	return int64(seconds) * 1000
+}
+
+func texts(s *pb.TranslatedString) (list []cta.Text) {
+	for _, t := range s.GetTranslation() {
+		list = append(list, cta.Text{Language: t.GetLanguage(), Text: t.GetText()})
+	}
+	return list
+}
+
+// informed returns whom a selector selects; ok is false if the network lacks any part.
+// The agency isn't looked at: a network has one.
+func (r *Reader) informed(s *pb.EntitySelector) (i cta.Informed, ok bool) {
+	route, trip := s.GetRouteId(), s.GetTrip()
+	direction := s.DirectionId
+	var pattern *cta.Pattern
+	var line *cta.Line
+	if trip != nil {
+		if route == "" {
+			route = trip.GetRouteId()
+		}
+		if direction == nil {
+			direction = trip.DirectionId
+		}
+		of := r.trips[trip.GetTripId()]
+		line, pattern = of.line, of.pattern
+	}
+	if route != "" {
+		of := r.lines[route]
+		if of == nil || line != nil && line != of {
+			return i, false
+		}
+		line = of
+	}
+	if trip != nil && line == nil {
+		return i, false
+	}
+	if line != nil {
+		i.Line = line.ID
+		switch {
+		case direction != nil:
+			i.Direction = directionOf(line, *direction)
+		case pattern != nil && !slices.ContainsFunc(pattern.Calls, func(c cta.Call) bool { return c.Direction != pattern.Calls[0].Direction }):
+			i.Direction = pattern.Calls[0].Direction
+		}
+	}
+	if stop := s.GetStopId(); stop != "" {
+		station := r.stops[stop]
+		if station == nil || line != nil && !slices.Contains(station.Lines, line.ID) {
+			return i, false
+		}
+		i.Station = station.ID
+	}
+	if s.RouteType != nil {
+		i.Mode = gtfs.Mode(int(*s.RouteType))
+		if !slices.ContainsFunc(r.net.Lines, func(l *cta.Line) bool { return l.Mode == i.Mode && (line == nil || l == line) }) {
+			return i, false
+		}
+	}
+	return i, i != cta.Informed{} || strings.TrimSpace(s.GetAgencyId()) != ""
+}
+
+// directionOf returns the direction with an agency's id; empty if its trips don't tell.
+func directionOf(l *cta.Line, id uint32) cta.Direction {
+	found := cta.Direction("")
+	for _, d := range []cta.Direction{cta.DirectionA, cta.DirectionB} {
+		if n, ok := directionID(l, d); ok && n == id {
+			if found != "" {
+				return ""
+			}
+			found = d
+		}
+	}
+	return found
+}

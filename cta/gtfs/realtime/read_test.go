@@ -1,0 +1,139 @@
+package realtime
+
+import (
+	"testing"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+)
+
+func alertFeed(t *testing.T, alerts ...*pb.Alert) []byte {
+	t.Helper()
+	feed := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0")}}
+	for _, a := range alerts {
+		feed.Entity = append(feed.Entity, &pb.FeedEntity{Id: proto.String("x"), Alert: a})
+	}
+	data, err := proto.Marshal(feed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// A selector is the line, station, direction or mode that its ids mean; one with an id
+// that the network lacks selects nobody.
+func TestSelectors(t *testing.T) {
+	net, err := gtfs.Frequencies(cta.Chicago())
+	if err != nil {
+		t.Fatal(err)
+	}
+	brown := net.Line("brown").Patterns[0]
+	red := net.Line("red")
+	trip := red.Patterns[0].Trips[0]
+	direction := red.Patterns[0].Calls[0].Direction
+	directionNumber, ok := directionID(red, direction)
+	if !ok {
+		t.Fatal("the Red Line's trips have no direction")
+	}
+	s := proto.String
+	for name, c := range map[string]struct {
+		in   *pb.EntitySelector
+		want cta.Informed
+		ok   bool
+	}{
+		"agency":                {&pb.EntitySelector{AgencyId: s("CTA")}, cta.Informed{}, true},
+		"nothing":               {&pb.EntitySelector{}, cta.Informed{}, false},
+		"route":                 {&pb.EntitySelector{AgencyId: s("CTA"), RouteId: s("red")}, cta.Informed{Line: "red"}, true},
+		"unknown route":         {&pb.EntitySelector{AgencyId: s("CTA"), RouteId: s("22")}, cta.Informed{}, false},
+		"station":               {&pb.EntitySelector{StopId: s("40380")}, cta.Informed{Station: 40380}, true},
+		"platform":              {&pb.EntitySelector{StopId: s("30075")}, cta.Informed{Station: 40380}, true},
+		"unknown stop":          {&pb.EntitySelector{StopId: s("17")}, cta.Informed{}, false},
+		"route at a station":    {&pb.EntitySelector{RouteId: s("brown"), StopId: s("40380")}, cta.Informed{Line: "brown", Station: 40380}, true},
+		"route elsewhere":       {&pb.EntitySelector{RouteId: s("red"), StopId: s("40380")}, cta.Informed{}, false},
+		"route type":            {&pb.EntitySelector{RouteType: proto.Int32(1)}, cta.Informed{Mode: cta.Metro}, true},
+		"another type":          {&pb.EntitySelector{RouteType: proto.Int32(3)}, cta.Informed{}, false},
+		"direction":             {&pb.EntitySelector{RouteId: s("red"), DirectionId: &directionNumber}, cta.Informed{Line: "red", Direction: direction}, true},
+		"trip":                  {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &trip.ID}}, cta.Informed{Line: "red", Direction: direction}, true},
+		"trip that turns":       {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &brown.Trips[0].ID}}, cta.Informed{Line: "brown"}, true},
+		"unknown trip":          {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: s("x")}}, cta.Informed{}, false},
+		"unknown trip of route": {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: s("x"), RouteId: s("red")}}, cta.Informed{Line: "red"}, true},
+		"trip of another route": {&pb.EntitySelector{RouteId: s("blue"), Trip: &pb.TripDescriptor{TripId: &trip.ID}}, cta.Informed{}, false},
+	} {
+		if got, ok := NewReader(net).informed(c.in); ok != c.ok || ok && got != c.want {
+			t.Errorf("%s: %+v, %v; want %+v, %v", name, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestReadAlerts(t *testing.T) {
+	net := cta.Chicago()
+	text := func(pairs ...string) *pb.TranslatedString {
+		out := &pb.TranslatedString{}
+		for i := 0; i < len(pairs); i += 2 {
+			tr := &pb.TranslatedString_Translation{Text: &pairs[i+1]}
+			if pairs[i] != "" {
+				tr.Language = &pairs[i]
+			}
+			out.Translation = append(out.Translation, tr)
+		}
+		return out
+	}
+	red := []*pb.EntitySelector{{RouteId: proto.String("red")}}
+	full := &pb.Alert{
+		InformedEntity: append(red, red[0], &pb.EntitySelector{RouteId: proto.String("22")}),
+		ActivePeriod:   []*pb.TimeRange{{Start: proto.Uint64(100), End: proto.Uint64(200)}, {Start: proto.Uint64(300)}, {End: proto.Uint64(1<<64 - 1)}},
+		Cause:          pb.Alert_STRIKE.Enum(), Effect: pb.Alert_NO_SERVICE.Enum(), SeverityLevel: pb.Alert_SEVERE.Enum(),
+		HeaderText: text("en", "Strike", "es", "Huelga"), DescriptionText: text("", "All day"), Url: text("", "https://agency.example"),
+	}
+	odd := &pb.Alert{InformedEntity: red, Cause: pb.Alert_Cause(99).Enum(), Effect: pb.Alert_Effect(99).Enum(), SeverityLevel: pb.Alert_SeverityLevel(99).Enum(), HeaderText: text("", "x")}
+	elsewhere := &pb.Alert{InformedEntity: []*pb.EntitySelector{{RouteId: proto.String("22")}}, HeaderText: text("", "bus")}
+	want := []cta.Alert{{
+		ID: "x", Informed: []cta.Informed{{Line: "red"}}, Active: []cta.Period{{From: 100_000, Until: 200_000}, {From: 300_000}, {}},
+		Cause: cta.Strike, Effect: cta.NoServiceEffect, Severity: cta.Severe,
+		Header: []cta.Text{{Language: "en", Text: "Strike"}, {Language: "es", Text: "Huelga"}}, Description: []cta.Text{{Text: "All day"}}, URL: []cta.Text{{Text: "https://agency.example"}},
+	}, {
+		ID: "x", Informed: []cta.Informed{{Line: "red"}}, Cause: cta.UnknownCause, Effect: cta.UnknownEffect, Severity: cta.UnknownSeverity, Header: []cta.Text{{Text: "x"}},
+	}}
+	data := alertFeed(t, full, odd, elsewhere, &pb.Alert{HeaderText: text("", "nobody")})
+	var message pb.FeedMessage
+	if err := proto.Unmarshal(data, &message); err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := protojson.Marshal(&message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string][]byte{"protobuf": data, "JSON": asJSON} {
+		got, unknown, err := NewReader(net).Alerts(body)
+		if d := cmp.Diff(want, got); err != nil || unknown != 4 || d != "" {
+			t.Errorf("%s: %d unknown, %v (-want +got):\n%s", name, unknown, err, d)
+		}
+	}
+	for _, body := range []string{"no feed", `{"header":`, "{}"} {
+		if got, _, err := NewReader(net).Alerts([]byte(body)); err == nil {
+			t.Errorf("%q is read as %v", body, got)
+		}
+	}
+}
+
+// What the publisher writes of alerts, the reader reads.
+func TestAlertsComeBack(t *testing.T) {
+	net := cta.Chicago()
+	p := publisher(t, net)
+	want := []cta.Alert{{
+		ID: "1", Informed: []cta.Informed{{Line: "red"}, {Station: 40380}}, Active: []cta.Period{{From: 1_000, Until: 2_000}},
+		Cause: cta.Construction, Effect: cta.Detour, Severity: cta.Warning, Header: []cta.Text{{Language: "en", Text: "x"}},
+	}}
+	got, unknown, err := NewReader(net).Alerts(alertFeed(t, p.alert(&want[0]).Alert))
+	for i := range got {
+		got[i].ID = "1"
+	}
+	if d := cmp.Diff(want, got); d != "" || unknown > 0 || err != nil {
+		t.Errorf("%d, %v (-want +got):\n%s", unknown, err, d)
+	}
+}

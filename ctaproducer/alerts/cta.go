@@ -1,0 +1,288 @@
+package alerts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/cta/rest"
+)
+
+// errNoFeed is an answer of something else than a feed of alerts, such as the page of a
+// server in front of it.
+var errNoFeed = errors.New("the answer is no feed of alerts")
+
+// routes are the lines of the Chicago 'L' by the CTA's ids of routes.
+var routes = map[string]string{
+	"red": "red", "blue": "blue", "brn": "brown", "g": "green", "org": "orange", "p": "purple", "pink": "pink", "y": "yellow",
+}
+
+// text is a value of an answer: a string, a number, null, or a string within an object,
+// as CDATA sections are written.
+type text string
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	var s string
+	var section struct {
+		Text text `json:"#cdata-section"`
+	}
+	switch {
+	case string(b) == "null", b[0] == '[':
+	case b[0] == '{':
+		if err := json.Unmarshal(b, &section); err != nil {
+			return err
+		}
+		*t = section.Text
+	case json.Unmarshal(b, &s) == nil:
+		*t = text(strings.TrimSpace(s))
+	default:
+		*t = text(b)
+	}
+	return nil
+}
+
+// list is a JSON list, or in its place a single object, null, or nothing. Elements that
+// aren't such objects are counted.
+type list[T any] struct {
+	of  []T
+	odd int
+}
+
+func (l *list[T]) UnmarshalJSON(b []byte) error {
+	var raw []json.RawMessage
+	if json.Unmarshal(b, &raw) != nil {
+		raw = []json.RawMessage{b}
+	}
+	for _, r := range raw {
+		var v T
+		switch {
+		case string(r) == "null", string(r) == `""`:
+		case len(r) == 0 || r[0] != '{' || json.Unmarshal(r, &v) != nil:
+			l.odd++
+		default:
+			l.of = append(l.of, v)
+		}
+	}
+	return nil
+}
+
+// ctaAlert is an alert as the CTA writes it. The feed's SeverityScore, SeverityColor,
+// TBD, MajorAlert, ttim and GUID add nothing: the score follows from the impact, the
+// colour from the class, and MajorAlert is 0 in major alerts.
+type ctaAlert struct {
+	ID       text `json:"AlertId"`
+	Headline text `json:"Headline"`
+	Short    text `json:"ShortDescription"`
+	Full     text `json:"FullDescription"`
+	Class    text `json:"SeverityCSS"`
+	Impact   text `json:"Impact"`
+	Start    text `json:"EventStart"`
+	End      text `json:"EventEnd"`
+	URL      text `json:"AlertURL"`
+	Impacted struct {
+		Service list[ctaService] `json:"Service"`
+	} `json:"ImpactedService"`
+}
+
+// ctaService is whom an alert concerns: a train route (R), a station (T), a bus route
+// (B) or everybody (X).
+type ctaService struct {
+	Type text `json:"ServiceType"`
+	ID   text `json:"ServiceId"`
+}
+
+// readCTA reads an answer of the CTA's alerts. An error code in the answer is a
+// [*rest.Error]. unknown counts the alerts and the parts of them that concern nothing in
+// the network, such as bus routes, and those that can't be read.
+func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, err error) {
+	var shape struct {
+		Root *struct {
+			Code  text           `json:"ErrorCode"`
+			Error text           `json:"ErrorMessage"`
+			Alert list[ctaAlert] `json:"Alert"`
+		} `json:"CTAAlerts"`
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &shape); err != nil || shape.Root == nil {
+		return nil, 0, errNoFeed
+	}
+	root := shape.Root
+	if root.Code != "" && root.Code != "0" {
+		code, _ := strconv.Atoi(string(root.Code)) // 0: a code that is no number
+		message := rest.OneLine(string(root.Error))
+		if message == "" {
+			message = "refused"
+		}
+		return nil, 0, &rest.Error{Status: 200, Code: code, Message: message}
+	}
+	unknown = root.Alert.odd
+	for _, in := range root.Alert.of {
+		informed, strange := ctaInformed(in.Impacted.Service.of, net)
+		unknown += strange + in.Impacted.Service.odd
+		if len(informed) == 0 {
+			unknown++
+			continue
+		}
+		a := cta.Alert{
+			ID: string(in.ID), Informed: informed,
+			Cause: ctaCause(in), Effect: ctaEffect(in.Impact), Severity: ctaSeverity(in),
+			Header: english(in.Headline), URL: english(in.URL),
+			Description: english(in.Short + "\n" + in.Full),
+		}
+		p := cta.Period{From: ctaTime(in.Start, net.Location, false), Until: ctaTime(in.End, net.Location, true)}
+		if p != (cta.Period{}) {
+			a.Active = []cta.Period{p}
+		}
+		alerts = append(alerts, a)
+	}
+	return alerts, unknown, nil
+}
+
+func english(t text) []cta.Text {
+	return []cta.Text{{Language: "en", Text: string(t)}}
+}
+
+// ctaInformed returns the riders that services stand for. An alert that names stations
+// and lines is about those lines at those stations.
+func ctaInformed(services []ctaService, net *cta.Network) (informed []cta.Informed, unknown int) {
+	var lines []*cta.Line
+	var stations []*cta.Station
+	for _, s := range services {
+		var line *cta.Line
+		var station *cta.Station
+		switch s.Type {
+		case "X":
+			return []cta.Informed{{}}, 0
+		case "R":
+			if line = ctaLine(string(s.ID), net); line != nil {
+				lines = append(lines, line)
+			}
+		case "T":
+			id, _ := strconv.Atoi(string(s.ID)) // no station has the id 0
+			if station = net.Station(id); station != nil {
+				stations = append(stations, station)
+			}
+		}
+		if line == nil && station == nil {
+			unknown++
+		}
+	}
+	placed := map[string]bool{} // lines with a station
+	for _, s := range stations {
+		any := false
+		for _, l := range lines {
+			if slices.Contains(s.Lines, l.ID) {
+				informed = append(informed, cta.Informed{Line: l.ID, Station: s.ID})
+				any, placed[l.ID] = true, true
+			}
+		}
+		if !any {
+			informed = append(informed, cta.Informed{Station: s.ID})
+		}
+	}
+	for _, l := range lines {
+		if !placed[l.ID] {
+			informed = append(informed, cta.Informed{Line: l.ID})
+		}
+	}
+	return informed, unknown
+}
+
+func ctaLine(route string, net *cta.Network) *cta.Line {
+	for _, l := range net.Lines {
+		if strings.EqualFold(gtfs.RouteID(l), route) {
+			return l
+		}
+	}
+	return net.Line(routes[strings.ToLower(route)])
+}
+
+func ctaSeverity(a ctaAlert) cta.Severity {
+	switch a.Class {
+	case "major":
+		return cta.Severe
+	case "minor":
+		return cta.Warning
+	}
+	switch a.Impact {
+	case "Planned Work", "Planned Reroute", "Service Change", "Bus Stop Relocation":
+		return cta.Warning
+	}
+	return cta.Info
+}
+
+func ctaCause(a ctaAlert) cta.AlertCause {
+	if a.Class == "planned" {
+		return cta.Maintenance
+	}
+	return cta.UnknownCause
+}
+
+// ctaEffect returns the effect by the words of an impact, such as "Minor Delays /
+// Reroute": the worst comes first.
+func ctaEffect(impact text) cta.AlertEffect {
+	for _, e := range []struct {
+		word   string
+		effect cta.AlertEffect
+	}{
+		{"suspended", cta.NoServiceEffect}, {"no service", cta.NoServiceEffect}, {"delays", cta.SignificantDelays},
+		{"reroute", cta.Detour}, {"added service", cta.AdditionalService}, {"elevator", cta.AccessibilityIssue},
+		{"bus stop", cta.StopMoved}, {"normal service", cta.NoEffect}, {"service", cta.ModifiedService}, {"planned work", cta.ModifiedService},
+	} {
+		if strings.Contains(strings.ToLower(string(impact)), e.word) {
+			return e.effect
+		}
+	}
+	return cta.UnknownEffect
+}
+
+// ctaTime returns a local time in milliseconds since 1970; 0 when unknown. An end that
+// is a date is the end of that day.
+func ctaTime(t text, zone *time.Location, end bool) int64 {
+	for _, layout := range []string{"2006-01-02T15:04:05", "20060102 15:04", "20060102 15:04:05"} {
+		if at, err := time.ParseInLocation(layout, string(t), zone); err == nil {
+			return at.UnixMilli()
+		}
+	}
+	for _, layout := range []string{time.DateOnly, "20060102"} {
+		if at, err := time.ParseInLocation(layout, string(t), zone); err == nil {
+			if end {
+				at = at.AddDate(0, 0, 1)
+			}
+			return at.UnixMilli()
+		}
+	}
+	return 0
+}
+
+// isCTA reports whether an answer is of the CTA's feed rather than GTFS-Realtime.
+func isCTA(body []byte) bool {
+	var shape map[string]json.RawMessage
+	return json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &shape) == nil && shape["CTAAlerts"] != nil
+}
+
+// isPage reports whether an answer is an HTML or XML document.
+func isPage(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n\ufeff"), []byte("<"))
+}
+
+// parse reads an answer of either kind.
+func (s *Source) parse(body []byte) (alerts []cta.Alert, unknown int, err error) {
+	switch {
+	case isCTA(body):
+		return readCTA(body, s.net)
+	case isPage(body), len(bytes.TrimSpace(body)) == 0:
+		return nil, 0, errNoFeed
+	}
+	alerts, unknown, err = s.reader.Alerts(body)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoFeed, err)
+	}
+	return alerts, unknown, err
+}
