@@ -18,6 +18,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 )
 
 const (
@@ -179,20 +180,20 @@ func (s *Source) setState(err error) {
 func (s *Source) Run(ctx context.Context, sink Sink) error {
 	defer s.client.Close()
 	in := newInference(s.net, func(reason string) { s.aside.WithLabelValues(reason).Inc() })
-	log := &once{log: s.cfg.Log, addr: s.client.Addr()}
+	log := &trouble.Log{Log: s.cfg.Log.With("addr", s.client.Addr())}
 	failures, good := 0, false
 	for {
 		begun := s.clock.Now()
 		interval := s.budget.interval(begun, s.cfg.Every)
 		if !s.budget.take(begun) {
 			s.setState(fmt.Errorf("Train Tracker: the daily budget of %d calls is used up", s.cfg.DailyBudget))
-			log.trouble("budget", "no calls left today: none is made until midnight in Chicago", "DailyBudget", s.cfg.DailyBudget)
+			log.Begin("budget", "no calls left today: none is made until midnight in Chicago", "DailyBudget", s.cfg.DailyBudget)
 			if s.clock.Pause(ctx, interval) != nil {
 				return nil
 			}
 			continue
 		}
-		log.report("budget", interval > 2*s.cfg.Every, "calls come less often, so that the daily budget lasts", "every", interval.Round(time.Second), "DailyBudget", s.cfg.DailyBudget)
+		log.Report("budget", interval > 2*s.cfg.Every, "calls come less often, so that the daily budget lasts", "every", interval.Round(time.Second), "DailyBudget", s.cfg.DailyBudget)
 		a, err := s.ask(ctx)
 		calls, _ := s.budget.left(begun)
 		s.left.Set(float64(calls))
@@ -208,10 +209,10 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 			failures++
 			wait = s.backOff(err, failures, interval)
 			s.setState(s.client.Fail(err))
-			log.trouble("call", "waiting for the Train Tracker", "err", s.client.Fail(err), "next try in", wait.Round(time.Second))
+			log.Begin("call", "waiting for the Train Tracker", "err", s.client.Fail(err), "next try in", wait.Round(time.Second))
 		} else {
 			failures, good = 0, true
-			log.well("call", "the Train Tracker answers")
+			log.End("call", "the Train Tracker answers again")
 			if err := s.take(ctx, in, a, interval, sink, log); err != nil {
 				if ctx.Err() != nil {
 					return nil
@@ -248,9 +249,9 @@ func (s *Source) ask(ctx context.Context) (*answer, error) {
 }
 
 // take passes on what an answer shows.
-func (s *Source) take(ctx context.Context, in *inference, a *answer, interval time.Duration, sink Sink, log *once) error {
+func (s *Source) take(ctx context.Context, in *inference, a *answer, interval time.Duration, sink Sink, log *trouble.Log) error {
 	now := s.clock.Now()
-	log.report("clock", a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "answer", a.at, "now", now)
+	log.Report("clock", a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "answer", a.at, "now", now)
 	arrivals := in.apply(a, now, interval)
 	s.trains.Set(float64(len(in.trains)))
 	since, frozen := in.frozen()
@@ -261,9 +262,9 @@ func (s *Source) take(ctx context.Context, in *inference, a *answer, interval ti
 	default:
 		s.setState(nil)
 	}
-	log.report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", since.In(s.net.Location))
+	log.Report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", since.In(s.net.Location))
 	for code, r := range in.routes {
-		log.report("line "+code, !in.mute[r].IsZero(), "most trains of a line are missing from the answers; they are kept for now", "line", r.line.ID)
+		log.Report("line "+code, !in.mute[r].IsZero(), "most trains of a line are missing from the answers; they are kept for now", "line", r.line.ID)
 	}
 	for _, arr := range arrivals {
 		if err := sink.Arrive(ctx, arr.at, arr.Arrival); err != nil {
@@ -286,45 +287,4 @@ func (s *Source) backOff(err error, failures int, interval time.Duration) time.D
 		wait = min(interval<<(failures-1), longest)
 	}
 	return max(s.clock.Spread(wait), min(interval, longest))
-}
-
-// once logs the beginning and the end of each kind of trouble.
-type once struct {
-	log  *slog.Logger
-	addr string
-	on   map[string]string // kind and the message that was logged
-}
-
-func (o *once) trouble(kind, message string, args ...any) {
-	said := message
-	for _, a := range args {
-		if err, ok := a.(error); ok {
-			said = err.Error()
-		}
-	}
-	if o.on[kind] == said {
-		return
-	}
-	if o.on == nil {
-		o.on = map[string]string{}
-	}
-	o.on[kind] = said
-	o.log.Warn(message, append([]any{"addr", o.addr}, args...)...)
-}
-
-func (o *once) well(kind, message string) {
-	if o.on[kind] != "" {
-		o.log.Info(message+" again", "addr", o.addr)
-		delete(o.on, kind)
-	}
-}
-
-// report logs the change of a state.
-func (o *once) report(kind string, bad bool, message string, args ...any) {
-	if bad {
-		o.trouble(kind, message, args...)
-	} else if o.on[kind] != "" {
-		o.log.Info("no longer: "+o.on[kind], "addr", o.addr)
-		delete(o.on, kind)
-	}
 }

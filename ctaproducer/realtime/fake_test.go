@@ -1,0 +1,232 @@
+package realtime
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
+	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// fake serves GTFS-Realtime feeds of simulated trains, at /vehicles and /trips. A test
+// changes its answers by edit, or replaces them.
+type fake struct {
+	net *cta.Network // with a timetable
+
+	tracker   *live.Tracker
+	publisher *realtime.Publisher
+	truth     []arrival // in order of time
+	applied   int
+
+	mu       sync.Mutex
+	now      time.Time
+	ends     time.Time
+	delay    time.Duration // of the feed
+	requests int
+	edit     func(now time.Time, m *pb.FeedMessage)
+	replace  func(now time.Time, w http.ResponseWriter, r *http.Request) bool
+}
+
+// newFake returns feeds of a simulation from a time on, for some time. source is the
+// network that is simulated, net the same with a timetable.
+func newFake(tb testing.TB, source, net *cta.Network, start time.Time, length time.Duration) *fake {
+	tb.Helper()
+	sim, err := ctaproducer.NewSimulation(source, ctaproducer.SimulationConfig{Seed: 3, NoFaults: true, Start: start, For: length + time.Minute})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := &fake{net: net, tracker: live.NewTracker(net), delay: 10 * time.Second, now: start.Add(time.Minute), ends: start.Add(length)}
+	if f.publisher, err = realtime.NewPublisher(net); err != nil {
+		tb.Fatal(err)
+	}
+	for ev := range sim.Events() {
+		if ev.Kind == ctaproducer.ArrivalEvent {
+			f.truth = append(f.truth, arrival{ev.At, ev.Arrival})
+		}
+	}
+	return f
+}
+
+// message returns the feed of a moment.
+func (f *fake) message(tb testing.TB, path string) *pb.FeedMessage {
+	at := f.now.Add(-f.delay)
+	for ; f.applied < len(f.truth) && !f.truth[f.applied].at.After(at); f.applied++ {
+		f.tracker.ApplyArrival(cta.KeyAt(f.truth[f.applied].at), f.truth[f.applied].Arrival)
+	}
+	feeds := f.publisher.Publish(realtime.Now{View: f.tracker.View(at), Said: f.tracker.Said})
+	feed := feeds.VehiclePositions
+	if strings.HasSuffix(path, "/trips") {
+		feed = feeds.TripUpdates
+	}
+	m := &pb.FeedMessage{}
+	if err := proto.Unmarshal(feed.Protobuf, m); err != nil {
+		tb.Error(err)
+	}
+	return m
+}
+
+// handler serves the feeds.
+func (f *fake) handler(tb testing.TB) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.requests++
+		if f.replace != nil && f.replace(f.now, w, r) {
+			return
+		}
+		m := f.message(tb, r.URL.Path)
+		if f.edit != nil {
+			f.edit(f.now, m)
+		}
+		body, err := proto.MarshalOptions{AllowPartial: true}.Marshal(m)
+		if err != nil {
+			tb.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.Write(body)
+	})
+}
+
+// collected is a sink that keeps what it gets.
+type collected struct {
+	f   *fake
+	tb  testing.TB
+	all []arrival
+}
+
+func (c *collected) Arrive(_ context.Context, at time.Time, a cta.Arrival) error {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	if at.After(c.f.now) {
+		c.tb.Errorf("%s arrives at %d at %v, after now, %v", a.TrainID, a.StationID, at, c.f.now)
+	}
+	c.all = append(c.all, arrival{at, a})
+	return nil
+}
+
+// run runs a source against the fake until its time is over, in the fake's time. feeds
+// are v, t or both.
+func (f *fake) run(tb testing.TB, feeds string, cfg Config) (*collected, *Source) {
+	tb.Helper()
+	server := httptest.NewServer(f.handler(tb))
+	defer server.Close()
+	if strings.Contains(feeds, "v") {
+		cfg.Vehicles = server.URL + "/vehicles"
+	}
+	if strings.Contains(feeds, "t") {
+		cfg.Trips = server.URL + "/trips"
+	}
+	s, err := New(f.net, cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(tb.Context())
+	defer cancel()
+	s.clock = retry.Clock{
+		Now: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
+		Pause: func(ctx context.Context, d time.Duration) error {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.now = f.now.Add(d); f.now.After(f.ends) {
+				cancel()
+			}
+			return ctx.Err()
+		},
+		Spread: func(d time.Duration) time.Duration { return d },
+	}
+	sink := &collected{f: f, tb: tb}
+	if err := s.Run(ctx, sink); err != nil {
+		tb.Fatal(err)
+	}
+	return sink, s
+}
+
+// judged is how arrivals compare with the truth.
+type judged struct {
+	wanted, found, false_ int
+	errors                []time.Duration // absolute, of what was found
+	misses                []arrival
+	extra                 []arrival
+}
+
+func (j judged) quantile(q float64) time.Duration {
+	if len(j.errors) == 0 {
+		return 0
+	}
+	slices.Sort(j.errors)
+	return j.errors[int(q*float64(len(j.errors)-1))]
+}
+
+func (j judged) share() float64 { return float64(j.found) / float64(max(1, j.wanted)) }
+
+// judge compares the arrivals with the truth from one time to another. The first call
+// of a run is left out: it is emitted as a train leaves.
+func (f *fake) judge(tb testing.TB, got []arrival, from, to time.Time) (j judged) {
+	tb.Helper()
+	type place struct {
+		line    string
+		station int
+		d       cta.Direction
+	}
+	at := func(a arrival) place { return place{a.Line, a.StationID, a.Direction} }
+	left := map[place][]arrival{}
+	times := map[string]time.Time{}
+	for _, a := range got {
+		if a.at.Before(times[a.TrainID]) {
+			tb.Errorf("%s goes back in time", a.TrainID)
+		}
+		times[a.TrainID] = a.at
+		if a.TrainStatus == cta.InService {
+			left[at(a)] = append(left[at(a)], a)
+		}
+	}
+	for _, c := range f.truth {
+		if c.TrainStatus != cta.InService {
+			continue
+		}
+		list := left[at(c)]
+		best, off := -1, 2*time.Minute
+		for i, a := range list {
+			if d := a.at.Sub(c.at).Abs(); d < off {
+				best, off = i, d
+			}
+		}
+		inside := !c.at.Before(from) && c.at.Before(to) && c.PrevStationID != nil && *c.PrevStationID != c.StationID
+		if best >= 0 {
+			left[at(c)] = slices.Delete(list, best, best+1)
+		}
+		switch {
+		case !inside:
+		case best < 0:
+			j.wanted++
+			j.misses = append(j.misses, c)
+		default:
+			j.wanted++
+			j.found++
+			j.errors = append(j.errors, off)
+		}
+	}
+	for _, list := range left {
+		for _, a := range list {
+			if a.PrevStationID != nil && a.at.Before(to) {
+				j.false_++
+				j.extra = append(j.extra, a)
+			}
+		}
+	}
+	slices.SortFunc(j.extra, func(a, b arrival) int { return cmp.Compare(a.at.Unix(), b.at.Unix()) })
+	return j
+}

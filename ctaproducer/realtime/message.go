@@ -1,0 +1,239 @@
+package realtime
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// The limits of what one answer may hold.
+const (
+	maxEntities = 50_000
+	maxEntity   = 256 << 10 // bytes
+	maxCalls    = 500       // of a trip
+	maxID       = 150       // bytes: an arrival's train id has up to 200
+)
+
+// answer is the content of a feed.
+type answer struct {
+	at       time.Time // of the header; zero when it has none
+	vehicles []vehicle
+	updates  []update
+	odd      int // entities that can't be read
+}
+
+// descriptor identifies a trip.
+type descriptor struct {
+	trip, route string
+	direction   string   // "0", "1"; empty when unknown
+	date        cta.Date // service day; 0 when unknown
+	start       int32    // departure in seconds of the service day; -1 when unknown
+	relation    pb.TripDescriptor_ScheduleRelationship
+}
+
+// deleted is a trip that no longer exists: DELETED, which the generated code lacks.
+const deleted pb.TripDescriptor_ScheduleRelationship = 7
+
+// cancelled reports whether the trip doesn't run.
+func (d *descriptor) cancelled() bool {
+	return d.relation == pb.TripDescriptor_CANCELED || d.relation == deleted
+}
+
+// vehicle is what a feed says of one vehicle.
+type vehicle struct {
+	descriptor
+	id       string
+	at       time.Time // zero when unknown
+	located  bool
+	lat, lon float64
+	sequence int    // of the stop that it is at or comes to; -1 when unknown
+	stop     string // empty when unknown
+	stands   bool   // at that stop
+}
+
+// update is what a feed says of one trip's times.
+type update struct {
+	descriptor
+	vehicle string
+	at      time.Time
+	calls   []expected
+}
+
+// expected is a call's expected, or actual, time.
+type expected struct {
+	sequence int // -1 when unknown
+	stop     string
+	at       time.Time     // zero when unknown
+	delay    time.Duration // if at is unknown
+	delayed  bool          // delay is known
+	skipped  bool
+	noData   bool
+}
+
+// errNotFeed is an answer of something else than a feed, such as a page of HTML.
+var errNotFeed = errors.New("the answer is not GTFS-Realtime")
+
+// parse reads an answer. What single entities have wrong doesn't concern the others.
+func parse(body []byte) (*answer, error) {
+	a := &answer{}
+	header, entities := false, 0
+	for len(body) > 0 {
+		number, kind, n := protowire.ConsumeTag(body)
+		if n < 0 {
+			return nil, errNotFeed
+		}
+		body = body[n:]
+		if n = protowire.ConsumeFieldValue(number, kind, body); n < 0 {
+			return nil, fmt.Errorf("%w, or cut short", errNotFeed)
+		}
+		value := body[:n]
+		body = body[n:]
+		if kind != protowire.BytesType || number > 2 {
+			continue
+		}
+		value, _ = protowire.ConsumeBytes(value)
+		if number == 1 {
+			var h pb.FeedHeader
+			if (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, &h) != nil || h.GtfsRealtimeVersion == nil {
+				return nil, errNotFeed
+			}
+			header, a.at = true, posix(h.GetTimestamp())
+			continue
+		}
+		if entities++; entities > maxEntities {
+			return nil, fmt.Errorf("the feed has over %d entities", maxEntities)
+		}
+		a.entity(value)
+	}
+	if !header {
+		return nil, fmt.Errorf("%w: it has no header", errNotFeed)
+	}
+	return a, nil
+}
+
+// entity reads one entity.
+func (a *answer) entity(value []byte) {
+	var e pb.FeedEntity
+	if len(value) > maxEntity || (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, &e) != nil {
+		a.odd++
+		return
+	}
+	if e.GetIsDeleted() {
+		return
+	}
+	if v := e.GetVehicle(); v != nil {
+		a.vehicle(v)
+	}
+	if u := e.GetTripUpdate(); u != nil {
+		a.update(u)
+	}
+}
+
+func (a *answer) vehicle(p *pb.VehiclePosition) {
+	v := vehicle{
+		descriptor: describe(p.GetTrip()), id: id(p.GetVehicle().GetId(), p.GetVehicle().GetLabel()), at: posix(p.GetTimestamp()),
+		sequence: -1, stop: id(p.GetStopId()), stands: p.GetCurrentStatus() == pb.VehiclePosition_STOPPED_AT,
+	}
+	if p.CurrentStopSequence != nil {
+		v.sequence = int(p.GetCurrentStopSequence())
+	}
+	if at := p.GetPosition(); at != nil {
+		v.lat, v.lon = float64(at.GetLatitude()), float64(at.GetLongitude())
+		// 0,0 stands for an unknown position.
+		v.located = v.lat >= -90 && v.lat <= 90 && v.lon >= -180 && v.lon <= 180 && (v.lat != 0 || v.lon != 0)
+	}
+	a.vehicles = append(a.vehicles, v)
+}
+
+func (a *answer) update(p *pb.TripUpdate) {
+	u := update{descriptor: describe(p.GetTrip()), vehicle: id(p.GetVehicle().GetId(), p.GetVehicle().GetLabel()), at: posix(p.GetTimestamp())}
+	if len(p.GetStopTimeUpdate()) > maxCalls {
+		a.odd++
+		return
+	}
+	for _, s := range p.GetStopTimeUpdate() {
+		c := expected{sequence: -1, stop: id(s.GetStopId())}
+		if s.StopSequence != nil {
+			c.sequence = int(s.GetStopSequence())
+		}
+		switch s.GetScheduleRelationship() {
+		case pb.TripUpdate_StopTimeUpdate_SKIPPED:
+			c.skipped = true
+		case pb.TripUpdate_StopTimeUpdate_NO_DATA:
+			c.noData = true
+		default:
+			c.time(s.GetArrival())
+			c.time(s.GetDeparture())
+		}
+		u.calls = append(u.calls, c)
+	}
+	a.updates = append(a.updates, u)
+}
+
+// time takes the time of an event, unless one is known.
+func (c *expected) time(e *pb.TripUpdate_StopTimeEvent) {
+	if e == nil || !c.at.IsZero() {
+		return
+	}
+	if e.GetTime() > 0 {
+		c.at = posix(uint64(e.GetTime()))
+	} else if e.Delay != nil && !c.delayed {
+		c.delay, c.delayed = time.Duration(e.GetDelay())*time.Second, true
+	}
+}
+
+func describe(t *pb.TripDescriptor) descriptor {
+	d := descriptor{trip: id(t.GetTripId()), route: id(t.GetRouteId()), start: clock(t.GetStartTime()), relation: t.GetScheduleRelationship()}
+	if t != nil && t.DirectionId != nil && t.GetDirectionId() < 2 {
+		d.direction = strconv.Itoa(int(t.GetDirectionId()))
+	}
+	if n, err := strconv.Atoi(t.GetStartDate()); err == nil && len(t.GetStartDate()) == 8 && cta.Date(n).Valid() {
+		d.date = cta.Date(n)
+	}
+	return d
+}
+
+// id returns the first text that can be an id, empty if none can.
+func id(texts ...string) string {
+	for _, s := range texts {
+		if s != "" && len(s) <= maxID && utf8.ValidString(s) {
+			return s
+		}
+	}
+	return ""
+}
+
+// posix returns a time of the years until 9999, else zero.
+func posix(seconds uint64) time.Time {
+	const last = 253_402_300_799
+	if seconds == 0 || seconds > last {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
+
+// clock reads a time of the service day such as 25:10:00; -1 if it isn't one.
+func clock(text string) int32 {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return -1
+	}
+	var total int32
+	for i, p := range parts {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 0 || i > 0 && n > 59 || n > 99 {
+			return -1
+		}
+		total = total*60 + int32(n)
+	}
+	return total
+}
