@@ -272,7 +272,7 @@ func (a *agreement) boards(st *Status) {
 				if n.Ends {
 					a.seen["ending"]++
 				}
-				if n.Train == "" || n.Basis == live.ByHeadway {
+				if n.Train == "" || n.Basis == live.ByHeadway || n.Basis == live.ByTimetable {
 					continue
 				}
 				of, ok := stops[n.Train]

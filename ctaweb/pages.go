@@ -341,7 +341,7 @@ func (s *snapshot) viewNext(l *language, a plannedArrival, towards string) nextV
 	switch {
 	case a.Maybe:
 		notes = append(notes, l.say("other-branch"))
-	case a.Basis == live.ByHeadway:
+	case a.Basis == live.ByHeadway || a.Basis == live.ByTimetable:
 		notes = append(notes, l.say("not-departed"))
 	}
 	switch {

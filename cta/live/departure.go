@@ -47,7 +47,7 @@ func (s *scratch) addDepartures(origin int32) {
 			return
 		}
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, bound: s.beginning(origin, next), at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.beginning(origin, next), timed: timed{run: -1}, at: at, left: at, number: number, state: Turning,
 			variance: sq(spread), where: st.potential - (at - s.now),
 		})
 		next += headway
@@ -81,7 +81,7 @@ func (s *scratch) addScheduled(origin int32) {
 		number++
 		at := max(c.at, s.now+5*second)
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, timed: timed{c.run, c.at}, at: at, left: at, number: number, state: Turning,
 			variance: sq(15), where: st.potential - (at - s.now),
 		})
 	}

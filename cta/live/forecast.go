@@ -34,6 +34,7 @@ type vehicle struct {
 	train     int32 // index in order; -1 when unknown
 	node      int32
 	bound     int32 // station at which its run ends; 0 when unknown
+	timed     timed // at node
 	at        int64 // arrival at node, or a coming departure from it
 	left      int64 // departure from node (see nodeState.coming)
 	variance  float64
@@ -66,6 +67,7 @@ type forecast struct {
 // step is a platform on a vehicle's predicted way.
 type step struct {
 	node     int32
+	timed    timed
 	at, left int64
 	ahead    int64 // when the train ahead leaves
 	metres   float64
@@ -146,7 +148,7 @@ func (s *scratch) addTrain(index int32, of []visit) {
 	v := &of[len(of)-1]
 	nd := &s.g.nodes[v.node]
 	age := s.now - v.at
-	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64}
+	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64, timed: s.runOf(v)}
 	next := s.onward(v.node, v.at, v.bound)
 	switch {
 	case v.status == outOfService:
@@ -184,7 +186,7 @@ func (s *scratch) run(index int32) {
 	if v.dropped || v.state == Turning && v.number == 0 {
 		return
 	}
-	first := step{node: v.node, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true, forecast: -1}
+	first := step{node: v.node, timed: v.timed, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true, forecast: -1}
 	if b := s.nodes[v.node].stands; b > 0 && (v.state == Standing || s.vehicles[b-1].at < v.at) {
 		first.rests = b
 	}
@@ -246,21 +248,25 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 	}
 	patience := silentAfter
 	for _, e := range s.onward(v.node, v.at, v.bound) {
-		est, n := &s.edges[e], &s.nodes[s.g.edges[e].to]
-		free := max(s.leaves(st)+est.mean, v.at+s.took(v.node, s.g.edges[e].to, v.at))
-		at := max(free, n.coming+separation)
+		n := &s.nodes[s.g.edges[e].to]
+		took, variance, to := s.ride(e, v.timed)
+		free := s.leaves(st) + took
+		at := free
+		if !n.passes(to) {
+			at = max(at, n.coming+separation)
+		}
 		for _, p := range n.recent[:n.n] {
 			if p.at <= free || ahead != nil && p.train == ahead.train && p.at == went {
 				at = max(at, p.left+separation)
 			}
 		}
 		v.due, v.by = min(v.due, at), max(v.by, at)
-		v.spread = math.Sqrt(v.variance + est.variance + sq(2))
+		v.spread = math.Sqrt(v.variance + variance)
 		v.slack = max(v.slack, int64(unusual*v.spread)*second)
-		if !est.observed {
+		if !s.edges[e].observed {
 			v.spread = 0
 		}
-		patience = max(patience, est.mean)
+		patience = max(patience, took)
 	}
 	if late := s.now - v.by; v.state == Running && late > min(patience, goneAfter) {
 		v.state, v.dropped = Silent, late > goneAfter
@@ -286,8 +292,18 @@ func (s *scratch) overtakenAt(v *vehicle, to int32) bool {
 	})
 }
 
+// heldFor is how long a vehicle that is early waits for its timetabled departure. One
+// that is earlier yet may make another run.
+const heldFor = 2 * minute
+
 // leaves returns when a vehicle departs from a platform.
 func (s *scratch) leaves(st *step) int64 {
+	if st.timed.run >= 0 {
+		if st.timed.at-st.left <= heldFor {
+			return max(st.left, st.timed.at)
+		}
+		return st.left
+	}
 	if headway := s.intended(st.node, st.at); headway > 0 {
 		hold := st.ahead + headway*kept7/kept10
 		return max(st.left, min(hold, st.at+maxHold))
@@ -301,11 +317,15 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	n := &s.nodes[ed.to]
 	leader := n.leader()
 	ends := s.g.nodes[ed.to].closes // a train that ends a round there doesn't hold up trains that begin one
-	if ends {
+	took, doubt, timed := s.ride(e, st.timed)
+	if v.number > 0 && st.timed.run >= 0 && timed.run < 0 {
+		return step{}, false // this run takes another way
+	}
+	if ends || n.passes(timed) {
 		leader = never
 	}
-	at := max(s.leaves(&st)+est.mean, leader+separation)
-	variance := st.variance + est.variance + sq(2)
+	at := max(s.leaves(&st)+took, leader+separation)
+	variance := st.variance + doubt
 	if st.hops == 0 && v.number == 0 {
 		if s.overtakenAt(v, ed.to) {
 			return step{}, false
@@ -316,7 +336,7 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 		}
 	}
 	to = step{
-		node: ed.to, at: at, left: at, ahead: leader,
+		node: ed.to, timed: timed, at: at, left: at, ahead: leader,
 		metres: st.metres + ed.metres, variance: variance, hops: st.hops + 1,
 		observed: st.observed && est.observed, maybe: st.maybe || parting, rests: st.rests,
 	}
@@ -324,14 +344,14 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 		to.rests = n.stands
 	}
 	if !to.maybe {
-		left, last := at-est.mean, &s.nodes[st.node]
+		left, last := at-took, &s.nodes[st.node]
 		if st.hops > 0 || v.number > 0 {
 			last.coming = max(last.coming, left)
 		} else if p := last.passed(v.train); p != nil {
 			p.left = max(p.left, left)
 		}
-		if !ends {
-			n.coming = max(n.coming, at)
+		if !ends && at > n.coming {
+			n.coming, n.due = at, timed.at
 		}
 	}
 	plain := max(s.now, v.left+int64(to.metres/s.speed[s.g.nodes[ed.to].line]*1000))

@@ -63,10 +63,12 @@ type visit struct {
 	since  int64 // ms: arrival, breakdown or repair, whichever was last
 }
 
-// observation is a train's time over an edge, in ms.
+// observation is a train's time over an edge, in ms. Where the timetable has longer and
+// shorter times, it is the time that an average run would have taken.
 type observation struct{ at, took int64 }
 
-// estimate is the expected time over an edge, from arrival to arrival.
+// estimate is the expected time over an edge, from arrival to arrival, of an average
+// run. [scratch.ride] has that of a run of the timetable.
 type estimate struct {
 	mean     int64   // ms
 	variance float64 // s², of a single train's time
@@ -80,6 +82,7 @@ type nodeState struct {
 	// coming is when the last train still to come leaves, by forecast. It is given as
 	// the time of an arrival that would leave then after the usual dwell time.
 	coming    int64
+	due       int64 // when that train was to come by the timetable; 0 without one
 	potential int64 // nominal time from the start of the line's runs
 	set       bool
 	forecasts []int32 // by time
@@ -103,6 +106,9 @@ func (n *nodeState) leader() int64 {
 	}
 	return n.coming
 }
+
+// passes reports whether a vehicle passes the last train still to come, by the timetable.
+func (n *nodeState) passes(v timed) bool { return v.run >= 0 && n.due > v.at }
 
 // passed returns a train's latest passage, nil if none is remembered.
 func (n *nodeState) passed(train int32) *passage {
@@ -215,6 +221,13 @@ func (s *scratch) pass(from, to *visit) {
 	}
 	of := s.passed[int(e)*remembered:][:remembered]
 	n := int(s.passes[e])
+	if mean, _, ok := s.g.edges[e].planned.mean(); ok {
+		planned := s.took(from.node, to.node, from.at)
+		if planned == 0 { // nobody knows what it should have taken
+			return
+		}
+		took = max(took-planned+int64(mean*1000), quickest)
+	}
 	o := observation{to.at, took}
 	newer := func(a, b observation) bool { return a.at > b.at || a.at == b.at && a.took > b.took }
 	i := n

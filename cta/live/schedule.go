@@ -268,6 +268,49 @@ func (s *schedule) took(from, to int32, t int64) (took int64) {
 	return took
 }
 
+// timed is a vehicle's place in the timetable: its run, and the time at which that calls
+// where the vehicle is. The run is -1 while unknown.
+type timed struct {
+	run int32
+	at  int64
+}
+
+// runOf returns the run that is nearest to a train's latest visit.
+func (s *scratch) runOf(v *visit) timed {
+	best, nearest := timed{run: -1}, int64(math.MaxInt64)
+	for _, c := range s.around(v.node, v.at) {
+		if off := max(c.at-v.at, v.at-c.at); off < nearest {
+			best, nearest = timed{c.run, c.at}, off
+		}
+	}
+	return best
+}
+
+// ride returns the expected time over an edge from a place in the timetable, its
+// variance in s², and the next place.
+func (s *scratch) ride(e int32, from timed) (took int64, variance float64, to timed) {
+	est := &s.edges[e]
+	took, variance, to = est.mean, est.variance+sq(2), timed{run: -1}
+	if from.run < 0 {
+		return took, variance, to
+	}
+	calls := s.calls[s.g.edges[e].to]
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from.at })
+	for ; i < len(calls) && calls[i].at <= from.at+noService; i++ {
+		if calls[i].run != from.run {
+			continue
+		}
+		took, to = calls[i].at-from.at, timed{from.run, calls[i].at}
+		if mean, _, ok := s.g.edges[e].planned.mean(); ok && est.observed {
+			took += est.mean - int64(mean*1000)
+		} else {
+			variance = sq(15)
+		}
+		break
+	}
+	return max(took, second), variance, to
+}
+
 // calling reports whether the timetable has a call of a line in a span of time.
 func (s *schedule) calling(l *lineGraph, from, to int64) bool {
 	for _, nodes := range l.nodes {

@@ -2,8 +2,10 @@ package live
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -43,7 +45,8 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 }
 
 // valley is a feed of a railway with locals, expresses and short turns at irregular
-// times, and a bus every 90 minutes that waits at two stops of one station.
+// times, one of whose expresses overtake the locals, and a bus every 90 minutes that
+// waits at two stops of one station.
 func valley(tb testing.TB) *cta.Network {
 	tb.Helper()
 	var trips, times strings.Builder
@@ -70,6 +73,8 @@ func valley(tb testing.TB) *cta.Network {
 		run("R", h+5, []int{6, 5, 4, 3, 2, 1}, []int{0, 8, 13, 20, 25, 30})
 		run("R", h+20, []int{6, 1}, []int{0, 18})
 		run("R", h+22, []int{6, 4, 1}, []int{0, 9, 21})
+		run("X", h, []int{1, 2, 3}, []int{0, 10, 20})
+		run("X", h+3, []int{1, 3}, []int{0, 9})
 	}
 	for at := 300; at < 660; at += 90 {
 		run("B", at, []int{11, 12, 13, 14, 15}, []int{0, 7, 12, 52, 63})
@@ -83,7 +88,7 @@ func valley(tb testing.TB) *cta.Network {
 	}
 	feed := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nB,Bus,3\n", "stops.txt": stops,
+		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\n", "stops.txt": stops,
 		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
 		"trips.txt":    trips.String(), "stop_times.txt": times.String(),
 	} {
@@ -132,8 +137,166 @@ func TestTrainOfATimetableIsMissed(t *testing.T) {
 	}
 }
 
+// misses returns how far predictions were off on lines whose trains all keep their
+// timetable, in ascending order: of trains on their way, and of runs still to begin. It
+// looks every 5 minutes of the second hour.
+func misses(tb testing.TB, net *cta.Network, start time.Time) (underway, coming []time.Duration) {
+	tb.Helper()
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: start, For: 4 * time.Hour, NoFaults: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	type place struct {
+		line    string
+		station int
+		train   string
+	}
+	type prediction struct {
+		at, expected time.Time
+	}
+	predicted, came := map[place][]prediction{}, map[place][]time.Time{}
+	tr, next := NewTracker(net), start.Add(time.Hour)
+	for ev := range sim.Events() {
+		for ; !ev.At.Before(next) && next.Before(start.Add(2*time.Hour)); next = next.Add(5 * time.Minute) {
+			for _, b := range tr.View(next).Boards {
+				for _, a := range slices.Concat(b.Next, b.Ending) {
+					p := place{b.Line, b.Station, a.Train}
+					if a.Basis == ByTimetable {
+						p.train = ""
+					}
+					if !a.Maybe {
+						predicted[p] = append(predicted[p], prediction{next, a.Expected})
+					}
+				}
+			}
+		}
+		if ev.Kind == ctaproducer.ArrivalEvent {
+			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
+			for _, id := range []string{"", ev.Arrival.TrainID} {
+				p := place{ev.Arrival.Line, ev.Arrival.StationID, id}
+				came[p] = append(came[p], ev.At)
+			}
+		}
+	}
+	for p, list := range predicted {
+		for _, q := range list {
+			miss := time.Duration(math.MaxInt64)
+			for _, at := range came[p] {
+				if !at.Before(q.at) {
+					miss = min(miss, at.Sub(q.expected).Abs())
+				}
+			}
+			if p.train == "" {
+				coming = append(coming, miss)
+			} else {
+				underway = append(underway, miss)
+			}
+		}
+	}
+	slices.Sort(underway)
+	slices.Sort(coming)
+	return underway, coming
+}
+
+// Trains that keep a timetable are predicted by it, wherever expresses and locals take
+// different times between the same two stations.
+func TestTimetableIsPredicted(t *testing.T) {
+	net := valley(t)
+	underway, coming := misses(t, net, time.Date(2026, 10, 7, 6, 0, 0, 0, net.Location))
+	if len(underway) < 50 || len(coming) < 200 {
+		t.Fatalf("%d and %d predictions", len(underway), len(coming))
+	}
+	if a, b := underway[len(underway)-1], coming[len(coming)-1]; a > 5*time.Second || b > 5*time.Second {
+		t.Errorf("predictions are off by up to %v for trains on their way, %v for coming runs", a, b)
+	}
+}
+
+// Of a timetabled train are known its run, its way and its departures.
+func TestRunOfATimetable(t *testing.T) {
+	net := valley(t)
+	start := time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location)
+	at := func(minutes float64) time.Time { return start.Add(time.Duration(minutes * float64(time.Minute))) }
+	local := []struct {
+		station int
+		minutes float64
+	}{{1, 0}, {2, 4}, {3, 9}, {4, 16}, {5, 21}, {6, 30}}
+	tracker := func(late float64) *Tracker { // three locals came; they were late from station 3 on
+		tr := NewTracker(net)
+		for hour := range 3 {
+			for _, c := range local {
+				by := 0.0
+				if c.station > 2 {
+					by = late
+				}
+				when := at(float64(60*hour) + c.minutes + by)
+				tr.ApplyArrival(cta.KeyAt(when), cta.Arrival{Line: "R", TrainID: fmt.Sprint("L", hour), StationID: c.station, Direction: "a", TrainStatus: cta.InService})
+			}
+		}
+		return tr
+	}
+	come := func(tr *Tracker, train string, station int, minutes float64) {
+		tr.ApplyArrival(cta.KeyAt(at(minutes)), cta.Arrival{Line: "R", TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.InService})
+	}
+	stop := func(tr *Tracker, train string, station int, minutes float64) float64 {
+		t.Helper()
+		for _, x := range tr.View(at(minutes)).Trains {
+			for _, s := range x.Stops {
+				if x.ID == train && s.Station == station && !s.Maybe {
+					return s.Expected.Sub(start).Minutes()
+				}
+			}
+		}
+		t.Errorf("train %s isn't predicted at %d", train, station)
+		return 0
+	}
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 0.3 {
+			t.Errorf("%s: in %.1f min, want %.1f", what, got, want)
+		}
+	}
+
+	tr := tracker(0)
+	come(tr, "S", 1, 171) // the slower local
+	come(tr, "S", 2, 176)
+	near("a slower run", stop(tr, "S", 5, 177), 171+25)
+	tr = tracker(2)
+	come(tr, "L3", 1, 180)
+	come(tr, "L3", 2, 184)
+	near("where the last was 2 min late", stop(tr, "L3", 3, 185), 189+1.33) // one observation weighs two thirds
+	tr = tracker(0)
+	come(tr, "L3", 1, 180)
+	come(tr, "L3", 2, 182.5)
+	near("an early train, which waits", stop(tr, "L3", 3, 183), 189)
+	tr = tracker(0)
+	for i, minutes := range []float64{180, 184, 189, 202} { // 6 min late, so nearer to the express
+		come(tr, "L3", i+1, minutes)
+	}
+	near("a late local", stop(tr, "L3", 6, 203), 180+30+6)
+
+	board := func(line string, station int, d cta.Direction, want ...float64) {
+		t.Helper()
+		var got []float64
+		for _, b := range tracker(0).View(at(178)).Station(station) {
+			for _, a := range slices.Concat(b.Next, b.Ending) {
+				if b.Line == line && b.Direction == d {
+					got = append(got, a.Expected.Sub(start).Minutes())
+				}
+			}
+		}
+		if len(got) < len(want) {
+			t.Fatalf("line %s at %d: the next runs call after %.1f min, want %v", line, station, got, want)
+		}
+		for i := range want {
+			near(fmt.Sprintf("the next runs of line %s at %d", line, station), got[i], want[i])
+		}
+	}
+	board("R", 4, "b", 198, 211)      // the express at 200 goes another way
+	board("X", 3, "a", 192, 200, 252) // expresses overtake
+}
+
 // TestRealTimetablesKept checks the same for real feeds, if present: hardly any fault
-// is reported.
+// is reported, and predictions are about right.
 func TestRealTimetablesKept(t *testing.T) {
 	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
 	if samples == "" {
@@ -148,6 +311,14 @@ func TestRealTimetablesKept(t *testing.T) {
 		t.Logf("%s: %d complaints in %d looks", feed, len(list), looks)
 		if len(list) > looks/100 {
 			t.Errorf("%s: %d complaints in %d looks, as %s", feed, len(list), looks, list[0])
+		}
+		underway, coming := misses(t, net, ctaproducer.DefaultStart(net))
+		for of, off := range map[string][]time.Duration{"trains on their way": underway, "coming runs": coming} {
+			nine := off[len(off)*9/10]
+			t.Logf("%s: %d predictions of %s are off by %v in the median, %v for nine of ten", feed, len(off), of, off[len(off)/2], nine)
+			if nine > 90*time.Second {
+				t.Errorf("%s: nine of ten predictions of %s are off by up to %v", feed, of, nine)
+			}
 		}
 	}
 }

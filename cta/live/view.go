@@ -123,7 +123,7 @@ type Arrival struct {
 	Towards string
 	Ends    bool
 	// Train is empty for a run without a known train. For other runs that have not
-	// begun (Basis is ByHeadway), it is the train likely to make the run.
+	// begun (Basis is ByHeadway or ByTimetable), it is the train likely to make the run.
 	Train string
 	// Expected is the best estimate. Nine trains of ten or more come between Earliest
 	// and Latest.
@@ -151,9 +151,10 @@ type Basis string
 
 // Every Basis.
 const (
-	ByObservation Basis = "observed" // times of recent trains over every segment
-	ByDistance    Basis = "distance" // distance over mean speed for some segments
-	ByHeadway     Basis = "headway"  // the intended headway: the run has not begun
+	ByObservation Basis = "observed"  // times of recent trains over every segment
+	ByDistance    Basis = "distance"  // the timetable, or distance over mean speed, for some segments
+	ByHeadway     Basis = "headway"   // the intended headway: the run has not begun
+	ByTimetable   Basis = "timetable" // the timetable: the run has not begun
 )
 
 // derive computes the view of a moment.
@@ -244,6 +245,8 @@ func (s *scratch) arrival(f *forecast) Arrival {
 		a.Rests = &Stand{s.order[b.train].id, s.g.nodes[b.node].station.ID, s.time(b.left)}
 	}
 	switch {
+	case v.number > 0 && v.timed.run >= 0:
+		a.Basis = ByTimetable
 	case v.number > 0:
 		a.Basis = ByHeadway
 	case f.observed:
