@@ -358,6 +358,9 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"dashboard", []string{"-colour"}, 2, "flag provided but not defined: -colour"},
 		{"turnstiles", []string{"-brokers", "127.0.0.1:1", "-wait", "200ms"}, 1, "Kafka broker at 127.0.0.1:1: no answer within 200ms: connection refused (start it"},
 		{"trains", nil, 2, "-key: found none, want the Train Tracker key that the CTA sends: get one, free of charge, at https://www.transitchicago.com/developers/traintrackerapply/"},
+		{"trains", []string{"-vehicles", "https://agency.example/v"}, 2, "-network: found none"},
+		{"trains", []string{"-key", "k", "-header", "X-Api-Key: k"}, 2, "-header: wants -vehicles or -trips"},
+		{"trains", []string{"-vehicles", "v.pb", "-header", "secret"}, 2, "-header: found one without a name, want 'Name: value'"},
 		{"trains", []string{"-key", "secret", "-every", "1s", "-daily-budget", "0"}, 2, "-every: found 1s, want 5s to 10m\n-daily-budget: found 0, want 1 or more"},
 		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port (other characters of user and password percent-encoded)"},
 		{"simulation", []string{"-postgres", "postgres://u:se#cr%et@127.0.0.1:1/db"}, 2, "-postgres: found \"postgres://***\", want postgres://host:port (other characters of user and password percent-encoded)"},
@@ -396,7 +399,7 @@ func TestHelpNamesEveryFlagOfTheProgram(t *testing.T) {
 		"dashboard":  "services brokers registry rest-proxy postgres data-dir prefix layout listen seed speed start for lines",
 		"stations":   "services brokers registry data-dir prefix layout listen lines input output group",
 		"turnstiles": "services brokers registry data-dir prefix layout listen lines input output group engine ksql drop",
-		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget alerts",
+		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget vehicles trips header alerts",
 		"connector":  "brokers postgres prefix lines connect connector name status delete",
 		"embed":      "services brokers registry rest-proxy data-dir prefix layout listen seed speed start for",
 	} {

@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"google.golang.org/protobuf/proto"
 )
 
 // The page shows trains that the Train Tracker has; no text holds the key.
@@ -59,6 +64,81 @@ func TestTrainsWithDashboard(t *testing.T) {
 	_, metrics := get(t, "http://"+health+"/metrics")
 	if !strings.Contains(metrics, `ctalive_train_tracker_calls_total{result="ok"}`) || !strings.Contains(metrics, "ctalive_train_tracker_calls_left 49") {
 		t.Error("metrics don't tell of calls and of the budget")
+	}
+	for _, p := range []*process{dash, trains} {
+		p.interrupt()
+		if strings.Contains(p.out.String(), key) {
+			t.Error("printed the key")
+		}
+	}
+}
+
+// An agency's GTFS-Realtime feed drives the page of its network. No text holds the key.
+func TestFeedWithDashboard(t *testing.T) {
+	const key = "k3yThatNobodyMaySee"
+	now := time.Now().UTC()
+	clock := func(minutes int) string {
+		at := now.Add(time.Duration(minutes) * time.Minute).Sub(now.Truncate(24 * time.Hour))
+		return fmt.Sprintf("%02d:%02d:%02d", int(at.Hours()), int(at.Minutes())%60, int(at.Seconds())%60)
+	}
+	network := t.TempDir()
+	stops, times := "", ""
+	for i := range 6 {
+		stops += fmt.Sprintf("s%d,Stop %d,50.0%d,8.0\n", i, i, i)
+		times += fmt.Sprintf("trip-1,%s,%s,s%d,%d\n", clock(2*i), clock(2*i), i, i+1)
+	}
+	for name, text := range map[string]string{
+		"agency.txt":     "agency_id,agency_name,agency_url,agency_timezone\n1,Village Bus,https://bus.example,UTC\n",
+		"stops.txt":      "stop_id,stop_name,stop_lat,stop_lon\n" + stops,
+		"routes.txt":     "route_id,agency_id,route_short_name,route_type\n7,1,7,3\n",
+		"trips.txt":      "route_id,service_id,trip_id\n7,daily,trip-1\n",
+		"calendar.txt":   "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\ndaily,1,1,1,1,1,1,1,20200101,20991231\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" + times,
+	} {
+		if err := os.WriteFile(filepath.Join(network, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var answers atomic.Int64
+	agency := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Api-Key") != key {
+			http.Error(w, "bad key "+r.Header.Get("X-Api-Key"), http.StatusForbidden)
+			return
+		}
+		at := uint64(time.Now().Unix())
+		stop := min(uint32(answers.Add(1)), 6)
+		body, err := proto.Marshal(&pb.FeedMessage{
+			Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0"), Timestamp: &at},
+			Entity: []*pb.FeedEntity{{Id: proto.String("1"), Vehicle: &pb.VehiclePosition{
+				Trip: &pb.TripDescriptor{TripId: proto.String("trip-1")}, Vehicle: &pb.VehicleDescriptor{Id: proto.String("bus 12")},
+				CurrentStopSequence: &stop, CurrentStatus: pb.VehiclePosition_STOPPED_AT.Enum(), Timestamp: &at,
+			}}},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		w.Write(body)
+	}))
+	defer agency.Close()
+
+	health := unused(t)
+	trains := start(t, "trains", append(free, "-network", network, "-vehicles", agency.URL+"/vehicles?token="+key, "-header", "X-Api-Key: "+key, "-every", "5s", "-listen", health)...)
+	dash := start(t, "dashboard", "-network", network, "-brokers", trains.await(`Kafka (\S+), `), "-registry", trains.await(`Schema Registry (\S+), `), "-listen", "127.0.0.1:0")
+	awaitStatus(t, dash.await(`dashboard at (\S+)`), "a bus on line 7", func(s status) bool {
+		return len(s.Lines) == 1 && len(s.Lines[0].Trains) == 1 && strings.Contains(string(s.Lines[0].Trains[0]), "trip-1")
+	})
+	_, metrics := get(t, "http://"+health+"/metrics")
+	if !strings.Contains(metrics, `ctalive_realtime_calls_total{result="ok"}`) || !strings.Contains(metrics, "ctalive_realtime_trains 1") {
+		t.Error("metrics don't tell of calls and of the train")
+	}
+	manual, err := os.ReadFile("../OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range metricName.FindAllString(metrics, -1) {
+		if strings.HasPrefix(name, "ctalive_realtime_") && !strings.Contains(string(manual), "`"+name+"`") {
+			t.Errorf("OPERATIONS.md doesn't explain %s", name)
+		}
 	}
 	for _, p := range []*process{dash, trains} {
 		p.interrupt()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
+	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -33,9 +34,7 @@ func main() {
 }
 
 func run(ctx context.Context, s *app.Settings) (err error) {
-	cfg := s.TrainTracker
-	cfg.Log, cfg.Metrics = s.Log, s.Metrics
-	source, err := traintracker.New(s.Network, cfg)
+	source, err := open(s)
 	if err != nil {
 		return err
 	}
@@ -65,8 +64,8 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	defer func() { err = errors.Join(err, table.Close()) }()
 	emitter := ctaproducer.NewEmitter(producer, nil)
 	defer func() { err = errors.Join(err, emitter.Close()) }()
-	s.Ready(source.Ready)
-	roles := append(s.Health(), func(ctx context.Context) error { return source.Run(ctx, emitter) })
+	s.Ready(source.ready)
+	roles := append(s.Health(), func(ctx context.Context) error { return source.run(ctx, emitter) })
 	if notices != nil {
 		roles = append(roles, func(ctx context.Context) error { return notices.Run(ctx, table) })
 	}
@@ -77,6 +76,29 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 		}
 		roles = append(roles, workers...)
 	}
-	fmt.Fprintf(s.Stderr, "trains: one call every %v; the dashboard shows what comes: go run ./examples/dashboard\n", cfg.Every)
+	fmt.Fprintf(s.Stderr, "trains: one call every %v; the dashboard shows what comes: go run ./examples/dashboard\n", s.Realtime.Every)
 	return app.Together(ctx, roles...)
+}
+
+// source is where trains come from.
+type source struct {
+	run   func(context.Context, *ctaproducer.Emitter) error
+	ready func() error
+}
+
+func open(s *app.Settings) (source, error) {
+	if s.Realtime.Vehicles != "" || s.Realtime.Trips != "" {
+		s.Realtime.Log, s.Realtime.Metrics = s.Log, s.Metrics
+		feeds, err := realtime.New(s.Network, s.Realtime)
+		if err != nil {
+			return source{}, err
+		}
+		return source{func(ctx context.Context, e *ctaproducer.Emitter) error { return feeds.Run(ctx, e) }, feeds.Ready}, nil
+	}
+	s.TrainTracker.Log, s.TrainTracker.Metrics = s.Log, s.Metrics
+	tracker, err := traintracker.New(s.Network, s.TrainTracker)
+	if err != nil {
+		return source{}, err
+	}
+	return source{func(ctx context.Context, e *ctaproducer.Emitter) error { return tracker.Run(ctx, e) }, tracker.Ready}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -24,6 +25,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
+	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 )
 
@@ -38,7 +40,7 @@ const (
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -status -delete
 	KSQL                        // -engine -ksql -drop
-	Tracked                     // -key -train-tracker -every -daily-budget -alerts
+	Tracked                     // -key -train-tracker -every -daily-budget -vehicles -trips -header -alerts
 )
 
 // The addresses at which the services usually are.
@@ -81,7 +83,8 @@ type Settings struct {
 	Network *cta.Network // cut down to -lines and -modes
 
 	TrainTracker traintracker.Config // its Key, URL, Every and DailyBudget
-	Alerts       alerts.Config       // its URL; empty: none
+	Realtime     realtime.Config     // its Vehicles, Trips, Header and Every; no feeds: the Train Tracker
+	Alerts       alerts.Config       // its URL and Header; empty: none
 
 	Input, Output, Group string
 	InstanceID           string
@@ -216,6 +219,9 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.TrainTracker.URL, "train-tracker", traintracker.DefaultURL, "ttpositions of the Train Tracker, `URL`")
 		fs.DurationVar(&s.TrainTracker.Every, "every", 15*time.Second, "time from one call to the next, `duration` from 5s to 10m")
 		fs.IntVar(&s.TrainTracker.DailyBudget, "daily-budget", 50_000, "calls from midnight to midnight, `number`; calls come less often where they would not last")
+		fs.StringVar(&s.Realtime.Vehicles, "vehicles", "", "take the trains from the agency's GTFS-Realtime feed of vehicle positions, `URL` or file, instead of the Train Tracker; needs -network")
+		fs.StringVar(&s.Realtime.Trips, "trips", "", "the same of trip updates, `URL` or file")
+		fs.Var((*header)(&s.Realtime.Header), "header", "send this header to the agency's feeds, `'Name: value'` with a key; again for more; better in the variable than on the command line")
 		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "the agency's alerts: the CTA's or a GTFS-Realtime feed, `URL` or file; empty: none")
 	}
 	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files as package cta describes; empty: the program's own")
@@ -287,8 +293,30 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			fault("wait", "found %v, want more than 0", s.Wait)
 		}
 		if groups&Tracked != 0 {
-			if s.TrainTracker.Key == "" {
-				fault("key", "found none, want the Train Tracker key that the CTA sends: get one, free of charge, at %s", traintracker.KeyURL)
+			s.Realtime.Every = s.TrainTracker.Every
+			if s.Realtime.Header[""] != nil {
+				fault("header", "found one without a name, want 'Name: value'")
+			}
+			switch agency := s.Realtime.Vehicles != "" || s.Realtime.Trips != ""; {
+			case agency && s.TrainTracker.Key != "":
+				fault("key", "not together with -vehicles and -trips")
+			case agency && network == "":
+				fault("network", "found none, want the GTFS feed with the timetable of the agency whose trains -vehicles and -trips have")
+			case agency:
+				s.Alerts.Header = s.Realtime.Header
+				if !s.Given("alerts") {
+					s.Alerts.URL = "" // the default is the CTA's
+				}
+			case s.TrainTracker.Key == "":
+				fault("key", "found none, want the Train Tracker key that the CTA sends: get one, free of charge, at %s. "+
+					"Trains of any agency come with -network, -vehicles and -trips from its GTFS and GTFS-Realtime feeds, which need no key of the CTA: https://mobilitydatabase.org lists them", traintracker.KeyURL)
+			case len(s.Realtime.Header) > 0:
+				fault("header", "wants -vehicles or -trips")
+			}
+			for flag, source := range map[string]string{"vehicles": s.Realtime.Vehicles, "trips": s.Realtime.Trips} {
+				if strings.Contains(source, "://") { // else a file
+					checkURL(flag, source, "https", "http")
+				}
 			}
 			checkURL("train-tracker", s.TrainTracker.URL, "https", "http")
 			if strings.Contains(s.Alerts.URL, "://") { // else a file
@@ -410,6 +438,23 @@ func (s *speed) Set(v string) error {
 		return errors.New("want a number above 0, or max")
 	}
 	*s = speed(f)
+	return nil
+}
+
+// header is the value of -header.
+type header http.Header
+
+func (h *header) String() string { return "" }
+
+func (h *header) Set(v string) error {
+	name, value, ok := strings.Cut(v, ":")
+	if !ok {
+		name = "" // a fault, but package flag would print a key
+	}
+	if *h == nil {
+		*h = header{}
+	}
+	http.Header(*h).Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	return nil
 }
 
