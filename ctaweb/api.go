@@ -267,6 +267,9 @@ func (h *Handler) routeAPI() {
 		}
 		return nil
 	}))
+	h.route("/api/v1/alerts", jsonError, h.resource("alerts", func(s *snapshot, _ *http.Request) any {
+		return s.status.Alerts
+	}))
 	h.route("/api/v1/trains", jsonError, h.resource("trains", func(s *snapshot, _ *http.Request) any {
 		trains := []trainDetail{}
 		for _, l := range s.status.Lines {

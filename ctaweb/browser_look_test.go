@@ -34,6 +34,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	broken := cta.Arrival{Line: "red", TrainID: "R900", StationID: jarvis, Direction: "b", TrainStatus: cta.BrokenDown}
 	m.ApplyArrival(cta.KeyAt(now), broken, time.Now())
+	announce(m)
 	wall := time.Now()
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }})
 	srv := serving(t, h, nil)

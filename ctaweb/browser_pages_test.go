@@ -49,6 +49,7 @@ func rushHour(t *testing.T) (srv *httptest.Server, pages []string) {
 	for _, s := range []step{arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown), weatherAt("08:00:00", 50, cta.Sunny)} {
 		s(m)
 	}
+	announce(m)
 	// Stopped at one moment, so that the pages don't change while they are looked at.
 	return serving(t, newHandler(t, m, HandlerConfig{}), nil),
 		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations?q=nobody", "/stations/40380", "/stations/40170", "/trains/red0", "/board/40380", "/board/40940", "/trains/gone", "/no/such/page", "/lines/green?lang=es"}
@@ -121,7 +122,7 @@ func TestAccessibility(t *testing.T) {
 		"polled":        {"/"},
 		"with a search": {"/"},
 		"with scores":   {"/"},
-		"unfolded":      {"/stations/40380"},
+		"unfolded":      {"/stations/40380", "/lines/green"},
 	}
 	for _, m := range []*Model{modelOf(village(t), time.Date(2026, 10, 7, 7, 45, 0, 0, time.UTC)), large(t, 8, 400)} {
 		own := serving(t, newHandler(t, m, HandlerConfig{}), nil)

@@ -199,6 +199,18 @@ func TestPageLives(t *testing.T) {
 	b.eval(`document.querySelector("#map").scrollIntoView()`) // a map that isn't seen has no trains
 	b.await(`document.querySelector('[data-m=R2]').getAttribute("class")`, "m out l0")
 
+	// The agency's alerts come and go, and one that is unfolded stays so.
+	strike := notice("strike", cta.Severe)
+	strike.Description = []cta.Text{{Text: "Until noon."}}
+	m.ApplyAlert(strike)
+	b.await(`document.querySelector('#notices [data-key=strike] b').textContent`, "Header strike")
+	b.eval(`document.querySelector('#notices details').open = true`)
+	m.ApplyAlert(notice("note", cta.Info))
+	b.await(`[...document.querySelectorAll('#notices b')].map(e => e.textContent).join()`, "Header strike,Header note")
+	b.await(`document.querySelector('#notices [data-key=strike] details').open`, "true")
+	m.RemoveAlert("strike")
+	b.await(`[...document.querySelectorAll('#notices b')].map(e => e.textContent).join()`, "Header note")
+
 	// The words and places that the script chooses are those of the server.
 	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.ariaLabel, e.getAttribute("href"), e.closest('li').dataset.s].join()).sort().join('\n')`
 	const chart = `[...doc.querySelectorAll('[data-m]')].map(e => [e.dataset.m, e.getAttribute("class"), e.textContent].join()).sort().join('\n')`

@@ -33,6 +33,7 @@ const (
 	kindWeather  = "weather"
 	kindStations = "stations"
 	kindCounts   = "counts"
+	kindAlerts   = "alerts"
 )
 
 // ConsumeConfig holds the optional settings of [Consume]. The zero value is
@@ -149,6 +150,8 @@ type consumer struct {
 	weather  wire.Events[cta.Weather]
 	stations wire.JSON[cta.StationRecord]
 	counts   cta.TurnstileCounts
+	alertKey *wire.Avro[cta.AlertKey]
+	alert    *wire.Avro[cta.Alert]
 	logged   map[string]bool
 
 	mu      sync.Mutex
@@ -160,7 +163,10 @@ func (c *consumer) formats(reg *wire.Registry) error {
 	var err, err2 error
 	c.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
 	c.weather, err2 = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
-	return errors.Join(err, err2)
+	var err3, err4 error
+	c.alertKey, err3 = wire.AvroKey[cta.AlertKey](reg, schemas.AlertKey)
+	c.alert, err4 = wire.AvroValue[cta.Alert](reg, schemas.AlertValue)
+	return errors.Join(err, err2, err3, err4)
 }
 
 // kind returns the kind of a topic, or "" if the topic isn't read.
@@ -174,6 +180,8 @@ func (c *consumer) kind(topic string) string {
 		return kindStations
 	case topic == c.topics.TurnstileSummary():
 		return kindCounts
+	case topic == c.topics.Alerts():
+		return kindAlerts
 	}
 	return ""
 }
@@ -273,6 +281,23 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 			return wire.Reason(err), err
 		}
 		c.model.ApplyStation(v)
+	case kindAlerts:
+		k, err := c.alertKey.Decode(ctx, r.Topic, r.Key)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		if r.Value == nil {
+			c.model.RemoveAlert(k.ID)
+			return "", nil
+		}
+		a, err := c.alert.Decode(ctx, r.Topic, r.Value)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		if a.ID = k.ID; a.Check() != nil {
+			return "impossible value", a.Check()
+		}
+		c.model.ApplyAlert(a)
 	case kindCounts:
 		v, deleted, err := c.counts.Read(r.Key, r.Value)
 		switch {

@@ -27,6 +27,8 @@ type update struct {
 	Lines   []lineUpdate `json:"lines,omitempty"`   // how lines run, where that changed
 	// Entries holds the counts that changed, by station id.
 	Entries map[string]int64 `json:"entries,omitempty"`
+	// Alerts holds all alerts, when any changed.
+	Alerts *[]*Alert `json:"alerts,omitempty"`
 
 	// What a filter needs: the trains that changed or went, as they were, and the
 	// lines at each station.
@@ -52,6 +54,9 @@ func difference(from, to *Status, of *layout) *update {
 	}
 	if to.Weather != nil && (from.Weather == nil || *from.Weather != *to.Weather) {
 		u.Weather = to.Weather
+	}
+	if !slices.Equal(from.Alerts, to.Alerts) { // the same are shared
+		u.Alerts = &to.Alerts
 	}
 	trains := map[string]*Train{}
 	entries := map[int]int64{}
@@ -105,7 +110,7 @@ func sameToReaders(a, b DirectionStatus) bool {
 
 // empty reports whether an update says nothing that from didn't.
 func (u *update) empty(from *Status) bool {
-	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.Entries == nil && u.Lines == nil &&
+	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.Entries == nil && u.Lines == nil && u.Alerts == nil &&
 		u.AsOf.Equal(from.AsOf) && u.Speed == from.Speed && u.AgeSeconds == from.AgeSeconds &&
 		u.Stale == from.Stale && u.Ready == from.Ready && u.Reason == from.Reason
 }

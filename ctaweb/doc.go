@@ -98,9 +98,9 @@
 // .Status (a [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees
 // (C or F), .Query, .Language and .Languages. Each page has more:
 //
-//	page.html      .Lines, .Map, .Trains, .Alerts, .Scores, .Counted, .Brief (too many stations to list)
-//	line.html      .Line, .More (by station id), .Heard, .Counted, .Ways and .Variants
-//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Boards, .Day; board.html has the same
+//	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Counted, .Brief (too many stations to list)
+//	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways and .Variants
+//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
 //	train.html     .Train (a [Train]), .Ended (its run), .Line, .Text, .Says, .Ways (its stops)
 //

@@ -53,6 +53,18 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 			n.Entries[station] = count
 		}
 	}
+	if u.Alerts != nil {
+		list := []*Alert{}
+		for _, a := range *u.Alerts {
+			if (f.line == "" || a.ofLine(net.Line(f.line))) && (f.station == 0 || a.ofStation(net, f.station, u.stops[f.station])) {
+				list = append(list, a)
+			}
+		}
+		if f.in != nil {
+			list = f.in.notified(list)
+		}
+		n.Alerts = &list
+	}
 	if f.in != nil {
 		n.Trains = f.in.trains(n.Trains)
 		for i, l := range n.Lines {

@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Model struct {
 
 	mu      sync.Mutex
 	state   state
+	alerts  alerts
 	due     map[string]dueAt // by train
 	lines   []lineLayout     // from state.records; nil if out of date
 	layout  uint64           // changes with lines
@@ -56,6 +58,7 @@ func NewModel(net *cta.Network) *Model {
 		tracker: live.NewTracker(net),
 		due:     map[string]dueAt{},
 		reason:  "starting",
+		alerts:  alerts{all: map[string]cta.Alert{}},
 		state: state{
 			counts:  map[int]count{},
 			records: map[recordKey]stationName{},
@@ -111,6 +114,38 @@ func (m *Model) ApplyStation(r cta.StationRecord) bool {
 // the line. It reports whether the model changed.
 func (m *Model) RemoveStation(stationID int, line string) bool {
 	return m.relayout(recordKey{stationID, line}, stationName{removed: true})
+}
+
+// ApplyAlert applies an agency's alert. It reports whether the model changed: an alert
+// that is implausible, that concerns nothing in the network, or one of too many, is left
+// out.
+func (m *Model) ApplyAlert(a cta.Alert) bool {
+	if a.Check() != nil {
+		return false
+	}
+	a.Informed = slices.DeleteFunc(slices.Clone(a.Informed), func(i cta.Informed) bool { return !has(m.net, i) })
+	if len(a.Informed) == 0 {
+		return m.RemoveAlert(a.ID)
+	}
+	return m.apply(func(*state) bool { return m.alerts.put(a) })
+}
+
+// RemoveAlert applies the end of an alert. It reports whether the model changed.
+func (m *Model) RemoveAlert(id string) bool {
+	return m.apply(func(*state) bool { return m.alerts.remove(id) })
+}
+
+// notices returns the alerts that aren't over at a time.
+func (m *Model) notices(now time.Time) (list []cta.Alert) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.alerts.all {
+		if !a.Over(now) {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b cta.Alert) int { return strings.Compare(a.ID, b.ID) })
+	return list
 }
 
 func (m *Model) relayout(k recordKey, n stationName) bool {
@@ -244,12 +279,22 @@ func (m *Model) look(wall time.Time) moment {
 	}
 	st := derive(m.net, m.lines, &m.state, wall)
 	st.Ready, st.Reason = m.ready, m.reason
+	st.Alerts = m.alerts.at(alertTime(st, wall).In(location(m.net)))
 	view := &live.View{}
 	if m.state.clock.known {
 		view = m.tracker.View(st.AsOf)
 		m.enrich(st, view)
 	}
 	return moment{st, view, m.urgent, m.layout}
+}
+
+// alertTime returns the time at which alerts are judged: event time while it advances,
+// and else the wall clock, so that alerts go on when trains don't.
+func alertTime(st *Status, wall time.Time) time.Time {
+	if st.Stale {
+		return wall
+	}
+	return st.AsOf
 }
 
 func location(net *cta.Network) *time.Location {

@@ -248,6 +248,7 @@ type linePageData struct {
 	common
 	Line    lineView
 	More    map[int]stationMore
+	Notices noticesView
 	Heard   string // when of its trains
 	Counted string // when of the network's riders
 	// Ways are the lists by direction that a bus line has instead of a diagram,
@@ -273,6 +274,8 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		common: h.common(s, l, "line", "../", line.Name).of(r).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
 		Line:   l.viewLine(i, line), More: map[int]stationMore{}, Counted: l.counted(s.status.CountsAsOf, s.status.AsOf),
 	}
+	own := h.model.net.Line(line.ID)
+	d.Notices = l.notices(s, maxOnPage, func(a *Alert) bool { return a.ofLine(own) })
 	if !line.LastHeard.IsZero() {
 		d.Heard = l.say("last-heard", "time", clockText(line.LastHeard))
 	}
@@ -300,7 +303,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		}
 		d.More[st.ID] = m
 	}
-	if own := h.model.net.Line(line.ID); own != nil && own.Scheduled() {
+	if own != nil && own.Scheduled() {
 		if own.Mode == cta.Bus {
 			d.Ways = l.ways(own, d.Line, d.More)
 		}

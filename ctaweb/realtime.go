@@ -98,7 +98,7 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 	made := rt.publisher.Publish(realtime.Now{
 		View: look.view, Said: h.model.tracker.Said,
 		Closed: func(line string, station int) bool { return slices.Contains(closed[station], line) },
-		Alerts: h.findings(look.status, closed),
+		Alerts: append(h.findings(look.status, closed), h.agencys(alertTime(look.status, wall))...),
 	})
 	for i, feed := range []*realtime.Feed{made.VehiclePositions, made.TripUpdates, made.Alerts} {
 		if rt.feeds[i].Feed != feed {
@@ -106,6 +106,15 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 		}
 	}
 	return rt.feeds[index], true
+}
+
+// agencys are the agency's alerts at a time, with ids that no finding has.
+func (h *Handler) agencys(now time.Time) []cta.Alert {
+	list := h.model.notices(now)
+	for i := range list {
+		list[i].ID = "agency:" + list[i].ID
+	}
+	return list
 }
 
 // closedStations are the stations that the stations table has taken from lines, with those

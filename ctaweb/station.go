@@ -20,6 +20,7 @@ type stationPageData struct {
 	StepFree, Steps bool
 	Lines           []lineRef
 	Code            string // by which riders know the station
+	Notices         noticesView
 	Boards          []boardView
 	Day             dayView
 }
@@ -55,6 +56,11 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	if a := st.Accessible; a != nil {
 		d.StepFree, d.Steps = *a, !*a
 	}
+	most := maxOnPage
+	if kind == "board" {
+		most = maxOnBoard
+	}
+	d.Notices = l.notices(s, most, func(a *Alert) bool { return a.ofStation(h.model.net, st.ID, st.Lines) })
 	for _, id := range st.Lines {
 		d.Lines = append(d.Lines, ref(s, id))
 	}

@@ -29,9 +29,12 @@ type Status struct {
 	Reason string `json:"reason,omitempty"`
 	// CountsAsOf is the time at which the newest count of entries was sent. If it
 	// stands still while AsOf advances, counting has stopped. Left out while unknown.
-	CountsAsOf time.Time     `json:"counts_as_of,omitzero"`
-	Weather    *Weather      `json:"weather"` // null while unknown
-	Lines      []*LineStatus `json:"lines"`   // in the network's order
+	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
+	Weather    *Weather  `json:"weather"` // null while unknown
+	// Alerts are the agency's: present ones before planned ones, by severity, up to a
+	// hundred. They are shared: don't change them.
+	Alerts []*Alert      `json:"alerts"`
+	Lines  []*LineStatus `json:"lines"` // in the network's order
 }
 
 // Weather is the latest reading.

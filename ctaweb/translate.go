@@ -17,6 +17,7 @@ const languageCookie = "ctalive_language"
 // is shared.
 func (l *language) translate(net *cta.Network, st *Status) *Status {
 	own := *st
+	own.Alerts = l.notified(st.Alerts)
 	own.Lines = make([]*LineStatus, len(st.Lines))
 	for i, from := range st.Lines {
 		to := *from

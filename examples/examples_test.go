@@ -152,7 +152,10 @@ func (p *process) interrupt() {
 type status struct {
 	AsOf       time.Time `json:"as_of"`
 	CountsAsOf time.Time `json:"counts_as_of"`
-	Weather    *struct {
+	Alerts     []struct {
+		Header struct{ Text string }
+	} `json:"alerts"`
+	Weather *struct {
 		Temperature float64 `json:"temperature"`
 		Status      string  `json:"status"`
 	} `json:"weather"`

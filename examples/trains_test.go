@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The page shows trains that the Train Tracker has; no text holds the key.
+// The page shows trains that the Train Tracker has, and the CTA's alerts; no text holds the key.
 func TestTrainsWithDashboard(t *testing.T) {
 	zone, err := time.LoadLocation("America/Chicago")
 	if err != nil {
@@ -60,6 +60,9 @@ func TestTrainsWithDashboard(t *testing.T) {
 			}
 		}
 		return false
+	})
+	awaitStatus(t, dash.await(`dashboard at (\S+)`), "the CTA's alert", func(s status) bool {
+		return len(s.Alerts) == 1 && s.Alerts[0].Header.Text == "Trains stand"
 	})
 	_, metrics := get(t, "http://"+health+"/metrics")
 	if !strings.Contains(metrics, `ctalive_train_tracker_calls_total{result="ok"}`) || !strings.Contains(metrics, "ctalive_train_tracker_calls_left 49") {

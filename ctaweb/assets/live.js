@@ -458,7 +458,7 @@ let turn = null;
 function due(u) {
 	const last = turn;
 	turn = Math.floor((Date.parse(u.as_of) + spread) / 20000);
-	return u.lines || turn !== last || (kind === "train" ? u.trains?.some((t) => t.id === own) : u.trains) || u.gone;
+	return u.lines || u.alerts || turn !== last || (kind === "train" ? u.trains?.some((t) => t.id === own) : u.trains) || u.gone;
 }
 let fetched = -Infinity;
 let fetching = false, asked = false; // asked: the page being fetched may be one of before
@@ -580,6 +580,7 @@ function apply(u, whole) {
 	counted(u);
 	keepFocus(() => service(u.lines ?? []));
 	sums();
+	if (u.alerts) refresh();
 	if (scores?.open && minute !== byId("clock")?.textContent.slice(0, 5)) refresh();
 }
 const scores = byId("scores");

@@ -1,0 +1,325 @@
+package ctaweb
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
+)
+
+// notice is an alert about the whole Blue Line, or about others.
+func notice(id string, severity cta.Severity, informed ...cta.Informed) cta.Alert {
+	if informed == nil {
+		informed = []cta.Informed{{Line: "blue"}}
+	}
+	return cta.Alert{
+		ID: id, Informed: informed, Severity: severity, Cause: cta.UnknownCause, Effect: cta.UnknownEffect,
+		Header: []cta.Text{{Language: "en", Text: "Header " + id}},
+	}
+}
+
+// announce gives a model alerts of each kind.
+func announce(m *Model) {
+	strike := notice("strike", cta.Severe, cta.Informed{Line: "green"}, cta.Informed{Line: "red"}, cta.Informed{Line: "purple"})
+	strike.Header = []cta.Text{{Language: "en", Text: "Minor Delays / Trains stand at Howard because of a signal that has failed"}, {Language: "es", Text: "Retrasos"}}
+	strike.Description = []cta.Text{{Language: "en", Text: "Trains run with longer gaps.\nAllow extra time."}}
+	strike.URL = []cta.Text{{Text: "https://agency.example/1"}}
+	lift := notice("lift", cta.Info, cta.Informed{Station: 40380})
+	lift.Header = []cta.Text{{Language: "en", Text: "Elevator at Clark/Lake Temporarily Out-of-Service"}}
+	lift.Description = lift.Header
+	work := notice("work", cta.Warning, cta.Informed{})
+	work.Header = []cta.Text{{Language: "en", Text: "Bus Substitution Between Dempster-Skokie and Howard Stations"}}
+	work.Cause, work.Active = cta.Maintenance, []cta.Period{{Until: time.Now().Add(48 * time.Hour).UnixMilli()}}
+	work.Description = []cta.Text{{Language: "en", Text: strings.Repeat("Averyveryverylongword", 9)}}
+	for _, a := range []cta.Alert{strike, lift, work} {
+		m.ApplyAlert(a)
+	}
+}
+
+// minutes is a period within minutes of eight o'clock; 0 is open.
+func minutes(from, until int) cta.Period {
+	event, _ := clockAt("08:00:00")
+	p := cta.Period{}
+	if from != 0 {
+		p.From = event.Add(time.Duration(from) * time.Minute).UnixMilli()
+	}
+	if until != 0 {
+		p.Until = event.Add(time.Duration(until) * time.Minute).UnixMilli()
+	}
+	return p
+}
+
+// ids are those of the alerts shown, planned ones in brackets.
+func ids(list []*Alert) string {
+	var all []string
+	for _, a := range list {
+		if a.Planned {
+			all = append(all, "("+a.ID+")")
+		} else {
+			all = append(all, a.ID)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func TestAlertsAreShownInTheirPeriods(t *testing.T) {
+	m := small()
+	with := func(a cta.Alert, periods ...cta.Period) cta.Alert {
+		a.Active = periods
+		return a
+	}
+	work := with(notice("work", cta.Severe))
+	work.Cause = cta.Construction
+	for _, a := range []cta.Alert{
+		notice("always", cta.Info), with(notice("ends", cta.Severe), minutes(-5, 2)), with(notice("begins", cta.Severe), minutes(1, 3)),
+		with(notice("twice", cta.Warning), minutes(3, 4), minutes(-9, 1)), with(notice("later", cta.Severe), minutes(8*24*60, 0)),
+		with(notice("over", cta.Severe), minutes(-9, -1)), work, notice("unsure", cta.UnknownSeverity),
+	} {
+		m.ApplyAlert(a)
+	}
+	for _, c := range []struct{ at, want string }{
+		{"08:00:00", "ends twice unsure always (begins) (work)"},
+		{"08:01:00", "begins ends unsure always (work) (twice)"},
+		{"08:02:00", "begins unsure always (work) (twice)"},
+		{"08:03:00", "twice unsure always (work)"},
+		{"08:04:00", "unsure always (work)"},
+	} {
+		for _, s := range []step{arrive(c.at, "blue B2 a", ohare)} {
+			s(m)
+		}
+		_, wall := clockAt(c.at)
+		if got := ids(m.Status(wall).Alerts); got != c.want {
+			t.Errorf("at %s: %s, want %s", c.at, got, c.want)
+		}
+	}
+	// The other way round, as after a restart of the source, the same are shown.
+	if got := ids(m.alerts.at(time.UnixMilli(minutes(0, 1).Until).Add(-time.Minute))); got != "ends twice unsure always (begins) (work)" {
+		t.Errorf("back at 08:00: %s", got)
+	}
+}
+
+func TestAlertsComeAndGo(t *testing.T) {
+	m := small()
+	_, wall := clockAt("08:00:10")
+	shown := func() string { return ids(m.Status(wall).Alerts) }
+	if !m.ApplyAlert(notice("1", cta.Info)) || !m.ApplyAlert(notice("2", cta.Severe)) || shown() != "2 1" {
+		t.Errorf("shown: %s", shown())
+	}
+	if m.ApplyAlert(cta.Alert{ID: "3"}) || m.ApplyAlert(notice("4", cta.Severe, cta.Informed{Line: "gold"}, cta.Informed{Station: 17}, cta.Informed{Mode: cta.Ferry})) || shown() != "2 1" {
+		t.Errorf("with alerts of nothing: %s", shown())
+	}
+	if !m.ApplyAlert(notice("2", cta.Info, cta.Informed{Line: "gold"})) || shown() != "1" {
+		t.Errorf("an alert that has come to concern nothing: %s", shown())
+	}
+	if m.RemoveAlert("5") || !m.RemoveAlert("1") || shown() != "" {
+		t.Errorf("after the end: %s", shown())
+	}
+	for i := range maxAlerts + 5 {
+		m.ApplyAlert(notice(fmt.Sprint(i), cta.Info))
+	}
+	if n := len(m.alerts.all); n != maxAlerts || len(m.Status(wall).Alerts) != maxShown {
+		t.Errorf("%d kept, %d shown", n, len(m.Status(wall).Alerts))
+	}
+	if !m.ApplyAlert(notice("7", cta.Severe)) || !strings.HasPrefix(shown(), "7 ") {
+		t.Error("a full model takes no change")
+	}
+}
+
+// An alert is on the pages of what it concerns, and on no others.
+func TestAlertsAreWhereTheyBelong(t *testing.T) {
+	const clark = 40380 // Blue, Brown, Green, Orange, Pink, Purple
+	for _, c := range []struct {
+		informed []cta.Informed
+		want     string // pages that show it
+	}{
+		{[]cta.Informed{{}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
+		{[]cta.Informed{{Line: "blue"}}, "/ /lines/blue /stations/40890 /board/40890 /stations/40380"},
+		{[]cta.Informed{{Line: "blue", Direction: cta.DirectionA}}, "/ /lines/blue /stations/40890 /board/40890 /stations/40380"},
+		{[]cta.Informed{{Station: ohare}}, "/ /lines/blue /stations/40890 /board/40890"},
+		{[]cta.Informed{{Line: "brown", Station: clark}}, "/ /stations/40380"},
+		{[]cta.Informed{{Line: "red"}, {Station: clark}}, "/ /lines/blue /lines/red /stations/40380 /stations/41190"},
+		{[]cta.Informed{{Mode: cta.Metro}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
+		{[]cta.Informed{{Line: "gold"}}, ""},
+	} {
+		m := small()
+		m.ApplyAlert(notice("x", cta.Severe, c.informed...))
+		h := newHandler(t, m, HandlerConfig{})
+		var got []string
+		for _, page := range []string{"/", "/lines/blue", "/lines/red", "/stations/40890", "/board/40890", "/stations/40380", "/stations/41190"} {
+			if strings.Contains(text(t, get(t, h, "GET", page)), "Header x") {
+				got = append(got, page)
+			}
+		}
+		if got := strings.Join(got, " "); got != c.want {
+			t.Errorf("%+v: on %s, want %s", c.informed, got, c.want)
+		}
+	}
+}
+
+// What an agency writes is text, in the reader's language where it has it.
+func TestAlertsOnPages(t *testing.T) {
+	m := small()
+	a := notice(`"><x`, cta.Severe)
+	a.Header = []cta.Text{{Language: "en", Text: "<script>alert(1)</script>"}, {Language: "es-MX", Text: "Huelga & más"}}
+	a.Description = []cta.Text{{Language: "de", Text: "Erste Zeile\n<b>zweite</b>"}}
+	a.URL = []cta.Text{{Text: "https://agency.example/?a=1&b=2"}}
+	a.Active = []cta.Period{minutes(-60, 90)}
+	m.ApplyAlert(a)
+	work := notice("work", cta.Warning)
+	work.Cause, work.Active = cta.Maintenance, []cta.Period{minutes(24*60, 25*60)}
+	m.ApplyAlert(work)
+	for i := range 12 {
+		m.ApplyAlert(notice(fmt.Sprint("n", i), cta.Info))
+	}
+	h := newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}})
+	for lang, want := range map[string][]string{
+		"en": {
+			`<h2>Alerts</h2>`, `<li class="major" data-key="&#34;&gt;&lt;x">`, `<b>&lt;script&gt;alert(1)&lt;/script&gt;</b>`, `<span class="note">until 09:30</span>`,
+			`<p lang="de">Erste Zeile`, `<p lang="de">&lt;b&gt;zweite&lt;/b&gt;</p>`, `href="https://agency.example/?a=1&amp;b=2" rel="noopener noreferrer"`,
+			`<h2>Planned</h2>`, `<b>Header work</b>`, `from Thu 8 Oct 08:00 until Thu 8 Oct 09:00`, `<p class="note">3 more</p>`,
+		},
+		"es": {`<h2>Avisos</h2>`, `<b>Huelga &amp; más</b>`, `hasta 09:30`, `<b lang="en">Header work</b>`, `3 más`},
+	} {
+		for _, page := range []string{"/", "/lines/blue", "/stations/40890"} {
+			body := text(t, get(t, h, "GET", page+"?lang="+lang))
+			for _, w := range want {
+				if !strings.Contains(body, w) {
+					t.Errorf("%s in %s lacks %s", page, lang, w)
+				}
+			}
+			if strings.Contains(body, "<script>alert") || strings.Contains(body, "<b>zweite") {
+				t.Errorf("%s in %s has the alert's markup", page, lang)
+			}
+			if n := strings.Count(body, "Header n"); n != maxOnPage-1 {
+				t.Errorf("%s in %s has %d others, want %d", page, lang, n, maxOnPage-1)
+			}
+			if strings.Index(body, "Header n") > strings.Index(body, "Header work") {
+				t.Errorf("%s in %s has planned work first", page, lang)
+			}
+		}
+	}
+	board := text(t, get(t, h, "GET", "/board/40890"))
+	if n := strings.Count(board, "Header n"); n != maxOnBoard-1 || !strings.Contains(board, "Header work") || strings.Contains(board, "<script>alert") {
+		t.Errorf("the board has %d others", n)
+	}
+}
+
+// The API, the stream and the feed tell of the same alerts.
+func TestAlertsForPrograms(t *testing.T) {
+	m := small()
+	h := newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}})
+	before := h.pub.snapshot().status
+	a := notice("x", cta.Severe, cta.Informed{Line: "blue", Station: ohare})
+	a.Header = append(a.Header, cta.Text{Language: "es", Text: "Huelga"})
+	m.ApplyAlert(a)
+	m.ApplyAlert(notice("red", cta.Info, cta.Informed{Line: "red"}))
+
+	var answer struct{ Alerts []Alert }
+	if err := json.Unmarshal([]byte(text(t, get(t, newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}}), "GET", "/api/v1/alerts?lang=es"))), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Alerts) != 2 || answer.Alerts[0].Header != (cta.Text{Language: "es", Text: "Huelga"}) || answer.Alerts[1].Header.Text != "Header red" {
+		t.Errorf("the API has %+v", answer.Alerts)
+	}
+
+	_, wall := clockAt("08:00:10")
+	now := m.Status(wall)
+	of := &layout{stops: map[int][]string{ohare: {"blue"}, jarvis: {"red"}}}
+	u := difference(before, now, of)
+	if u.Alerts == nil || u.empty(before) {
+		t.Fatal("an alert is no update")
+	}
+	for _, c := range []struct {
+		f    filter
+		want string
+	}{
+		{filter{}, "x red"}, {filter{line: "blue"}, "x"}, {filter{line: "red"}, "red"}, {filter{line: "brown"}, ""},
+		{filter{station: ohare}, "x"}, {filter{station: jarvis}, "red"}, {filter{station: ohare, line: "blue"}, "x"}, {filter{station: ohare, line: "red"}, ""},
+	} {
+		if got := ids(*c.f.narrow(m.net, u).Alerts); got != c.want {
+			t.Errorf("a stream of %q %d: %q, want %q", c.f.line, c.f.station, got, c.want)
+		}
+	}
+	if got := (*filter{in: h.spoken("es")}.narrow(m.net, u).Alerts)[0].Header.Text; got != "Huelga" {
+		t.Errorf("a stream in Spanish says %s", got)
+	}
+	if u := difference(now, m.Status(wall), of); u.Alerts != nil {
+		t.Error("alerts are told again")
+	}
+	m.RemoveAlert("x")
+	m.RemoveAlert("red")
+	if u := difference(now, m.Status(wall), of); u.Alerts == nil || len(*u.Alerts) != 0 {
+		t.Error("the end of alerts is no update")
+	}
+}
+
+func TestAlertsInTheFeed(t *testing.T) {
+	m := small()
+	m.ApplyAlert(notice("x", cta.Severe))
+	over := notice("over", cta.Severe)
+	over.Active = []cta.Period{minutes(-9, -1)}
+	m.ApplyAlert(over)
+	h := newHandler(t, m, HandlerConfig{})
+	r := get(t, h, "GET", "/gtfs-rt/alerts.json")
+	body := text(t, r)
+	if r.StatusCode != http.StatusOK || !strings.Contains(body, `"alert:agency:x"`) || !strings.Contains(body, `"SEVERE"`) || strings.Contains(body, "over") {
+		t.Errorf("%d: %s", r.StatusCode, body)
+	}
+}
+
+// Alerts come from their topic: what is there, then what changes; other records are
+// passed over.
+func TestAlertsFromTheirTopic(t *testing.T) {
+	sys := ctatest.Start(t)
+	ensureTables(t, sys)
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(sys.Topics.Alerts(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	key, err := wire.AvroKey[cta.AlertKey](sys.Registry, schemas.AlertKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := wire.AvroValue[cta.Alert](sys.Registry, schemas.AlertValue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(a cta.Alert, over bool) {
+		r := kafka.Record{Topic: sys.Topics.Alerts()}
+		if r.Key, err = key.Encode(t.Context(), r.Topic, cta.AlertKey{ID: a.ID}); err == nil && !over {
+			r.Value, err = value.Encode(t.Context(), r.Topic, a)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sys.Send(r)
+	}
+	put(notice("1", cta.Info), false)
+	put(notice("2", cta.Severe), false)
+	put(notice("2", ""), true)
+	put(cta.Alert{ID: "empty", Cause: cta.UnknownCause, Effect: cta.UnknownEffect, Severity: cta.Info}, false)
+	sys.Send(kafka.Record{Topic: sys.Topics.Alerts(), Key: []byte("odd"), Value: []byte("odd")})
+	m := NewModel(cta.Chicago())
+	consuming(t, sys, m, ConsumeConfig{})
+	shows := func(what, want string) {
+		await(t, sys, m, what, func(st *Status) (string, bool) { return ids(st.Alerts), st.Ready && ids(st.Alerts) == want })
+	}
+	shows("the alert that is there", "1")
+	put(notice("3", cta.Severe), false)
+	shows("a new alert", "3 1")
+	put(notice("1", ""), true)
+	shows("the end of an alert", "3")
+	if a := m.Status(time.Now()).Alerts[0]; !slices.Equal(a.Informed, []cta.Informed{{Line: "blue"}}) {
+		t.Error(cmp.Diff([]cta.Informed{{Line: "blue"}}, a.Informed))
+	}
+}
