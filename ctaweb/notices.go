@@ -40,6 +40,7 @@ type Alert struct {
 	URL         cta.Text `json:"url"`
 
 	of cta.Alert
+	at time.Time // at which it was judged: of the present day
 }
 
 // alerts are the alerts of a model, and those shown, which change only at times.
@@ -74,14 +75,15 @@ func (n *alerts) at(now time.Time) []*Alert {
 		return n.shown
 	}
 	n.shown, n.fresh = []*Alert{}, true
-	n.from, n.until = ms, now.Add(24*time.Hour).UnixMilli()
+	midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, now.Location())
+	n.from, n.until = ms, midnight.UnixMilli()
 	for _, a := range n.all {
 		p, ok := n.period(a, now)
 		if !ok {
 			continue
 		}
 		v := &Alert{
-			ID: a.ID, Cause: a.Cause, Effect: a.Effect, Severity: a.Severity, Informed: a.Informed, of: a,
+			ID: a.ID, Cause: a.Cause, Effect: a.Effect, Severity: a.Severity, Informed: a.Informed, of: a, at: now,
 			Planned: a.Cause == cta.Maintenance || a.Cause == cta.Construction || p.From > ms,
 		}
 		if p.From > 0 {
@@ -245,14 +247,13 @@ func (l *language) notice(s *snapshot, a *Alert) noticeView {
 			v.Lines = append(v.Lines, r)
 		}
 	}
-	now := s.status.AsOf
-	switch {
-	case a.Begins.After(now) && a.Ends.IsZero():
-		v.When = l.say("notice-from", "from", l.moment(a.Begins, now))
-	case a.Begins.After(now):
-		v.When = l.say("notice-from-until", "from", l.moment(a.Begins, now), "until", l.moment(a.Ends, now))
+	switch from, until := l.moment(a.Begins, a.at), l.end(a.Ends, a.at); {
+	case a.Begins.After(a.at) && a.Ends.IsZero():
+		v.When = l.say("notice-from", "from", from)
+	case a.Begins.After(a.at):
+		v.When = l.say("notice-from-until", "from", from, "until", until)
 	case !a.Ends.IsZero():
-		v.When = l.say("notice-until", "until", l.moment(a.Ends, now))
+		v.When = l.say("notice-until", "until", until)
 	}
 	return v
 }
@@ -267,12 +268,24 @@ func (l *language) foreign(code string) string {
 
 // moment is a time of today, or of another day; only that day if the time is midnight.
 func (l *language) moment(at, now time.Time) string {
-	day := l.say("date", "day", l.one("days-short", int(at.Weekday())), "n", strconv.Itoa(at.Day()), "month", l.one("months-short", int(at.Month())-1))
 	switch {
 	case at.YearDay() == now.YearDay() && at.Year() == now.Year():
 		return clockText(at)
 	case at.Hour() == 0 && at.Minute() == 0:
-		return day
+		return l.day(at)
 	}
-	return day + " " + clockText(at)
+	return l.day(at) + " " + clockText(at)
+}
+
+// end is the moment at which a period ends. Midnight is the end of the day before.
+func (l *language) end(at, now time.Time) string {
+	if at.Hour() == 0 && at.Minute() == 0 {
+		return l.day(at.AddDate(0, 0, -1))
+	}
+	return l.moment(at, now)
+}
+
+// day is a date without its year.
+func (l *language) day(at time.Time) string {
+	return l.say("date", "day", l.one("days-short", int(at.Weekday())), "n", strconv.Itoa(at.Day()), "month", l.one("months-short", int(at.Month())-1))
 }

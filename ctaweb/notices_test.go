@@ -215,6 +215,38 @@ func TestAlertsOnPages(t *testing.T) {
 	}
 }
 
+// Times are those of the day on which they are read, also without any train.
+func TestAlertsSayWhen(t *testing.T) {
+	day := func(d, hour int) int64 {
+		return time.Date(2026, 10, d, hour, 30*min(hour, 1), 0, 0, cta.Chicago().Location).UnixMilli()
+	}
+	for _, c := range []struct {
+		period cta.Period
+		want   string
+	}{
+		{cta.Period{}, ""}, {cta.Period{From: day(7, 5)}, ""}, {cta.Period{Until: day(7, 9)}, "until 09:30"}, {cta.Period{Until: day(8, 0)}, "until Wed 7 Oct"},
+		{cta.Period{Until: day(9, 0)}, "until Thu 8 Oct"}, {cta.Period{Until: day(9, 5)}, "until Fri 9 Oct 05:30"}, {cta.Period{From: day(7, 9)}, "from 09:30"},
+		{cta.Period{From: day(8, 0)}, "from Thu 8 Oct"}, {cta.Period{From: day(7, 9), Until: day(7, 10)}, "from 09:30 until 10:30"},
+		{cta.Period{From: day(8, 9), Until: day(10, 0)}, "from Thu 8 Oct 09:30 until Fri 9 Oct"},
+	} {
+		silent, told := NewModel(cta.Chicago()), small()
+		for name, m := range map[string]*Model{"silent": silent, "told": told} {
+			a := notice("x", cta.Severe)
+			a.Active = []cta.Period{c.period}
+			m.ApplyAlert(a)
+			event, wall := clockAt("08:00:10")
+			if name == "silent" {
+				wall = event // the wall clock is the only one
+			}
+			h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }})
+			v := h.pub.snapshot().speaks.notice(h.pub.snapshot(), h.pub.snapshot().status.Alerts[0])
+			if v.When != c.want {
+				t.Errorf("%s, %v: %q, want %q", name, c.period, v.When, c.want)
+			}
+		}
+	}
+}
+
 // The API, the stream and the feed tell of the same alerts.
 func TestAlertsForPrograms(t *testing.T) {
 	m := small()

@@ -271,8 +271,7 @@ func (l *language) counted(at, now time.Time) string {
 // date is the date and, where the clock isn't the real one, its speed.
 func (l *language) date(st *Status) string {
 	at := st.AsOf
-	date := l.say("date", "day", l.one("days-short", int(at.Weekday())), "n", strconv.Itoa(at.Day()),
-		"month", l.one("months-short", int(at.Month())-1))
+	date := l.day(at)
 	if st.Speed == 1 {
 		return date
 	}
