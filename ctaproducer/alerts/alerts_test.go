@@ -26,6 +26,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -175,7 +176,7 @@ func TestRealAlerts(t *testing.T) {
 			s := s.(map[string]any)
 			switch s["ServiceType"] {
 			case "R":
-				want[routes[strings.ToLower(s["ServiceId"].(string))]] = true
+				want[form.Lines[strings.ToLower(s["ServiceId"].(string))]] = true
 				concerned = true
 			case "T":
 				want[s["ServiceId"].(string)] = true
@@ -235,7 +236,7 @@ func TestRealAlerts(t *testing.T) {
 }
 
 func TestImpacts(t *testing.T) {
-	for impact, want := range map[text]cta.AlertEffect{
+	for impact, want := range map[form.Text]cta.AlertEffect{
 		"Planned Reroute": cta.Detour, "Bus Stop Note": cta.StopMoved, "Elevator Status": cta.AccessibilityIssue, "Added Service": cta.AdditionalService,
 		"Normal Service*": cta.NoEffect, "Service Change": cta.ModifiedService, "Planned Work": cta.ModifiedService, "Minor Delays / Reroute": cta.SignificantDelays,
 		"Major Delays": cta.SignificantDelays, "Service Suspended": cta.NoServiceEffect, "Special Note": cta.UnknownEffect, "": cta.UnknownEffect,

@@ -6,96 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 // errNoFeed is an answer of something else than a feed of alerts, such as the page of a
 // server in front of it.
 var errNoFeed = errors.New("the answer is no feed of alerts")
 
-// routes are the lines of the Chicago 'L' by the CTA's ids of routes.
-var routes = map[string]string{
-	"red": "red", "blue": "blue", "brn": "brown", "g": "green", "org": "orange", "p": "purple", "pink": "pink", "y": "yellow",
-}
-
-// text is a value of an answer: a string, a number, null, or a string within an object,
-// as CDATA sections are written.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	var section struct {
-		Text text `json:"#cdata-section"`
-	}
-	switch {
-	case string(b) == "null", b[0] == '[':
-	case b[0] == '{':
-		if err := json.Unmarshal(b, &section); err != nil {
-			return err
-		}
-		*t = section.Text
-	case json.Unmarshal(b, &s) == nil:
-		*t = text(strings.TrimSpace(s))
-	default:
-		*t = text(b)
-	}
-	return nil
-}
-
-// list is a JSON list, or in its place a single object, null, or nothing. Elements that
-// aren't such objects are counted.
-type list[T any] struct {
-	of  []T
-	odd int
-}
-
-func (l *list[T]) UnmarshalJSON(b []byte) error {
-	var raw []json.RawMessage
-	if json.Unmarshal(b, &raw) != nil {
-		raw = []json.RawMessage{b}
-	}
-	for _, r := range raw {
-		var v T
-		switch {
-		case string(r) == "null", string(r) == `""`:
-		case len(r) == 0 || r[0] != '{' || json.Unmarshal(r, &v) != nil:
-			l.odd++
-		default:
-			l.of = append(l.of, v)
-		}
-	}
-	return nil
-}
-
 // ctaAlert is an alert as the CTA writes it. The feed's SeverityScore, SeverityColor,
 // TBD, MajorAlert, ttim and GUID add nothing: the score follows from the impact, the
 // colour from the class, and MajorAlert is 0 in major alerts.
 type ctaAlert struct {
-	ID       text `json:"AlertId"`
-	Headline text `json:"Headline"`
-	Short    text `json:"ShortDescription"`
-	Full     text `json:"FullDescription"`
-	Class    text `json:"SeverityCSS"`
-	Impact   text `json:"Impact"`
-	Start    text `json:"EventStart"`
-	End      text `json:"EventEnd"`
-	URL      text `json:"AlertURL"`
+	ID       form.Text `json:"AlertId"`
+	Headline form.Text `json:"Headline"`
+	Short    form.Text `json:"ShortDescription"`
+	Full     form.Text `json:"FullDescription"`
+	Class    form.Text `json:"SeverityCSS"`
+	Impact   form.Text `json:"Impact"`
+	Start    form.Text `json:"EventStart"`
+	End      form.Text `json:"EventEnd"`
+	URL      form.Text `json:"AlertURL"`
 	Impacted struct {
-		Service list[ctaService] `json:"Service"`
+		Service form.List[ctaService] `json:"Service"`
 	} `json:"ImpactedService"`
 }
 
 // ctaService is whom an alert concerns: a train route (R), a station (T), a bus route
 // (B) or everybody (X).
 type ctaService struct {
-	Type text `json:"ServiceType"`
-	ID   text `json:"ServiceId"`
+	Type form.Text `json:"ServiceType"`
+	ID   form.Text `json:"ServiceId"`
 }
 
 // readCTA reads an answer of the CTA's alerts. An error code in the answer is a
@@ -104,9 +50,9 @@ type ctaService struct {
 func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, err error) {
 	var shape struct {
 		Root *struct {
-			Code  text           `json:"ErrorCode"`
-			Error text           `json:"ErrorMessage"`
-			Alert list[ctaAlert] `json:"Alert"`
+			Code  form.Text           `json:"ErrorCode"`
+			Error form.Text           `json:"ErrorMessage"`
+			Alert form.List[ctaAlert] `json:"Alert"`
 		} `json:"CTAAlerts"`
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &shape); err != nil || shape.Root == nil {
@@ -114,17 +60,16 @@ func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, er
 	}
 	root := shape.Root
 	if root.Code != "" && root.Code != "0" {
-		code, _ := strconv.Atoi(string(root.Code)) // 0: a code that is no number
 		message := rest.OneLine(string(root.Error))
 		if message == "" {
 			message = "refused"
 		}
-		return nil, 0, &rest.Error{Status: 200, Code: code, Message: message}
+		return nil, 0, &rest.Error{Status: 200, Code: root.Code.Number(), Message: message}
 	}
-	unknown = root.Alert.odd
-	for _, in := range root.Alert.of {
-		informed, strange := ctaInformed(in.Impacted.Service.of, net)
-		unknown += strange + in.Impacted.Service.odd
+	unknown = root.Alert.Odd
+	for _, in := range root.Alert.Of {
+		informed, strange := ctaInformed(in.Impacted.Service.Of, net)
+		unknown += strange + in.Impacted.Service.Odd
 		if len(informed) == 0 {
 			unknown++
 			continue
@@ -144,7 +89,7 @@ func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, er
 	return alerts, unknown, nil
 }
 
-func english(t text) []cta.Text {
+func english(t form.Text) []cta.Text {
 	return []cta.Text{{Language: "en", Text: string(t)}}
 }
 
@@ -164,8 +109,7 @@ func ctaInformed(services []ctaService, net *cta.Network) (informed []cta.Inform
 				lines = append(lines, line)
 			}
 		case "T":
-			id, _ := strconv.Atoi(string(s.ID)) // no station has the id 0
-			if station = net.Station(id); station != nil {
+			if station = net.Station(s.ID.Number()); station != nil {
 				stations = append(stations, station)
 			}
 		}
@@ -200,7 +144,7 @@ func ctaLine(route string, net *cta.Network) *cta.Line {
 			return l
 		}
 	}
-	return net.Line(routes[strings.ToLower(route)])
+	return net.Line(form.Lines[strings.ToLower(route)])
 }
 
 func ctaSeverity(a ctaAlert) cta.Severity {
@@ -226,7 +170,7 @@ func ctaCause(a ctaAlert) cta.AlertCause {
 
 // ctaEffect returns the effect by the words of an impact, such as "Minor Delays /
 // Reroute": the worst comes first.
-func ctaEffect(impact text) cta.AlertEffect {
+func ctaEffect(impact form.Text) cta.AlertEffect {
 	for _, e := range []struct {
 		word   string
 		effect cta.AlertEffect
@@ -244,7 +188,7 @@ func ctaEffect(impact text) cta.AlertEffect {
 
 // ctaTime returns a local time in milliseconds since 1970; 0 when unknown. An end that
 // is a date is the end of that day.
-func ctaTime(t text, zone *time.Location, end bool) int64 {
+func ctaTime(t form.Text, zone *time.Location, end bool) int64 {
 	for _, layout := range []string{"2006-01-02T15:04:05", "20060102 15:04", "20060102 15:04:05"} {
 		if at, err := time.ParseInLocation(layout, string(t), zone); err == nil {
 			return at.UnixMilli()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 // answer is one answer of ttpositions.
@@ -36,77 +37,24 @@ type report struct {
 	lat, lon    float64
 }
 
-// text is a value of an answer. The Train Tracker writes each as a JSON string, or
-// null; other writers of the same shape write numbers and booleans as such.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	switch {
-	case string(b) == "null":
-	case len(b) > 0 && (b[0] == '{' || b[0] == '['): // an empty element, as translated from XML
-	case json.Unmarshal(b, &s) == nil:
-		*t = text(strings.TrimSpace(s))
-	default:
-		*t = text(b)
-	}
-	return nil
-}
-
-func (t text) number() int {
-	n, err := strconv.Atoi(string(t))
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
-}
-
-func (t text) set() bool { return t == "1" || strings.EqualFold(string(t), "true") }
-
-// list is a JSON list, or in its place a single object, null, or nothing. Elements
-// that aren't objects of the kind are counted.
-type list[T any] struct {
-	of  []T
-	odd int
-}
-
-func (l *list[T]) UnmarshalJSON(b []byte) error {
-	var raw []json.RawMessage
-	if json.Unmarshal(b, &raw) != nil {
-		raw = []json.RawMessage{b}
-	}
-	for _, r := range raw {
-		if string(r) == "null" || string(r) == `""` {
-			continue
-		}
-		var v T
-		if len(r) == 0 || r[0] != '{' || json.Unmarshal(r, &v) != nil {
-			l.odd++
-			continue
-		}
-		l.of = append(l.of, v)
-	}
-	return nil
-}
-
 type rawRoute struct {
-	Name  text           `json:"@name"`
-	Train list[rawTrain] `json:"train"`
+	Name  form.Text           `json:"@name"`
+	Train form.List[rawTrain] `json:"train"`
 }
 
 type rawTrain struct {
-	Run         text `json:"rn"`
-	Destination text `json:"destSt"`
-	DestName    text `json:"destNm"`
-	Direction   text `json:"trDr"`
-	NextStation text `json:"nextStaId"`
-	NextStop    text `json:"nextStpId"`
-	Predicted   text `json:"prdt"`
-	Due         text `json:"arrT"`
-	Approaching text `json:"isApp"`
-	Scheduled   text `json:"isSch"`
-	Lat         text `json:"lat"`
-	Lon         text `json:"lon"`
+	Run         form.Text `json:"rn"`
+	Destination form.Text `json:"destSt"`
+	DestName    form.Text `json:"destNm"`
+	Direction   form.Text `json:"trDr"`
+	NextStation form.Text `json:"nextStaId"`
+	NextStop    form.Text `json:"nextStpId"`
+	Predicted   form.Text `json:"prdt"`
+	Due         form.Text `json:"arrT"`
+	Approaching form.Text `json:"isApp"`
+	Scheduled   form.Text `json:"isSch"`
+	Lat         form.Text `json:"lat"`
+	Lon         form.Text `json:"lon"`
 }
 
 // errNotJSON is an answer of something else than the Train Tracker, such as the page
@@ -118,10 +66,10 @@ var errNotJSON = errors.New("the answer is not JSON")
 func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 	var shape struct {
 		Root *struct {
-			At    text           `json:"tmst"`
-			Code  text           `json:"errCd"`
-			Name  text           `json:"errNm"`
-			Route list[rawRoute] `json:"route"`
+			At    form.Text           `json:"tmst"`
+			Code  form.Text           `json:"errCd"`
+			Name  form.Text           `json:"errNm"`
+			Route form.List[rawRoute] `json:"route"`
 		} `json:"ctatt"`
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &shape); err != nil {
@@ -136,25 +84,25 @@ func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 		if name == "" {
 			name = "refused"
 		}
-		code := root.Code.number()
+		code := root.Code.Number()
 		if code == 0 {
 			code = codeServer
 		}
 		return nil, &rest.Error{Status: 200, Code: code, Message: name}
 	}
-	a := &answer{at: localTime(root.At, came, zone), odd: root.Route.odd}
+	a := &answer{at: localTime(root.At, came, zone), odd: root.Route.Odd}
 	if a.at.IsZero() {
 		return nil, fmt.Errorf("%w of the Train Tracker: its time tmst is %q", errNotJSON, cut(string(root.At)))
 	}
-	for _, route := range root.Route.of {
-		a.odd += route.Train.odd
-		for _, t := range route.Train.of {
+	for _, route := range root.Route.Of {
+		a.odd += route.Train.Odd
+		for _, t := range route.Train.Of {
 			r := report{
 				route: strings.ToLower(string(route.Name)), run: string(t.Run),
-				next: t.NextStation.number(), stop: t.NextStop.number(), direction: t.Direction.number(),
-				destination: t.Destination.number(), destName: string(t.DestName),
+				next: t.NextStation.Number(), stop: t.NextStop.Number(), direction: t.Direction.Number(),
+				destination: t.Destination.Number(), destName: string(t.DestName),
 				predicted: localTime(t.Predicted, a.at, zone), due: localTime(t.Due, a.at, zone),
-				approaching: t.Approaching.set(), scheduled: t.Scheduled.set(),
+				approaching: t.Approaching.Set(), scheduled: t.Scheduled.Set(),
 			}
 			if !validRun(r.run) || r.next == 0 || r.route == "" {
 				a.odd++
@@ -190,7 +138,7 @@ func validRun(run string) bool {
 
 // point reads a position. 0,0 stands for an unknown one, and what is far from
 // Chicago is no better.
-func point(lat, lon text) (float64, float64, bool) {
+func point(lat, lon form.Text) (float64, float64, bool) {
 	y, err := strconv.ParseFloat(string(lat), 64)
 	x, err2 := strconv.ParseFloat(string(lon), 64)
 	if err != nil || err2 != nil || !(y > 41 && y < 43) || !(x > -89 && x < -87) {
@@ -201,7 +149,7 @@ func point(lat, lon text) (float64, float64, bool) {
 
 // localTime reads a time of the zone without an offset. In the hour that comes twice,
 // the one nearer to a time that is known is meant. It returns zero for what is no time.
-func localTime(s text, near time.Time, zone *time.Location) time.Time {
+func localTime(s form.Text, near time.Time, zone *time.Location) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05", "20060102 15:04:05"} {
 		t, err := time.ParseInLocation(layout, string(s), zone)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 // call is one arrival of a simulated train.
@@ -117,7 +118,7 @@ func simulated(tb testing.TB, net *cta.Network, hours int) (trains []*fakeTrain)
 		tb.Fatal(err)
 	}
 	codes := map[string]string{}
-	for code, line := range routes {
+	for code, line := range form.Lines {
 		codes[line] = code
 	}
 	byID := map[string]*fakeTrain{}

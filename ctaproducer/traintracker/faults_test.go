@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 // entries calls do with each train of an answer, and leaves out those for which it
@@ -103,7 +104,7 @@ func TestOddAnswers(t *testing.T) {
 				entries(root, func(route string, e *fakeEntry) bool {
 					if r.IntN(20) == 0 {
 						e.TrDr = map[string]string{"1": "5", "5": "1"}[e.TrDr]
-						l := f.net.Line(routes[route])
+						l := f.net.Line(form.Lines[route])
 						s := l.Stations[r.IntN(len(l.Stations))]
 						e.NextStaID, e.NextStpID = fmt.Sprint(s.ID), fmt.Sprint(s.Stops[r.IntN(len(s.Stops))].ID)
 					}
@@ -429,7 +430,7 @@ func TestTheHourThatComesTwice(t *testing.T) {
 func TestServiceDay(t *testing.T) {
 	zone := cta.Chicago().Location
 	for clock, want := range map[string]string{"2026-11-27T23:59:00": "20261127", "2026-11-28T02:59:00": "20261127", "2026-11-28T03:00:00": "20261128"} {
-		if got := serviceDay(localTime(text(clock), time.Now(), zone), zone); got != want {
+		if got := serviceDay(localTime(form.Text(clock), time.Now(), zone), zone); got != want {
 			t.Errorf("%s is of %s, want %s", clock, got, want)
 		}
 	}

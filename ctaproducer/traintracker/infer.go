@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 // The rules of inference. Distances are from a station, in metres.
@@ -87,7 +88,7 @@ type inference struct {
 func newInference(net *cta.Network, aside func(string)) *inference {
 	in := &inference{routes: map[string]*route{}, stationOf: map[int]int{}, zone: net.Location, aside: aside,
 		trains: map[string]*train{}, mute: map[*route]time.Time{}}
-	for code, id := range routes {
+	for code, id := range form.Lines {
 		if line := net.Line(id); line != nil {
 			in.routes[code] = newRoute(code, line)
 		}

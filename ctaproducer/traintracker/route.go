@@ -7,11 +7,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// routes are the Train Tracker's names of the lines, as its documentation lists them.
-var routes = map[string]string{
-	"red": "red", "blue": "blue", "brn": "brown", "g": "green", "org": "orange", "p": "purple", "pink": "pink", "y": "yellow",
-}
-
 // node is a call of a line's trains: a station and the direction of coming to it.
 type node struct {
 	station int

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
 // Where neither platform nor destination is known, a direction is as the
@@ -25,7 +26,7 @@ func TestDirectionWithoutPlatformOrDestination(t *testing.T) {
 		"p":    {at: "Main", one: "Linden", five: "Howard"},
 		"y":    {at: "Oakton-Skokie", nowhere: true},
 	} {
-		line := cta.Chicago().Line(routes[code])
+		line := cta.Chicago().Line(form.Lines[code])
 		station := func(name string) int {
 			i := slices.IndexFunc(line.Stations, func(s cta.LineStation) bool { return s.Name == name })
 			if i < 0 {

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 )
 
@@ -121,8 +122,8 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 		state:  errors.New("Train Tracker: no answer yet"),
 	}
 	faults := cfg.validate()
-	codes := make([]string, 0, len(routes))
-	for code, line := range routes {
+	codes := make([]string, 0, len(form.Lines))
+	for code, line := range form.Lines {
 		if net.Line(line) != nil {
 			codes = append(codes, code)
 		}
