@@ -55,6 +55,7 @@ type Feed struct {
 	next     time.Time // no request before
 	err      error     // of the last request
 	said     string    // trouble that was logged
+	passed   bool      // the last request succeeded
 }
 
 // longestPause bounds the time between tries after failures.
@@ -152,6 +153,12 @@ func (f *Feed) Get(ctx context.Context) ([]byte, error) {
 	if f.Clock.Now().Before(f.next) {
 		return nil, f.err
 	}
+	if f.passed { // the last answer wasn't rejected
+		if f.said != "" {
+			f.cfg.Log.Info("the feed answers again: "+f.cfg.Service, "addr", f.Addr())
+		}
+		f.failures, f.said, f.passed = 0, "", false
+	}
 	body, err := f.get(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -164,10 +171,7 @@ func (f *Feed) Get(ctx context.Context) ([]byte, error) {
 	} else {
 		f.sum, f.read = sum, true
 	}
-	if f.said != "" {
-		f.cfg.Log.Info("the feed answers again: "+f.cfg.Service, "addr", f.Addr())
-	}
-	f.failures, f.next, f.err, f.said = 0, time.Time{}, nil, ""
+	f.next, f.err, f.passed = time.Time{}, nil, true
 	return body, nil
 }
 
@@ -181,6 +185,7 @@ func (f *Feed) Reject(err error) error {
 
 func (f *Feed) failed(err error) error {
 	f.failures++
+	f.passed = false
 	wait := longestPause
 	var refused *Error
 	errors.As(err, &refused)

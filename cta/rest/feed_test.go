@@ -143,10 +143,32 @@ func TestFeedBacksOff(t *testing.T) {
 			if body, err := f.Get(t.Context()); string(body) != "well" || err != nil {
 				t.Errorf("Get returned %q, %v", body, err)
 			}
+			f.Get(t.Context())
 			if text := log.String(); strings.Count(text, "waiting for the feed") != 1 || !strings.Contains(text, "answers again") || strings.Contains(text, "0123456789") {
 				t.Errorf("log is\n%s", text)
 			}
 		})
+	}
+}
+
+// What can't be read, such as a page of HTML, is a failure like any other.
+func TestFeedBacksOffOfWhatCannotBeRead(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		io.WriteString(w, "<html>")
+	}))
+	defer server.Close()
+	var log bytes.Buffer
+	f, now := newFeed(t, FeedConfig{Source: server.URL, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 30 { // 15 minutes
+		if body, _ := f.Get(t.Context()); body != nil {
+			f.Reject(errors.New("not a list"))
+		}
+		*now = now.Add(30 * time.Second)
+	}
+	if text := log.String(); asked > 6 || strings.Count(text, "not a list") != 1 || strings.Contains(text, "again") {
+		t.Errorf("%d calls; the log is\n%s", asked, text)
 	}
 }
 

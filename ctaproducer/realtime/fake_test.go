@@ -121,6 +121,13 @@ func (c *collected) Arrive(_ context.Context, at time.Time, a cta.Arrival) error
 // are v, t or both.
 func (f *fake) run(tb testing.TB, feeds string, cfg Config) (*collected, *Source) {
 	tb.Helper()
+	s, sink := f.start(tb, feeds, cfg, nil)
+	return sink, s
+}
+
+// start is run, which calls each after each round of calls, unless it is nil.
+func (f *fake) start(tb testing.TB, feeds string, cfg Config, each func(now time.Time, s *Source)) (*Source, *collected) {
+	tb.Helper()
 	server := httptest.NewServer(f.handler(tb))
 	defer server.Close()
 	if strings.Contains(feeds, "v") {
@@ -140,6 +147,9 @@ func (f *fake) run(tb testing.TB, feeds string, cfg Config) (*collected, *Source
 		Pause: func(ctx context.Context, d time.Duration) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
+			if each != nil {
+				each(f.now, s)
+			}
 			if f.now = f.now.Add(d); f.now.After(f.ends) {
 				cancel()
 			}
@@ -151,7 +161,7 @@ func (f *fake) run(tb testing.TB, feeds string, cfg Config) (*collected, *Source
 	if err := s.Run(ctx, sink); err != nil {
 		tb.Fatal(err)
 	}
-	return sink, s
+	return s, sink
 }
 
 // judged is how arrivals compare with the truth.

@@ -252,12 +252,16 @@ func (s *step) of(d *descriptor, vehicle string, seen []evidence) *train {
 	if d.trip == "" && d.route == "" {
 		return nil
 	}
-	if again, stray := s.unmatched[key]; stray && s.end.Before(again) {
+	stray := key
+	if len(seen) > 1 {
+		stray += " by its stops" // which tell more than a position
+	}
+	if again, ok := s.unmatched[stray]; ok && s.end.Before(again) {
 		s.aside(asideUnmatched)
 		return nil
 	}
 	r := s.named(d, vehicle, seen, s.end)
-	if r == nil {
+	if r == nil && !d.added() {
 		r = s.similar(d, seen, s.end, func(r *run) bool { return s.byRun[r.key()] != "" })
 	}
 	if r == nil && len(seen) > 1 {
@@ -267,11 +271,11 @@ func (s *step) of(d *descriptor, vehicle string, seen []evidence) *train {
 		s.aside(asideUnmatched)
 		s.strays(d.trip)
 		if len(s.unmatched) < maxTrains {
-			s.unmatched[key] = s.end.Add(10 * time.Minute)
+			s.unmatched[stray] = s.end.Add(10 * time.Minute)
 		}
 		return nil
 	}
-	delete(s.unmatched, key)
+	delete(s.unmatched, stray)
 	if other := s.byRun[r.key()]; other != "" { // the same run, by another descriptor
 		s.trains[key] = s.trains[other]
 		return s.trains[other]

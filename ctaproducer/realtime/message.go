@@ -40,8 +40,17 @@ type descriptor struct {
 	relation    pb.TripDescriptor_ScheduleRelationship
 }
 
-// deleted is a trip that no longer exists: DELETED, which the generated code lacks.
-const deleted pb.TripDescriptor_ScheduleRelationship = 7
+// What the generated code lacks: DELETED, a trip that no longer exists, and NEW, one that
+// was added.
+const (
+	deleted pb.TripDescriptor_ScheduleRelationship = 7
+	fresh   pb.TripDescriptor_ScheduleRelationship = 8
+)
+
+// added reports whether the timetable doesn't have the trip.
+func (d *descriptor) added() bool {
+	return d.relation == pb.TripDescriptor_ADDED || d.relation == fresh
+}
 
 // cancelled reports whether the trip doesn't run.
 func (d *descriptor) cancelled() bool {

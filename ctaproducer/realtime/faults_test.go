@@ -1,0 +1,475 @@
+package realtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
+)
+
+// day is a day of the Purple and Yellow Line as a timetable, until three at night.
+var day = sync.OnceValues(func() (*cta.Network, error) {
+	source, err := cta.Chicago().Only("purple", "yellow")
+	if err != nil {
+		return nil, err
+	}
+	date := cta.Date(20261007)
+	sim, err := ctaproducer.NewSimulation(source, ctaproducer.SimulationConfig{Seed: 2, NoFaults: true, Start: date.Begin(source.Location).Add(-time.Hour), For: 28 * time.Hour})
+	if err != nil {
+		return nil, err
+	}
+	var arrivals iter.Seq2[time.Time, cta.Arrival] = func(yield func(time.Time, cta.Arrival) bool) {
+		for ev := range sim.Events() {
+			if ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
+				return
+			}
+		}
+	}
+	return gtfs.Timetable(source, date, arrivals)
+})
+
+// evening returns a fake from an hour of that day on.
+func evening(t *testing.T, from, length time.Duration) *fake {
+	t.Helper()
+	net, err := day()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newFake(t, net, net, cta.Date(20261007).Begin(net.Location).Add(from), length)
+}
+
+const (
+	rush     = 17 * time.Hour
+	midnight = 23*time.Hour + 40*time.Minute
+)
+
+// Each fault of feeds: what the feed shows despite it is found, and nothing is made up.
+func TestFaults(t *testing.T) {
+	edit := func(of func(now time.Time, e *pb.FeedEntity)) func(time.Time, *pb.FeedMessage) {
+		return func(now time.Time, m *pb.FeedMessage) {
+			for _, e := range m.Entity {
+				of(now, e)
+			}
+		}
+	}
+	tick := func(now time.Time) int64 { return now.Unix() / 15 }
+	for _, c := range []struct {
+		name, feeds string
+		from        time.Duration
+		edit        func(now time.Time, m *pb.FeedMessage)
+		found       float64
+		aside       string // a reason that must be counted
+	}{
+		{"none", "v", rush, nil, 1, ""},
+		{"past midnight without dates", "vt", midnight, edit(func(_ time.Time, e *pb.FeedEntity) {
+			if e.Vehicle != nil && e.Vehicle.Trip != nil {
+				e.Vehicle.Trip.StartDate = nil
+			}
+			if e.TripUpdate != nil {
+				e.TripUpdate.Trip.StartDate = nil
+			}
+		}), 1, ""},
+		{"twice, one of them old", "v", rush, func(_ time.Time, m *pb.FeedMessage) {
+			for _, e := range m.Entity {
+				old := proto.Clone(e).(*pb.FeedEntity)
+				old.Vehicle.Timestamp = proto.Uint64(old.Vehicle.GetTimestamp() - 60)
+				old.Vehicle.CurrentStopSequence, old.Vehicle.StopId = proto.Uint32(1), nil
+				m.Entity = append([]*pb.FeedEntity{old}, m.Entity...)
+			}
+		}, 1, asideRepeated},
+		{"another vehicle on the same trip", "v", rush, func(_ time.Time, m *pb.FeedMessage) {
+			for _, e := range m.Entity {
+				old := proto.Clone(e).(*pb.FeedEntity)
+				old.Vehicle.Vehicle.Id = proto.String("coupled " + e.Vehicle.Vehicle.GetId())
+				old.Vehicle.Timestamp = proto.Uint64(old.Vehicle.GetTimestamp() - 10)
+				m.Entity = append(m.Entity, old)
+			}
+		}, 1, asideRepeated},
+		{"clocks years ahead", "v", rush, edit(func(_ time.Time, e *pb.FeedEntity) {
+			e.Vehicle.Timestamp = proto.Uint64(e.Vehicle.GetTimestamp() + 3*365*86400)
+		}), 1, asideAhead},
+		{"a jump now and then", "v", rush, edit(func(now time.Time, e *pb.FeedEntity) {
+			if (tick(now)+int64(len(e.GetId())))%7 == 0 {
+				e.Vehicle.Position.Latitude = proto.Float32(42.9)
+				e.Vehicle.StopId, e.Vehicle.CurrentStopSequence = nil, proto.Uint32(9)
+			}
+		}), 0.97, asideUnsure},
+		{"coordinates that jump", "v", rush, edit(func(now time.Time, e *pb.FeedEntity) {
+			e.Vehicle.StopId, e.Vehicle.CurrentStopSequence, e.Vehicle.CurrentStatus = nil, nil, nil
+			if tick(now)%7 == 0 {
+				e.Vehicle.Position.Latitude = proto.Float32(42.9)
+			}
+		}), 0.97, asideElsewhere},
+		{"no coordinates", "v", rush, edit(func(_ time.Time, e *pb.FeedEntity) {
+			e.Vehicle.Position.Latitude, e.Vehicle.Position.Longitude = proto.Float32(0), proto.Float32(0)
+		}), 1, ""},
+		{"delays alone", "t", rush, func(_ time.Time, m *pb.FeedMessage) { delays(t, m) }, 0.97, ""},
+		{"last week's trip ids", "t", rush, edit(func(_ time.Time, e *pb.FeedEntity) {
+			e.TripUpdate.Trip.TripId = proto.String("old-" + e.TripUpdate.Trip.GetTripId())
+			e.TripUpdate.Trip.ScheduleRelationship = nil
+		}), 0.9, ""},
+		{"trips that were added", "vt", rush, func(_ time.Time, m *pb.FeedMessage) {
+			for _, e := range m.Entity {
+				d := e.GetTripUpdate().GetTrip()
+				if e.Vehicle != nil {
+					d = e.Vehicle.Trip
+				}
+				if d != nil {
+					d.TripId, d.ScheduleRelationship = proto.String("extra "+d.GetTripId()), pb.TripDescriptor_ADDED.Enum()
+				}
+			}
+		}, 0.9, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := evening(t, c.from, 40*time.Minute)
+			f.edit = c.edit
+			j, s := tally(t, f, c.feeds)
+			if j.wanted < 25 || j.share() < c.found || j.false_ > 0 || j.quantile(1) > 45*time.Second {
+				t.Errorf("found %d of %d, %d false, errors up to %v", j.found, j.wanted, j.false_, j.quantile(1))
+				for _, m := range j.extra[:min(5, len(j.extra))] {
+					t.Logf("made up %s %s at %d %v", m.at.In(f.net.Location).Format(time.TimeOnly), m.TrainID, m.StationID, m.Direction)
+				}
+			}
+			if c.aside != "" && count(t, s, c.aside) == 0 {
+				t.Errorf("nothing counts as %s", c.aside)
+			}
+		})
+	}
+}
+
+// delays replaces times by the delay at the next stop.
+func delays(t *testing.T, m *pb.FeedMessage) {
+	net, err := day()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newIndex(net)
+	for _, e := range m.Entity {
+		u := e.TripUpdate
+		d := describe(u.Trip)
+		r := x.named(&d, "", nil, time.Unix(int64(m.Header.GetTimestamp()), 0))
+		if r == nil {
+			t.Fatalf("no trip %s", d.trip)
+		}
+		next := u.StopTimeUpdate[min(1, len(u.StopTimeUpdate)-1)]
+		i := x.call(r, next.GetStopId(), int(next.GetStopSequence()), 0)
+		late := time.Unix(next.Arrival.GetTime(), 0).Sub(r.scheduled(i))
+		next.Arrival = &pb.TripUpdate_StopTimeEvent{Delay: proto.Int32(int32(late.Seconds()))}
+		u.StopTimeUpdate = []*pb.TripUpdate_StopTimeUpdate{next}
+	}
+}
+
+// count returns how often something was set aside for a reason.
+func count(t *testing.T, s *Source, reason string) float64 {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(s.aside)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if m.GetLabel()[0].GetValue() == reason {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// A train whose trip ends, that is lost, or whose trip is cancelled leaves in time, once,
+// and nothing is said of it afterwards.
+func TestTrainsLeave(t *testing.T) {
+	f := evening(t, rush, 50*time.Minute)
+	lost, cancelled := "", ""
+	from := f.now.Add(15 * time.Minute)
+	f.edit = func(now time.Time, m *pb.FeedMessage) {
+		var left []*pb.FeedEntity
+		for _, e := range m.Entity {
+			d := e.GetVehicle().GetTrip()
+			if e.TripUpdate != nil {
+				d = e.TripUpdate.Trip
+			}
+			id := d.GetTripId()
+			if middle := e.TripUpdate != nil && len(e.TripUpdate.StopTimeUpdate) > 5; now.After(from) && middle && id != lost && id != cancelled {
+				if lost == "" {
+					lost = id
+				} else if cancelled == "" {
+					cancelled = id
+				}
+			}
+			if id == lost && lost != "" {
+				continue
+			}
+			if id == cancelled && cancelled != "" && e.TripUpdate != nil {
+				d.ScheduleRelationship, e.TripUpdate.StopTimeUpdate = pb.TripDescriptor_CANCELED.Enum(), nil
+			}
+			left = append(left, e)
+		}
+		m.Entity = left
+	}
+	got, _ := f.run(t, "vt", Config{})
+	in, out := map[string]time.Time{}, map[string]time.Time{}
+	for _, a := range got.all {
+		if !out[a.TrainID].IsZero() {
+			t.Errorf("%s is %s at %v, after it has left", a.TrainID, a.TrainStatus, a.at)
+		}
+		if a.TrainStatus == cta.OutOfService {
+			out[a.TrainID] = a.at
+		} else {
+			in[a.TrainID] = a.at
+		}
+		if a.TrainStatus == cta.InService && (a.Destination == nil || f.net.Station(*a.Destination) == nil) {
+			t.Errorf("%s has destination %v", a.TrainID, a.Destination)
+		}
+	}
+	if away := out[lost].Sub(in[lost]); lost == "" || away < lostAfter-time.Minute || away > lostAfter+3*time.Minute {
+		t.Errorf("the lost train %q left %v after its last arrival", lost, away)
+	}
+	if away := out[cancelled].Sub(from); cancelled == "" || away < 0 || away > time.Minute {
+		t.Errorf("the cancelled train %q left %v after that was said", cancelled, away)
+	}
+	ended := 0
+	for _, c := range f.truth {
+		at := in[c.TrainID]
+		if c.TrainStatus == cta.OutOfService && !at.IsZero() && c.at.Before(f.ends.Add(-5*time.Minute)) && c.TrainID != lost && c.TrainID != cancelled {
+			ended++
+			if away := out[c.TrainID].Sub(c.at); away < 0 || away > endedAfter+2*time.Minute {
+				t.Errorf("%s ended at %v, and left %v later", c.TrainID, c.at, away)
+			}
+		}
+	}
+	if ended < 5 {
+		t.Errorf("%d trains ended", ended)
+	}
+}
+
+// A stop that trains skip has no arrivals.
+func TestSkippedStops(t *testing.T) {
+	f := evening(t, rush, 30*time.Minute)
+	skipped := map[string]bool{}
+	f.edit = func(_ time.Time, m *pb.FeedMessage) {
+		for _, e := range m.Entity {
+			for _, s := range e.GetTripUpdate().GetStopTimeUpdate() {
+				if s.GetStopSequence() == 2 {
+					s.ScheduleRelationship, s.Arrival = pb.TripUpdate_StopTimeUpdate_SKIPPED.Enum(), nil
+					skipped[e.TripUpdate.Trip.GetTripId()+" "+s.GetStopId()] = true
+				}
+			}
+		}
+	}
+	got, _ := f.run(t, "tv", Config{})
+	x, others := newIndex(f.net), 0
+	for _, a := range got.all {
+		w := x.trips[a.TrainID][0].way
+		if c := w.Calls[1]; c.Station.ID == a.StationID && c.Direction == a.Direction && skipped[a.TrainID+" "+w.stops[1]] {
+			t.Errorf("%s calls at %d, which it skips", a.TrainID, a.StationID)
+		}
+		if w.Calls[2].Station.ID == a.StationID {
+			others++
+		}
+	}
+	if len(skipped) < 5 || others == 0 {
+		t.Errorf("%d calls are skipped, %d after them made", len(skipped), others)
+	}
+}
+
+// Answers that are wrong as a whole: trains stay, and the trouble is said once.
+func TestOutages(t *testing.T) {
+	from := 15 * time.Minute
+	for _, c := range []struct {
+		name    string
+		length  time.Duration
+		replace func(m []byte, w http.ResponseWriter)
+		said    string
+		ready   string
+	}{
+		{"frozen", 12 * time.Minute, func(m []byte, w http.ResponseWriter) { w.Write(m) }, "its content doesn't change", "nothing has changed since"},
+		{"empty", 12 * time.Minute, func(m []byte, w http.ResponseWriter) {
+			w.Write(m[:0])
+		}, "most trains are missing", ""},
+		{"a page", 12 * time.Minute, func(_ []byte, w http.ResponseWriter) { w.Write([]byte("<html>Sorry</html>")) }, "not GTFS-Realtime", "not GTFS-Realtime"},
+		{"trouble", 12 * time.Minute, func(_ []byte, w http.ResponseWriter) { w.WriteHeader(503) }, "HTTP 503", "HTTP 503"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := evening(t, rush, 50*time.Minute)
+			begin := f.now.Add(from)
+			var last []byte
+			notReady := ""
+			f.replace = func(now time.Time, w http.ResponseWriter, r *http.Request) bool {
+				away := now.After(begin) && now.Before(begin.Add(c.length))
+				m := f.message(t, r.URL.Path)
+				if c.name == "empty" && away {
+					m.Entity = nil
+				} else if away {
+					c.replace(last, w)
+					return true
+				}
+				last, _ = proto.Marshal(m)
+				w.Write(last)
+				return true
+			}
+			var log lockedBuffer
+			s, got := f.start(t, "v", Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(now time.Time, s *Source) {
+				if err := s.Ready(); err != nil && now.After(begin.Add(c.length-2*time.Minute)) && now.Before(begin.Add(c.length)) {
+					notReady = err.Error()
+				}
+			})
+			for _, a := range got.all {
+				if a.TrainStatus == cta.OutOfService && a.at.After(begin.Add(time.Minute)) && a.at.Before(begin.Add(c.length)) {
+					t.Errorf("%s left at %v, in the outage", a.TrainID, a.at.In(f.net.Location))
+				}
+			}
+			text := log.String()
+			if strings.Count(text, c.said) != 1 && strings.Count(text, c.said) != 2 || !strings.Contains(notReady, c.ready) {
+				t.Errorf("Ready returned %q, the log is\n%s", notReady, text)
+			}
+			if err := s.Ready(); err != nil {
+				t.Errorf("after the outage, Ready returned %v", err)
+			}
+			j := f.judge(t, got.all, begin.Add(c.length+8*time.Minute), f.ends.Add(-2*time.Minute))
+			if j.wanted < 20 || j.share() < 0.97 || j.false_ > 0 {
+				t.Errorf("after the outage, found %d of %d; %d false", j.found, j.wanted, j.false_)
+			}
+		})
+	}
+}
+
+// lockedBuffer is a buffer for a log.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Old answers that come again change nothing.
+func TestOldAnswersComeAgain(t *testing.T) {
+	f := evening(t, rush, 30*time.Minute)
+	var kept [][]byte
+	f.replace = func(now time.Time, w http.ResponseWriter, r *http.Request) bool {
+		body, _ := proto.Marshal(f.message(t, r.URL.Path))
+		kept = append(kept, body)
+		if n := len(kept); n%3 == 0 && n > 8 {
+			body = kept[n-8]
+		}
+		w.Write(body)
+		return true
+	}
+	j, s := tally(t, f, "v")
+	if j.share() < 0.97 || j.false_ > 0 || count(t, s, asideRepeated) < 10 {
+		t.Errorf("found %d of %d, %d false; %v answers are set aside", j.found, j.wanted, j.false_, count(t, s, asideRepeated))
+	}
+}
+
+// Trips of another network are left out, and the log says so once.
+func TestStrangersAreSaidOnce(t *testing.T) {
+	f := evening(t, rush, 10*time.Minute)
+	f.edit = func(_ time.Time, m *pb.FeedMessage) {
+		for _, e := range m.Entity {
+			e.Vehicle.Trip, e.Vehicle.StopId = &pb.TripDescriptor{TripId: proto.String("stranger " + e.GetId())}, proto.String("nowhere")
+		}
+	}
+	var log lockedBuffer
+	s, got := f.start(t, "v", Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil)
+	if len(got.all) != 0 || strings.Count(log.String(), "stranger") != 1 || count(t, s, asideUnmatched) < 10 {
+		t.Errorf("%d arrivals, %v set aside; the log is\n%s", len(got.all), count(t, s, asideUnmatched), log.String())
+	}
+}
+
+// A refusal of the sink ends Run.
+func TestSinkFails(t *testing.T) {
+	f := evening(t, rush, 30*time.Minute)
+	s, err := New(f.net, Config{Vehicles: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.newReading()
+	for ; f.now.Before(f.ends); f.now = f.now.Add(15 * time.Second) {
+		body, _ := proto.Marshal(f.message(t, "/vehicles"))
+		if err = r.take(t.Context(), 0, body, f.now, refusing{}); err != nil {
+			break
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("take returned %v", err)
+	}
+}
+
+type refusing struct{}
+
+func (refusing) Arrive(context.Context, time.Time, cta.Arrival) error { return errors.New("no room") }
+
+func TestSettingsAreChecked(t *testing.T) {
+	_, err := New(cta.Chicago(), Config{Every: time.Second})
+	for _, want := range []string{"Vehicles and Trips are empty", "Every is 1s", "has no timetable"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New returned %v, want %q in it", err, want)
+		}
+	}
+}
+
+// Whatever an answer holds, it is read or refused within bounds, and the inference
+// stands it.
+func FuzzAnswer(f *testing.F) {
+	net, err := day()
+	if err != nil {
+		f.Fatal(err)
+	}
+	fk := newFake(f, net, net, cta.Date(20261007).Begin(net.Location).Add(rush), 10*time.Minute)
+	fk.now = fk.now.Add(5 * time.Minute)
+	for _, path := range []string{"/vehicles", "/trips"} {
+		body, _ := proto.Marshal(fk.message(f, path))
+		f.Add(body[:min(len(body), 2000)], body)
+	}
+	f.Add([]byte("<html>"), []byte{})
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		in := newInference(net, 1, 15*time.Second, func(string) {}, func(string) {})
+		now := fk.now
+		emitted := map[string]bool{}
+		for i, body := range [][]byte{first, second, first, second} {
+			now = now.Add(15 * time.Second)
+			a, err := parse(body)
+			if err != nil {
+				continue
+			}
+			if i > 1 { // the same again, later
+				a.at = now
+			}
+			for _, arr := range in.apply(0, a, now) {
+				if arr.at.After(now) || arr.Check() != nil {
+					t.Fatalf("at %v: %+v", now, arr)
+				}
+				key := arr.TrainID + " " + string(arr.TrainStatus) + arr.at.String()
+				if emitted[key] && arr.TrainStatus == cta.InService {
+					t.Fatalf("twice: %+v", arr)
+				}
+			}
+		}
+	})
+}
