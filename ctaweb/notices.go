@@ -15,7 +15,8 @@ import (
 const (
 	maxAlerts   = 1000               // kept by a model
 	maxShown    = 100                // in a Status
-	maxOnPage   = 10                 // of each kind on a page
+	maxOnSystem = 5                  // of each kind on the system's page
+	maxOnPage   = 10                 // of each kind on a line's and a station's page
 	maxOnBoard  = 3                  // of each kind on a board
 	alertsAhead = 7 * 24 * time.Hour // for which alerts are shown before they begin
 )

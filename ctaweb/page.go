@@ -119,7 +119,7 @@ func (h *Handler) systemPage(s *snapshot, l *language) any {
 		data.Lines = append(data.Lines, v)
 		data.Alerts = append(data.Alerts, l.alerts(line)...)
 	}
-	data.Notices = l.notices(s, maxOnPage, func(*Alert) bool { return true })
+	data.Notices = l.notices(s, maxOnSystem, func(*Alert) bool { return true })
 	data.Map = h.viewMap(s, l, parts.chart, data.Brief)
 	for _, sc := range scores(s.view) {
 		if sc.Predictions > 0 {

@@ -28,8 +28,7 @@ type Avro[T any] struct {
 	suffix   string // of subjects
 
 	fields  *typ       // of schema
-	own     *plan      // checks values of schema; rewrites them if it has arrays
-	lists   bool       // schema has arrays
+	own     *plan      // checks values of schema
 	narrow  []intField // of T, checked by Encode
 	ids     sync.Map   // topic → int
 	writers sync.Map   // id → *writer
@@ -79,9 +78,8 @@ func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
 		_, err = compile(a.schema, a.fields)
 	}
 	if err == nil {
-		// The Avro library trusts the counts and lengths of arrays.
-		var reader avro.Schema
-		if a.lists = holdsArray(a.fields); a.lists {
+		var reader avro.Schema // none skips values; but blocks of arrays by their lengths, unread
+		if holdsArray(a.fields) {
 			reader = a.schema
 		}
 		a.own, err = compile(reader, a.fields)
@@ -217,7 +215,7 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 		}
 	}()
 	var rest []byte
-	if p == a.own && !a.lists {
+	if p == a.own {
 		_, rest, err = p.convert(nil, body, 0)
 	} else {
 		d.body, rest, err = p.convert(d.body[:0], body, 0)

@@ -193,7 +193,7 @@ const maxItems = 1000
 
 // convertBlocks converts the blocks of an array, of which p is the item. n is the item
 // count of the first block. A negative count is followed by the block's length in bytes,
-// which the Avro library would trust; it is left out.
+// which isn't needed.
 func (p *plan) convertBlocks(dst []byte, n int64, b []byte, depth int) (_, rest []byte, err error) {
 	for items := int64(0); n != 0; {
 		if n < 0 {

@@ -57,7 +57,7 @@
 // 1000 items.
 //
 // Each body is checked against its schema before the Avro library reads it. A body of
-// another schema, or with arrays, is first rewritten to the codec's own. Encode checks its output the same
+// another schema is first rewritten to the codec's own. Encode checks its output the same
 // way, so it never returns an unreadable body.
 //
 // # Caching

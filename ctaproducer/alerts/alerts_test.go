@@ -115,6 +115,7 @@ func TestCTAAnswer(t *testing.T) {
 		{"no id", answer(alert("7", "AlertId", `null`)), nil, 1},
 		{"no headline", answer(alert("7", "Headline", `null`)), want(func(a *cta.Alert) { a.Header = a.Description }), 0},
 		{"texts without a section", answer(alert("7", "FullDescription", `"<b>Short</b>"`)), want(func(a *cta.Alert) { a.Description[0].Text = "Trains stand.\nShort" }), 0},
+		{"a text that begins with the short one", answer(alert("7", "FullDescription", `{"#cdata-section":"<p>Trains <b>stand</b>. Long.</p>"}`)), want(func(a *cta.Alert) { a.Description[0].Text = "Trains stand. Long." }), 0},
 		{"a script for a link", answer(alert("7", "AlertURL", `"javascript:alert(1)"`)), want(func(a *cta.Alert) { a.URL = nil }), 0},
 		{"planned", answer(alert("7", "SeverityCSS", `"planned"`)), want(func(a *cta.Alert) { a.Cause, a.Severity = cta.Maintenance, cta.Info }), 0},
 		{"major", answer(alert("7", "SeverityCSS", `"major"`)), want(func(a *cta.Alert) { a.Severity = cta.Severe }), 0},
@@ -214,7 +215,7 @@ func TestRealAlerts(t *testing.T) {
 		if want, ok := effects[p["Impact"].(string)]; ok && a.Effect != want {
 			t.Errorf("%s: %s became %s", a.ID, p["Impact"], a.Effect)
 		}
-		if planned := p["SeverityCSS"] == "planned"; planned != (a.Cause == cta.Maintenance) || (p["SeverityCSS"] == "minor") != (a.Severity == cta.Warning) && p["Impact"] != "Planned Work" && p["Impact"] != "Service Change" {
+		if planned := p["SeverityCSS"] == "planned"; planned != (a.Cause == cta.Maintenance) || (p["SeverityCSS"] == "minor") != (a.Severity == cta.Warning) && p["Impact"] != "Planned Work" && p["Impact"] != "Service Change" && p["Impact"] != "Special Note" {
 			t.Errorf("%s: class %s became cause %s, severity %s", a.ID, p["SeverityCSS"], a.Cause, a.Severity)
 		}
 		if from := time.UnixMilli(a.Active[0].From).In(cta.Chicago().Location).Format("2006-01-02T15:04:05"); len(a.Active) != 1 || !strings.HasPrefix(from, p["EventStart"].(string)) {

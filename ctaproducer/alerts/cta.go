@@ -78,7 +78,11 @@ func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, er
 			ID: string(in.ID), Informed: informed,
 			Cause: ctaCause(in), Effect: ctaEffect(in.Impact), Severity: ctaSeverity(in),
 			Header: english(in.Headline), URL: english(in.URL),
-			Description: english(in.Short + "\n" + in.Full),
+			Description: english(in.Full),
+		}
+		// The whole text often begins with the short one.
+		if short := unmarked(string(in.Short)); !strings.HasPrefix(unmarked(string(in.Full)), short) {
+			a.Description = english(in.Short + "\n" + in.Full)
 		}
 		p := cta.Period{From: ctaTime(in.Start, net.Location, false), Until: ctaTime(in.End, net.Location, true)}
 		if p != (cta.Period{}) {
@@ -155,7 +159,7 @@ func ctaSeverity(a ctaAlert) cta.Severity {
 		return cta.Warning
 	}
 	switch a.Impact {
-	case "Planned Work", "Planned Reroute", "Service Change", "Bus Stop Relocation":
+	case "Planned Work", "Planned Reroute", "Service Change", "Bus Stop Relocation", "Special Note":
 		return cta.Warning
 	}
 	return cta.Info
