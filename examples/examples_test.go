@@ -364,6 +364,7 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"trains", []string{"-vehicles", "https://agency.example/v"}, 2, "-network: found none"},
 		{"trains", []string{"-key", "k", "-header", "X-Api-Key: k"}, 2, "-header: wants -vehicles or -trips"},
 		{"trains", []string{"-vehicles", "v.pb", "-header", "secret"}, 2, "-header: found one without a name, want 'Name: value'"},
+		{"trains", []string{"-replay", "r", "-record", "r"}, 2, "-replay: not together with"},
 		{"trains", []string{"-key", "secret", "-every", "1s", "-daily-budget", "0"}, 2, "-every: found 1s, want 5s to 10m\n-daily-budget: found 0, want 1 or more"},
 		{"simulation", []string{"-registry", "ftp://u:secret@127.0.0.1:1"}, 2, "-registry: found \"ftp://***@127.0.0.1:1\", want http://host:port (other characters of user and password percent-encoded)"},
 		{"simulation", []string{"-postgres", "postgres://u:se#cr%et@127.0.0.1:1/db"}, 2, "-postgres: found \"postgres://***\", want postgres://host:port (other characters of user and password percent-encoded)"},
@@ -402,7 +403,7 @@ func TestHelpNamesEveryFlagOfTheProgram(t *testing.T) {
 		"dashboard":  "services brokers registry rest-proxy postgres data-dir prefix layout listen seed speed start for lines",
 		"stations":   "services brokers registry data-dir prefix layout listen lines input output group",
 		"turnstiles": "services brokers registry data-dir prefix layout listen lines input output group engine ksql drop",
-		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget vehicles trips header alerts",
+		"trains":     "services brokers registry postgres data-dir prefix layout listen lines key train-tracker every daily-budget vehicles trips header record replay speed alerts",
 		"connector":  "brokers postgres prefix lines connect connector name status delete",
 		"embed":      "services brokers registry rest-proxy data-dir prefix layout listen seed speed start for",
 	} {

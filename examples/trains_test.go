@@ -124,8 +124,8 @@ func TestFeedWithDashboard(t *testing.T) {
 	}))
 	defer agency.Close()
 
-	health := unused(t)
-	trains := start(t, "trains", append(free, "-network", network, "-vehicles", agency.URL+"/vehicles?token="+key, "-header", "X-Api-Key: "+key, "-every", "5s", "-listen", health)...)
+	health, recorded := unused(t), t.TempDir()
+	trains := start(t, "trains", append(free, "-network", network, "-vehicles", agency.URL+"/vehicles?token="+key, "-header", "X-Api-Key: "+key, "-every", "5s", "-record", recorded, "-listen", health)...)
 	dash := start(t, "dashboard", "-network", network, "-brokers", trains.await(`Kafka (\S+), `), "-registry", trains.await(`Schema Registry (\S+), `), "-listen", "127.0.0.1:0")
 	awaitStatus(t, dash.await(`dashboard at (\S+)`), "a bus on line 7", func(s status) bool {
 		return len(s.Lines) == 1 && len(s.Lines[0].Trains) == 1 && strings.Contains(string(s.Lines[0].Trains[0]), "trip-1")
@@ -149,4 +149,13 @@ func TestFeedWithDashboard(t *testing.T) {
 			t.Error("printed the key")
 		}
 	}
+
+	// The recording shows the same train, without a key.
+	trains = start(t, "trains", append(free, "-network", network, "-replay", recorded, "-speed", "10")...)
+	dash = start(t, "dashboard", "-network", network, "-brokers", trains.await(`Kafka (\S+), `), "-registry", trains.await(`Schema Registry (\S+), `), "-listen", "127.0.0.1:0")
+	awaitStatus(t, dash.await(`dashboard at (\S+)`), "the bus of the recording", func(s status) bool {
+		return len(s.Lines) == 1 && len(s.Lines[0].Trains) == 1 && strings.Contains(string(s.Lines[0].Trains[0]), "trip-1")
+	})
+	dash.interrupt()
+	trains.interrupt()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,9 +17,10 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
+	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 )
 
-// Config holds the settings of a [Source]. One of Vehicles and Trips is required.
+// Config holds the settings of a [Source]. One of Vehicles, Trips and Replay is required.
 type Config struct {
 	// Vehicles and Trips are the feeds of vehicle positions and of trip updates: an http
 	// or https URL, or the path of a file. One feed may hold both. Default: none.
@@ -29,6 +31,14 @@ type Config struct {
 	Every time.Duration
 	// Timeout bounds one call, from 1ms to 5m. Default: 10s.
 	Timeout time.Duration
+	// Record keeps the answers. Default: none.
+	Record *recording.Recorder
+	// Replay is the folder of a recording, from which Run takes the answers instead of
+	// feeds. It returns nil at the end. Default: none.
+	Replay string
+	// Speed is that of Replay: seconds of the recording a second, or math.Inf(1).
+	// Default: 1.
+	Speed float64
 	// Log receives the beginning and the end of each kind of trouble. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of calls, arrivals and what was set aside, and the
@@ -42,6 +52,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
+	}
+	if c.Speed == 0 {
+		c.Speed = 1
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -59,8 +72,9 @@ type Sink interface {
 type Source struct {
 	cfg   Config
 	net   *cta.Network
-	clock retry.Clock // tests replace it
-	feeds []rest.FeedConfig
+	clock retry.Clock         // tests replace it
+	names []string            // of feeds, by index
+	feeds [2]*rest.FeedConfig // nil for one that isn't given
 
 	calls    *prometheus.CounterVec
 	arrivals *prometheus.CounterVec
@@ -84,17 +98,20 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	}
 	s := &Source{cfg: cfg, net: net, clock: retry.System, state: errors.New("GTFS-Realtime: no answer yet")}
 	var faults []error
-	if cfg.Vehicles == "" && cfg.Trips == "" {
+	if cfg.Vehicles == "" && cfg.Trips == "" && cfg.Replay == "" {
 		faults = append(faults, errors.New("Vehicles and Trips are empty, want the URL or the file of at least one feed; agencies name theirs on the pages for developers"))
 	}
 	if cfg.Every < 5*time.Second || cfg.Every > 10*time.Minute {
 		faults = append(faults, fmt.Errorf("Every is %v, want 5s to 10m", cfg.Every))
 	}
+	if !(cfg.Speed > 0) {
+		faults = append(faults, fmt.Errorf("Speed is %v, want more than 0", cfg.Speed))
+	}
 	if !timetabled(net) {
 		faults = append(faults, fmt.Errorf("network %s has no timetable, which the trips of a feed belong to: load the agency's GTFS feed by package cta/gtfs", net.Name))
 	}
 	add := func(service, source string) {
-		if source == "" || len(s.feeds) > 0 && source == s.feeds[0].Source {
+		if s.names = append(s.names, service); source == "" {
 			return
 		}
 		f := rest.FeedConfig{Service: service, Source: source, Header: cfg.Header, Accept: "application/x-protobuf, application/octet-stream, */*",
@@ -102,9 +119,12 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 		if _, err := rest.NewFeed(f); err != nil {
 			faults = append(faults, err)
 		}
-		s.feeds = append(s.feeds, f)
+		s.feeds[len(s.names)-1] = &f
 	}
 	add("vehicle positions", cfg.Vehicles)
+	if cfg.Trips == cfg.Vehicles {
+		cfg.Trips = "" // one feed for both
+	}
 	add("trip updates", cfg.Trips)
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("realtime: %w", err)
@@ -154,9 +174,15 @@ func (s *Source) setState(err error) {
 // Run polls until ctx ends, then returns nil. It returns an error of sink. Failures of
 // feeds are retried, at growing intervals of up to five minutes.
 func (s *Source) Run(ctx context.Context, sink Sink) error {
-	feeds := make([]*rest.Feed, len(s.feeds))
+	if s.cfg.Replay != "" {
+		return s.replay(ctx, sink)
+	}
+	var feeds [2]*rest.Feed
 	for i, cfg := range s.feeds {
-		f, err := rest.NewFeed(cfg)
+		if cfg == nil {
+			continue
+		}
+		f, err := rest.NewFeed(*cfg)
 		if err != nil {
 			return fmt.Errorf("realtime: %w", err)
 		}
@@ -169,6 +195,9 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		begun := s.clock.Now()
 		failed := make([]error, len(feeds))
 		for i, f := range feeds {
+			if f == nil {
+				continue
+			}
 			body, err := f.Get(ctx)
 			if ctx.Err() != nil {
 				return nil
@@ -180,7 +209,10 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 			case body == nil:
 				s.calls.WithLabelValues("unchanged").Inc()
 			default:
-				if err := r.take(ctx, i, body, s.clock.Now(), sink); err != nil {
+				came := s.clock.Now()
+				err := r.take(ctx, i, body, came, sink)
+				r.record(i, body, came, err == nil, f)
+				if err != nil {
 					if ctx.Err() != nil {
 						return nil
 					}
@@ -196,6 +228,47 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 			return nil
 		}
 	}
+}
+
+// codes name the feeds in a recording, by index.
+var codes = [...]string{"vehicles", "trips"}
+
+// record keeps an answer. What can't be read may be a page that repeats a key.
+func (r *reading) record(feed int, body []byte, came time.Time, readable bool, f *rest.Feed) {
+	if r.cfg.Record == nil {
+		return
+	}
+	if !readable {
+		body = []byte(f.Scrub(string(body)))
+	}
+	err := r.cfg.Record.Add(recording.Answer{Feed: codes[feed], Came: came, Body: body})
+	r.log.Report("record", err != nil, "answers aren't recorded", "err", err)
+}
+
+// replay takes the answers of a recording.
+func (s *Source) replay(ctx context.Context, sink Sink) error {
+	r, any := s.newReading(), false
+	err := recording.Play(ctx, s.cfg.Replay, s.cfg.Speed, func(a recording.Answer) error {
+		i := slices.Index(codes[:], a.Feed)
+		if i < 0 {
+			return nil
+		}
+		any = true
+		err := r.take(ctx, i, a.Body, a.Came, sink)
+		if errors.As(err, new(*sinkError)) {
+			return err
+		}
+		r.log.Report("call", err != nil, "an answer of the recording can't be read", "feed", r.names[i], "err", err)
+		s.setState(errors.Join(err, r.frozen(a.Came)))
+		return nil
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil && !any:
+		err = fmt.Errorf("realtime: the recording in %s has no GTFS-Realtime feed; perhaps it is one of the Train Tracker", s.cfg.Replay)
+	}
+	return err
 }
 
 // sinkError is a failure to pass an arrival on.
@@ -214,7 +287,7 @@ type reading struct {
 
 func (s *Source) newReading() *reading {
 	r := &reading{Source: s, log: &trouble.Log{Log: s.cfg.Log}, strays: map[string]bool{}}
-	r.in = newInference(s.net, len(s.feeds), s.cfg.Every, func(reason string) { s.aside.WithLabelValues(reason).Inc() }, r.stray)
+	r.in = newInference(s.net, len(s.names), s.cfg.Every, func(reason string) { s.aside.WithLabelValues(reason).Inc() }, r.stray)
 	return r
 }
 
@@ -239,7 +312,7 @@ func (r *reading) take(ctx context.Context, feed int, body []byte, now time.Time
 		return err
 	}
 	r.calls.WithLabelValues("ok").Inc()
-	name := r.feeds[feed].Service
+	name := r.names[feed]
 	r.log.Report("clock"+name, a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "feed", name, "answer", a.at, "now", now)
 	arrivals := r.in.apply(feed, a, now)
 	r.trains.WithLabelValues().Set(float64(r.in.active()))
@@ -260,7 +333,7 @@ func (r *reading) frozen(now time.Time) error {
 		f := &r.in.feeds[i]
 		patience := max(3*time.Minute, 4*r.cfg.Every)
 		frozen := f.began && (now.Sub(f.latest) > patience || f.latest.Sub(f.since) > patience)
-		name := r.feeds[i].Service
+		name := r.names[i]
 		r.log.Report("frozen"+name, frozen, "the feed answers, but its content doesn't change", "feed", name, "since", f.since.In(r.net.Location))
 		if frozen {
 			all = append(all, fmt.Errorf("%s: nothing has changed since %s", name, f.since.In(r.net.Location).Format(time.TimeOnly)))

@@ -1,6 +1,7 @@
 package traintracker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
+	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 )
 
 const (
@@ -29,7 +31,7 @@ const (
 	KeyURL = "https://www.transitchicago.com/developers/traintrackerapply/"
 )
 
-// Config holds the settings of a [Source]. Key is required.
+// Config holds the settings of a [Source]. Key is required, or Replay.
 type Config struct {
 	// Key is the key that the CTA has sent you; see [KeyURL].
 	Key string
@@ -44,6 +46,14 @@ type Config struct {
 	DailyBudget int
 	// Timeout bounds one call, from 1ms to 5m. Default: 10s.
 	Timeout time.Duration
+	// Record keeps the answers, without the key. Default: none.
+	Record *recording.Recorder
+	// Replay is the folder of a recording, from which Run takes the answers instead of
+	// the Train Tracker. It returns nil at the end. Default: none.
+	Replay string
+	// Speed is that of Replay: seconds of the recording a second, or math.Inf(1).
+	// Default: 1.
+	Speed float64
 	// Log receives the beginning and the end of each kind of trouble. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of calls, arrivals and what was set aside, the
@@ -64,6 +74,9 @@ func (c Config) withDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
+	if c.Speed == 0 {
+		c.Speed = 1
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -72,11 +85,14 @@ func (c Config) withDefaults() Config {
 
 func (c Config) validate() error {
 	var faults []error
-	if strings.TrimSpace(c.Key) == "" {
+	if strings.TrimSpace(c.Key) == "" && c.Replay == "" {
 		faults = append(faults, fmt.Errorf("Key is empty, want the Train Tracker key that the CTA sends: get one, free of charge, at %s", KeyURL))
 	}
 	if c.Every < 5*time.Second || c.Every > 10*time.Minute {
 		faults = append(faults, fmt.Errorf("Every is %v, want 5s to 10m", c.Every))
+	}
+	if !(c.Speed > 0) {
+		faults = append(faults, fmt.Errorf("Speed is %v, want more than 0", c.Speed))
 	}
 	if c.DailyBudget < 1 {
 		faults = append(faults, fmt.Errorf("DailyBudget is %d, want 1 or more", c.DailyBudget))
@@ -182,6 +198,9 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 	defer s.client.Close()
 	in := newInference(s.net, func(reason string) { s.aside.WithLabelValues(reason).Inc() })
 	log := &trouble.Log{Log: s.cfg.Log.With("addr", s.client.Addr())}
+	if s.cfg.Replay != "" {
+		return s.replay(ctx, in, sink, log)
+	}
 	failures, good := 0, false
 	for {
 		begun := s.clock.Now()
@@ -195,7 +214,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 			continue
 		}
 		log.Report("budget", interval > 2*s.cfg.Every, "calls come less often, so that the daily budget lasts", "every", interval.Round(time.Second), "DailyBudget", s.cfg.DailyBudget)
-		a, err := s.ask(ctx)
+		a, came, err := s.ask(ctx, log)
 		calls, _ := s.budget.left(begun)
 		s.left.Set(float64(calls))
 		if ctx.Err() != nil {
@@ -214,7 +233,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		} else {
 			failures, good = 0, true
 			log.End("call", "the Train Tracker answers again")
-			if err := s.take(ctx, in, a, interval, sink, log); err != nil {
+			if err := s.take(ctx, in, a, came, interval, sink, log); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
@@ -227,13 +246,21 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 	}
 }
 
-// ask makes one call.
-func (s *Source) ask(ctx context.Context) (*answer, error) {
+// feed names the Train Tracker in a recording.
+const feed = "train-tracker"
+
+// ask makes one call, and returns when the answer came.
+func (s *Source) ask(ctx context.Context, log *trouble.Log) (a *answer, came time.Time, err error) {
 	_, body, err := s.client.Do(ctx, http.MethodGet, s.query, nil)
 	result := "failed"
-	var a *answer
+	came = s.clock.Now().Truncate(time.Millisecond) // as recordings have it
 	if err == nil {
-		a, err = parse(body, s.clock.Now(), s.net.Location)
+		if s.cfg.Record != nil {
+			kept := bytes.ReplaceAll(body, []byte(strings.TrimSpace(s.cfg.Key)), []byte("***")) // errors repeat it
+			err := s.cfg.Record.Add(recording.Answer{Feed: feed, Came: came, Body: kept})
+			log.Report("record", err != nil, "answers aren't recorded", "err", err)
+		}
+		a, err = parse(body, came, s.net.Location)
 	}
 	var refused *rest.Error
 	switch {
@@ -246,12 +273,39 @@ func (s *Source) ask(ctx context.Context) (*answer, error) {
 		refused.Message = s.client.Scrub(refused.Message)
 	}
 	s.calls.WithLabelValues(result).Inc()
-	return a, err
+	return a, came, err
+}
+
+// replay takes the answers of a recording.
+func (s *Source) replay(ctx context.Context, in *inference, sink Sink, log *trouble.Log) error {
+	any := false
+	err := recording.Play(ctx, s.cfg.Replay, s.cfg.Speed, func(r recording.Answer) error {
+		if r.Feed != feed {
+			return nil
+		}
+		any = true
+		a, err := parse(r.Body, r.Came, s.net.Location)
+		log.Report("call", err != nil, "an answer of the recording can't be read", "err", err)
+		if err != nil {
+			s.setState(s.client.Fail(err))
+			return nil
+		}
+		return s.take(ctx, in, a, r.Came, s.cfg.Every, sink, log)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil && !any:
+		err = fmt.Errorf("the recording in %s has no answer of the Train Tracker; perhaps it is one of GTFS-Realtime feeds, which need -network", s.cfg.Replay)
+	}
+	if err != nil {
+		return fmt.Errorf("traintracker: %w", err)
+	}
+	return nil
 }
 
 // take passes on what an answer shows.
-func (s *Source) take(ctx context.Context, in *inference, a *answer, interval time.Duration, sink Sink, log *trouble.Log) error {
-	now := s.clock.Now()
+func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Time, interval time.Duration, sink Sink, log *trouble.Log) error {
 	log.Report("clock", a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "answer", a.at, "now", now)
 	arrivals := in.apply(a, now, interval)
 	s.trains.Set(float64(len(in.trains)))

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
+	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -34,6 +35,14 @@ func main() {
 }
 
 func run(ctx context.Context, s *app.Settings) (err error) {
+	if s.Record != "" {
+		recorder, err := recording.New(s.Record)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, recorder.Close()) }()
+		s.TrainTracker.Record, s.Realtime.Record = recorder, recorder
+	}
 	source, err := open(s)
 	if err != nil {
 		return err
@@ -76,7 +85,11 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 		}
 		roles = append(roles, workers...)
 	}
-	fmt.Fprintf(s.Stderr, "trains: one call every %v; the dashboard shows what comes: go run ./examples/dashboard\n", s.Realtime.Every)
+	pace := fmt.Sprintf("one call every %v", s.Realtime.Every)
+	if s.TrainTracker.Replay != "" {
+		pace = "replays " + s.TrainTracker.Replay
+	}
+	fmt.Fprintf(s.Stderr, "trains: %s; the dashboard shows what comes: go run ./examples/dashboard\n", pace)
 	return app.Together(ctx, roles...)
 }
 
@@ -87,7 +100,7 @@ type source struct {
 }
 
 func open(s *app.Settings) (source, error) {
-	if s.Realtime.Vehicles != "" || s.Realtime.Trips != "" {
+	if s.Realtime.Vehicles != "" || s.Realtime.Trips != "" || s.Realtime.Replay != "" {
 		s.Realtime.Log, s.Realtime.Metrics = s.Log, s.Metrics
 		feeds, err := realtime.New(s.Network, s.Realtime)
 		if err != nil {

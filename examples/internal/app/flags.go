@@ -40,7 +40,7 @@ const (
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -status -delete
 	KSQL                        // -engine -ksql -drop
-	Tracked                     // -key -train-tracker -every -daily-budget -vehicles -trips -header -alerts
+	Tracked                     // -key -train-tracker -every -daily-budget -vehicles -trips -header -record -replay -speed -alerts
 )
 
 // The addresses at which the services usually are.
@@ -84,6 +84,7 @@ type Settings struct {
 
 	TrainTracker traintracker.Config // its Key, URL, Every and DailyBudget
 	Realtime     realtime.Config     // its Vehicles, Trips, Header and Every; no feeds: the Train Tracker
+	Record       string              // folder to record into; empty: none
 	Alerts       alerts.Config       // its URL and Header; empty: none
 
 	Input, Output, Group string
@@ -222,6 +223,10 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Realtime.Vehicles, "vehicles", "", "take the trains from the agency's GTFS-Realtime feed of vehicle positions, `URL` or file, instead of the Train Tracker; needs -network")
 		fs.StringVar(&s.Realtime.Trips, "trips", "", "the same of trip updates, `URL` or file")
 		fs.Var((*header)(&s.Realtime.Header), "header", "send this header to the agency's feeds, `'Name: value'` with a key; again for more; better in the variable than on the command line")
+		fs.StringVar(&s.Record, "record", "", "keep the answers, compressed, in this `folder`; empty: don't")
+		fs.StringVar(&s.TrainTracker.Replay, "replay", "", "take the answers from the `folder` of a recording: the Train Tracker's, or with -network an agency's")
+		s.Speed = 1
+		fs.Var((*speed)(&s.Speed), "speed", "of -replay: seconds of the recording a second, a `number`, or max")
 		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "the agency's alerts: the CTA's or a GTFS-Realtime feed, `URL` or file; empty: none")
 	}
 	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files as package cta describes; empty: the program's own")
@@ -293,11 +298,24 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			fault("wait", "found %v, want more than 0", s.Wait)
 		}
 		if groups&Tracked != 0 {
-			s.Realtime.Every = s.TrainTracker.Every
+			s.Realtime.Every, s.TrainTracker.Speed, s.Realtime.Speed = s.TrainTracker.Every, s.Speed, s.Speed
+			replay := s.TrainTracker.Replay
+			if replay != "" && network != "" {
+				s.Realtime.Replay = replay
+			}
+			if replay == "" && s.Given("speed") {
+				fault("speed", "wants -replay")
+			}
 			if s.Realtime.Header[""] != nil {
 				fault("header", "found one without a name, want 'Name: value'")
 			}
 			switch agency := s.Realtime.Vehicles != "" || s.Realtime.Trips != ""; {
+			case replay != "" && (agency || s.Record != ""):
+				fault("replay", "not together with -vehicles, -trips and -record")
+			case replay != "":
+				if !s.Given("alerts") {
+					s.Alerts.URL = "" // they are of another time
+				}
 			case agency && s.TrainTracker.Key != "":
 				fault("key", "not together with -vehicles and -trips")
 			case agency && network == "":
