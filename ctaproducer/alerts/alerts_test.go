@@ -432,13 +432,18 @@ func TestWhatIsWritten(t *testing.T) {
 // A restart repeats nothing, and ends what went meanwhile, but not at once.
 func TestRestart(t *testing.T) {
 	sink := &table{alerts: map[string]cta.Alert{}}
-	poll(t, sink, answer(alert("1", "", ""), alert("2", "", "")))
+	always := alert("1", "EventStart", "null")
+	poll(t, sink, answer(always, alert("2", "", "")))
 	stored := sink.alerts["1"]
-	stored.Active, stored.URL = append([]cta.Period{}, stored.Active...), append([]cta.Text{}, stored.URL...) // as decoded
+	if stored.Active != nil {
+		t.Fatalf("%v, want no periods", stored.Active)
+	}
+	stored.Active = []cta.Period{} // as decoded
 	sink.alerts["1"] = stored
-	got := poll(t, sink, slices.Repeat([]string{answer(alert("1", "", ""))}, 7)...)
-	want := make([][]string, 7)
+	got := poll(t, sink, append(slices.Repeat([]string{answer(always)}, 7), answer(alert("1", "", "")))...)
+	want := make([][]string, 8)
 	want[5] = []string{"end 2"}
+	want[7] = []string{"put 1"} // it has a period now
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
