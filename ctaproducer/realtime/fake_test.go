@@ -15,26 +15,22 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
-	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
 )
 
-// fake serves GTFS-Realtime feeds of simulated trains, at /vehicles and /trips. A test
+// fake serves GTFS-Realtime feeds of simulated trains, at /vehicle-positions and /trip-updates. A test
 // changes its answers by edit, or replaces them.
 type fake struct {
 	net *cta.Network // with a timetable
 
-	tracker   *live.Tracker
-	publisher *realtime.Publisher
-	truth     []arrival // in order of time
-	applied   int
+	feed  *realtimetest.Feed
+	truth []arrival // in order of time
 
 	mu       sync.Mutex
 	now      time.Time
 	ends     time.Time
-	delay    time.Duration // of the feed
 	requests int
 	edit     func(now time.Time, m *pb.FeedMessage)
 	replace  func(now time.Time, w http.ResponseWriter, r *http.Request) bool
@@ -48,32 +44,30 @@ func newFake(tb testing.TB, source, net *cta.Network, start time.Time, length ti
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &fake{net: net, tracker: live.NewTracker(net), delay: 10 * time.Second, now: start.Add(time.Minute), ends: start.Add(length)}
-	if f.publisher, err = realtime.NewPublisher(net); err != nil {
-		tb.Fatal(err)
-	}
+	f := &fake{net: net, now: start.Add(time.Minute), ends: start.Add(length)}
 	for ev := range sim.Events() {
 		if ev.Kind == ctaproducer.ArrivalEvent {
 			f.truth = append(f.truth, arrival{ev.At, ev.Arrival})
 		}
+	}
+	arrivals := func(yield func(time.Time, cta.Arrival) bool) {
+		for _, a := range f.truth {
+			if !yield(a.at, a.Arrival) {
+				return
+			}
+		}
+	}
+	if f.feed, err = realtimetest.New(net, arrivals, func() time.Time { return f.now }); err != nil {
+		tb.Fatal(err)
 	}
 	return f
 }
 
 // message returns the feed of a moment.
 func (f *fake) message(tb testing.TB, path string) *pb.FeedMessage {
-	at := f.now.Add(-f.delay)
-	for ; f.applied < len(f.truth) && !f.truth[f.applied].at.After(at); f.applied++ {
-		f.tracker.ApplyArrival(cta.KeyAt(f.truth[f.applied].at), f.truth[f.applied].Arrival)
-	}
-	feeds := f.publisher.Publish(realtime.Now{View: f.tracker.View(at), Said: f.tracker.Said})
-	feed := feeds.VehiclePositions
-	if strings.HasSuffix(path, "/trips") {
-		feed = feeds.TripUpdates
-	}
-	m := &pb.FeedMessage{}
-	if err := proto.Unmarshal(feed.Protobuf, m); err != nil {
-		tb.Error(err)
+	m := f.feed.Message(path)
+	if m == nil {
+		tb.Fatal("no feed")
 	}
 	return m
 }
@@ -87,10 +81,12 @@ func (f *fake) handler(tb testing.TB) http.Handler {
 		if f.replace != nil && f.replace(f.now, w, r) {
 			return
 		}
-		m := f.message(tb, r.URL.Path)
-		if f.edit != nil {
-			f.edit(f.now, m)
+		if f.edit == nil {
+			f.feed.ServeHTTP(w, r)
+			return
 		}
+		m := f.message(tb, r.URL.Path)
+		f.edit(f.now, m)
 		body, err := proto.MarshalOptions{AllowPartial: true}.Marshal(m)
 		if err != nil {
 			tb.Error(err)
@@ -131,10 +127,10 @@ func (f *fake) start(tb testing.TB, feeds string, cfg Config, each func(now time
 	server := httptest.NewServer(f.handler(tb))
 	defer server.Close()
 	if strings.Contains(feeds, "v") {
-		cfg.Vehicles = server.URL + "/vehicles"
+		cfg.Vehicles = server.URL + "/vehicle-positions"
 	}
 	if strings.Contains(feeds, "t") {
-		cfg.Trips = server.URL + "/trips"
+		cfg.Trips = server.URL + "/trip-updates"
 	}
 	s, err := New(f.net, cfg)
 	if err != nil {

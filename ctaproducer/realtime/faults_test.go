@@ -20,6 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
 )
 
 // day is a day of the Purple and Yellow Line as a timetable, until three at night.
@@ -60,80 +61,27 @@ const (
 
 // Each fault of feeds: what the feed shows despite it is found, and nothing is made up.
 func TestFaults(t *testing.T) {
-	edit := func(of func(now time.Time, e *pb.FeedEntity)) func(time.Time, *pb.FeedMessage) {
-		return func(now time.Time, m *pb.FeedMessage) {
-			for _, e := range m.Entity {
-				of(now, e)
-			}
-		}
-	}
-	tick := func(now time.Time) int64 { return now.Unix() / 15 }
 	for _, c := range []struct {
 		name, feeds string
 		from        time.Duration
-		edit        func(now time.Time, m *pb.FeedMessage)
+		edit        realtimetest.Fault
 		found       float64
 		aside       string // a reason that must be counted
 	}{
 		{"none", "v", rush, nil, 1, ""},
-		{"past midnight without dates", "vt", midnight, edit(func(_ time.Time, e *pb.FeedEntity) {
-			if e.Vehicle != nil && e.Vehicle.Trip != nil {
-				e.Vehicle.Trip.StartDate = nil
-			}
-			if e.TripUpdate != nil {
-				e.TripUpdate.Trip.StartDate = nil
-			}
-		}), 1, ""},
-		{"twice, one of them old", "v", rush, func(_ time.Time, m *pb.FeedMessage) {
-			for _, e := range m.Entity {
-				old := proto.Clone(e).(*pb.FeedEntity)
-				old.Vehicle.Timestamp = proto.Uint64(old.Vehicle.GetTimestamp() - 60)
-				old.Vehicle.CurrentStopSequence, old.Vehicle.StopId = proto.Uint32(1), nil
-				m.Entity = append([]*pb.FeedEntity{old}, m.Entity...)
-			}
-		}, 1, asideRepeated},
-		{"another vehicle on the same trip", "v", rush, func(_ time.Time, m *pb.FeedMessage) {
-			for _, e := range m.Entity {
-				old := proto.Clone(e).(*pb.FeedEntity)
-				old.Vehicle.Vehicle.Id = proto.String("coupled " + e.Vehicle.Vehicle.GetId())
-				old.Vehicle.Timestamp = proto.Uint64(old.Vehicle.GetTimestamp() - 10)
-				m.Entity = append(m.Entity, old)
-			}
-		}, 1, asideRepeated},
-		{"clocks years ahead", "v", rush, edit(func(_ time.Time, e *pb.FeedEntity) {
-			e.Vehicle.Timestamp = proto.Uint64(e.Vehicle.GetTimestamp() + 3*365*86400)
-		}), 1, asideAhead},
-		{"a jump now and then", "v", rush, edit(func(now time.Time, e *pb.FeedEntity) {
-			if (tick(now)+int64(len(e.GetId())))%7 == 0 {
-				e.Vehicle.Position.Latitude = proto.Float32(42.9)
-				e.Vehicle.StopId, e.Vehicle.CurrentStopSequence = nil, proto.Uint32(9)
-			}
-		}), 0.97, asideUnsure},
-		{"coordinates that jump", "v", rush, edit(func(now time.Time, e *pb.FeedEntity) {
-			e.Vehicle.StopId, e.Vehicle.CurrentStopSequence, e.Vehicle.CurrentStatus = nil, nil, nil
-			if tick(now)%7 == 0 {
-				e.Vehicle.Position.Latitude = proto.Float32(42.9)
-			}
-		}), 0.97, asideElsewhere},
-		{"no coordinates", "v", rush, edit(func(_ time.Time, e *pb.FeedEntity) {
-			e.Vehicle.Position.Latitude, e.Vehicle.Position.Longitude = proto.Float32(0), proto.Float32(0)
-		}), 1, ""},
+		{"past midnight without dates", "vt", midnight, realtimetest.NoDates, 1, ""},
+		{"twice, one of them old", "v", rush, realtimetest.Twice, 1, asideRepeated},
+		{"another vehicle on the same trip", "v", rush, realtimetest.Coupled, 1, asideRepeated},
+		{"clocks years ahead", "v", rush, realtimetest.YearsAhead, 1, asideAhead},
+		{"a jump now and then", "v", rush, realtimetest.Jumps, 0.97, asideUnsure},
+		{"coordinates that jump", "v", rush, func(now time.Time, m *pb.FeedMessage) {
+			realtimetest.NoStops(now, m)
+			realtimetest.Jumps(now, m)
+		}, 0.97, asideElsewhere},
+		{"no coordinates", "v", rush, realtimetest.NoCoordinates, 1, ""},
 		{"delays alone", "t", rush, func(_ time.Time, m *pb.FeedMessage) { delays(t, m) }, 0.97, ""},
-		{"last week's trip ids", "t", rush, edit(func(_ time.Time, e *pb.FeedEntity) {
-			e.TripUpdate.Trip.TripId = proto.String("old-" + e.TripUpdate.Trip.GetTripId())
-			e.TripUpdate.Trip.ScheduleRelationship = nil
-		}), 0.9, ""},
-		{"trips that were added", "vt", rush, func(_ time.Time, m *pb.FeedMessage) {
-			for _, e := range m.Entity {
-				d := e.GetTripUpdate().GetTrip()
-				if e.Vehicle != nil {
-					d = e.Vehicle.Trip
-				}
-				if d != nil {
-					d.TripId, d.ScheduleRelationship = proto.String("extra "+d.GetTripId()), pb.TripDescriptor_ADDED.Enum()
-				}
-			}
-		}, 0.9, ""},
+		{"last week's trip ids", "t", rush, realtimetest.OldTrips, 0.9, ""},
+		{"trips that were added", "vt", rush, realtimetest.Added, 0.9, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := evening(t, c.from, 40*time.Minute)
@@ -293,46 +241,34 @@ func TestSkippedStops(t *testing.T) {
 // Answers that are wrong as a whole: trains stay, and the trouble is said once.
 func TestOutages(t *testing.T) {
 	from := 15 * time.Minute
+	const length = 12 * time.Minute
 	for _, c := range []struct {
-		name    string
-		length  time.Duration
-		replace func(m []byte, w http.ResponseWriter)
-		said    string
-		ready   string
+		name        string
+		outage      realtimetest.Outage
+		said, ready string
 	}{
-		{"frozen", 12 * time.Minute, func(m []byte, w http.ResponseWriter) { w.Write(m) }, "its content doesn't change", "nothing has changed since"},
-		{"empty", 12 * time.Minute, func(m []byte, w http.ResponseWriter) {
-			w.Write(m[:0])
-		}, "most trains are missing", ""},
-		{"a page", 12 * time.Minute, func(_ []byte, w http.ResponseWriter) { w.Write([]byte("<html>Sorry</html>")) }, "not GTFS-Realtime", "not GTFS-Realtime"},
-		{"trouble", 12 * time.Minute, func(_ []byte, w http.ResponseWriter) { w.WriteHeader(503) }, "HTTP 503", "HTTP 503"},
+		{"frozen", realtimetest.Frozen, "its content doesn't change", "nothing has changed since"},
+		{"empty", realtimetest.Empty, "most trains are missing", ""},
+		{"a page", realtimetest.Page, "not GTFS-Realtime", "not GTFS-Realtime"},
+		{"trouble", realtimetest.Trouble, "HTTP 503", "HTTP 503"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := evening(t, rush, 50*time.Minute)
 			begin := f.now.Add(from)
-			var last []byte
 			notReady := ""
-			f.replace = func(now time.Time, w http.ResponseWriter, r *http.Request) bool {
-				away := now.After(begin) && now.Before(begin.Add(c.length))
-				m := f.message(t, r.URL.Path)
-				if c.name == "empty" && away {
-					m.Entity = nil
-				} else if away {
-					c.replace(last, w)
-					return true
-				}
-				last, _ = proto.Marshal(m)
-				w.Write(last)
-				return true
-			}
 			var log lockedBuffer
 			s, got := f.start(t, "v", Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(now time.Time, s *Source) {
-				if err := s.Ready(); err != nil && now.After(begin.Add(c.length-2*time.Minute)) && now.Before(begin.Add(c.length)) {
+				outage := realtimetest.None
+				if now.After(begin) && now.Before(begin.Add(length)) {
+					outage = c.outage
+				}
+				f.feed.Set(outage)
+				if err := s.Ready(); err != nil && now.After(begin.Add(length-2*time.Minute)) && now.Before(begin.Add(length)) {
 					notReady = err.Error()
 				}
 			})
 			for _, a := range got.all {
-				if a.TrainStatus == cta.OutOfService && a.at.After(begin.Add(time.Minute)) && a.at.Before(begin.Add(c.length)) {
+				if a.TrainStatus == cta.OutOfService && a.at.After(begin.Add(time.Minute)) && a.at.Before(begin.Add(length)) {
 					t.Errorf("%s left at %v, in the outage", a.TrainID, a.at.In(f.net.Location))
 				}
 			}
@@ -343,7 +279,7 @@ func TestOutages(t *testing.T) {
 			if err := s.Ready(); err != nil {
 				t.Errorf("after the outage, Ready returned %v", err)
 			}
-			j := f.judge(t, got.all, begin.Add(c.length+8*time.Minute), f.ends.Add(-2*time.Minute))
+			j := f.judge(t, got.all, begin.Add(length+8*time.Minute), f.ends.Add(-2*time.Minute))
 			if j.wanted < 20 || j.share() < 0.97 || j.false_ > 0 {
 				t.Errorf("after the outage, found %d of %d; %d false", j.found, j.wanted, j.false_)
 			}
@@ -412,7 +348,7 @@ func TestSinkFails(t *testing.T) {
 	}
 	r := s.newReading()
 	for ; f.now.Before(f.ends); f.now = f.now.Add(15 * time.Second) {
-		body, _ := proto.Marshal(f.message(t, "/vehicles"))
+		body, _ := proto.Marshal(f.message(t, "/vehicle-positions"))
 		if err = r.take(t.Context(), 0, body, f.now, refusing{}); err != nil {
 			break
 		}
@@ -440,7 +376,7 @@ func TestDamagedAnswers(t *testing.T) {
 	f := evening(t, rush, 10*time.Minute)
 	f.now = f.now.Add(5 * time.Minute)
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, path := range []string{"/vehicles", "/trips"} {
+	for _, path := range []string{"/vehicle-positions", "/trip-updates"} {
 		whole, _ := proto.Marshal(f.message(t, path))
 		read := 0
 		for range 50 {
@@ -483,7 +419,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	fk := newFake(f, net, net, cta.Date(20261007).Begin(net.Location).Add(rush), 10*time.Minute)
 	fk.now = fk.now.Add(5 * time.Minute)
-	for _, path := range []string{"/vehicles", "/trips"} {
+	for _, path := range []string{"/vehicle-positions", "/trip-updates"} {
 		body, _ := proto.Marshal(fk.message(f, path))
 		f.Add(body[:min(len(body), 2000)], body)
 	}

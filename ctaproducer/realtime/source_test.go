@@ -6,32 +6,23 @@ import (
 	"testing"
 	"time"
 
-	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
-
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
 )
 
 // styles are the ways in which agencies' feeds differ.
 var styles = []struct {
 	name  string
 	feeds string
-	edit  func(now time.Time, m *pb.FeedMessage)
+	edit  realtimetest.Fault
 	found float64 // at least
 	most  time.Duration
 }{
 	{"both", "vt", nil, 0.97, 20 * time.Second},
 	{"vehicles with stops", "v", nil, 0.97, 25 * time.Second},
-	{"coordinates alone", "v", func(_ time.Time, m *pb.FeedMessage) {
-		for _, e := range m.Entity {
-			e.Vehicle.StopId, e.Vehicle.CurrentStopSequence, e.Vehicle.CurrentStatus = nil, nil, nil
-		}
-	}, 0.97, 75 * time.Second}, // the fake's trains crawl to a stop that they are late for
-	{"stops alone", "v", func(_ time.Time, m *pb.FeedMessage) {
-		for _, e := range m.Entity {
-			e.Vehicle.Position, e.Vehicle.CurrentStopSequence, e.Vehicle.Timestamp = nil, nil, nil
-		}
-	}, 0.97, 40 * time.Second},
+	{"coordinates alone", "v", realtimetest.NoStops, 0.97, 75 * time.Second}, // the fake's trains crawl to a stop that they are late for
+	{"stops alone", "v", realtimetest.StopIDs, 0.97, 40 * time.Second},
 	{"times alone", "t", nil, 0.97, 45 * time.Second},
 }
 
