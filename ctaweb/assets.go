@@ -80,7 +80,8 @@ func read(name string) string {
 }
 
 // lineColors are the style rules of a network's lines: the colour itself, the
-// text on it, and for drawings a shade that stands out from either surface.
+// text on it, for drawings a shade that stands out from either surface, and how many
+// stations are listed.
 func lineColors(net *cta.Network) string {
 	var light, dark strings.Builder
 	var all []string
@@ -89,7 +90,7 @@ func lineColors(net *cta.Network) string {
 		if _, ok := luminance(color); !ok {
 			color = "#5b6470"
 		}
-		fmt.Fprintf(&light, ".l%d{--line:%s;--on:%s;--ink:%s}\n", i, color, legible(color, l.TextColor), distinct(color, lightSurface))
+		fmt.Fprintf(&light, ".l%d{--line:%s;--on:%s;--ink:%s;--rows:%d}\n", i, color, legible(color, l.TextColor), distinct(color, lightSurface), len(l.Stations))
 		all = append(all, fmt.Sprint(".l", i))
 		fmt.Fprintf(&dark, ".l%d{--ink:%s}\n", i, distinct(color, darkSurface))
 	}

@@ -205,3 +205,25 @@ func TestPageIsLoadedAnew(t *testing.T) {
 	b.await(looksLike, "live: live")
 	b.clean(host(srv.URL))
 }
+
+// News that come in quick succession are drawn together, however many they are.
+func TestNewsAreDrawnTogether(t *testing.T) {
+	b := browse(t)
+	m := NewModel(cta.Chicago())
+	m.SetReady()
+	ticking(t, m)
+	moving(t, m, "green", "G2")
+	cfg := brisk()
+	cfg.Interval = 10 * time.Millisecond
+	srv := serving(t, newHandler(t, m, cfg), nil)
+	b.open(srv.URL + "/")
+	b.await(`document.body.className`, "live")
+	b.await(`document.querySelectorAll("#line-green [data-t]").length > 1`, "true")
+	b.eval(`window.drawn = []`)
+	b.eval(`new MutationObserver(() => drawn.push(performance.now())).observe(document.querySelector("#line-green"), { subtree: true, childList: true })`)
+	b.await(`drawn.length > 8`, "true")
+	if got := b.eval(`Math.min(...drawn.slice(1).map((at, i) => at - drawn[i])) > 300`); got != "true" {
+		t.Errorf("the list was drawn at %s ms", b.eval(`drawn.map(Math.round).join()`))
+	}
+	b.clean(host(srv.URL))
+}

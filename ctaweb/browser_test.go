@@ -26,7 +26,7 @@ const patience = 8 * time.Minute
 
 // tab is a page in a real browser, with what went wrong in it.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu       sync.Mutex
@@ -38,7 +38,7 @@ type tab struct {
 
 // browse opens a tab of a headless Chromium. The tests that do take minutes, so they
 // run where CTALIVE_BROWSER is 1, as in CI's slower lane.
-func browse(t *testing.T) *tab {
+func browse(t testing.TB) *tab {
 	t.Helper()
 	if os.Getenv("CTALIVE_BROWSER") != "1" {
 		t.Skip("runs in a real browser, and for long: set CTALIVE_BROWSER=1")

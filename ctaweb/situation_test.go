@@ -170,7 +170,7 @@ const loganSquare, california = 41020, 40570
 var eight = ctatest.At(8, 0)
 
 // rush is the traffic from 7:15 to 9:30, without faults of its own.
-func rush(t *testing.T) []ctaproducer.Event {
+func rush(t testing.TB) []ctaproducer.Event {
 	t.Helper()
 	arrivals, err := rushes()
 	if err != nil {

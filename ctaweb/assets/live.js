@@ -81,15 +81,7 @@ function spot(t) {
 	return { cell, style: "t " + style, says };
 }
 
-function draw(changed, gone, glide) {
-	const animate = glide && document.visibilityState === "visible";
-	const before = new Map();
-	if (animate) {
-		for (const t of changed) {
-			const b = badges.get(t.id);
-			if (b) before.set(t.id, b.getBoundingClientRect());
-		}
-	}
+function draw(changed, gone) {
 	for (const id of gone) {
 		badges.get(id)?.remove();
 		badges.delete(id);
@@ -110,29 +102,12 @@ function draw(changed, gone, glide) {
 			b.href = "trains/" + segment(t.id);
 			badges.set(t.id, b);
 		}
-		b.className = at.style;
-		b.title = at.says;
-		b.setAttribute("aria-label", at.says);
+		if (b.className !== at.style) b.className = at.style;
+		if (b.title !== at.says) {
+			b.title = at.says;
+			b.setAttribute("aria-label", at.says);
+		}
 		if (b.parentNode !== at.cell) at.cell.append(b);
-	}
-	const moves = [];
-	for (const [id, from] of before) {
-		const b = badges.get(id);
-		if (!b) continue;
-		const to = b.getBoundingClientRect();
-		const dx = from.left - to.left, dy = from.top - to.top;
-		// Not across the page, nor in lines that are folded away.
-		if ((dx || dy) && from.width && to.width && Math.abs(dy) < 200 && Math.abs(dx) < 200) moves.push([b, dx, dy]);
-	}
-	if (!moves.length) return;
-	for (const [b, dx, dy] of moves) {
-		b.style.transition = "none";
-		b.style.translate = `${dx}px ${dy}px`;
-	}
-	document.body.getBoundingClientRect(); // one layout with all of them where they were
-	for (const [b] of moves) {
-		b.style.transition = "";
-		b.style.translate = "";
 	}
 }
 
@@ -141,7 +116,10 @@ function count(changed, flash) {
 		for (const row of entries.get(station) ?? []) {
 			row.count = n;
 			text(row.number, format(n));
-			if (flash) row.number?.animate([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], 900);
+			if (!flash || !row.number) continue;
+			row.number.className = "new"; // an animation would have the page drawn sixty times a second
+			clearTimeout(row.flash);
+			row.flash = setTimeout(() => { row.number.className = ""; }, 900);
 		}
 	}
 }
@@ -354,15 +332,16 @@ function move(at) {
 }
 const half = (n) => Math.round(2 * n) / 2;
 
-// Trains take steps of about a pixel: one a second in real time, five when time is
-// hurried. More would not be seen, and each costs a drawing of the map. A map that isn't
-// seen takes none.
+// Trains take steps of about a pixel: one a second in real time, up to one a frame when
+// time is hurried. More would not be seen, and each costs a drawing of the map. A map
+// that isn't seen takes none.
 let seen = true, step;
+const stride = () => calm.matches ? 5000 : Math.min(1000, Math.max(frame, 8000 / (time?.rate || 1)));
 function beat() {
 	clearTimeout(step);
 	if (!map || !seen || document.hidden) return;
 	move(performance.now());
-	step = setTimeout(beat, calm.matches ? 5000 : Math.min(1000, Math.max(200, 4000 / (time?.rate || 1))));
+	step = setTimeout(beat, stride() + 100); // unless news have the page drawn before
 }
 if (map) {
 	new IntersectionObserver(([of]) => { seen = of.isIntersecting; beat(); }).observe(map.ownerSVGElement);
@@ -563,9 +542,6 @@ function apply(u, whole) {
 		const there = new Set(changed.map((t) => t.id));
 		gone = [...badges.keys(), ...trains.keys()].filter((id) => !there.has(id));
 	}
-	// In a hurried simulation everything moves all the time: gliding and flashing
-	// would then tell nothing, and keep a slow machine busy.
-	const gentle = !whole && u.speed < 3 && !calm.matches;
 	if (u.weather) weather(u.weather);
 	const minute = byId("clock")?.textContent.slice(0, 5);
 	clock(u);
@@ -574,9 +550,9 @@ function apply(u, whole) {
 		if (kind !== "search" && kind !== "missing" && due(u)) refresh();
 		return;
 	}
-	keepFocus(() => draw(changed, gone, gentle));
-	if (whole) beat();
-	count(u.entries ?? {}, gentle);
+	keepFocus(() => draw(changed, gone));
+	if (whole || performance.now() - moved > stride() - 100) beat();
+	count(u.entries ?? {}, !whole && u.speed < 3 && !calm.matches); // in a hurried simulation all would flash
 	counted(u);
 	keepFocus(() => service(u.lines ?? []));
 	sums();
@@ -602,8 +578,23 @@ const patience = () => time ? pace : quiet; // with a clock, each second tells s
 function leave() {
 	source?.close();
 	source = null;
+	untold = [];
 	clearTimeout(watch);
 	clearTimeout(retry);
+}
+
+// News that come in quick succession are drawn together: a drawing costs the same for one
+// train as for all.
+const frame = 400; // ms
+let untold = [], drawn = -Infinity;
+function catchUp() {
+	drawn = performance.now();
+	const news = untold;
+	untold = [];
+	for (const [u, whole, id] of news) {
+		last = id;
+		apply(u, whole);
+	}
 }
 
 function listen(ms) {
@@ -625,8 +616,8 @@ function connect() {
 		listen(patience());
 	});
 	const news = (whole) => (e) => {
-		last = e.lastEventId;
-		apply(JSON.parse(e.data), whole);
+		untold.push([JSON.parse(e.data), whole, e.lastEventId]);
+		if (untold.length === 1) setTimeout(catchUp, drawn + frame - performance.now());
 	};
 	on("snapshot", news(true));
 	on("update", news(false));
