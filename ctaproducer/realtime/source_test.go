@@ -29,7 +29,7 @@ var styles = []struct {
 // Chicago's simulated trains, published as feeds of several styles and read back: every
 // arrival is found, at its time, and none is made up.
 func TestArrivalsAreTheSimulations(t *testing.T) {
-	source, err := cta.Chicago().Only("brown", "red", "yellow")
+	source, err := cta.Chicago().Only("brown", "yellow")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,9 +39,12 @@ func TestArrivalsAreTheSimulations(t *testing.T) {
 	}
 	for _, style := range styles {
 		t.Run(style.name, func(t *testing.T) {
-			f := newFake(t, source, net, time.Date(2026, 10, 7, 23, 40, 0, 0, net.Location), 40*time.Minute)
+			f := newFake(t, source, net, time.Date(2026, 10, 7, 23, 45, 0, 0, net.Location), 30*time.Minute)
 			f.edit = style.edit
-			compare(t, f, style.feeds, style.found, style.most)
+			// The times of trip updates are more exact than the positions'.
+			if j := compare(t, f, style.feeds, style.found, style.most); style.name == "both" && j.quantile(.5) > 6*time.Second {
+				t.Errorf("with trip updates, the median error is %v", j.quantile(.5))
+			}
 		})
 	}
 }
@@ -56,7 +59,7 @@ func tally(t *testing.T, f *fake, feeds string) (judged, *Source) {
 	return j, s
 }
 
-func compare(t *testing.T, f *fake, feeds string, found float64, most time.Duration) {
+func compare(t *testing.T, f *fake, feeds string, found float64, most time.Duration) judged {
 	t.Helper()
 	j, s := tally(t, f, feeds)
 	if j.wanted < 50 || j.share() < found || j.false_ > 0 || j.quantile(1) > most {
@@ -71,6 +74,7 @@ func compare(t *testing.T, f *fake, feeds string, found float64, most time.Durat
 	if err := s.Ready(); err != nil {
 		t.Errorf("Ready returned %v", err)
 	}
+	return j
 }
 
 // Imported timetables: the train's id is its trip.

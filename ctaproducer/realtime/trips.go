@@ -137,8 +137,6 @@ func (x *index) named(d *descriptor, vehicle string, seen []evidence, now time.T
 				continue
 			}
 			depart = d.start
-		} else if d.start >= 0 && d.start != depart && d.cancelled() {
-			continue
 		}
 		at := now
 		for _, e := range seen {
