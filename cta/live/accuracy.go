@@ -64,6 +64,7 @@ type pending struct {
 	plain       int64
 	early, late int64
 	horizon     uint8
+	kind        uint8 // of its margins
 	maybe       bool
 }
 
@@ -77,7 +78,38 @@ type score struct {
 		slot int64
 		of   [horizons]tally
 	}
-	now int64
+	now     int64
+	margins margins
+}
+
+// margins widens the ranges of predictions to the errors that trains have shown, by
+// horizon, for trains on their way and for runs that have not begun: each side is
+// exceeded by one train of twenty.
+type margins [2 * horizons][2]float64 // factors for the early and the late side, less 1
+
+// kindOf returns the index of a prediction in margins.
+func kindOf(ahead int64, number int) uint8 {
+	h := horizon(ahead)
+	if h < 0 {
+		h = horizons - 1
+	}
+	if number > 0 {
+		h += horizons
+	}
+	return uint8(h)
+}
+
+// observe adapts the factors to a prediction that was off by err ms.
+func (m *margins) observe(p pending, err int64) {
+	const rate, tail, most = 0.04, 0.05, 20
+	for side, exceeded := range [2]bool{-err > p.early, err > p.late} {
+		by := -rate * tail
+		if exceeded {
+			by = rate * (1 - tail)
+		}
+		f := &m[p.kind][side]
+		*f = min(max((1+*f)*(1+by)-1, 0), most-1)
+	}
 }
 
 // departures holds predictions for runs that have not begun, at the platform where they
@@ -201,6 +233,7 @@ func (c *score) miss(p pending) {
 }
 
 func (c *score) count(p pending, came int64) {
+	c.margins.observe(p, came-p.at)
 	c.all[p.horizon].add(p, came)
 	c.bucket().of[p.horizon].add(p, came)
 }
@@ -257,9 +290,9 @@ func (t *Tracker) note() {
 				continue
 			}
 			early, late := s.margin(f)
-			p := pending{node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
-			c.waiting++
 			v := &s.vehicles[f.vehicle]
+			p := pending{kind: kindOf(f.at-s.now, v.number), node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
+			c.waiting++
 			if v.number == 0 {
 				tr := s.order[v.train]
 				tr.pending = append(tr.pending, p)

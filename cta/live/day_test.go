@@ -2,6 +2,8 @@ package live
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,6 +82,43 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 		tb.Errorf("lines are said to be silent %d times, though none was", said[LineSilent])
 	}
 	return tr.View(at).Scores
+}
+
+// Where trains are less regular than running times tell, as real ones are, ranges become
+// as wide as nine trains of ten need.
+func TestRangesFollowTheErrors(t *testing.T) {
+	net, err := cta.Chicago().Only("red")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := incident.Arrivals(net, ctaproducer.SimulationConfig{Seed: 1, Start: day(6), For: 3 * time.Hour, NoFaults: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	late, last := map[string]float64{}, map[string]time.Time{}
+	for i := range events { // each train's delay changes at each station, by up to a minute
+		e := &events[i]
+		late[e.Arrival.TrainID] += 120*r.Float64() - 60
+		if e.At = e.At.Add(time.Duration(late[e.Arrival.TrainID] * float64(time.Second))); e.At.Before(last[e.Arrival.TrainID].Add(20 * time.Second)) {
+			e.At = last[e.Arrival.TrainID].Add(20 * time.Second)
+		}
+		last[e.Arrival.TrainID] = e.At
+	}
+	slices.SortStableFunc(events, func(a, b ctaproducer.Event) int { return a.At.Compare(b.At) })
+	tr, at := NewTracker(net), day(6)
+	for _, e := range events {
+		for ; e.At.After(at) && at.Before(day(9)); at = at.Add(30 * time.Second) {
+			tr.Record(at)
+		}
+		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
+	}
+	for _, s := range tr.View(at).Scores {
+		t.Logf("%v to %v: error %v, in range %.1f %%", s.From, s.To, s.Recent.Error, 100*s.Recent.InRange)
+		if s.Recent.InRange < 0.85 {
+			t.Errorf("%v to %v: %.1f %% came in their range, want nine of ten", s.From, s.To, 100*s.Recent.InRange)
+		}
+	}
 }
 
 func TestScoresOfTheLastHourForgetEarlierOnes(t *testing.T) {

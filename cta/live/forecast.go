@@ -376,8 +376,9 @@ func (s *scratch) add(f forecast) int32 {
 const drift = 0.025
 
 // margin returns how much earlier and later than expected a train may come, in ms.
-// About nine trains of ten come within it.
+// About nine trains of ten come within it: see margins.
 func (s *scratch) margin(f *forecast) (early, late int64) {
 	sd := math.Sqrt(f.variance+sq(drift*float64(f.at-s.now)/1000)) * 1000
-	return int64(1.3*sd) + 5*second, int64(1.5*sd) + 10*second
+	by := s.margins[kindOf(f.at-s.now, s.vehicles[f.vehicle].number)]
+	return int64((1 + by[0]) * (1.3*sd + 5000)), int64((1 + by[1]) * (1.5*sd + 10_000))
 }

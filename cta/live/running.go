@@ -51,6 +51,7 @@ type scratch struct {
 	every        []int64
 	standing     standing
 	heard        int64 // ms: when any train last reported
+	margins      *margins
 }
 
 // visit is a train's stay at a platform.

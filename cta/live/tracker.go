@@ -75,13 +75,15 @@ const (
 // NewTracker returns an empty tracker of net.
 func NewTracker(net *cta.Network) *Tracker {
 	g := newGraph(net)
-	return &Tracker{
+	t := &Tracker{
 		graph:    g,
 		trains:   map[string]*train{},
 		counters: map[int]*counter{},
 		scratch:  newScratch(g),
 		score:    newScore(),
 	}
+	t.scratch.margins = &t.score.margins
+	return t
 }
 
 // ApplyArrival adds an arrival. It returns false, and changes nothing, for repeated
