@@ -73,14 +73,18 @@
 //     departs a headway after the last, probably with the train that has waited longest.
 //     At three quarters of a headway overdue, the run after it is expected instead. Trains
 //     run through round the Loop and back.
-//  8. Where branches part, a train is predicted for both until its branch is known: see
+//  8. With a timetable, a segment takes the time of the train's own run, plus the mean delay
+//     that recent trains gained there. A train that is up to two minutes early waits for
+//     its departure. By the timetable, an express overtakes.
+//  9. Where branches part, a train is predicted for both until its branch is known: see
 //     [Arrival.Maybe].
 //
 // Predictions of a broken-down train, and of trains behind it, assume that it moves again.
 // They name it in [Arrival.Rests].
 //
 // A prediction's range grows with the spread of every segment's times, with distance,
-// lateness, a breakdown and a departure still to come.
+// lateness, a breakdown and a departure still to come. Ranges also widen until nine of ten
+// recorded predictions hold: real trains are less regular than their running times.
 //
 // [Tracker.Record] stores the predictions on the boards. [View.Scores] gives their errors by
 // [Horizons], next to those of distance over mean speed for the same trains.
