@@ -84,6 +84,29 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 	return tr.View(at).Scores
 }
 
+// A system that has just started knows few of its trains, and tells of no gaps yet.
+func TestFirstMinutesHaveNoGaps(t *testing.T) {
+	start := day(7).Add(30 * time.Minute)
+	tr, at := NewTracker(cta.Chicago()), start.Add(30*time.Second)
+	causes := map[Cause]int{}
+	for _, e := range simulated(t, ctaproducer.SimulationConfig{Seed: 1, Start: start, For: 20 * time.Minute, NoFaults: true}) {
+		for ; e.At.After(at); at = at.Add(30 * time.Second) {
+			for _, l := range tr.View(at).Lines {
+				for _, d := range l.Directions {
+					if at.Sub(start) < 5*time.Minute && (d.Cause == LongGap || d.Cause == CloseUp) {
+						t.Errorf("after %v: %s %s: %v at %d", at.Sub(start), l.Line, d.Direction, d.Cause, d.Station)
+					}
+					causes[d.Cause]++
+				}
+			}
+		}
+		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
+	}
+	if causes[TooEarly] == 0 || causes[OnHeadway] == 0 {
+		t.Errorf("%v, want both the first minutes and those after", causes)
+	}
+}
+
 // Where trains are less regular than running times tell, as real ones are, ranges become
 // as wide as nine trains of ten need.
 func TestRangesFollowTheErrors(t *testing.T) {

@@ -104,13 +104,15 @@
 //     none has passed it. It is overdue after 25 seconds, or three standard deviations of
 //     the time to that station if that is more. Major after five minutes or with a major
 //     gap, else minor.
-//  6. [LongGap]: more than 1.5 of the intended headway lies between the last train at a
+//  6. [TooEarly], good: the line's first report came less than ten minutes ago. Its other
+//     trains have yet to report, and seem to leave gaps.
+//  7. [LongGap]: more than 1.5 of the intended headway lies between the last train at a
 //     station and the next expected; major above 3, else minor. The longest gap is named.
-//  7. [CloseUp], minor: the latest two trains at a station came at less than half of the
+//  8. [CloseUp], minor: the latest two trains at a station came at less than half of the
 //     intended headway, and closer than the median of all stations. The second
 //     train's last report must be from that station. The closest pair is named.
-//  8. [LastTrains], good: service has ended, but trains are on their way.
-//  9. [OnHeadway], good: the median time between trains at the stations is known.
+//  9. [LastTrains], good: service has ended, but trains are on their way.
+//  10. [OnHeadway], good: the median time between trains at the stations is known.
 //     [TooEarly], good: trains run, but too few were seen for a median.
 //
 // A line is silent when one of these holds. Trains that fell silent while others of the

@@ -178,6 +178,9 @@ func (s *scratch) visit(events []event) {
 		}
 		l := s.g.nodes[e.node].line
 		s.lines[l].heard = max(s.lines[l].heard, e.at)
+		if s.lines[l].first == 0 || e.at < s.lines[l].first {
+			s.lines[l].first = e.at
+		}
 		s.hearings[l].note(e.at, s.now)
 		var v *visit
 		if len(s.visits) > from {

@@ -114,6 +114,7 @@ var hushed = [...]int64{40 * second, 20 * second, 8 * second}
 // lineState collects facts about a line while a view is derived.
 type lineState struct {
 	heard    int64 // ms; 0 when never
+	first    int64 // ms: earliest report in two hours; 0 without one
 	overdue  int   // trains and departures
 	expected int   // trains on their way, and overdue departures
 	standing [2]*visit
@@ -266,6 +267,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		bunch = v.Boards[s.g.nodes[sv.bunch].board].Headway
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
+	early := s.now-state.first < reporting
 	stuck := state.standing[d]
 	ds.Level = Good
 	switch {
@@ -295,6 +297,8 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		if s.now-ve.by >= majorStand || sv.gap >= 0 && float64(gap.Current) > majorGap*float64(gap.Intended) {
 			ds.Level = Major
 		}
+	case early:
+		ds.Cause = TooEarly
 	case sv.gap >= 0:
 		ds.Cause, ds.Level = LongGap, Minor
 		ds.Station, ds.Lasts = ds.Gap.Station, ds.Gap.Apart
@@ -313,6 +317,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	}
 	return ds
 }
+
+// reporting is the time from a line's first report in which its other trains report too.
+// Until then they seem to leave gaps. At the start of a simulation, the first reports are
+// minutes old.
+const reporting = 10 * minute
 
 // silent reports whether a line is silent though trains are due.
 func (s *scratch) silent(line int, runs bool) bool {
