@@ -294,8 +294,9 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		if err != nil {
 			return wire.Reason(err), err
 		}
-		if a.ID = k.ID; a.Check() != nil {
-			return "impossible value", a.Check()
+		a.ID = k.ID
+		if err := a.Check(); err != nil {
+			return "impossible value", err
 		}
 		c.model.ApplyAlert(a)
 	case kindCounts:

@@ -252,20 +252,27 @@ func (s *schedule) around(n int32, t int64) []call {
 // took returns the timetabled time between two nodes for a train that came to the first
 // at t. It uses the run nearest to t, and returns 0 without one.
 func (s *schedule) took(from, to int32, t int64) (took int64) {
-	then := s.calls[to]
 	nearest := int64(math.MaxInt64)
 	for _, c := range s.around(from, t) {
 		if off := max(c.at-t, t-c.at); off < nearest {
-			j := sort.Search(len(then), func(j int) bool { return then[j].at >= c.at })
-			for ; j < len(then) && then[j].at <= c.at+noService; j++ {
-				if then[j].run == c.run {
-					nearest, took = off, then[j].at-c.at
-					break
-				}
+			if at, ok := s.comes(c.run, to, c.at); ok {
+				nearest, took = off, at-c.at
 			}
 		}
 	}
 	return took
+}
+
+// comes returns a run's first call at a node from a time on.
+func (s *schedule) comes(run, n int32, from int64) (at int64, ok bool) {
+	calls := s.calls[n]
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= from })
+	for ; i < len(calls) && calls[i].at <= from+noService; i++ {
+		if calls[i].run == run {
+			return calls[i].at, true
+		}
+	}
+	return 0, false
 }
 
 // timed is a vehicle's place in the timetable: its run, and the time at which that calls
@@ -294,21 +301,17 @@ func (s *scratch) ride(e int32, from timed) (took int64, variance float64, to ti
 	if from.run < 0 {
 		return took, variance, to
 	}
-	calls := s.calls[s.g.edges[e].to]
-	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from.at })
-	for ; i < len(calls) && calls[i].at <= from.at+noService; i++ {
-		if calls[i].run != from.run {
-			continue
-		}
-		took, to = calls[i].at-from.at, timed{from.run, calls[i].at}
-		if mean, _, ok := s.g.edges[e].planned.mean(); ok && est.observed {
-			took += est.mean - int64(mean*1000)
-		} else {
-			variance = sq(15)
-		}
-		break
+	at, ok := s.comes(from.run, s.g.edges[e].to, from.at+1)
+	if !ok {
+		return max(took, second), variance, to
 	}
-	return max(took, second), variance, to
+	took = at - from.at
+	if mean, _, ok := s.g.edges[e].planned.mean(); ok && est.observed {
+		took += est.mean - int64(mean*1000)
+	} else {
+		variance = sq(15)
+	}
+	return max(took, second), variance, timed{from.run, at}
 }
 
 // calling reports whether the timetable has a call of a line in a span of time.

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +18,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 )
 
 // DefaultURL is the address of the CTA's alerts. It needs no key.
@@ -77,8 +77,7 @@ type Source struct {
 	aside   prometheus.Counter
 	current prometheus.Gauge
 
-	mu    sync.Mutex
-	state error // what Ready returns
+	state trouble.State
 }
 
 // New returns a source of alerts about net. The error lists every wrong setting. Nothing
@@ -105,8 +104,8 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	}
 	s := &Source{
 		cfg: cfg, net: net, reader: realtime.NewReader(net), feed: feed, clock: retry.System,
-		state: errors.New("alerts: no answer yet"),
 	}
+	s.state.Set(errors.New("alerts: no answer yet"))
 	s.answers = metric.Counter(cfg.Metrics, "ctalive_alert_answers_total", "Answers of the feed of alerts, by result: ok or failed.", "result")
 	s.written = metric.Counter(cfg.Metrics, "ctalive_alert_writes_total", "Alerts written, by kind: put (new or changed) or ended.", "kind")
 	for _, result := range []string{"ok", "failed"} {
@@ -116,22 +115,12 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 		s.written.WithLabelValues(kind)
 	}
 	s.aside = metric.Counter(cfg.Metrics, "ctalive_alert_set_aside_total", "Alerts and selectors that concern nothing in the network, or can't be read, once per changed answer.").WithLabelValues()
-	s.current = metric.Register(cfg.Metrics, prometheus.NewGauge(prometheus.GaugeOpts{Name: "ctalive_alerts", Help: "Alerts in the topic."}))
+	s.current = metric.Gauge(cfg.Metrics, "ctalive_alerts", "Alerts in the topic.").WithLabelValues()
 	return s, nil
 }
 
 // Ready returns nil while answers arrive, else an error with the reason.
-func (s *Source) Ready() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
-}
-
-func (s *Source) setState(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = err
-}
+func (s *Source) Ready() error { return s.state.Err() }
 
 // Run reads alerts until ctx ends, then returns nil. It returns an error of sink.
 // Failures of the feed are retried, at growing intervals of up to five minutes.
@@ -163,7 +152,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		s.setState(err)
+		s.state.Set(err)
 		if err != nil {
 			s.answers.WithLabelValues("failed").Inc()
 		} else {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,8 +80,7 @@ type Source struct {
 	aside    *prometheus.CounterVec
 	trains   *prometheus.GaugeVec
 
-	mu    sync.Mutex
-	state error // what Ready returns
+	state trouble.State
 }
 
 // maxFeed bounds a feed, in bytes. Feeds of whole countries have 10 to 20 MB.
@@ -96,7 +94,8 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	if net == nil {
 		return nil, errors.New("realtime: no network")
 	}
-	s := &Source{cfg: cfg, net: net, clock: retry.System, state: errors.New("GTFS-Realtime: no answer yet")}
+	s := &Source{cfg: cfg, net: net, clock: retry.System}
+	s.state.Set(errors.New("GTFS-Realtime: no answer yet"))
 	var faults []error
 	if cfg.Vehicles == "" && cfg.Trips == "" && cfg.Replay == "" {
 		faults = append(faults, errors.New("Vehicles and Trips are empty, want the URL or the file of at least one feed; agencies name theirs on the pages for developers"))
@@ -159,17 +158,7 @@ func hint(err error) string {
 
 // Ready returns nil while answers arrive in which trains move, else an error with the
 // reason.
-func (s *Source) Ready() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
-}
-
-func (s *Source) setState(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = err
-}
+func (s *Source) Ready() error { return s.state.Err() }
 
 // Run polls until ctx ends, then returns nil. It returns an error of sink. Failures of
 // feeds are retried, at growing intervals of up to five minutes.
@@ -223,7 +212,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 				}
 			}
 		}
-		s.setState(errors.Join(errors.Join(failed...), r.frozen(s.clock.Now())))
+		s.state.Set(errors.Join(errors.Join(failed...), r.frozen(s.clock.Now())))
 		if s.clock.Pause(ctx, max(0, s.cfg.Every-s.clock.Now().Sub(begun))) != nil {
 			return nil
 		}
@@ -247,25 +236,18 @@ func (r *reading) record(feed int, body []byte, came time.Time, readable bool, f
 
 // replay takes the answers of a recording.
 func (s *Source) replay(ctx context.Context, sink Sink) error {
-	r, any := s.newReading(), false
+	r := s.newReading()
 	err := recording.Play(ctx, s.cfg.Replay, s.cfg.Speed, func(a recording.Answer) error {
 		i := slices.Index(codes[:], a.Feed)
-		if i < 0 {
-			return nil
-		}
-		any = true
 		err := r.take(ctx, i, a.Body, a.Came, sink)
 		if errors.As(err, new(*sinkError)) {
 			return err
 		}
 		r.log.Report("call", err != nil, "an answer of the recording can't be read", "feed", r.names[i], "err", err)
-		s.setState(errors.Join(err, r.frozen(a.Came)))
+		s.state.Set(errors.Join(err, r.frozen(a.Came)))
 		return nil
-	})
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case err == nil && !any:
+	}, codes[:]...)
+	if errors.Is(err, recording.ErrNoAnswer) {
 		err = fmt.Errorf("realtime: the recording in %s has no GTFS-Realtime feed; perhaps it is one of the Train Tracker", s.cfg.Replay)
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -81,7 +80,7 @@ func newIndex(net *cta.Network) *index {
 	x := &index{zone: net.Location, trips: map[string][]scheduled{}, routes: map[string][]*way{}, stationOf: map[string]int{}}
 	for _, s := range net.Stations {
 		for _, p := range s.Stops {
-			x.stationOf[cmp.Or(p.Ref, strconv.Itoa(p.ID))] = s.ID
+			x.stationOf[gtfs.PlatformID(p)] = s.ID
 		}
 		x.stationOf[gtfs.StationID(s)] = s.ID
 	}

@@ -111,10 +111,14 @@ func (r *Recorder) close() error {
 	return err
 }
 
+// ErrNoAnswer is a recording without any answer of the feeds that Play was asked for.
+var ErrNoAnswer = errors.New("recording: no answer")
+
 // Play calls take with each answer of a recording, in order, at the recording's pace
-// times speed; math.Inf(1) is as fast as take allows. It returns nil at the end, and
+// times speed; math.Inf(1) is as fast as take allows. With feeds, take gets only their
+// answers, and a recording without any is [ErrNoAnswer]. Play returns nil at the end, and
 // when ctx ends; else the first error of take or of a file.
-func Play(ctx context.Context, dir string, speed float64, take func(Answer) error) error {
+func Play(ctx context.Context, dir string, speed float64, take func(Answer) error, feeds ...string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {
 		return fmt.Errorf("recording: %w", err)
@@ -124,6 +128,7 @@ func Play(ctx context.Context, dir string, speed float64, take func(Answer) erro
 	}
 	slices.Sort(files)
 	var first, begun time.Time
+	taken := len(feeds) == 0
 	for _, file := range files {
 		err := read(file, func(a Answer) error {
 			if first.IsZero() {
@@ -138,6 +143,10 @@ func Play(ctx context.Context, dir string, speed float64, take func(Answer) erro
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			if len(feeds) > 0 && !slices.Contains(feeds, a.Feed) {
+				return nil
+			}
+			taken = true
 			return take(a)
 		})
 		if ctx.Err() != nil {
@@ -146,6 +155,9 @@ func Play(ctx context.Context, dir string, speed float64, take func(Answer) erro
 		if err != nil {
 			return err
 		}
+	}
+	if !taken {
+		return ErrNoAnswer
 	}
 	return nil
 }

@@ -146,3 +146,17 @@ func TestPlayReportsFaults(t *testing.T) {
 		t.Errorf("Play returned %v, want the name of the bad file", err)
 	}
 }
+
+func TestPlayOfSomeFeeds(t *testing.T) {
+	dir := t.TempDir()
+	all := record(t, dir, 4)
+	var got []recording.Answer
+	take := func(a recording.Answer) error { got = append(got, a); return nil }
+	if err := recording.Play(t.Context(), dir, math.Inf(1), take, "trips"); err != nil || !same(got, []recording.Answer{all[1], all[3]}) {
+		t.Errorf("of the trips, played %v: %v", got, err)
+	}
+	got = nil
+	if err := recording.Play(t.Context(), dir, math.Inf(1), take, "train-tracker"); !errors.Is(err, recording.ErrNoAnswer) || len(got) > 0 {
+		t.Errorf("of a feed that wasn't recorded, played %v: %v", got, err)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -121,8 +120,7 @@ type Source struct {
 	trains   prometheus.Gauge
 	left     prometheus.Gauge
 
-	mu    sync.Mutex
-	state error // what Ready returns
+	state trouble.State
 }
 
 // New returns a source of the trains of net, which is [cta.Chicago] or some of its
@@ -135,8 +133,8 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	s := &Source{
 		cfg: cfg, net: net, clock: retry.System,
 		budget: budget{daily: cfg.DailyBudget, zone: net.Location},
-		state:  errors.New("Train Tracker: no answer yet"),
 	}
+	s.state.Set(errors.New("Train Tracker: no answer yet"))
 	faults := cfg.validate()
 	codes := make([]string, 0, len(form.Lines))
 	for code, line := range form.Lines {
@@ -159,37 +157,21 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	s.client.Hide(key)
 	s.query = "?" + url.Values{"key": {key}, "rt": {strings.Join(codes, ",")}, "outputType": {"JSON"}}.Encode()
 
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return metric.Register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
-	}
-	gauge := func(name, help string) prometheus.Gauge {
-		return metric.Register(cfg.Metrics, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
-	}
-	s.calls = counter("ctalive_train_tracker_calls_total", "Calls of the Train Tracker, by result: ok, refused (an error code), unreadable (not JSON) or failed.", "result")
+	s.calls = metric.Counter(cfg.Metrics, "ctalive_train_tracker_calls_total", "Calls of the Train Tracker, by result: ok, refused (an error code), unreadable (not JSON) or failed.", "result")
 	for _, result := range []string{"ok", "refused", "unreadable", "failed"} {
 		s.calls.WithLabelValues(result)
 	}
-	s.arrivals = counter("ctalive_train_tracker_arrivals_total", "Arrivals derived from the Train Tracker's positions.").WithLabelValues()
-	s.aside = counter("ctalive_train_tracker_set_aside_total", "Observations from which nothing was derived, by reason.", "reason")
-	s.trains = gauge("ctalive_train_tracker_trains", "Trains in the latest answers.")
-	s.left = gauge("ctalive_train_tracker_calls_left", "Calls left of today's budget.")
+	s.arrivals = metric.Counter(cfg.Metrics, "ctalive_train_tracker_arrivals_total", "Arrivals derived from the Train Tracker's positions.").WithLabelValues()
+	s.aside = metric.Counter(cfg.Metrics, "ctalive_train_tracker_set_aside_total", "Observations from which nothing was derived, by reason.", "reason")
+	s.trains = metric.Gauge(cfg.Metrics, "ctalive_train_tracker_trains", "Trains in the latest answers.").WithLabelValues()
+	s.left = metric.Gauge(cfg.Metrics, "ctalive_train_tracker_calls_left", "Calls left of today's budget.").WithLabelValues()
 	s.left.Set(float64(cfg.DailyBudget))
 	return s, nil
 }
 
 // Ready returns nil while answers arrive in which trains move, else an error with the
 // reason.
-func (s *Source) Ready() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
-}
-
-func (s *Source) setState(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = err
-}
+func (s *Source) Ready() error { return s.state.Err() }
 
 // Run polls until ctx ends, then returns nil. It returns an error of sink, and a
 // [*cta.ServiceError] if the first answer is a lasting refusal, such as that of a wrong
@@ -206,7 +188,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		begun := s.clock.Now()
 		interval := s.budget.interval(begun, s.cfg.Every)
 		if !s.budget.take(begun) {
-			s.setState(fmt.Errorf("Train Tracker: the daily budget of %d calls is used up", s.cfg.DailyBudget))
+			s.state.Set(fmt.Errorf("Train Tracker: the daily budget of %d calls is used up", s.cfg.DailyBudget))
 			log.Begin("budget", "no calls left today: none is made until midnight in Chicago", "DailyBudget", s.cfg.DailyBudget)
 			if s.clock.Pause(ctx, interval) != nil {
 				return nil
@@ -228,7 +210,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 			}
 			failures++
 			wait = s.backOff(err, failures, interval)
-			s.setState(s.client.Fail(err))
+			s.state.Set(s.client.Fail(err))
 			log.Begin("call", "waiting for the Train Tracker", "err", s.client.Fail(err), "next try in", wait.Round(time.Second))
 		} else {
 			failures, good = 0, true
@@ -278,24 +260,16 @@ func (s *Source) ask(ctx context.Context, log *trouble.Log) (a *answer, came tim
 
 // replay takes the answers of a recording.
 func (s *Source) replay(ctx context.Context, in *inference, sink Sink, log *trouble.Log) error {
-	any := false
 	err := recording.Play(ctx, s.cfg.Replay, s.cfg.Speed, func(r recording.Answer) error {
-		if r.Feed != feed {
-			return nil
-		}
-		any = true
 		a, err := parse(r.Body, r.Came, s.net.Location)
 		log.Report("call", err != nil, "an answer of the recording can't be read", "err", err)
 		if err != nil {
-			s.setState(s.client.Fail(err))
+			s.state.Set(s.client.Fail(err))
 			return nil
 		}
 		return s.take(ctx, in, a, r.Came, s.cfg.Every, sink, log)
-	})
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case err == nil && !any:
+	}, feed)
+	if errors.Is(err, recording.ErrNoAnswer) {
 		err = fmt.Errorf("the recording in %s has no answer of the Train Tracker; perhaps it is one of GTFS-Realtime feeds, which need -network", s.cfg.Replay)
 	}
 	if err != nil {
@@ -313,9 +287,9 @@ func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Ti
 	frozen = frozen || now.Sub(in.latest) > frozenFor
 	switch {
 	case frozen:
-		s.setState(fmt.Errorf("Train Tracker: no train has moved since %s", since.Format(time.TimeOnly)))
+		s.state.Set(fmt.Errorf("Train Tracker: no train has moved since %s", since.Format(time.TimeOnly)))
 	default:
-		s.setState(nil)
+		s.state.Set(nil)
 	}
 	log.Report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", since.In(s.net.Location))
 	for code, r := range in.routes {
