@@ -179,3 +179,27 @@ func TestLabels(t *testing.T) {
 		t.Errorf("labels (-want +got):\n%s", d)
 	}
 }
+
+// Calls of one minute are spread over it, in order, and end before the next call.
+func TestTimesWithinAMinute(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		arrivals []int32
+		want     []float64
+	}{
+		{"apart", []int32{0, 90, 180}, []float64{0, 90, 180}},
+		{"a wait before the first departure", []int32{-300, 60}, []float64{0, 60}},
+		{"three in a minute", []int32{0, 60, 60, 60, 180}, []float64{0, 60, 80, 100, 180}},
+		{"at the end", []int32{0, 120, 120}, []float64{0, 120, 150}},
+		{"two in a second, before the next", []int32{0, 70, 70, 90}, []float64{0, 70, 80, 90}},
+		{"all", []int32{0, 0, 0}, []float64{0, 20, 40}},
+	} {
+		got := (&Profile{Arrivals: tt.arrivals}).Times(nil)
+		for i, at := range got {
+			if len(got) != len(tt.want) || at.Seconds() != tt.want[i] {
+				t.Errorf("%s: %v, want %v s", tt.name, got, tt.want)
+				break
+			}
+		}
+	}
+}

@@ -72,6 +72,32 @@ func (p *Profile) Sequence(i int) int {
 	return int(p.Sequences[i])
 }
 
+// Times appends the expected times of the calls to times, after the departure from the
+// first call. Timetables are often cut to minutes, so that a bus calls at several stops
+// in one. Those calls are spread over what is left of the minute.
+func (p *Profile) Times(times []time.Duration) []time.Duration {
+	n := len(p.Arrivals)
+	at := func(i int) int32 {
+		if i == 0 {
+			return 0
+		}
+		return p.Arrivals[i]
+	}
+	for i, same := 0, 0; i < n; i += same {
+		for same = 1; i+same < n && at(i+same) <= at(i); same++ {
+		}
+		room := 60 - at(i)%60
+		if i+same < n {
+			room = min(room, at(i+same)-at(i))
+		}
+		for j := range same {
+			t := time.Duration(at(i))*time.Second + time.Duration(j)*time.Duration(room)*time.Second/time.Duration(same)
+			times = append(times, t.Truncate(time.Millisecond))
+		}
+	}
+	return times
+}
+
 // Run is a trip on one service day.
 type Run struct {
 	*Pattern

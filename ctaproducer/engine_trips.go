@@ -13,7 +13,7 @@ type timetable struct {
 	patterns []tripPattern
 	longest  time.Duration                    // of a trip
 	calls    map[stationLine]uint64           // of this hour
-	offsets  map[*cta.Profile][]time.Duration // see spread
+	times    map[*cta.Profile][]time.Duration // of the calls
 }
 
 type stationLine struct {
@@ -44,7 +44,7 @@ type journey struct {
 }
 
 func newTimetable(net *cta.Network) *timetable {
-	k := &timetable{offsets: make(map[*cta.Profile][]time.Duration), calls: make(map[stationLine]uint64)}
+	k := &timetable{times: make(map[*cta.Profile][]time.Duration), calls: make(map[stationLine]uint64)}
 	for _, l := range net.Lines {
 		for _, p := range l.Patterns {
 			if len(p.Trips) == 0 || len(p.Calls) < 2 {
@@ -85,8 +85,13 @@ func (e *engine) plan(from, until time.Duration) {
 			if r.Departure.Before(begin) || !r.Departure.Before(end) {
 				continue
 			}
+			times, ok := e.timetable.times[r.Profile]
+			if !ok {
+				times = r.Profile.Times(nil)
+				e.timetable.times[r.Profile] = times
+			}
 			due = append(due, &journey{
-				tripPattern: p, id: r.ID(), depart: r.Departure.Sub(e.origin), profile: r.Profile, times: e.timetable.spread(r.Profile), status: cta.InService,
+				tripPattern: p, id: r.ID(), depart: r.Departure.Sub(e.origin), profile: r.Profile, times: times, status: cta.InService,
 			})
 		}
 	}
@@ -102,39 +107,6 @@ func (e *engine) plan(from, until time.Duration) {
 		e.journeys = append(e.journeys, j)
 	}
 	e.journeys = slices.DeleteFunc(e.journeys, func(j *journey) bool { return j.status == cta.OutOfService })
-}
-
-// spread returns the times of a profile's calls, in order: those of one minute are
-// spread over what is left of it, as buses that are timed by the minute pass several
-// stops in one.
-func (k *timetable) spread(p *cta.Profile) []time.Duration {
-	if times, ok := k.offsets[p]; ok {
-		return times
-	}
-	times := make([]time.Duration, len(p.Arrivals))
-	at := func(i int) int32 {
-		if i == 0 {
-			return 0
-		}
-		return p.Arrivals[i]
-	}
-	for i := 0; i < len(times); {
-		n := 1
-		for i+n < len(times) && at(i+n) <= at(i) {
-			n++
-		}
-		room := 60 - at(i)%60
-		if i+n < len(times) {
-			room = min(room, at(i+n)-at(i))
-		}
-		for j := range n {
-			times[i+j] = time.Duration(at(i))*time.Second + time.Duration(j)*time.Duration(room)*time.Second/time.Duration(n)
-			times[i+j] = times[i+j].Truncate(time.Millisecond)
-		}
-		i += n
-	}
-	k.offsets[p] = times
-	return times
 }
 
 // follow brings a journey to its next call, or out of service after the last.

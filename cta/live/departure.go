@@ -47,7 +47,7 @@ func (s *scratch) addDepartures(origin int32) {
 			return
 		}
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, bound: s.beginning(origin, next), timed: timed{run: -1}, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.beginning(origin, next), timed: unknownCall, at: at, left: at, number: number, state: Turning,
 			variance: sq(spread), where: st.potential - (at - s.now),
 		})
 		next += headway
@@ -62,7 +62,7 @@ func (s *scratch) addScheduled(origin int32) {
 	number := 0
 	for _, c := range s.calls[origin] {
 		r := &s.runs[c.run]
-		if s.g.patterns[r.pattern].nodes[0] != origin || r.depart != c.at || c.at < s.now-late {
+		if c.index > 0 || c.at < s.now-late {
 			continue
 		}
 		if c.at > s.now+farthest || number >= maxDepartures {
@@ -81,7 +81,7 @@ func (s *scratch) addScheduled(origin int32) {
 		number++
 		at := max(c.at, s.now+5*second)
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, timed: timed{c.run, c.at}, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, timed: c, at: at, left: at, number: number, state: Turning,
 			variance: sq(15), where: st.potential - (at - s.now),
 		})
 	}

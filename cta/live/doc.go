@@ -75,7 +75,8 @@
 //     run through round the Loop and back.
 //  8. With a timetable, a segment takes the time of the train's own run, plus the mean delay
 //     that recent trains gained there. A train that is up to two minutes early waits for
-//     its departure. By the timetable, an express overtakes.
+//     its departure. By the timetable, an express overtakes. Calls of one minute are spread
+//     over it: see [cta.Profile.Times].
 //  9. Where branches part, a train is predicted for both until its branch is known: see
 //     [Arrival.Maybe].
 //

@@ -34,7 +34,7 @@ type vehicle struct {
 	train     int32 // index in order; -1 when unknown
 	node      int32
 	bound     int32 // station at which its run ends; 0 when unknown
-	timed     timed // at node
+	timed     call  // of the timetable at node; unknownCall when its run is unknown
 	at        int64 // arrival at node, or a coming departure from it
 	left      int64 // departure from node (see nodeState.coming)
 	variance  float64
@@ -67,7 +67,7 @@ type forecast struct {
 // step is a platform on a vehicle's predicted way.
 type step struct {
 	node     int32
-	timed    timed
+	timed    call
 	at, left int64
 	ahead    int64 // when the train ahead leaves
 	metres   float64

@@ -130,6 +130,7 @@ func newGraph(net *cta.Network) *graph {
 
 func (g *graph) addLine(l *lineGraph) {
 	known := map[[2]int32]int32{}
+	var times []time.Duration
 	for _, p := range l.Patterns {
 		if len(p.Calls) < 2 {
 			continue
@@ -144,14 +145,14 @@ func (g *graph) addLine(l *lineGraph) {
 			}
 		}
 		for i := range p.Trips {
-			at := p.Trips[i].Profile.Arrivals
-			came := int32(0) // a run begins with its departure
+			times = p.Trips[i].Profile.Times(times[:0])
+			came := times[0]
 			for j, e := range w.edges {
 				if w.nodes[j+1] == w.nodes[j] {
 					continue // at another of the station's stops
 				}
-				g.edges[e].planned.add(float64(at[j+1] - came))
-				came = at[j+1]
+				g.edges[e].planned.add((times[j+1] - came).Seconds())
+				came = times[j+1]
 			}
 		}
 		g.calls += len(p.Calls)

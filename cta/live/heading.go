@@ -29,7 +29,7 @@ const maxHeadings = 50_000
 // the station at which its run ends, 0 if unknown.
 //
 //   - The pattern leads to bound, and is served at that time.
-//   - Of timetabled patterns, only those nearest to the time remain.
+//   - Of timetabled calls, only those nearest to the time remain.
 //
 // The result is valid until the next call.
 func (s *scratch) courses(n int32, at int64, bound int32) []use {
@@ -45,7 +45,7 @@ func (s *scratch) courses(n int32, at int64, bound int32) []use {
 	nearest := int64(math.MaxInt64)
 	for _, u := range nd.uses {
 		if s.headways[u.pattern] == nil && leads(u) {
-			nearest = min(nearest, s.due(n, u.pattern, at))
+			nearest = min(nearest, s.due(n, u, at))
 		}
 	}
 	s.uses = s.uses[:0]
@@ -57,7 +57,7 @@ func (s *scratch) courses(n int32, at int64, bound int32) []use {
 			if s.begun(u, at) == 0 {
 				continue
 			}
-		} else if d := s.due(n, u.pattern, at); d == math.MaxInt64 || d > nearest+apart {
+		} else if d := s.due(n, u, at); d == math.MaxInt64 || d > nearest+apart {
 			continue
 		}
 		s.uses = append(s.uses, u)

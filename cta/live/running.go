@@ -109,7 +109,7 @@ func (n *nodeState) leader() int64 {
 }
 
 // passes reports whether a vehicle passes the last train still to come, by the timetable.
-func (n *nodeState) passes(v timed) bool { return v.run >= 0 && n.due > v.at }
+func (n *nodeState) passes(v call) bool { return v.run >= 0 && n.due > v.at }
 
 // passed returns a train's latest passage, nil if none is remembered.
 func (n *nodeState) passed(train int32) *passage {
@@ -226,8 +226,8 @@ func (s *scratch) pass(from, to *visit) {
 	of := s.passed[int(e)*remembered:][:remembered]
 	n := int(s.passes[e])
 	if mean, _, ok := s.g.edges[e].planned.mean(); ok {
-		planned := s.took(from.node, to.node, from.at)
-		if planned == 0 { // nobody knows what it should have taken
+		planned, ok := s.took(from.node, to.node, from.at)
+		if !ok { // nobody knows what it should have taken
 			return
 		}
 		took = max(took-planned+int64(mean*1000), quickest)

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -34,8 +35,9 @@ type run struct {
 
 // call is a run's call at a node.
 type call struct {
-	at  int64
-	run int32
+	at    int64
+	run   int32
+	index int32 // among the calls of the run's pattern
 }
 
 const (
@@ -89,6 +91,7 @@ func (s *schedule) fillRuns(g *graph) {
 	until := s.from + slots*slotLength
 	first, last := cta.DateOf(s.begins(g, 0)).Add(-2), cta.DateOf(s.begins(g, slots)).Add(1)
 	var runs []cta.Run
+	var times []time.Duration
 	for i := range g.patterns {
 		p := &g.patterns[i]
 		if len(p.Trips) == 0 {
@@ -104,24 +107,21 @@ func (s *schedule) fillRuns(g *graph) {
 			if end < s.from || depart > until {
 				continue
 			}
+			times = r.Profile.Times(times[:0])
 			for j, n := range p.nodes {
-				at := depart
 				if j > 0 && p.nodes[j-1] == n {
 					continue // already there, at another of the station's stops
 				}
 				if j == len(p.nodes)-1 && g.nodes[n].closes {
 					continue // where a ring closes, the next run counts
 				}
-				if j > 0 {
-					at += int64(r.Profile.Arrivals[j]) * second
-				}
-				s.calls[n] = append(s.calls[n], call{at, int32(len(s.runs))})
+				s.calls[n] = append(s.calls[n], call{depart + times[j].Milliseconds(), int32(len(s.runs)), int32(j)})
 			}
 			s.runs = append(s.runs, run{int32(i), depart, end})
 		}
 	}
 	for _, calls := range s.calls {
-		slices.SortFunc(calls, func(a, b call) int { return int(a.at - b.at) })
+		slices.SortStableFunc(calls, func(a, b call) int { return cmp.Compare(a.at, b.at) })
 	}
 }
 
@@ -250,44 +250,41 @@ func (s *schedule) around(n int32, t int64) []call {
 }
 
 // took returns the timetabled time between two nodes for a train that came to the first
-// at t. It uses the run nearest to t, and returns 0 without one.
-func (s *schedule) took(from, to int32, t int64) (took int64) {
+// at t. It uses the run nearest to t; ok is false without one.
+func (s *schedule) took(from, to int32, t int64) (took int64, ok bool) {
 	nearest := int64(math.MaxInt64)
 	for _, c := range s.around(from, t) {
 		if off := max(c.at-t, t-c.at); off < nearest {
-			if at, ok := s.comes(c.run, to, c.at); ok {
-				nearest, took = off, at-c.at
+			if next, comes := s.comes(to, c); comes {
+				nearest, took, ok = off, next.at-c.at, true
 			}
 		}
 	}
-	return took
+	return took, ok
 }
 
-// comes returns a run's first call at a node from a time on.
-func (s *schedule) comes(run, n int32, from int64) (at int64, ok bool) {
+// comes returns the first call at a node of the run of a call, after that call. Both may
+// have the same time: timetables are often cut to minutes.
+func (s *schedule) comes(n int32, after call) (next call, ok bool) {
 	calls := s.calls[n]
-	i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= from })
-	for ; i < len(calls) && calls[i].at <= from+noService; i++ {
-		if calls[i].run == run {
-			return calls[i].at, true
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= after.at })
+	for ; i < len(calls) && calls[i].at <= after.at+noService; i++ {
+		if calls[i].run == after.run && calls[i].index > after.index {
+			return calls[i], true
 		}
 	}
-	return 0, false
+	return call{}, false
 }
 
-// timed is a vehicle's place in the timetable: its run, and the time at which that calls
-// where the vehicle is. The run is -1 while unknown.
-type timed struct {
-	run int32
-	at  int64
-}
+// unknownCall is the place in the timetable of a vehicle whose run is unknown.
+var unknownCall = call{run: -1}
 
-// runOf returns the run that is nearest to a train's latest visit.
-func (s *scratch) runOf(v *visit) timed {
-	best, nearest := timed{run: -1}, int64(math.MaxInt64)
+// runOf returns the call of the timetable that is nearest to a train's latest visit.
+func (s *scratch) runOf(v *visit) call {
+	best, nearest := unknownCall, int64(math.MaxInt64)
 	for _, c := range s.around(v.node, v.at) {
 		if off := max(c.at-v.at, v.at-c.at); off < nearest {
-			best, nearest = timed{c.run, c.at}, off
+			best, nearest = c, off
 		}
 	}
 	return best
@@ -295,23 +292,23 @@ func (s *scratch) runOf(v *visit) timed {
 
 // ride returns the expected time over an edge from a place in the timetable, its
 // variance in s², and the next place.
-func (s *scratch) ride(e int32, from timed) (took int64, variance float64, to timed) {
+func (s *scratch) ride(e int32, from call) (took int64, variance float64, to call) {
 	est := &s.edges[e]
-	took, variance, to = est.mean, est.variance+sq(2), timed{run: -1}
+	took, variance = est.mean, est.variance+sq(2)
 	if from.run < 0 {
-		return took, variance, to
+		return took, variance, unknownCall
 	}
-	at, ok := s.comes(from.run, s.g.edges[e].to, from.at+1)
+	to, ok := s.comes(s.g.edges[e].to, from)
 	if !ok {
-		return max(took, second), variance, to
+		return max(took, second), variance, unknownCall
 	}
-	took = at - from.at
+	took = to.at - from.at
 	if mean, _, ok := s.g.edges[e].planned.mean(); ok && est.observed {
 		took += est.mean - int64(mean*1000)
 	} else {
 		variance = sq(15)
 	}
-	return max(took, second), variance, timed{from.run, at}
+	return max(took, second), variance, to
 }
 
 // calling reports whether the timetable has a call of a line in a span of time.
@@ -327,12 +324,12 @@ func (s *schedule) calling(l *lineGraph, from, to int64) bool {
 	return false
 }
 
-// due returns the time between t and the nearest timetabled call of a pattern at a
-// node; MaxInt64 without one near t.
-func (s *schedule) due(n, pattern int32, t int64) int64 {
+// due returns the time between t and the nearest timetabled run of a call at a node;
+// MaxInt64 without one near t.
+func (s *schedule) due(n int32, u use, t int64) int64 {
 	nearest := int64(math.MaxInt64)
 	for _, c := range s.around(n, t) {
-		if s.runs[c.run].pattern == pattern {
+		if s.runs[c.run].pattern == u.pattern && c.index == u.call {
 			nearest = min(nearest, max(c.at-t, t-c.at))
 		}
 	}
