@@ -131,6 +131,8 @@
 //   - Nothing waits for a deleted topic: TestTopicThatIsGoneIsNotWaitedFor
 //   - A partition without a leader stops only itself; a state partition, only those that need it:
 //     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone
+//   - Partitions and positions are added to a transaction one after the other; the coordinator
+//     refuses both at once: TestTransactionAddsOneThingAtATime
 //   - Ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
 //     TestTransformLeavesItsGroupThoughACommitHangs
 //   - A wait or an outage is logged once; a broker that waits for others is not reported as away:

@@ -426,6 +426,34 @@ func TestTransformLeavesItsGroupThoughACommitHangs(t *testing.T) {
 	}
 }
 
+// A coordinator refuses what is added to a transaction while it still adds something else.
+func TestTransactionAddsOneThingAtATime(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	s := newSummer(client)
+	start(t, client, config("g"), s)
+	<-s.begun
+	var added, adding atomic.Int32
+	for _, key := range []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn} {
+		c.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			added.Add(1)
+			if adding.Add(1) > 1 {
+				t.Error("partitions and positions are added at the same time")
+			}
+			c.SleepControl(func() { time.Sleep(10 * time.Millisecond) }) // of the coordinator's write to its log
+			adding.Add(-1)
+			return nil, nil, false
+		})
+	}
+	produce(t, c, "in", 100)
+	await(t, client, 100, 30*time.Second)
+	if added.Load() < 2 {
+		t.Errorf("%d requests added to a transaction, want two at least", added.Load())
+	}
+}
+
 // A topic that is deleted while it is read isn't waited for.
 func TestTopicThatIsGoneIsNotWaitedFor(t *testing.T) {
 	t.Parallel()

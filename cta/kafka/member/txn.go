@@ -46,6 +46,9 @@ type txn struct {
 
 	boxes       map[record.Partition]*ibatch.Box
 	partitioner ibatch.Partitioner
+	// adding is held while the coordinator adds to the transaction. It refuses a second
+	// request meanwhile, as concurrent, and the retry would cost more than the wait.
+	adding sync.Mutex
 }
 
 // begin takes over the id: its previous owner is fenced, and an open transaction is aborted.
@@ -130,7 +133,7 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	if len(boxes) == 0 {
 		return nil
 	}
-	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
+	err := t.add(ctx, func(b *sarama.Broker) error {
 		resp, err := b.AddPartitionsToTxn(&sarama.AddPartitionsToTxnRequest{
 			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TopicPartitions: partitions,
 		})
@@ -207,7 +210,7 @@ func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
 // position adds the group's positions to the transaction, with the generation and the
 // member: the group's coordinator refuses a member that it no longer has (KIP-447).
 func (t *txn) position(ctx context.Context, who as, instance *string, next map[*part]int64) error {
-	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
+	err := t.add(ctx, func(b *sarama.Broker) error {
 		resp, err := b.AddOffsetsToTxn(&sarama.AddOffsetsToTxnRequest{
 			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, GroupID: t.group,
 		})
@@ -249,6 +252,13 @@ func (t *txn) end(ctx context.Context, commit bool) error {
 		}
 		return cluster.Refusal(resp.Err)
 	})
+}
+
+// add has the coordinator add partitions or positions to the transaction.
+func (t *txn) add(ctx context.Context, send func(*sarama.Broker) error) error {
+	t.adding.Lock()
+	defer t.adding.Unlock()
+	return t.ask(ctx, t.coordinator(), cluster.Quick, send)
 }
 
 func (t *txn) coordinator() cluster.To { return cluster.Transaction(t.id) }
