@@ -137,7 +137,7 @@ func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, n
 
 // none says why no train is expected at a platform, and when trains come again.
 func (l *language) none(b platformBoard, now time.Time) string {
-	if b.Spacing != live.None {
+	if b.Spacing != live.None && b.Resumes.IsZero() {
 		return l.say("none-expected")
 	}
 	switch at := b.Resumes; {

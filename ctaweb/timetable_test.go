@@ -156,8 +156,8 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 		{only("B", cta.Bus), "/?lang=es", []string{"Autobuses en marcha:"}},
 		{only("B", cta.Tram), "/lines/B?lang=es", []string{"Por dónde circulan hoy sus tranvías"}},
 		{only("B", cta.Ferry), "/lines/B", []string{"Where its ferries run today"}},
-		{only("B", cta.Ferry), "/board/1", []string{"No ferry is expected."}},
-		{only("B", cta.Ferry), "/board/1?lang=es", []string{"No se espera ningún ferri."}},
+		{only("B", cta.Ferry), "/board/1", []string{"Next ferries", "no service at this hour; it begins again on Thursday at 08:00"}},
+		{only("B", cta.Ferry), "/board/1?lang=es", []string{"Próximos ferris"}},
 	} {
 		said := visited(t, c.net, at, c.page)
 		for _, want := range c.want {

@@ -95,7 +95,8 @@
 // The first matching rule gives a direction its level and cause:
 //
 //  1. [NoService], not running: no service is intended, and no train is on its way.
-//     This rule needs a known headway or trip of the line.
+//     This rule needs a known headway or trip of the line. A timetable has no service where
+//     none of its runs is on its way for more than an hour.
 //  2. No event of the line was seen in two hours. [ServiceBegins], good: service began less
 //     than fifteen minutes ago. [NeverHeard], unknown: it began earlier.
 //  3. [LineSilent], unknown: one of the conditions below holds.

@@ -1,6 +1,9 @@
 package live
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // A service has ended when none follows for apart. Its trains are on their way for at
 // most lasting.
@@ -128,18 +131,31 @@ func (s *scratch) forecastOf(n, vehicle int32) *forecast {
 	return nil
 }
 
-// comesAgain returns when service at a platform is next intended, if none is now and no
-// train is expected. It is zero otherwise, and with a timetable.
+// comesAgain returns when service at a platform is next intended, if no train is expected
+// and no headway holds. It is zero otherwise.
 func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
-	if b.Headway.Intended > 0 || len(b.Next) > 0 {
+	timed := s.g.lines[s.g.nodes[n].line].timed
+	if b.Headway.Intended > 0 && !timed || len(b.Next) > 0 {
 		return again
 	}
+	calls := s.calls[n]
+	for _, c := range calls[sort.Search(len(calls), func(i int) bool { return calls[i].at > s.now }):] {
+		if u := (use{s.runs[c.run].pattern, c.index}); !s.g.ends(s.g.moves(u)) {
+			return s.time(c.at)
+		}
+	}
 	for _, u := range s.g.nodes[n].uses {
-		if s.headways[u.pattern] == nil || s.g.ends(s.g.moves(u)) {
+		if s.g.ends(s.g.moves(u)) {
 			continue
 		}
-		if at := s.patternResumes(s.g, u.pattern, s.now); !at.IsZero() {
-			again = earlier(again, at.Add(time.Duration(s.offset(u))*time.Millisecond))
+		switch r := s.nextRun(s.g, u.pattern, s.now); {
+		case r.Departure.IsZero():
+		case r.Trip == nil:
+			again = earlier(again, r.Departure.Add(time.Duration(s.offset(u))*time.Millisecond))
+		case u.call == 0:
+			again = earlier(again, r.Departure)
+		default:
+			again = earlier(again, r.Arrival(int(u.call)))
 		}
 	}
 	return again

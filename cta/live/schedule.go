@@ -13,17 +13,24 @@ import (
 // schedule caches the intended service around a moment: a calendar lookup per platform
 // is too slow.
 type schedule struct {
-	from     int64               // ms; a multiple of slot
-	headways [][]int64           // by pattern and slot: ms between departures; nil with a timetable
-	rows     [][][2]slot         // by line, slot and direction
-	runs     []run               // of timetables
-	calls    [][]call            // by node, in order of time
-	later    map[int32]time.Time // by pattern: next departures, as requested so far
+	from     int64             // ms; a multiple of slot
+	headways [][]int64         // by pattern and slot: ms between departures; nil with a timetable
+	rows     [][][2]slot       // by line, slot and direction
+	periods  [][2][]period     // by line and direction, in order of time
+	runs     []run             // of timetables
+	calls    [][]call          // by node, in order of time
+	later    map[int32]cta.Run // by pattern: next departures, as requested so far
 }
 
 // slot is the service of a line's direction in a slot of time.
 type slot struct {
 	headway int64 // ms, of all patterns together; 0 without service
+}
+
+// period is a time of unbroken timetabled service in a line's direction.
+type period struct {
+	from, leaves int64 // first and last departure
+	to           int64 // when its last run ends
 }
 
 // run is a run of a timetable.
@@ -45,9 +52,11 @@ const (
 	slotsPast  = 4 * 4
 	slots      = slotsPast + 3*4
 	// A timetable's service at a moment consists of the trains that leave within
-	// departing of it. Without a train for noService there is no service.
+	// departing of it. Without a train for noService there is no service at a platform.
 	departing = 45 * minute
 	noService = 3 * 60 * minute
+	// A line's service pauses where no run is on its way for longer than pause.
+	pause = 60 * minute
 )
 
 func (s *schedule) fill(g *graph, now int64) {
@@ -127,8 +136,8 @@ func (s *schedule) fillRuns(g *graph) {
 
 // fillLines combines the patterns by line and direction.
 func (s *schedule) fillLines(g *graph) {
-	s.rows = make([][][2]slot, len(g.lines))
-	s.later = map[int32]time.Time{}
+	s.rows, s.periods = make([][][2]slot, len(g.lines)), make([][2][]period, len(g.lines))
+	s.later = map[int32]cta.Run{}
 	for i := range g.lines {
 		l := &g.lines[i]
 		s.rows[i] = make([][2]slot, slots)
@@ -138,6 +147,11 @@ func (s *schedule) fillLines(g *graph) {
 			if p.line != int32(i) {
 				continue
 			}
+			for d := range s.periods[i] {
+				if s.leads(p, d) {
+					s.periods[i][d] = append(s.periods[i][d], period{r.depart, r.depart, r.last})
+				}
+			}
 			for j := max(0, (r.depart-departing-s.from)/slotLength); j <= (r.depart+departing-s.from)/slotLength && j < slots; j++ {
 				for d := range leaving[j] {
 					if s.leads(p, d) {
@@ -145,6 +159,9 @@ func (s *schedule) fillLines(g *graph) {
 					}
 				}
 			}
+		}
+		for d, of := range s.periods[i] {
+			s.periods[i][d] = unbroken(of)
 		}
 		for j := range s.rows[i] {
 			for d := range s.rows[i][j] {
@@ -160,6 +177,31 @@ func (s *schedule) fillLines(g *graph) {
 			}
 		}
 	}
+}
+
+// unbroken sorts periods, and joins those without a pause between them.
+func unbroken(of []period) []period {
+	slices.SortFunc(of, func(a, b period) int { return cmp.Compare(a.from, b.from) })
+	joined := of[:0]
+	for _, p := range of {
+		if n := len(joined); n > 0 && p.from <= joined[n-1].to+pause {
+			last := &joined[n-1]
+			last.leaves, last.to = p.leaves, max(last.to, p.to)
+			continue
+		}
+		joined = append(joined, p)
+	}
+	return joined
+}
+
+// during returns the period of a line's direction that contains t.
+func (s *schedule) during(line int32, d int, t int64) (period, bool) {
+	for _, p := range s.periods[line][d] {
+		if p.from <= t && t <= p.to {
+			return p, true
+		}
+	}
+	return period{}, false
 }
 
 // leads reports whether a pattern has calls in a direction.
@@ -183,6 +225,15 @@ func (s *schedule) at(line int32, d int, t int64) int64 { return s.rows[line][s.
 
 // began returns when the service at t began, MinInt64 if before the schedule's start.
 func (s *schedule) began(line int32, t int64) int64 {
+	began := int64(math.MaxInt64)
+	for d := range directions {
+		if p, ok := s.during(line, d, t); ok {
+			began = min(began, p.from)
+		}
+	}
+	if began < math.MaxInt64 {
+		return began
+	}
 	for i := s.slot(t); i >= 0; i-- {
 		if of := &s.rows[line][i]; of[0].headway == 0 && of[1].headway == 0 {
 			return s.from + (i+1)*slotLength
@@ -336,35 +387,36 @@ func (s *schedule) due(n int32, u use, t int64) int64 {
 	return nearest
 }
 
-// resumes returns when a line's service next begins within a week; else zero.
-func (s *schedule) resumes(g *graph, line int, now int64) (next time.Time) {
+// resumes returns when a line's service in a direction next begins within a week; else
+// zero.
+func (s *schedule) resumes(g *graph, line, d int, now int64) (next time.Time) {
 	for _, i := range g.lines[line].patterns {
-		if at := s.patternResumes(g, i, now); !at.IsZero() {
+		if at := s.nextRun(g, i, now).Departure; !at.IsZero() && s.leads(&g.patterns[i], d) {
 			next = earlier(next, at)
 		}
 	}
 	return next
 }
 
-// patternResumes returns when trains of a pattern next leave within a week; else zero.
-func (s *schedule) patternResumes(g *graph, i int32, now int64) time.Time {
-	if at, ok := s.later[i]; ok && (at.IsZero() || at.UnixMilli() > now) {
-		return at
+// nextRun returns the next run of a pattern within a week; else zero. Of a headway
+// service, it has the departure alone.
+func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
+	if r, ok := s.later[i]; ok && (r.Departure.IsZero() || r.Departure.UnixMilli() > now) {
+		return r
 	}
 	p := g.patterns[i].Pattern
 	t := time.UnixMilli(now - now%slotLength).In(g.location)
-	var next time.Time
 	for at := t; len(p.Headways) > 0 && at.Sub(t) < 7*24*time.Hour; at = at.Add(15 * time.Minute) {
 		if p.HeadwayAt(at) > 0 {
-			next = at
+			next.Departure = at
 			break
 		}
 	}
 	var runs []cta.Run
 	for d := cta.DateOf(t).Add(-1); d <= cta.DateOf(t).Add(7); d = d.Add(1) {
 		for _, r := range p.Runs(runs[:0], d) {
-			if r.Departure.UnixMilli() > now {
-				next = earlier(next, r.Departure)
+			if r.Departure.UnixMilli() > now && (next.Departure.IsZero() || r.Departure.Before(next.Departure)) {
+				next = r
 			}
 		}
 	}

@@ -113,10 +113,11 @@ var hushed = [...]int64{40 * second, 20 * second, 8 * second}
 
 // lineState collects facts about a line while a view is derived.
 type lineState struct {
-	heard    int64 // ms; 0 when never
-	first    int64 // ms: earliest report in two hours; 0 without one
-	overdue  int   // trains and departures
-	expected int   // trains on their way, and overdue departures
+	heard    int64  // ms; 0 when never
+	first    int64  // ms: earliest report in two hours; 0 without one
+	overdue  int    // trains and departures
+	expected int    // trains on their way, and overdue departures
+	away     [2]int // trains on their way in a direction that aren't overdue
 	standing [2]*visit
 	// missed are the latenesses of trains that came due since heard, the greatest
 	// first. behind is, by direction, the train that has been overdue for longest.
@@ -160,6 +161,15 @@ func (s *scratch) late(ve *vehicle) bool {
 	return !s.overtaken(ve)
 }
 
+// goes counts a train on its way, in the directions of its run.
+func (s *scratch) goes(l *lineState, ve *vehicle) {
+	for d := range l.away {
+		if dir(s.g.nodes[ve.node].direction) == d || ve.timed.run >= 0 && s.leads(&s.g.patterns[s.runs[ve.timed.run].pattern], d) {
+			l.away[d]++
+		}
+	}
+}
+
 func (s *scratch) status(v *View) {
 	s.heard = 0
 	for i := range s.lines {
@@ -175,6 +185,8 @@ func (s *scratch) status(v *View) {
 			l.expected++
 			if s.now-ve.due > max(overdueBy, ve.slack) {
 				l.overdue++
+			} else {
+				s.goes(l, ve)
 			}
 		}
 		if ve.due > l.heard {
@@ -252,10 +264,16 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	ds := DirectionStatus{Direction: directions[d]}
 	ds.Towards = s.towards(line, d)
 	headway := s.at(int32(line), d, s.now)
-	runs := headway > 0
+	sv := s.survey(v, l.nodes[d])
+	runs, leaves, away := headway > 0, headway > 0, state.expected-state.overdue
+	if l.timed {
+		p, ok := s.during(int32(line), d, s.now)
+		if sv.served, runs, leaves, away = ok, ok, ok && s.now <= p.leaves, state.away[d]; !ok {
+			headway = 0
+		}
+	}
 	ds.Intended = time.Duration(headway) * time.Millisecond
 	ds.Last = s.lastDeparture(line, d)
-	sv := s.survey(v, l.nodes[d])
 	ds.Every = time.Duration(sv.every) * time.Millisecond
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
 	var gap, bunch Headway
@@ -271,9 +289,9 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	stuck := state.standing[d]
 	ds.Level = Good
 	switch {
-	case l.planned && !sv.served && !runs && (state.heard == 0 || state.expected == state.overdue):
+	case l.planned && !sv.served && !runs && (state.heard == 0 || away == 0):
 		ds.Cause, ds.Level = NoService, NotRunning
-		ds.Resumes = s.resumes(s.g, line, s.now)
+		ds.Resumes = s.resumes(s.g, line, d, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)
 	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-goneAfter:
 		ds.Cause = ServiceBegins
@@ -308,7 +326,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
 		ds.Cause, ds.Level = CloseUp, Minor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
-	case l.planned && !runs:
+	case l.planned && !leaves:
 		ds.Cause = LastTrains
 	case sv.every > 0:
 		ds.Cause = OnHeadway

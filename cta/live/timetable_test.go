@@ -47,7 +47,8 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 // valley is a feed of a railway with locals, expresses and short turns at irregular
 // times, one of whose expresses overtake the locals, a bus every 90 minutes that waits at
 // two stops of one station, and a bus that is timed to the minute: it calls at several
-// stops in one, and at two of them again later.
+// stops in one, and at two of them again later. A commuter line runs to town in the
+// morning and back in the afternoon.
 func valley(tb testing.TB) *cta.Network {
 	tb.Helper()
 	var trips, times strings.Builder
@@ -80,6 +81,12 @@ func valley(tb testing.TB) *cta.Network {
 	for at := 300; at < 660; at += 24 {
 		run("M", at, []int{15, 16, 17, 18, 16, 19, 15, 12}, []int{0, 0, 0, 1, 1, 1, 3, 5})
 	}
+	for at := 330; at < 500; at += 25 {
+		run("C", at, []int{1, 2, 3, 5, 6}, []int{0, 4, 9, 20, 28})
+		run("C", at+630, []int{6, 5, 3, 2, 1}, []int{0, 8, 19, 24, 28})
+	}
+	run("C", 720, []int{6, 5, 3, 2, 1}, []int{0, 8, 19, 24, 28})
+	run("C", 950, []int{1, 2, 3, 5, 6}, []int{0, 4, 9, 20, 28})
 	for at := 300; at < 660; at += 90 {
 		run("B", at, []int{11, 12, 13, 14, 15}, []int{0, 7, 12, 52, 63})
 	}
@@ -92,7 +99,7 @@ func valley(tb testing.TB) *cta.Network {
 	}
 	feed := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\nM,Minute bus,3\n", "stops.txt": stops,
+		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\nM,Minute bus,3\nC,Commuters,2\n", "stops.txt": stops,
 		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
 		"trips.txt":    trips.String(), "stop_times.txt": times.String(),
 	} {
@@ -299,6 +306,96 @@ func TestRunOfATimetable(t *testing.T) {
 	board("X", 3, "a", 192, 200) // expresses overtake
 }
 
+// pauses compares what is reported of each line's directions on a day with its timetable,
+// every few minutes: no service in a pause of more than an hour, until the next departure;
+// service while a run is on its way. All trains keep the timetable.
+func pauses(tb testing.TB, net *cta.Network, day cta.Date) (paused, served int, faults []string) {
+	tb.Helper()
+	start := day.Begin(net.Location)
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: start, For: 24 * time.Hour, NoFaults: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	type line struct {
+		name string
+		d    int
+	}
+	runs := map[line][][2]time.Time{}
+	for _, l := range net.Lines {
+		for d := day.Add(-1); d <= day.Add(8); d = d.Add(1) {
+			for _, r := range l.Runs(d) {
+				for i, direction := range directions {
+					if slices.ContainsFunc(r.Calls, func(c cta.Call) bool { return c.Direction == direction }) {
+						runs[line{l.ID, i}] = append(runs[line{l.ID, i}], [2]time.Time{r.Departure, r.Arrival(len(r.Calls) - 1)})
+					}
+				}
+			}
+		}
+	}
+	const near = 3 * time.Minute // of a run's end
+	tr, next := NewTracker(net), start.Add(4*time.Minute)
+	for ev := range sim.Events() {
+		for ; !ev.At.Before(next); next = next.Add(5 * time.Minute) {
+			for _, l := range tr.View(next).Lines {
+				for i, d := range l.Directions {
+					var before, after time.Time
+					on, close := false, false
+					for _, r := range runs[line{l.Line, i}] {
+						on = on || !next.Before(r[0]) && !next.After(r[1])
+						close = close || next.Sub(r[0]).Abs() < near || next.Sub(r[1]).Abs() < near
+						if r[1].Before(next) && r[1].After(before) {
+							before = r[1]
+						}
+						if r[0].After(next) && (after.IsZero() || r[0].Before(after)) {
+							after = r[0]
+						}
+					}
+					wrong := false
+					switch {
+					case close:
+					case on:
+						served++
+						wrong = d.Level == NotRunning || d.Cause == NeverHeard
+					case after.IsZero() || after.Sub(before) > time.Hour:
+						paused++
+						if !after.IsZero() && after.Sub(next) > 6*24*time.Hour {
+							after = d.Resumes // beyond a week, nobody is told
+						}
+						wrong = d.Level != NotRunning || d.Cause != NoService || !d.Resumes.Equal(after)
+					}
+					if wrong {
+						faults = append(faults, fmt.Sprintf("%s %s %s: %s, %s until %s; the last run ended at %s, the next begins at %s",
+							next.Format("15:04"), l.Line, d.Direction, d.Level, d.Cause, d.Resumes.Format("Mon 15:04"), before.Format("Mon 15:04"), after.Format("Mon 15:04")))
+					}
+				}
+			}
+		}
+		if ev.Kind == ctaproducer.ArrivalEvent {
+			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
+		}
+	}
+	return paused, served, faults
+}
+
+// A line without a train for more than an hour has no service until its next departure:
+// before the first train of the day, and between the rush hours.
+func TestPausesOfATimetable(t *testing.T) {
+	net := valley(t)
+	for _, day := range []cta.Date{20261007, 20261025} { // clocks change on the second
+		paused, served, faults := pauses(t, net, day)
+		if paused == 0 || served == 0 || len(faults) > 0 {
+			t.Errorf("%v, %d looks in pauses, %d in service: %s", day, paused, served, strings.Join(faults[:min(len(faults), 12)], "\n"))
+		}
+	}
+	// A platform says when its next train comes, if that is hours away.
+	noon := time.Date(2026, 10, 7, 12, 30, 0, 0, net.Location)
+	for _, b := range NewTracker(net).View(noon).Station(3) {
+		if want := time.Date(2026, 10, 7, 15, 59, 0, 0, net.Location); b.Line == "C" && b.Direction == cta.DirectionA && !b.Resumes.Equal(want) {
+			t.Errorf("at half past twelve, the next train comes at %v, want %v", b.Resumes, want)
+		}
+	}
+}
+
 // TestRealTimetablesKept checks the same for real feeds, if present: hardly any fault
 // is reported, and predictions are about right.
 func TestRealTimetablesKept(t *testing.T) {
@@ -315,6 +412,11 @@ func TestRealTimetablesKept(t *testing.T) {
 		t.Logf("%s: %d complaints in %d looks", feed, len(list), looks)
 		if len(list) > looks/100 {
 			t.Errorf("%s: %d complaints in %d looks, as %s", feed, len(list), looks, list[0])
+		}
+		paused, served, faults := pauses(t, net, net.Typical)
+		t.Logf("%s: %d looks in pauses, %d in service, %d of them wrong", feed, paused, served, len(faults))
+		if paused == 0 || served == 0 || len(faults) > 0 {
+			t.Errorf("%s: %s", feed, strings.Join(faults[:min(len(faults), 12)], "\n"))
 		}
 		underway, coming := misses(t, net, ctaproducer.DefaultStart(net))
 		for of, off := range map[string][]time.Duration{"trains on their way": underway, "coming runs": coming} {

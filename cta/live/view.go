@@ -107,8 +107,8 @@ type Board struct {
 	// runs here: the first three of each.
 	Next, Ending []Arrival
 	// Last is when the last train of the service that continues from here arrives,
-	// while known and still to come. Resumes is when service is next intended, if there
-	// is none now. Both are zero otherwise; Resumes is also zero with a timetable.
+	// while known and still to come. Resumes is when a train is next intended, if none is
+	// expected. Both are zero otherwise.
 	Last, Resumes time.Time
 	Headway       Headway
 }
