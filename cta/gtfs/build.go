@@ -31,7 +31,7 @@ func (f *feed) build() (*cta.Network, error) {
 		n.Lines = append(n.Lines, l)
 	}
 	if b.short > 0 {
-		f.leave("%d trips of fewer than two calls", b.short)
+		f.leave("%s of fewer than two calls", many(b.short, "trip", "trips"))
 	}
 	if len(n.Lines) == 0 {
 		return nil, errEmpty
@@ -91,7 +91,7 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 		}
 	}
 	if unused > 0 {
-		f.leave("%d stops at which no trip calls", unused)
+		f.leave("%s at which no trip calls", many(unused, "stop", "stops"))
 	}
 	numbers := assign(ids)
 	made := make(map[string]*cta.Station)

@@ -132,6 +132,7 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readTrips()
 	f.readCalls()
 	f.readFrequencies()
+	f.checkBlocks()
 	f.readRiders()
 	f.tellOdd()
 	if err := f.Err(func(fault *sheet.Fault) error { return (*cta.DataError)(fault) }); err != nil {
@@ -334,10 +335,10 @@ func (f *feed) readRoutes() {
 		}
 	}
 	if out > 0 {
-		f.leave("%d routes that weren't asked for", out)
+		f.leave("%s not asked for", many(out, "route", "routes"))
 	}
 	if odd > 0 {
-		f.notice("%d routes of an unknown type, taken for buses", odd)
+		f.notice("%s of an unknown type, taken for buses", many(odd, "route", "routes"))
 	}
 	slices.SortStableFunc(f.order, func(a, b *route) int { return a.sort - b.sort })
 }
@@ -425,10 +426,10 @@ func (f *feed) readStops() {
 		}
 	}
 	if adrift > 0 {
-		f.notice("%d stops at latitude 0 and longitude 0, which is in the sea: want their places", adrift)
+		f.notice("%s at latitude 0 and longitude 0, which is in the sea: want their places", many(adrift, "stop", "stops"))
 	}
 	if lost > 0 {
-		f.notice("%d stops whose parent_station isn't a station: they stand for themselves", lost)
+		f.notice("%s whose parent_station isn't a station, taken for stations of their own", many(lost, "stop", "stops"))
 	}
 }
 
@@ -608,10 +609,10 @@ func (f *feed) readCalls() {
 		return
 	}
 	if areas > 0 {
-		f.leave("%d calls on demand, in an area rather than at a stop", areas)
+		f.leave("%s on demand, in an area rather than at a stop", many(areas, "call", "calls"))
 	}
 	if passes > 0 {
-		f.leave("%d calls at which nobody gets on or off: trains only pass", passes)
+		f.leave("%s at which nobody gets on or off", many(passes, "call", "calls"))
 	}
 	if full {
 		f.Fault(sheet.Fault{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})

@@ -53,6 +53,14 @@ func (r *reader) leave(format string, a ...any) {
 	r.report.LeftOut = append(r.report.LeftOut, fmt.Sprintf(format, a...))
 }
 
+// many formats a count, such as "1 stop" or "2 stops".
+func many(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
 // row is a row of a file, valid until the next.
 type row struct {
 	*sheet.Row
@@ -194,11 +202,7 @@ func (w row) odd(column, fate string) {
 // tellOdd adds notices about odd values.
 func (r *reader) tellOdd() {
 	for _, o := range r.odd {
-		values := "1 odd value"
-		if o.count > 1 {
-			values = fmt.Sprintf("%d odd values", o.count)
-		}
-		r.notice("%s: %s of %s, %s; the first is %s in line %d", o.file, values, o.column, o.fate, o.first, o.line)
+		r.notice("%s: %s of %s, %s; the first is %s in line %d", o.file, many(o.count, "odd value", "odd values"), o.column, o.fate, o.first, o.line)
 	}
 }
 
