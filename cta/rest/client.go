@@ -5,8 +5,8 @@
 //     not followed.
 //   - [Client.Retry] retries failures that may pass, with growing pauses. Each reason to
 //     wait is logged once, and so is the recovery.
-//   - Errors are a [*cta.ServiceError] with the service, its address and a remedy.
-//     It wraps an [*Error] when the service refused. No text contains a password or token.
+//   - A refusal is an [*Error]. [Client.Fail] names the service, its address and the
+//     remedy, as a [*cta.ServiceError]. No text contains a password or token.
 package rest
 
 import (

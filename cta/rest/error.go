@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Error is an answer of a service other than success. It is the cause of a
+// Error is an answer of a service other than success. It may be the cause of a
 // [*cta.ServiceError]: find it by errors.As.
 type Error struct {
 	Status  int    // HTTP; 200 when something was refused inside a success

@@ -130,9 +130,10 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	board := &board{known: known, missing: map[string]absence{}}
-	var latest []cta.Alert // of the last answer that could be read
-	said := 0              // set aside, when it was last logged
+	board := &board{known: make(map[string]cta.Alert), missing: map[string]absence{}}
+	maps.Copy(board.known, known) // which is the sink's, and may be nil
+	var latest []cta.Alert        // of the last answer that could be read
+	said := 0                     // set aside, when it was last logged
 	for {
 		body, err := s.feed.Get(ctx)
 		if err == nil && body != nil {
