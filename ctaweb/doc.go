@@ -72,9 +72,10 @@
 // The words of a language are in one file, such as assets/words.en.json in this
 // package's source. [NewHandler] returns an error that lists all missing words.
 //
-// The word for a vehicle depends on the mode of its lines. The placeholders {vehicle},
-// {vehicles} and, at the start of a sentence, {Vehicle} and {Vehicles} stand for the
-// words of vehicle-train, -tram, -bus or -ferry, or of -any where several modes run.
+// Some nouns depend on the mode of lines: buses have stops, trains have stations. The
+// words nouns-train, -tram, -bus and -ferry, and nouns-any where several modes run, are
+// lists for the placeholders {vehicle}, {vehicles}, {place}, {places} and {platform}.
+// {Vehicle}, {Places} and so on begin a sentence.
 //
 // # Pages of one's own
 //

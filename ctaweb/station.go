@@ -70,7 +70,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	for _, b := range boards(s, st.ID) {
 		l := l.of(modes(h.model.net, b.Line)...)
 		v := boardView{
-			lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.vehicle["vehicle"],
+			lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
 			Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
 		}
 		if !b.Last.IsZero() {

@@ -100,7 +100,7 @@ func TestPagesOfATimetable(t *testing.T) {
 		{"a bus by direction", at(7, 5, 0), "/lines/B", []string{
 			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its buses run today",
 		}, ""},
-		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stations for “4711”: 1 Hill Road 7"}, ""},
+		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stops for “4711”: 1 Hill Road 7"}, ""},
 		{"in Spanish", at(10, 9, 0), "/stations/1?lang=es", []string{"hoy no hay servicio; se reanuda el lunes a las 08:00"}, ""},
 	} {
 		said := visited(t, net, c.at, c.page)
@@ -115,13 +115,13 @@ func TestPagesOfATimetable(t *testing.T) {
 	}
 }
 
-// The word for what runs comes from the mode, in every text.
+// The words for what runs and where it stops come from the mode, in every text.
 func TestTextsNameNoVehicle(t *testing.T) {
-	named := regexp.MustCompile(`(?i)\b(trains?|bus|buses|tren|trenes)\b[^}]`)
+	named := regexp.MustCompile(`(?i)\b(trains?|bus|buses|tren|trenes|stations?|turnstiles?|platforms?|estación|estaciones|torniquetes?|andén|andenes)\b[^}]`)
 	for _, l := range Default(NewModel(cta.Chicago())).languages {
 		for key, text := range l.words {
-			if !strings.HasPrefix(key, "vehicle-") && named.MatchString(text+" ") {
-				t.Errorf("%s: %s is %q, want {vehicle} or {vehicles}", l.code, key, text)
+			if !strings.HasPrefix(key, "nouns-") && named.MatchString(text+" ") {
+				t.Errorf("%s: %s is %q, want {vehicle}, {place} or the like", l.code, key, text)
 			}
 		}
 	}
@@ -146,15 +146,17 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 		page string
 		want []string
 	}{
-		{net, "/", []string{"Vehicles running:", "and vehicles are all listed"}},
-		{net, "/?lang=es", []string{"Vehículos en marcha:", "los vehículos figuran"}},
+		{net, "/", []string{"Vehicles running:", "The lines, stops and vehicles are all listed", "Find a stop", "All stops"}},
+		{net, "/?lang=es", []string{"Vehículos en marcha:", "las paradas y los vehículos figuran", "Todas las paradas"}},
 		{net, "/lines/B", []string{"Where its buses run today"}},
 		{net, "/lines/" + rail, []string{"Where its trains run today"}},
-		{only(rail, cta.Metro), "/", []string{"Trains running:"}},
-		{only(rail, ""), "/?lang=es", []string{"Trenes en marcha:"}},
-		{only("B", cta.Bus), "/", []string{"Buses running:", "Buses are where they were last seen"}},
-		{only("B", cta.Bus), "/?lang=es", []string{"Autobuses en marcha:"}},
+		{only(rail, cta.Metro), "/", []string{"Trains running:", "All stations"}},
+		{only(rail, ""), "/?lang=es", []string{"Trenes en marcha:", "Buscar una estación"}},
+		{only("B", cta.Bus), "/", []string{"Buses running:", "Buses are where they were last seen", "Find a stop", "All stops"}},
+		{only("B", cta.Bus), "/?lang=es", []string{"Autobuses en marcha:", "Buscar una parada", "Todas las paradas"}},
 		{only("B", cta.Tram), "/lines/B?lang=es", []string{"Por dónde circulan hoy sus tranvías"}},
+		{only("B", cta.Bus), "/stations", []string{"Stops Type a part of a name above."}},
+		{only("B", cta.Bus), "/nothing", []string{"no such page, line, stop or bus"}},
 		{only("B", cta.Ferry), "/lines/B", []string{"Where its ferries run today"}},
 		{only("B", cta.Ferry), "/board/1", []string{"Next ferries", "no service at this hour; it begins again on Thursday at 08:00"}},
 		{only("B", cta.Ferry), "/board/1?lang=es", []string{"Próximos ferris"}},
@@ -178,7 +180,7 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 		"/trains/up":              "Bus up towards Hill Top, at Alpha, broken down",
 		"/trains/up?lang=es":      "Autobús up con destino a Hill Top, en Alpha",
 		"/stations/1":             ">bus up</a>",
-		"/" + h.assets.live["es"]: `"bus":{"Vehicle":"Autobús","Vehicles":"Autobuses","vehicle":"autobús","vehicles":"autobuses"}`,
+		"/" + h.assets.live["es"]: `"bus":{"Place":"Parada","Places":"Paradas","Platform":"Parada","Vehicle":"Autobús","Vehicles":"Autobuses","place":"parada","places":"paradas","platform":"parada","vehicle":"autobús","vehicles":"autobuses"}`,
 	} {
 		if body := html.UnescapeString(text(t, get(t, h, "GET", url))); !strings.Contains(body, want) {
 			t.Errorf("%s lacks %q:\n%s", url, want, body)

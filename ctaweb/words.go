@@ -20,14 +20,17 @@ import (
 type language struct {
 	code  string // as HTML has it
 	words map[string]string
-	// vehicle is what runs, for the placeholders of that name: vehicle, vehicles and,
-	// where a sentence begins, Vehicle and Vehicles.
-	vehicle map[string]string
-	kinds   map[string]*language // the same language, by what runs
+	// nouns are the words for what runs and where it stops, by placeholder: nounNames,
+	// also with a capital where a sentence begins.
+	nouns map[string]string
+	kinds map[string]*language // the same language, by what runs
 }
 
 // kinds are what may run, as names of texts have it; any is where several do.
 var kinds = []string{"train", "tram", "bus", "ferry", "any"}
+
+// nounNames are the placeholders of the words in nouns-train, nouns-tram and so on.
+var nounNames = []string{"vehicle", "vehicles", "place", "places", "platform"}
 
 // kindOf is what runs on lines of those modes.
 func kindOf(modes ...cta.Mode) string {
@@ -63,10 +66,11 @@ func modes(net *cta.Network, lines ...string) []cta.Mode {
 func speak(code string, words map[string]string) *language {
 	all := make(map[string]*language, len(kinds))
 	for _, kind := range kinds {
-		one, many, _ := strings.Cut(words["vehicle-"+kind], ",")
-		all[kind] = &language{code, words, map[string]string{
-			"vehicle": one, "vehicles": many, "Vehicle": capital(one), "Vehicles": capital(many),
-		}, all}
+		nouns := make(map[string]string, 2*len(nounNames))
+		for i, word := range strings.SplitN(words["nouns-"+kind], ",", len(nounNames)) {
+			nouns[nounNames[i]], nouns[capital(nounNames[i])] = word, capital(word)
+		}
+		all[kind] = &language{code, words, nouns, all}
 	}
 	return all["train"]
 }
@@ -117,7 +121,7 @@ func (l *language) complete() error {
 			continue
 		}
 		for _, p := range placeholder.FindAllString(own, -1) {
-			if !strings.Contains(text, p) && english().vehicle[strings.Trim(p, "{}")] == "" {
+			if !strings.Contains(text, p) && english().nouns[strings.Trim(p, "{}")] == "" {
 				faults = append(faults, fmt.Errorf("%s: %q has %s, which isn't in the English %q", wordsFile(l.code), name, p, text))
 			}
 		}
@@ -132,7 +136,7 @@ func (l *language) complete() error {
 // lists are the texts that are several words, with commas between.
 var lists = map[string]bool{
 	"days": true, "days-short": true, "months-short": true,
-	"vehicle-train": true, "vehicle-tram": true, "vehicle-bus": true, "vehicle-ferry": true, "vehicle-any": true,
+	"nouns-train": true, "nouns-tram": true, "nouns-bus": true, "nouns-ferry": true, "nouns-any": true,
 }
 
 // say returns the text of a name, with values in place of its placeholders: pairs
@@ -147,7 +151,7 @@ func (l *language) say(name string, pairs ...string) string {
 			return b.String()
 		}
 		key, after, _ := strings.Cut(rest, "}")
-		b.WriteString(l.vehicle[key])
+		b.WriteString(l.nouns[key])
 		for i := 0; i+1 < len(pairs); i += 2 {
 			if pairs[i] == key {
 				b.WriteString(pairs[i+1])
@@ -185,16 +189,16 @@ func (l *language) number(n int64) string {
 	return sign + b.String()
 }
 
-// script is the words as a script has them, in front of live.js: the texts, what
-// runs in the network, and what runs by mode.
+// script is the words as a script has them, in front of live.js: the texts, the nouns
+// of the network, and those of a mode.
 func (l *language) script() string {
-	vehicles := map[string]map[string]string{}
+	byMode := map[string]map[string]string{}
 	for _, m := range append([]cta.Mode{""}, cta.Modes...) {
-		vehicles[string(m)] = l.of(m).vehicle
+		byMode[string(m)] = l.of(m).nouns
 	}
-	text, err := json.Marshal([]any{l.words, l.vehicle, vehicles})
+	text, err := json.Marshal([]any{l.words, l.nouns, byMode})
 	if err != nil { // texts can't fail
 		text = []byte("[{},{},{}]")
 	}
-	return "const [words, vehicle, vehicles] = " + string(text) + ";\n"
+	return "const [words, nouns, nounsOf] = " + string(text) + ";\n"
 }

@@ -2,7 +2,7 @@
 // it already; updates name what changed since then. The page of the whole system
 // is drawn from updates; the others ask the server for their changed parts. The
 // server puts a line in front of this file: words, the texts of the page's language,
-// vehicle, what texts call what runs, and vehicles, the same by the mode of a line.
+// nouns, which depend on what runs, and nounsOf, the same by the mode of a line.
 //
 // Templates can be replaced: what a page leaves out is done without.
 const body = document.body;
@@ -12,7 +12,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const { kind, root, events } = body.dataset;
 
 // say is a text of the page's language, with values in its placeholders.
-const say = (name, values = {}, mode = null) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? (vehicles[mode] ?? vehicle)[key] ?? "");
+const say = (name, values = {}, mode = null) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? (nounsOf[mode] ?? nouns)[key] ?? "");
 const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands);
 // segment is an id as one segment of an address, as the server's pages have it.
 const segment = (id) => (/^(\.\.?$|\/$|~)/.test(id) ? "~" : "") + encodeURIComponent(id);
