@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -24,9 +25,12 @@ const (
 type assets struct {
 	named       map[string]*asset
 	style, icon string            // addresses, relative to the page
+	picture     string            // the icon as PNG; empty if only the SVG was replaced
 	live        map[string]string // the script, with its words
+	manifest    map[string]string // for installing, by language
 	build       string            // changes with any of them
 	openapi     *asset
+	worker      *asset // the service worker
 }
 
 type asset struct {
@@ -35,31 +39,41 @@ type asset struct {
 }
 
 // pageFiles are the templates: base.html has what all pages share.
-var pageFiles = []string{"base.html", "page.html", "line.html", "stations.html", "station.html", "train.html", "board.html", "missing.html"}
+var pageFiles = []string{"base.html", "page.html", "line.html", "stations.html", "station.html", "train.html", "board.html", "departures.html", "missing.html"}
 
 func newAssets(net *cta.Network, src source, languages []*language) *assets {
-	a := &assets{named: map[string]*asset{}, live: map[string]string{}}
+	a := &assets{named: map[string]*asset{}, live: map[string]string{}, manifest: map[string]string{}}
 	a.style = a.add("style", ".css", "text/css; charset=utf-8", src.read("style.css")+lineColors(net))
 	scripts := ""
 	for _, l := range languages {
-		a.live[l.code] = a.add("live."+l.code, ".js", "text/javascript; charset=utf-8", l.script()+src.read("live.js"))
+		script := src.read("rider.js")
+		rider := a.add("rider."+l.code, ".js", "text/javascript; charset=utf-8", l.script(script)+script)
+		script = "const riderScript = \"./" + path.Base(rider) + "\";\n" + src.read("live.js")
+		a.live[l.code] = a.add("live."+l.code, ".js", "text/javascript; charset=utf-8", l.script(script)+script)
 		scripts += a.live[l.code]
 	}
 	a.icon = a.add("icon", ".svg", "image/svg+xml", src.read("icon.svg"))
+	if src.own("icon.png") != "" || src.own("icon.svg") == "" {
+		a.picture = a.add("icon", ".png", "image/png", src.read("icon.png"))
+	}
 	pages := ""
 	for _, name := range pageFiles {
 		pages += src.read(name)
 	}
 	a.build = hash(a.style + scripts + pages)
-	api := read("openapi.json")
-	a.openapi = &asset{contentType: "application/json"}
-	_, _ = a.openapi.body.get(func() ([]byte, error) { return []byte(api), nil })
+	a.openapi = newAsset("application/json", read("openapi.json"))
+	a.worker = newAsset("text/javascript; charset=utf-8", workerHead(a.build, languages)+src.read("worker.js"))
 	return a
 }
 
-func (a *assets) add(stem, ext, contentType, text string) string {
+func newAsset(contentType, text string) *asset {
 	f := &asset{contentType: contentType}
 	_, _ = f.body.get(func() ([]byte, error) { return []byte(text), nil })
+	return f
+}
+
+func (a *assets) add(stem, ext, contentType, text string) string {
+	f := newAsset(contentType, text)
 	name := stem + "." + f.body.tag + ext
 	a.named[name] = f
 	return "static/" + name

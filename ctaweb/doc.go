@@ -22,6 +22,8 @@
 //	/stations/{id}   a station: its next trains, and its riders
 //	/trains/{id}     a train, and its next stops
 //	/board/{id}      a station's next trains for a big screen
+//	/departures      the next trains at up to 12 stations: ?station=40380&station=40890
+//	/worker.js       the service worker of the pages
 //	/events          the stream that keeps the pages current
 //	/gtfs-rt/…       GTFS-Realtime for trip planners: vehicle-positions, trip-updates
 //	                 and alerts, as protobuf; as JSON with .json appended
@@ -96,13 +98,14 @@
 // All pages have these fields: .Site, .Title, .Root (the relative address of the
 // handler's root, where links begin), .Kind, .Part (true if the script asks for the page
 // without head and foot), .Events, .ID, .Layout, .Quiet, .Pace, .Style, .Live, .Icon,
-// .Status (a [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees
+// .Picture (the icon as PNG), .Manifest (to install the pages), .Status (a [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees
 // (C or F), .Query, .Language and .Languages. Each page has more:
 //
-//	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Counted, .Brief (too many stations to list)
+//	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
 //	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways and .Variants
 //	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
+//	departures.html  .Stations
 //	train.html     .Train (a [Train]), .Ended (its run), .Line, .Text, .Says, .Ways (its stops)
 //
 // The fields that the embedded templates use don't change within a major version.
@@ -118,7 +121,11 @@
 //   - on every page: main, fresh, time, clock, date, weather, icon, temperature, sky,
 //     measured
 //   - for the search: q and found
+//   - for the reader's own stations: mine, cards, near and near-says on the system's page,
+//     star and star-says on a station's
 //   - on the system's page: trains, alerts, counted, scores, map, chart and moving
+//
+// It leaves elements with data-own as they are.
 //
 // On the system's page it also looks for these attributes:
 //
@@ -128,6 +135,18 @@
 //   - data-k: a track on the map
 //   - data-m: a train on the map
 //   - data-status: the element that shows how a line runs
+//
+// # The reader's own stations
+//
+// A reader keeps favourite stations, and the stations opened last, in the browser's
+// localStorage. The system's page shows their next trains above everything else. The
+// nearest stations are found on the device, from the coordinates of all stations: its
+// position is never sent. All this is in rider.js, which a page loads where it is needed.
+//
+// Pages can be installed. The service worker keeps the pages opened last. If the server
+// does not answer within a second, the worker shows a kept page, which states that it is
+// not live, and as of when. A new version of the pages replaces the worker and drops what
+// it kept. Browsers allow all this by HTTPS, and on localhost.
 //
 // # Derived data
 //

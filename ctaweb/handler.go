@@ -175,7 +175,11 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 		realtime: realtimeFeeds{publisher: publisher},
 		pub:      newPublisher(m, cfg.Interval, cfg.Now, a.build),
 	}
+	for _, l := range languages {
+		a.manifest[l.code] = a.add("manifest."+l.code, ".webmanifest", "application/manifest+json", h.manifest(l))
+	}
 	h.routePages()
+	h.route("/worker.js", plainError, h.serveWorker)
 	h.route("/events", plainError, h.serveEvents)
 	h.routeAPI()
 	h.routeRealtime()
@@ -216,9 +220,10 @@ func (h *Handler) Close() { h.closing.Do(func() { close(h.pub.closed) }) }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
+		"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
+	head.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=(), payment=(), usb=()")
 	// Redirects are relative, because the handler doesn't know its prefix.
 	switch p := r.URL.EscapedPath(); {
 	case h.preflight(w, r):

@@ -101,6 +101,9 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/trains/B1", 200, "text/html; charset=utf-8", "Train B1 towards Forest Park, at O&#39;Hare"},
 		{"GET", "/trains/B9", 404, "text/html; charset=utf-8", "no longer shown"},
 		{"GET", "/stations", 200, "text/html; charset=utf-8", "Wilson"},
+		{"GET", "/departures", 200, "text/html; charset=utf-8", "No station is chosen."},
+		{"GET", "/departures?station=40890&station=1&station=x", 200, "text/html; charset=utf-8", "O&#39;Hare</a></h3>"},
+		{"GET", "/worker.js", 200, "text/javascript; charset=utf-8", "skipWaiting"},
 		{"GET", "/stations?q=OHARE", 200, "text/html; charset=utf-8", "stations/40890"},
 		{"GET", "/stations?q=%3Cscript%3E", 200, "text/html; charset=utf-8", "&lt;script&gt;"},
 		{"GET", "/api/v1/lines", 200, "application/json", `"level":`},
@@ -121,6 +124,8 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", style, 200, "text/css; charset=utf-8", ".l1{--line:#00a1de;--on:#000000"},
 		{"GET", live, 200, "text/javascript; charset=utf-8", "EventSource"},
 		{"GET", icon, 200, "image/svg+xml", "<svg"},
+		{"GET", "/" + h.assets.picture, 200, "image/png", "\x89PNG"},
+		{"GET", "/" + h.assets.manifest["es"], 200, "application/manifest+json", `"name":"Chicago 'L' en vivo"`},
 		{"GET", "/static/", 404, "text/html; charset=utf-8", "There is no such page"},
 		{"GET", "/static/style.css", 404, "text/plain; charset=utf-8", "no such"},
 		{"GET", "/static/../handler.go", 404, "text/html; charset=utf-8", "There is no such page"},
@@ -420,7 +425,7 @@ func TestPageIsAsItWas(t *testing.T) {
 	m.SetReady()
 	h := newHandler(t, m, HandlerConfig{})
 	got := text(t, get(t, h, "GET", "/"))
-	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, h.assets.style, h.assets.live["en"], h.assets.icon} {
+	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, h.assets.style, h.assets.live["en"], h.assets.icon, h.assets.picture, h.assets.manifest["en"]} {
 		got = strings.ReplaceAll(got, vary, "…")
 	}
 	const file = "testdata/yellow.html"
@@ -441,9 +446,14 @@ func TestPageIsAsItWas(t *testing.T) {
 func TestFirstLoadIsSmall(t *testing.T) {
 	h := newHandler(t, busy(), HandlerConfig{})
 	total := 0
-	for _, url := range []string{"/", "/" + h.assets.style, "/" + h.assets.live["en"], "/" + h.assets.icon} {
+	for _, url := range []string{"/", "/" + h.assets.style, "/" + h.assets.live["en"], "/" + h.assets.icon, "/" + h.assets.manifest["en"]} {
 		total += len(text(t, get(t, h, "GET", url, "Accept-Encoding", "gzip")))
 	}
+	// Before there is anything of the reader's own to show.
+	if total > 40_000 {
+		t.Errorf("the page and its files are %d bytes compressed, want 40000 or fewer", total)
+	}
+	t.Logf("the page and its files are %d bytes compressed", total)
 	// The first event of the page's stream has everything.
 	total += len(h.pub.snapshot().snapshotEvent(h.model.Network(), filter{}).bytes(true))
 	if total > 60_000 {

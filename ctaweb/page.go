@@ -26,6 +26,8 @@ type pageData struct {
 	// Brief is true of a network that is too large for one page: it lists the lines,
 	// each of which has its stations on its own page, and the script loads the map.
 	Brief bool
+	// Located is true of stations with coordinates, of which the nearest can be found.
+	Located bool
 }
 
 // maxRows is how many stations of lines the system's page lists: a row has some 400
@@ -98,7 +100,7 @@ type rowView struct {
 type badge struct{ ID, Class, Text string }
 
 func (h *Handler) systemPage(s *snapshot, l *language) any {
-	data := pageData{common: h.common(s, l, "system", "", ""), Counted: l.counted(s.status.CountsAsOf, s.status.AsOf)}
+	data := pageData{common: h.common(s, l, "system", "", ""), Counted: l.counted(s.status.CountsAsOf, s.status.AsOf), Located: h.chart != nil}
 	data.Brief = s.status.brief()
 	parts := &fixedParts{}
 	if !data.Brief {

@@ -26,6 +26,7 @@ type common struct {
 	Quiet, Pace       int    // seconds without an event after which the stream is given up: before there is a clock, and with one
 	ID, Layout        string
 	Style, Live, Icon string
+	Picture, Manifest string // the icon as PNG, if there is one; what a device needs to install the pages
 	Status            *Status
 	Clock, Date       string
 	Fresh             freshness
@@ -100,7 +101,7 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 	st := s.status
 	c := common{
 		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
-		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l.code], Icon: h.assets.icon,
+		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l.code], Icon: h.assets.icon, Picture: h.assets.picture, Manifest: h.assets.manifest[l.code],
 		Quiet: seconds(h.cfg.KeepAlive*3/2) + 2, Pace: seconds(2*h.cfg.Interval) + 10,
 		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Degrees: "F", speaks: l,
 	}
@@ -157,6 +158,7 @@ func (h *Handler) routePages() {
 	}))
 	h.route("/trains/{id}", plainError, h.kept("train.html", h.trainPage))
 	h.route("/stations", plainError, h.serveSearch())
+	h.route("/departures", plainError, h.serveDepartures)
 }
 
 // kept serves a page that is made once of each snapshot, however many ask for it;

@@ -143,14 +143,14 @@ func TestContractOfPagesIsDocumented(t *testing.T) {
 	}
 	_, contract, _ := strings.Cut(string(doc), "# Pages of one's own")
 	contract, _, _ = strings.Cut(contract, "// # ")
-	for _, data := range []any{common{}, pageData{}, linePageData{}, stationPageData{}, searchData{}, trainPageData{}} {
+	for _, data := range []any{common{}, pageData{}, linePageData{}, stationPageData{}, searchData{}, trainPageData{}, departuresData{}} {
 		for f := range reflect.TypeOf(data).Fields() {
 			if !f.Anonymous && f.IsExported() && !regexp.MustCompile(`\.`+f.Name+`\b`).MatchString(contract) {
 				t.Errorf("doc.go doesn't tell of %T's .%s", data, f.Name)
 			}
 		}
 	}
-	looked := regexp.MustCompile(`byId\("([a-z]+)"\)|\[(data-[a-z]+)[\]=]`).FindAllStringSubmatch(read("live.js"), -1)
+	looked := regexp.MustCompile(`byId\("([a-z-]+)"\)|\[(data-[a-z]+)[\]=]`).FindAllStringSubmatch(read("live.js")+read("rider.js"), -1)
 	if len(looked) < 15 {
 		t.Errorf("the script looks for %d things: too few to tell", len(looked))
 	}

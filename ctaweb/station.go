@@ -32,6 +32,7 @@ type boardView struct {
 	Here     []string
 	Standing []standingTrain
 	Next     []nextView
+	Times    string // of the next ones, in a row
 	Ending   []nextView
 	None     string        // why there is none
 	Last     string        // when the last train comes
@@ -68,24 +69,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Code = l.say("stop-code", "code", code)
 	}
 	for _, b := range boards(s, st.ID) {
-		l := l.of(modes(h.model.net, b.Line)...)
-		v := boardView{
-			lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
-			Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
-		}
-		if !b.Last.IsZero() {
-			v.Last = l.say("last-train", "time", clockText(b.Last))
-		}
-		good := false
-		if line, _ := s.status.line(b.Line); line != nil {
-			v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-			good = v.Says != nil && v.Says.Level == live.Good
-			if v.Says != nil && v.Says.Level == live.NotRunning {
-				v.None = "" // the line says so, and when its service begins again
-			}
-		}
-		v.Spacing = l.spacing(b, good)
-		l.plan(&v, h.model.net, b, st.ID, s.status.AsOf)
+		v := h.viewBoard(s, l.of(modes(h.model.net, b.Line)...), st.ID, b)
 		if kind == "board" && len(v.Next)+len(v.Here)+len(v.Standing) == 0 && (v.Ends || b.Resumes.IsZero()) {
 			continue
 		}
@@ -105,6 +89,28 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Day.Counted = l.counted(s.status.CountsAsOf, s.status.AsOf)
 	}
 	return d
+}
+
+// viewBoard is a platform of a station, in words.
+func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoard) boardView {
+	v := boardView{
+		lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
+		Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards), Times: l.times(b.Next, len(b.Here), s.status.AsOf),
+	}
+	if !b.Last.IsZero() {
+		v.Last = l.say("last-train", "time", clockText(b.Last))
+	}
+	good := false
+	if line, _ := s.status.line(b.Line); line != nil {
+		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
+		good = v.Says != nil && v.Says.Level == live.Good
+		if v.Says != nil && v.Says.Level == live.NotRunning {
+			v.None = "" // the line says so, and when its service begins again
+		}
+	}
+	v.Spacing = l.spacing(b, good)
+	l.plan(&v, h.model.net, b, station, s.status.AsOf)
+	return v
 }
 
 // stationCode is by which riders know a station, or the one stop that it is; empty

@@ -189,14 +189,25 @@ func (l *language) number(n int64) string {
 	return sign + b.String()
 }
 
-// script is the words as a script has them, in front of live.js: the texts, the nouns
-// of the network, and those of a mode.
-func (l *language) script() string {
+// script is what stands in front of a script: the texts that it names, the nouns of
+// the network, and those of a mode. A script names a text, or how the names of several
+// begin, up to a hyphen.
+func (l *language) script(source string) string {
 	byMode := map[string]map[string]string{}
 	for _, m := range append([]cta.Mode{""}, cta.Modes...) {
 		byMode[string(m)] = l.of(m).nouns
 	}
-	text, err := json.Marshal([]any{l.words, l.nouns, byMode})
+	words := map[string]string{}
+	for name, text := range l.words {
+		named := strings.Contains(source, `"`+name+`"`)
+		for i, c := range name {
+			named = named || c == '-' && strings.Contains(source, `"`+name[:i+1]+`"`)
+		}
+		if named {
+			words[name] = text
+		}
+	}
+	text, err := json.Marshal([]any{words, l.nouns, byMode})
 	if err != nil { // texts can't fail
 		text = []byte("[{},{},{}]")
 	}

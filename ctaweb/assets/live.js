@@ -13,7 +13,7 @@ const { kind, root, events } = body.dataset;
 
 // say is a text of the page's language, with values in its placeholders.
 const say = (name, values = {}, mode = null) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? (nounsOf[mode] ?? nouns)[key] ?? "");
-const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands);
+const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words["thousands"]);
 // segment is an id as one segment of an address, as the server's pages have it.
 const segment = (id) => (/^(\.\.?$|\/$|~)/.test(id) ? "~" : "") + encodeURIComponent(id);
 const text = (el, value) => { if (el && el.textContent !== value) el.textContent = value; };
@@ -364,7 +364,7 @@ byId("map")?.addEventListener("click", (e) => {
 // stays in the document, and with it a reader's place and what was unfolded.
 const key = (n) => n.dataset && (n.dataset.key ?? n.dataset.s ?? n.dataset.t ?? n.dataset.m ?? (n.id || n.getAttribute("href"))) || "";
 function patch(el, to) {
-	if (el.isEqualNode(to)) return;
+	if (el.isEqualNode(to) || el.dataset.own !== undefined) return;
 	for (const { name, value } of to.attributes) if (name !== "open" && el.getAttribute(name) !== value) el.setAttribute(name, value);
 	for (const { name } of [...el.attributes]) if (name !== "open" && !to.hasAttribute(name)) el.removeAttribute(name);
 	const wanted = new Set([...to.children].map(key));
@@ -458,6 +458,20 @@ async function refresh() {
 	}
 }
 
+// The rider's own stations have a script of their own, which comes where there is
+// something for it to do.
+const mine = byId("mine");
+let rider = null;
+const ride = () => rider ??= import(riderScript).then((m) => m.start({ byId, root, patch, keepFocus }));
+if (mine) {
+	let kept = null;
+	try { kept = localStorage.getItem("ctalive " + new URL(root || "./", location.href).pathname); } catch { /* none is kept */ }
+	byId("near")?.addEventListener("click", async () => (await ride()).locate());
+	mine.hidden = !kept && !(byId("near") && isSecureContext);
+	if (kept || matchMedia("(display-mode: standalone)").matches) ride();
+}
+if (byId("star")) ride();
+
 // Search as one types: what the form would find, under it.
 const box = byId("q"), found = byId("found");
 let typed, questions = 0;
@@ -546,6 +560,7 @@ function apply(u, whole) {
 	const minute = byId("clock")?.textContent.slice(0, 5);
 	clock(u);
 	if (u.as_of) tell(u);
+	if (rider && mine) rider.then((r) => r.tick(u));
 	if (kind !== "system") {
 		if (kind !== "search" && kind !== "missing" && due(u)) refresh();
 		return;
@@ -629,6 +644,7 @@ function connect() {
 // silence is what is said where the server isn't reached: from half a minute on, for how long.
 function silence() {
 	const s = Math.floor((Date.now() - heard) / 1000);
+	if (!heard && body.dataset.old !== undefined) return byId("fresh")?.textContent;
 	return heard && s >= 30 ? say("stale", { age: age(s) }) : say("reconnecting");
 }
 
@@ -652,6 +668,7 @@ async function poll() {
 	if (page.body.dataset.layout !== body.dataset.layout) return reload();
 	show(page, ["main", "weather", "time"].map(byId));
 	adopt();
+	rider?.then((r) => r.soon());
 	last = "";
 	time = null;
 	if (page.body.className === "live") state("polled", say("now-and-then"));

@@ -1,0 +1,155 @@
+package ctaweb
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/live"
+)
+
+// departuresData is the next trains at some stations, which a reader chooses by the
+// query.
+type departuresData struct {
+	common
+	Stations []departuresView
+}
+
+// departuresView is a station's next trains, in brief.
+type departuresView struct {
+	ID   int
+	Name string
+	AsOf string
+	Rows []departuresRow
+}
+
+// departuresRow is where a line's trains run to from a station, and when.
+type departuresRow struct {
+	lineRef
+	Towards, Times, Last string
+	None                 string // why there are no times
+	Says                 *platformSays
+}
+
+// maxDepartures bounds the stations of one page of departures.
+const maxDepartures = 12
+
+// serveDepartures answers with the next trains at the stations that the query names.
+// There may be any number of such choices, so that none is kept.
+func (h *Handler) serveDepartures(w http.ResponseWriter, r *http.Request) {
+	s, l := h.snapshot(w, r)
+	h.remember(w, r)
+	ids := r.URL.Query()["station"]
+	ids = ids[:min(len(ids), maxDepartures)]
+	own := url.Values{"station": ids}
+	d := departuresData{common: h.common(s, l, "departures", "", l.say("next-trains")).of(r).choices(h, l, url.Values{}, own)}
+	for _, id := range ids {
+		if st, ok := h.station(s, id); ok {
+			d.Stations = append(d.Stations, h.departuresOf(s, l, st))
+		}
+	}
+	b := &body{}
+	if _, err := b.get(func() ([]byte, error) { return h.execute(l, "departures.html", d) }); err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
+}
+
+func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) departuresView {
+	d := departuresView{ID: st.ID, Name: st.Name}
+	if !s.status.AsOf.IsZero() {
+		d.AsOf = clockText(s.status.AsOf)
+	}
+	for _, b := range boards(s, st.ID) {
+		v := h.viewBoard(s, l.of(modes(h.model.net, b.Line)...), st.ID, b)
+		if v.Ends {
+			continue
+		}
+		row := departuresRow{lineRef: v.lineRef, Towards: v.Towards, Times: v.Times, Last: v.Last}
+		if v.Says != nil && v.Says.Level != live.Good {
+			row.Says = v.Says
+		}
+		if v.Times == "" {
+			if row.None = v.None; row.None == "" && v.Says != nil {
+				row.None = v.Says.Text
+			}
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return d
+}
+
+// times are when trains come, in a row: "2, 9, 16 min". A train that is due has no
+// number, and one that may take another branch a question mark.
+func (l *language) times(next []plannedArrival, here int, now time.Time) string {
+	var list []string
+	if here > 0 {
+		list = append(list, l.say("here"))
+	}
+	counted := false
+	for _, a := range next {
+		text := l.say("due")
+		if m := minutesTo(a.Expected.Add(30*time.Second), now); m > 0 {
+			text, counted = strconv.Itoa(m), true
+		}
+		if a.Maybe {
+			text += "?"
+		}
+		list = append(list, text)
+	}
+	if text := strings.Join(list, ", "); !counted {
+		return text
+	} else {
+		return l.say("minutes", "n", text)
+	}
+}
+
+// manifest is what a device needs to know to install the pages. Its addresses lead from
+// the folder of assets.
+func (h *Handler) manifest(l *language) string {
+	type icon struct {
+		Source string `json:"src"`
+		Sizes  string `json:"sizes"`
+		Type   string `json:"type"`
+	}
+	name := h.cfg.Title
+	if name == "" {
+		name = l.say("title", "network", h.model.net.Name)
+	}
+	icons := []icon{{"../" + h.assets.icon, "any", "image/svg+xml"}}
+	if h.assets.picture != "" {
+		icons = append(icons, icon{"../" + h.assets.picture, "512x512", "image/png"})
+	}
+	text, err := json.Marshal(map[string]any{
+		"name": name, "short_name": name, "lang": l.code, "start_url": "../", "scope": "../", "display": "standalone",
+		"background_color": "#eef0f3", "theme_color": "#15181d", "icons": icons,
+	})
+	if err != nil { // texts can't fail
+		return "{}"
+	}
+	return string(text)
+}
+
+// workerHead stands in front of the service worker: what it belongs to, and how it says
+// in each language that a page is an old one.
+func workerHead(build string, languages []*language) string {
+	old := map[string]string{}
+	for _, l := range languages {
+		old[l.code] = l.words["kept"]
+	}
+	text, err := json.Marshal(old)
+	if err != nil { // texts can't fail
+		text = []byte("{}")
+	}
+	return "const build = " + strconv.Quote(build) + ", old = " + string(text) + ";\n"
+}
+
+// serveWorker answers with the service worker, which has to be above what it serves. Its
+// address stays the same, so that a browser finds a new version.
+func (h *Handler) serveWorker(w http.ResponseWriter, r *http.Request) {
+	serveBody(w, r, h.assets.worker.contentType, "no-cache", &h.assets.worker.body)
+}
