@@ -128,6 +128,7 @@
 //   - A request ends in time, or when another broker serves it: TestOneBrokerOfThreeIsGone, TestJoiningFollowsTheCoordinator
 //   - EnsureTopics waits for the brokers that topics need, and until all brokers know the topics:
 //     TestEnsureTopicsWaitsForBrokers, TestEnsureTopicsWaitsUntilAllBrokersKnow
+//   - A broker that was hung isn't believed until it has caught up: TestBrokerThatLagsIsNotBelieved
 //   - Nothing waits for a deleted topic: TestTopicThatIsGoneIsNotWaitedFor
 //   - A partition without a leader stops only itself; a state partition, only those that need it:
 //     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone

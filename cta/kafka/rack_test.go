@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -54,5 +55,58 @@ func TestReadFromTheNearestReplica(t *testing.T) {
 	}
 	if !named.Load() || asked.Load() == 0 {
 		t.Errorf("the leader named a nearer replica: %v; that one was asked %d times", named.Load(), asked.Load())
+	}
+}
+
+// A broker that was hung describes the cluster as it was. Its description isn't believed, and
+// a fetch names the leader's epoch, so that a former leader refuses it.
+func TestBrokerThatLagsIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	cluster := newBroker(t, kfake.NumBrokers(3), kfake.SeedTopics(1, "t"))
+	c, _ := newClient(t, Config{Brokers: cluster.ListenAddrs()})
+	send(t, c, text("t", "one"))
+	asked, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+	all := kmsg.NewPtrMetadataRequest()
+	all.Topics = nil
+	before, err := all.RequestWith(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	former := cluster.LeaderFor("t", 0)
+	now := (former + 1) % 3
+	if err := cluster.MoveTopicPartition("t", 0, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.cl.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := *before
+		resp.Version = r.GetVersion()
+		return &resp, nil, true
+	})
+	epoch := cluster.PartitionInfo("t", 0).Epoch
+	cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		for _, topic := range r.(*kmsg.FetchRequest).Topics {
+			for _, p := range topic.Partitions {
+				if p.CurrentLeaderEpoch != epoch {
+					t.Errorf("a fetch names epoch %d, want %d", p.CurrentLeaderEpoch, epoch)
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	view, err := c.cl.Refresh(t.Context())
+	if got := view.Leader(Partition{Topic: "t"}); err != nil || got != now {
+		t.Errorf("broker %d is thought to lead, want %d (%v)", got, now, err)
+	}
+	if got := values(readAll(t, c, Names("t"))); len(got) != 1 {
+		t.Errorf("read %q", got)
 	}
 }

@@ -104,8 +104,9 @@ type watcher struct {
 	fell     int64 // below the one before
 	letters  int64 // dead letters read
 	claims   map[source][]claim
-	highest  map[source]int64 // position claimed
-	ends     map[source]int64 // of the entries, as last asked
+	highest  map[source]int64     // position claimed
+	ends     map[source]int64     // of the entries, as last asked
+	doubted  map[source]time.Time // ends that are too low, and since when
 	faults   []string
 }
 
@@ -124,7 +125,7 @@ func newWatcher(opts []kgo.Opt, s *settings, stalls *stalls) (*watcher, error) {
 	return &watcher{
 		client: c, deadLetter: topics.DeadLetter(), strict: !s.careless, restates: s.broker == "embedded", stalls: stalls, offset: -1,
 		counts: make(map[int]int64), times: make(map[int]time.Time),
-		claims: make(map[source][]claim), highest: make(map[source]int64), ends: make(map[source]int64),
+		claims: make(map[source][]claim), highest: make(map[source]int64), ends: make(map[source]int64), doubted: make(map[source]time.Time),
 	}, nil
 }
 
@@ -199,17 +200,36 @@ func (w *watcher) compare(ctx context.Context, topics []string, limit time.Durat
 	for topic, partitions := range ends {
 		for n, end := range partitions {
 			s := source{topic, n}
-			if claimed[s] > end {
-				w.fault("%s/%d: entries below offset %d are published as counted, but there are only %d", topic, n, claimed[s], end)
-			}
-			if end < w.ends[s] {
-				w.fault("%s/%d: had %d entries, now %d: the broker has lost some", topic, n, w.ends[s], end)
-			}
-			w.ends[s] = end
+			w.end(s, end, claimed[s], time.Now())
 			sum += end
 		}
 	}
 	return sum, nil
+}
+
+// doubt is how long an end may be too low: a broker that was hung answers as the leader
+// that it was, until it has caught up.
+const doubt = 10 * time.Second
+
+// end takes the end of a partition of entries, of which those below claimed are published
+// as counted. w.mu is held.
+func (w *watcher) end(s source, end, claimed int64, now time.Time) {
+	had := w.ends[s]
+	if end >= claimed && end >= had {
+		delete(w.doubted, s)
+		w.ends[s] = end
+		return
+	}
+	since, known := w.doubted[s]
+	switch {
+	case !known:
+		w.doubted[s] = now
+	case now.Sub(since) < doubt:
+	case end < had:
+		w.fault("%s/%d: had %d entries, now %d: the broker has lost some", s.topic, s.partition, had, end)
+	default:
+		w.fault("%s/%d: entries below offset %d are published as counted, but there are only %d", s.topic, s.partition, claimed, end)
+	}
 }
 
 // settled returns how many records of the topics of entries are dealt with: counted,

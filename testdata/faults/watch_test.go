@@ -49,3 +49,26 @@ func TestWatcher(t *testing.T) {
 		})
 	}
 }
+
+// An end that is too low for long is a fault, and not one that is put right soon.
+func TestWatcherDoubtsEnds(t *testing.T) {
+	at := time.Unix(0, 0)
+	for name, tt := range map[string]struct {
+		end, claimed int64
+		want         string
+	}{"lost": {90, 0, "has lost some"}, "counted": {100, 120, "there are only 100"}} {
+		for _, lasts := range []bool{false, true} {
+			w := &watcher{ends: map[source]int64{{"entries", 0}: 100}, doubted: make(map[source]time.Time)}
+			w.end(source{"entries", 0}, tt.end, tt.claimed, at)
+			w.end(source{"entries", 0}, tt.end, tt.claimed, at.Add(doubt/2))
+			last := tt.end
+			if !lasts {
+				last = 130
+			}
+			w.end(source{"entries", 0}, last, tt.claimed, at.Add(doubt))
+			if lasts != (len(w.faults) == 1) || lasts && !strings.Contains(w.faults[0], tt.want) {
+				t.Errorf("%s, lasts %v: faults %q", name, lasts, w.faults)
+			}
+		}
+	}
+}

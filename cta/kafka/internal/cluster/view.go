@@ -28,6 +28,7 @@ type Topic struct {
 	ID       string
 	Internal bool
 	Leaders  []int32 // broker ids by partition; -1 for none
+	Epochs   []int32 // how often each partition's leader has changed; -1 for unknown
 	Replicas int     // the fewest of any partition
 	Err      error   // why the topic is unknown
 }
@@ -46,6 +47,31 @@ func (v *View) serves(to To) int32 {
 		return t.Leaders[to.n]
 	}
 	return -1
+}
+
+// Epoch returns how often the leader of p has changed; -1 if that is unknown. A request that contains the epoch
+// is refused by a broker that doesn't know that it no longer leads.
+func (v *View) Epoch(p record.Partition) int32 {
+	if t := v.Topics[p.Topic]; t != nil && int(p.Partition) < len(t.Epochs) {
+		return t.Epochs[p.Partition]
+	}
+	return -1
+}
+
+// keep takes over the leaders of an earlier view that have a later epoch. A broker that was
+// hung describes the cluster as it was, until it has caught up.
+func (v *View) keep(was *View) {
+	for name, t := range v.Topics {
+		old := was.Topics[name]
+		if old == nil || t.ID == "" || old.ID != t.ID {
+			continue // epochs of another topic say nothing
+		}
+		for i := range min(len(t.Epochs), len(old.Epochs)) {
+			if t.Epochs[i] >= 0 && t.Epochs[i] < old.Epochs[i] {
+				t.Epochs[i], t.Leaders[i] = old.Epochs[i], old.Leaders[i]
+			}
+		}
+	}
 }
 
 // View returns the latest view. It is empty before the first [Cluster.Refresh].
@@ -74,6 +100,7 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 			c.helpers.Go(func() {
 				r.view, r.err = c.Look(c.ctx, Any(), nil)
 				if r.err == nil {
+					r.view.keep(c.View())
 					c.view.Store(r.view)
 				}
 				c.mu.Lock()
@@ -148,7 +175,8 @@ func (c *Cluster) Look(ctx context.Context, by To, topics []string) (*View, erro
 }
 
 func topicOf(meta *sarama.TopicMetadata) *Topic {
-	t := &Topic{Internal: meta.IsInternal, Leaders: make([]int32, len(meta.Partitions))}
+	n := len(meta.Partitions)
+	t := &Topic{Internal: meta.IsInternal, Leaders: make([]int32, n), Epochs: make([]int32, n)}
 	if meta.Uuid != (sarama.Uuid{}) {
 		t.ID = meta.Uuid.String()
 	}
@@ -160,7 +188,10 @@ func topicOf(meta *sarama.TopicMetadata) *Topic {
 	}
 	for i, p := range meta.Partitions {
 		if int(p.ID) < len(t.Leaders) {
-			t.Leaders[p.ID] = p.Leader
+			t.Leaders[p.ID], t.Epochs[p.ID] = p.Leader, p.LeaderEpoch
+			if p.Version < 7 { // before Kafka 2.1
+				t.Epochs[p.ID] = -1
+			}
 		}
 		if i == 0 || len(p.Replicas) < t.Replicas {
 			t.Replicas = len(p.Replicas)

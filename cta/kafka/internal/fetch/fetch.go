@@ -331,13 +331,13 @@ func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle boo
 		SessionEpoch: -1, // no session: every request names all its partitions
 		RackID:       f.cl.Rack(),
 	}
-	asked := make(map[*Cursor]int64)
+	asked, view := make(map[*Cursor]int64), f.cl.View()
 	f.mu.Lock()
 	for _, suspects := range []bool{true, false} { // fetched alone, suspects are sure to have room
 		for _, cur := range f.cursors {
 			if cur.broker == f.broker && (cur.empty > 0) == suspects && !time.Now().Before(cur.paused) {
 				asked[cur] = cur.next
-				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.next, partitionBytes, -1)
+				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.next, partitionBytes, view.Epoch(cur.Partition))
 			}
 		}
 		if len(asked) > 0 {
