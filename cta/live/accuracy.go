@@ -60,6 +60,8 @@ const (
 type pending struct {
 	node        int32
 	number      int32 // position among the departures still to come, from 1
+	depart      int64 // timetabled departure of a run still to begin; 0 without one
+	passes      int   // how often the train comes to node before, on a loop
 	made, at    int64
 	plain       int64
 	early, late int64
@@ -163,17 +165,19 @@ func (t *Tracker) begin(node int32, d *departures) {
 	st := &s.nodes[node]
 	for i := st.n - 1; i >= 0; i-- {
 		p := st.recent[i]
-		if p.at <= d.last {
+		if p.at <= d.last || !s.starts(node, &p) {
 			continue
 		}
 		d.last = p.at
+		depart := s.departed(node, p.at)
 		keep := d.pending[:0]
 		for _, q := range d.pending {
-			if q.made >= p.at { // made after the run began
-				keep = append(keep, q)
-				continue
+			begun := q.depart == depart
+			if q.depart == 0 && q.made < p.at { // else made after the run began
+				q.number--
+				begun = q.number == 0
 			}
-			if q.number--; q.number > 0 {
+			if !begun {
 				keep = append(keep, q)
 				continue
 			}
@@ -189,10 +193,14 @@ func (t *Tracker) begin(node int32, d *departures) {
 func (c *score) settle(of []pending, visits []visit) []pending {
 	keep := of[:0]
 	for _, p := range of {
-		came := int64(0)
-		for i := len(visits) - 1; i >= 0 && visits[i].at > p.made; i-- {
-			if visits[i].node == p.node && visits[i].at <= p.made+expiry {
-				came = visits[i].at
+		came, passes := int64(0), p.passes
+		for _, v := range visits {
+			if v.node != p.node || v.at <= p.made || v.at > p.made+expiry {
+				continue
+			}
+			if passes--; passes < 0 {
+				came = v.at
+				break
 			}
 		}
 		if came == 0 {
@@ -283,7 +291,7 @@ func (t *Tracker) note() {
 	s, c := &t.scratch, &t.score
 	for i := range s.nodes {
 		of := s.nodes[i].forecasts
-		for _, j := range of[:min(perBoard, len(of))] {
+		for l, j := range of[:min(perBoard, len(of))] {
 			f := &s.forecasts[j]
 			h := horizon(f.at - s.now)
 			if h < 0 || c.waiting >= maxPending {
@@ -291,14 +299,22 @@ func (t *Tracker) note() {
 			}
 			early, late := s.margin(f)
 			v := &s.vehicles[f.vehicle]
-			p := pending{kind: kindOf(f.at-s.now, v.number), node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
+			passes := 0
+			for _, k := range of[:l] {
+				if s.forecasts[k].vehicle == f.vehicle {
+					passes++
+				}
+			}
+			p := pending{passes: passes, kind: kindOf(f.at-s.now, v.number), node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
 			c.waiting++
 			if v.number == 0 {
 				tr := s.order[v.train]
 				tr.pending = append(tr.pending, p)
 				continue
 			}
-			p.number = int32(v.number)
+			if p.number = int32(v.number); v.timed.run >= 0 {
+				p.depart = v.timed.at
+			}
 			d := c.departures[v.node]
 			if d == nil {
 				d = &departures{last: s.now}

@@ -1,6 +1,9 @@
 package live
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // leaving returns the headway of runs that begin at a node. It is 0 without such runs,
 // and with a timetable.
@@ -54,11 +57,37 @@ func (s *scratch) addDepartures(origin int32) {
 	}
 }
 
+// departed returns the timetabled departure of a run that began at a node; -1 if unknown.
+func (s *scratch) departed(n int32, at int64) int64 {
+	best, nearest := int64(-1), int64(math.MaxInt64)
+	for _, c := range s.around(n, at) {
+		if off := max(c.at-at, at-c.at); c.index == 0 && off < nearest {
+			best, nearest = c.at, off
+		}
+	}
+	return best
+}
+
+// starts reports whether a train began a run at a passage. Elsewhere, trains only pass
+// the place where others begin.
+func (s *scratch) starts(n int32, p *passage) bool {
+	of := s.visits[s.spans[p.train][0]:s.spans[p.train][1]]
+	i := slices.IndexFunc(of, func(v visit) bool { return v.node == n && v.at == p.at })
+	return i <= 0 || s.g.nodes[n].turn == n || s.g.edge(of[i-1].node, n) < 0
+}
+
 // addScheduled adds the timetabled runs that have not begun.
 func (s *scratch) addScheduled(origin int32) {
 	const early, late = 2 * minute, 10 * minute
 	st := &s.nodes[origin]
-	passages := st.recent[:st.n]
+	var began [kept]int64 // when runs began here, the latest first
+	n := 0
+	for i := range st.recent[:st.n] {
+		if p := &st.recent[i]; p.at <= s.now && s.starts(origin, p) {
+			began[n] = p.at
+			n++
+		}
+	}
 	number := 0
 	for _, c := range s.calls[origin] {
 		r := &s.runs[c.run]
@@ -68,15 +97,13 @@ func (s *scratch) addScheduled(origin int32) {
 		if c.at > s.now+farthest || number >= maxDepartures {
 			return
 		}
-		// The oldest train that came here since may have made this run.
-		if i := len(passages) - 1; i >= 0 {
-			for i >= 0 && passages[i].at < c.at-early {
-				i--
-			}
-			if passages = passages[:i+1]; i >= 0 && passages[i].at <= s.now {
-				passages = passages[:i]
-				continue
-			}
+		// The oldest run that began since then is this one.
+		for n > 0 && began[n-1] < c.at-early {
+			n--
+		}
+		if n > 0 {
+			n--
+			continue
 		}
 		number++
 		at := max(c.at, s.now+5*second)

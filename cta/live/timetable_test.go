@@ -222,6 +222,33 @@ func TestTimetableIsPredicted(t *testing.T) {
 	}
 }
 
+// Predictions of a timetable's runs are scored by the trains that make them, even if the
+// report of a departure is late, and other trains pass the place. Else ranges would widen
+// without a reason.
+func TestTimetableIsScored(t *testing.T) {
+	net := valley(t)
+	start := time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location)
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: start, For: 4 * time.Hour, NoFaults: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const delay = 2 * time.Second // of reports
+	tr, next := NewTracker(net), start
+	for ev := range sim.Events() {
+		for ; ev.At.Add(delay).After(next); next = next.Add(30 * time.Second) {
+			tr.Record(next)
+		}
+		if ev.Kind == ctaproducer.ArrivalEvent {
+			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
+		}
+	}
+	for _, s := range tr.View(next).Scores {
+		if e := s.All; e.Count < 500 || e.Error > 5*time.Second || e.InRange < 0.99 {
+			t.Errorf("%v to %v: %+v", s.From, s.To, e)
+		}
+	}
+}
+
 // Of a timetabled train are known its run, its way and its departures.
 func TestRunOfATimetable(t *testing.T) {
 	net := valley(t)

@@ -184,8 +184,8 @@ func (t *Tracker) derive(now int64) *View {
 
 func (s *scratch) time(ms int64) time.Time { return time.UnixMilli(ms).In(s.g.location) }
 
-// assign gives departures the trains likely to make them, in the order in which the
-// trains end their runs.
+// assign gives departures at headways the trains likely to make them, in the order in
+// which the trains end their runs. Trains of a timetable have an id for each run.
 func (s *scratch) assign() {
 	type ready struct {
 		at    int64
@@ -216,7 +216,7 @@ func (s *scratch) assign() {
 			}
 			slices.SortFunc(waiting, func(a, b ready) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.train, b.train)) })
 			for _, v := range of[i] {
-				if v.number == 0 || v.node != o || len(waiting) == 0 || waiting[0].at+2*minute > v.at {
+				if v.number == 0 || v.timed.run >= 0 || v.node != o || len(waiting) == 0 || waiting[0].at+2*minute > v.at {
 					continue
 				}
 				v.train, waiting = waiting[0].train, waiting[1:]
