@@ -122,6 +122,8 @@
 //   - State of a partition revoked meanwhile is dropped: TestTransformRestoresWhatItNeverBegan
 //   - Whichever step fails, uncommitted work is dropped and read again: TestTransformSurvivesRefusedSteps,
 //     TestTransformSurvivesLostConnections, TestTransformRestoresWhereAPositionIsGone
+//   - After an error of the Transformer nothing is committed: TestNothingIsCommittedAfterAFailure
+//   - A member joins without the partitions that it lost, so that others get them: TestMemberJoinsWithoutWhatItLost
 //
 // Bounds and brokers:
 //   - Batches are bounded in records and bytes, buffers in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"log/slog"
@@ -249,8 +250,8 @@ func TestBatchesAreBounded(t *testing.T) {
 			t.Fatalf("%d records, want %d", s.total(), large+small)
 		}
 	}
-	if s.records > 32<<10 || s.bytes > 8<<20+500_000 {
-		t.Errorf("a batch of %d records, one of %d bytes; want at most 32768, and 8 MB and a record", s.records, s.bytes)
+	if s.records > 8<<10 || s.bytes > 8<<20+500_000 {
+		t.Errorf("a batch of %d records, one of %d bytes; want at most 8192, and 8 MB and a record", s.records, s.bytes)
 	}
 }
 
@@ -452,6 +453,73 @@ func TestTransactionAddsOneThingAtATime(t *testing.T) {
 	if added.Load() < 2 {
 		t.Errorf("%d requests added to a transaction, want two at least", added.Load())
 	}
+}
+
+// failing is a summer whose first call of Transform fails, once it may.
+type failing struct {
+	*summer
+	calls atomic.Int32
+	first chan struct{} // closed when the first call begins
+	fail  chan struct{} // closed when it may fail
+}
+
+func (f *failing) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	if f.calls.Add(1) > 1 {
+		return f.summer.Transform(ctx, batch)
+	}
+	close(f.first)
+	<-f.fail
+	return nil, errTransform
+}
+
+var errTransform = errors.New("no sum today")
+
+// What follows records that could not be transformed isn't committed, nor when the member is
+// ending: the records would be skipped.
+func TestNothingIsCommittedAfterAFailure(t *testing.T) {
+	for _, ending := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ending=%t", ending), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, "in")
+			client := connect(t, c, testLog(t))
+			f := &failing{newSummer(client), atomic.Int32{}, make(chan struct{}), make(chan struct{})}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- client.Transform(ctx, config("g"), f) }()
+			<-f.begun
+			produce(t, c, "in", 4)
+			<-f.first
+			fetched := fetches(c, 6)
+			produce(t, c, "in", 100)
+			<-fetched
+			if ending {
+				cancel()
+			}
+			close(f.fail)
+			if err := <-done; !errors.Is(err, errTransform) {
+				t.Errorf("Transform returned %v, want the transformer's error", err)
+			}
+			cancel()
+			if last, err := client.Last(t.Context(), kafka.Names("sums")); err != nil || len(last) > 0 {
+				t.Errorf("published %v (%v), want nothing", last, err)
+			}
+		})
+	}
+}
+
+// fetches returns a channel that is closed when the cluster has been asked for records n
+// times more.
+func fetches(c *kfake.Cluster, n int32) <-chan struct{} {
+	done := make(chan struct{})
+	var seen atomic.Int32
+	c.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if seen.Add(1) == n {
+			close(done)
+		}
+		return nil, nil, false
+	})
+	return done
 }
 
 // A topic that is deleted while it is read isn't waited for.

@@ -281,7 +281,7 @@ func (p *Producer) settle(o *outbox, cause error) bool {
 // end removes the partition's oldest batch: delivered when err is nil.
 func (p *Producer) end(o *outbox, err error) {
 	p.mu.Lock()
-	b := o.Oldest()
+	b := o.Seal() // Send adds nothing more
 	p.mu.Unlock()
 	n := len(b.Records.Records)
 	reason := ""

@@ -9,24 +9,17 @@ import (
 
 // Aliases of package record, which the parts of this package share.
 type (
-	// Record is a Kafka record.
-	Record = record.Record
-	// Header is a named value beside a record.
-	Header = record.Header
-	// Partition is one partition of a topic.
-	Partition = record.Partition
+	Record    = record.Record    // a Kafka record
+	Header    = record.Header    // a named value beside a record
+	Partition = record.Partition // one partition of a topic
 )
 
 // Aliases of package member.
 type (
-	// TransformConfig holds the settings of [Client.Transform].
-	TransformConfig = member.Config
-	// Transformer is the work done by [Client.Transform].
-	Transformer = member.Transformer
-	// Gained is a partition that a member receives.
-	Gained = member.Gained
-	// Progress is a member's progress in its partitions.
-	Progress = member.Progress
+	TransformConfig = member.Config      // the settings of [Client.Transform]
+	Transformer     = member.Transformer // the work done by [Client.Transform]
+	Gained          = member.Gained      // a partition that a member receives
+	Progress        = member.Progress    // a member's progress in its partitions
 )
 
 // ErrFenced is returned by [Client.Transform] when another process has taken
@@ -40,7 +33,7 @@ var ErrFenced = member.ErrFenced
 // A partition without a position in the group is read from its oldest record. One
 // transaction runs at a time; the records that arrive meanwhile form the next. So a quiet
 // topic is committed record by record, and a busy one in transactions that grow with the
-// load: up to 32,768 records, and 8 MB.
+// load, to some 130,000 records or 16 MB.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
 	return member.Run(ctx, c.cl, c.cfg.Log, c.cfg.Metrics, cfg, t)
 }

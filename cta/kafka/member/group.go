@@ -1,6 +1,7 @@
 package member
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,27 +25,20 @@ type membership struct {
 	joined     bool
 	joining    bool
 	again      bool     // a rebalance has begun
-	leader     bool     // this member assigns the partitions
 	subscribed []string // topics at the last join
 	layout     string   // the topics and their numbers of partitions
 	held       []record.Partition
 	beating    bool      // a heartbeat is under way
 	beaten     time.Time // start of the last heartbeat
-	strategy   strategy
+	// strategy is sarama's cooperative one. It moves only partitions that must move, and only
+	// after their member has given them up.
+	strategy sarama.BalanceStrategy
 }
 
 // as is a member in one generation.
 type as struct {
 	id         string
 	generation int32
-}
-
-// strategy is sarama's cooperative strategy. It moves only partitions that must move, and
-// only after their member has given them up.
-type strategy interface {
-	sarama.BalanceStrategy
-	sarama.SubscriptionUserDataBalanceStrategy
-	sarama.OnAssignmentBalanceStrategy
 }
 
 // seen updates the topics to read from a view, and decides whether the member must join
@@ -60,7 +54,7 @@ func (m *member) seen(view *cluster.View) {
 	}
 	first := !m.looked
 	m.looked = true
-	grown := layout != m.layout && m.leader // only the leader acts on partitions
+	grown := layout != m.layout
 	m.topics, m.layout = topics, layout
 	switch {
 	case slices.Equal(topics, m.subscribed) && !grown:
@@ -79,13 +73,13 @@ func (m *member) join() {
 	topics, owned := m.topics, m.held
 	was := as{m.id, m.generation}
 	m.beside(func() func() {
-		now, leader, given, err := m.joinGroup(was, topics, owned)
+		now, given, err := m.joinGroup(was, topics, owned)
 		return func() {
 			m.joining = false
 			m.id = now.id
 			switch {
 			case err == nil:
-				m.given(now, leader, given)
+				m.given(now, owned, given)
 			case m.ends(err), m.thrownOut(err):
 			default:
 				if !errors.Is(err, sarama.ErrRebalanceInProgress) {
@@ -98,7 +92,7 @@ func (m *member) join() {
 }
 
 // joinGroup makes one attempt to join. It returns the member's id with an error, too.
-func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (now as, leader bool, given map[string][]int32, _ error) {
+func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (now as, given map[string][]int32, _ error) {
 	now = as{id: was.id}
 	rebalance := max(m.cfg.SessionTimeout, minRebalance)
 	var resp *sarama.JoinGroupResponse
@@ -106,11 +100,7 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 		req := sarama.NewJoinGroupRequest(m.cl.Version())
 		req.GroupId, req.MemberId, req.GroupInstanceId, req.ProtocolType = m.cfg.Group, now.id, m.instance, "consumer"
 		req.SessionTimeout, req.RebalanceTimeout = int32(m.cfg.SessionTimeout.Milliseconds()), int32(rebalance.Milliseconds())
-		data, err := m.strategy.SubscriptionUserData(topics)
-		if err != nil {
-			return now, false, nil, err
-		}
-		meta := &sarama.ConsumerGroupMemberMetadata{Version: 2, Topics: topics, UserData: data, GenerationID: -1}
+		meta := &sarama.ConsumerGroupMemberMetadata{Version: 2, Topics: topics, GenerationID: -1}
 		if len(owned) > 0 {
 			meta.GenerationID = was.generation
 		}
@@ -118,9 +108,9 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 			meta.OwnedPartitions = append(meta.OwnedPartitions, &sarama.OwnedPartition{Topic: topic, Partitions: partitions})
 		}
 		if err := req.AddGroupProtocolMetadata(m.strategy.Name(), meta); err != nil {
-			return now, false, nil, err
+			return now, nil, err
 		}
-		err = m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.Quick, func(b *sarama.Broker) (err error) {
+		err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.Quick, func(b *sarama.Broker) (err error) {
 			if resp, err = b.JoinGroup(req); err != nil {
 				return err
 			}
@@ -131,22 +121,22 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 			continue
 		}
 		if err != nil {
-			return now, false, nil, err
+			return now, nil, err
 		}
 		break
 	}
 	if resp.Err != sarama.ErrNoError {
-		return now, false, nil, resp.Err
+		return now, nil, resp.Err
 	}
-	now, leader = as{resp.MemberId, resp.GenerationId}, resp.LeaderId == resp.MemberId
+	now = as{resp.MemberId, resp.GenerationId}
 	name, kind := m.strategy.Name(), "consumer"
 	sync := &sarama.SyncGroupRequest{
 		Version: 5, GroupId: m.cfg.Group, GenerationId: now.generation, MemberId: now.id, GroupInstanceId: m.instance,
 		ProtocolType: &kind, ProtocolName: &name,
 	}
-	if leader {
+	if resp.LeaderId == resp.MemberId {
 		if err := m.share(resp, sync); err != nil {
-			return now, leader, nil, err
+			return now, nil, err
 		}
 	}
 	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.Quick, func(b *sarama.Broker) error {
@@ -165,10 +155,9 @@ func (m *member) joinGroup(was as, topics []string, owned []record.Partition) (n
 			return err
 		}
 		given = assignment.Topics
-		m.strategy.OnAssignment(assignment, now.generation)
 		return nil
 	})
-	return now, leader, given, err
+	return now, given, err
 }
 
 // share assigns the group's partitions to its members.
@@ -204,8 +193,10 @@ func (m *member) share(joined *sarama.JoinGroupResponse, sync *sarama.SyncGroupR
 }
 
 // given handles the partitions that the group assigns to this member in a generation.
-func (m *member) given(now as, leader bool, topics map[string][]int32) {
-	if m.cfg.InstanceID != "" && m.generation != 0 && m.joined && now.generation != m.generation+1 {
+// claimed are those that it had when it joined: the group assigns them to no other member
+// until this one has joined without them.
+func (m *member) given(now as, claimed []record.Partition, topics map[string][]int32) {
+	if m.cfg.InstanceID != "" && m.generation != 0 && m.joined && now.generation > m.generation+1 {
 		// The group has had a generation without this member. It removes a dynamic member
 		// then. It keeps a static one, but may have assigned its partitions to another:
 		// the group knows of them only from the member's last join.
@@ -213,7 +204,7 @@ func (m *member) given(now as, leader bool, topics map[string][]int32) {
 		m.id, m.generation = now.id, now.generation
 		return
 	}
-	m.id, m.generation, m.leader, m.joined = now.id, now.generation, leader, true
+	m.id, m.generation, m.joined = now.id, now.generation, true
 	var held []record.Partition
 	for topic, partitions := range topics {
 		for _, n := range partitions {
@@ -226,6 +217,8 @@ func (m *member) given(now as, leader bool, topics map[string][]int32) {
 	}
 	if m.session != nil && !m.session.lost {
 		m.session.given(held)
+	} else if slices.ContainsFunc(claimed, func(p record.Partition) bool { return !slices.Contains(held, p) }) {
+		m.gaveUp()
 	}
 }
 
@@ -244,7 +237,7 @@ func (m *member) heartbeat() {
 		err := m.beat(was)
 		return func() {
 			m.beating = false
-			if was != (as{m.id, m.generation}) || !m.joined {
+			if was != (as{m.id, m.generation}) || !m.joined || m.joining {
 				return
 			}
 			switch {
@@ -291,7 +284,9 @@ func (m *member) leave() {
 	if m.id == "" || m.cfg.InstanceID != "" {
 		return
 	}
-	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), time.Second, func(b *sarama.Broker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // m.ctx may have ended
+	defer cancel()
+	err := m.cl.Ask(ctx, cluster.Group(m.cfg.Group), time.Second, func(b *sarama.Broker) error {
 		resp, err := b.LeaveGroup(&sarama.LeaveGroupRequest{
 			Version: 4, GroupId: m.cfg.Group, Members: []sarama.MemberIdentity{{MemberId: m.id}},
 		})

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
 // A static member stays in its group when that has a generation without it, and may
@@ -24,20 +26,72 @@ func TestStaticMemberThatMissesAGenerationBeginsAnew(t *testing.T) {
 		{"one", []int32{3, 4, 6}, true},
 		{"", []int32{3, 4, 6}, false},
 	} {
-		log := slog.New(slog.DiscardHandler)
-		cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), log)
-		ctx, cancel := context.WithCancel(t.Context())
-		m := &member{cfg: Config{InstanceID: test.instance}, cl: cl, ctx: ctx, log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}}
-		m.given(as{"id", test.generations[0]}, false, map[string][]int32{"in": {0}})
+		m := bare(t, test.instance)
+		m.given(as{"id", test.generations[0]}, nil, map[string][]int32{"in": {0}})
 		m.session = newSession(m, m.held)
 		for _, g := range test.generations[1:] {
-			m.given(as{"id", g}, false, map[string][]int32{"in": {0}})
+			m.given(as{"id", g}, nil, map[string][]int32{"in": {0}})
 		}
 		if lost := m.session.lost && !m.joined && len(m.held) == 0; lost != test.lost {
 			t.Errorf("instance %q in generations %v: partitions lost is %t, want %t", test.instance, test.generations, lost, test.lost)
 		}
+	}
+}
+
+// Partitions that the member claimed as it joined go to no other member until it has joined
+// without them. So it joins again also when it no longer had a session with them, or loses
+// the session while it gives them up.
+func TestMemberJoinsWithoutWhatItLost(t *testing.T) {
+	in := func(n int32) record.Partition { return record.Partition{Topic: "in", Partition: n} }
+	for name, lose := range map[string]func(*member){
+		"before": func(m *member) {
+			m.session.close(nil)
+			m.given(as{"id", 4}, m.held, map[string][]int32{"in": {0}})
+		},
+		"while it gives them up": func(m *member) {
+			m.session.parts[in(0)].state, m.session.parts[in(1)].state = isRead, isRead
+			m.given(as{"id", 4}, m.held, map[string][]int32{"in": {0}})
+			m.session.close(errors.New("a commit failed"))
+		},
+		"nothing lost": func(m *member) {
+			m.session.close(nil)
+			m.given(as{"id", 4}, m.held, map[string][]int32{"in": {0, 1}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bare(t, "")
+			m.given(as{"id", 3}, nil, map[string][]int32{"in": {0, 1}})
+			m.session = newSession(m, m.held)
+			lose(m)
+			for range len(m.jobs) {
+				go (<-m.jobs)()
+				(<-m.inbox)()
+			}
+			if want := name != "nothing lost"; m.again != want {
+				t.Errorf("the member joins again: %t, want %t", m.again, want)
+			}
+		})
+	}
+}
+
+// none is a Transformer without work.
+type none struct{ Transformer }
+
+func (none) Revoke([]record.Partition) {}
+
+// bare returns a member without a cluster, whose loop is the test.
+func bare(t *testing.T, instance string) *member {
+	log := slog.New(slog.DiscardHandler)
+	cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), log)
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &member{
+		cfg: Config{InstanceID: instance}, cl: cl, ctx: ctx, work: none{}, metrics: newMetrics(nil, "g"),
+		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, jobs: make(chan func(), 4), inbox: make(chan func()),
+	}
+	t.Cleanup(func() {
 		cancel()
 		cl.Close()
 		m.helper.Wait()
-	}
+	})
+	return m
 }

@@ -70,7 +70,7 @@ type Transformer interface {
 	// Transform returns the records to publish for a batch of records read. They and the
 	// batch's positions are committed together, or not at all. If not, Revoke and Assign are
 	// called for every partition before any of its records is passed again. The next batch
-	// may come before the last one is committed. A batch holds up to 32,768 records, and
+	// may come before the last one is committed. A batch holds up to 8,192 records, and
 	// 8 MB or one record. It is only valid during the call; the bytes of its records stay valid.
 	Transform(ctx context.Context, batch []record.Record) ([]record.Record, error)
 }
@@ -157,7 +157,7 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 	m := &member{
 		cfg: cfg, cl: cl, work: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log, cl, make(map[string]time.Time)},
 		inbox: make(chan func()), ended: make(chan struct{}), jobs: make(chan func(), 64),
-		txn: &txn{cl: cl, group: cfg.Group}, membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky().(strategy)},
+		txn: &txn{cl: cl, group: cfg.Group}, membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky()},
 	}
 	if cfg.InstanceID != "" {
 		m.instance = &m.cfg.InstanceID
@@ -215,7 +215,7 @@ func (m *member) loop(ctx context.Context) error {
 		case then := <-m.inbox:
 			then()
 		case got := <-m.session.input():
-			m.session.take(got)
+			m.session.backlog = got // the next step gathers it
 		case <-tick.C:
 			m.heartbeat()
 		case <-look.C:
@@ -300,10 +300,13 @@ func (m *member) look() {
 	})
 }
 
-// fail ends Run.
+// fail ends Run. Nothing more is committed.
 func (m *member) fail(err error) {
-	if m.fatal == nil && !m.stopping {
+	if m.fatal == nil && !(m.stopping && errors.Is(err, context.Canceled)) {
 		m.fatal = err
+	}
+	if m.session != nil {
+		m.session.close(err)
 	}
 }
 
@@ -336,8 +339,8 @@ func (m *member) slow(err error) {
 	m.notBefore = time.Now().Add(retry.Spread(m.pause))
 }
 
-// ends reports whether an error ends Run: another process has this one's identity, or the
-// cluster has refused settings or rights, so that retries are useless.
+// ends reports whether an error ends Run: another process has this one's identity, the client
+// is closed, or the cluster refuses settings, rights or a record, so that retries are useless.
 func (m *member) ends(err error) bool {
 	switch {
 	case errors.Is(err, sarama.ErrFencedInstancedId):
@@ -352,7 +355,7 @@ func (m *member) ends(err error) bool {
 
 func refused(err error) bool {
 	return slices.ContainsFunc([]error{
-		sarama.ErrGroupMaxSizeReached,
+		cluster.ErrClosed, sarama.ErrGroupMaxSizeReached, sarama.ErrMessageSizeTooLarge,
 		sarama.ErrInvalidSessionTimeout, sarama.ErrInvalidGroupId, sarama.ErrInconsistentGroupProtocol,
 		sarama.ErrInvalidTransactionTimeout, sarama.ErrUnsupportedVersion, sarama.ErrSASLAuthenticationFailed,
 		sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,

@@ -52,7 +52,8 @@ const (
 	// maxRecords and maxBytes bound a batch, except a batch of one larger record.
 	maxRecords = 8 << 10
 	maxBytes   = 8 << 20
-	// maxCommitted bounds the records of a transaction, within a batch.
+	// Batches join a transaction while it has fewer records than maxCommitted, and fewer
+	// bytes than maxBytes.
 	maxCommitted = 16 * maxRecords
 	// locateEvery is the interval of retries for positions that are not known yet.
 	locateEvery = 200 * time.Millisecond
@@ -158,6 +159,10 @@ func (s *session) close(err error) {
 	if s.lost {
 		return
 	}
+	then := func() {}
+	if s.leaving() {
+		then = s.m.gaveUp
+	}
 	s.lost = true
 	s.cancel()
 	var read []record.Partition
@@ -167,7 +172,7 @@ func (s *session) close(err error) {
 		}
 	}
 	if len(read) > 0 {
-		s.revoke(read, func() {})
+		s.revoke(read, then)
 	}
 	if s.committing != nil && err != nil {
 		s.m.metrics.aborted.Inc()
@@ -192,12 +197,6 @@ func (s *session) input() <-chan []fetch.Fetched {
 
 func (s *session) full() bool {
 	return len(s.gathered.records) >= maxRecords || s.gathered.bytes >= maxBytes
-}
-
-// take adds fetched records to the gathered batch.
-func (s *session) take(got []fetch.Fetched) {
-	s.backlog = got
-	s.gather()
 }
 
 // gather empties the backlog while the batch has room.
@@ -271,7 +270,9 @@ func (s *session) advance() {
 	if !s.stopping {
 		s.locate()
 		s.restore()
-		s.gather()
+		if s.gather(); s.lost {
+			return
+		}
 	}
 	s.transform()
 	s.commit()
@@ -320,9 +321,10 @@ func (s *session) locate() {
 		return
 	}
 	var want []record.Partition
+	asked := make(map[*part]bool)
 	for p, known := range s.parts {
 		if known.state == isGiven {
-			want = append(want, p)
+			want, asked[known] = append(want, p), true
 		}
 	}
 	if len(want) == 0 {
@@ -337,7 +339,7 @@ func (s *session) locate() {
 				return
 			}
 			for g, next := range at {
-				if known := s.parts[g.Partition]; known != nil && known.state == isGiven {
+				if known := s.parts[g.Partition]; asked[known] { // else it has moved away meanwhile, and may be back
 					known.Gained, known.state, known.next, known.settled = g, isLocated, next, next
 				}
 			}
@@ -385,6 +387,7 @@ func (s *session) restore() {
 				for _, p := range parts {
 					p.state = isGiven
 				}
+				s.why = m.log.explain.Explain(err).Text
 				return
 			case err != nil:
 				m.fail(err)
@@ -419,7 +422,7 @@ func (s *session) restore() {
 // earlier when the batch is full. So transformation bounds the rate, not transactions.
 func (s *session) transform() {
 	b, m := s.gathered, s.m
-	if s.transforming || len(b.records) == 0 || s.next != nil && s.next.count >= maxCommitted || s.committing != nil && !s.full() {
+	if s.transforming || len(b.records) == 0 || s.next != nil && (s.next.count >= maxCommitted || s.next.bytes >= maxBytes) || s.committing != nil && !s.full() {
 		return
 	}
 	s.transforming = true
@@ -453,7 +456,7 @@ func (s *session) transform() {
 
 // join appends a later batch, to commit both together.
 func (b *batch) join(later *batch) {
-	b.count += later.count
+	b.count, b.bytes = b.count+later.count, b.bytes+later.bytes
 	b.out = append(b.out, later.out...)
 	for p, at := range later.next {
 		if _, ok := b.next[p]; ok {

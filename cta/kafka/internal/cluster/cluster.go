@@ -434,8 +434,8 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	if err == nil {
 		err = send(l.Broker)
 	}
-	timer.Stop()
-	stop()
+	stopped := timer.Stop()
+	stopped = stop() && stopped // else the connection is being ended
 	var (
 		kerr     sarama.KError
 		encoding sarama.PacketEncodingError
@@ -455,7 +455,7 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	}
 	l.used = time.Now()
 	c.mu.Lock()
-	kept := c.idle != nil && l.ctx.Err() == nil
+	kept := c.idle != nil && stopped && l.ctx.Err() == nil
 	if kept {
 		c.idle[addr] = append(c.idle[addr], l)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	gometrics "github.com/rcrowley/go-metrics"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
@@ -118,7 +119,9 @@ func (e *Engine) Wait() { e.wg.Wait() }
 
 // Add starts fetching a partition of the topic with that id.
 func (e *Engine) Add(p record.Partition, topicID string, next int64) *Cursor {
-	silence(p.Topic)
+	// Sarama 1.61.1 starts a meter for each topic that is fetched, in the process's registry,
+	// with a goroutine that never ends. A meter that is there keeps sarama from it.
+	gometrics.DefaultRegistry.GetOrRegister("consumer-fetch-rate-for-topic-"+strings.ReplaceAll(p.Topic, ".", "_"), gometrics.NilMeter{})
 	cur := &Cursor{Partition: p, topicID: topicID, next: next, broker: -1}
 	e.mu.Lock()
 	e.cursors[p] = cur
