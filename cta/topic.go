@@ -83,6 +83,9 @@ func (t Topics) Weather() string { return t.prefix() + "weather" }
 // Alerts returns the compacted topic of [Alert] values.
 func (t Topics) Alerts() string { return t.prefix() + "alerts" }
 
+// Predictions returns the topic of [Prediction] values.
+func (t Topics) Predictions() string { return t.prefix() + "predictions" }
+
 // Stations returns the topic of raw rows of the stations table.
 func (t Topics) Stations() string { return t.prefix() + "stations" }
 
@@ -132,7 +135,7 @@ func (t Topics) Validate() error {
 	case t.Summary == "": // legal if the prefix is
 	case !LegalTopic(name):
 		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(name), maxTopicName))
-	case name == t.Weather() || name == t.Alerts() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):
+	case name == t.Weather() || name == t.Alerts() || name == t.Predictions() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):
 		faults = append(faults, fmt.Errorf("summary topic is %s, want a name that no other topic has", sheet.Quote(name)))
 	}
 	return errors.Join(faults...)

@@ -114,15 +114,20 @@ type standingTrain struct {
 }
 
 type plannedArrival struct {
-	Train    string     `json:"train"` // empty when it isn't known
-	Station  int        `json:"station"`
-	Towards  string     `json:"towards"`
-	Ends     bool       `json:"ends"` // its run, there
-	Expected time.Time  `json:"expected"`
-	Earliest time.Time  `json:"earliest"`
-	Latest   time.Time  `json:"latest"`
-	Basis    live.Basis `json:"basis"`
-	Maybe    bool       `json:"maybe"` // it may take another branch
+	Train    string    `json:"train"` // empty when it isn't known
+	Station  int       `json:"station"`
+	Towards  string    `json:"towards"`
+	Ends     bool      `json:"ends"` // its run, there
+	Expected time.Time `json:"expected"`
+	Earliest time.Time `json:"earliest"`
+	Latest   time.Time `json:"latest"`
+	// Source is whose Expected is. Ours and Agency are both predictions, where the agency
+	// has one too.
+	Source live.Source `json:"source"`
+	Ours   time.Time   `json:"ours,omitzero"`
+	Agency time.Time   `json:"agency,omitzero"`
+	Basis  live.Basis  `json:"basis"`
+	Maybe  bool        `json:"maybe"` // it may take another branch
 	// RestsOn is a broken-down train that has to go on first.
 	RestsOn *restsOn `json:"rests_on,omitempty"`
 }
@@ -151,11 +156,29 @@ type scoreSummary struct {
 	InRange         float64 `json:"in_range"`
 	BandEarlySecond int64   `json:"band_early_seconds"`
 	BandLateSeconds int64   `json:"band_late_seconds"`
+	// Rivals compares ours with the agency's, where it predicts too.
+	Rivals *rivalry `json:"rivals,omitempty"`
+}
+
+// rivalry is how good our predictions and the agency's were, for the same arrivals.
+type rivalry struct {
+	Predictions int64       `json:"predictions"` // of either side
+	Ours        rival       `json:"ours"`
+	Agency      rival       `json:"agency"`
+	Better      live.Source `json:"better"`
+}
+
+type rival struct {
+	ErrorSeconds float64 `json:"error_seconds"`
+	BiasSeconds  float64 `json:"bias_seconds"` // above zero: trains came later
+	InBand       float64 `json:"in_band"`
+	InRange      float64 `json:"in_range"`
 }
 
 type statusAnswer struct {
 	*Status
 	Accuracy []scoreSummary `json:"accuracy"`
+	Prefer   live.Source    `json:"prefer"`
 }
 
 // answers are renderings of a snapshot, each made when first asked for.
@@ -294,12 +317,12 @@ func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
 	_, err := b.get(func() ([]byte, error) {
 		still := *s.status
 		still.AsOf, still.AgeSeconds = time.Time{}, 0
-		data, err := json.Marshal(statusAnswer{&still, scores(s.view)})
+		data, err := json.Marshal(statusAnswer{&still, scores(s.view), s.view.Prefer})
 		if err != nil {
 			return nil, err
 		}
 		b.tag = "W/" + hash(string(data))
-		return json.Marshal(statusAnswer{s.status, scores(s.view)})
+		return json.Marshal(statusAnswer{s.status, scores(s.view), s.view.Prefer})
 	})
 	if err != nil {
 		h.cfg.Log.Error("status not rendered", "err", err)
@@ -462,7 +485,10 @@ func (s *snapshot) arrivals(of []live.Arrival) []plannedArrival {
 		list[i] = plannedArrival{
 			Train: a.Train, Station: a.Station, Towards: s.speaks.towards(a.Towards), Ends: a.Ends,
 			Expected: a.Expected.Truncate(time.Second), Earliest: a.Earliest.Truncate(time.Second),
-			Latest: a.Latest.Truncate(time.Second), Basis: a.Basis, Maybe: a.Maybe,
+			Latest: a.Latest.Truncate(time.Second), Source: a.Source, Basis: a.Basis, Maybe: a.Maybe,
+		}
+		if !a.Agency.IsZero() {
+			list[i].Ours, list[i].Agency = a.Ours.Truncate(time.Second), a.Agency.Truncate(time.Second)
 		}
 		if r := a.Rests; r != nil {
 			list[i].RestsOn = &restsOn{r.Train, r.Station, r.GoesOn.Truncate(time.Second)}
@@ -486,8 +512,12 @@ func scores(v *live.View) []scoreSummary {
 		e := s.Recent
 		list = append(list, scoreSummary{
 			int64(s.From / time.Second), int64(s.To / time.Second), e.Count, e.Error.Seconds(), e.PlainError.Seconds(),
-			e.InBand, e.InRange, int64(s.Early / time.Second), int64(s.Late / time.Second),
+			e.InBand, e.InRange, int64(s.Early / time.Second), int64(s.Late / time.Second), nil,
 		})
+		if n := s.Agency.Count; n > 0 {
+			of := func(a live.Accuracy) rival { return rival{a.Error.Seconds(), a.Bias.Seconds(), a.InBand, a.InRange} }
+			list[len(list)-1].Rivals = &rivalry{n, of(s.Ours), of(s.Agency), s.Better}
+		}
 	}
 	return list
 }

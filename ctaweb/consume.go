@@ -19,10 +19,12 @@ import (
 
 const (
 	weatherSince = 26 * time.Hour // also dates the counts of a day
-	probeWait    = 5 * time.Second
-	retryFirst   = 100 * time.Millisecond
-	retryLast    = 5 * time.Second
-	maxLogged    = 1000 // pairs of reason and topic that were logged
+	// Sources repeat predictions every two minutes, of which a replay's may be slow.
+	predictionsSince = 10 * time.Minute
+	probeWait        = 5 * time.Second
+	retryFirst       = 100 * time.Millisecond
+	retryLast        = 5 * time.Second
+	maxLogged        = 1000 // pairs of reason and topic that were logged
 
 	impossible = "impossible event time" // a reason
 )
@@ -34,6 +36,8 @@ const (
 	kindStations = "stations"
 	kindCounts   = "counts"
 	kindAlerts   = "alerts"
+
+	kindPredictions = "predictions"
 )
 
 // ConsumeConfig holds the optional settings of [Consume]. The zero value is
@@ -80,7 +84,8 @@ func (c ConsumeConfig) validate() error {
 // consumer group, and reads both layouts:
 //
 //   - the tables from their start
-//   - the arrivals of the last two hours, and the weather of a day
+//   - the arrivals of the last two hours, the agency's predictions of the last ten minutes,
+//     and the weather of a day
 //   - then all new records, also of topics that appear later
 //
 // When it has caught up, m is ready.
@@ -122,6 +127,8 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 				return now.Add(-cfg.Arrivals)
 			case kindWeather:
 				return now.Add(-weatherSince)
+			case kindPredictions:
+				return now.Add(-predictionsSince)
 			}
 			return time.Time{} // all
 		},
@@ -142,17 +149,19 @@ func consumed(ctx context.Context, err error) error {
 // consumer reads records into a model. All methods but probe and status run in the
 // reading goroutine.
 type consumer struct {
-	model    *Model
-	topics   cta.Topics
-	log      *slog.Logger
-	metrics  *consumeMetrics
-	arrivals wire.Events[cta.Arrival]
-	weather  wire.Events[cta.Weather]
-	stations wire.JSON[cta.StationRecord]
-	counts   cta.TurnstileCounts
-	alertKey *wire.Avro[cta.AlertKey]
-	alert    *wire.Avro[cta.Alert]
-	logged   map[string]bool
+	model         *Model
+	topics        cta.Topics
+	log           *slog.Logger
+	metrics       *consumeMetrics
+	arrivals      wire.Events[cta.Arrival]
+	weather       wire.Events[cta.Weather]
+	stations      wire.JSON[cta.StationRecord]
+	counts        cta.TurnstileCounts
+	alertKey      *wire.Avro[cta.AlertKey]
+	alert         *wire.Avro[cta.Alert]
+	predictionKey *wire.Avro[cta.PredictionKey]
+	prediction    *wire.Avro[cta.Prediction]
+	logged        map[string]bool
 
 	mu      sync.Mutex
 	done    bool            // caught up
@@ -160,13 +169,14 @@ type consumer struct {
 }
 
 func (c *consumer) formats(reg *wire.Registry) error {
-	var err, err2 error
-	c.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
-	c.weather, err2 = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
-	var err3, err4 error
-	c.alertKey, err3 = wire.AvroKey[cta.AlertKey](reg, schemas.AlertKey)
-	c.alert, err4 = wire.AvroValue[cta.Alert](reg, schemas.AlertValue)
-	return errors.Join(err, err2, err3, err4)
+	var errs [6]error
+	c.arrivals, errs[0] = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
+	c.weather, errs[1] = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
+	c.alertKey, errs[2] = wire.AvroKey[cta.AlertKey](reg, schemas.AlertKey)
+	c.alert, errs[3] = wire.AvroValue[cta.Alert](reg, schemas.AlertValue)
+	c.predictionKey, errs[4] = wire.AvroKey[cta.PredictionKey](reg, schemas.PredictionKey)
+	c.prediction, errs[5] = wire.AvroValue[cta.Prediction](reg, schemas.PredictionValue)
+	return errors.Join(errs[:]...)
 }
 
 // kind returns the kind of a topic, or "" if the topic isn't read.
@@ -182,6 +192,8 @@ func (c *consumer) kind(topic string) string {
 		return kindCounts
 	case topic == c.topics.Alerts():
 		return kindAlerts
+	case topic == c.topics.Predictions():
+		return kindPredictions
 	}
 	return ""
 }
@@ -299,6 +311,20 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 			return "impossible value", err
 		}
 		c.model.ApplyAlert(a)
+	case kindPredictions:
+		k, err := c.predictionKey.Decode(ctx, r.Topic, r.Key)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		p, err := c.prediction.Decode(ctx, r.Topic, r.Value)
+		if err != nil {
+			return wire.Reason(err), err
+		}
+		p.TrainID = k.TrainID
+		if err := p.Check(); err != nil {
+			return "impossible value", err
+		}
+		c.model.ApplyPrediction(p)
 	case kindCounts:
 		v, deleted, err := c.counts.Read(r.Key, r.Value)
 		switch {

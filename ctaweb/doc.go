@@ -101,7 +101,7 @@
 // .Picture (the icon as PNG), .Manifest (to install the pages), .Status (a [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees
 // (C or F), .Query, .Language and .Languages. Each page has more:
 //
-//	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
+//	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Rivals, .Prefer, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
 //	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways and .Variants
 //	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
@@ -157,7 +157,8 @@
 //
 // Every known train is shown, except at a station that the stations table has removed
 // from the train's line. Predictions are shown with their range, and are scored while
-// the model is ready.
+// the model is ready. Where an agency predicts too, both are scored side by side, and
+// [Model.Prefer] sets which of them are shown.
 //
 // # The day of a station
 //

@@ -135,6 +135,19 @@ func (m *Model) RemoveAlert(id string) bool {
 	return m.apply(func(*state) bool { return m.alerts.remove(id) })
 }
 
+// ApplyPrediction applies an agency's predictions of a train. It reports whether the model
+// changed.
+func (m *Model) ApplyPrediction(p cta.Prediction) bool {
+	return m.quietly(func(*state) bool { return m.tracker.ApplyPrediction(p) })
+}
+
+// Prefer sets whose predictions are shown where the agency has one: ours, the agency's, or
+// those of the two that were better in the last hour, by how far ahead the arrival is.
+// Default: ours.
+func (m *Model) Prefer(s live.Source) {
+	m.apply(func(*state) bool { m.tracker.Prefer(s); return true })
+}
+
 // notices returns the alerts that aren't over at a time.
 func (m *Model) notices(now time.Time) (list []cta.Alert) {
 	m.mu.Lock()
@@ -169,8 +182,8 @@ func (m *Model) apply(f func(*state) bool) bool {
 	return changed
 }
 
-// quietly applies a count. Readers see it with the next other change, or within a
-// second. Counts are so frequent that they would delay trains.
+// quietly applies a count or a prediction. Readers see it with the next other change, or
+// within a second. They are so frequent that they would delay trains.
 func (m *Model) quietly(f func(*state) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -280,7 +293,7 @@ func (m *Model) look(wall time.Time) moment {
 	st := derive(m.net, m.lines, &m.state, wall)
 	st.Ready, st.Reason = m.ready, m.reason
 	st.Alerts = m.alerts.at(alertTime(st, wall).In(location(m.net)))
-	view := &live.View{}
+	view := &live.View{Prefer: live.Ours}
 	if m.state.clock.known {
 		view = m.tracker.View(st.AsOf)
 		m.enrich(st, view)

@@ -23,6 +23,8 @@ type pageData struct {
 	Lines   []lineView
 	Map     *mapView
 	Scores  []scoreSummary
+	Rivals  bool        // the agency's predictions were scored too
+	Prefer  live.Source // whose predictions are shown
 	// Brief is true of a network that is too large for one page: it lists the lines,
 	// each of which has its stations on its own page, and the script loads the map.
 	Brief bool
@@ -123,9 +125,11 @@ func (h *Handler) systemPage(s *snapshot, l *language) any {
 	}
 	data.Notices = l.notices(s, maxOnSystem, func(*Alert) bool { return true })
 	data.Map = h.viewMap(s, l, parts.chart, data.Brief)
+	data.Prefer = s.view.Prefer
 	for _, sc := range scores(s.view) {
 		if sc.Predictions > 0 {
 			data.Scores = append(data.Scores, sc)
+			data.Rivals = data.Rivals || sc.Rivals != nil
 		}
 	}
 	return data

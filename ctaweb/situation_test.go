@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"encoding/json"
+	"errors"
 	"html"
 	"regexp"
 	"slices"
@@ -34,6 +35,7 @@ type replay struct {
 	reg      *prometheus.Registry
 	formats  consumer
 	arrivals []ctaproducer.Event // not yet sent
+	foretold []cta.Prediction    // the agency's, not yet sent
 	sent     int
 	speed    time.Duration
 	from     time.Time // event time at
@@ -56,7 +58,7 @@ func replaying(t *testing.T, sys *ctatest.System, publish func(...kafka.Record),
 		t.Fatal(err)
 	}
 	ensureTables(t, sys)
-	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(sys.Topics.Arrivals(nil), ctatest.SharedPartitions)); err != nil {
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(sys.Topics.Arrivals(nil), ctatest.SharedPartitions), kafka.EventTopic(sys.Topics.Predictions(), 1)); err != nil {
 		t.Fatal(err)
 	}
 	r.send(now)
@@ -102,6 +104,17 @@ func (r *replay) send(now time.Time) {
 		}
 		rec.Time = r.wall(e.At)
 		rec.PartitionBy = cta.PartitionKey(e.Arrival.StationID)
+		records = append(records, rec)
+	}
+	for ; len(r.foretold) > 0 && !time.UnixMilli(r.foretold[0].Made).After(now); r.foretold = r.foretold[1:] {
+		p := r.foretold[0]
+		rec := kafka.Record{Topic: r.sys.Topics.Predictions(), Time: r.wall(time.UnixMilli(p.Made))}
+		var err, err2 error
+		rec.Key, err = r.formats.predictionKey.Encode(r.t.Context(), rec.Topic, cta.PredictionKey{TrainID: p.TrainID})
+		rec.Value, err2 = r.formats.prediction.Encode(r.t.Context(), rec.Topic, p)
+		if err := errors.Join(err, err2); err != nil {
+			r.t.Fatal(err)
+		}
 		records = append(records, rec)
 	}
 	r.sent += len(records)

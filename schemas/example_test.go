@@ -34,6 +34,8 @@ func ExampleAll() {
 	// alert_value
 	// arrival_key
 	// arrival_value
+	// prediction_key
+	// prediction_value
 	// turnstile_key
 	// turnstile_value
 	// weather_key

@@ -12,6 +12,10 @@ var (
 	ArrivalKey string
 	//go:embed arrival_value.avsc
 	ArrivalValue string
+	//go:embed prediction_key.avsc
+	PredictionKey string
+	//go:embed prediction_value.avsc
+	PredictionValue string
 	//go:embed turnstile_key.avsc
 	TurnstileKey string
 	//go:embed turnstile_value.avsc
@@ -35,6 +39,8 @@ func All() []Schema {
 		{"alert_value", AlertValue},
 		{"arrival_key", ArrivalKey},
 		{"arrival_value", ArrivalValue},
+		{"prediction_key", PredictionKey},
+		{"prediction_value", PredictionValue},
 		{"turnstile_key", TurnstileKey},
 		{"turnstile_value", TurnstileValue},
 		{"weather_key", WeatherKey},

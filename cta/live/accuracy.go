@@ -28,20 +28,32 @@ var Horizons = [horizons]Horizon{
 type Score struct {
 	Horizon
 	Recent, All Errors
+	// Ours and Agency compare our predictions of the last hour with the agency's, for
+	// those arrivals that both predicted at the same moment.
+	Ours, Agency Accuracy
+	// Better is whose mean error is lower: Agency, or else Ours. It is Ours until fifty
+	// predictions of both were put to the test in the last hour.
+	Better Source
 }
 
-// Errors summarizes prediction errors. An error is the time of arrival minus the
+// Accuracy summarizes prediction errors. An error is the time of arrival minus the
 // predicted time.
-type Errors struct {
+type Accuracy struct {
 	Count int64
-	// Error is the mean absolute error. PlainError is that of distance over mean speed
-	// for the same trains.
-	Error, PlainError time.Duration
-	// Bias is the mean error. Above zero, trains came later than predicted.
-	Bias time.Duration
-	// InBand and PlainInBand are the shares, 0 to 1, of errors inside the horizon's
-	// band. InRange is the share of trains that came from Earliest to Latest.
-	InBand, PlainInBand, InRange float64
+	// Error is the mean absolute error. Bias is the mean error: above zero, trains came
+	// later than predicted.
+	Error, Bias time.Duration
+	// InBand is the share, 0 to 1, of errors inside the horizon's band. InRange is the
+	// share of trains that came within the prediction's range.
+	InBand, InRange float64
+}
+
+// Errors is the accuracy of our predictions, beside that of distance over mean speed for
+// the same trains.
+type Errors struct {
+	Accuracy
+	PlainError  time.Duration
+	PlainInBand float64
 	// Missed counts further predictions whose train never came. Elsewhere counts those
 	// with Maybe whose train took another branch.
 	Missed, Elsewhere int64
@@ -62,13 +74,16 @@ type pending struct {
 	number      int32 // position among the departures still to come, from 1
 	depart      int64 // timetabled departure of a run still to begin; 0 without one
 	passes      int   // how often the train comes to node before, on a loop
-	made, at    int64
-	plain       int64
-	early, late int64
+	made        int64
+	ours, plain guess
+	agency      guess // at 0 without one
 	horizon     uint8
 	kind        uint8 // of its margins
 	maybe       bool
 }
+
+// guess is a time of arrival, and how much sooner and later the train may come.
+type guess struct{ at, early, late int64 }
 
 // score holds pending predictions and the results of past ones.
 type score struct {
@@ -81,7 +96,7 @@ type score struct {
 		of   [horizons]tally
 	}
 	now     int64
-	margins margins
+	margins [2]margins // of our predictions, and of the agency's
 }
 
 // margins widens the ranges of predictions to the errors that trains have shown, by
@@ -101,15 +116,15 @@ func kindOf(ahead int64, number int) uint8 {
 	return uint8(h)
 }
 
-// observe adapts the factors to a prediction that was off by err ms.
-func (m *margins) observe(p pending, err int64) {
+// observe adapts the factors of a kind to a prediction whose train has come.
+func (m *margins) observe(kind uint8, of guess, came int64) {
 	const rate, tail, most = 0.04, 0.05, 20
-	for side, exceeded := range [2]bool{-err > p.early, err > p.late} {
+	for side, exceeded := range [2]bool{came < of.at-of.early, came > of.at+of.late} {
 		by := -rate * tail
 		if exceeded {
 			by = rate * (1 - tail)
 		}
-		f := &m[p.kind][side]
+		f := &m[kind][side]
 		*f = min(max((1+*f)*(1+by)-1, 0), most-1)
 	}
 }
@@ -121,11 +136,15 @@ type departures struct {
 	pending []pending
 }
 
+// tally holds the results of a horizon: of our predictions and of plain ones, and of both
+// sides where the agency has predicted too.
 type tally struct {
-	n, missed, elsewhere         int64
-	err, plainErr, bias          int64 // ms, sums
-	inBand, plainInBand, inRange int64
+	ours, plain, rivals, agency sums
+	missed, elsewhere           int64
 }
+
+// sums add up errors, in ms.
+type sums struct{ n, err, bias, inBand, inRange int64 }
 
 func newScore() score { return score{departures: map[int32]*departures{}} }
 
@@ -241,7 +260,10 @@ func (c *score) miss(p pending) {
 }
 
 func (c *score) count(p pending, came int64) {
-	c.margins.observe(p, came-p.at)
+	c.margins[0].observe(p.kind, p.ours, came)
+	if p.agency.at > 0 {
+		c.margins[1].observe(p.kind, p.agency, came)
+	}
 	c.all[p.horizon].add(p, came)
 	c.bucket().of[p.horizon].add(p, came)
 }
@@ -268,21 +290,24 @@ func (y *tally) miss(p pending) {
 
 func (y *tally) add(p pending, came int64) {
 	h := &Horizons[p.horizon]
-	in := func(err int64) int64 {
-		if err >= -h.Early.Milliseconds() && err <= h.Late.Milliseconds() {
-			return 1
-		}
-		return 0
+	y.ours.add(h, p.ours, came)
+	y.plain.add(h, p.plain, came)
+	if p.agency.at > 0 {
+		y.rivals.add(h, p.ours, came)
+		y.agency.add(h, p.agency, came)
 	}
-	err, plain := came-p.at, came-p.plain
-	y.n++
-	y.err += max(err, -err)
-	y.plainErr += max(plain, -plain)
-	y.bias += err
-	y.inBand += in(err)
-	y.plainInBand += in(plain)
-	if err >= -p.early && err <= p.late {
-		y.inRange++
+}
+
+func (s *sums) add(h *Horizon, of guess, came int64) {
+	err := came - of.at
+	s.n++
+	s.err += max(err, -err)
+	s.bias += err
+	if err >= -h.Early.Milliseconds() && err <= h.Late.Milliseconds() {
+		s.inBand++
+	}
+	if err >= -of.early && err <= of.late {
+		s.inRange++
 	}
 }
 
@@ -297,7 +322,6 @@ func (t *Tracker) note() {
 			if h < 0 || c.waiting >= maxPending {
 				continue
 			}
-			early, late := s.margin(f)
 			v := &s.vehicles[f.vehicle]
 			passes := 0
 			for _, k := range of[:l] {
@@ -305,7 +329,13 @@ func (t *Tracker) note() {
 					passes++
 				}
 			}
-			p := pending{passes: passes, kind: kindOf(f.at-s.now, v.number), node: f.node, made: s.now, at: f.at, plain: f.plain, early: early, late: late, horizon: uint8(h), maybe: f.maybe}
+			p := pending{passes: passes, kind: kindOf(f.at-s.now, v.number), node: f.node, made: s.now, plain: guess{at: f.plain}, horizon: uint8(h), maybe: f.maybe}
+			p.ours.at = f.at
+			p.ours.early, p.ours.late = s.margin(f, &c.margins[0])
+			if f.agency > 0 {
+				p.agency.at = f.agency
+				p.agency.early, p.agency.late = s.margin(f, &c.margins[1])
+			}
 			c.waiting++
 			if v.number == 0 {
 				tr := s.order[v.train]
@@ -346,33 +376,45 @@ func (c *score) scores(now int64) (scores [horizons]Score) {
 				recent.merge(b.of[i])
 			}
 		}
-		scores[i] = Score{Horizon: Horizons[i], Recent: recent.errors(), All: c.all[i].errors()}
+		s := Score{Horizon: Horizons[i], Recent: recent.errors(), All: c.all[i].errors(),
+			Ours: recent.rivals.accuracy(), Agency: recent.agency.accuracy(), Better: Ours}
+		if s.Agency.Count >= enough && s.Agency.Error < s.Ours.Error {
+			s.Better = Agency
+		}
+		scores[i] = s
 	}
 	return scores
 }
 
 func (y *tally) merge(o tally) {
-	y.n += o.n
+	y.ours.merge(o.ours)
+	y.plain.merge(o.plain)
+	y.rivals.merge(o.rivals)
+	y.agency.merge(o.agency)
 	y.missed += o.missed
 	y.elsewhere += o.elsewhere
-	y.err += o.err
-	y.plainErr += o.plainErr
-	y.bias += o.bias
-	y.inBand += o.inBand
-	y.plainInBand += o.plainInBand
-	y.inRange += o.inRange
+}
+
+func (s *sums) merge(o sums) {
+	s.n += o.n
+	s.err += o.err
+	s.bias += o.bias
+	s.inBand += o.inBand
+	s.inRange += o.inRange
 }
 
 func (y tally) errors() Errors {
-	e := Errors{Count: y.n, Missed: y.missed, Elsewhere: y.elsewhere}
-	if y.n == 0 {
-		return e
+	plain := y.plain.accuracy()
+	return Errors{Accuracy: y.ours.accuracy(), PlainError: plain.Error, PlainInBand: plain.InBand, Missed: y.missed, Elsewhere: y.elsewhere}
+}
+
+func (s sums) accuracy() Accuracy {
+	if s.n == 0 {
+		return Accuracy{}
 	}
-	mean := func(sum int64) time.Duration { return time.Duration(sum/y.n) * time.Millisecond }
-	share := func(n int64) float64 { return float64(n) / float64(y.n) }
-	e.Error, e.PlainError, e.Bias = mean(y.err), mean(y.plainErr), mean(y.bias)
-	e.InBand, e.PlainInBand, e.InRange = share(y.inBand), share(y.plainInBand), share(y.inRange)
-	return e
+	mean := func(sum int64) time.Duration { return time.Duration(sum/s.n) * time.Millisecond }
+	share := func(n int64) float64 { return float64(n) / float64(s.n) }
+	return Accuracy{Count: s.n, Error: mean(s.err), Bias: mean(s.bias), InBand: share(s.inBand), InRange: share(s.inRange)}
 }
 
 // forget drops all pending predictions.

@@ -90,6 +90,25 @@
 // [Tracker.Record] stores the predictions on the boards. [View.Scores] gives their errors by
 // [Horizons], next to those of distance over mean speed for the same trains.
 //
+// # The agency's predictions
+//
+// [Tracker.ApplyPrediction] keeps an agency's predictions of a train, which belong to it by
+// the train's id, or by the trip's id for a run of the timetable that has not begun.
+// [Arrival.Agency] gives them beside [Arrival.Ours]. One doesn't count if it is:
+//
+//   - over five minutes old, or from more than a minute ahead of now
+//   - of a time that has passed
+//   - more than half an hour from ours, as it may be of another round
+//   - older than the train's last report, if that said out of service
+//   - of a train that we don't predict, such as a silent one
+//
+// [Tracker.Record] scores both sides alike. [Score.Ours] and [Score.Agency] are their errors
+// over the same arrivals, and [Score.Better] is whose mean error is lower: Ours, until fifty
+// predictions of both were put to the test in the last hour. [Tracker.Prefer] sets whose
+// [Arrival.Expected] is. The ranges of the agency's widen with its own errors. A train's
+// times never decrease from stop to stop, even where they are of both sides. Headways and
+// status follow our predictions always.
+//
 // # Status
 //
 // The first matching rule gives a direction its level and cause:
@@ -155,7 +174,7 @@
 //   - A [Tracker] keeps the arrivals of the last two hours. [Tracker.View] derives everything
 //     from them, so the order of delivery and duplicates don't matter.
 //   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions waiting for their
-//     score, 155 counts per station.
+//     score, an agency's predictions of 4,000 trains, 155 counts per station.
 //   - A View of the 'L' takes about a millisecond, and is computed only when events or the
 //     time have changed.
 //   - Everything is safe for concurrent use.

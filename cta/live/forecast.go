@@ -56,6 +56,9 @@ type forecast struct {
 	node     int32
 	at       int64
 	plain    int64 // by distance over mean speed alone
+	agency   int64 // by the agency; 0 without
+	shown    int64
+	agencys  bool // shown is the agency's
 	variance float64
 	observed bool  // every segment on the way was observed
 	maybe    bool  // it may take another branch
@@ -375,10 +378,10 @@ func (s *scratch) add(f forecast) int32 {
 // segment carry over to the others, so segments don't vary independently.
 const drift = 0.025
 
-// margin returns how much earlier and later than expected a train may come, in ms.
-// About nine trains of ten come within it: see margins.
-func (s *scratch) margin(f *forecast) (early, late int64) {
+// margin returns how much earlier and later than expected a train may come, in ms, by our
+// prediction or by the agency's. About nine trains of ten come within it: see margins.
+func (s *scratch) margin(f *forecast, of *margins) (early, late int64) {
 	sd := math.Sqrt(f.variance+sq(drift*float64(f.at-s.now)/1000)) * 1000
-	by := s.margins[kindOf(f.at-s.now, s.vehicles[f.vehicle].number)]
+	by := of[kindOf(f.at-s.now, s.vehicles[f.vehicle].number)]
 	return int64((1 + by[0]) * (1.3*sd + 5000)), int64((1 + by[1]) * (1.5*sd + 10_000))
 }

@@ -46,12 +46,15 @@ type scratch struct {
 	lineHeadings [][2]lineHeading // by line and direction
 	hearings     []hearing        // by line
 	front        []int32          // vehicles, front to rear
+	picked       []int32          // forecasts of a board
 	forecasts    []forecast
 	steps        []step // of a forecast, still to process
 	every        []int64
 	standing     standing
-	heard        int64 // ms: when any train last reported
-	margins      *margins
+	heard        int64              // ms: when any train last reported
+	margins      *[2]margins        // of our predictions, and of the agency's
+	promises     map[string]promise // by train
+	prefer       Source
 }
 
 // visit is a train's stay at a platform.

@@ -38,6 +38,8 @@ type run struct {
 	pattern int32
 	depart  int64 // ms
 	last    int64 // ms: when it ends
+	trip    *cta.Trip
+	date    cta.Date
 }
 
 // call is a run's call at a node.
@@ -126,7 +128,7 @@ func (s *schedule) fillRuns(g *graph) {
 				}
 				s.calls[n] = append(s.calls[n], call{depart + times[j].Milliseconds(), int32(len(s.runs)), int32(j)})
 			}
-			s.runs = append(s.runs, run{int32(i), depart, end})
+			s.runs = append(s.runs, run{int32(i), depart, end, r.Trip, r.Date})
 		}
 	}
 	for _, calls := range s.calls {

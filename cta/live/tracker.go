@@ -2,6 +2,7 @@ package live
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -36,8 +37,9 @@ type Tracker struct {
 	trains   map[string]*train
 	order    []*train // by id
 	counters map[int]*counter
-	floor    int64  // ms: older events are dropped
-	version  uint64 // changes with every event
+	promises map[string]promise // by train
+	floor    int64              // ms: older events are dropped
+	version  uint64             // changes with every event
 	scratch  scratch
 	score    score
 
@@ -79,10 +81,12 @@ func NewTracker(net *cta.Network) *Tracker {
 		graph:    g,
 		trains:   map[string]*train{},
 		counters: map[int]*counter{},
+		promises: map[string]promise{},
 		scratch:  newScratch(g),
 		score:    newScore(),
 	}
-	t.scratch.margins = &t.score.margins
+	t.scratch.prefer = Ours
+	t.scratch.margins, t.scratch.promises = &t.score.margins, t.promises
 	return t
 }
 
@@ -127,6 +131,9 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	}
 	if !tr.add(e) {
 		return false
+	}
+	if e.status == outOfService {
+		t.withdraw(tr.id, e.at)
 	}
 	tr.changed = true
 	t.version++
@@ -174,13 +181,14 @@ func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 	return true
 }
 
-// Reset drops all events. Call it when the source has restarted at an earlier time. The
+// Reset drops all events and the agency's predictions. Call it when the source has restarted at an earlier time. The
 // scores of predictions stay.
 func (t *Tracker) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.trains)
 	clear(t.counters)
+	clear(t.promises)
 	t.order, t.floor, t.view = nil, 0, nil
 	t.score.forget()
 	t.version++
@@ -237,11 +245,12 @@ func (t *Tracker) viewLocked(now int64) *View {
 	return t.view
 }
 
-// prune drops events older than window.
+// prune drops events older than window, and predictions that are stale.
 func (t *Tracker) prune(now int64) {
 	if now-window <= t.floor {
 		return
 	}
 	t.floor = now - window
+	maps.DeleteFunc(t.promises, func(_ string, p promise) bool { return now-p.made > staleAfter || p.made > now+window })
 	t.drop(func(e event) bool { return e.at < t.floor })
 }

@@ -17,6 +17,7 @@ type View struct {
 	Boards []Board         // by line, then direction, in running order
 	Crowds map[int]Crowd   // by station
 	Scores [horizons]Score // of past predictions, by horizon: see [Tracker.Record]
+	Prefer Source          // as [Tracker.Prefer] has set it
 
 	trains map[string]int
 	boards map[int][]int // by station
@@ -128,9 +129,11 @@ type Arrival struct {
 	// Expected is the best estimate. Nine trains of ten or more come between Earliest
 	// and Latest.
 	Expected, Earliest, Latest time.Time
-	// Guess is Expected by distance over mean speed alone, for comparison.
-	Guess time.Time
-	Basis Basis
+	// Source is whose Expected is: Ours or Agency. Both times are given, that of the agency
+	// is zero where it has none. Guess is that by distance over mean speed alone.
+	Source              Source
+	Ours, Agency, Guess time.Time
+	Basis               Basis // of Ours
 	// Maybe is true while the train may still take another branch.
 	Maybe bool
 	// Rests is the broken-down train that must move before this arrival: this train or
@@ -173,12 +176,12 @@ func (t *Tracker) derive(now int64) *View {
 	s.forecasts = s.forecasts[:0]
 	s.forecast()
 	s.assign()
-	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards}
+	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards, Scores: t.score.scores(now), Prefer: s.prefer}
+	s.compare(&v.Scores)
 	s.boards(v)
 	s.trains(v)
 	s.status(v)
 	v.Crowds = t.crowds(now)
-	v.Scores = t.score.scores(now)
 	return v
 }
 
@@ -231,11 +234,21 @@ func (s *scratch) last(v *vehicle) *visit { return &s.visits[s.spans[v.train][1]
 func (s *scratch) arrival(f *forecast) Arrival {
 	n := &s.g.nodes[f.node]
 	v := &s.vehicles[f.vehicle]
-	early, late := s.margin(f)
+	of := &s.margins[0]
+	if f.agencys {
+		of = &s.margins[1]
+	}
+	early, late := s.margin(f, of)
 	a := Arrival{
 		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction, Towards: f.towards, Ends: f.ends,
-		Expected: s.time(f.at), Earliest: s.time(max(f.at-early, min(f.at, s.now))), Latest: s.time(f.at + late),
-		Guess: s.time(f.plain), Basis: ByDistance, Maybe: f.maybe,
+		Expected: s.time(f.shown), Earliest: s.time(max(f.shown-early, min(f.shown, s.now))), Latest: s.time(f.shown + late),
+		Source: Ours, Ours: s.time(f.at), Guess: s.time(f.plain), Basis: ByDistance, Maybe: f.maybe,
+	}
+	if f.agency > 0 {
+		a.Agency = s.time(f.agency)
+	}
+	if f.agencys {
+		a.Source = Agency
 	}
 	if v.train >= 0 {
 		a.Train = s.order[v.train].id
@@ -281,10 +294,15 @@ func (s *scratch) boards(v *View) {
 // there, or of those that continue. It returns the new arrivals, and all.
 func (s *scratch) first(n int32, ending bool, all []Arrival) (of, list []Arrival) {
 	from := len(all)
+	s.picked = s.picked[:0]
 	for _, i := range s.nodes[n].forecasts {
-		if f := &s.forecasts[i]; f.ends == ending && len(all) < from+perBoard {
-			all = append(all, s.arrival(f))
+		if s.forecasts[i].ends == ending {
+			s.picked = append(s.picked, i)
 		}
+	}
+	slices.SortStableFunc(s.picked, func(a, b int32) int { return cmp.Compare(s.forecasts[a].shown, s.forecasts[b].shown) })
+	for _, i := range s.picked[:min(perBoard, len(s.picked))] {
+		all = append(all, s.arrival(&s.forecasts[i]))
 	}
 	return all[from:len(all):len(all)], all
 }

@@ -43,7 +43,18 @@ func TestAnyEventsGiveASoundView(t *testing.T) {
 			}
 			tr.ApplyArrival(cta.KeyAt(now.Add(-time.Duration(random.IntN(130*60))*time.Second)), a)
 		}
+		tr.Prefer(rapid.SampledFrom([]Source{Ours, Agency, Better}).Draw(rt, "prefer"))
 		for range 3 {
+			for _, train := range tr.View(now).Trains { // the agency's are anything
+				p := cta.Prediction{TrainID: train.ID, Line: train.Line, Made: now.UnixMilli()}
+				for i, a := range train.Stops {
+					if random.IntN(3) > 0 {
+						p.Stops = append(p.Stops, cta.PredictedStop{StationID: a.Station, Direction: a.Direction, At: now.Add(time.Duration(i*random.IntN(200)) * time.Second).UnixMilli()})
+					}
+				}
+				slices.SortFunc(p.Stops, func(a, b cta.PredictedStop) int { return int(a.At - b.At) })
+				tr.ApplyPrediction(p)
+			}
 			tr.Record(now)
 			sound(rt, tr.View(now))
 			now = now.Add(time.Minute)

@@ -42,6 +42,14 @@
 // begins another trip, or after two minutes. A train that is missing elsewhere gets the
 // event after six minutes, and a cancelled one at once.
 //
+// # The agency's predictions
+//
+// A sink that is also a [PredictionSink] receives the expected times of trip updates, by
+// train: its next stops of half an hour. They are passed on when a stop's time has moved by
+// 5 s or more, when the list has changed, and else every two minutes. NO_DATA holds for the
+// stops that follow. A train that is cancelled, or at its end, gets a prediction without
+// stops.
+//
 // # What is set aside
 //
 //   - An answer no newer than the last, or more than two minutes ahead of this machine's

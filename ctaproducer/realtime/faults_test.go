@@ -454,7 +454,8 @@ func TestDamagedAnswers(t *testing.T) {
 				}
 				read++
 				a.at = now
-				for _, arr := range in.apply(0, a, now) {
+				arrivals, _ := in.apply(0, a, now)
+				for _, arr := range arrivals {
 					if arr.at.After(now) || arr.Check() != nil {
 						t.Fatalf("at %v: %+v", now, arr)
 					}
@@ -498,7 +499,8 @@ func FuzzAnswer(f *testing.F) {
 			if i > 1 { // the same again, later
 				a.at = now
 			}
-			for _, arr := range in.apply(0, a, now) {
+			arrivals, _ := in.apply(0, a, now)
+			for _, arr := range arrivals {
 				if arr.at.After(now) || arr.Check() != nil {
 					t.Fatalf("at %v: %+v", now, arr)
 				}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 )
 
 // The rules of inference.
@@ -86,6 +87,7 @@ type train struct {
 	skipped  []bool
 	first    int // first call that the last update has; -1: none
 
+	foretold  foretold.Train
 	emitted   []bool
 	last      int // call; -1: none
 	lastAt    time.Time
@@ -133,11 +135,12 @@ type step struct {
 	begin bool      // the feed's first answer
 	seen  map[*train]bool
 	out   []arrival
+	told  []cta.Prediction
 }
 
 // apply returns the arrivals that an answer of a feed shows, in order of time, none of
-// them after now.
-func (in *inference) apply(feed int, a *answer, now time.Time) []arrival {
+// them after now, and the agency's predictions that are news.
+func (in *inference) apply(feed int, a *answer, now time.Time) ([]arrival, []cta.Prediction) {
 	f := &in.feeds[feed]
 	for range a.odd {
 		in.aside(asideOdd)
@@ -148,27 +151,33 @@ func (in *inference) apply(feed int, a *answer, now time.Time) []arrival {
 	switch {
 	case a.at.Sub(now) > maxAhead:
 		in.aside(asideAhead)
-		return nil
+		return nil, nil
 	case f.began && !a.at.After(f.latest):
 		in.aside(asideRepeated)
-		return nil
+		return nil, nil
 	}
 	s := &step{inference: in, feed: feed, state: f, end: a.at, begin: !f.began, seen: map[*train]bool{}}
 	if now.Before(s.end) {
 		s.end = now
 	}
 	moves := s.watch(a)
+	updated := make([]*train, 0, len(a.updates))
 	for i := range a.updates {
-		s.update(&a.updates[i])
+		if t := s.update(&a.updates[i]); t != nil {
+			updated = append(updated, t)
+		}
 	}
 	for _, v := range s.newest(a.vehicles) {
 		s.vehicle(v)
+	}
+	for _, t := range updated { // after the vehicles, which tell what has been passed
+		s.foretell(t)
 	}
 	if moves {
 		s.age()
 	}
 	sortArrivals(s.out)
-	return s.out
+	return s.out, s.told
 }
 
 // watch takes the time of an answer, and reports whether its trains can be counted.
@@ -309,8 +318,8 @@ func (s *step) mark(t *train) {
 	s.seen[t] = true
 }
 
-// update takes the times of one trip.
-func (s *step) update(u *update) {
+// update takes the times of one trip, and returns its train; nil without one.
+func (s *step) update(u *update) *train {
 	seen := make([]evidence, 0, len(u.calls))
 	for _, c := range u.calls {
 		seen = append(seen, evidence{c.stop, c.sequence, c.at, 0, false})
@@ -320,7 +329,7 @@ func (s *step) update(u *update) {
 	}
 	t := s.of(&u.descriptor, u.vehicle, seen)
 	if t == nil {
-		return
+		return nil
 	}
 	s.mark(t)
 	if u.cancelled() {
@@ -329,7 +338,7 @@ func (s *step) update(u *update) {
 			t.cancelled = true
 			s.leave(t)
 		}
-		return
+		return t
 	}
 	if t.cancelled { // it runs after all
 		t.cancelled, t.gone = false, false
@@ -339,7 +348,7 @@ func (s *step) update(u *update) {
 		t.first = listed
 	}
 	if s.end.Sub(t.vehicled) < followed {
-		return
+		return t
 	}
 	// Where there is no vehicle, calls are reached when their times pass, or when the
 	// update no longer has them.
@@ -353,6 +362,24 @@ func (s *step) update(u *update) {
 		p.call = listed - 1
 	}
 	s.move(t, p)
+	return t
+}
+
+// foretell passes on what the agency predicts of a train, if that is news.
+func (s *step) foretell(t *train) {
+	p := cta.Prediction{TrainID: t.id, Made: s.end.UnixMilli(), Line: t.line.ID}
+	for i := max(t.reached, t.last) + 1; i < len(t.Calls) && !t.cancelled; i++ {
+		c := t.Calls[i]
+		if i > 0 && t.Calls[i-1].Station == c.Station && t.Calls[i-1].Direction == c.Direction {
+			continue // another stop of the same station
+		}
+		if at := t.expected[i]; !at.IsZero() && !t.skipped[i] {
+			p.Stops = foretold.Stop(p.Stops, s.end, c.Station.ID, c.Direction, at)
+		}
+	}
+	if t.foretold.News(s.end, p.Stops) {
+		s.told = append(s.told, p)
+	}
 }
 
 // plan takes the expected times of an update, and returns the first call that has one;
@@ -360,10 +387,12 @@ func (s *step) update(u *update) {
 func (s *step) plan(t *train, u *update) int {
 	listed, from := -1, 0
 	var late time.Duration // of the calls that follow
-	known := false
+	known, none := false, false
 	follow := func(to int) {
-		for ; known && from < to; from++ {
-			if at := t.scheduled(from); !at.IsZero() {
+		for ; (known || none) && from < to; from++ {
+			if at := t.scheduled(from); none {
+				t.expected[from] = time.Time{}
+			} else if !at.IsZero() {
 				t.expected[from] = at.Add(late)
 			}
 		}
@@ -379,7 +408,7 @@ func (s *step) plan(t *train, u *update) int {
 		from = i + 1
 		t.skipped[i] = c.skipped
 		if c.noData {
-			known = false
+			known, none = false, true
 			t.expected[i] = time.Time{}
 			continue
 		}
@@ -400,6 +429,7 @@ func (s *step) plan(t *train, u *update) int {
 		default:
 			continue
 		}
+		none = false
 		if listed < 0 {
 			listed = i
 		}

@@ -61,9 +61,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Sink receives the arrivals. ctaproducer's Emitter is one.
+// Sink receives the arrivals. ctaproducer's Emitter is one. If it is a [PredictionSink]
+// too, it also receives the agency's predictions.
 type Sink interface {
 	Arrive(ctx context.Context, at time.Time, a cta.Arrival) error
+}
+
+// PredictionSink receives the agency's predictions. ctaproducer's PredictionTable is one.
+type PredictionSink interface {
+	Predict(ctx context.Context, p cta.Prediction) error
 }
 
 // Source polls feeds and derives arrivals. It is safe for concurrent use, but each Run
@@ -75,10 +81,11 @@ type Source struct {
 	names []string            // of feeds, by index
 	feeds [2]*rest.FeedConfig // nil for one that isn't given
 
-	calls    *prometheus.CounterVec
-	arrivals *prometheus.CounterVec
-	aside    *prometheus.CounterVec
-	trains   *prometheus.GaugeVec
+	calls       *prometheus.CounterVec
+	arrivals    *prometheus.CounterVec
+	aside       *prometheus.CounterVec
+	predictions *prometheus.CounterVec
+	trains      *prometheus.GaugeVec
 
 	state trouble.State
 }
@@ -134,6 +141,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	}
 	s.arrivals = metric.Counter(cfg.Metrics, "ctalive_realtime_arrivals_total", "Arrivals derived from the GTFS-Realtime feeds.")
 	s.aside = metric.Counter(cfg.Metrics, "ctalive_realtime_set_aside_total", "Observations from which nothing was derived, by reason.", "reason")
+	s.predictions = metric.Counter(cfg.Metrics, "ctalive_realtime_predictions_total", "Predictions of trains passed on from the GTFS-Realtime feeds.")
 	s.trains = metric.Gauge(cfg.Metrics, "ctalive_realtime_trains", "Trains in service by the latest answers.")
 	return s, nil
 }
@@ -296,7 +304,7 @@ func (r *reading) take(ctx context.Context, feed int, body []byte, now time.Time
 	r.calls.WithLabelValues("ok").Inc()
 	name := r.names[feed]
 	r.log.Report("clock"+name, a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "feed", name, "answer", a.at, "now", now)
-	arrivals := r.in.apply(feed, a, now)
+	arrivals, predictions := r.in.apply(feed, a, now)
 	r.trains.WithLabelValues().Set(float64(r.in.active()))
 	r.log.Report("mute"+name, !r.in.feeds[feed].mute.IsZero(), "most trains are missing from the answers; they are kept for now", "feed", name)
 	for _, arr := range arrivals {
@@ -304,6 +312,16 @@ func (r *reading) take(ctx context.Context, feed int, body []byte, now time.Time
 			return &sinkError{err}
 		}
 		r.arrivals.WithLabelValues().Inc()
+	}
+	foreseeing, ok := sink.(PredictionSink)
+	if !ok {
+		return nil
+	}
+	for _, p := range predictions {
+		if err := foreseeing.Predict(ctx, p); err != nil {
+			return &sinkError{err}
+		}
+		r.predictions.WithLabelValues().Inc()
 	}
 	return nil
 }

@@ -109,7 +109,8 @@ func TestNothingIsSaidTwice(t *testing.T) {
 	for _, sequence := range []int{10, 20, 30, 40, 50, 20, 20, 20, 20, 30, 40, 50, 60, 70, 80} {
 		now = now.Add(time.Minute)
 		a := &answer{at: now, vehicles: []vehicle{{descriptor: descriptor{trip: "trip-0", start: -1}, id: "bus", at: now, sequence: sequence, stands: true}}}
-		for _, arr := range in.apply(0, a, now) {
+		arrivals, _ := in.apply(0, a, now)
+		for _, arr := range arrivals {
 			if arr.TrainStatus == cta.InService {
 				said[arr.StationID]++
 			}

@@ -34,6 +34,12 @@
 // A run that is missing from the answers for six minutes, or for twenty at its end,
 // gets a last event with status out_of_service, so that pages drop the train.
 //
+// # The CTA's predictions
+//
+// A sink that is also a [PredictionSink] receives when the CTA expects each train at its
+// next station (arrT): when that has moved by 5 s or more, and else every two minutes. The
+// answers hold no other predictions.
+//
 // # Answers that are set aside
 //
 // Single answers may be wrong. So these are not used:

@@ -480,7 +480,8 @@ func FuzzParse(f *testing.F) {
 		for i := range 3 {
 			at := a.at.Add(time.Duration(i) * 15 * time.Second)
 			next := answer{at: at, trains: a.trains}
-			for _, e := range in.apply(&next, at, 15*time.Second) {
+			arrivals, _ := in.apply(&next, at, 15*time.Second)
+			for _, e := range arrivals {
 				if e.at.After(at) || net.Station(e.StationID) == nil {
 					t.Errorf("at %s: %+v", at, e)
 				}

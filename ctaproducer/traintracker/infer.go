@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
@@ -67,6 +68,7 @@ type train struct {
 	missing     int       // answers in a row that don't have it
 	missed      time.Time // time of the first of them
 	gone        bool      // said to be out of service
+	foretold    foretold.Train
 }
 
 // inference derives arrivals from answers.
@@ -113,18 +115,19 @@ func serviceDay(t time.Time, zone *time.Location) string {
 }
 
 // apply returns the arrivals that an answer shows, in order of time, none of them
-// after now. every is the usual time between answers.
-func (in *inference) apply(a *answer, now time.Time, every time.Duration) []arrival {
+// after now, and the CTA's predictions that are news. every is the usual time between
+// answers.
+func (in *inference) apply(a *answer, now time.Time, every time.Duration) ([]arrival, []cta.Prediction) {
 	for range a.odd {
 		in.aside(asideOdd)
 	}
 	switch {
 	case a.at.Sub(now) > maxAhead:
 		in.aside(asideAhead)
-		return nil
+		return nil, nil
 	case in.began && !a.at.After(in.latest):
 		in.aside(asideRepeated)
-		return nil
+		return nil, nil
 	}
 	s := step{inference: in, now: now, limit: time.Minute + 2*every, end: a.at, first: !in.began, seen: map[*train]bool{}}
 	if now.Before(s.end) {
@@ -158,7 +161,7 @@ func (in *inference) apply(a *answer, now time.Time, every time.Duration) []arri
 	slices.SortStableFunc(s.out, func(a, b arrival) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.TrainID, b.TrainID))
 	})
-	return s.out
+	return s.out, s.told
 }
 
 // newest returns the reports with one of each run: the latest.
@@ -190,6 +193,7 @@ type step struct {
 	first    bool          // answer of all
 	seen     map[*train]bool
 	out      []arrival
+	told     []cta.Prediction
 }
 
 // observe takes one train of an answer.
@@ -219,6 +223,7 @@ func (s *step) observe(r *report) {
 	}
 	if t == nil {
 		s.begin(key, route, now, destination)
+		s.foretell(s.trains[key])
 		return
 	}
 	if now.moved.Before(t.moved) {
@@ -233,6 +238,21 @@ func (s *step) observe(r *report) {
 	}
 	s.move(t, now)
 	t.missing = 0
+	s.foretell(t)
+}
+
+// foretell passes on when the CTA expects a train at its next station, if that is news.
+func (s *step) foretell(t *train) {
+	if t == nil {
+		return
+	}
+	var stops []cta.PredictedStop
+	if t.pending == nil && !t.done && !t.due.IsZero() {
+		stops = foretold.Stop(nil, s.end, t.at.station, t.at.d, t.due)
+	}
+	if t.foretold.News(s.end, stops) {
+		s.told = append(s.told, cta.Prediction{TrainID: t.id, Made: s.end.UnixMilli(), Line: t.route.line.ID, Stops: stops})
+	}
 }
 
 // name returns the identity of a train: line, run and service day. Lines share run

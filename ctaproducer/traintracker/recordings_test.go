@@ -155,7 +155,8 @@ func TestRecordings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, e := range in.apply(a, now, 15*time.Second) {
+			arrivals, _ := in.apply(a, now, 15*time.Second)
+			for _, e := range arrivals {
 				tr.ApplyArrival(cta.KeyAt(e.at), e.Arrival)
 			}
 			tr.Record(now)

@@ -99,9 +99,15 @@ func (c Config) validate() error {
 	return errors.Join(faults...)
 }
 
-// Sink receives the arrivals. ctaproducer's Emitter is one.
+// Sink receives the arrivals. ctaproducer's Emitter is one. If it is a [PredictionSink]
+// too, it also receives the CTA's predictions.
 type Sink interface {
 	Arrive(ctx context.Context, at time.Time, a cta.Arrival) error
+}
+
+// PredictionSink receives the CTA's predictions. ctaproducer's PredictionTable is one.
+type PredictionSink interface {
+	Predict(ctx context.Context, p cta.Prediction) error
 }
 
 // Source polls the Train Tracker and derives arrivals. It is safe for concurrent use,
@@ -114,11 +120,12 @@ type Source struct {
 	clock  retry.Clock // tests replace it
 	budget budget
 
-	calls    *prometheus.CounterVec
-	arrivals prometheus.Counter
-	aside    *prometheus.CounterVec
-	trains   prometheus.Gauge
-	left     prometheus.Gauge
+	calls       *prometheus.CounterVec
+	arrivals    prometheus.Counter
+	aside       *prometheus.CounterVec
+	predictions prometheus.Counter
+	trains      prometheus.Gauge
+	left        prometheus.Gauge
 
 	state trouble.State
 }
@@ -163,6 +170,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	}
 	s.arrivals = metric.Counter(cfg.Metrics, "ctalive_train_tracker_arrivals_total", "Arrivals derived from the Train Tracker's positions.").WithLabelValues()
 	s.aside = metric.Counter(cfg.Metrics, "ctalive_train_tracker_set_aside_total", "Observations from which nothing was derived, by reason.", "reason")
+	s.predictions = metric.Counter(cfg.Metrics, "ctalive_train_tracker_predictions_total", "Predictions of trains passed on from the Train Tracker.").WithLabelValues()
 	s.trains = metric.Gauge(cfg.Metrics, "ctalive_train_tracker_trains", "Trains in the latest answers.").WithLabelValues()
 	s.left = metric.Gauge(cfg.Metrics, "ctalive_train_tracker_calls_left", "Calls left of today's budget.").WithLabelValues()
 	s.left.Set(float64(cfg.DailyBudget))
@@ -281,7 +289,7 @@ func (s *Source) replay(ctx context.Context, in *inference, sink Sink, log *trou
 // take passes on what an answer shows.
 func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Time, interval time.Duration, sink Sink, log *trouble.Log) error {
 	log.Report("clock", a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "answer", a.at, "now", now)
-	arrivals := in.apply(a, now, interval)
+	arrivals, predictions := in.apply(a, now, interval)
 	s.trains.Set(float64(len(in.trains)))
 	since, frozen := in.frozen()
 	frozen = frozen || now.Sub(in.latest) > frozenFor
@@ -300,6 +308,16 @@ func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Ti
 			return err
 		}
 		s.arrivals.Inc()
+	}
+	foreseeing, ok := sink.(PredictionSink)
+	if !ok {
+		return nil
+	}
+	for _, p := range predictions {
+		if err := foreseeing.Predict(ctx, p); err != nil {
+			return err
+		}
+		s.predictions.Inc()
 	}
 	return nil
 }

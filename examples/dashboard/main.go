@@ -36,6 +36,7 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	model := ctaweb.NewModel(s.Network)
+	model.Prefer(s.Predictions)
 	handler, err := ctaweb.NewHandler(model, ctaweb.HandlerConfig{
 		AllowOrigin: s.AllowOrigin, MaxClientStreams: s.MaxClientStreams,
 		Log: s.Log, Metrics: s.Metrics, Gatherer: s.Metrics,

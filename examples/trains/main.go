@@ -71,10 +71,18 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
+	predictions, err := ctaproducer.NewPredictionTable(v.Kafka, v.Registry, s.Topics)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, predictions.Close()) }()
+	if err := predictions.Prepare(ctx); err != nil {
+		return err
+	}
 	emitter := ctaproducer.NewEmitter(producer, nil)
 	defer func() { err = errors.Join(err, emitter.Close()) }()
 	s.Ready(source.ready)
-	roles := append(s.Health(), func(ctx context.Context) error { return source.run(ctx, emitter) })
+	roles := append(s.Health(), func(ctx context.Context) error { return source.run(ctx, sink{emitter, predictions}) })
 	if notices != nil {
 		roles = append(roles, func(ctx context.Context) error { return notices.Run(ctx, table) })
 	}
@@ -93,9 +101,15 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	return app.Together(ctx, roles...)
 }
 
+// sink takes what a source shows.
+type sink struct {
+	*ctaproducer.Emitter
+	*ctaproducer.PredictionTable
+}
+
 // source is where trains come from.
 type source struct {
-	run   func(context.Context, *ctaproducer.Emitter) error
+	run   func(context.Context, sink) error
 	ready func() error
 }
 
@@ -106,12 +120,12 @@ func open(s *app.Settings) (source, error) {
 		if err != nil {
 			return source{}, err
 		}
-		return source{func(ctx context.Context, e *ctaproducer.Emitter) error { return feeds.Run(ctx, e) }, feeds.Ready}, nil
+		return source{func(ctx context.Context, to sink) error { return feeds.Run(ctx, to) }, feeds.Ready}, nil
 	}
 	s.TrainTracker.Log, s.TrainTracker.Metrics = s.Log, s.Metrics
 	tracker, err := traintracker.New(s.Network, s.TrainTracker)
 	if err != nil {
 		return source{}, err
 	}
-	return source{func(ctx context.Context, e *ctaproducer.Emitter) error { return tracker.Run(ctx, e) }, tracker.Ready}, nil
+	return source{func(ctx context.Context, to sink) error { return tracker.Run(ctx, to) }, tracker.Ready}, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
@@ -35,7 +36,7 @@ type Group int
 // The groups of flags.
 const (
 	Simulated Group = 1 << iota // -seed -speed -start -for -lines
-	Web                         // -listen for the page; without it, for metrics alone
+	Web                         // -allow-origin -max-client-streams -predictions, and -listen for the page; without it, for metrics alone
 	Worker                      // -input -output -group -instance-id -session-timeout
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -status -delete
@@ -75,6 +76,7 @@ type Settings struct {
 	// streams one address may have open; empty and 0: as ctaweb has it.
 	AllowOrigin      string
 	MaxClientStreams int
+	Predictions      live.Source // shown where the agency predicts too
 
 	Seed    uint64
 	Speed   float64 // simulated seconds a second; +Inf as fast as the machine can
@@ -157,7 +159,7 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 // define adds the flags of those groups to fs. late checks what can only be
 // checked once all of them are read.
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
-	var brokers, layout, start, network, lines, modes, connector string
+	var brokers, layout, start, network, lines, modes, connector, predictions string
 	fs.StringVar(&s.Services, "services", s.Services, "`mode`: auto, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
 	fs.StringVar(&brokers, "brokers", usualBroker, "Kafka brokers, `host:port,…`")
 	fs.StringVar(&s.Registry, "registry", usualRegistry, "Schema Registry, `URL`; user and password go in it")
@@ -183,6 +185,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
 		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "let scripts of this `origin`, as https://example.org, read the API and the stream; *: of any; empty: of none")
 		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "event streams that one address may have open, `number`; behind a reverse proxy, which has one for all: 10000; 0: 5000")
+		fs.StringVar(&predictions, "predictions", string(live.Ours), "`whose` predictions to show where the agency predicts too: ours, agency, or better: those that were better in the last hour, by how far ahead an arrival is")
 	} else {
 		fs.StringVar(&s.Listen, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
 	}
@@ -286,6 +289,11 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		if s.Listen != "" {
 			if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 				fault("listen", "found %q, want host:port, as %s", s.Listen, usualPage)
+			}
+		}
+		if groups&Web != 0 {
+			if s.Predictions, err = live.ParseSource(predictions); err != nil {
+				fault("predictions", "found %q, want ours, agency or better", predictions)
 			}
 		}
 		faults = append(faults, s.narrow(network, lines, modes)...)

@@ -1,0 +1,309 @@
+package live
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// uneven is traffic on the Red Line that our predictions can't know: each second train takes
+// longer. An agency predicts it.
+type uneven struct {
+	tr       *Tracker
+	stations []int
+	now      time.Time
+	k        int // the next train to begin
+	// agency returns what the agency predicts of an arrival; zero: nothing.
+	agency func(k int, now, truth time.Time) time.Time
+}
+
+const unevenEvery = 12 * time.Minute
+
+func newUneven(t *testing.T, agency func(k int, now, truth time.Time) time.Time) *uneven {
+	t.Helper()
+	net, err := cta.Chicago().Only("red")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &uneven{tr: NewTracker(net), now: day(8), agency: agency}
+	for _, s := range net.Line("red").Stations[:14] {
+		u.stations = append(u.stations, s.ID)
+	}
+	return u
+}
+
+func unevenTrain(k int) string { return fmt.Sprintf("R%02d", k) }
+
+// truth returns when a train comes to a station.
+func (u *uneven) truth(k, station int) time.Time {
+	hop := 100 + 40*(k%2)
+	return day(8).Add(time.Duration(k)*unevenEvery + time.Duration(station*hop)*time.Second)
+}
+
+// to goes on to a time: trains arrive, the agency predicts, and predictions are recorded.
+func (u *uneven) to(until time.Time) {
+	for ; u.now.Before(until); u.now = u.now.Add(10 * time.Second) {
+		for k := range int(u.now.Sub(day(8))/unevenEvery) + 1 {
+			p := cta.Prediction{TrainID: unevenTrain(k), Line: "red", Made: u.now.UnixMilli()}
+			for i, id := range u.stations {
+				at := u.truth(k, i)
+				if at.After(u.now.Add(-10*time.Second)) && !at.After(u.now) {
+					u.tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: id, TrainID: p.TrainID, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.InService})
+				}
+				if at := u.agency(k, u.now, at); at.After(u.now) {
+					p.Stops = append(p.Stops, cta.PredictedStop{StationID: id, Direction: cta.DirectionA, At: at.UnixMilli()})
+				}
+			}
+			u.tr.ApplyPrediction(p)
+		}
+		u.tr.Record(u.now)
+	}
+}
+
+// arrivals are those expected at the stations, of trains on their way to them.
+func (u *uneven) arrivals() (list []Arrival) {
+	v := u.tr.View(u.now)
+	for _, id := range u.stations {
+		for _, b := range v.Station(id) {
+			for _, a := range b.Next {
+				if b.Direction == cta.DirectionA && a.Basis != ByHeadway {
+					list = append(list, a)
+				}
+			}
+		}
+	}
+	return list
+}
+
+func (u *uneven) trueTime(a Arrival) time.Time {
+	k := 0
+	fmt.Sscanf(a.Train, "R%d", &k)
+	return u.truth(k, slices.Index(u.stations, a.Station))
+}
+
+func TestBetterPredictionsAreShown(t *testing.T) {
+	exact := func(_ int, _, truth time.Time) time.Time { return truth }
+	late := func(_ int, _, truth time.Time) time.Time { return truth.Add(6 * time.Minute) }
+	for name, c := range map[string]struct {
+		agency func(int, time.Time, time.Time) time.Time
+		better [horizons]Source
+	}{
+		"the agency's": {exact, [horizons]Source{Agency, Agency, Agency, Agency}},
+		"ours":         {late, [horizons]Source{Ours, Ours, Ours, Ours}},
+		"the agency's up to six minutes": {func(_ int, now, truth time.Time) time.Time {
+			if truth.Sub(now) < 8*time.Minute { // less, by ours
+				return truth
+			}
+			return truth.Add(12 * time.Minute)
+		}, [horizons]Source{Agency, Agency, Ours, Ours}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUneven(t, c.agency)
+			u.to(day(8).Add(70 * time.Minute))
+			for i, s := range u.tr.View(u.now).Scores {
+				t.Logf("%v to %v: ours %+v, agency's %+v", s.From, s.To, s.Ours, s.Agency)
+				if s.Better != c.better[i] || s.Agency.Count < enough || s.Ours.Count != s.Agency.Count {
+					t.Errorf("%v to %v: %s is better, want %s; %d and %d scored", s.From, s.To, s.Better, c.better[i], s.Ours.Count, s.Agency.Count)
+				}
+			}
+			for _, prefer := range []Source{Ours, Agency, Better} {
+				u.tr.Prefer(prefer)
+				list := u.arrivals()
+				if len(list) < 9 {
+					t.Fatalf("%d arrivals", len(list))
+				}
+				shown, inRange := map[Source]int{}, 0
+				for _, a := range list {
+					shown[a.Source]++
+					want, expected := Ours, a.Ours
+					if h := horizon(a.Ours.Sub(u.now).Milliseconds()); prefer == Agency || prefer == Better && h >= 0 && c.better[h] == Agency {
+						want, expected = Agency, a.Agency
+					}
+					if a.Agency.IsZero() { // far ahead
+						t.Errorf("%+v: the agency's is missing", a)
+					}
+					if a.Source != want || !a.Expected.Equal(expected) && !(prefer == Better && a.Expected.After(expected)) { // no train goes back
+						t.Errorf("%q: %s at %d expected %v by %s; want %v by %s", prefer, a.Train, a.Station, a.Expected, a.Source, expected, want)
+					}
+					if truth := u.trueTime(a); a.Source == Agency && name == "the agency's" && !a.Expected.Equal(truth) {
+						t.Errorf("%+v: the agency's is wrong, want %v", a, truth)
+					} else if a.Source == Agency && !a.Earliest.After(truth) && !a.Latest.Before(truth) {
+						inRange++
+					}
+					if a.Earliest.After(a.Expected) || !a.Latest.After(a.Expected) {
+						t.Errorf("range of %+v", a)
+					}
+				}
+				t.Logf("%q: shown %v, in range %d", prefer, shown, inRange)
+				if prefer == Agency && inRange < len(list)-1 { // ranges follow the errors of the agency's predictions too
+					t.Errorf("%d of %d come in the range of the agency's prediction", inRange, len(list))
+				}
+			}
+		})
+	}
+}
+
+// Where the agency predicts slow trains alone, ours are compared for those alone.
+func TestOnlyArrivalsThatBothPredictAreCompared(t *testing.T) {
+	scores := func(slowAlone bool) [horizons]Score {
+		u := newUneven(t, func(k int, _, truth time.Time) time.Time {
+			if slowAlone && k%2 == 0 {
+				return time.Time{}
+			}
+			return truth.Add(-20 * time.Second)
+		})
+		u.to(day(8).Add(100 * time.Minute))
+		return u.tr.View(u.now).Scores
+	}
+	all := scores(false)
+	for i, s := range scores(true) {
+		if s.Ours.Count != s.Agency.Count || s.Ours.Count < enough || s.Ours.Count > all[i].Ours.Count*2/3 {
+			t.Errorf("%v to %v: %d and %d compared, of %d", s.From, s.To, s.Ours.Count, s.Agency.Count, all[i].Ours.Count)
+		}
+		if s.Agency.Error != 20*time.Second || s.Agency.Bias != 20*time.Second || s.Agency.InBand != 1 {
+			t.Errorf("%v to %v: agency's %+v, want all of them 20 s late", s.From, s.To, s.Agency)
+		}
+		if s.Ours.Bias < all[i].Ours.Bias+5*time.Second || s.Recent != all[i].Recent {
+			t.Errorf("%v to %v: slow trains come %v late, want more than %v; in all %+v, want %+v", s.From, s.To, s.Ours.Bias, all[i].Ours.Bias, s.Recent, all[i].Recent)
+		}
+	}
+}
+
+// A few good predictions prove nothing.
+func TestFewPredictionsDontDecide(t *testing.T) {
+	u := newUneven(t, func(k int, now, truth time.Time) time.Time {
+		if now.Before(day(9).Add(10 * time.Minute)) {
+			return time.Time{}
+		}
+		return truth
+	})
+	u.to(day(9).Add(14 * time.Minute))
+	scored := int64(0)
+	for _, s := range u.tr.View(u.now).Scores {
+		if scored += s.Agency.Count; s.Better != Ours && s.Agency.Count < 50 {
+			t.Errorf("%v to %v: %s is better by %d predictions", s.From, s.To, s.Better, s.Agency.Count)
+		}
+	}
+	if scored == 0 {
+		t.Error("none was put to the test")
+	}
+}
+
+// An agency's predictions count while they are fresh, until it withdraws them, and until
+// the train goes.
+func TestAgencysPredictionsCount(t *testing.T) {
+	net, err := cta.Chicago().Only("red")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, next := net.Line("red").Stations[3].ID, net.Line("red").Stations[4].ID
+	now := day(8)
+	predict := func(tr *Tracker, made, at time.Time) bool {
+		return tr.ApplyPrediction(cta.Prediction{TrainID: "R1", Line: "red", Made: made.UnixMilli(),
+			Stops: []cta.PredictedStop{{StationID: next, Direction: cta.DirectionA, At: at.UnixMilli()}}})
+	}
+	report := func(tr *Tracker, at time.Time, status cta.TrainStatus) {
+		tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: first, TrainID: "R1", Line: "red", Direction: cta.DirectionA, TrainStatus: status})
+	}
+	in := func(m int) time.Time { return now.Add(time.Duration(m) * time.Minute) }
+	for name, c := range map[string]struct {
+		then func(*Tracker)
+		want time.Time
+	}{
+		"a fresh one":             {func(tr *Tracker) { predict(tr, now, in(2)) }, in(2)},
+		"of another round":        {func(tr *Tracker) { predict(tr, now, in(40)) }, time.Time{}},
+		"of the past":             {func(tr *Tracker) { predict(tr, in(-2), in(-1)) }, time.Time{}},
+		"five minutes old":        {func(tr *Tracker) { predict(tr, in(-5), in(2)) }, in(2)},
+		"six minutes old":         {func(tr *Tracker) { predict(tr, in(-6), in(2)) }, time.Time{}},
+		"from the future":         {func(tr *Tracker) { predict(tr, in(2), in(2)) }, time.Time{}},
+		"a newer one":             {func(tr *Tracker) { predict(tr, in(-1), in(2)); predict(tr, now, in(3)) }, in(3)},
+		"an older one comes late": {func(tr *Tracker) { predict(tr, now, in(3)); predict(tr, in(-1), in(2)) }, in(3)},
+		"withdrawn": {func(tr *Tracker) {
+			predict(tr, in(-1), in(2))
+			tr.ApplyPrediction(cta.Prediction{TrainID: "R1", Made: now.UnixMilli()})
+		}, time.Time{}},
+		"the source begins earlier": {func(tr *Tracker) { predict(tr, now, in(2)); tr.Reset(); report(tr, now, cta.InService) }, time.Time{}},
+		"the train has gone and comes again": {func(tr *Tracker) {
+			predict(tr, in(-1), in(2))
+			report(tr, now.Add(-time.Second), cta.OutOfService)
+			report(tr, now, cta.InService)
+		}, time.Time{}},
+	} {
+		tr := NewTracker(net)
+		tr.Prefer(Agency)
+		report(tr, now.Add(-90*time.Second), cta.InService)
+		c.then(tr)
+		found := false
+		for _, b := range tr.View(now).Station(next) {
+			for _, a := range b.Next {
+				if b.Direction == cta.DirectionA && a.Train == "R1" && a.Basis != ByHeadway {
+					found = true
+					if !a.Agency.Equal(c.want) || (a.Source == Agency) == c.want.IsZero() {
+						t.Errorf("%s: the agency expects it at %v, shown %s; want %v", name, a.Agency, a.Source, c.want)
+					}
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no train", name)
+		}
+	}
+}
+
+func TestPromisesAreBounded(t *testing.T) {
+	tr := NewTracker(cta.Chicago())
+	apply := func(id string, made time.Time) bool {
+		return tr.ApplyPrediction(cta.Prediction{TrainID: id, Line: "red", Made: made.UnixMilli(),
+			Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: made.Add(time.Minute).UnixMilli()}}})
+	}
+	for i := range maxTrains + 10 {
+		if apply(fmt.Sprint(i), day(8)) != (i < maxTrains) {
+			t.Fatalf("train %d", i)
+		}
+	}
+	if !apply("7", day(8).Add(time.Second)) {
+		t.Error("a known train's is refused")
+	}
+	tr.View(day(8).Add(6 * time.Minute))
+	if n := len(tr.promises); n != 0 || !apply("new", day(8).Add(6*time.Minute)) {
+		t.Errorf("%d stale ones are kept", n)
+	}
+	for name, p := range map[string]cta.Prediction{
+		"of no train": {Made: 1, Line: "red", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}},
+		"nowhere":     {TrainID: "x", Made: 1, Line: "gold", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}},
+	} {
+		if tr.ApplyPrediction(p) {
+			t.Errorf("takes a prediction %s", name)
+		}
+	}
+}
+
+// An agency also predicts runs that have not begun, by the trip's id.
+func TestAgencyPredictsDepartures(t *testing.T) {
+	net := ring(t)
+	stations := net.Lines[0].Stations
+	l := &cta.Line{ID: "t", Name: "Timed", Color: "#000000", TextColor: "#ffffff"}
+	p := &cta.Pattern{Trips: []cta.Trip{{ID: "first", Calendar: &cta.Calendar{ID: "daily", Days: 0x7F}, Departure: 8 * 3600,
+		Profile: &cta.Profile{Arrivals: []int32{0, 300, 600}, Departures: []int32{0, 300, 600}}}}}
+	for _, s := range stations[:3] {
+		p.Calls = append(p.Calls, cta.Call{Station: s.Station, Direction: cta.DirectionA})
+	}
+	l.Patterns = []*cta.Pattern{p}
+	timed, err := cta.New(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
+	now := eight.Add(-5 * time.Minute)
+	tr := NewTracker(timed)
+	tr.Prefer(Agency)
+	tr.ApplyPrediction(cta.Prediction{TrainID: "first", Line: "t", Made: now.UnixMilli(), Stops: []cta.PredictedStop{
+		{StationID: stations[1].ID, Direction: cta.DirectionA, At: eight.Add(12 * time.Minute).UnixMilli()}}})
+	next := tr.View(now).Station(stations[1].ID)[0].Next
+	if len(next) != 1 || next[0].Source != Agency || !next[0].Expected.Equal(eight.Add(12*time.Minute)) || next[0].Basis != ByTimetable {
+		t.Errorf("expected: %+v, want 8:12 by the agency", next)
+	}
+}

@@ -1,0 +1,84 @@
+package realtime
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
+)
+
+// A trip's expected times are passed on as the specification means them, and no others.
+func TestPredictionsOfAnUpdate(t *testing.T) {
+	net := village(t, 480)
+	zone := newIndex(net).zone
+	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, zone) // trip-0 leaves s0, and comes to s1 at 8:02
+	at := func(minutes int) time.Time { return eight.Add(time.Duration(minutes) * time.Minute) }
+	timed := func(stop, minute int) expected {
+		return expected{sequence: 10 * (stop + 1), stop: fmt.Sprintf("s%d", stop), at: at(minute)}
+	}
+	late := func(stop int, by time.Duration) expected {
+		return expected{sequence: 10 * (stop + 1), stop: fmt.Sprintf("s%d", stop), delay: by, delayed: true}
+	}
+	without := func(stop int, change func(*expected)) expected {
+		c := timed(stop, 0)
+		c.at = time.Time{}
+		change(&c)
+		return c
+	}
+	noData := func(c *expected) { c.noData = true }
+	skipped := func(c *expected) { c.skipped = true }
+	named := map[int]string{}
+	for _, s := range net.Stations {
+		named[s.ID] = strings.TrimPrefix(s.Name, "Stop ")
+	}
+	const none = "-" // no record
+	for _, c := range []struct {
+		name     string
+		before   []expected
+		calls    []expected
+		relation pb.TripDescriptor_ScheduleRelationship
+		vehicle  int // sequence of the stop at which its vehicle stands; 0: none
+		want     string
+	}{
+		{name: "times of each stop", calls: []expected{timed(1, 3), timed(2, 5), timed(7, 20)}, want: "1@3 2@5 3@7 4@9 5@11 6@13 7@20"},
+		{name: "a delay holds for the stops that follow", calls: []expected{late(1, 4*time.Minute)}, want: "1@6 2@8 3@10 4@12 5@14 6@16 7@18"},
+		{name: "up to NO_DATA", calls: []expected{late(1, 4*time.Minute), without(3, noData)}, want: "1@6 2@8"},
+		{name: "and again after it", calls: []expected{late(1, 4*time.Minute), without(3, noData), timed(6, 15)}, want: "1@6 2@8 6@15 7@17"},
+		{name: "NO_DATA ends what was known", before: []expected{late(1, 4*time.Minute)}, calls: []expected{late(1, 4*time.Minute), without(3, noData)}, want: "1@6 2@8"},
+		{name: "skipped stops", calls: []expected{late(1, 4*time.Minute), without(2, skipped)}, want: "1@6 3@10 4@12 5@14 6@16 7@18"},
+		{name: "times of the past", calls: []expected{timed(1, 0), timed(2, 4)}, want: "2@4 3@6 4@8 5@10 6@12 7@14"},
+		{name: "more than half an hour ahead", calls: []expected{late(1, 20*time.Minute)}, want: "1@22 2@24 3@26 4@28 5@30"},
+		{name: "stops that the vehicle has passed", calls: []expected{late(1, 4*time.Minute)}, vehicle: 40, want: "4@12 5@14 6@16 7@18"},
+		{name: "unchanged", before: []expected{late(1, 4*time.Minute)}, calls: []expected{late(1, 4*time.Minute)}, want: none},
+		{name: "a cancelled trip", before: []expected{late(1, 4*time.Minute)}, relation: pb.TripDescriptor_CANCELED, want: ""},
+		{name: "a cancelled trip that nobody has predicted", relation: pb.TripDescriptor_CANCELED, want: none},
+	} {
+		in := newInference(net, 1, 15*time.Second, func(string) {}, func(string) {})
+		feed := func(now time.Time, calls []expected, relation pb.TripDescriptor_ScheduleRelationship) string {
+			a := &answer{at: now, updates: []update{{descriptor: descriptor{trip: "trip-0", start: -1, relation: relation}, at: now, calls: calls}}}
+			_, told := in.apply(0, a, now)
+			if len(told) == 0 {
+				return none
+			}
+			var list []string
+			for _, s := range told[0].Stops {
+				list = append(list, fmt.Sprintf("%s@%v", named[s.StationID], time.UnixMilli(s.At).Sub(eight).Minutes()))
+			}
+			if p := told[0]; len(told) > 1 || p.TrainID != "trip-0" || p.Made != now.UnixMilli() || p.Check() != nil {
+				t.Errorf("%s: %+v", c.name, told)
+			}
+			return strings.Join(list, " ")
+		}
+		if c.before != nil {
+			feed(at(0), c.before, 0)
+		}
+		if c.vehicle > 0 {
+			in.apply(0, &answer{at: at(0), vehicles: []vehicle{{descriptor: descriptor{trip: "trip-0", start: -1}, id: "bus", at: at(0), sequence: c.vehicle, stands: true}}}, at(0))
+		}
+		if got := feed(at(0).Add(time.Second), c.calls, c.relation); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package ctaproducer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/wire"
+)
+
+// table writes a topic in which a record replaces those before it with the same key.
+type table[K, V any] struct {
+	name   string // of its content, in errors
+	client *kafka.Client
+	out    *kafka.Producer
+	spec   kafka.TopicSpec
+	key    *wire.Avro[K]
+	value  *wire.Avro[V]
+}
+
+func newTable[K, V any](name string, client *kafka.Client, reg *wire.Registry, spec kafka.TopicSpec, keySchema, valueSchema string) (*table[K, V], error) {
+	if client == nil || reg == nil {
+		return nil, fmt.Errorf("ctaproducer: %s: a Kafka client and a registry are wanted", name)
+	}
+	t := &table[K, V]{name: name, client: client, spec: spec}
+	var err, err2, err3 error
+	t.key, err = wire.AvroKey[K](reg, keySchema)
+	t.value, err2 = wire.AvroValue[V](reg, valueSchema)
+	if err == nil && err2 == nil {
+		t.out, err3 = client.NewProducer(kafka.ProducerConfig{})
+	}
+	if err := errors.Join(err, err2, err3); err != nil {
+		return nil, t.fail(err)
+	}
+	return t, nil
+}
+
+func (t *table[K, V]) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("ctaproducer: %s: %w", t.name, err)
+}
+
+// prepare creates the topic if it is missing.
+func (t *table[K, V]) prepare(ctx context.Context) error {
+	return t.fail(t.client.EnsureTopics(ctx, t.spec))
+}
+
+// put accepts a record for delivery. One without a value is a tombstone.
+func (t *table[K, V]) put(ctx context.Context, key K, value *V) error {
+	r := kafka.Record{Topic: t.spec.Name}
+	var err error
+	if r.Key, err = t.key.Encode(ctx, r.Topic, key); err != nil {
+		return err
+	}
+	if value != nil {
+		if r.Value, err = t.value.Encode(ctx, r.Topic, *value); err != nil {
+			return err
+		}
+	}
+	return t.out.Send(ctx, r, nil)
+}
+
+// Close delivers what was accepted, for up to 5 s, and returns the failures.
+func (t *table[K, V]) Close() error { return t.fail(t.out.Close()) }
