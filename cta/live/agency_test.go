@@ -235,6 +235,7 @@ func TestAgencysPredictionsCount(t *testing.T) {
 		tr := NewTracker(net)
 		tr.Prefer(Agency)
 		report(tr, now.Add(-90*time.Second), cta.InService)
+		tr.View(now) // what comes then counts by the same rules
 		c.then(tr)
 		found := false
 		for _, b := range tr.View(now).Station(next) {

@@ -373,7 +373,7 @@ func (s *step) foretell(t *train) {
 		if i > 0 && t.Calls[i-1].Station == c.Station && t.Calls[i-1].Direction == c.Direction {
 			continue // another stop of the same station
 		}
-		if at := t.expected[i]; !at.IsZero() && !t.skipped[i] {
+		if at := t.expected[i]; !at.IsZero() {
 			p.Stops = foretold.Stop(p.Stops, s.end, c.Station.ID, c.Direction, at)
 		}
 	}
