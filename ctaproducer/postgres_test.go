@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -482,6 +484,60 @@ func TestStationSourceWithoutDatabase(t *testing.T) {
 		}
 		if d := cmp.Diff(embeddedRows(), awaitRows(t, sys, 300)); d != "" {
 			t.Errorf("run %d: rows (-want +got):\n%s", run, d)
+		}
+	}
+}
+
+// An agency's next publication has other names, new stops, and some no longer. Rows that
+// changed are sent again, once.
+func TestStationSourceOfTheNextFeed(t *testing.T) {
+	sys := ctatest.Start(t)
+	town := func(market string) *cta.Network {
+		files := fstest.MapFS{}
+		for _, name := range []string{"network", "lines", "stations", "line_stations", "stops", "service"} {
+			text, err := os.ReadFile("../cta/testdata/smalltown/" + name + ".csv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "stations" || name == "line_stations" {
+				text = bytes.ReplaceAll(text, []byte(",Market,"), []byte(","+market+","))
+			}
+			files[name+".csv"] = &fstest.MapFile{Data: text}
+		}
+		net, err := cta.Load(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return net
+	}
+	before, after := town("Market"), town("Market Square")
+	tram, err := after.Only("T1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, c := range []struct {
+		name string
+		net  *cta.Network
+		more int
+	}{
+		{"the first feed", before, len(before.Rows())},
+		{"the same again", before, 0},
+		{"a station has another name", after, len(before.Station(2).Stops)},
+		{"the same again", after, 0},
+		{"the old feed comes back", before, len(before.Station(2).Stops)},
+		{"a line is gone, and its column with it", tram, len(tram.Rows())},
+	} {
+		source, err := NewStationSource(sys.Kafka, c.net, StationSourceConfig{Topics: sys.Topics})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := source.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want += c.more
+		if rows := awaitRows(t, sys, want); len(rows) != want {
+			t.Errorf("%s: %d rows, want %d", c.name, len(rows), want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,10 @@ func (c StationSourceConfig) validate() error {
 // between a send and its acknowledgement, when two sources run at a time, and
 // when the topic's retention has dropped it before a start. A second copy
 // changes nothing, since rows are upserts by stop_id.
+//
+// The network's own rows, without a database, are sent again if they differ from the
+// topic's: an agency's next feed has other names. The rows of stops that a network no
+// longer has stay.
 type StationSource struct {
 	client   *kafka.Client
 	net      *cta.Network
@@ -144,9 +149,9 @@ func (s *StationSource) run(ctx context.Context) (err error) {
 	return out.follow(ctx)
 }
 
-// sent returns the stops whose rows the topic holds.
-func (s *StationSource) sent(ctx context.Context, topic string) (map[int64]bool, error) {
-	stops := make(map[int64]bool)
+// sent returns the latest row of each stop that the topic holds.
+func (s *StationSource) sent(ctx context.Context, topic string) (map[int64][]byte, error) {
+	stops := make(map[int64][]byte)
 	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
 			if cta.Deleted(r.Value) {
@@ -154,7 +159,7 @@ func (s *StationSource) sent(ctx context.Context, topic string) (map[int64]bool,
 					delete(stops, id)
 				}
 			} else if id, err := cta.StopID(r.Value); err == nil { // or not a row: for the transformer to judge
-				stops[id] = true
+				stops[id] = bytes.Clone(r.Value)
 			}
 			return nil
 		})
@@ -166,7 +171,7 @@ type rowSender struct {
 	source   *StationSource
 	producer *kafka.Producer
 	topic    string
-	sent     map[int64]bool // what was there before; nil after the first pass
+	sent     map[int64][]byte // what was there before; nil after the first pass
 }
 
 // sendError is a failure to send, not to read.
@@ -175,11 +180,12 @@ type sendError struct{ err error }
 func (e *sendError) Error() string { return e.err.Error() }
 func (e *sendError) Unwrap() error { return e.err }
 
-// send sends rows that are not there yet, and returns when all are acknowledged.
+// send sends rows that are not there yet, or were different, and returns when all are acknowledged.
 func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 	n := 0
 	for _, row := range rows {
-		if o.sent[row.stopID] {
+		// Of the network's own rows, changed ones are known too.
+		if before, ok := o.sent[row.stopID]; ok && (o.source.db != nil || bytes.Equal(before, row.json)) {
 			continue
 		}
 		// One partition for all, if there are several: rows stay in their order.
