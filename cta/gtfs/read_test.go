@@ -422,7 +422,7 @@ func railway(stations int) map[string]string {
 	dates.WriteString("service_id,date,exception_type\n")
 	day := cta.Date(20260601)
 	for s := range 200 {
-		for d := range 100 {
+		for d := range 200 {
 			if (s+d)%3 > 0 {
 				fmt.Fprintf(&dates, "S%d,%d,1\n", s, day.Add(d))
 			}

@@ -3,6 +3,7 @@ package gtfs
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -394,11 +395,91 @@ func TestRealFeeds(t *testing.T) {
 	t.Log(table.String())
 }
 
+// TestCTAsOwnFeed compares the Chicago data with the CTA's feed of November 2023, as far
+// as a sample without stop_times.txt goes. Three stations were closed, or not open yet.
+func TestCTAsOwnFeed(t *testing.T) {
+	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
+	if samples == "" {
+		t.Skip("CTALIVE_GTFS_SAMPLES doesn't name a folder with feeds of agencies")
+	}
+	rows := func(name string) (rows []map[string]string) {
+		text, err := os.ReadFile(filepath.Join(samples, "transitlab-gtfs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cells := range all[1:] {
+			row := map[string]string{}
+			for i, c := range cells {
+				row[all[0][i]] = c
+			}
+			rows = append(rows, row)
+		}
+		return rows
+	}
+	net := cta.Chicago()
+	stations := make(map[string]*cta.Station)
+	owner := make(map[string]*cta.Station)
+	for _, s := range net.Stations {
+		stations[StationID(s)] = s
+		for _, stop := range s.Stops {
+			owner[PlatformID(stop)] = s
+		}
+	}
+	var lacks []string
+	seen := make(map[*cta.Station]bool)
+	parents, platforms := 0, 0
+	for _, r := range rows("stops.txt") {
+		if r["location_type"] == "1" {
+			parents++
+			s := stations[r["stop_id"]]
+			name, _, _ := strings.Cut(r["stop_name"], " (")
+			if s == nil || !strings.HasPrefix(s.Name, name) && !strings.HasPrefix(name, s.Name) {
+				lacks = append(lacks, r["stop_id"]+" "+r["stop_name"])
+			}
+			seen[s] = true
+			continue
+		}
+		platforms++
+		if s := owner[r["stop_id"]]; s == nil || StationID(s) != r["parent_station"] {
+			lacks = append(lacks, r["stop_id"]+" "+r["stop_name"])
+		}
+	}
+	var others []string
+	for _, s := range net.Stations {
+		if !seen[s] {
+			others = append(others, s.Name)
+		}
+	}
+	if len(lacks) > 0 || parents != 141 || platforms != 293 {
+		t.Errorf("of %d stations and %d platforms the network lacks or has elsewhere %v", parents, platforms, lacks)
+	}
+	slices.Sort(others)
+	if d := cmp.Diff([]string{"Berwyn", "Damen", "Lawrence"}, others); d != "" {
+		t.Errorf("stations that the feed lacks (-want +got):\n%s", d)
+	}
+	for _, r := range rows("routes.txt") {
+		i := slices.IndexFunc(net.Lines, func(l *cta.Line) bool { return l.Name == r["route_long_name"] })
+		if i < 0 || !strings.EqualFold(net.Lines[i].Color, "#"+r["route_color"]) {
+			t.Errorf("the network has no line like %v", r)
+		}
+	}
+}
+
 // follow simulates a service day, and counts its trips and those that call at all their
 // stations in order, to the minute.
 func follow(tb testing.TB, net *cta.Network, day cta.Date) (trips, asTimed, calls, inTime int) {
 	tb.Helper()
-	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: day.Begin(net.Location), For: 34 * time.Hour, NoFaults: true})
+	begin, last := day.Begin(net.Location), 24*time.Hour
+	for _, l := range net.Lines {
+		for _, r := range l.Runs(day) {
+			last = max(last, r.Arrival(len(r.Calls)-1).Sub(begin))
+		}
+	}
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: begin, For: last + time.Minute, NoFaults: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -443,6 +524,75 @@ func TestTimetableIsSimulated(t *testing.T) {
 	for _, day := range []cta.Date{20261007, 20261010, 20261026, 20260330} {
 		if trips, asTimed, calls, inTime := follow(t, net, day); trips == 0 || asTimed != trips || inTime != calls {
 			t.Errorf("%v: %d of %d trips, %d of %d calls", day, asTimed, trips, inTime, calls)
+		}
+	}
+}
+
+// metro is a line of 24 stations. In every hour, full runs, runs that turn short of either
+// end, and runs between two stations in the middle follow one another.
+func metro() map[string]string {
+	const stations = 24
+	feed := map[string]string{
+		"agency.txt":         "agency_name,agency_timezone\nMetro,Europe/Lisbon\n",
+		"routes.txt":         "route_id,route_short_name,route_type,route_color\nA,A,1,0077C8\n",
+		"stops.txt":          "stop_id,stop_name,stop_lat,stop_lon\n",
+		"calendar.txt":       "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nw,1,1,1,1,1,0,0,20260101,20261231\ns,0,0,0,0,0,1,1,20260101,20261231\n",
+		"calendar_dates.txt": "service_id,date,exception_type\nw,20261201,2\ns,20261201,1\n",
+		"trips.txt":          "route_id,service_id,trip_id,direction_id\n",
+		"stop_times.txt":     "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n",
+	}
+	for i := range stations {
+		feed["stops.txt"] += fmt.Sprintf("M%d,Station %d,41.%03d,-8.6\n", i, i, 100+9*i)
+	}
+	var trips, times strings.Builder
+	for _, service := range []string{"w", "s"} {
+		every := int32(300)
+		if service == "s" {
+			every = 720
+		}
+		for n, at := 0, int32(6*3600); at < 25*3600; n, at = n+1, at+every {
+			ends := [][2]int{{0, 23}, {0, 15}, {6, 23}, {6, 15}}[n/2%4]
+			from, step := ends[0], 1
+			if n%2 == 1 {
+				from, step = ends[1], -1
+			}
+			id := fmt.Sprintf("%s%d", service, n)
+			fmt.Fprintf(&trips, "A,%s,%s,%d\n", service, id, n%2)
+			for i := range ends[1] - ends[0] + 1 {
+				t := clock(at + int32(i)*110)
+				fmt.Fprintf(&times, "%s,%s,%s,M%d,%d\n", id, t, t, from+step*i, i+1)
+			}
+		}
+	}
+	feed["trips.txt"] += trips.String()
+	feed["stop_times.txt"] += times.String()
+	return feed
+}
+
+// A metro with short turns in every hour, and a railway with text ids and services by
+// dates alone, lose no trip either, on any kind of day.
+func TestGeneratedFeedsLoseNoTrip(t *testing.T) {
+	for name, c := range map[string]struct {
+		feed map[string]string
+		days []cta.Date
+		want []int
+	}{
+		"metro":   {metro(), []cta.Date{20261007, 20261010, 20261201}, []int{228, 95, 95}},
+		"railway": {railway(454), []cta.Date{20260603, 20260606, 20260610}, []int{133, 133, 133}},
+	} {
+		net, report, err := Read(files(c.feed), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+			t.Errorf("%s (-written +read):\n%s", name, d)
+		}
+		for i, day := range c.days {
+			trips, asTimed, calls, inTime := follow(t, net, day)
+			t.Logf("%s, %d trips in the feed: %v: %d trips, %d simulated as timed; %d calls, %d in order at their minute", name, report.Trips, day, trips, asTimed, calls, inTime)
+			if asTimed != trips || inTime != calls || trips != c.want[i] {
+				t.Errorf("%s on %v: %d of %d trips, %d of %d calls", name, day, asTimed, trips, inTime, calls)
+			}
 		}
 	}
 }
