@@ -274,7 +274,7 @@ func (s *step) of(d *descriptor, vehicle string, seen []evidence) *train {
 		r = s.similar(d, seen, s.end, func(r *run) bool { return s.byRun[r.key()] != "" })
 	}
 	if r == nil && len(seen) > 1 {
-		r = s.added(d, seen)
+		r = s.added(d, seen, s.end)
 	}
 	if r == nil || len(s.trains) >= maxTrains {
 		s.aside(asideUnmatched)

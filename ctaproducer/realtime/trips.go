@@ -269,8 +269,8 @@ func (x *index) fit(w *way, seen []evidence, first *evidence) (at int, ok bool) 
 }
 
 // added returns the run of a trip that the timetable doesn't have, by the pattern that
-// has its stops; nil if none has.
-func (x *index) added(d *descriptor, seen []evidence) *run {
+// has its stops; nil if none has. Without a date, it is of the present day.
+func (x *index) added(d *descriptor, seen []evidence, now time.Time) *run {
 	ways := x.all
 	if d.route != "" {
 		ways = x.routes[d.route]
@@ -293,7 +293,7 @@ func (x *index) added(d *descriptor, seen []evidence) *run {
 	if best == nil || d.trip == "" {
 		return nil
 	}
-	return &run{way: best, id: d.trip, date: d.date}
+	return &run{way: best, id: d.trip, date: cmp.Or(d.date, cta.DateOf(now.In(x.zone)))}
 }
 
 // place is a position along a run.

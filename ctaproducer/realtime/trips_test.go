@@ -125,3 +125,24 @@ func TestNothingIsSaidTwice(t *testing.T) {
 		t.Errorf("arrivals at %d stations, want 8", len(said))
 	}
 }
+
+// An added trip is one train, whether a feed dates it or not.
+func TestAddedTripIsOneTrain(t *testing.T) {
+	in := newInference(village(t, 480), 1, 15*time.Second, func(string) {}, func(string) {})
+	now := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+	for _, date := range []cta.Date{0, 20261007, 0} {
+		now = now.Add(time.Minute)
+		u := update{descriptor: descriptor{trip: "extra", route: "7", date: date, start: -1, relation: fresh}, at: now}
+		for i := range 8 {
+			u.calls = append(u.calls, expected{sequence: -1, stop: fmt.Sprintf("s%d", i), at: now.Add(time.Duration(i) * time.Minute)})
+		}
+		in.apply(0, &answer{at: now, updates: []update{u}}, now)
+	}
+	trains := map[*train]bool{}
+	for _, tr := range in.trains {
+		trains[tr] = true
+	}
+	if len(trains) != 1 {
+		t.Errorf("%d trains, want one", len(trains))
+	}
+}
