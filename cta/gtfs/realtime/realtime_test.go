@@ -242,6 +242,102 @@ func TestHeaderTimesGrow(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidOfATrain holds what feeds say of a train in each state against its reports.
+func TestWhatIsSaidOfATrain(t *testing.T) {
+	zone := cta.Chicago().Location
+	day := cta.Date(20261007)
+	var stations []*cta.Station
+	for i := range 3 {
+		stations = append(stations, &cta.Station{ID: i + 1, Name: fmt.Sprint("S", i), Latitude: 41.7 + float64(i)/50, Longitude: -87.6})
+	}
+	pattern := &cta.Pattern{Trips: []cta.Trip{{ID: "t", Calendar: &cta.Calendar{ID: "d", Days: 0x7F}, Departure: 8 * 3600,
+		Profile: &cta.Profile{Arrivals: []int32{0, 300, 600}, Departures: []int32{0, 300, 600}}}}}
+	for _, s := range stations {
+		pattern.Calls = append(pattern.Calls, cta.Call{Station: s, Direction: cta.DirectionA})
+	}
+	net, err := cta.New(cta.Network{Name: "N", Location: zone, Stations: stations, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eight := day.Begin(zone).Add(8 * time.Hour)
+	at := func(seconds int) time.Time { return eight.Add(time.Duration(seconds) * time.Second) }
+	// come has a train report at its first stations, and returns the feeds of a moment,
+	// whose view is changed.
+	come := func(now int, change func(*live.Train), reports ...int) (*pb.VehiclePosition, *pb.TripUpdate) {
+		tracker := live.NewTracker(net)
+		for i, seconds := range reports {
+			tracker.ApplyArrival(cta.KeyAt(at(seconds)), cta.Arrival{StationID: i + 1, TrainID: "t", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+		}
+		v := *tracker.View(at(now))
+		v.Trains = slices.Clone(v.Trains)
+		for i := range v.Trains {
+			change(&v.Trains[i])
+		}
+		f := publisher(t, net).Publish(Now{View: &v, Said: tracker.Said})
+		vehicles, trips := feed(t, f.VehiclePositions).GetEntity(), feed(t, f.TripUpdates).GetEntity()
+		if len(vehicles) != 1 || len(trips) != 1 {
+			return nil, nil
+		}
+		return vehicles[0].GetVehicle(), trips[0].GetTripUpdate()
+	}
+	asItIs := func(*live.Train) {}
+
+	// A silent train's data are those of its last report: it is nowhere else for sure.
+	v, u := come(400, func(tr *live.Train) { tr.State, tr.Latitude, tr.Longitude = live.Silent, 41.715, -87.61 }, 0)
+	if v.GetTimestamp() != uint64(eight.Unix()) || u.GetTimestamp() != uint64(eight.Unix()) {
+		t.Errorf("a silent train is as of %d and %d, want %d", v.GetTimestamp(), u.GetTimestamp(), eight.Unix())
+	}
+	if p := v.GetPosition(); p.GetLatitude() != float32(stations[0].Latitude) || p.GetLongitude() != float32(stations[0].Longitude) {
+		t.Errorf("a silent train is at %v, want its last station", p)
+	}
+	v, u = come(30, asItIs, 0)
+	if v.GetTimestamp() != uint64(at(30).Unix()) || u.GetTimestamp() != uint64(at(30).Unix()) {
+		t.Errorf("a running train is as of %d and %d, want now, %d", v.GetTimestamp(), u.GetTimestamp(), at(30).Unix())
+	}
+
+	times := func(u *pb.TripUpdate) (list []int64) {
+		for _, s := range u.GetStopTimeUpdate() {
+			list = append(list, int64(s.GetStopSequence()), s.GetArrival().GetTime()-eight.Unix())
+		}
+		return list
+	}
+	first := int64(pattern.Trips[0].Profile.Sequence(0))
+	// Ahead of its timetable, a train's past calls are told, or a reader expects it there.
+	_, u = come(100, asItIs, -60, 90)
+	if got := times(u); len(got) < 4 || got[0] != first+1 || got[1] != 90 {
+		t.Errorf("a train whose first call is over by the timetable: %v, want it from its second call at 90 s on", got)
+	}
+	_, u = come(-30, asItIs, -120, -60)
+	if got := times(u); len(got) < 4 || got[0] != first || got[1] != -120 || got[2] != first+1 || got[3] != -60 {
+		t.Errorf("a train that is early: %v, want its first call at -120 s, too", got)
+	}
+	// No arrival to come is in the past.
+	_, u = come(100, func(tr *live.Train) { tr.Stops[0].Expected = at(40) }, 0)
+	if got := times(u); len(got) < 4 || got[3] != 100 {
+		t.Errorf("a train that is due since 60 s: %v, want it at 100 s", got)
+	}
+	// Nor do two stops have one time: trains don't jump.
+	_, u = come(100, func(tr *live.Train) { tr.Stops[0].Expected, tr.Stops[1].Expected = at(310), at(305) }, 0)
+	if got := times(u); len(got) != 6 || got[3] != 310 || got[5] != 311 {
+		t.Errorf("a train that comes to two stations at once: %v, want 310 s and 311 s", got)
+	}
+	for fraction, want := range map[float64]pb.VehiclePosition_VehicleStopStatus{
+		0.2: pb.VehiclePosition_IN_TRANSIT_TO, 0.95: pb.VehiclePosition_INCOMING_AT,
+	} {
+		v, _ = come(100, func(tr *live.Train) { tr.Fraction = fraction }, 0)
+		if v.GetCurrentStatus() != want || v.GetCurrentStopSequence() != uint32(first+1) {
+			t.Errorf("after %v of the way: %v at stop_sequence %d, want %v", fraction, v.GetCurrentStatus(), v.GetCurrentStopSequence(), want)
+		}
+	}
+	// Where its run has ended and no other is known, a train is in no feed.
+	if v, u = come(620, asItIs, 0, 300, 600); v == nil || u == nil {
+		t.Error("a train at the end of its run isn't told of")
+	}
+	if v, u = come(670, asItIs, 0, 300, 600); v != nil || u != nil {
+		t.Errorf("a train is told of a minute after its run: %v, %v", v, u)
+	}
+}
+
 // TestRunsStay has a train fall behind until another run fits better. Another train
 // begins a run where its last one ended, in the same direction.
 func TestRunsStay(t *testing.T) {
