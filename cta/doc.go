@@ -55,6 +55,8 @@
 //	  accessible       true or false: without steps; empty when unknown
 //	  latitude         degrees, such as: 41.885737
 //	  longitude        degrees, such as: -87.630886
+//	* closed           true: trains pass without a stop; default false
+//	* also             well-known places at the station, such as: Wrigley Field;Wrigleyville
 //	line_stations.csv  the stations of each line
 //	  line             an id of lines.csv
 //	  order            from 0, without gaps; branches continue from the end of the trunk

@@ -178,11 +178,17 @@ func (l *loader) color(r row, column string) string {
 }
 
 func (l *loader) readStations() {
-	l.stationTable = l.table(stationsFile, nil, "station_id", "station_name", "accessible", "latitude", "longitude")
+	l.stationTable = l.table(stationsFile, nil, "station_id", "station_name", "accessible", "latitude", "longitude", "?closed", "?also")
 	for _, r := range l.stationTable.rows {
 		s := &Station{}
 		s.Name, _ = r.text("station_name")
 		s.Access = l.access(r)
+		if text, _ := r.Get("closed"); text != "" {
+			s.Closed, _ = r.boolean("closed")
+		}
+		if text, _ := r.Get("also"); text != "" {
+			s.Also = strings.Split(text, ";")
+		}
 		s.Latitude, _ = r.number("latitude", -90, 90)
 		s.Longitude, _ = r.number("longitude", -180, 180)
 		var ok bool

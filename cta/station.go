@@ -11,9 +11,11 @@ import (
 // Station is a place where trains stop.
 type Station struct {
 	ID        int
-	Ref       string // the agency's own id in its feed; empty if equal to ID
-	Code      string // short name for riders; may be empty
-	Name      string // not unique: join on ID
+	Ref       string   // the agency's own id in its feed; empty if equal to ID
+	Code      string   // short name for riders; may be empty
+	Name      string   // not unique: join on ID
+	Also      []string // well-known places at the station, by which riders look for it
+	Closed    bool     // trains pass without a stop
 	Access    Access
 	Latitude  float64
 	Longitude float64

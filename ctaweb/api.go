@@ -37,7 +37,8 @@ type stationSummary struct {
 	Code       string        `json:"code,omitempty"` // by which riders know it
 	Name       string        `json:"name"`
 	Lines      []string      `json:"lines"`
-	Accessible *bool         `json:"accessible"` // without steps; nil when it isn't known
+	Closed     bool          `json:"closed,omitempty"` // trains pass without a stop
+	Accessible *bool         `json:"accessible"`       // without steps; nil when it isn't known
 	Latitude   float64       `json:"latitude"`
 	Longitude  float64       `json:"longitude"`
 	Entries    int64         `json:"entries"`
@@ -387,7 +388,7 @@ func (h *Handler) summarize(s *snapshot) []stationSummary {
 			if !ok {
 				i = len(list)
 				found[st.ID] = i
-				sum := stationSummary{ID: st.ID, Name: st.Name, Entries: st.Entries, CountsAsOf: st.CountsAsOf, Crowding: st.Crowding}
+				sum := stationSummary{ID: st.ID, Name: st.Name, Closed: st.Closed, Entries: st.Entries, CountsAsOf: st.CountsAsOf, Crowding: st.Crowding}
 				if c, ok := s.view.Crowds[st.ID]; ok {
 					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
 				}

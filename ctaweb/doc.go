@@ -120,7 +120,7 @@
 //
 //   - on every page: main, fresh, time, clock, date, weather, icon, temperature, sky,
 //     measured
-//   - for the search: q and found
+//   - for the search: q, found and found-says
 //   - for the reader's own stations: mine, cards, near and near-says on the system's page,
 //     star and star-says on a station's
 //   - on the system's page: trains, alerts, counted, scores, map, chart and moving

@@ -23,6 +23,7 @@ type row struct {
 	order  int
 	branch string
 	loop   bool
+	closed bool
 }
 
 // layOut joins the network with the records of the stations table. A record
@@ -43,7 +44,7 @@ func layOut(net *cta.Network, records map[recordKey]stationName) []lineLayout {
 			if ok && r.name != "" && r.name != s.Name {
 				name = r.name
 			}
-			rows = append(rows, row{s.ID, name, s.Order, s.Branch, s.Loop})
+			rows = append(rows, row{s.ID, name, s.Order, s.Branch, s.Loop, s.Closed})
 		}
 		rows = slices.Concat(rows, others(l.ID, known, records))
 		// A branch stays behind the trunk, and the branches in the network's order.

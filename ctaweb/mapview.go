@@ -44,6 +44,7 @@ type mapTrack struct{ Key, Path string }
 type mapStation struct {
 	ID         int
 	Name, Path string
+	Closed     bool
 }
 
 type mapLabel struct{ X, Y, Anchor, Text string }
@@ -86,6 +87,7 @@ func fixedMap(c *chart, st *Status) mapFixed {
 	var v mapFixed
 	spots := map[int][]point{}
 	names := map[int]string{}
+	closed := map[int]bool{}
 	var order []int
 	ends := map[int]point{} // the station before a line's end
 	for i, l := range st.Lines {
@@ -105,7 +107,7 @@ func fixedMap(c *chart, st *Status) mapFixed {
 				continue
 			}
 			if names[st.ID] == "" {
-				names[st.ID] = st.Name
+				names[st.ID], closed[st.ID] = st.Name, st.Closed
 				order = append(order, st.ID)
 			}
 			spots[st.ID] = append(spots[st.ID], p)
@@ -130,7 +132,7 @@ func fixedMap(c *chart, st *Status) mapFixed {
 		if len(order) > maxLinks {
 			v.Dots += svgPath(way[:1]) + "h0"
 		} else {
-			v.Stations = append(v.Stations, mapStation{id, names[id], svgPath(way)})
+			v.Stations = append(v.Stations, mapStation{id, names[id], svgPath(way), closed[id]})
 		}
 		if before, ok := ends[id]; ok {
 			if l, ok := c.label(names[id], before, at[0].to(last, 0.5), &taken); ok {

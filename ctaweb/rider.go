@@ -20,10 +20,11 @@ type departuresData struct {
 
 // departuresView is a station's next trains, in brief.
 type departuresView struct {
-	ID   int
-	Name string
-	AsOf string
-	Rows []departuresRow
+	ID     int
+	Name   string
+	Closed bool
+	AsOf   string
+	Rows   []departuresRow
 }
 
 // departuresRow is where a line's trains run to from a station, and when.
@@ -60,7 +61,7 @@ func (h *Handler) serveDepartures(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) departuresView {
-	d := departuresView{ID: st.ID, Name: st.Name}
+	d := departuresView{ID: st.ID, Name: st.Name, Closed: st.Closed}
 	if !s.status.AsOf.IsZero() {
 		d.AsOf = clockText(s.status.AsOf)
 	}

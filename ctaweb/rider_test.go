@@ -185,3 +185,30 @@ func TestPermissions(t *testing.T) {
 		}
 	}
 }
+
+// A closed station says so wherever it is listed, and nothing is expected there.
+func TestClosedStationsSaySo(t *testing.T) {
+	const state = 40260
+	h := newHandler(t, small(), HandlerConfig{})
+	for url, want := range map[string]string{
+		"/":                         `href="stations/40260" tabindex="-1" class="shut"`,
+		"/lines/green":              `State/Lake</a> <b class="closed">closed</b>`,
+		"/stations/40260":           `This station is closed. Trains pass without a stop.`,
+		"/board/40260":              `This station is closed.`,
+		"/stations?q=state+lake":    `State/Lake</a> <b class="closed">closed</b>`,
+		"/departures?station=40260": `State/Lake</a> <b class="closed">closed</b>`,
+		"/api/v1/stations/40260":    `"closed":true`,
+		"/api/v1/lines/green":       `"closed":true`,
+		"/stations/40260?lang=es":   `Esta estación está cerrada. Los trenes pasan sin parar.`,
+	} {
+		if body := text(t, get(t, h, "GET", url)); !strings.Contains(body, want) {
+			t.Errorf("%s lacks %s", url, want)
+		}
+	}
+	if body := text(t, get(t, h, "GET", "/")); strings.Count(body, `<b class="closed">`) != len(h.model.Network().Station(state).Lines) {
+		t.Error("the list of all stations doesn't say on each line that the station is closed")
+	}
+	if body := text(t, get(t, h, "GET", "/api/v1/stations/40260/predictions")); !strings.Contains(body, `"predictions":[]`) {
+		t.Errorf("trains are predicted at a closed station: %s", body)
+	}
+}

@@ -23,9 +23,10 @@ type searchData struct {
 }
 
 type foundView struct {
-	ID    int
-	Name  string
-	Lines []lineRef
+	ID     int
+	Name   string
+	Closed bool
+	Lines  []lineRef
 }
 
 const (
@@ -60,7 +61,7 @@ func (h *Handler) searchPage(s *snapshot, l *language, query string) searchData 
 	found := s.layout.index(s.status, h.model.net).find(query)
 	d.All = int64(len(found))
 	for _, st := range found[:min(len(found), maxFound)] {
-		f := foundView{ID: st.id, Name: st.name}
+		f := foundView{ID: st.id, Name: st.name, Closed: st.closed}
 		for _, id := range st.lines {
 			f.Lines = append(f.Lines, ref(s, id))
 		}
@@ -74,14 +75,16 @@ func (h *Handler) searchPage(s *snapshot, l *language, query string) searchData 
 type searchIndex []searchStation
 
 type searchStation struct {
-	id    int
-	name  string
-	lines []string // ids
+	id     int
+	name   string
+	closed bool
+	lines  []string // ids
 
 	code   string   // by which riders know it, plain
 	words  []string // of the name, plain
 	joined string   // the words without spaces
 	onLine []string // the words that tell its lines from others
+	also   []string // the words of well-known places there
 }
 
 // newSearchIndex lists the stations of all lines, each once, by name.
@@ -105,7 +108,7 @@ func newSearchIndex(st *Status, net *cta.Network) searchIndex {
 				i = len(x)
 				at[s.ID] = i
 				w := plainWords(s.Name)
-				x = append(x, searchStation{id: s.ID, name: s.Name, words: w, joined: strings.Join(w, ""), code: strings.Join(plainWords(stationCode(net.Station(s.ID))), "")})
+				x = append(x, searchStation{id: s.ID, name: s.Name, closed: s.Closed, also: placeWords(net.Station(s.ID)), words: w, joined: strings.Join(w, ""), code: strings.Join(plainWords(stationCode(net.Station(s.ID))), "")})
 			}
 			x[i].lines = append(x[i].lines, l.ID)
 			x[i].onLine = append(x[i].onLine, words...)
@@ -117,9 +120,17 @@ func newSearchIndex(st *Status, net *cta.Network) searchIndex {
 	return x
 }
 
+// placeWords are the words of the well-known places at a station.
+func placeWords(s *cta.Station) []string {
+	if s == nil { // only the stations table has it
+		return nil
+	}
+	return plainWords(strings.Join(s.Also, " "))
+}
+
 // find returns the stations that match every word of a query, in any order, the
-// best first; all stations for a blank query. A word matches a part of the name or
-// the start of a word of a line. Typing errors are forgiven only if nothing
+// best first; all stations for a blank query. A word matches a part of the name, or
+// the start of a word of a line or of a well-known place there. Typing errors are forgiven only if nothing
 // matches otherwise.
 func (x searchIndex) find(query string) []searchStation {
 	if strings.TrimSpace(query) == "" {
@@ -164,6 +175,7 @@ const (
 	rankWord = iota
 	rankStart
 	rankInside
+	rankPlace
 	rankLine
 	rankError
 	ranks
@@ -202,10 +214,12 @@ func (s *searchStation) rankOf(word string, forgiving bool) int {
 		return rankStart
 	case len(word) > 1 && strings.Contains(s.joined, word):
 		return rankInside
+	case slices.ContainsFunc(s.also, starts):
+		return rankPlace
 	case slices.ContainsFunc(s.onLine, starts):
 		return rankLine
 	case forgiving && utf8.RuneCountInString(word) >= 4 &&
-		slices.ContainsFunc(s.words, func(w string) bool { return nearly(word, w) }):
+		slices.ContainsFunc(slices.Concat(s.words, s.also), func(w string) bool { return nearly(word, w) }):
 		return rankError
 	}
 	return ranks

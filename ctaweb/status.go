@@ -135,6 +135,7 @@ type Station struct {
 	Order  int    `json:"order"`            // on the line, from 0; two branches use the same numbers
 	Branch string `json:"branch,omitempty"` // empty on the trunk
 	Loop   bool   `json:"loop,omitempty"`   // on the loop that ends a run
+	Closed bool   `json:"closed,omitempty"` // trains pass without a stop
 	// Entries is the number of riders counted at the station, on all its lines.
 	Entries int64 `json:"entries"`
 	// CountsAsOf is the time at which that count was sent; left out while unknown.
@@ -211,7 +212,7 @@ func lineStatus(l lineLayout, counts map[int]count) *LineStatus {
 		n := counts[r.id].entries
 		ls.Entries += n
 		ls.Stations[i] = &Station{
-			ID: r.id, Name: r.name, Order: r.order, Branch: r.branch, Loop: r.loop,
+			ID: r.id, Name: r.name, Order: r.order, Branch: r.branch, Loop: r.loop, Closed: r.closed,
 			Entries: n, Crowding: live.CrowdUnknown, Trains: []string{}, Coming: []string{},
 		}
 	}

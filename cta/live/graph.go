@@ -119,8 +119,9 @@ func newGraph(net *cta.Network) *graph {
 		for _, nodes := range g.lines[i].nodes {
 			for _, n := range nodes {
 				g.nodes[n].board = boards
-				id := g.nodes[n].station.ID
-				g.boards[id] = append(g.boards[id], boards)
+				if s := g.nodes[n].station; !s.Closed {
+					g.boards[s.ID] = append(g.boards[s.ID], boards)
+				}
 				boards++
 			}
 		}

@@ -33,7 +33,7 @@ func (v *View) Train(id string) (t Train, ok bool) {
 }
 
 // Station returns the boards of a station, one per line and direction, in the network's
-// order.
+// order. A closed station has none.
 func (v *View) Station(id int) []Board {
 	var boards []Board
 	for _, i := range v.boards[id] {
@@ -276,6 +276,10 @@ func (s *scratch) boards(v *View) {
 		for _, nodes := range l.nodes {
 			for _, n := range nodes {
 				nd := &s.g.nodes[n]
+				if nd.station.Closed {
+					v.Boards = append(v.Boards, Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: Headway{Spacing: None}})
+					continue
+				}
 				board := Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: s.headway(n)}
 				board.Towards, board.Ends = s.passing(n)
 				board.Next, next = s.first(n, false, next)
@@ -323,12 +327,15 @@ func (s *scratch) trains(v *View) {
 		t := s.train(ve)
 		from := len(stops)
 		for j := ve.forecasts[0]; j < ve.forecasts[1]; j++ {
-			stops = append(stops, s.arrival(&s.forecasts[j]))
+			if f := &s.forecasts[j]; !s.g.nodes[f.node].station.Closed {
+				stops = append(stops, s.arrival(f))
+			}
 		}
 		t.Stops = stops[from:len(stops):len(stops)]
 		v.trains[t.ID] = len(v.Trains)
 		v.Trains = append(v.Trains, t)
 		switch b := &v.Boards[s.g.nodes[ve.node].board]; {
+		case s.g.nodes[ve.node].station.Closed:
 		case t.State == Stopped, t.State == Turning && t.Status == cta.InService && s.now-ve.at < minute && s.g.nodes[ve.node].turn == ve.node:
 			b.Here = append(b.Here, t.ID)
 		case t.State == Standing:

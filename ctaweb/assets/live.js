@@ -472,9 +472,10 @@ if (mine) {
 }
 if (byId("star")) ride();
 
-// Search as one types: what the form would find, under it.
+// Search as one types: what the form would find, under it, as a combobox of ARIA. The
+// focus stays in the field; the arrow keys choose, and Enter goes to the choice.
 const box = byId("q"), found = byId("found");
-let typed, questions = 0;
+let typed, questions = 0, chosen = -1;
 async function search() {
 	const q = box.value.trim(), question = ++questions;
 	let items = [];
@@ -486,26 +487,50 @@ async function search() {
 		} catch { return; }
 	}
 	if (question !== questions) return; // there is a newer one
-	for (const a of items.map((li) => li.querySelector("a"))) a.setAttribute("href", root + a.getAttribute("href"));
+	items.forEach((li, i) => {
+		const a = li.querySelector("a");
+		li.dataset.to = root + a.getAttribute("href");
+		a.replaceWith(...a.childNodes);
+		li.id = "found-" + i;
+		li.setAttribute("role", "option");
+	});
 	found.replaceChildren(...items);
-	found.hidden = !items.length;
+	choose(-1);
+	unfold(items.length > 0);
+	text(byId("found-says"), q ? say("found", { text: q, n: items.length }) : "");
+}
+function unfold(open) {
+	found.hidden = !open;
+	box.setAttribute("aria-expanded", open);
+	if (!open) choose(-1);
+}
+function choose(i) {
+	chosen = i;
+	[...found.children].forEach((li, at) => li.setAttribute("aria-selected", at === i));
+	const li = found.children[i];
+	if (li) box.setAttribute("aria-activedescendant", li.id); else box.removeAttribute("aria-activedescendant");
+	li?.scrollIntoView({ block: "nearest" });
 }
 if (box && found) {
+	for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", "found"], ["aria-expanded", "false"]]) box.setAttribute(name, value);
+	found.setAttribute("role", "listbox");
 	box.addEventListener("input", () => {
 		clearTimeout(typed);
 		typed = setTimeout(search, 120);
 	});
-	box.form.addEventListener("keydown", (e) => {
-		const links = [box, ...found.querySelectorAll("a")];
-		const i = links.indexOf(document.activeElement);
-		if (e.key === "Escape") { found.hidden = true; box.focus(); }
-		else if (e.key === "ArrowDown" && links[i + 1]) links[i + 1].focus();
-		else if (e.key === "ArrowUp" && links[i - 1]) links[i - 1].focus();
+	box.addEventListener("keydown", (e) => {
+		const n = found.children.length, step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+		if (e.key === "Escape" && !found.hidden) unfold(false);
+		else if (step && n) {
+			unfold(true);
+			choose(chosen < 0 && step < 0 ? n - 1 : (chosen + step + n) % n);
+		} else if (e.key === "Enter" && chosen >= 0) location.assign(found.children[chosen].dataset.to);
 		else return;
 		e.preventDefault();
 	});
-	box.form.addEventListener("focusout", (e) => { if (e.relatedTarget && !box.form.contains(e.relatedTarget)) found.hidden = true; });
-	document.addEventListener("click", (e) => { if (!box.form.contains(e.target)) found.hidden = true; });
+	found.addEventListener("mousedown", (e) => e.preventDefault()); // the field keeps the focus
+	found.addEventListener("click", (e) => { const li = e.target.closest("li"); if (li) location.assign(li.dataset.to); });
+	box.addEventListener("blur", () => unfold(false));
 }
 
 function state(style, says) {

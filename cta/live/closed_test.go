@@ -1,0 +1,45 @@
+package live
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// Trains pass a closed station without a stop: it has no board, is no stop of a train,
+// and no status names it.
+func TestClosedStations(t *testing.T) {
+	net := cta.Chicago()
+	const clark, state = 40380, 40260
+	if !net.Station(state).Closed || net.Station(clark).Closed {
+		t.Fatal("State/Lake is not closed, or Clark/Lake is")
+	}
+	tr := NewTracker(net)
+	at := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
+	for i, id := range []int{41160, clark} { // Clinton, Clark/Lake: the next is State/Lake
+		tr.ApplyArrival(cta.KeyAt(at.Add(time.Duration(i)*3*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: id, Direction: cta.DirectionA, TrainStatus: cta.InService})
+	}
+	v := tr.View(at.Add(4 * time.Minute))
+	train, ok := v.Train("G1")
+	if !ok || len(train.Stops) < 3 {
+		t.Fatalf("the train is %+v, want one with stops to come", train)
+	}
+	for _, s := range train.Stops {
+		if s.Station == state {
+			t.Errorf("the train stops at the closed station, %v", s.Expected)
+		}
+	}
+	if b := v.Station(state); len(b) > 0 {
+		t.Errorf("the closed station has %d boards", len(b))
+	}
+	if b := v.Station(clark); len(b) == 0 {
+		t.Error("the station before it has none")
+	}
+	tr.ApplyArrival(cta.KeyAt(at.Add(5*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: state, Direction: cta.DirectionA, TrainStatus: cta.InService})
+	for _, b := range tr.View(at.Add(5 * time.Minute)).Boards {
+		if b.Station == state && len(b.Here)+len(b.Next)+len(b.Ending) > 0 {
+			t.Errorf("a board of the closed station has trains: %+v", b)
+		}
+	}
+}
