@@ -134,6 +134,9 @@ func (l *loader) run(line *Line, stations []*Station, from *Station, ring bool) 
 }
 
 func (l *loader) addPattern(line *Line, calls []Call) {
+	if len(calls) == 0 {
+		return // a fault has been noted
+	}
 	p := &Pattern{Calls: calls, line: line}
 	line.Patterns = append(line.Patterns, p)
 	l.full[line] = append(l.full[line], p)
