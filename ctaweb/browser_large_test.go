@@ -24,4 +24,14 @@ func TestLargeNetworkInABrowser(t *testing.T) {
 		b.open(own.URL + page)
 		b.await(`document.documentElement.scrollWidth`, "360")
 	}
+
+	net := village(t)
+	net.Lines[0].Code = "" // the whole name is on the board
+	own = serving(t, newHandler(t, modelOf(net, eight), HandlerConfig{}), nil)
+	for _, width := range []int64{360, 1280} {
+		b.width(width)
+		b.open(own.URL + "/board/1")
+		b.await(`document.documentElement.scrollWidth <= innerWidth`, "true")
+		b.await(`[...document.querySelectorAll(".board .pill")].every(e => e.getClientRects().length === 1 && e.clientHeight < 60 && e.clientWidth < 340)`, "true")
+	}
 }
