@@ -84,14 +84,27 @@ func TestPagesFit(t *testing.T) {
 func TestScoresFit(t *testing.T) {
 	b := browse(t)
 	b.width(360)
-	m, tell := rushing(t, 10*time.Minute)
-	tell(10 * time.Minute)
+	const minutes = 10
+	m, tell := rushing(t, minutes*time.Minute)
+	for i := range minutes {
+		tell(time.Minute)
+		v := m.View(time.Now().Add(time.Duration(i+1-minutes) * time.Minute))
+		for _, tr := range v.Trains { // an agency predicts the same
+			p := cta.Prediction{TrainID: tr.ID, Line: tr.Line, Made: v.AsOf.UnixMilli()}
+			for _, a := range tr.Stops {
+				if !a.Maybe {
+					p.Stops = append(p.Stops, cta.PredictedStop{StationID: a.Station, Direction: a.Direction, At: a.Expected.UnixMilli()})
+				}
+			}
+			m.ApplyPrediction(p)
+		}
+	}
 	srv := serving(t, newHandler(t, m, HandlerConfig{Now: time.Now}), nil)
 	for _, language := range []string{"en", "es"} {
 		b.open(srv.URL + "/?lang=" + language)
 		b.eval(`document.querySelector("#scores").open = true`)
-		b.await(`document.querySelectorAll("#score-table td").length > 3`, "true")
-		if got := b.eval(`document.querySelector("#score-table table").getBoundingClientRect().right <= document.querySelector("#scores").getBoundingClientRect().right`); got != "true" {
+		b.await(`document.querySelectorAll("#rivals td").length > 3`, "true")
+		if got := b.eval(`[...document.querySelectorAll("#score-table table")].every(t => t.getBoundingClientRect().right <= document.querySelector("#scores").getBoundingClientRect().right)`); got != "true" {
 			t.Errorf("the scores in %q are wider than their place", language)
 		}
 		if got := b.eval(`[...document.querySelectorAll("#score-table th, #score-table td")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent).join()`); got != "" {
