@@ -109,6 +109,18 @@ func TestFeedWithDashboard(t *testing.T) {
 			return
 		}
 		at := uint64(time.Now().Unix())
+		if r.URL.Path == "/alerts" {
+			notice := &pb.TranslatedString{Translation: []*pb.TranslatedString_Translation{{Text: proto.String("Buses stand")}}}
+			body, err := proto.Marshal(&pb.FeedMessage{
+				Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0"), Timestamp: &at},
+				Entity: []*pb.FeedEntity{{Id: proto.String("1"), Alert: &pb.Alert{HeaderText: notice, InformedEntity: []*pb.EntitySelector{{RouteId: proto.String("7")}}}}},
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			w.Write(body)
+			return
+		}
 		stop := min(uint32(answers.Add(1)), 6)
 		body, err := proto.Marshal(&pb.FeedMessage{
 			Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0"), Timestamp: &at},
@@ -125,7 +137,7 @@ func TestFeedWithDashboard(t *testing.T) {
 	defer agency.Close()
 
 	health, recorded := unused(t), t.TempDir()
-	trains := start(t, "trains", append(free, "-network", network, "-vehicles", agency.URL+"/vehicles?token="+key, "-header", "X-Api-Key: "+key, "-every", "5s", "-record", recorded, "-listen", health)...)
+	trains := start(t, "trains", append(free, "-network", network, "-vehicles", agency.URL+"/vehicles?token="+key, "-header", "X-Api-Key: "+key, "-every", "5s", "-alerts", agency.URL+"/alerts", "-record", recorded, "-listen", health)...)
 	dash := start(t, "dashboard", "-network", network, "-brokers", trains.await(`Kafka (\S+), `), "-registry", trains.await(`Schema Registry (\S+), `), "-listen", "127.0.0.1:0")
 	awaitStatus(t, dash.await(`dashboard at (\S+)`), "a bus on line 7", func(s status) bool {
 		return len(s.Lines) == 1 && len(s.Lines[0].Trains) == 1 && strings.Contains(string(s.Lines[0].Trains[0]), "trip-1")
@@ -155,6 +167,9 @@ func TestFeedWithDashboard(t *testing.T) {
 	dash = start(t, "dashboard", "-network", network, "-brokers", trains.await(`Kafka (\S+), `), "-registry", trains.await(`Schema Registry (\S+), `), "-listen", "127.0.0.1:0")
 	awaitStatus(t, dash.await(`dashboard at (\S+)`), "the bus of the recording", func(s status) bool {
 		return len(s.Lines) == 1 && len(s.Lines[0].Trains) == 1 && strings.Contains(string(s.Lines[0].Trains[0]), "trip-1")
+	})
+	awaitStatus(t, dash.await(`dashboard at (\S+)`), "the alert of the recording", func(s status) bool {
+		return len(s.Alerts) == 1 && s.Alerts[0].Header.Text == "Buses stand"
 	})
 	dash.interrupt()
 	trains.interrupt()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
+	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -359,6 +361,12 @@ func (t *table) End(_ context.Context, id string) error {
 // returns what was written after each. An answer that begins with a digit is a status.
 func poll(t *testing.T, sink *table, answers ...string) (writes [][]string) {
 	t.Helper()
+	return recorded(t, nil, sink, answers...)
+}
+
+// recorded is poll, and records the answers.
+func recorded(t *testing.T, recorder *recording.Recorder, sink *table, answers ...string) (writes [][]string) {
+	t.Helper()
 	now := time.UnixMilli(local(t, "2026-04-26T11:00:00"))
 	i := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -369,7 +377,7 @@ func poll(t *testing.T, sink *table, answers ...string) (writes [][]string) {
 		io.WriteString(w, body)
 	}))
 	defer server.Close()
-	s := source(t, Config{URL: server.URL})
+	s := source(t, Config{URL: server.URL, Record: recorder})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	clock := retry.Clock{Now: func() time.Time { return now }, Spread: func(d time.Duration) time.Duration { return min(d, time.Minute) }, Pause: func(ctx context.Context, d time.Duration) error {
@@ -426,6 +434,44 @@ func TestWhatIsWritten(t *testing.T) {
 		if left := slices.Sorted(maps.Keys(sink.alerts)); !slices.Equal(left, c.left) {
 			t.Errorf("%s: %v are left, want %v", c.name, left, c.left)
 		}
+	}
+}
+
+// A recording gives what was written when it was made: alerts come, change, flicker and
+// end, also in answers that are unchanged, and between answers that can't be read.
+func TestReplay(t *testing.T) {
+	one, both := answer(alert("1", "", "")), answer(alert("1", "", ""), alert("2", "", ""))
+	dir := t.TempDir()
+	recorder, err := recording.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := &table{alerts: map[string]cta.Alert{}}
+	writes := recorded(t, recorder, first, both, one, both, "<html>", "503", one, one, one, one, one, one, one)
+	if err := recorder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Concat(writes...)
+	again := &table{alerts: map[string]cta.Alert{}}
+	if err := source(t, Config{Replay: dir, Speed: math.Inf(1)}).Run(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, again.writes); d != "" || len(want) < 3 || want[len(want)-1] != "end 2" {
+		t.Errorf("%v was written (-want +got):\n%s", want, d)
+	}
+	if d := cmp.Diff(first.alerts, again.alerts); d != "" {
+		t.Errorf("the table (-want +got):\n%s", d)
+	}
+	// A recording of trains alone is none of alerts.
+	other := t.TempDir()
+	if recorder, err = recording.New(other); err == nil {
+		err = errors.Join(recorder.Add(recording.Answer{Feed: "trips", Came: time.Now(), Body: []byte("x")}), recorder.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := source(t, Config{Replay: other, Speed: math.Inf(1)}).Run(t.Context(), again); err != nil {
+		t.Errorf("without alerts, Run returned %v", err)
 	}
 }
 

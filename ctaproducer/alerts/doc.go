@@ -29,4 +29,9 @@
 // source goes on from what the topic holds, and writes only what has changed.
 //
 // A topic has one source: a second one with another feed would end the first one's alerts.
+//
+// # Recordings
+//
+// Config.Record keeps each answer, and Config.Replay takes them from there: the same
+// recording writes the same alerts.
 package alerts

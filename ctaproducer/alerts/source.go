@@ -19,6 +19,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
+	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 )
 
 // DefaultURL is the address of the CTA's alerts. It needs no key.
@@ -46,6 +47,15 @@ type Config struct {
 	Every time.Duration
 	// Timeout bounds one call, from 1ms to 5m. Default: 10s.
 	Timeout time.Duration
+	// Record keeps the answers, those that are unchanged included: an alert is over by how
+	// often it was missing. Default: none.
+	Record *recording.Recorder
+	// Replay is the folder of a recording, from which Run takes the answers instead of URL.
+	// It returns nil at the end, also if the recording has no alerts. Default: none.
+	Replay string
+	// Speed is that of Replay: seconds of the recording a second, or math.Inf(1).
+	// Default: 1.
+	Speed float64
 	// Log receives the beginning and the end of each kind of trouble. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of answers, of what was written and what was set
@@ -89,12 +99,16 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	cfg.URL = cmp.Or(cfg.URL, DefaultURL)
 	cfg.Every = cmp.Or(cfg.Every, time.Minute)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	cfg.Speed = cmp.Or(cfg.Speed, 1)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	var fault error
 	if cfg.Every < 10*time.Second || cfg.Every > 10*time.Minute {
 		fault = fmt.Errorf("Every is %v, want 10s to 10m", cfg.Every)
+	}
+	if !(cfg.Speed > 0) {
+		fault = errors.Join(fault, fmt.Errorf("Speed is %v, want more than 0", cfg.Speed))
 	}
 	feed, err := rest.NewFeed(rest.FeedConfig{
 		Service: "alerts", Source: cfg.URL, Header: cfg.Header, Every: cfg.Every, Timeout: cfg.Timeout, Limit: maxAnswer, Log: cfg.Log,
@@ -130,42 +144,93 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	board := &board{known: make(map[string]cta.Alert), missing: map[string]absence{}}
-	maps.Copy(board.known, known) // which is the sink's, and may be nil
-	var latest []cta.Alert        // of the last answer that could be read
-	said := 0                     // set aside, when it was last logged
+	r := &reading{Source: s, board: &board{known: make(map[string]cta.Alert), missing: map[string]absence{}}, sink: sink, log: trouble.Log{Log: s.cfg.Log}}
+	maps.Copy(r.board.known, known) // which is the sink's, and may be nil
+	if s.cfg.Replay != "" {
+		return r.replay(ctx)
+	}
+	var last []byte // answer, to record
 	for {
 		body, err := s.feed.Get(ctx)
+		came := s.clock.Now()
 		if err == nil && body != nil {
-			var alerts []cta.Alert
-			var aside int
-			if alerts, aside, err = s.read(body); err != nil {
+			last = body
+			if err = r.hear(body); err != nil {
+				last = []byte(s.feed.Scrub(string(body))) // a page may repeat a key
 				err = s.feed.Reject(err)
-			} else {
-				latest = alerts
-				s.aside.Add(float64(aside))
-				if aside != said {
-					said = aside
-					s.cfg.Log.Info("alerts, or parts of them, concern nothing in the network and are left out", "addr", s.feed.Addr(), "network", s.net.Name, "parts", aside, "alerts kept", len(alerts))
-				}
 			}
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		s.state.Set(err)
-		if err != nil {
-			s.answers.WithLabelValues("failed").Inc()
-		} else {
-			s.answers.WithLabelValues("ok").Inc()
-			if err := s.apply(ctx, board, latest, sink); err != nil {
-				return ended(ctx, err)
-			}
+		if s.cfg.Record != nil && (err == nil || body != nil) {
+			err := s.cfg.Record.Add(recording.Answer{Feed: code, Came: came, Body: last})
+			r.log.Report("record", err != nil, "answers aren't recorded", "err", err)
+		}
+		if err := r.take(ctx, err, came); err != nil {
+			return ended(ctx, err)
 		}
 		if s.clock.Pause(ctx, s.cfg.Every) != nil {
 			return nil
 		}
 	}
+}
+
+// code names the feed in a recording.
+const code = "alerts"
+
+// reading is what a run remembers.
+type reading struct {
+	*Source
+	board  *board
+	sink   Sink
+	log    trouble.Log
+	latest []cta.Alert // of the last answer that could be read
+	said   int         // set aside, when it was last logged
+}
+
+// replay takes the answers of a recording.
+func (r *reading) replay(ctx context.Context) error {
+	err := recording.Play(ctx, r.cfg.Replay, r.cfg.Speed, func(a recording.Answer) error {
+		err := r.hear(a.Body)
+		r.log.Report("call", err != nil, "an answer of the recording can't be read", "err", err)
+		return r.take(ctx, err, a.Came)
+	}, code)
+	if errors.Is(err, recording.ErrNoAnswer) {
+		r.cfg.Log.Info("the recording has no alerts", "folder", r.cfg.Replay)
+		return nil
+	}
+	if err != nil {
+		return ended(ctx, err)
+	}
+	return nil
+}
+
+// hear reads the alerts of an answer.
+func (r *reading) hear(body []byte) error {
+	alerts, aside, err := r.read(body)
+	if err != nil {
+		return err
+	}
+	r.latest = alerts
+	r.aside.Add(float64(aside))
+	if aside != r.said {
+		r.said = aside
+		r.cfg.Log.Info("alerts, or parts of them, concern nothing in the network and are left out", "addr", r.feed.Addr(), "network", r.net.Name, "parts", aside, "alerts kept", len(alerts))
+	}
+	return nil
+}
+
+// take writes what a call has changed. failure is the call's; the result is an error of
+// the sink.
+func (r *reading) take(ctx context.Context, failure error, now time.Time) error {
+	r.state.Set(failure)
+	if failure != nil {
+		r.answers.WithLabelValues("failed").Inc()
+		return nil
+	}
+	r.answers.WithLabelValues("ok").Inc()
+	return r.apply(ctx, r.board, r.latest, r.sink, now)
 }
 
 // ended returns the result of Run after an error of its sink: nil if ctx has ended.
@@ -205,8 +270,7 @@ type absence struct {
 }
 
 // apply writes what an answer changes.
-func (s *Source) apply(ctx context.Context, b *board, latest []cta.Alert, sink Sink) error {
-	now := s.clock.Now()
+func (s *Source) apply(ctx context.Context, b *board, latest []cta.Alert, sink Sink, now time.Time) error {
 	there := map[string]bool{}
 	for _, a := range latest {
 		if a.Over(now) {

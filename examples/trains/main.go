@@ -41,14 +41,14 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, recorder.Close()) }()
-		s.TrainTracker.Record, s.Realtime.Record = recorder, recorder
+		s.TrainTracker.Record, s.Realtime.Record, s.Alerts.Record = recorder, recorder, recorder
 	}
 	source, err := open(s)
 	if err != nil {
 		return err
 	}
 	var notices *alerts.Source
-	if s.Alerts.URL != "" {
+	if s.Alerts.URL != "" || s.Alerts.Replay != "" {
 		s.Alerts.Log, s.Alerts.Metrics = s.Log, s.Metrics
 		if notices, err = alerts.New(s.Network, s.Alerts); err != nil {
 			return err

@@ -321,8 +321,8 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			case replay != "" && (agency || s.Record != ""):
 				fault("replay", "not together with -vehicles, -trips and -record")
 			case replay != "":
-				if !s.Given("alerts") {
-					s.Alerts.URL = "" // they are of another time
+				if !s.Given("alerts") { // the recording's, not those of now
+					s.Alerts.URL, s.Alerts.Replay, s.Alerts.Speed = "", replay, s.Speed
 				}
 			case agency && s.TrainTracker.Key != "":
 				fault("key", "not together with -vehicles and -trips")
