@@ -15,7 +15,6 @@ type uneven struct {
 	tr       *Tracker
 	stations []int
 	now      time.Time
-	k        int // the next train to begin
 	// agency returns what the agency predicts of an arrival; zero: nothing.
 	agency func(k int, now, truth time.Time) time.Time
 }

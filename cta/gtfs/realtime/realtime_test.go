@@ -336,6 +336,12 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 	if v, u = come(670, asItIs, 0, 300, 600); v != nil || u != nil {
 		t.Errorf("a train is told of a minute after its run: %v, %v", v, u)
 	}
+	tracker := live.NewTracker(net)
+	tracker.ApplyArrival(cta.KeyAt(at(5*3600)), cta.Arrival{StationID: 3, TrainID: "another", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+	f := publisher(t, net).Publish(Now{View: tracker.View(at(5*3600 + 30)), Said: tracker.Said})
+	if got := feed(t, f.VehiclePositions).GetEntity(); len(got) > 0 {
+		t.Errorf("a train at the end of an unknown run: %v", got)
+	}
 }
 
 // TestRunsStay has a train fall behind until another run fits better. Another train
