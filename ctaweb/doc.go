@@ -103,7 +103,7 @@
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Rivals, .Prefer, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
 //	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways and .Variants
-//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Day; board.html has the same
+//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Walks, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
 //	departures.html  .Stations
 //	train.html     .Train (a [Train]), .Ended (its run), .Line, .Text, .Says, .Ways (its stops)

@@ -212,3 +212,25 @@ func TestClosedStationsSaySo(t *testing.T) {
 		t.Errorf("trains are predicted at a closed station: %s", body)
 	}
 }
+
+// A station's page names the stations that are near on foot, and no closed one.
+func TestStationsNearOnFoot(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	walk := regexp.MustCompile(`<li><a href="\.\./stations/\d+">([^<]*)</a> <span class="note">(\d+) m</span>`)
+	for id, want := range map[int][]string{
+		40560: {"Jackson", "Library", "LaSalle"}, // Jackson (Red): Jackson (Blue) first
+		40380: {},                                // Clark/Lake: State/Lake alone is near, and closed
+	} {
+		body := text(t, get(t, h, "GET", fmt.Sprintf("/stations/%d", id)))
+		var got []string
+		for _, m := range walk.FindAllStringSubmatch(body, -1) {
+			got = append(got, m[1])
+		}
+		if len(want) == 0 && len(got) > 0 || len(want) > 0 && (len(got) == 0 || got[0] != want[0]) {
+			t.Errorf("near %d are %q, want %q first", id, got, want)
+		}
+		if strings.Contains(strings.Join(got, ","), "State/Lake") {
+			t.Errorf("a closed station is near %d: %q", id, got)
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package ctaweb
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +24,44 @@ type stationPageData struct {
 	Code            string // by which riders know the station
 	Notices         noticesView
 	Boards          []boardView
+	Walks           []walkView // to other stations
 	Day             dayView
+}
+
+// walkView is a station that is near another on foot.
+type walkView struct {
+	ID     int
+	Name   string
+	Lines  []lineRef
+	Metres int
+}
+
+// walkable is how far apart stations are between which riders change on foot, in metres
+// on a straight line.
+const walkable = 250
+
+// walks are the stations to which riders may walk from one, the nearest first.
+func (h *Handler) walks(s *snapshot, from int) []walkView {
+	var list []walkView
+	here := h.model.net.Station(from)
+	if here == nil || h.chart == nil { // only the stations table has it, or no station has a place
+		return nil
+	}
+	for _, st := range h.stations(s) {
+		there := h.model.net.Station(st.ID)
+		if there == nil || there == here || there.Closed {
+			continue
+		}
+		if far := cta.Distance(here, there); far <= walkable {
+			w := walkView{ID: st.ID, Name: st.Name, Metres: int(math.Round(far/10)) * 10}
+			for _, id := range st.Lines {
+				w.Lines = append(w.Lines, ref(s, id))
+			}
+			list = append(list, w)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b walkView) int { return cmp.Compare(a.Metres, b.Metres) })
+	return list
 }
 
 type boardView struct {
@@ -74,6 +113,9 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 			continue
 		}
 		d.Boards = append(d.Boards, v)
+	}
+	if kind == "station" {
+		d.Walks = h.walks(s, st.ID)
 	}
 	if kind == "station" && !s.status.AsOf.IsZero() {
 		d.Day = l.viewDay(h.model.tracker.Day(st.ID, s.status.AsOf), s.status.AsOf)
