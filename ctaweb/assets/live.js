@@ -462,11 +462,11 @@ async function refresh() {
 // something for it to do.
 const mine = byId("mine");
 let rider = null;
-const ride = () => rider ??= import(riderScript).then((m) => m.start({ byId, root, patch, keepFocus }));
+const ride = () => rider ??= import(riderScript).then((m) => m.start({ byId, root, patch, keepFocus })).catch(() => { rider = null; });
 if (mine) {
 	let kept = null;
 	try { kept = localStorage.getItem("ctalive " + new URL(root || "./", location.href).pathname); } catch { /* none is kept */ }
-	byId("near")?.addEventListener("click", async () => (await ride()).locate());
+	byId("near")?.addEventListener("click", async () => (await ride())?.locate());
 	mine.hidden = !kept && !(byId("near") && isSecureContext);
 	if (kept || matchMedia("(display-mode: standalone)").matches) ride();
 }
@@ -482,11 +482,15 @@ async function search() {
 	if (q) {
 		try {
 			const r = await fetch(root + "stations?q=" + encodeURIComponent(q));
+			if (!r.ok) return;
 			const page = new DOMParser().parseFromString(await r.text(), "text/html");
 			items = [...page.querySelectorAll("#results li")].slice(0, 12);
 		} catch { return; }
 	}
 	if (question !== questions) return; // there is a newer one
+	items = items.filter((li) => li.querySelector("a"));
+	const links = (all) => all.map((li) => li.dataset.to).join();
+	const before = links([...found.children]);
 	items.forEach((li, i) => {
 		const a = li.querySelector("a");
 		li.dataset.to = root + a.getAttribute("href");
@@ -494,9 +498,11 @@ async function search() {
 		li.id = "found-" + i;
 		li.setAttribute("role", "option");
 	});
-	found.replaceChildren(...items);
-	choose(-1);
-	unfold(items.length > 0);
+	if (links(items) !== before) { // else what the reader has chosen stays
+		found.replaceChildren(...items);
+		choose(-1);
+	}
+	unfold(items.length > 0 && document.activeElement === box);
 	text(byId("found-says"), q ? say("found", { text: q, n: items.length }) : "");
 }
 function unfold(open) {
@@ -524,9 +530,13 @@ if (box && found) {
 		else if (step && n) {
 			unfold(true);
 			choose(chosen < 0 && step < 0 ? n - 1 : (chosen + step + n) % n);
-		} else if (e.key === "Enter" && chosen >= 0) location.assign(found.children[chosen].dataset.to);
-		else return;
+		} else return;
 		e.preventDefault();
+	});
+	box.form.addEventListener("submit", (e) => {
+		if (chosen < 0) return;
+		e.preventDefault();
+		location.assign(found.children[chosen].dataset.to);
 	});
 	found.addEventListener("mousedown", (e) => e.preventDefault()); // the field keeps the focus
 	found.addEventListener("click", (e) => { const li = e.target.closest("li"); if (li) location.assign(li.dataset.to); });
@@ -585,7 +595,7 @@ function apply(u, whole) {
 	const minute = byId("clock")?.textContent.slice(0, 5);
 	clock(u);
 	if (u.as_of) tell(u);
-	if (rider && mine) rider.then((r) => r.tick(u));
+	if (rider && mine) rider.then((r) => r?.tick(u));
 	if (kind !== "system") {
 		if (kind !== "search" && kind !== "missing" && due(u)) refresh();
 		return;
@@ -609,6 +619,7 @@ scores?.addEventListener("toggle", () => { if (scores.open) refresh(); });
 let last = "";
 let wait = 1000;
 let source = null;
+let renewing = false;
 let polled = false; // the page was fetched since the last event
 let heard = 0; // by the wall clock, which goes on while a machine sleeps
 let watch, retry, leaving;
@@ -642,9 +653,17 @@ function listen(ms) {
 	watch = setTimeout(lost, ms);
 }
 
-function connect() {
+async function connect() {
 	if (old) return;
 	leave();
+	if (body.dataset.old !== undefined) { // a page that was kept: news since then are not enough
+		if (renewing) return;
+		renewing = true;
+		const page = await fetchPage();
+		renewing = false;
+		if (!page) return lost();
+		if (!renew(page)) return;
+	}
 	// Without a clock there may be no event for long, but a snapshot comes at once.
 	const since = last && time ? (events ? "&" : "?") + "since=" + encodeURIComponent(last) : "";
 	source = new EventSource(root + "events" + events + since);
@@ -683,6 +702,18 @@ function lost() {
 	wait = Math.min(wait * 2, 30000);
 }
 
+// renew takes over all of a page that was fetched. It returns false for one of other stations.
+function renew(page) {
+	if (page.body.dataset.layout !== body.dataset.layout) return reload();
+	show(page, ["main", "weather", "time"].map(byId));
+	adopt();
+	delete body.dataset.old;
+	rider?.then((r) => r?.soon());
+	last = "";
+	time = null;
+	return true;
+}
+
 // Where there is no room for another stream, or nothing lets one through, the page
 // is fetched at each further attempt.
 async function poll() {
@@ -690,12 +721,7 @@ async function poll() {
 	if (old || heard !== before || document.hidden) return;
 	polled = page !== null;
 	if (!page) return state("lost", silence());
-	if (page.body.dataset.layout !== body.dataset.layout) return reload();
-	show(page, ["main", "weather", "time"].map(byId));
-	adopt();
-	rider?.then((r) => r.soon());
-	last = "";
-	time = null;
+	if (!renew(page)) return;
 	if (page.body.className === "live") state("polled", say("now-and-then"));
 	else state(page.body.className, page.getElementById("fresh")?.textContent ?? "");
 }

@@ -10,21 +10,33 @@ export function start({ byId, root, patch, keepFocus }) {
 	const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? nouns[key] ?? "");
 	const home = new URL(root || "./", location.href);
 	const place = "ctalive " + home.pathname;
-	const own = { favourites: [], recent: [], html: "" };
-	try { Object.assign(own, JSON.parse(localStorage.getItem(place))); } catch { /* nothing is kept */ }
-	const keep = () => { try { localStorage.setItem(place, JSON.stringify(own)); } catch { /* then it is forgotten */ } };
+	let own, html = "";
+	// Another tab, or a page that the reader comes back from, may have changed the lists.
+	function look() {
+		own = { favourites: [], recent: [] };
+		try {
+			const kept = JSON.parse(localStorage.getItem(place)) ?? {};
+			for (const list in own) if (Array.isArray(kept[list])) own[list] = kept[list];
+		} catch { /* nothing is kept */ }
+	}
+	const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* then it is forgotten */ } };
+	const keepOwn = () => keep(place, JSON.stringify(own));
+	look();
+	try { html = localStorage.getItem(place + " html") ?? ""; } catch { /* nothing is kept */ }
 
 	const star = byId("star");
 	if (star) {
 		const id = Number(star.value), says = byId("star-says");
 		own.recent = [id, ...own.recent.filter((other) => other !== id)].slice(0, most.favourites + most.recent);
-		keep();
+		keepOwn();
 		const show = () => star.setAttribute("aria-pressed", own.favourites.includes(id));
 		star.addEventListener("click", () => {
+			look();
+			says.textContent = "";
 			if (own.favourites.includes(id)) own.favourites = own.favourites.filter((other) => other !== id);
 			else if (own.favourites.length < most.favourites) own.favourites.push(id);
 			else says.textContent = say("favourites-full", { n: most.favourites });
-			keep();
+			keepOwn();
 			show();
 		});
 		show();
@@ -54,21 +66,23 @@ export function start({ byId, root, patch, keepFocus }) {
 		keepFocus(() => patch(cards, to));
 	}
 
-	let drawn = false, fetched = -Infinity, next = 0;
+	let fetched = -Infinity, next = 0, asked = 0;
 	async function refresh() {
 		next = 0;
 		fetched = performance.now();
-		const wanted = ids();
+		look();
+		const wanted = ids(), question = ++asked;
 		if (!wanted.length) return;
 		try {
-			const r = await fetch(`${home.href.split(/[?#]/)[0]}departures?part&station=${wanted.join("&station=")}`, { signal: AbortSignal.timeout(10000) });
+			const r = await fetch(`${root}departures?part&station=${wanted.join("&station=")}`, { signal: AbortSignal.timeout(10000) });
 			if (!r.ok) throw new Error(String(r.status));
-			own.html = await r.text();
-			keep();
-			draw(own.html, false);
-			drawn = true;
-		} catch { // the head of the page says that there is no network
-			if (!drawn) draw(own.html, true);
+			const answer = await r.text();
+			if (question !== asked) return; // there is a newer one
+			html = answer;
+			keep(place + " html", html);
+			draw(html, false);
+		} catch {
+			draw(html, true);
 		}
 	}
 	const soon = () => { next ||= setTimeout(refresh, fetched + 2000 - performance.now()); };
@@ -78,9 +92,14 @@ export function start({ byId, root, patch, keepFocus }) {
 		says.textContent = say("near-wait");
 		try {
 			const { coords } = await new Promise((done, fail) => navigator.geolocation.getCurrentPosition(done, fail, { timeout: 20000 }));
-			const { stations } = await (await fetch(root + "api/v1/stations")).json();
+			const r = await fetch(root + "api/v1/stations", { signal: AbortSignal.timeout(10000) }).catch(() => null);
+			if (!r?.ok) {
+				says.textContent = say("no-network");
+				return;
+			}
+			const { stations } = await r.json();
 			const far = ({ latitude, longitude }) => Math.hypot(latitude - coords.latitude, (longitude - coords.longitude) * Math.cos(latitude * Math.PI / 180)) * 111195;
-			nearest = stations.map((s) => ({ id: s.id, far: far(s) })).filter((s) => s.far <= reach).sort((a, b) => a.far - b.far).slice(0, most.nearest);
+			nearest = stations.filter((s) => !s.closed).map((s) => ({ id: s.id, far: far(s) })).filter((s) => s.far <= reach).sort((a, b) => a.far - b.far).slice(0, most.nearest);
 			for (const s of nearest) s.minutes = Math.max(1, Math.round(s.far * detour / pace));
 			says.textContent = nearest.length ? "" : say("near-none", { n: reach / 1000 });
 			await refresh();
@@ -92,12 +111,14 @@ export function start({ byId, root, patch, keepFocus }) {
 	if (cards) refresh();
 
 	// For the pages of this reader to open without a network.
-	if (navigator.serviceWorker) {
-		const tell = () => navigator.serviceWorker.ready.then((r) => r.active.postMessage(performance.getEntriesByType("resource").map((e) => e.name).filter((url) => url.includes("/static/"))));
-		navigator.serviceWorker.addEventListener("controllerchange", tell);
-		navigator.serviceWorker.register(root + "worker.js").then(tell, () => {}); // not allowed here: then without
+	let worker;
+	try { worker = navigator.serviceWorker; } catch { /* a frame in a sandbox */ }
+	if (worker) {
+		const tell = () => worker.ready.then((r) => r.active.postMessage(performance.getEntriesByType("resource").map((e) => e.name).filter((url) => url.includes("/static/"))));
+		worker.register(root + "worker.js").then(tell, () => {}); // not allowed here: then without
 	}
 
+	const spread = Math.random() * 20000; // so that not all readers ask at one moment
 	let turn;
 	return {
 		locate, soon,
@@ -105,8 +126,8 @@ export function start({ byId, root, patch, keepFocus }) {
 		tick(u) {
 			if (!cards || !u.as_of) return;
 			const last = turn, at = new Set(ids());
-			turn = Math.floor(Date.parse(u.as_of) / 20000);
-			if (!drawn || turn !== last || u.trains?.some((t) => at.has(t.station) || t.next.some((s) => at.has(s.station)))) soon();
+			turn = Math.floor((Date.parse(u.as_of) + spread) / 20000);
+			if (turn !== last || u.trains?.some((t) => at.has(t.station) || t.next.some((s) => at.has(s.station)))) soon();
 		},
 	};
 }

@@ -30,33 +30,39 @@ addEventListener("fetch", (e) => {
 });
 
 async function file(request) {
-	const cache = await caches.open(files);
-	const own = await cache.match(request);
+	const cache = await caches.open(files).catch(() => null); // a full disk must not cost a page its files
+	const own = await cache?.match(request).catch(() => null);
 	if (own) return own;
 	const r = await fetch(request);
-	if (r.ok) await cache.put(request, r.clone());
+	if (r.ok) cache?.put(request, r.clone()).catch(() => {});
 	return r;
 }
 
-// page is a page from the network, or the one that was kept, as an old one.
+// page is a page from the network, or the one that was kept, as an old one. A page that
+// depends on what was asked isn't kept; another choice of the language is, for want of it.
 async function page(e, url) {
+	if (asks(url)) return fetch(e.request);
 	const fresh = fetch(e.request);
-	const kept = await (await caches.open(pages)).match(url.origin + url.pathname);
 	e.waitUntil(fresh.then((r) => keep(url, r.clone())).catch(() => {})); // no network
+	const kept = await caches.open(pages).then((cache) => cache.match(url.origin + url.pathname)).catch(() => null);
 	if (!kept) return fresh;
+	if (url.search) return fresh.catch(() => kept);
 	const late = new Promise((_, fail) => setTimeout(fail, patience));
 	return Promise.race([fresh, late]).then((r) => r.status < 500 ? r : kept).catch(() => kept);
 }
 
-// keep keeps a page of ours: a search is none, nor is another site's page beside ours.
+const asks = (url) => url.searchParams.has("q") || url.searchParams.has("station");
+
+// keep keeps a page of ours, and not another site's beside ours. It forgets one that is gone.
 async function keep(url, r) {
 	url = new URL(url);
-	if (!r.ok || !r.headers.get("Content-Type")?.startsWith("text/html") || url.searchParams.has("q")) return;
-	const text = await r.text();
-	if (!text.includes("<body data-id=")) return;
+	if (!r.ok && r.status !== 404) return;
 	const cache = await caches.open(pages);
 	const at = url.origin + url.pathname;
-	await cache.delete(at); // so that keys are in the order of use
+	await cache.delete(at); // also so that keys are in the order of use
+	if (!r.ok || !r.headers.get("Content-Type")?.startsWith("text/html")) return;
+	const text = await r.text();
+	if (!/<body data-id=[^>]* data-layout=/.test(text)) return;
 	await cache.put(at, new Response(aged(text), { headers: r.headers }));
 	for (const first of (await cache.keys()).slice(0, -most)) await cache.delete(first);
 }
