@@ -185,9 +185,8 @@ func (s *scratch) status(v *View) {
 			l.expected++
 			if s.now-ve.due > max(overdueBy, ve.slack) {
 				l.overdue++
-			} else {
-				s.goes(l, ve)
 			}
+			s.goes(l, ve)
 		}
 		if ve.due > l.heard {
 			l.miss(s.now - ve.due)
@@ -289,7 +288,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	stuck := state.standing[d]
 	ds.Level = Good
 	switch {
-	case l.planned && !sv.served && !runs && (state.heard == 0 || away == 0):
+	case l.planned && !sv.served && !runs && (state.heard == 0 || away == 0) && stuck == nil && state.behind[d] == nil:
 		ds.Cause, ds.Level = NoService, NotRunning
 		ds.Resumes = s.resumes(s.g, line, d, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)

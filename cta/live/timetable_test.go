@@ -423,6 +423,35 @@ func TestPausesOfATimetable(t *testing.T) {
 	}
 }
 
+// A train that has broken down or is overdue is told also when its timetable has ended.
+func TestPauseHidesNoTrain(t *testing.T) {
+	net := valley(t)
+	line := net.Line("C")
+	noon := time.Date(2026, 10, 7, 12, 0, 0, 0, net.Location)
+	var last cta.Run
+	for _, r := range line.Runs(20261007) {
+		if r.Pattern.Direction() == cta.DirectionA && r.Departure.Before(noon) && r.Departure.After(last.Departure) {
+			last = r
+		}
+	}
+	calls := last.Pattern.Calls
+	for name, status := range map[string]cta.TrainStatus{"stuck": cta.BrokenDown, "overdue": cta.InService} {
+		tr := NewTracker(net)
+		for i := range len(calls) - 1 {
+			a := cta.Arrival{StationID: calls[i].Station.ID, TrainID: "C1", Line: line.ID, Direction: calls[i].Direction, TrainStatus: cta.InService}
+			if i == len(calls)-2 {
+				a.TrainStatus = status
+			}
+			tr.ApplyArrival(cta.KeyAt(last.Arrival(i)), a)
+		}
+		after := last.Arrival(len(calls) - 1).Add(2 * time.Minute)
+		l, _ := tr.View(after).Line(line.ID)
+		if d := l.Directions[0]; d.Level == NotRunning || d.Level == Good {
+			t.Errorf("%s: the line is said to be %v, for %v", name, d.Level, d.Cause)
+		}
+	}
+}
+
 // TestRealTimetablesKept checks the same for real feeds, if present: hardly any fault
 // is reported, and predictions are about right.
 func TestRealTimetablesKept(t *testing.T) {
