@@ -180,7 +180,8 @@ type sendError struct{ err error }
 func (e *sendError) Error() string { return e.err.Error() }
 func (e *sendError) Unwrap() error { return e.err }
 
-// send sends rows that are not there yet, or were different, and returns when all are acknowledged.
+// send sends rows that are not there yet, or were different, and returns when all are
+// acknowledged.
 func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 	n := 0
 	for _, row := range rows {

@@ -97,10 +97,18 @@ func (l *language) text(name string, pairs ...any) (string, error) {
 	return l.say(name, texts...), nil
 }
 
+// site is the heading of all pages.
+func (h *Handler) site(l *language) string {
+	if h.cfg.Title != "" {
+		return h.cfg.Title
+	}
+	return l.say("title", "network", h.model.net.Name)
+}
+
 func (h *Handler) common(s *snapshot, l *language, kind, root, title string) common {
 	st := s.status
 	c := common{
-		Site: h.cfg.Title, Title: title, Language: l.code, Root: root, Kind: kind,
+		Site: h.site(l), Title: title, Language: l.code, Root: root, Kind: kind,
 		ID: s.id, Layout: s.layout.id, Style: h.assets.style, Live: h.assets.live[l.code], Icon: h.assets.icon, Picture: h.assets.picture, Manifest: h.assets.manifest[l.code],
 		Quiet: seconds(h.cfg.KeepAlive*3/2) + 2, Pace: seconds(2*h.cfg.Interval) + 10,
 		Status: st, Fresh: l.fresh(st), Clock: "--:--:--", Degrees: "F", speaks: l,
@@ -109,9 +117,6 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 		c.Degrees = "C"
 	}
 	c.Weather = l.weather(st.Weather, c.Degrees)
-	if c.Site == "" {
-		c.Site = l.say("title", "network", st.Network)
-	}
 	if !st.AsOf.IsZero() {
 		c.Clock = st.AsOf.Format("15:04:05")
 		c.Date = l.date(st)

@@ -66,15 +66,16 @@ func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) depa
 		d.AsOf = clockText(s.status.AsOf)
 	}
 	for _, b := range boards(s, st.ID) {
-		v := h.viewBoard(s, l.of(modes(h.model.net, b.Line)...), st.ID, b)
-		if v.Ends {
+		if b.Ends {
 			continue
 		}
-		row := departuresRow{lineRef: v.lineRef, Towards: v.Towards, Times: v.Times, Last: v.Last}
+		l := l.of(modes(h.model.net, b.Line)...)
+		v := h.viewBoard(s, l, st.ID, b)
+		row := departuresRow{lineRef: v.lineRef, Towards: v.Towards, Times: l.times(b.Next, len(b.Here), s.status.AsOf), Last: v.Last}
 		if v.Says != nil && v.Says.Level != live.Good {
 			row.Says = v.Says
 		}
-		if v.Times == "" {
+		if row.Times == "" {
 			if row.None = v.None; row.None == "" && v.Says != nil {
 				row.None = v.Says.Text
 			}
@@ -117,10 +118,7 @@ func (h *Handler) manifest(l *language) string {
 		Sizes  string `json:"sizes"`
 		Type   string `json:"type"`
 	}
-	name := h.cfg.Title
-	if name == "" {
-		name = l.say("title", "network", h.model.net.Name)
-	}
+	name := h.site(l)
 	icons := []icon{{"../" + h.assets.icon, "any", "image/svg+xml"}}
 	if h.assets.picture != "" {
 		icons = append(icons, icon{"../" + h.assets.picture, "512x512", "image/png"})

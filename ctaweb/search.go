@@ -130,8 +130,8 @@ func placeWords(s *cta.Station) []string {
 
 // find returns the stations that match every word of a query, in any order, the
 // best first; all stations for a blank query. A word matches a part of the name, or
-// the start of a word of a line or of a well-known place there. Typing errors are forgiven only if nothing
-// matches otherwise.
+// the start of a word of a line or of a well-known place there. Typing errors are
+// forgiven only if nothing matches otherwise.
 func (x searchIndex) find(query string) []searchStation {
 	if strings.TrimSpace(query) == "" {
 		return x

@@ -71,7 +71,6 @@ type boardView struct {
 	Here     []string
 	Standing []standingTrain
 	Next     []nextView
-	Times    string // of the next ones, in a row
 	Ending   []nextView
 	None     string        // why there is none
 	Last     string        // when the last train comes
@@ -137,7 +136,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoard) boardView {
 	v := boardView{
 		lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
-		Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards), Times: l.times(b.Next, len(b.Here), s.status.AsOf),
+		Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
 	}
 	if !b.Last.IsZero() {
 		v.Last = l.say("last-train", "time", clockText(b.Last))

@@ -1,9 +1,6 @@
 package live
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // leaving returns the headway of runs that begin at a node. It is 0 without such runs,
 // and with a timetable.
@@ -59,13 +56,11 @@ func (s *scratch) addDepartures(origin int32) {
 
 // departed returns the timetabled departure of a run that began at a node; -1 if unknown.
 func (s *scratch) departed(n int32, at int64) int64 {
-	best, nearest := int64(-1), int64(math.MaxInt64)
-	for _, c := range s.around(n, at) {
-		if off := max(c.at-at, at-c.at); c.index == 0 && off < nearest {
-			best, nearest = c.at, off
-		}
+	c, _ := s.nearest(n, at, func(c call) bool { return c.index == 0 })
+	if c.run < 0 {
+		return -1
 	}
-	return best
+	return c.at
 }
 
 // starts reports whether a train began a run at a passage. Elsewhere, trains only pass

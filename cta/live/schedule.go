@@ -305,15 +305,26 @@ func (s *schedule) around(n int32, t int64) []call {
 // took returns the timetabled time between two nodes for a train that came to the first
 // at t. It uses the run nearest to t; ok is false without one.
 func (s *schedule) took(from, to int32, t int64) (took int64, ok bool) {
-	nearest := int64(math.MaxInt64)
-	for _, c := range s.around(from, t) {
-		if off := max(c.at-t, t-c.at); off < nearest {
-			if next, comes := s.comes(to, c); comes {
-				nearest, took, ok = off, next.at-c.at, true
-			}
+	s.nearest(from, t, func(c call) bool {
+		next, comes := s.comes(to, c)
+		if comes {
+			took, ok = next.at-c.at, true
+		}
+		return comes
+	})
+	return took, ok
+}
+
+// nearest returns the call at a node that is nearest to t, of those that fit, and the time
+// between; unknownCall and MaxInt64 without one. fits is called for nearer ones only.
+func (s *schedule) nearest(n int32, t int64, fits func(call) bool) (best call, off int64) {
+	best, off = unknownCall, math.MaxInt64
+	for _, c := range s.around(n, t) {
+		if o := max(c.at-t, t-c.at); o < off && fits(c) {
+			best, off = c, o
 		}
 	}
-	return took, ok
+	return best, off
 }
 
 // comes returns the first call at a node of the run of a call, after that call. Both may
@@ -334,12 +345,7 @@ var unknownCall = call{run: -1}
 
 // runOf returns the call of the timetable that is nearest to a train's latest visit.
 func (s *scratch) runOf(v *visit) call {
-	best, nearest := unknownCall, int64(math.MaxInt64)
-	for _, c := range s.around(v.node, v.at) {
-		if off := max(c.at-v.at, v.at-c.at); off < nearest {
-			best, nearest = c, off
-		}
-	}
+	best, _ := s.nearest(v.node, v.at, func(call) bool { return true })
 	return best
 }
 
@@ -380,13 +386,8 @@ func (s *schedule) calling(l *lineGraph, from, to int64) bool {
 // due returns the time between t and the nearest timetabled run of a call at a node;
 // MaxInt64 without one near t.
 func (s *schedule) due(n int32, u use, t int64) int64 {
-	nearest := int64(math.MaxInt64)
-	for _, c := range s.around(n, t) {
-		if s.runs[c.run].pattern == u.pattern && c.index == u.call {
-			nearest = min(nearest, max(c.at-t, t-c.at))
-		}
-	}
-	return nearest
+	_, off := s.nearest(n, t, func(c call) bool { return s.runs[c.run].pattern == u.pattern && c.index == u.call })
+	return off
 }
 
 // resumes returns when a line's service in a direction next begins within a week; else

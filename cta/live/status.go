@@ -117,7 +117,7 @@ type lineState struct {
 	first    int64  // ms: earliest report in two hours; 0 without one
 	overdue  int    // trains and departures
 	expected int    // trains on their way, and overdue departures
-	away     [2]int // trains on their way in a direction that aren't overdue
+	away     [2]int // trains on their way, by direction of their runs
 	standing [2]*visit
 	// missed are the latenesses of trains that came due since heard, the greatest
 	// first. behind is, by direction, the train that has been overdue for longest.

@@ -181,8 +181,8 @@ func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 	return true
 }
 
-// Reset drops all events and the agency's predictions. Call it when the source has restarted at an earlier time. The
-// scores of predictions stay.
+// Reset drops all events and the agency's predictions. Call it when the source has
+// restarted at an earlier time. The scores of predictions stay.
 func (t *Tracker) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

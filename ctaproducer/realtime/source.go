@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 )
@@ -313,15 +314,8 @@ func (r *reading) take(ctx context.Context, feed int, body []byte, now time.Time
 		}
 		r.arrivals.WithLabelValues().Inc()
 	}
-	foreseeing, ok := sink.(PredictionSink)
-	if !ok {
-		return nil
-	}
-	for _, p := range predictions {
-		if err := foreseeing.Predict(ctx, p); err != nil {
-			return &sinkError{err}
-		}
-		r.predictions.WithLabelValues().Inc()
+	if err := foretold.Pass(ctx, sink, predictions, r.predictions.WithLabelValues()); err != nil {
+		return &sinkError{err}
 	}
 	return nil
 }

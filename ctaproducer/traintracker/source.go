@@ -18,6 +18,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
@@ -309,17 +310,7 @@ func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Ti
 		}
 		s.arrivals.Inc()
 	}
-	foreseeing, ok := sink.(PredictionSink)
-	if !ok {
-		return nil
-	}
-	for _, p := range predictions {
-		if err := foreseeing.Predict(ctx, p); err != nil {
-			return err
-		}
-		s.predictions.Inc()
-	}
-	return nil
+	return foretold.Pass(ctx, sink, predictions, s.predictions)
 }
 
 // backOff returns how long to wait after a number of failures in a row.

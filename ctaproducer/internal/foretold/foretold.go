@@ -1,9 +1,12 @@
-// Package foretold decides when an agency's predictions of a train are passed on, so that
+// Package foretold passes an agency's predictions of trains on, and decides which, so that
 // their number is bounded.
 package foretold
 
 import (
+	"context"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
 )
@@ -17,6 +20,23 @@ const (
 	// restated is how often unchanged predictions are repeated. Readers drop older ones.
 	restated = 2 * time.Minute
 )
+
+// Pass passes predictions on to a source's sink, if that takes any, and counts them.
+func Pass(ctx context.Context, sink any, of []cta.Prediction, passed prometheus.Counter) error {
+	to, ok := sink.(interface { // the sources' PredictionSink
+		Predict(ctx context.Context, p cta.Prediction) error
+	})
+	if !ok {
+		return nil
+	}
+	for _, p := range of {
+		if err := to.Predict(ctx, p); err != nil {
+			return err
+		}
+		passed.Inc()
+	}
+	return nil
+}
 
 // Train is what was passed on of a train. The zero value is a train of which nothing was.
 type Train struct {

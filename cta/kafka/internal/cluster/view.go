@@ -49,8 +49,8 @@ func (v *View) serves(to To) int32 {
 	return -1
 }
 
-// Epoch returns how often the leader of p has changed; -1 if that is unknown. A request that contains the epoch
-// is refused by a broker that doesn't know that it no longer leads.
+// Epoch returns how often the leader of p has changed; -1 if that is unknown. A broker that
+// doesn't know that it no longer leads refuses a request with the epoch.
 func (v *View) Epoch(p record.Partition) int32 {
 	if t := v.Topics[p.Topic]; t != nil && int(p.Partition) < len(t.Epochs) {
 		return t.Epochs[p.Partition]
