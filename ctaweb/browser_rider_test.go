@@ -150,7 +150,7 @@ func TestPageSurvivesARestart(t *testing.T) {
 		}
 		stop()
 	}
-	b.clean(g.addr(), "net::ERR_", "the server responded with a status of 503")
+	b.clean(g.addr(), "net::ERR_", "the server responded with a status of 503", "error occurred when fetching the script")
 }
 
 // Without scripts every page says what it has to say, and a station is found.
