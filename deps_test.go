@@ -55,7 +55,7 @@ func TestPartsLinkNothingOfEachOther(t *testing.T) {
 }
 
 func TestDomainLinksNothingForeign(t *testing.T) {
-	for _, pkg := range []string{"/cta", "/schemas", "/cta/live", "/cta/gtfs"} {
+	for _, pkg := range []string{"/cta", "/schemas", "/cta/live", "/cta/gtfs", "/cta/alert", "/cta/tables"} {
 		for _, dep := range deps(t, pkg) {
 			if !strings.HasPrefix(dep, module) {
 				t.Errorf("%s links %s", pkg, dep)
@@ -67,7 +67,7 @@ func TestDomainLinksNothingForeign(t *testing.T) {
 // The client of the HTTP services is for every part that speaks to one.
 func TestHTTPClientLinksTheDomainAlone(t *testing.T) {
 	for _, dep := range deps(t, "/cta/rest") {
-		if !slices.Contains([]string{module + "/cta/rest", module + "/cta/retry", module + "/cta", module + "/cta/internal/sheet"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
+		if !slices.Contains([]string{module + "/cta/rest", module + "/cta/retry", module + "/cta", module + "/cta/internal/sheet", module + "/cta/internal/topicname"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
 			t.Errorf("/cta/rest links %s", dep)
 		}
 	}

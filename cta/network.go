@@ -129,31 +129,3 @@ func (n *Network) lineIDs() []string {
 	}
 	return ids
 }
-
-// Rows returns the raw rows of the stations table, as PostgreSQL holds them and Kafka
-// Connect reads them, by ascending stop id. Order is the station's place on the first
-// of the stop's lines, in the network's order.
-func (n *Network) Rows() []StationRow {
-	var rows []StationRow
-	for _, s := range n.Stations {
-		for _, p := range s.Stops {
-			order, _ := n.Line(p.Lines[0]).Order(s.ID)
-			row := StationRow{
-				StopID:                 p.ID,
-				DirectionID:            p.DirectionID,
-				StopName:               p.Name,
-				StationName:            s.Name,
-				StationDescriptiveName: p.DescriptiveName,
-				StationID:              s.ID,
-				Order:                  order,
-				Lines:                  make([]LineFlag, len(n.columns)),
-			}
-			for i, id := range n.columns {
-				row.Lines[i] = LineFlag{Line: id, Set: slices.Contains(p.Lines, id)}
-			}
-			rows = append(rows, row)
-		}
-	}
-	slices.SortFunc(rows, func(a, b StationRow) int { return a.StopID - b.StopID })
-	return rows
-}

@@ -19,9 +19,6 @@ func TestChicagoIsComplete(t *testing.T) {
 	if got := len(net.Stations); got != 144 {
 		t.Errorf("%d stations, want 144", got)
 	}
-	if got := len(net.Rows()); got != 300 {
-		t.Errorf("%d stops, want 300", got)
-	}
 	stations, stops := make(map[string]int), make(map[string]int)
 	pairs := 0
 	for _, l := range net.Lines {
@@ -185,9 +182,11 @@ func TestOnlyCutsTheNetwork(t *testing.T) {
 	if d := cmp.Diff([]string{"red", "yellow"}, net.LineColumns()); d != "" {
 		t.Errorf("columns (-want +got):\n%s", d)
 	}
-	for _, row := range net.Rows() {
-		if !row.Lines[0].Set && !row.Lines[1].Set {
-			t.Errorf("stop %d has no line", row.StopID)
+	for _, s := range net.Stations {
+		for _, stop := range s.Stops {
+			if len(stop.Lines) == 0 {
+				t.Errorf("stop %d has no line", stop.ID)
+			}
 		}
 	}
 	if got := whole.Station(40900).Lines; len(got) != 3 {
@@ -201,38 +200,6 @@ func TestOnlyCutsTheNetwork(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
-}
-
-func TestRowsAreTheStationsTable(t *testing.T) {
-	rows := Chicago().Rows()
-	if !slices.IsSortedFunc(rows, func(a, b StationRow) int { return a.StopID - b.StopID }) {
-		t.Error("rows are not in the order of stop ids")
-	}
-	for _, row := range rows {
-		switch row.StopID {
-		case 30375: // Clark/Lake on the Blue Line
-			want := StationRow{30375, "N", "Clark/Lake (O'Hare-bound)", "Clark/Lake",
-				"Clark/Lake (Blue, Brown, Green, Orange, Purple & Pink Lines)", 40380, 16, flags("blue")}
-			if d := cmp.Diff(want, row); d != "" {
-				t.Errorf("row (-want +got):\n%s", d)
-			}
-		case 30075: // Clark/Lake, outer Loop: brown comes before green
-			want := StationRow{30075, "W", "Clark/Lake (Outer Loop)", "Clark/Lake",
-				"Clark/Lake (Blue, Brown, Green, Orange, Purple & Pink Lines)", 40380, 26, flags("brown", "green")}
-			if d := cmp.Diff(want, row); d != "" {
-				t.Errorf("row (-want +got):\n%s", d)
-			}
-		}
-	}
-}
-
-// flags returns the flags of a row of the Chicago table.
-func flags(set ...string) []LineFlag {
-	var f []LineFlag
-	for _, id := range strings.Fields("red blue green brown orange pink purple yellow") {
-		f = append(f, LineFlag{id, slices.Contains(set, id)})
-	}
-	return f
 }
 
 func TestSlugsFitTopicNames(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
+	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
 )
 
 // DefaultPrefix is the default prefix of topics and consumer groups. ksqlDB's
@@ -80,7 +81,7 @@ func (t Topics) is(kind, name string) bool {
 // Weather returns the topic of weather readings.
 func (t Topics) Weather() string { return t.prefix() + "weather" }
 
-// Alerts returns the compacted topic of [Alert] values.
+// Alerts returns the compacted topic of the notices to riders.
 func (t Topics) Alerts() string { return t.prefix() + "alerts" }
 
 // Predictions returns the topic of [Prediction] values.
@@ -89,13 +90,13 @@ func (t Topics) Predictions() string { return t.prefix() + "predictions" }
 // Stations returns the topic of raw rows of the stations table.
 func (t Topics) Stations() string { return t.prefix() + "stations" }
 
-// StationsTable returns the compacted topic of [StationRecord] values.
+// StationsTable returns the compacted topic of the stations of each line.
 func (t Topics) StationsTable() string { return t.prefix() + "stations.table" }
 
 // DeadLetter returns the topic of unreadable records.
 func (t Topics) DeadLetter() string { return t.prefix() + "dead-letter" }
 
-// TurnstileSummary returns the compacted topic of [TurnstileCount] values.
+// TurnstileSummary returns the compacted topic of the counts of entries.
 func (t Topics) TurnstileSummary() string {
 	switch {
 	case t.Summary != "":
@@ -110,9 +111,6 @@ func (t Topics) TurnstileSummary() string {
 // Their transactional ids begin with it.
 func (t Topics) Group(worker string) string { return t.prefix() + worker }
 
-// maxTopicName is Kafka's limit, in bytes.
-const maxTopicName = 249
-
 // longestTopic is the longest name after the prefix, without a station's slug.
 const longestTopic = "station.turnstiles."
 
@@ -125,7 +123,7 @@ func (t Topics) Validate() error {
 			faults = append(faults, err)
 		}
 	}
-	if limit := maxTopicName - maxSlug - len(longestTopic); !legalTopic(t.prefix()) || len(t.prefix()) > limit {
+	if limit := topicname.Max - maxSlug - len(longestTopic); !topicname.LegalPart(t.prefix()) || len(t.prefix()) > limit {
 		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(t.prefix()), limit))
 	}
 	if strings.Contains(t.prefix(), "station.arrivals.") || strings.Contains(t.prefix(), "station.turnstiles.") {
@@ -133,23 +131,12 @@ func (t Topics) Validate() error {
 	}
 	switch name := t.TurnstileSummary(); {
 	case t.Summary == "": // legal if the prefix is
-	case !LegalTopic(name):
-		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(name), maxTopicName))
+	case !topicname.Legal(name):
+		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(name), topicname.Max))
 	case name == t.Weather() || name == t.Alerts() || name == t.Predictions() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):
 		faults = append(faults, fmt.Errorf("summary topic is %s, want a name that no other topic has", sheet.Quote(name)))
 	}
 	return errors.Join(faults...)
-}
-
-// LegalTopic reports whether Kafka accepts name as a topic.
-func LegalTopic(name string) bool {
-	return name != "" && name != "." && name != ".." && len(name) <= maxTopicName && legalTopic(name)
-}
-
-func legalTopic(name string) bool {
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
-	})
 }
 
 // PartitionKey returns the text whose hash (Java's murmur2) chooses the partition of a

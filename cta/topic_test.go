@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
 )
 
 func TestTopicNames(t *testing.T) {
@@ -105,7 +106,7 @@ func TestEveryTopicNameIsLegal(t *testing.T) {
 	long := &Station{ID: 2147483647, Name: strings.Repeat("long name ", 50)}
 	for _, s := range append(Chicago().Stations, long) {
 		for _, name := range []string{topics.Arrivals(s), topics.Turnstiles(s)} {
-			if len(name) > maxTopicName || !legalTopic(name) {
+			if len(name) > topicname.Max || !topicname.LegalPart(name) {
 				t.Errorf("%s is no name of a topic", name)
 			}
 		}

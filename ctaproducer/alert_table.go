@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
@@ -14,13 +15,13 @@ import (
 // AlertTable keeps alerts in the compacted topic [cta.Topics.Alerts], by id. It is safe
 // for concurrent use.
 type AlertTable struct {
-	*table[cta.AlertKey, cta.Alert]
+	*table[alert.Key, alert.Alert]
 }
 
 // NewAlertTable returns a table that writes through client. Nothing is contacted before
 // its first use. Close the table before the client.
 func NewAlertTable(client *kafka.Client, reg *wire.Registry, topics cta.Topics) (*AlertTable, error) {
-	t, err := newTable[cta.AlertKey, cta.Alert]("alerts", client, reg, kafka.TableTopic(topics.Alerts(), 1), schemas.AlertKey, schemas.AlertValue)
+	t, err := newTable[alert.Key, alert.Alert]("alerts", client, reg, kafka.TableTopic(topics.Alerts(), 1), schemas.AlertKey, schemas.AlertValue)
 	if err != nil {
 		return nil, err
 	}
@@ -29,18 +30,18 @@ func NewAlertTable(client *kafka.Client, reg *wire.Registry, topics cta.Topics) 
 
 // Current creates the topic if it is missing, and returns its alerts by id. Records that
 // can't be read are left out: they are for pages to report.
-func (t *AlertTable) Current(ctx context.Context) (map[string]cta.Alert, error) {
+func (t *AlertTable) Current(ctx context.Context) (map[string]alert.Alert, error) {
 	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
-	current := map[string]cta.Alert{}
+	current := map[string]alert.Alert{}
 	err := t.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(t.spec.Name), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
 		k, err := t.key.Decode(ctx, r.Topic, r.Key)
 		if err == nil && r.Value == nil {
 			delete(current, k.ID)
 			return nil
 		}
-		var a cta.Alert
+		var a alert.Alert
 		if err == nil {
 			a, err = t.value.Decode(ctx, r.Topic, r.Value)
 		}
@@ -58,7 +59,7 @@ func (t *AlertTable) Current(ctx context.Context) (map[string]cta.Alert, error) 
 }
 
 // Put writes an alert, and returns once it is acknowledged.
-func (t *AlertTable) Put(ctx context.Context, a cta.Alert) error {
+func (t *AlertTable) Put(ctx context.Context, a alert.Alert) error {
 	if err := a.Check(); err != nil {
 		return fmt.Errorf("ctaproducer: alert %.80q: %w", a.ID, err)
 	}
@@ -68,8 +69,8 @@ func (t *AlertTable) Put(ctx context.Context, a cta.Alert) error {
 // End writes that an alert is over, and returns once that is acknowledged.
 func (t *AlertTable) End(ctx context.Context, id string) error { return t.write(ctx, id, nil) }
 
-func (t *AlertTable) write(ctx context.Context, id string, a *cta.Alert) error {
-	err := t.put(ctx, cta.AlertKey{ID: id}, a)
+func (t *AlertTable) write(ctx context.Context, id string, a *alert.Alert) error {
+	err := t.put(ctx, alert.Key{ID: id}, a)
 	if err == nil {
 		err = t.out.Flush(ctx)
 	}

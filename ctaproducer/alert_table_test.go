@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 )
@@ -29,7 +30,7 @@ func TestAlertTable(t *testing.T) {
 		return table
 	}
 	table := open()
-	current := func(table *AlertTable) map[string]cta.Alert {
+	current := func(table *AlertTable) map[string]alert.Alert {
 		got, err := table.Current(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -39,13 +40,13 @@ func TestAlertTable(t *testing.T) {
 	if got := current(table); len(got) > 0 {
 		t.Errorf("a new table holds %v", got)
 	}
-	alert := func(id, header string) cta.Alert {
-		return cta.Alert{
-			ID: id, Active: []cta.Period{{From: 1, Until: 2}}, Informed: []cta.Informed{{Line: "red", Station: 40380, Direction: cta.DirectionB}},
-			Cause: cta.Strike, Effect: cta.Detour, Severity: cta.Severe, Header: []cta.Text{{Language: "en", Text: header}},
+	named := func(id, header string) alert.Alert {
+		return alert.Alert{
+			ID: id, Active: []alert.Period{{From: 1, Until: 2}}, Informed: []alert.Informed{{Line: "red", Station: 40380, Direction: cta.DirectionB}},
+			Cause: alert.Strike, Effect: alert.Detour, Severity: alert.Severe, Header: []alert.Text{{Language: "en", Text: header}},
 		}
 	}
-	for _, a := range []cta.Alert{alert("1", "old"), alert("2", "gone"), alert("1", "new"), alert("3", "stays")} {
+	for _, a := range []alert.Alert{named("1", "old"), named("2", "gone"), named("1", "new"), named("3", "stays")} {
 		if err := table.Put(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
@@ -59,10 +60,10 @@ func TestAlertTable(t *testing.T) {
 	if err := table.out.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.Put(t.Context(), cta.Alert{ID: "4"}); err == nil || !strings.Contains(err.Error(), `alert "4": header is empty`) {
+	if err := table.Put(t.Context(), alert.Alert{ID: "4"}); err == nil || !strings.Contains(err.Error(), `alert "4": header is empty`) {
 		t.Errorf("%v, want it to name the alert and the fault", err)
 	}
-	want := map[string]cta.Alert{"1": alert("1", "new"), "3": alert("3", "stays")}
+	want := map[string]alert.Alert{"1": named("1", "new"), "3": named("3", "stays")}
 	if d := cmp.Diff(want, current(open()), cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

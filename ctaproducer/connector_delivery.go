@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // Delivery describes the content of a connector's topic.
@@ -114,7 +114,7 @@ func (c *Connector) read(ctx context.Context, client *kafka.Client) (Delivery, e
 	topic := kafka.ReaderConfig{Match: kafka.Names(c.cfg.Topics.Stations()), StopAtEnd: true}
 	err := client.Read(ctx, topic, func(_ context.Context, r kafka.Record) error {
 		d.Records++
-		if row, err := cta.ParseStationRow(r.Value); err == nil {
+		if row, err := tables.ParseStationRow(r.Value); err == nil {
 			stops[row.StopID] = true
 		}
 		return nil

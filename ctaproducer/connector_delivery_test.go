@@ -13,6 +13,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // That a connector delivers is proved by rows in its topic that are its own,
@@ -29,7 +30,7 @@ func TestAwaitDelivery(t *testing.T) {
 		none      = `{"stations":{"topics":[]}}`
 		records   = 5 // three rows, one of them again, and a deletion
 	)
-	rows := cta.Chicago().Rows()[:3]
+	rows := tables.Rows(cta.Chicago())[:3]
 	for _, test := range []struct {
 		name   string
 		status string // what the worker tells

@@ -24,6 +24,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // postgresServer is a PostgreSQL server for one test.
@@ -272,7 +273,7 @@ func awaitRows(t *testing.T, sys *ctatest.System, n int) []string {
 // embeddedRows are the rows as Connect writes them.
 func embeddedRows() []string {
 	var rows []string
-	for _, r := range cta.Chicago().Rows() {
+	for _, r := range tables.Rows(cta.Chicago()) {
 		rows = append(rows, string(r.AppendJSON(nil)))
 	}
 	return rows
@@ -360,7 +361,7 @@ func testOddValues(t *testing.T, server *postgresServer) {
 	server.exec(t, address, `CREATE TYPE kind AS ENUM ('deep')`)
 	server.exec(t, address, `ALTER TABLE stations ADD k kind DEFAULT 'deep', ADD last smallint DEFAULT 5`)
 	var want []string
-	for _, r := range net.Rows() {
+	for _, r := range tables.Rows(net) {
 		row := strings.TrimSuffix(string(r.AppendJSON(nil)), "}")
 		want = append(want, row+`,"valid_to":null,"opened":null,"closed":3663382,"depth":null,"length":null,"checked":null,"last":5}`)
 	}
@@ -381,7 +382,7 @@ func testOddValues(t *testing.T, server *postgresServer) {
 		}
 	}
 	for column, value := range map[string]string{"valid_to": "infinity", "opened": `"0044-03-15 BC"`, "depth": "NaN", "length": "-Infinity", "checked": "-infinity"} {
-		for _, stop := range []int{net.Rows()[0].StopID, 90001} {
+		for _, stop := range []int{tables.Rows(net)[0].StopID, 90001} {
 			if n := strings.Count(text, fmt.Sprintf("null is sent instead\" stop_id=%d column=%s value=%s ", stop, column, value)); n != 1 {
 				t.Errorf("%d lines tell of %s of stop %d, want one", n, column, stop)
 			}
@@ -521,12 +522,12 @@ func TestStationSourceOfTheNextFeed(t *testing.T) {
 		net  *cta.Network
 		more int
 	}{
-		{"the first feed", before, len(before.Rows())},
+		{"the first feed", before, len(tables.Rows(before))},
 		{"the same again", before, 0},
 		{"a station has another name", after, len(before.Station(2).Stops)},
 		{"the same again", after, 0},
 		{"the old feed comes back", before, len(before.Station(2).Stops)},
-		{"a line is gone, and its column with it", tram, len(tram.Rows())},
+		{"a line is gone, and its column with it", tram, len(tables.Rows(tram))},
 	} {
 		source, err := NewStationSource(sys.Kafka, c.net, StationSourceConfig{Topics: sys.Topics})
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // StationSourceConfig holds the optional settings of a [StationSource]. The zero
@@ -154,11 +155,11 @@ func (s *StationSource) sent(ctx context.Context, topic string) (map[int64][]byt
 	stops := make(map[int64][]byte)
 	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
-			if cta.Deleted(r.Value) {
-				if id, err := cta.StopID(r.Key); err == nil { // deleted since
+			if tables.Deleted(r.Value) {
+				if id, err := tables.StopID(r.Key); err == nil { // deleted since
 					delete(stops, id)
 				}
-			} else if id, err := cta.StopID(r.Value); err == nil { // or not a row: for the transformer to judge
+			} else if id, err := tables.StopID(r.Value); err == nil { // or not a row: for the transformer to judge
 				stops[id] = bytes.Clone(r.Value)
 			}
 			return nil
@@ -214,7 +215,7 @@ func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 // network sends the network's own rows.
 func (o *rowSender) network(ctx context.Context) error {
 	var rows []tableRow
-	for _, r := range o.source.net.Rows() {
+	for _, r := range tables.Rows(o.source.net) {
 		rows = append(rows, tableRow{stopID: int64(r.StopID), json: r.AppendJSON(nil)})
 	}
 	if err := o.send(ctx, rows); err != nil {

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta/tables"
+
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // The JSON of a row as Kafka Connect writes it: the types that a JDBC source
@@ -60,7 +60,7 @@ func appendRow(dst []byte, fields []pgconn.FieldDescription, writers []appendVal
 		if write == nil {
 			continue
 		}
-		dst = append(cta.AppendJSONString(append(dst, separator), fields[i].Name), ':')
+		dst = append(tables.AppendJSONString(append(dst, separator), fields[i].Name), ':')
 		separator = ','
 		value, err := []byte(nil), error(nil)
 		if values[i] != nil {
@@ -82,7 +82,9 @@ func appendBool(dst []byte, text string) ([]byte, error) {
 
 func appendNumber(dst []byte, text string) ([]byte, error) { return append(dst, text...), nil }
 
-func appendText(dst []byte, text string) ([]byte, error) { return cta.AppendJSONString(dst, text), nil }
+func appendText(dst []byte, text string) ([]byte, error) {
+	return tables.AppendJSONString(dst, text), nil
+}
 
 // appendFloat writes a number as Java does: with a decimal point always, and an
 // exponent outside 10^-3 to 10^7.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // StationsTable reports what [CreateStations] did, in rows.
@@ -87,7 +88,7 @@ type stopsTable struct {
 }
 
 func tableOf(net *cta.Network) stopsTable {
-	rows := net.Rows()
+	rows := tables.Rows(net)
 	// The course's lengths, more where a network needs more. In characters.
 	direction, name, descriptive := 1, 70, 200
 	var t stopsTable

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // BenchmarkCounting is the work on one record alone, without Kafka.
@@ -83,7 +84,7 @@ func drain(b *testing.B, sys *ctatest.System, cfg Config, total int64) {
 	counts := make(map[string]int64)
 	var sum int64
 	err = sys.Kafka.Read(rctx, kafka.ReaderConfig{Match: kafka.Names(cfg.Output), Refresh: 20 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
-		c, _, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		c, _, err := tables.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil {
 			return err
 		}

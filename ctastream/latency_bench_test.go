@@ -10,6 +10,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // BenchmarkSummaryDelay measures the time from an entry's acknowledgement until a
@@ -49,7 +50,7 @@ func BenchmarkSummaryDelay(b *testing.B) {
 	wait.Go(func() {
 		err := sys.Kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(sys.Topics.TurnstileSummary())}, func(_ context.Context, r kafka.Record) error {
 			at := time.Now()
-			c, _, err := cta.ParseTurnstileCount(r.Key, r.Value)
+			c, _, err := tables.ParseTurnstileCount(r.Key, r.Value)
 			if err == nil {
 				mu.Lock()
 				counts[c.StationID] = append(counts[c.StationID], published{c.Count - 1, at}) // one was there before

@@ -8,16 +8,17 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // StationTransformer turns the rows of the stations table, one per stop, into the
-// stations of each line. It writes a [cta.StationRecord] under "<station_id>/<line>"
+// stations of each line. It writes a [tables.StationRecord] under "<station_id>/<line>"
 // for each line on which the station has a stop.
 //
 //   - Rows are in Kafka Connect's format, bare or in the envelope with a schema.
 //   - A row replaces the previous one of the same stop.
 //   - A record deletes a stop if its key contains stop_id and its value is
-//     [cta.Deleted], as Debezium writes deletions.
+//     [tables.Deleted], as Debezium writes deletions.
 //   - A station leaves a line when it has no stop left there. This is published as a
 //     record without a value.
 //   - A row that changes nothing is not published again.
@@ -79,9 +80,9 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Gained) (tak
 	}
 	table := newStationTable(t.network)
 	err = t.restore(ctx, t.output, func(r kafka.Record) {
-		id, line, err := cta.ParseStationKey(string(r.Key))
-		var v cta.StationRecord
-		gone := cta.Deleted(r.Value)
+		id, line, err := tables.ParseStationKey(string(r.Key))
+		var v tables.StationRecord
+		gone := tables.Deleted(r.Value)
 		if err == nil && !gone {
 			err = json.Unmarshal(r.Value, &v)
 		}
@@ -89,7 +90,7 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Gained) (tak
 			t.cfg.Log.Warn("a published station can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
 			return
 		}
-		key := cta.StationRecord{StationID: id, Line: line}.Key()
+		key := tables.StationRecord{StationID: id, Line: line}.Key()
 		if string(r.Key) != key {
 			table.stray(key, string(r.Key), gone)
 		}
@@ -132,15 +133,15 @@ func (t *transformation) Transform(ctx context.Context, batch []kafka.Record) ([
 }
 
 func (t *transformation) take(r kafka.Record) error {
-	if cta.Deleted(r.Value) {
-		stop, err := cta.StopID(r.Key)
+	if tables.Deleted(r.Value) {
+		stop, err := tables.StopID(r.Key)
 		if err != nil {
 			return unreadable("not the key of a row", err)
 		}
 		t.table.delete(int(stop))
 		return nil
 	}
-	row, err := cta.ParseStationRow(r.Value, t.lines...)
+	row, err := tables.ParseStationRow(r.Value, t.lines...)
 	if err != nil {
 		return unreadable("not a station row", err)
 	}
@@ -159,7 +160,7 @@ func header(r kafka.Record, key string) string {
 
 // appendStation appends a record as compact JSON. It escapes only where JSON demands
 // it.
-func appendStation(dst []byte, r cta.StationRecord) []byte {
+func appendStation(dst []byte, r tables.StationRecord) []byte {
 	buf := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)

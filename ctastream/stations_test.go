@@ -13,6 +13,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
@@ -23,15 +24,15 @@ func startStations(tb testing.TB, sys *ctatest.System) (stop func()) {
 }
 
 // table reads stations.table as a reader of a compacted topic does.
-func table(t *testing.T, sys *ctatest.System) map[string]cta.StationRecord {
+func table(t *testing.T, sys *ctatest.System) map[string]tables.StationRecord {
 	t.Helper()
-	got := make(map[string]cta.StationRecord)
+	got := make(map[string]tables.StationRecord)
 	for _, r := range sys.Read(sys.Topics.StationsTable()) {
 		if r.Value == nil {
 			delete(got, string(r.Key))
 			continue
 		}
-		var v cta.StationRecord
+		var v tables.StationRecord
 		if err := json.Unmarshal(r.Value, &v); err != nil {
 			t.Fatal(err)
 		}
@@ -41,10 +42,10 @@ func table(t *testing.T, sys *ctatest.System) map[string]cta.StationRecord {
 }
 
 // row returns the row of a stop at Clark/Lake or another station.
-func row(stop, station, order int, lines ...string) cta.StationRow {
-	r := cta.StationRow{StopID: stop, StationID: station, StationName: "Station " + fmt.Sprint(station), Order: order}
+func row(stop, station, order int, lines ...string) tables.StationRow {
+	r := tables.StationRow{StopID: stop, StationID: station, StationName: "Station " + fmt.Sprint(station), Order: order}
 	for _, l := range []string{"red", "blue", "brown"} {
-		r.Lines = append(r.Lines, cta.LineFlag{Line: l})
+		r.Lines = append(r.Lines, tables.LineFlag{Line: l})
 		for _, set := range lines {
 			if l == set {
 				r.Lines[len(r.Lines)-1].Set = true
@@ -63,29 +64,29 @@ func TestStationsFollowTheirRows(t *testing.T) {
 			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: fmt.Appendf(nil, key, stop), Value: value})
 		}
 	}
-	rows := func(rows ...cta.StationRow) func() { return func() { sys.Rows(rows...) } }
+	rows := func(rows ...tables.StationRow) func() { return func() { sys.Rows(rows...) } }
 	blue, _ := cta.Chicago().Line("blue").Order(40380)
 	brown, _ := cta.Chicago().Line("brown").Order(40380)
-	record := func(station, order int, line string) cta.StationRecord {
-		return cta.StationRecord{StationID: station, StationName: fmt.Sprintf("Station %d", station), Order: order, Line: line}
+	record := func(station, order int, line string) tables.StationRecord {
+		return tables.StationRecord{StationID: station, StationName: fmt.Sprintf("Station %d", station), Order: order, Line: line}
 	}
 	steps := []struct {
 		name string
 		do   func()
-		want []cta.StationRecord
+		want []tables.StationRecord
 	}{
-		{"a row of one line has its own order", rows(row(1, 40380, 7, "blue")), []cta.StationRecord{record(40380, 7, "blue")}},
+		{"a row of one line has its own order", rows(row(1, 40380, 7, "blue")), []tables.StationRecord{record(40380, 7, "blue")}},
 		{"a row of two lines has the network's orders", rows(row(2, 40380, 7, "blue", "brown")),
-			[]cta.StationRecord{record(40380, blue, "blue"), record(40380, brown, "brown")}},
+			[]tables.StationRecord{record(40380, blue, "blue"), record(40380, brown, "brown")}},
 		{"a station that the network doesn't know keeps its row's", rows(row(9, 1, 3, "red", "blue")),
-			[]cta.StationRecord{record(40380, blue, "blue"), record(40380, brown, "brown"), record(1, 3, "red"), record(1, 3, "blue")}},
+			[]tables.StationRecord{record(40380, blue, "blue"), record(40380, brown, "brown"), record(1, 3, "red"), record(1, 3, "blue")}},
 		{"a stop that leaves a line takes it along", rows(row(2, 40380, 7, "blue"), row(9, 1, 3, "red")),
-			[]cta.StationRecord{record(40380, 7, "blue"), record(1, 3, "red")}},
+			[]tables.StationRecord{record(40380, 7, "blue"), record(1, 3, "red")}},
 		{"a deleted stop that isn't the last changes nothing", deletion(2),
-			[]cta.StationRecord{record(40380, 7, "blue"), record(1, 3, "red")}},
-		{"the last one's deletion ends the record", deletion(1), []cta.StationRecord{record(1, 3, "red")}},
-		{"a stop that moves takes its record along", rows(row(9, 2, 4, "red")), []cta.StationRecord{record(2, 4, "red")}},
-		{"a deletion of nothing changes nothing", deletion(77), []cta.StationRecord{record(2, 4, "red")}},
+			[]tables.StationRecord{record(40380, 7, "blue"), record(1, 3, "red")}},
+		{"the last one's deletion ends the record", deletion(1), []tables.StationRecord{record(1, 3, "red")}},
+		{"a stop that moves takes its record along", rows(row(9, 2, 4, "red")), []tables.StationRecord{record(2, 4, "red")}},
+		{"a deletion of nothing changes nothing", deletion(77), []tables.StationRecord{record(2, 4, "red")}},
 		{"a deletion that Debezium rewrites is one", func() {
 			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Value: []byte(`{"stop_id":9,"station_id":null,"station_name":null,"order":null,"__deleted":"true"}`)})
 		}, nil},
@@ -97,14 +98,14 @@ func TestStationsFollowTheirRows(t *testing.T) {
 		stop := startStations(t, sys)
 		step.do()
 		sys.Rows(marker)
-		want := make(map[string]cta.StationRecord)
+		want := make(map[string]tables.StationRecord)
 		for _, r := range step.want {
 			want[r.Key()] = r
 		}
 		key := record(1000+i, 0, "red").Key()
 		want[key] = record(1000+i, 0, "red")
 		sys.AwaitRecords(sys.Topics.StationsTable(), 1)
-		var got map[string]cta.StationRecord
+		var got map[string]tables.StationRecord
 		for got = table(t, sys); ; got = table(t, sys) {
 			if _, ok := got[key]; ok {
 				break
@@ -123,7 +124,7 @@ func TestStationsFollowTheirRows(t *testing.T) {
 
 func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	sys := ctatest.Start(t)
-	sys.Rows(cta.Chicago().Rows()...)
+	sys.Rows(tables.Rows(cta.Chicago())...)
 	enveloped := append(row(1, 1, 0, "red").AppendJSON([]byte(`{"schema":{"type":"struct"},"payload":`)), '}')
 	sys.Send(
 		kafka.Record{Topic: sys.Topics.Stations(), Value: []byte("not JSON")},
@@ -147,7 +148,7 @@ func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	before := table(t, sys)
 	for _, l := range cta.Chicago().Lines {
 		for _, s := range l.Stations {
-			r, ok := before[cta.StationRecord{StationID: s.ID, Line: l.ID}.Key()]
+			r, ok := before[tables.StationRecord{StationID: s.ID, Line: l.ID}.Key()]
 			if !ok || r.StationName != s.Name {
 				t.Errorf("%s on %s: %+v", s.Name, l.ID, r)
 			}
@@ -156,7 +157,7 @@ func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	stop()
 
 	startStations(t, sys)
-	sys.Rows(cta.Chicago().Rows()...)
+	sys.Rows(tables.Rows(cta.Chicago())...)
 	sys.Rows(row(2, 2, 0, "red"))
 	sys.AwaitRecords(sys.Topics.StationsTable(), want+1)
 	if n := len(sys.Read(sys.Topics.StationsTable())); n != want+1 {
@@ -235,10 +236,10 @@ func TestStationsTakeOverWhatFaustWrote(t *testing.T) {
 	sys.Send(faust(`"40380/blue"`, 7, "blue"), faust("40380/red", 7, "red"), faust(`"40380/brown"`, 7, "brown"),
 		kafka.Record{Topic: sys.Topics.StationsTable(), Key: []byte(`"40380/brown"`)})
 	startStations(t, sys)
-	blue := cta.StationRecord{StationID: 40380, StationName: "Station 40380", Order: 7, Line: "blue"}
+	blue := tables.StationRecord{StationID: 40380, StationName: "Station 40380", Order: 7, Line: "blue"}
 	red := blue
 	red.Line = "red"
-	want := map[string]cta.StationRecord{"40380/red": red, "40380/blue": blue}
+	want := map[string]tables.StationRecord{"40380/red": red, "40380/blue": blue}
 	for _, step := range []struct {
 		name string
 		do   func()

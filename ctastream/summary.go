@@ -12,12 +12,13 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // TurnstileSummary counts the entries at each station, and publishes the counts as
-// [cta.TurnstileCount], under the text of the station's id.
+// [tables.TurnstileCount], under the text of the station's id.
 //
 // Every entry with a readable value counts, whatever its key. An entry in a topic or
 // partition that isn't its station's is a dead letter (reason "wrong partition" or
@@ -177,12 +178,12 @@ func (s *summarizer) resume(g kafka.Gained, counted position) (at position, all 
 // readCounts reads the published counts.
 func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*tallies, error) {
 	read := newTallies()
-	foreign := make(map[string]cta.TurnstileCount) // by key, the last count if it is another engine's
-	broken := make(map[int]error)                  // by station, if the last count is unreadable
+	foreign := make(map[string]tables.TurnstileCount) // by key, the last count if it is another engine's
+	broken := make(map[int]error)                     // by station, if the last count is unreadable
 	var windowed error
 	err := s.restore(ctx, from, func(r kafka.Record) {
-		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
-		if errors.Is(err, cta.ErrWindowed) && r.Value != nil {
+		c, deleted, err := tables.ParseTurnstileCount(r.Key, r.Value)
+		if errors.Is(err, tables.ErrWindowed) && r.Value != nil {
 			windowed = err
 			return
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
@@ -118,7 +119,7 @@ func TestSummaryWorkersShareTheWork(t *testing.T) {
 	}
 	last := make(map[string]int64)
 	for _, r := range sys.Read(sys.Topics.TurnstileSummary()) {
-		c, _, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		c, _, err := tables.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil {
 			t.Fatal(err)
 		}

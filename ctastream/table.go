@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // stopsHeader names the stops from whose rows a record of stations.table is derived:
@@ -19,7 +20,7 @@ const stopsHeader = "stops"
 // station is on a line while one of its stops is.
 type stationTable struct {
 	network   *cta.Network
-	entries   map[string]*tableEntry    // by cta.StationRecord.Key
+	entries   map[string]*tableEntry    // by tables.StationRecord.Key
 	stops     map[int]map[string]bool   // keys of the entries that a stop supports
 	published map[string]publishedEntry // by key
 	strays    map[string][]string       // by key, the other keys of the entry in the output topic
@@ -27,13 +28,13 @@ type stationTable struct {
 }
 
 type tableEntry struct {
-	cta.StationRecord
+	tables.StationRecord
 	stops map[int]bool
 }
 
 // publishedEntry is an entry as published in the output topic.
 type publishedEntry struct {
-	record cta.StationRecord
+	record tables.StationRecord
 	stops  string
 }
 
@@ -49,7 +50,7 @@ func newStationTable(network *cta.Network) *stationTable {
 }
 
 // restore adds a published entry; the last one of a key counts.
-func (t *stationTable) restore(r cta.StationRecord, stops string) {
+func (t *stationTable) restore(r tables.StationRecord, stops string) {
 	key := r.Key()
 	t.remove(key)
 	e := &tableEntry{StationRecord: r, stops: make(map[int]bool)}
@@ -105,7 +106,7 @@ func (t *stationTable) unsupport(key string, stop int) {
 }
 
 // upsert applies a row, and drops the entries that its stop no longer supports.
-func (t *stationTable) upsert(row cta.StationRow) {
+func (t *stationTable) upsert(row tables.StationRow) {
 	var lines []string
 	for _, f := range row.Lines {
 		if f.Set {
@@ -114,7 +115,7 @@ func (t *stationTable) upsert(row cta.StationRow) {
 	}
 	now := make(map[string]bool, len(lines))
 	for _, line := range lines {
-		r := cta.StationRecord{
+		r := tables.StationRecord{
 			StationID:   row.StationID,
 			StationName: row.StationName,
 			Order:       t.order(row, line, len(lines) > 1),
@@ -136,7 +137,7 @@ func (t *stationTable) upsert(row cta.StationRow) {
 
 // order returns the station's place on the line. The row's order applies to all its
 // lines, so for several lines the network's order takes precedence, if known.
-func (t *stationTable) order(row cta.StationRow, line string, several bool) int {
+func (t *stationTable) order(row tables.StationRow, line string, several bool) int {
 	if several && t.network != nil {
 		if l := t.network.Line(line); l != nil {
 			if order, ok := l.Order(row.StationID); ok {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // tally is the number of entries counted at a station.
@@ -72,7 +73,7 @@ func newTallies() *tallies {
 // restore adds a published count and its position; the last one of a station counts. It
 // returns false, and adds nothing, if there is no position: the count is another
 // engine's.
-func (t *tallies) restore(c cta.TurnstileCount, at, topicID string) bool {
+func (t *tallies) restore(c tables.TurnstileCount, at, topicID string) bool {
 	p, next, ok := parsePosition(at)
 	if !ok {
 		return false
@@ -227,7 +228,7 @@ func (s *source) says() []kafka.Header {
 	return s.headers
 }
 
-// appendCount appends a count as ksqlDB writes it: see [cta.TurnstileCount].
+// appendCount appends a count as ksqlDB writes it: see [tables.TurnstileCount].
 func appendCount(dst []byte, tl *tally) []byte {
 	dst = strconv.AppendInt(append(dst, `{"STATION_ID":`...), int64(tl.station), 10)
 	dst = strconv.AppendInt(append(dst, `,"COUNT":`...), tl.count, 10)

@@ -7,8 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // cluster is the model: what Kafka keeps, and members as kafka.Transform runs them.
@@ -77,7 +77,7 @@ func (c *cluster) work(m *member, n int) {
 	c.enter(m, n)
 	tx := transaction{counts: make(map[int]int64), headers: make(map[int]string), positions: maps.Clone(m.next)}
 	for _, r := range m.tallies.publish("out", nil) {
-		v, _, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		v, _, err := tables.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil {
 			panic(err)
 		}
@@ -121,7 +121,7 @@ func (c *cluster) commit(t *rapid.T, m *member) {
 func (c *cluster) read() *tallies {
 	read := newTallies()
 	for station, count := range c.published {
-		read.restore(cta.TurnstileCount{StationID: station, Count: count}, c.headers[station], "")
+		read.restore(tables.TurnstileCount{StationID: station, Count: count}, c.headers[station], "")
 	}
 	return read
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // Total returns the sum over all stations of the counts in a topic now: 0 if the topic
 // doesn't exist. Unreadable values are left out.
 func Total(ctx context.Context, client *kafka.Client, topic string) (int64, error) {
-	var reader cta.TurnstileCounts
+	var reader tables.TurnstileCounts
 	counts := make(map[int]int64)
 	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		switch c, deleted, err := reader.Read(r.Key, r.Value); {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 )
 
 // schema is the part of OpenAPI's schemas that ours use.
@@ -101,9 +103,9 @@ func TestOpenAPIHolds(t *testing.T) {
 	m := busy()
 	event, wall := clockAt("08:00:05")
 	m.ApplyWeather(cta.KeyAt(event), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
-	alert := notice("1", cta.Severe, cta.Informed{Line: "blue", Station: ohare, Direction: cta.DirectionA, Mode: cta.Metro})
-	alert.Active = []cta.Period{minutes(-1, 1)}
-	m.ApplyAlert(alert)
+	serious := notice("1", alert.Severe, alert.Informed{Line: "blue", Station: ohare, Direction: cta.DirectionA, Mode: cta.Metro})
+	serious.Active = []alert.Period{minutes(-1, 1)}
+	m.ApplyAlert(serious)
 	for name, m := range map[string]*Model{"busy": m, "empty": NewModel(cta.Chicago())} {
 		h := newHandler(t, m, HandlerConfig{})
 		var doc openAPI

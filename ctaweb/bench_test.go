@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // busy returns a model with a train at every second station, both ways: about as
@@ -27,7 +28,7 @@ func busy() *Model {
 			if i%2 == 0 {
 				m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, i), Direction: d, Line: l.ID, TrainStatus: cta.InService}, wall)
 			}
-			m.ApplyCount(cta.TurnstileCount{StationID: s.ID, Count: int64(s.ID)}, wall)
+			m.ApplyCount(tables.TurnstileCount{StationID: s.ID, Count: int64(s.ID)}, wall)
 		}
 	}
 	m.SetReady()

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // What the system's page costs a browser in a rush hour, in percent of a core: the page's
@@ -102,7 +103,7 @@ func hurry(t testing.TB, m *Model, speed float64) {
 	told.Go(func() {
 		stations := m.Network().Stations
 		for i := int64(0); ctx.Err() == nil; i++ {
-			m.ApplyCount(cta.TurnstileCount{StationID: stations[i%int64(len(stations))].ID, Count: 1000 + i}, time.Now())
+			m.ApplyCount(tables.TurnstileCount{StationID: stations[i%int64(len(stations))].ID, Count: 1000 + i}, time.Now())
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Duration(float64(time.Second) / speed)):

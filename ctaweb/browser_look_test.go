@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // Pictures of all pages, for somebody to look at: it writes them to the directory
@@ -30,7 +31,7 @@ func TestScreenshots(t *testing.T) {
 	now := eight.Add(-20 * time.Minute)
 	m.ApplyWeather(cta.KeyAt(now), cta.Weather{Temperature: 41.3, Status: cta.PartlyCloudy}, time.Now())
 	for i, s := range m.Network().Stations {
-		m.ApplyCount(cta.TurnstileCount{StationID: s.ID, Count: int64(40 + i*i%977)}, time.Now())
+		m.ApplyCount(tables.TurnstileCount{StationID: s.ID, Count: int64(40 + i*i%977)}, time.Now())
 	}
 	broken := cta.Arrival{Line: "red", TrainID: "R900", StationID: jarvis, Direction: "b", TrainStatus: cta.BrokenDown}
 	m.ApplyArrival(cta.KeyAt(now), broken, time.Now())

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // looksLike is how a page is dressed, and what it says of how new it is.
@@ -199,7 +200,7 @@ func TestPageIsLoadedAnew(t *testing.T) {
 	b.open(srv.URL + "/")
 	b.await(looksLike, "live: live")
 	b.eval(`window.mark = "the old one"`)
-	m.ApplyStation(cta.StationRecord{StationID: rosemont, Line: "blue", StationName: "<b>Rose</b>"})
+	m.ApplyStation(tables.StationRecord{StationID: rosemont, Line: "blue", StationName: "<b>Rose</b>"})
 	b.await(`window.mark ? `+looksLike+` : "loaded anew"`, "stale: out of date, loading anew")
 	b.await(`document.querySelector('#line-blue [data-s="40820"] .s').textContent`, "<b>Rose</b>")
 	b.await(looksLike, "live: live")

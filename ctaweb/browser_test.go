@@ -17,7 +17,10 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // patience is how long a browser may take for a whole test; it is used up by
@@ -182,7 +185,7 @@ func TestPageLives(t *testing.T) {
 	arriveNow(m, "B2", ohare)
 	of("red", "R1", jarvis, "b", cta.BrokenDown, 0)
 	of("red", "R2", howard, "a", cta.OutOfService, 0)
-	m.ApplyCount(cta.TurnstileCount{StationID: 40380, Count: 1234}, time.Now())
+	m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: 1234}, time.Now())
 	sky(cta.Weather{Temperature: 12.5, Status: cta.Precipitation})
 
 	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
@@ -200,12 +203,12 @@ func TestPageLives(t *testing.T) {
 	b.await(`document.querySelector('[data-m=R2]').getAttribute("class")`, "m out l0")
 
 	// The agency's alerts come and go, and one that is unfolded stays so.
-	strike := notice("strike", cta.Severe)
-	strike.Description = []cta.Text{{Text: "Until noon."}}
+	strike := notice("strike", alert.Severe)
+	strike.Description = []alert.Text{{Text: "Until noon."}}
 	m.ApplyAlert(strike)
 	b.await(`document.querySelector('#notices [data-key=strike] b').textContent`, "Header strike")
 	b.eval(`document.querySelector('#notices details').open = true`)
-	m.ApplyAlert(notice("note", cta.Info))
+	m.ApplyAlert(notice("note", alert.Info))
 	b.await(`[...document.querySelectorAll('#notices b')].map(e => e.textContent).join()`, "Header strike,Header note")
 	b.await(`document.querySelector('#notices [data-key=strike] details').open`, "true")
 	m.RemoveAlert("strike")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
@@ -67,7 +68,7 @@ func agreeing(t *testing.T, net *cta.Network, now time.Time, seen map[string]int
 			m.ApplyWeather(cta.KeyAt(e.At), e.Weather, e.At)
 		case ctaproducer.EntryEvent:
 			counts[e.Entry.StationID]++
-			m.ApplyCount(cta.TurnstileCount{StationID: e.Entry.StationID, Count: counts[e.Entry.StationID]}, e.At)
+			m.ApplyCount(tables.TurnstileCount{StationID: e.Entry.StationID, Count: counts[e.Entry.StationID]}, e.At)
 		}
 	}
 	for e := range sim.Events() {

@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -155,10 +158,10 @@ type consumer struct {
 	metrics       *consumeMetrics
 	arrivals      wire.Events[cta.Arrival]
 	weather       wire.Events[cta.Weather]
-	stations      wire.JSON[cta.StationRecord]
-	counts        cta.TurnstileCounts
-	alertKey      *wire.Avro[cta.AlertKey]
-	alert         *wire.Avro[cta.Alert]
+	stations      wire.JSON[tables.StationRecord]
+	counts        tables.TurnstileCounts
+	alertKey      *wire.Avro[alert.Key]
+	alert         *wire.Avro[alert.Alert]
 	predictionKey *wire.Avro[cta.PredictionKey]
 	prediction    *wire.Avro[cta.Prediction]
 	logged        map[string]bool
@@ -172,8 +175,8 @@ func (c *consumer) formats(reg *wire.Registry) error {
 	var errs [6]error
 	c.arrivals, errs[0] = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
 	c.weather, errs[1] = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
-	c.alertKey, errs[2] = wire.AvroKey[cta.AlertKey](reg, schemas.AlertKey)
-	c.alert, errs[3] = wire.AvroValue[cta.Alert](reg, schemas.AlertValue)
+	c.alertKey, errs[2] = wire.AvroKey[alert.Key](reg, schemas.AlertKey)
+	c.alert, errs[3] = wire.AvroValue[alert.Alert](reg, schemas.AlertValue)
 	c.predictionKey, errs[4] = wire.AvroKey[cta.PredictionKey](reg, schemas.PredictionKey)
 	c.prediction, errs[5] = wire.AvroValue[cta.Prediction](reg, schemas.PredictionValue)
 	return errors.Join(errs[:]...)
@@ -280,8 +283,8 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		}
 		c.model.ApplyWeather(k, v, r.Time)
 	case kindStations:
-		if cta.Deleted(r.Value) {
-			id, line, err := cta.ParseStationKey(string(r.Key))
+		if tables.Deleted(r.Value) {
+			id, line, err := tables.ParseStationKey(string(r.Key))
 			if err != nil {
 				return "key that does not fit", err
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaweb"
 )
 
@@ -23,7 +24,7 @@ func ExampleModel_Status() {
 		StationID: 40380, TrainID: "B101", Direction: cta.DirectionA,
 		Line: "blue", TrainStatus: cta.InService,
 	}, sent)
-	m.ApplyCount(cta.TurnstileCount{StationID: 40380, Count: 42}, sent)
+	m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: 42}, sent)
 
 	for _, later := range []time.Duration{10 * time.Second, time.Minute} {
 		st := m.Status(sent.Add(later))
@@ -48,7 +49,7 @@ func ExampleHandler() {
 	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
 		StationID: 41680, TrainID: "Y7", Direction: cta.DirectionA, Line: "yellow", TrainStatus: cta.InService,
 	}, sent)
-	m.ApplyCount(cta.TurnstileCount{StationID: 41680, Count: 980}, sent)
+	m.ApplyCount(tables.TurnstileCount{StationID: 41680, Count: 980}, sent)
 
 	h, err := ctaweb.NewHandler(m, ctaweb.HandlerConfig{Now: func() time.Time { return sent.Add(5 * time.Second) }})
 	if err != nil {

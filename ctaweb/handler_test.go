@@ -19,7 +19,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // newHandler returns a handler of m whose wall clock stands at 08:00:10 of the
@@ -384,7 +386,7 @@ func TestMarkupIsEscaped(t *testing.T) {
 	m := NewModel(hostile())
 	m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: 1, TrainID: `<script>t</script>"`, Direction: "a", Line: `x"y>`, TrainStatus: cta.BrokenDown}, wall0)
 	m.ApplyWeather(cta.KeyAt(wall0), cta.Weather{Status: "<script>"}, wall0)
-	m.ApplyStation(cta.StationRecord{StationID: 2, Line: `x"y>`, StationName: "<script>renamed"})
+	m.ApplyStation(tables.StationRecord{StationID: 2, Line: `x"y>`, StationName: "<script>renamed"})
 	h := newHandler(t, m, HandlerConfig{Title: "<script>title", Now: func() time.Time { return wall0 }})
 	for _, address := range []string{
 		"/", "/lines/x%22y%3E", "/stations", "/stations?q=<script>", "/stations/2", "/trains/%3Cscript%3Et%3C%2Fscript%3E%22", "/board/2", "/trains/<script>",

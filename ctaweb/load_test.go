@@ -25,6 +25,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // percentile is the value that a share of them isn't above.
@@ -67,7 +68,7 @@ func BenchmarkLatency(b *testing.B) {
 	work.Go(func() {
 		for n := int64(1); ctx.Err() == nil; n++ {
 			time.Sleep(20 * time.Millisecond)
-			m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: n}, time.Now())
+			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: n}, time.Now())
 		}
 	})
 	got := make(chan heardOf, 100)
@@ -234,11 +235,11 @@ func manyStreams(b *testing.B, n int, lasts time.Duration) {
 			arriveNow(m, fmt.Sprintf("mark-%d", now.UnixNano()), ohare)
 			changes++
 		case i%80 == 7:
-			m.ApplyCount(cta.TurnstileCount{StationID: jarvis, Count: now.UnixNano()}, now)
+			m.ApplyCount(tables.TurnstileCount{StationID: jarvis, Count: now.UnixNano()}, now)
 			changes++
 		default:
 			if s := stations[i%len(stations)]; s.ID != jarvis {
-				m.ApplyCount(cta.TurnstileCount{StationID: s.ID, Count: int64(i)}, now)
+				m.ApplyCount(tables.TurnstileCount{StationID: s.ID, Count: int64(i)}, now)
 			}
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // Bounds, in wall time, of the age at which data is stale.
@@ -58,7 +60,7 @@ func NewModel(net *cta.Network) *Model {
 		tracker: live.NewTracker(net),
 		due:     map[string]dueAt{},
 		reason:  "starting",
-		alerts:  alerts{all: map[string]cta.Alert{}},
+		alerts:  alerts{all: map[string]alert.Alert{}},
 		state: state{
 			counts:  map[int]count{},
 			records: map[recordKey]stationName{},
@@ -91,7 +93,7 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
 // ApplyCount applies a station's count of entries. Apply the counts of a station in the
 // order of the log: the last one is valid, whatever the clocks of its senders. wall is
 // the time at which the record was sent. It reports whether the model changed.
-func (m *Model) ApplyCount(c cta.TurnstileCount, wall time.Time) bool {
+func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) bool {
 	return m.quietly(func(s *state) bool {
 		m.tally(c.StationID, c.Count, wall.UnixMilli())
 		return s.count(c.StationID, count{wall.UnixMilli(), c.Count})
@@ -106,7 +108,7 @@ func (m *Model) ForgetCount(stationID int, wall time.Time) bool {
 
 // ApplyStation applies a record of the stations table: a name, or a station that the
 // network lacks. It reports whether the model changed.
-func (m *Model) ApplyStation(r cta.StationRecord) bool {
+func (m *Model) ApplyStation(r tables.StationRecord) bool {
 	return m.relayout(recordKey{r.StationID, r.Line}, stationName{name: r.StationName, order: r.Order})
 }
 
@@ -119,11 +121,11 @@ func (m *Model) RemoveStation(stationID int, line string) bool {
 // ApplyAlert applies an agency's alert. It reports whether the model changed: an alert
 // that is implausible, that concerns nothing in the network, or one of too many, is left
 // out.
-func (m *Model) ApplyAlert(a cta.Alert) bool {
+func (m *Model) ApplyAlert(a alert.Alert) bool {
 	if a.Check() != nil {
 		return false
 	}
-	a.Informed = slices.DeleteFunc(slices.Clone(a.Informed), func(i cta.Informed) bool { return !has(m.net, i) })
+	a.Informed = slices.DeleteFunc(slices.Clone(a.Informed), func(i alert.Informed) bool { return !has(m.net, i) })
 	if len(a.Informed) == 0 {
 		return m.RemoveAlert(a.ID)
 	}
@@ -149,7 +151,7 @@ func (m *Model) Prefer(s live.Source) {
 }
 
 // notices returns the alerts that aren't over at a time.
-func (m *Model) notices(now time.Time) (list []cta.Alert) {
+func (m *Model) notices(now time.Time) (list []alert.Alert) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.alerts.all {
@@ -157,7 +159,7 @@ func (m *Model) notices(now time.Time) (list []cta.Alert) {
 			list = append(list, a)
 		}
 	}
-	slices.SortFunc(list, func(a, b cta.Alert) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(list, func(a, b alert.Alert) int { return strings.Compare(a.ID, b.ID) })
 	return list
 }
 

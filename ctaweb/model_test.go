@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/seed-921eec07/ctalive/cta"
 	"pgregory.net/rapid"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // wall0 is the wall clock of the tests' first record.
@@ -64,7 +66,7 @@ func weatherAt(at string, temperature float32, status cta.WeatherStatus) step {
 func counted(at string, station int, n int64) step {
 	return func(m *Model) {
 		_, wall := clockAt(at)
-		m.ApplyCount(cta.TurnstileCount{StationID: station, Count: n}, wall)
+		m.ApplyCount(tables.TurnstileCount{StationID: station, Count: n}, wall)
 	}
 }
 
@@ -159,7 +161,7 @@ func nan() float64 { zero := 0.0; return zero / zero }
 func TestStations(t *testing.T) {
 	record := func(id, order int, name, line string) step {
 		return func(m *Model) {
-			m.ApplyStation(cta.StationRecord{StationID: id, StationName: name, Order: order, Line: line})
+			m.ApplyStation(tables.StationRecord{StationID: id, StationName: name, Order: order, Line: line})
 		}
 	}
 	remove := func(id int, line string) step { return func(m *Model) { m.RemoveStation(id, line) } }
@@ -253,8 +255,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	event, wall := clockAt("08:00:00")
 	for i := range 2 * maxEntries {
 		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: fmt.Sprint(i), Direction: "a", Line: "blue"}, wall)
-		m.ApplyCount(cta.TurnstileCount{StationID: i + 1, Count: 1}, wall)
-		m.ApplyStation(cta.StationRecord{StationID: i + 1, Line: "blue", StationName: "x"})
+		m.ApplyCount(tables.TurnstileCount{StationID: i + 1, Count: 1}, wall)
+		m.ApplyStation(tables.StationRecord{StationID: i + 1, Line: "blue", StationName: "x"})
 	}
 	m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: strings.Repeat("x", 1000), Direction: "a", Line: "blue"}, wall)
 	m.ApplyArrival(cta.KeyAt(event.Add(time.Hour)), cta.Arrival{StationID: ohare, TrainID: "late", Direction: "a", Line: "blue"}, wall.Add(time.Hour))
@@ -279,7 +281,7 @@ func TestOrderOfDeliveryIsOfNoMatter(t *testing.T) {
 			weather     *cta.Weather
 		}
 		var ds []delivery
-		var counts []cta.TurnstileCount // in their order: that of the log matters
+		var counts []tables.TurnstileCount // in their order: that of the log matters
 		base, _ := clockAt("08:00:00")
 		for range rapid.IntRange(1, 60).Draw(rt, "events") {
 			// Coarse, so that equal times are common.
@@ -289,7 +291,7 @@ func TestOrderOfDeliveryIsOfNoMatter(t *testing.T) {
 			case 0:
 				d.weather = &cta.Weather{Temperature: float32(rapid.IntRange(-10, 90).Draw(rt, "f")), Status: cta.Sunny}
 			case 1:
-				counts = append(counts, cta.TurnstileCount{StationID: ohare, Count: int64(rapid.IntRange(0, 100).Draw(rt, "n"))})
+				counts = append(counts, tables.TurnstileCount{StationID: ohare, Count: int64(rapid.IntRange(0, 100).Draw(rt, "n"))})
 				continue
 			default:
 				l := net.Lines[rapid.IntRange(0, 1).Draw(rt, "line")]

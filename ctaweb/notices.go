@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
@@ -23,36 +24,36 @@ const (
 
 // Alert is an agency's notice to riders, as it is shown.
 type Alert struct {
-	ID       string          `json:"id"`
-	Cause    cta.AlertCause  `json:"cause"`
-	Effect   cta.AlertEffect `json:"effect"`
-	Severity cta.Severity    `json:"severity"`
+	ID       string         `json:"id"`
+	Cause    alert.Cause    `json:"cause"`
+	Effect   alert.Effect   `json:"effect"`
+	Severity alert.Severity `json:"severity"`
 	// Planned is true for planned work, and for what has yet to begin.
 	Planned bool `json:"planned"`
 	// Begins and Ends are those of the present or the next period; left out while open.
 	Begins time.Time `json:"begins,omitzero"`
 	Ends   time.Time `json:"ends,omitzero"`
 	// Informed selects the riders concerned. One without fields selects everybody.
-	Informed []cta.Informed `json:"informed"`
+	Informed []alert.Informed `json:"informed"`
 	// Header, Description and URL are in the reader's language if the agency has it,
 	// else in the agency's own.
-	Header      cta.Text `json:"header"`
-	Description cta.Text `json:"description"`
-	URL         cta.Text `json:"url"`
+	Header      alert.Text `json:"header"`
+	Description alert.Text `json:"description"`
+	URL         alert.Text `json:"url"`
 
-	of cta.Alert
+	of alert.Alert
 	at time.Time // at which it was judged: of the present day
 }
 
 // alerts are the alerts of a model, and those shown, which change only at times.
 type alerts struct {
-	all         map[string]cta.Alert
+	all         map[string]alert.Alert
 	shown       []*Alert // read-only
 	fresh       bool     // shown holds from from until until
 	from, until int64    // ms
 }
 
-func (n *alerts) put(a cta.Alert) bool {
+func (n *alerts) put(a alert.Alert) bool {
 	if _, known := n.all[a.ID]; !known && len(n.all) >= maxAlerts {
 		return false
 	}
@@ -85,7 +86,7 @@ func (n *alerts) at(now time.Time) []*Alert {
 		}
 		v := &Alert{
 			ID: a.ID, Cause: a.Cause, Effect: a.Effect, Severity: a.Severity, Informed: a.Informed, of: a, at: now,
-			Planned: a.Cause == cta.Maintenance || a.Cause == cta.Construction || p.From > ms,
+			Planned: a.Cause == alert.Maintenance || a.Cause == alert.Construction || p.From > ms,
 		}
 		if p.From > 0 {
 			v.Begins = time.UnixMilli(p.From).In(now.Location())
@@ -110,13 +111,13 @@ func (n *alerts) at(now time.Time) []*Alert {
 }
 
 // rank orders severities.
-func rank(s cta.Severity) int {
-	return slices.Index([]cta.Severity{cta.Info, cta.UnknownSeverity, cta.Warning, cta.Severe}, s)
+func rank(s alert.Severity) int {
+	return slices.Index([]alert.Severity{alert.Info, alert.UnknownSeverity, alert.Warning, alert.Severe}, s)
 }
 
 // period returns the period of an alert that holds now, or else the next one that
 // begins soon. It has n look again when that changes.
-func (n *alerts) period(a cta.Alert, now time.Time) (best cta.Period, ok bool) {
+func (n *alerts) period(a alert.Alert, now time.Time) (best alert.Period, ok bool) {
 	ms, soon := now.UnixMilli(), now.Add(alertsAhead).UnixMilli()
 	if len(a.Active) == 0 {
 		return best, true
@@ -137,7 +138,7 @@ func (n *alerts) period(a cta.Alert, now time.Time) (best cta.Period, ok bool) {
 
 // speak sets the texts for a reader's language.
 func (a *Alert) speak(language string) {
-	a.Header, a.Description, a.URL = cta.In(language, a.of.Header), cta.In(language, a.of.Description), cta.In(language, a.of.URL)
+	a.Header, a.Description, a.URL = alert.In(language, a.of.Header), alert.In(language, a.of.Description), alert.In(language, a.of.URL)
 }
 
 // notified returns alerts in a language.
@@ -152,14 +153,14 @@ func (l *language) notified(list []*Alert) []*Alert {
 }
 
 // has reports whether a network has what a selector selects.
-func has(net *cta.Network, i cta.Informed) bool {
+func has(net *cta.Network, i alert.Informed) bool {
 	return (i.Line == "" || net.Line(i.Line) != nil) && (i.Station == 0 || net.Station(i.Station) != nil) &&
 		(i.Mode == "" || slices.Contains(modes(net), i.Mode))
 }
 
 // ofLine reports whether an alert concerns a line.
 func (a *Alert) ofLine(l *cta.Line) bool {
-	return l != nil && slices.ContainsFunc(a.Informed, func(i cta.Informed) bool {
+	return l != nil && slices.ContainsFunc(a.Informed, func(i alert.Informed) bool {
 		_, there := l.Order(i.Station)
 		return selects(i, l) && (i.Station == 0 || there)
 	})
@@ -167,7 +168,7 @@ func (a *Alert) ofLine(l *cta.Line) bool {
 
 // ofStation reports whether an alert concerns a station with those lines.
 func (a *Alert) ofStation(net *cta.Network, id int, lines []string) bool {
-	return slices.ContainsFunc(a.Informed, func(i cta.Informed) bool {
+	return slices.ContainsFunc(a.Informed, func(i alert.Informed) bool {
 		if i.Station != 0 && i.Station != id {
 			return false
 		}
@@ -179,7 +180,7 @@ func (a *Alert) ofStation(net *cta.Network, id int, lines []string) bool {
 }
 
 // selects reports whether a selector allows a line.
-func selects(i cta.Informed, l *cta.Line) bool {
+func selects(i alert.Informed, l *cta.Line) bool {
 	return (i.Line == "" || i.Line == l.ID) && (i.Mode == "" || i.Mode == l.Mode)
 }
 
@@ -234,9 +235,9 @@ func (l *language) notices(s *snapshot, most int, concerns func(*Alert) bool) (v
 func (l *language) notice(s *snapshot, a *Alert) noticeView {
 	v := noticeView{ID: a.ID, Level: "info", Mark: "i", Label: l.say("notice-info"), Header: a.Header.Text, URL: a.URL.Text}
 	switch a.Severity {
-	case cta.Severe:
+	case alert.Severe:
 		v.Level, v.Mark, v.Label = "major", levelMark(live.Major), l.say("notice-severe")
-	case cta.Warning:
+	case alert.Warning:
 		v.Level, v.Mark, v.Label = "minor", levelMark(live.Minor), l.say("notice-warning")
 	}
 	v.Language, v.TextLanguage = l.foreign(a.Header.Language), l.foreign(a.Description.Language)

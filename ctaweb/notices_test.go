@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
@@ -20,38 +21,38 @@ import (
 )
 
 // notice is an alert about the whole Blue Line, or about others.
-func notice(id string, severity cta.Severity, informed ...cta.Informed) cta.Alert {
+func notice(id string, severity alert.Severity, informed ...alert.Informed) alert.Alert {
 	if informed == nil {
-		informed = []cta.Informed{{Line: "blue"}}
+		informed = []alert.Informed{{Line: "blue"}}
 	}
-	return cta.Alert{
-		ID: id, Informed: informed, Severity: severity, Cause: cta.UnknownCause, Effect: cta.UnknownEffect,
-		Header: []cta.Text{{Language: "en", Text: "Header " + id}},
+	return alert.Alert{
+		ID: id, Informed: informed, Severity: severity, Cause: alert.UnknownCause, Effect: alert.UnknownEffect,
+		Header: []alert.Text{{Language: "en", Text: "Header " + id}},
 	}
 }
 
 // announce gives a model alerts of each kind.
 func announce(m *Model) {
-	strike := notice("strike", cta.Severe, cta.Informed{Line: "green"}, cta.Informed{Line: "red"}, cta.Informed{Line: "purple"})
-	strike.Header = []cta.Text{{Language: "en", Text: "Minor Delays / Trains stand at Howard because of a signal that has failed"}, {Language: "es", Text: "Retrasos"}}
-	strike.Description = []cta.Text{{Language: "en", Text: "Trains run with longer gaps.\nAllow extra time."}}
-	strike.URL = []cta.Text{{Text: "https://agency.example/1"}}
-	lift := notice("lift", cta.Info, cta.Informed{Station: 40380})
-	lift.Header = []cta.Text{{Language: "en", Text: "Elevator at Clark/Lake Temporarily Out-of-Service"}}
+	strike := notice("strike", alert.Severe, alert.Informed{Line: "green"}, alert.Informed{Line: "red"}, alert.Informed{Line: "purple"})
+	strike.Header = []alert.Text{{Language: "en", Text: "Minor Delays / Trains stand at Howard because of a signal that has failed"}, {Language: "es", Text: "Retrasos"}}
+	strike.Description = []alert.Text{{Language: "en", Text: "Trains run with longer gaps.\nAllow extra time."}}
+	strike.URL = []alert.Text{{Text: "https://agency.example/1"}}
+	lift := notice("lift", alert.Info, alert.Informed{Station: 40380})
+	lift.Header = []alert.Text{{Language: "en", Text: "Elevator at Clark/Lake Temporarily Out-of-Service"}}
 	lift.Description = lift.Header
-	work := notice("work", cta.Warning, cta.Informed{})
-	work.Header = []cta.Text{{Language: "en", Text: "Bus Substitution Between Dempster-Skokie and Howard Stations"}}
-	work.Cause, work.Active = cta.Maintenance, []cta.Period{{Until: time.Now().Add(48 * time.Hour).UnixMilli()}}
-	work.Description = []cta.Text{{Language: "en", Text: strings.Repeat("Averyveryverylongword", 9)}}
-	for _, a := range []cta.Alert{strike, lift, work} {
+	work := notice("work", alert.Warning, alert.Informed{})
+	work.Header = []alert.Text{{Language: "en", Text: "Bus Substitution Between Dempster-Skokie and Howard Stations"}}
+	work.Cause, work.Active = alert.Maintenance, []alert.Period{{Until: time.Now().Add(48 * time.Hour).UnixMilli()}}
+	work.Description = []alert.Text{{Language: "en", Text: strings.Repeat("Averyveryverylongword", 9)}}
+	for _, a := range []alert.Alert{strike, lift, work} {
 		m.ApplyAlert(a)
 	}
 }
 
 // minutes is a period within minutes of eight o'clock; 0 is open.
-func minutes(from, until int) cta.Period {
+func minutes(from, until int) alert.Period {
 	event, _ := clockAt("08:00:00")
-	p := cta.Period{}
+	p := alert.Period{}
 	if from != 0 {
 		p.From = event.Add(time.Duration(from) * time.Minute).UnixMilli()
 	}
@@ -76,16 +77,16 @@ func ids(list []*Alert) string {
 
 func TestAlertsAreShownInTheirPeriods(t *testing.T) {
 	m := small()
-	with := func(a cta.Alert, periods ...cta.Period) cta.Alert {
+	with := func(a alert.Alert, periods ...alert.Period) alert.Alert {
 		a.Active = periods
 		return a
 	}
-	work := with(notice("work", cta.Severe))
-	work.Cause = cta.Construction
-	for _, a := range []cta.Alert{
-		notice("always", cta.Info), with(notice("ends", cta.Severe), minutes(-5, 2)), with(notice("begins", cta.Severe), minutes(1, 3)),
-		with(notice("twice", cta.Warning), minutes(3, 4), minutes(-9, 1)), with(notice("later", cta.Severe), minutes(8*24*60, 0)),
-		with(notice("over", cta.Severe), minutes(-9, -1)), work, notice("unsure", cta.UnknownSeverity),
+	work := with(notice("work", alert.Severe))
+	work.Cause = alert.Construction
+	for _, a := range []alert.Alert{
+		notice("always", alert.Info), with(notice("ends", alert.Severe), minutes(-5, 2)), with(notice("begins", alert.Severe), minutes(1, 3)),
+		with(notice("twice", alert.Warning), minutes(3, 4), minutes(-9, 1)), with(notice("later", alert.Severe), minutes(8*24*60, 0)),
+		with(notice("over", alert.Severe), minutes(-9, -1)), work, notice("unsure", alert.UnknownSeverity),
 	} {
 		m.ApplyAlert(a)
 	}
@@ -114,25 +115,25 @@ func TestAlertsComeAndGo(t *testing.T) {
 	m := small()
 	_, wall := clockAt("08:00:10")
 	shown := func() string { return ids(m.Status(wall).Alerts) }
-	if !m.ApplyAlert(notice("1", cta.Info)) || !m.ApplyAlert(notice("2", cta.Severe)) || shown() != "2 1" {
+	if !m.ApplyAlert(notice("1", alert.Info)) || !m.ApplyAlert(notice("2", alert.Severe)) || shown() != "2 1" {
 		t.Errorf("shown: %s", shown())
 	}
-	if m.ApplyAlert(cta.Alert{ID: "3"}) || m.ApplyAlert(notice("4", cta.Severe, cta.Informed{Line: "gold"}, cta.Informed{Station: 17}, cta.Informed{Mode: cta.Ferry})) || shown() != "2 1" {
+	if m.ApplyAlert(alert.Alert{ID: "3"}) || m.ApplyAlert(notice("4", alert.Severe, alert.Informed{Line: "gold"}, alert.Informed{Station: 17}, alert.Informed{Mode: cta.Ferry})) || shown() != "2 1" {
 		t.Errorf("with alerts of nothing: %s", shown())
 	}
-	if !m.ApplyAlert(notice("2", cta.Info, cta.Informed{Line: "gold"})) || shown() != "1" {
+	if !m.ApplyAlert(notice("2", alert.Info, alert.Informed{Line: "gold"})) || shown() != "1" {
 		t.Errorf("an alert that has come to concern nothing: %s", shown())
 	}
 	if m.RemoveAlert("5") || !m.RemoveAlert("1") || shown() != "" {
 		t.Errorf("after the end: %s", shown())
 	}
 	for i := range maxAlerts + 5 {
-		m.ApplyAlert(notice(fmt.Sprint(i), cta.Info))
+		m.ApplyAlert(notice(fmt.Sprint(i), alert.Info))
 	}
 	if n := len(m.alerts.all); n != maxAlerts || len(m.Status(wall).Alerts) != maxShown {
 		t.Errorf("%d kept, %d shown", n, len(m.Status(wall).Alerts))
 	}
-	if !m.ApplyAlert(notice("7", cta.Severe)) || !strings.HasPrefix(shown(), "7 ") {
+	if !m.ApplyAlert(notice("7", alert.Severe)) || !strings.HasPrefix(shown(), "7 ") {
 		t.Error("a full model takes no change")
 	}
 }
@@ -141,20 +142,20 @@ func TestAlertsComeAndGo(t *testing.T) {
 func TestAlertsAreWhereTheyBelong(t *testing.T) {
 	const clark = 40380 // Blue, Brown, Green, Orange, Pink, Purple
 	for _, c := range []struct {
-		informed []cta.Informed
+		informed []alert.Informed
 		want     string // pages that show it
 	}{
-		{[]cta.Informed{{}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
-		{[]cta.Informed{{Line: "blue"}}, "/ /lines/blue /stations/40890 /board/40890 /stations/40380"},
-		{[]cta.Informed{{Line: "blue", Direction: cta.DirectionA}}, "/ /lines/blue /stations/40890 /board/40890 /stations/40380"},
-		{[]cta.Informed{{Station: ohare}}, "/ /lines/blue /stations/40890 /board/40890"},
-		{[]cta.Informed{{Line: "brown", Station: clark}}, "/ /stations/40380"},
-		{[]cta.Informed{{Line: "red"}, {Station: clark}}, "/ /lines/blue /lines/red /stations/40380 /stations/41190"},
-		{[]cta.Informed{{Mode: cta.Metro}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
-		{[]cta.Informed{{Line: "gold"}}, ""},
+		{[]alert.Informed{{}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
+		{[]alert.Informed{{Line: "blue"}}, "/ /lines/blue /stations/40890 /board/40890 /stations/40380"},
+		{[]alert.Informed{{Line: "blue", Direction: cta.DirectionA}}, "/ /lines/blue /stations/40890 /board/40890 /stations/40380"},
+		{[]alert.Informed{{Station: ohare}}, "/ /lines/blue /stations/40890 /board/40890"},
+		{[]alert.Informed{{Line: "brown", Station: clark}}, "/ /stations/40380"},
+		{[]alert.Informed{{Line: "red"}, {Station: clark}}, "/ /lines/blue /lines/red /stations/40380 /stations/41190"},
+		{[]alert.Informed{{Mode: cta.Metro}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
+		{[]alert.Informed{{Line: "gold"}}, ""},
 	} {
 		m := small()
-		m.ApplyAlert(notice("x", cta.Severe, c.informed...))
+		m.ApplyAlert(notice("x", alert.Severe, c.informed...))
 		h := newHandler(t, m, HandlerConfig{})
 		var got []string
 		for _, page := range []string{"/", "/lines/blue", "/lines/red", "/stations/40890", "/board/40890", "/stations/40380", "/stations/41190"} {
@@ -171,17 +172,17 @@ func TestAlertsAreWhereTheyBelong(t *testing.T) {
 // What an agency writes is text, in the reader's language where it has it.
 func TestAlertsOnPages(t *testing.T) {
 	m := small()
-	a := notice(`"><x`, cta.Severe)
-	a.Header = []cta.Text{{Language: "en", Text: "<script>alert(1)</script>"}, {Language: "es-MX", Text: "Huelga & más"}}
-	a.Description = []cta.Text{{Language: "de", Text: "Erste Zeile\n<b>zweite</b>"}}
-	a.URL = []cta.Text{{Text: "https://agency.example/?a=1&b=2"}}
-	a.Active = []cta.Period{minutes(-60, 90)}
+	a := notice(`"><x`, alert.Severe)
+	a.Header = []alert.Text{{Language: "en", Text: "<script>alert(1)</script>"}, {Language: "es-MX", Text: "Huelga & más"}}
+	a.Description = []alert.Text{{Language: "de", Text: "Erste Zeile\n<b>zweite</b>"}}
+	a.URL = []alert.Text{{Text: "https://agency.example/?a=1&b=2"}}
+	a.Active = []alert.Period{minutes(-60, 90)}
 	m.ApplyAlert(a)
-	work := notice("work", cta.Warning)
-	work.Cause, work.Active = cta.Maintenance, []cta.Period{minutes(24*60, 25*60)}
+	work := notice("work", alert.Warning)
+	work.Cause, work.Active = alert.Maintenance, []alert.Period{minutes(24*60, 25*60)}
 	m.ApplyAlert(work)
 	for i := range 12 {
-		m.ApplyAlert(notice(fmt.Sprint("n", i), cta.Info))
+		m.ApplyAlert(notice(fmt.Sprint("n", i), alert.Info))
 	}
 	h := newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}})
 	for lang, want := range map[string][]string{
@@ -231,18 +232,18 @@ func TestAlertsSayWhen(t *testing.T) {
 		return time.Date(2026, 10, d, hour, 30*min(hour, 1), 0, 0, cta.Chicago().Location).UnixMilli()
 	}
 	for _, c := range []struct {
-		period cta.Period
+		period alert.Period
 		want   string
 	}{
-		{cta.Period{}, ""}, {cta.Period{From: day(7, 5)}, ""}, {cta.Period{Until: day(7, 9)}, "until 09:30"}, {cta.Period{Until: day(8, 0)}, "until Wed 7 Oct"},
-		{cta.Period{Until: day(9, 0)}, "until Thu 8 Oct"}, {cta.Period{Until: day(9, 5)}, "until Fri 9 Oct 05:30"}, {cta.Period{From: day(7, 9)}, "from 09:30"},
-		{cta.Period{From: day(8, 0)}, "from Thu 8 Oct"}, {cta.Period{From: day(7, 9), Until: day(7, 10)}, "from 09:30 until 10:30"},
-		{cta.Period{From: day(8, 9), Until: day(10, 0)}, "from Thu 8 Oct 09:30 until Fri 9 Oct"},
+		{alert.Period{}, ""}, {alert.Period{From: day(7, 5)}, ""}, {alert.Period{Until: day(7, 9)}, "until 09:30"}, {alert.Period{Until: day(8, 0)}, "until Wed 7 Oct"},
+		{alert.Period{Until: day(9, 0)}, "until Thu 8 Oct"}, {alert.Period{Until: day(9, 5)}, "until Fri 9 Oct 05:30"}, {alert.Period{From: day(7, 9)}, "from 09:30"},
+		{alert.Period{From: day(8, 0)}, "from Thu 8 Oct"}, {alert.Period{From: day(7, 9), Until: day(7, 10)}, "from 09:30 until 10:30"},
+		{alert.Period{From: day(8, 9), Until: day(10, 0)}, "from Thu 8 Oct 09:30 until Fri 9 Oct"},
 	} {
 		silent, told := NewModel(cta.Chicago()), small()
 		for name, m := range map[string]*Model{"silent": silent, "told": told} {
-			a := notice("x", cta.Severe)
-			a.Active = []cta.Period{c.period}
+			a := notice("x", alert.Severe)
+			a.Active = []alert.Period{c.period}
 			m.ApplyAlert(a)
 			event, wall := clockAt("08:00:10")
 			if name == "silent" {
@@ -262,16 +263,16 @@ func TestAlertsForPrograms(t *testing.T) {
 	m := small()
 	h := newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}})
 	before := h.pub.snapshot().status
-	a := notice("x", cta.Severe, cta.Informed{Line: "blue", Station: ohare})
-	a.Header = append(a.Header, cta.Text{Language: "es", Text: "Huelga"})
+	a := notice("x", alert.Severe, alert.Informed{Line: "blue", Station: ohare})
+	a.Header = append(a.Header, alert.Text{Language: "es", Text: "Huelga"})
 	m.ApplyAlert(a)
-	m.ApplyAlert(notice("red", cta.Info, cta.Informed{Line: "red"}))
+	m.ApplyAlert(notice("red", alert.Info, alert.Informed{Line: "red"}))
 
 	var answer struct{ Alerts []Alert }
 	if err := json.Unmarshal([]byte(text(t, get(t, newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}}), "GET", "/api/v1/alerts?lang=es"))), &answer); err != nil {
 		t.Fatal(err)
 	}
-	if len(answer.Alerts) != 2 || answer.Alerts[0].Header != (cta.Text{Language: "es", Text: "Huelga"}) || answer.Alerts[1].Header.Text != "Header red" {
+	if len(answer.Alerts) != 2 || answer.Alerts[0].Header != (alert.Text{Language: "es", Text: "Huelga"}) || answer.Alerts[1].Header.Text != "Header red" {
 		t.Errorf("the API has %+v", answer.Alerts)
 	}
 
@@ -308,9 +309,9 @@ func TestAlertsForPrograms(t *testing.T) {
 
 func TestAlertsInTheFeed(t *testing.T) {
 	m := small()
-	m.ApplyAlert(notice("x", cta.Severe))
-	over := notice("over", cta.Severe)
-	over.Active = []cta.Period{minutes(-9, -1)}
+	m.ApplyAlert(notice("x", alert.Severe))
+	over := notice("over", alert.Severe)
+	over.Active = []alert.Period{minutes(-9, -1)}
 	m.ApplyAlert(over)
 	h := newHandler(t, m, HandlerConfig{})
 	r := get(t, h, "GET", "/gtfs-rt/alerts.json")
@@ -328,17 +329,17 @@ func TestAlertsFromTheirTopic(t *testing.T) {
 	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(sys.Topics.Alerts(), 1)); err != nil {
 		t.Fatal(err)
 	}
-	key, err := wire.AvroKey[cta.AlertKey](sys.Registry, schemas.AlertKey)
+	key, err := wire.AvroKey[alert.Key](sys.Registry, schemas.AlertKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := wire.AvroValue[cta.Alert](sys.Registry, schemas.AlertValue)
+	value, err := wire.AvroValue[alert.Alert](sys.Registry, schemas.AlertValue)
 	if err != nil {
 		t.Fatal(err)
 	}
-	put := func(a cta.Alert, over bool) {
+	put := func(a alert.Alert, over bool) {
 		r := kafka.Record{Topic: sys.Topics.Alerts()}
-		if r.Key, err = key.Encode(t.Context(), r.Topic, cta.AlertKey{ID: a.ID}); err == nil && !over {
+		if r.Key, err = key.Encode(t.Context(), r.Topic, alert.Key{ID: a.ID}); err == nil && !over {
 			r.Value, err = value.Encode(t.Context(), r.Topic, a)
 		}
 		if err != nil {
@@ -346,10 +347,10 @@ func TestAlertsFromTheirTopic(t *testing.T) {
 		}
 		sys.Send(r)
 	}
-	put(notice("1", cta.Info), false)
-	put(notice("2", cta.Severe), false)
+	put(notice("1", alert.Info), false)
+	put(notice("2", alert.Severe), false)
 	put(notice("2", ""), true)
-	put(cta.Alert{ID: "empty", Cause: cta.UnknownCause, Effect: cta.UnknownEffect, Severity: cta.Info}, false)
+	put(alert.Alert{ID: "empty", Cause: alert.UnknownCause, Effect: alert.UnknownEffect, Severity: alert.Info}, false)
 	sys.Send(kafka.Record{Topic: sys.Topics.Alerts(), Key: []byte("odd"), Value: []byte("odd")})
 	m := NewModel(cta.Chicago())
 	consuming(t, sys, m, ConsumeConfig{})
@@ -357,11 +358,11 @@ func TestAlertsFromTheirTopic(t *testing.T) {
 		await(t, sys, m, what, func(st *Status) (string, bool) { return ids(st.Alerts), st.Ready && ids(st.Alerts) == want })
 	}
 	shows("the alert that is there", "1")
-	put(notice("3", cta.Severe), false)
+	put(notice("3", alert.Severe), false)
 	shows("a new alert", "3 1")
 	put(notice("1", ""), true)
 	shows("the end of an alert", "3")
-	if a := m.Status(time.Now()).Alerts[0]; !slices.Equal(a.Informed, []cta.Informed{{Line: "blue"}}) {
-		t.Error(cmp.Diff([]cta.Informed{{Line: "blue"}}, a.Informed))
+	if a := m.Status(time.Now()).Alerts[0]; !slices.Equal(a.Informed, []alert.Informed{{Line: "blue"}}) {
+		t.Error(cmp.Diff([]alert.Informed{{Line: "blue"}}, a.Informed))
 	}
 }

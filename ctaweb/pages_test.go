@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 func TestSearch(t *testing.T) {
@@ -74,7 +76,7 @@ func TestSearchInPlainLetters(t *testing.T) {
 		"Hōʻaeʻae", "Keone‘ae",
 	}
 	for i, name := range names {
-		m.ApplyStation(cta.StationRecord{StationID: 1 + i, StationName: name, Order: 50 + i, Line: "yellow"})
+		m.ApplyStation(tables.StationRecord{StationID: 1 + i, StationName: name, Order: 50 + i, Line: "yellow"})
 	}
 	x := newSearchIndex(m.Status(time.Now()), m.Network())
 	for query, want := range map[string]string{
@@ -96,9 +98,9 @@ func TestSearchInPlainLetters(t *testing.T) {
 func TestSearchInLargeNetworks(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	for i := range 5000 {
-		m.ApplyStation(cta.StationRecord{StationID: 1 + i, StationName: fmt.Sprintf("Halt %04d", i), Order: 50 + i, Line: "yellow"})
+		m.ApplyStation(tables.StationRecord{StationID: 1 + i, StationName: fmt.Sprintf("Halt %04d", i), Order: 50 + i, Line: "yellow"})
 	}
-	m.ApplyStation(cta.StationRecord{StationID: 9999, StationName: "Zur Halt", Order: 9999, Line: "yellow"})
+	m.ApplyStation(tables.StationRecord{StationID: 9999, StationName: "Zur Halt", Order: 9999, Line: "yellow"})
 	h := newHandler(t, m, HandlerConfig{})
 	for query, want := range map[string]string{
 		"halt": "Stations for “halt”: 5,001 The first 300 are shown.", "halt+4711": "Stations for “halt 4711”: 1</p>",
@@ -416,8 +418,8 @@ func TestStreamIsNarrowed(t *testing.T) {
 	next := cta.Arrival{Line: "blue", TrainID: "1", StationID: rosemont, Direction: "a", TrainStatus: cta.InService}
 	m.ApplyArrival(cta.KeyAt(at), next, at)
 	until(t, station, hasTrain("1", rosemont))
-	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
-	m.ApplyCount(cta.TurnstileCount{StationID: rosemont, Count: 7}, time.Now())
+	m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
+	m.ApplyCount(tables.TurnstileCount{StationID: rosemont, Count: 7}, time.Now())
 	for s := station(); ; s = station() {
 		if s.update.Entries["40890"] != 0 {
 			t.Error("Rosemont's stream tells of O'Hare's entries")
@@ -452,7 +454,7 @@ func TestHoursWhenClocksChange(t *testing.T) {
 		m := NewModel(cta.Chicago())
 		for at := tt.noon.Add(-14 * time.Hour); !at.After(tt.noon); at = at.Add(time.Minute) {
 			m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: "blue", TrainID: "1", StationID: ohare, Direction: "a", TrainStatus: cta.InService}, at)
-			m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: int64(at.Sub(tt.noon)/time.Minute) + 10_000}, at)
+			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: int64(at.Sub(tt.noon)/time.Minute) + 10_000}, at)
 		}
 		day := m.tracker.Day(ohare, tt.noon)
 		view := english().viewDay(day, tt.noon)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
@@ -109,7 +110,7 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 }
 
 // agencys are the agency's alerts at a time, with ids that no finding has.
-func (h *Handler) agencys(now time.Time) []cta.Alert {
+func (h *Handler) agencys(now time.Time) []alert.Alert {
 	list := h.model.notices(now)
 	for i := range list {
 		list[i].ID = "agency:" + list[i].ID
@@ -133,8 +134,8 @@ func closedStations(net *cta.Network, st *Status) map[int][]string {
 }
 
 // findings are what is wrong, as alerts: how lines run, and closed stations.
-func (h *Handler) findings(st *Status, closed map[int][]string) []cta.Alert {
-	var alerts []cta.Alert
+func (h *Handler) findings(st *Status, closed map[int][]string) []alert.Alert {
+	var alerts []alert.Alert
 	for _, l := range st.Lines {
 		for _, d := range l.Directions {
 			if a, ok := h.finding(l, d, st.AsOf); ok {
@@ -147,9 +148,9 @@ func (h *Handler) findings(st *Status, closed map[int][]string) []cta.Alert {
 		if len(lines) == 0 {
 			continue
 		}
-		a := cta.Alert{ID: "closed-" + s.Slug(), Cause: cta.UnknownCause, Effect: cta.NoServiceEffect, Severity: cta.Severe}
+		a := alert.Alert{ID: "closed-" + s.Slug(), Cause: alert.UnknownCause, Effect: alert.NoService, Severity: alert.Severe}
 		for _, id := range lines {
-			a.Informed = append(a.Informed, cta.Informed{Line: id, Station: s.ID})
+			a.Informed = append(a.Informed, alert.Informed{Line: id, Station: s.ID})
 		}
 		a.Header = h.inAll(lines, func(l *language) string { return l.say("alert-closed", "station", s.Name) })
 		a.Description = h.inAll(lines, func(l *language) string {
@@ -166,28 +167,28 @@ func (h *Handler) findings(st *Status, closed map[int][]string) []cta.Alert {
 
 // finding is how a line runs in a direction as an alert, if that is anything to be alerted
 // of.
-func (h *Handler) finding(ls *LineStatus, d DirectionStatus, now time.Time) (cta.Alert, bool) {
-	a := cta.Alert{
-		ID: ls.ID + "-" + string(d.Direction), Cause: cta.UnknownCause, Effect: cta.SignificantDelays, Severity: cta.Warning,
-		Informed: []cta.Informed{{Line: ls.ID, Direction: d.Direction}},
+func (h *Handler) finding(ls *LineStatus, d DirectionStatus, now time.Time) (alert.Alert, bool) {
+	a := alert.Alert{
+		ID: ls.ID + "-" + string(d.Direction), Cause: alert.UnknownCause, Effect: alert.SignificantDelays, Severity: alert.Warning,
+		Informed: []alert.Informed{{Line: ls.ID, Direction: d.Direction}},
 	}
 	switch d.Level {
 	case live.Minor:
 	case live.Major:
-		a.Severity = cta.Severe
+		a.Severity = alert.Severe
 	default:
 		return a, false
 	}
 	name := ""
 	switch d.Cause {
 	case live.TrainStuck:
-		name, a.Cause = "standing", cta.TechnicalProblem
+		name, a.Cause = "standing", alert.TechnicalProblem
 	case live.TrainOverdue:
 		name = "overdue"
 	case live.LongGap:
-		name, a.Effect = "gap", cta.ReducedService
+		name, a.Effect = "gap", alert.ReducedService
 	case live.CloseUp:
-		name, a.Effect = "bunched", cta.ModifiedService
+		name, a.Effect = "bunched", alert.ModifiedService
 	default:
 		return a, false
 	}
@@ -201,9 +202,9 @@ func (h *Handler) finding(ls *LineStatus, d DirectionStatus, now time.Time) (cta
 
 // inAll returns a text in each language of the pages, with the word for the vehicles of
 // the lines.
-func (h *Handler) inAll(lines []string, say func(*language) string) (texts []cta.Text) {
+func (h *Handler) inAll(lines []string, say func(*language) string) (texts []alert.Text) {
 	for _, l := range h.languages {
-		texts = append(texts, cta.Text{Language: l.code, Text: say(l.of(modes(h.model.net, lines...)...))})
+		texts = append(texts, alert.Text{Language: l.code, Text: say(l.of(modes(h.model.net, lines...)...))})
 	}
 	return texts
 }

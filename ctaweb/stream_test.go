@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // serving is a server of h, or of root if it isn't nil, until the test ends.
@@ -140,7 +142,7 @@ func TestStream(t *testing.T) {
 	if s.name != "update" {
 		t.Errorf("the event is %s, want an update", s.name)
 	}
-	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
+	m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
 	if s := until(t, next, func(s served) bool { return s.update.Entries != nil }); s.update.Entries["40890"] != 5 {
 		t.Errorf("entries are %v, want 5 at 40890", s.update.Entries)
 	}

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // In whatever order pairs come, event time is the latest that was told by then.
@@ -65,7 +67,7 @@ func TestDayAfterARestart(t *testing.T) {
 	apply := func(m *Model, e event) {
 		sent := wall.Add(e.at / 20)
 		if e.count > 0 {
-			m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: e.count}, sent)
+			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: e.count}, sent)
 			return
 		}
 		m.ApplyArrival(cta.KeyAt(six.Add(e.at)), cta.Arrival{
@@ -112,11 +114,11 @@ func TestLateCountAfterARestart(t *testing.T) {
 	evening, wall := clockAt("19:00:00")
 	m := NewModel(cta.Chicago())
 	m.hold()
-	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 5}, wall.Add(-26*time.Hour))
-	m.ApplyCount(cta.TurnstileCount{StationID: rosemont, Count: 5}, wall.Add(-time.Minute))
+	m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 5}, wall.Add(-26*time.Hour))
+	m.ApplyCount(tables.TurnstileCount{StationID: rosemont, Count: 5}, wall.Add(-time.Minute))
 	late := wall.Add(5 * time.Minute)
-	m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 9005}, late)
-	m.ApplyCount(cta.TurnstileCount{StationID: rosemont, Count: 25}, late)
+	m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 9005}, late)
+	m.ApplyCount(tables.TurnstileCount{StationID: rosemont, Count: 25}, late)
 	for i := range 60 {
 		at := time.Duration(i) * 6 * time.Second
 		m.ApplyArrival(cta.KeyAt(evening.Add(at)), cta.Arrival{

@@ -9,10 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"pgregory.net/rapid"
 )
 
 // One or few sensors with wrong clocks, in either time, change nothing for the others.
@@ -283,7 +285,7 @@ func (tr *trial) run(sum *toll) {
 			n := int64(counted / time.Minute)
 			for i, st := range tr.net.Stations[:3] {
 				for _, m := range []*Model{honest, live, deaf, again} {
-					m.ApplyCount(cta.TurnstileCount{StationID: st.ID, Count: 1000 + int64(i+1)*10*n}, tr.now)
+					m.ApplyCount(tables.TurnstileCount{StationID: st.ID, Count: 1000 + int64(i+1)*10*n}, tr.now)
 				}
 			}
 		}
@@ -502,7 +504,7 @@ func TestWrongRecordTimesLeaveTheDay(t *testing.T) {
 			}
 			st := line.Stations[i%20].Station.ID
 			m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, sent)
-			m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, at)
+			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, at)
 		}
 		now := wall0.Add(30 * time.Minute)
 		m.release(func() time.Time { return now })
@@ -549,7 +551,7 @@ func TestBurstOfWrongTimesLeavesTheDay(t *testing.T) {
 			}
 			st := line.Stations[station].Station.ID
 			m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, now)
-			m.ApplyCount(cta.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, now)
+			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, now)
 		}
 		if !before {
 			m.release(clock)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // connectWorker stands for a Kafka Connect worker with one connector, that wrote
@@ -61,7 +62,7 @@ func TestConnectorShowsAndDeletes(t *testing.T) {
 	topic := sys.Topics.Stations()
 	worker, there := connectWorker(t, topic)
 	args := []string{"-brokers", strings.Join(sys.Brokers, ","), "-prefix", sys.Topics.Prefix, "-connect", worker, "-name", "stations"}
-	rows := cta.Chicago().Rows()
+	rows := tables.Rows(cta.Chicago())
 	sys.Rows(rows...)
 
 	prints(t, 1, []string{"connector stations: no such connector (create it: examples/connector does)"}, "connector", append(args, "-status")...)

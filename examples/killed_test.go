@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // workers returns the flags of workers on a test's own services.
@@ -87,8 +88,8 @@ func TestLogFollowsAKilledWorker(t *testing.T) {
 // that works is killed; the other goes on with the table as it was.
 func TestKilledTransformerIsReplaced(t *testing.T) {
 	sys := ctatest.Start(t)
-	row := func(stop int, line string) cta.StationRow {
-		return cta.StationRow{StopID: stop, StationID: 40380, StationName: "Clark/Lake", Order: stop, Lines: []cta.LineFlag{{Line: line, Set: true}}}
+	row := func(stop int, line string) tables.StationRow {
+		return tables.StationRow{StopID: stop, StationID: 40380, StationName: "Clark/Lake", Order: stop, Lines: []tables.LineFlag{{Line: line, Set: true}}}
 	}
 	sys.Rows(row(1, "blue"), row(2, "red"))
 	works := start(t, "stations", workers(sys)...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // Read returns every committed record of a topic, each partition in order; none
@@ -87,7 +88,7 @@ func (s *System) counts(ctx context.Context) (map[int]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	var reader cta.TurnstileCounts
+	var reader tables.TurnstileCounts
 	counts := make(map[int]int64)
 	for _, r := range records {
 		c, deleted, err := reader.Read(r.Key, r.Value)

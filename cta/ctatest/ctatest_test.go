@@ -12,6 +12,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +36,7 @@ func TestEvents(t *testing.T) {
 			sys.Arrive(ctatest.At(7, 32), ctatest.ArrivalFrom(lake, washington, cta.DirectionB, "blue", "BL001"))
 			sys.Enter(ctatest.At(7, 30), lake, 25)
 			sys.ReadWeather(ctatest.At(7, 0), cta.Weather{Temperature: 40.5, Status: cta.Sunny})
-			sys.Rows(net.Rows()[:3]...)
+			sys.Rows(tables.Rows(net)[:3]...)
 
 			for topic, want := range map[string]int{
 				sys.Topics.Arrivals(lake):   1,
@@ -86,7 +87,7 @@ func publish(tb testing.TB, sys *ctatest.System, station *cta.Station, counts ..
 		tb.Fatal(err)
 	}
 	for _, n := range counts {
-		value, err := json.Marshal(cta.TurnstileCount{StationID: station.ID, Count: n})
+		value, err := json.Marshal(tables.TurnstileCount{StationID: station.ID, Count: n})
 		if err != nil {
 			tb.Fatal(err)
 		}

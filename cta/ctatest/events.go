@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -76,7 +77,7 @@ func (s *System) ReadWeather(at time.Time, w cta.Weather) {
 
 // Rows publishes rows of the stations table as Kafka Connect would, and returns
 // when the broker has them.
-func (s *System) Rows(rows ...cta.StationRow) {
+func (s *System) Rows(rows ...tables.StationRow) {
 	s.tb.Helper()
 	s.ensure(kafka.EventTopic(s.Topics.Stations(), 1))
 	records := make([]kafka.Record, len(rows))

@@ -11,12 +11,11 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // broker is kfake with the few answers in which it differs from Kafka put right.
@@ -156,7 +155,7 @@ func (b *broker) createWanted(kreq kmsg.Request) kmsg.Response {
 		if t.Topic == nil || *t.Topic == "" {
 			continue
 		}
-		if !cta.LegalTopic(*t.Topic) {
+		if !topicname.Legal(*t.Topic) {
 			b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: *t.Topic, Err: kerr.InvalidTopicException})
 			continue
 		}

@@ -6,11 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // topicSettings are the topic settings that Kafka 4.3 knows, with their valid values.
@@ -103,7 +102,7 @@ func (b *broker) refuse(kreq kmsg.Request) kmsg.Response {
 	case *kmsg.CreateTopicsRequest:
 		for _, t := range req.Topics {
 			switch {
-			case !cta.LegalTopic(t.Topic):
+			case !topicname.Legal(t.Topic):
 				faults = append(faults, kfake.Fault{Keys: []kmsg.Key{key}, Topic: t.Topic, Err: kerr.InvalidTopicException})
 			case slices.ContainsFunc(t.Configs, func(c kmsg.CreateTopicsRequestTopicConfig) bool { return !validSetting(c.Name, c.Value) }):
 				faults = append(faults, kfake.Fault{Keys: []kmsg.Key{key}, Topic: t.Topic, Err: kerr.InvalidConfig})

@@ -11,11 +11,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-func alerts(t testing.TB) *Avro[cta.Alert] {
-	a, err := AvroValue[cta.Alert](nil, schemas.AlertValue)
+func alerts(t testing.TB) *Avro[alert.Alert] {
+	a, err := AvroValue[alert.Alert](nil, schemas.AlertValue)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,17 +27,17 @@ func alerts(t testing.TB) *Avro[cta.Alert] {
 func TestListsRoundTrip(t *testing.T) {
 	a := alerts(t)
 	rapid.Check(t, func(t *rapid.T) {
-		texts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) cta.Text {
-			return cta.Text{Language: rapid.StringN(0, 5, 20).Draw(t, "language"), Text: rapid.String().Draw(t, "text")}
+		texts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) alert.Text {
+			return alert.Text{Language: rapid.StringN(0, 5, 20).Draw(t, "language"), Text: rapid.String().Draw(t, "text")}
 		}), 0, 4)
-		want := cta.Alert{
-			Active: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) cta.Period {
-				return cta.Period{From: rapid.Int64().Draw(t, "from"), Until: rapid.Int64().Draw(t, "until")}
+		want := alert.Alert{
+			Active: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) alert.Period {
+				return alert.Period{From: rapid.Int64().Draw(t, "from"), Until: rapid.Int64().Draw(t, "until")}
 			}), 0, 200).Draw(t, "active"),
-			Informed: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) cta.Informed {
-				return cta.Informed{Line: rapid.String().Draw(t, "line"), Direction: cta.DirectionA, Station: rapid.Int().Draw(t, "station")}
+			Informed: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) alert.Informed {
+				return alert.Informed{Line: rapid.String().Draw(t, "line"), Direction: cta.DirectionA, Station: rapid.Int().Draw(t, "station")}
 			}), 0, 4).Draw(t, "informed"),
-			Cause: cta.Construction, Effect: cta.Detour, Severity: cta.Severe,
+			Cause: alert.Construction, Effect: alert.Detour, Severity: alert.Severe,
 			Header: texts.Draw(t, "header"), Description: texts.Draw(t, "description"), URL: texts.Draw(t, "url"),
 		}
 		data, err := a.write(1, want)
@@ -136,9 +137,9 @@ func TestListsMustFit(t *testing.T) {
 // values must be encodable and come back.
 func FuzzLists(f *testing.F) {
 	a := alerts(f)
-	data, err := a.write(1, cta.Alert{
-		Active: []cta.Period{{From: 1, Until: 2}}, Informed: []cta.Informed{{Line: "red", Station: 40380}},
-		Cause: cta.Strike, Effect: cta.Detour, Severity: cta.Info, Header: []cta.Text{{Language: "en", Text: "x"}},
+	data, err := a.write(1, alert.Alert{
+		Active: []alert.Period{{From: 1, Until: 2}}, Informed: []alert.Informed{{Line: "red", Station: 40380}},
+		Cause: alert.Strike, Effect: alert.Detour, Severity: alert.Info, Header: []alert.Text{{Language: "en", Text: "x"}},
 	})
 	if err != nil {
 		f.Fatal(err)

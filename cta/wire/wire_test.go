@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -233,8 +234,8 @@ func TestOutageIsNoDecodeError(t *testing.T) {
 }
 
 func TestJSONAndText(t *testing.T) {
-	var j wire.JSON[cta.StationRecord]
-	v := cta.StationRecord{StationID: 1, StationName: "A & <B> café", Order: 2, Line: "red"}
+	var j wire.JSON[tables.StationRecord]
+	v := tables.StationRecord{StationID: 1, StationName: "A & <B> café", Order: 2, Line: "red"}
 	data, err := j.Encode(t.Context(), "", v)
 	if want := `{"station_id":1,"station_name":"A & <B> café","order":2,"line":"red"}`; string(data) != want || err != nil {
 		t.Errorf("got %s, %v, want %s", data, err, want)

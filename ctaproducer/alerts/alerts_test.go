@@ -26,6 +26,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
@@ -40,7 +41,7 @@ func answer(alerts ...string) string {
 }
 
 // alert is an alert as the CTA writes it, with a change of one of its members.
-func alert(id, member, value string) string {
+func item(id, member, value string) string {
 	m := map[string]json.RawMessage{
 		"AlertId": json.RawMessage(`"` + id + `"`), "Headline": json.RawMessage(`"Delays ` + id + `"`), "ShortDescription": json.RawMessage(`"Trains stand."`),
 		"FullDescription": json.RawMessage(`{"#cdata-section":"<p><strong>Why?</strong><br />\r\nA&nbsp;signal &lt;failed&gt;.</p>"}`),
@@ -82,54 +83,54 @@ func local(t testing.TB, text string) int64 {
 // Each member of the CTA's alerts becomes its part of an alert, in every form that it
 // has been seen in.
 func TestCTAAnswer(t *testing.T) {
-	want := func(change func(*cta.Alert)) []cta.Alert {
-		a := cta.Alert{
-			ID: "7", Active: []cta.Period{{From: local(t, "2026-04-26T06:00:00")}}, Informed: []cta.Informed{{Line: "brown"}},
-			Cause: cta.UnknownCause, Effect: cta.SignificantDelays, Severity: cta.Warning,
-			Header: []cta.Text{{Language: "en", Text: "Delays 7"}}, Description: []cta.Text{{Language: "en", Text: "Trains stand.\nWhy?\nA signal <failed>."}},
-			URL: []cta.Text{{Language: "en", Text: "http://agency.example/a?AlertId=7"}},
+	want := func(change func(*alert.Alert)) []alert.Alert {
+		a := alert.Alert{
+			ID: "7", Active: []alert.Period{{From: local(t, "2026-04-26T06:00:00")}}, Informed: []alert.Informed{{Line: "brown"}},
+			Cause: alert.UnknownCause, Effect: alert.SignificantDelays, Severity: alert.Warning,
+			Header: []alert.Text{{Language: "en", Text: "Delays 7"}}, Description: []alert.Text{{Language: "en", Text: "Trains stand.\nWhy?\nA signal <failed>."}},
+			URL: []alert.Text{{Language: "en", Text: "http://agency.example/a?AlertId=7"}},
 		}
 		change(&a)
-		return []cta.Alert{a}
+		return []alert.Alert{a}
 	}
-	services := func(list string) string { return answer(alert("7", "ImpactedService", `{"Service":`+list+`}`)) }
-	same := func(*cta.Alert) {}
+	services := func(list string) string { return answer(item("7", "ImpactedService", `{"Service":`+list+`}`)) }
+	same := func(*alert.Alert) {}
 	for _, c := range []struct {
 		name, body string
-		want       []cta.Alert
+		want       []alert.Alert
 		aside      int
 	}{
-		{"as usual", answer(alert("7", "", "")), want(same), 0},
-		{"with a byte order mark", "\ufeff" + answer(alert("7", "", "")), want(same), 0},
-		{"one object for the list", strings.NewReplacer("[", "", "]", "").Replace(answer(alert("7", "", ""))), want(same), 0},
+		{"as usual", answer(item("7", "", "")), want(same), 0},
+		{"with a byte order mark", "\ufeff" + answer(item("7", "", "")), want(same), 0},
+		{"one object for the list", strings.NewReplacer("[", "", "]", "").Replace(answer(item("7", "", ""))), want(same), 0},
 		{"no alerts", `{"CTAAlerts":{"ErrorCode":"0"}}`, nil, 0},
 		{"null for the list", `{"CTAAlerts":{"ErrorCode":0,"Alert":null}}`, nil, 0},
-		{"something else in the list", answer(`7`, `"x"`, alert("7", "", "")), want(same), 2},
-		{"twice the same id", answer(alert("7", "", ""), alert("7", "Headline", `"other"`)), want(same), 1},
-		{"an end", answer(alert("7", "EventEnd", `"2026-04-26T23:30:00"`)), want(func(a *cta.Alert) { a.Active[0].Until = local(t, "2026-04-26T23:30:00") }), 0},
-		{"an end that is a day", answer(alert("7", "EventEnd", `"2026-09-24"`)), want(func(a *cta.Alert) { a.Active[0].Until = local(t, "2026-09-25T00:00:00") }), 0},
-		{"a start that is a day", answer(alert("7", "EventStart", `"2026-03-08"`)), want(func(a *cta.Alert) { a.Active[0].From = local(t, "2026-03-08T00:00:00") }), 0},
-		{"a start of another form", answer(alert("7", "EventStart", `"20260426 06:00"`)), want(same), 0},
-		{"no times", answer(alert("7", "EventStart", `null`)), want(func(a *cta.Alert) { a.Active = nil }), 0},
-		{"a time that can't be read", answer(alert("7", "EventStart", `"soon"`)), want(func(a *cta.Alert) { a.Active = nil }), 0},
-		{"an end before the start", answer(alert("7", "EventEnd", `"2026-04-01"`)), want(same), 0},
-		{"a number for an id", answer(alert("7", "AlertId", `7`)), want(same), 0},
-		{"no id", answer(alert("7", "AlertId", `null`)), nil, 1},
-		{"no headline", answer(alert("7", "Headline", `null`)), want(func(a *cta.Alert) { a.Header = a.Description }), 0},
-		{"texts without a section", answer(alert("7", "FullDescription", `"<b>Short</b>"`)), want(func(a *cta.Alert) { a.Description[0].Text = "Trains stand.\nShort" }), 0},
-		{"a text that begins with the short one", answer(alert("7", "FullDescription", `{"#cdata-section":"<p>Trains <b>stand</b>. Long.</p>"}`)), want(func(a *cta.Alert) { a.Description[0].Text = "Trains stand. Long." }), 0},
-		{"a script for a link", answer(alert("7", "AlertURL", `"javascript:alert(1)"`)), want(func(a *cta.Alert) { a.URL = nil }), 0},
-		{"planned", answer(alert("7", "SeverityCSS", `"planned"`)), want(func(a *cta.Alert) { a.Cause, a.Severity = cta.Maintenance, cta.Info }), 0},
-		{"major", answer(alert("7", "SeverityCSS", `"major"`)), want(func(a *cta.Alert) { a.Severity = cta.Severe }), 0},
-		{"everybody", services(`{"ServiceType":"X","ServiceId":"Systemwide"}`), want(func(a *cta.Alert) { a.Informed = []cta.Informed{{}} }), 0},
+		{"something else in the list", answer(`7`, `"x"`, item("7", "", "")), want(same), 2},
+		{"twice the same id", answer(item("7", "", ""), item("7", "Headline", `"other"`)), want(same), 1},
+		{"an end", answer(item("7", "EventEnd", `"2026-04-26T23:30:00"`)), want(func(a *alert.Alert) { a.Active[0].Until = local(t, "2026-04-26T23:30:00") }), 0},
+		{"an end that is a day", answer(item("7", "EventEnd", `"2026-09-24"`)), want(func(a *alert.Alert) { a.Active[0].Until = local(t, "2026-09-25T00:00:00") }), 0},
+		{"a start that is a day", answer(item("7", "EventStart", `"2026-03-08"`)), want(func(a *alert.Alert) { a.Active[0].From = local(t, "2026-03-08T00:00:00") }), 0},
+		{"a start of another form", answer(item("7", "EventStart", `"20260426 06:00"`)), want(same), 0},
+		{"no times", answer(item("7", "EventStart", `null`)), want(func(a *alert.Alert) { a.Active = nil }), 0},
+		{"a time that can't be read", answer(item("7", "EventStart", `"soon"`)), want(func(a *alert.Alert) { a.Active = nil }), 0},
+		{"an end before the start", answer(item("7", "EventEnd", `"2026-04-01"`)), want(same), 0},
+		{"a number for an id", answer(item("7", "AlertId", `7`)), want(same), 0},
+		{"no id", answer(item("7", "AlertId", `null`)), nil, 1},
+		{"no headline", answer(item("7", "Headline", `null`)), want(func(a *alert.Alert) { a.Header = a.Description }), 0},
+		{"texts without a section", answer(item("7", "FullDescription", `"<b>Short</b>"`)), want(func(a *alert.Alert) { a.Description[0].Text = "Trains stand.\nShort" }), 0},
+		{"a text that begins with the short one", answer(item("7", "FullDescription", `{"#cdata-section":"<p>Trains <b>stand</b>. Long.</p>"}`)), want(func(a *alert.Alert) { a.Description[0].Text = "Trains stand. Long." }), 0},
+		{"a script for a link", answer(item("7", "AlertURL", `"javascript:alert(1)"`)), want(func(a *alert.Alert) { a.URL = nil }), 0},
+		{"planned", answer(item("7", "SeverityCSS", `"planned"`)), want(func(a *alert.Alert) { a.Cause, a.Severity = alert.Maintenance, alert.Info }), 0},
+		{"major", answer(item("7", "SeverityCSS", `"major"`)), want(func(a *alert.Alert) { a.Severity = alert.Severe }), 0},
+		{"everybody", services(`{"ServiceType":"X","ServiceId":"Systemwide"}`), want(func(a *alert.Alert) { a.Informed = []alert.Informed{{}} }), 0},
 		{"a bus", services(`{"ServiceType":"B","ServiceId":"22"}`), nil, 2},
 		{"a bus and a line", services(`[{"ServiceType":"B","ServiceId":"22"},{"ServiceType":"R","ServiceId":"Brn"}]`), want(same), 1},
 		{"an unknown line", services(`{"ServiceType":"R","ServiceId":"Gold"}`), nil, 2},
 		{"an unknown station", services(`{"ServiceType":"T","ServiceId":"1"}`), nil, 2},
 		{"no services", services(`null`), nil, 1},
-		{"a station", services(`{"ServiceType":"T","ServiceId":"41480"}`), want(func(a *cta.Alert) { a.Informed = []cta.Informed{{Station: 41480}} }), 0},
+		{"a station", services(`{"ServiceType":"T","ServiceId":"41480"}`), want(func(a *alert.Alert) { a.Informed = []alert.Informed{{Station: 41480}} }), 0},
 		{"a line at a station", services(`[{"ServiceType":"T","ServiceId":"41480"},{"ServiceType":"R","ServiceId":"Brn"},{"ServiceType":"R","ServiceId":"Red"}]`),
-			want(func(a *cta.Alert) { a.Informed = []cta.Informed{{Line: "brown", Station: 41480}, {Line: "red"}} }), 0},
+			want(func(a *alert.Alert) { a.Informed = []alert.Informed{{Line: "brown", Station: 41480}, {Line: "red"}} }), 0},
 	} {
 		got, aside, err := source(t, Config{}).read([]byte(c.body))
 		if d := cmp.Diff(c.want, got); err != nil || d != "" || aside != c.aside {
@@ -158,7 +159,7 @@ func TestRealAlerts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byID := map[string]cta.Alert{}
+	byID := map[string]alert.Alert{}
 	for _, a := range got {
 		byID[a.ID] = a
 	}
@@ -166,7 +167,7 @@ func TestRealAlerts(t *testing.T) {
 		s, _ := v.(map[string]any)["#cdata-section"].(string)
 		return s
 	}
-	effects := map[string]cta.AlertEffect{"Elevator Status": cta.AccessibilityIssue, "Special Note": cta.UnknownEffect, "Normal Service*": cta.NoEffect, "Added Service": cta.AdditionalService, "Planned Work": cta.ModifiedService, "Service Change": cta.ModifiedService}
+	effects := map[string]alert.Effect{"Elevator Status": alert.AccessibilityIssue, "Special Note": alert.UnknownEffect, "Normal Service*": alert.NoEffect, "Added Service": alert.AdditionalService, "Planned Work": alert.ModifiedService, "Service Change": alert.ModifiedService}
 	rail := 0
 	for _, p := range plain.CTAAlerts.Alert {
 		services, ok := p["ImpactedService"].(map[string]any)["Service"].([]any)
@@ -217,7 +218,7 @@ func TestRealAlerts(t *testing.T) {
 		if want, ok := effects[p["Impact"].(string)]; ok && a.Effect != want {
 			t.Errorf("%s: %s became %s", a.ID, p["Impact"], a.Effect)
 		}
-		if planned := p["SeverityCSS"] == "planned"; planned != (a.Cause == cta.Maintenance) || (p["SeverityCSS"] == "minor") != (a.Severity == cta.Warning) && p["Impact"] != "Planned Work" && p["Impact"] != "Service Change" && p["Impact"] != "Special Note" {
+		if planned := p["SeverityCSS"] == "planned"; planned != (a.Cause == alert.Maintenance) || (p["SeverityCSS"] == "minor") != (a.Severity == alert.Warning) && p["Impact"] != "Planned Work" && p["Impact"] != "Service Change" && p["Impact"] != "Special Note" {
 			t.Errorf("%s: class %s became cause %s, severity %s", a.ID, p["SeverityCSS"], a.Cause, a.Severity)
 		}
 		if from := time.UnixMilli(a.Active[0].From).In(cta.Chicago().Location).Format("2006-01-02T15:04:05"); len(a.Active) != 1 || !strings.HasPrefix(from, p["EventStart"].(string)) {
@@ -239,10 +240,10 @@ func TestRealAlerts(t *testing.T) {
 }
 
 func TestImpacts(t *testing.T) {
-	for impact, want := range map[form.Text]cta.AlertEffect{
-		"Planned Reroute": cta.Detour, "Bus Stop Note": cta.StopMoved, "Elevator Status": cta.AccessibilityIssue, "Added Service": cta.AdditionalService,
-		"Normal Service*": cta.NoEffect, "Service Change": cta.ModifiedService, "Planned Work": cta.ModifiedService, "Minor Delays / Reroute": cta.SignificantDelays,
-		"Major Delays": cta.SignificantDelays, "Service Suspended": cta.NoServiceEffect, "Special Note": cta.UnknownEffect, "": cta.UnknownEffect,
+	for impact, want := range map[form.Text]alert.Effect{
+		"Planned Reroute": alert.Detour, "Bus Stop Note": alert.StopMoved, "Elevator Status": alert.AccessibilityIssue, "Added Service": alert.AdditionalService,
+		"Normal Service*": alert.NoEffect, "Service Change": alert.ModifiedService, "Planned Work": alert.ModifiedService, "Minor Delays / Reroute": alert.SignificantDelays,
+		"Major Delays": alert.SignificantDelays, "Service Suspended": alert.NoService, "Special Note": alert.UnknownEffect, "": alert.UnknownEffect,
 	} {
 		if got := ctaEffect(impact); got != want {
 			t.Errorf("%s: %s, want %s", impact, got, want)
@@ -286,7 +287,7 @@ func TestGTFSRealtimeAnswer(t *testing.T) {
 	if err != nil || len(got) != 1 || aside != 1 {
 		t.Fatalf("%v, %d, %v", got, aside, err)
 	}
-	want := []cta.Text{{Language: "en", Text: "Delays & more"}, {Language: "es", Text: "Retrasos"}, {Text: "x"}}
+	want := []alert.Text{{Language: "en", Text: "Delays & more"}, {Language: "es", Text: "Retrasos"}, {Text: "x"}}
 	if d := cmp.Diff(want, got[0].Header); d != "" {
 		t.Error(d)
 	}
@@ -312,22 +313,22 @@ func TestTextsArePlain(t *testing.T) {
 }
 
 func TestBounds(t *testing.T) {
-	long := cta.Alert{
-		ID: "1", Informed: make([]cta.Informed, 1000), Active: make([]cta.Period, 1000),
-		Header: []cta.Text{{Text: strings.Repeat("wörter ", 1000)}}, Description: slices.Repeat([]cta.Text{{Text: strings.Repeat("ö", 9999)}}, 100),
-		URL: []cta.Text{{Text: "http://a.example/" + strings.Repeat("x", 2000)}},
+	long := alert.Alert{
+		ID: "1", Informed: make([]alert.Informed, 1000), Active: make([]alert.Period, 1000),
+		Header: []alert.Text{{Text: strings.Repeat("wörter ", 1000)}}, Description: slices.Repeat([]alert.Text{{Text: strings.Repeat("ö", 9999)}}, 100),
+		URL: []alert.Text{{Text: "http://a.example/" + strings.Repeat("x", 2000)}},
 	}
 	a, ok := tidy(long)
 	if !ok || len(a.Header[0].Text) > maxHeader || len(a.Description[0].Text) > maxDescription || len(a.Description) != maxLanguages || a.URL != nil ||
-		len(a.Informed) != cta.MaxAlertParts || len(a.Active) != cta.MaxAlertParts || !strings.HasSuffix(a.Header[0].Text, "wörter…") {
+		len(a.Informed) != alert.MaxParts || len(a.Active) != alert.MaxParts || !strings.HasSuffix(a.Header[0].Text, "wörter…") {
 		t.Errorf("%v: %+v", ok, a)
 	}
-	if _, ok := tidy(cta.Alert{ID: strings.Repeat("x", 201), Header: long.Header}); ok {
+	if _, ok := tidy(alert.Alert{ID: strings.Repeat("x", 201), Header: long.Header}); ok {
 		t.Error("an id of 201 bytes is kept")
 	}
 	var many []string
 	for i := range maxAlerts + 50 {
-		many = append(many, alert(fmt.Sprint(i), "", ""))
+		many = append(many, item(fmt.Sprint(i), "", ""))
 	}
 	if got, aside, err := source(t, Config{}).read([]byte(answer(many...))); len(got) != maxAlerts || aside != 50 || err != nil {
 		t.Errorf("%d alerts, %d set aside, %v", len(got), aside, err)
@@ -336,16 +337,16 @@ func TestBounds(t *testing.T) {
 
 // table is a Sink that remembers what was written.
 type table struct {
-	alerts map[string]cta.Alert
+	alerts map[string]alert.Alert
 	writes []string
 	err    error
 }
 
-func (t *table) Current(context.Context) (map[string]cta.Alert, error) {
+func (t *table) Current(context.Context) (map[string]alert.Alert, error) {
 	return maps.Clone(t.alerts), t.err
 }
 
-func (t *table) Put(_ context.Context, a cta.Alert) error {
+func (t *table) Put(_ context.Context, a alert.Alert) error {
 	t.alerts[a.ID] = a
 	t.writes = append(t.writes, "put "+a.ID)
 	return t.err
@@ -397,8 +398,8 @@ func recorded(t *testing.T, recorder *recording.Recorder, sink *table, answers .
 }
 
 func TestWhatIsWritten(t *testing.T) {
-	one, both := answer(alert("1", "", "")), answer(alert("1", "", ""), alert("2", "", ""))
-	changed := answer(alert("1", "Headline", `"worse"`), alert("2", "", ""))
+	one, both := answer(item("1", "", "")), answer(item("1", "", ""), item("2", "", ""))
+	changed := answer(item("1", "Headline", `"worse"`), item("2", "", ""))
 	repeat := func(s string, n int) []string { return slices.Repeat([]string{s}, n) }
 	for _, c := range []struct {
 		name    string
@@ -414,11 +415,11 @@ func TestWhatIsWritten(t *testing.T) {
 		{"all gone", append([]string{one}, repeat(answer(), 7)...), map[int][]string{0: {"put 1"}, 6: {"end 1"}}, nil},
 		{"failures say nothing", append([]string{both, "500", "<html>", `{"CTAAlerts":{"ErrorCode":"1"}}`}, repeat("503", 20)...), map[int][]string{0: {"put 1", "put 2"}}, []string{"1", "2"}},
 		{"comes back", slices.Concat([]string{both}, repeat(one, 7), []string{both}), map[int][]string{0: {"put 1", "put 2"}, 6: {"end 2"}, 8: {"put 2"}}, []string{"1", "2"}},
-		{"the period ends", repeat(answer(alert("1", "EventEnd", `"2026-04-26T11:02:00"`)), 5), map[int][]string{0: {"put 1"}, 2: {"end 1"}}, nil},
-		{"over before", repeat(answer(alert("1", "EventEnd", `"2026-04-26T10:59:59"`)), 3), nil, nil},
-		{"not yet begun", repeat(answer(alert("1", "EventStart", `"2026-05-01"`)), 3), map[int][]string{0: {"put 1"}}, []string{"1"}},
+		{"the period ends", repeat(answer(item("1", "EventEnd", `"2026-04-26T11:02:00"`)), 5), map[int][]string{0: {"put 1"}, 2: {"end 1"}}, nil},
+		{"over before", repeat(answer(item("1", "EventEnd", `"2026-04-26T10:59:59"`)), 3), nil, nil},
+		{"not yet begun", repeat(answer(item("1", "EventStart", `"2026-05-01"`)), 3), map[int][]string{0: {"put 1"}}, []string{"1"}},
 	} {
-		sink := &table{alerts: map[string]cta.Alert{}}
+		sink := &table{alerts: map[string]alert.Alert{}}
 		got := map[int][]string{}
 		for i, w := range poll(t, sink, c.answers...) {
 			if w != nil {
@@ -440,19 +441,19 @@ func TestWhatIsWritten(t *testing.T) {
 // A recording gives what was written when it was made: alerts come, change, flicker and
 // end, also in answers that are unchanged, and between answers that can't be read.
 func TestReplay(t *testing.T) {
-	one, both := answer(alert("1", "", "")), answer(alert("1", "", ""), alert("2", "", ""))
+	one, both := answer(item("1", "", "")), answer(item("1", "", ""), item("2", "", ""))
 	dir := t.TempDir()
 	recorder, err := recording.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := &table{alerts: map[string]cta.Alert{}}
+	first := &table{alerts: map[string]alert.Alert{}}
 	writes := recorded(t, recorder, first, both, one, both, "<html>", "503", one, one, one, one, one, one, one)
 	if err := recorder.Close(); err != nil {
 		t.Fatal(err)
 	}
 	want := slices.Concat(writes...)
-	again := &table{alerts: map[string]cta.Alert{}}
+	again := &table{alerts: map[string]alert.Alert{}}
 	if err := source(t, Config{Replay: dir, Speed: math.Inf(1)}).Run(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
@@ -477,16 +478,16 @@ func TestReplay(t *testing.T) {
 
 // A restart repeats nothing, and ends what went meanwhile, but not at once.
 func TestRestart(t *testing.T) {
-	sink := &table{alerts: map[string]cta.Alert{}}
-	always := alert("1", "EventStart", "null")
-	poll(t, sink, answer(always, alert("2", "", "")))
+	sink := &table{alerts: map[string]alert.Alert{}}
+	always := item("1", "EventStart", "null")
+	poll(t, sink, answer(always, item("2", "", "")))
 	stored := sink.alerts["1"]
 	if stored.Active != nil {
 		t.Fatalf("%v, want no periods", stored.Active)
 	}
-	stored.Active = []cta.Period{} // as decoded
+	stored.Active = []alert.Period{} // as decoded
 	sink.alerts["1"] = stored
-	got := poll(t, sink, append(slices.Repeat([]string{answer(always)}, 7), answer(alert("1", "", "")))...)
+	got := poll(t, sink, append(slices.Repeat([]string{answer(always)}, 7), answer(item("1", "", "")))...)
 	want := make([][]string, 8)
 	want[5] = []string{"end 2"}
 	want[7] = []string{"put 1"} // it has a period now
@@ -497,7 +498,7 @@ func TestRestart(t *testing.T) {
 
 // A failure of the sink ends Run; a context that ends is none.
 func TestSinkFails(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer(alert("1", "", ""))) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer(item("1", "", ""))) }))
 	defer server.Close()
 	broken := errors.New("broken")
 	if err := source(t, Config{URL: server.URL}).Run(t.Context(), &table{err: broken}); !errors.Is(err, broken) {
@@ -526,7 +527,7 @@ func TestSaid(t *testing.T) {
 	var log bytes.Buffer
 	reg := prometheus.NewRegistry()
 	path := filepath.Join(t.TempDir(), "alerts.json")
-	if err := os.WriteFile(path, []byte(answer(alert("1", "", ""), alert("2", "ImpactedService", `{"Service":{"ServiceType":"R","ServiceId":"Gold"}}`))), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(answer(item("1", "", ""), item("2", "ImpactedService", `{"Service":{"ServiceType":"R","ServiceId":"Gold"}}`))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := source(t, Config{URL: path, Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: reg})
@@ -541,7 +542,7 @@ func TestSaid(t *testing.T) {
 		}
 		return ctx.Err()
 	}
-	if err := s.Run(ctx, &table{alerts: map[string]cta.Alert{}}); err != nil {
+	if err := s.Run(ctx, &table{alerts: map[string]alert.Alert{}}); err != nil {
 		t.Fatal(err)
 	}
 	if s.Ready() != nil {
@@ -567,8 +568,8 @@ func TestSaid(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(answer(alert("7", "", ""))))
-	f.Add([]byte(answer(alert("7", "EventEnd", `"2026-09-24"`), `{}`)))
+	f.Add([]byte(answer(item("7", "", ""))))
+	f.Add([]byte(answer(item("7", "EventEnd", `"2026-09-24"`), `{}`)))
 	f.Add([]byte("\x0a\x07\x0a\x032.0\x12\x0b\x0a\x011\x2a\x06\x2a\x04\x2a\x02ab"))
 	f.Add([]byte(`{"header":{"gtfsRealtimeVersion":"2.0"},"entity":[{"id":"1","alert":{"informedEntity":[{"agencyId":"1"}],"headerText":{"translation":[{"text":"<p>x"}]}}}]}`))
 	s := source(f, Config{})

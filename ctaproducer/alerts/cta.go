@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
@@ -47,7 +48,7 @@ type ctaService struct {
 // readCTA reads an answer of the CTA's alerts. An error code in the answer is a
 // [*rest.Error]. unknown counts the alerts and the parts of them that concern nothing in
 // the network, such as bus routes, and those that can't be read.
-func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, err error) {
+func readCTA(body []byte, net *cta.Network) (alerts []alert.Alert, unknown int, err error) {
 	var shape struct {
 		Root *struct {
 			Code  form.Text           `json:"ErrorCode"`
@@ -74,7 +75,7 @@ func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, er
 			unknown++
 			continue
 		}
-		a := cta.Alert{
+		a := alert.Alert{
 			ID: string(in.ID), Informed: informed,
 			Cause: ctaCause(in), Effect: ctaEffect(in.Impact), Severity: ctaSeverity(in),
 			Header: english(in.Headline), URL: english(in.URL),
@@ -84,22 +85,22 @@ func readCTA(body []byte, net *cta.Network) (alerts []cta.Alert, unknown int, er
 		if short := unmarked(string(in.Short)); !strings.HasPrefix(unmarked(string(in.Full)), short) {
 			a.Description = english(in.Short + "\n" + in.Full)
 		}
-		p := cta.Period{From: ctaTime(in.Start, net.Location, false), Until: ctaTime(in.End, net.Location, true)}
-		if p != (cta.Period{}) {
-			a.Active = []cta.Period{p}
+		p := alert.Period{From: ctaTime(in.Start, net.Location, false), Until: ctaTime(in.End, net.Location, true)}
+		if p != (alert.Period{}) {
+			a.Active = []alert.Period{p}
 		}
 		alerts = append(alerts, a)
 	}
 	return alerts, unknown, nil
 }
 
-func english(t form.Text) []cta.Text {
-	return []cta.Text{{Language: "en", Text: string(t)}}
+func english(t form.Text) []alert.Text {
+	return []alert.Text{{Language: "en", Text: string(t)}}
 }
 
 // ctaInformed returns the riders that services stand for. An alert that names stations
 // and lines is about those lines at those stations.
-func ctaInformed(services []ctaService, net *cta.Network) (informed []cta.Informed, unknown int) {
+func ctaInformed(services []ctaService, net *cta.Network) (informed []alert.Informed, unknown int) {
 	var lines []*cta.Line
 	var stations []*cta.Station
 	for _, s := range services {
@@ -107,7 +108,7 @@ func ctaInformed(services []ctaService, net *cta.Network) (informed []cta.Inform
 		var station *cta.Station
 		switch s.Type {
 		case "X":
-			return []cta.Informed{{}}, 0
+			return []alert.Informed{{}}, 0
 		case "R":
 			if line = ctaLine(string(s.ID), net); line != nil {
 				lines = append(lines, line)
@@ -126,17 +127,17 @@ func ctaInformed(services []ctaService, net *cta.Network) (informed []cta.Inform
 		any := false
 		for _, l := range lines {
 			if slices.Contains(s.Lines, l.ID) {
-				informed = append(informed, cta.Informed{Line: l.ID, Station: s.ID})
+				informed = append(informed, alert.Informed{Line: l.ID, Station: s.ID})
 				any, placed[l.ID] = true, true
 			}
 		}
 		if !any {
-			informed = append(informed, cta.Informed{Station: s.ID})
+			informed = append(informed, alert.Informed{Station: s.ID})
 		}
 	}
 	for _, l := range lines {
 		if !placed[l.ID] {
-			informed = append(informed, cta.Informed{Line: l.ID})
+			informed = append(informed, alert.Informed{Line: l.ID})
 		}
 	}
 	return informed, unknown
@@ -151,43 +152,43 @@ func ctaLine(route string, net *cta.Network) *cta.Line {
 	return net.Line(form.Lines[strings.ToLower(route)])
 }
 
-func ctaSeverity(a ctaAlert) cta.Severity {
+func ctaSeverity(a ctaAlert) alert.Severity {
 	switch a.Class {
 	case "major":
-		return cta.Severe
+		return alert.Severe
 	case "minor":
-		return cta.Warning
+		return alert.Warning
 	}
 	switch a.Impact {
 	case "Planned Work", "Planned Reroute", "Service Change", "Bus Stop Relocation", "Special Note":
-		return cta.Warning
+		return alert.Warning
 	}
-	return cta.Info
+	return alert.Info
 }
 
-func ctaCause(a ctaAlert) cta.AlertCause {
+func ctaCause(a ctaAlert) alert.Cause {
 	if a.Class == "planned" {
-		return cta.Maintenance
+		return alert.Maintenance
 	}
-	return cta.UnknownCause
+	return alert.UnknownCause
 }
 
 // ctaEffect returns the effect by the words of an impact, such as "Minor Delays /
 // Reroute": the worst comes first.
-func ctaEffect(impact form.Text) cta.AlertEffect {
+func ctaEffect(impact form.Text) alert.Effect {
 	for _, e := range []struct {
 		word   string
-		effect cta.AlertEffect
+		effect alert.Effect
 	}{
-		{"suspended", cta.NoServiceEffect}, {"no service", cta.NoServiceEffect}, {"delays", cta.SignificantDelays},
-		{"reroute", cta.Detour}, {"added service", cta.AdditionalService}, {"elevator", cta.AccessibilityIssue},
-		{"bus stop", cta.StopMoved}, {"normal service", cta.NoEffect}, {"service", cta.ModifiedService}, {"planned work", cta.ModifiedService},
+		{"suspended", alert.NoService}, {"no service", alert.NoService}, {"delays", alert.SignificantDelays},
+		{"reroute", alert.Detour}, {"added service", alert.AdditionalService}, {"elevator", alert.AccessibilityIssue},
+		{"bus stop", alert.StopMoved}, {"normal service", alert.NoEffect}, {"service", alert.ModifiedService}, {"planned work", alert.ModifiedService},
 	} {
 		if strings.Contains(strings.ToLower(string(impact)), e.word) {
 			return e.effect
 		}
 	}
-	return cta.UnknownEffect
+	return alert.UnknownEffect
 }
 
 // ctaTime returns a local time in milliseconds since 1970; 0 when unknown. An end that
@@ -221,7 +222,7 @@ func isPage(body []byte) bool {
 }
 
 // parse reads an answer of either kind.
-func (s *Source) parse(body []byte) (alerts []cta.Alert, unknown int, err error) {
+func (s *Source) parse(body []byte) (alerts []alert.Alert, unknown int, err error) {
 	switch {
 	case isCTA(body):
 		return readCTA(body, s.net)

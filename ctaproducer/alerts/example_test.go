@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 )
 
 // printer is a sink that prints. The usual one is ctaproducer.AlertTable, a topic.
 type printer struct{ stop context.CancelFunc }
 
-func (p printer) Current(context.Context) (map[string]cta.Alert, error) { return nil, nil }
+func (p printer) Current(context.Context) (map[string]alert.Alert, error) { return nil, nil }
 
-func (p printer) Put(_ context.Context, a cta.Alert) error {
-	fmt.Printf("%s: %s (%s, lines:", a.ID, cta.In("en", a.Header).Text, a.Severity)
+func (p printer) Put(_ context.Context, a alert.Alert) error {
+	fmt.Printf("%s: %s (%s, lines:", a.ID, alert.In("en", a.Header).Text, a.Severity)
 	for _, i := range a.Informed {
 		fmt.Print(" ", i.Line)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
 	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
@@ -66,9 +67,9 @@ type Config struct {
 // Sink keeps alerts. ctaproducer's AlertTable is one.
 type Sink interface {
 	// Current returns the alerts that are kept, by id.
-	Current(ctx context.Context) (map[string]cta.Alert, error)
+	Current(ctx context.Context) (map[string]alert.Alert, error)
 	// Put adds an alert, or replaces the one with its id.
-	Put(ctx context.Context, a cta.Alert) error
+	Put(ctx context.Context, a alert.Alert) error
 	// End removes an alert.
 	End(ctx context.Context, id string) error
 }
@@ -144,7 +145,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	r := &reading{Source: s, board: &board{known: make(map[string]cta.Alert), missing: map[string]absence{}}, sink: sink, log: trouble.Log{Log: s.cfg.Log}}
+	r := &reading{Source: s, board: &board{known: make(map[string]alert.Alert), missing: map[string]absence{}}, sink: sink, log: trouble.Log{Log: s.cfg.Log}}
 	maps.Copy(r.board.known, known) // which is the sink's, and may be nil
 	if s.cfg.Replay != "" {
 		return r.replay(ctx)
@@ -185,8 +186,8 @@ type reading struct {
 	board  *board
 	sink   Sink
 	log    trouble.Log
-	latest []cta.Alert // of the last answer that could be read
-	said   int         // set aside, when it was last logged
+	latest []alert.Alert // of the last answer that could be read
+	said   int           // set aside, when it was last logged
 }
 
 // replay takes the answers of a recording.
@@ -243,7 +244,7 @@ func ended(ctx context.Context, err error) error {
 
 // read returns the alerts of an answer, each id once and within bounds, and how many
 // alerts and parts of them were set aside.
-func (s *Source) read(body []byte) (alerts []cta.Alert, aside int, err error) {
+func (s *Source) read(body []byte) (alerts []alert.Alert, aside int, err error) {
 	all, aside, err := s.parse(body)
 	seen := map[string]bool{}
 	for _, a := range all {
@@ -260,7 +261,7 @@ func (s *Source) read(body []byte) (alerts []cta.Alert, aside int, err error) {
 
 // board is what the sink keeps, and how long each alert has been missing.
 type board struct {
-	known   map[string]cta.Alert
+	known   map[string]alert.Alert
 	missing map[string]absence
 }
 
@@ -270,7 +271,7 @@ type absence struct {
 }
 
 // apply writes what an answer changes.
-func (s *Source) apply(ctx context.Context, b *board, latest []cta.Alert, sink Sink, now time.Time) error {
+func (s *Source) apply(ctx context.Context, b *board, latest []alert.Alert, sink Sink, now time.Time) error {
 	there := map[string]bool{}
 	for _, a := range latest {
 		if a.Over(now) {
@@ -313,7 +314,7 @@ func (s *Source) apply(ctx context.Context, b *board, latest []cta.Alert, sink S
 }
 
 // same reports whether two alerts say the same. An empty list is none.
-func same(a, b cta.Alert) bool {
+func same(a, b alert.Alert) bool {
 	return a.ID == b.ID && a.Cause == b.Cause && a.Effect == b.Effect && a.Severity == b.Severity &&
 		slices.Equal(a.Active, b.Active) && slices.Equal(a.Informed, b.Informed) &&
 		slices.Equal(a.Header, b.Header) && slices.Equal(a.Description, b.Description) && slices.Equal(a.URL, b.URL)

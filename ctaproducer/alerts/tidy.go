@@ -6,10 +6,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/seed-921eec07/ctalive/cta/alert"
+
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // Bounds of what is kept of an alert.
@@ -23,28 +23,28 @@ const (
 
 // tidy returns an alert with plain texts within bounds; ok is false if nothing is left
 // to tell.
-func tidy(a cta.Alert) (_ cta.Alert, ok bool) {
+func tidy(a alert.Alert) (_ alert.Alert, ok bool) {
 	a.Header, a.Description = plain(a.Header, maxHeader), plain(a.Description, maxDescription)
 	if len(a.Header) == 0 {
 		for _, t := range a.Description {
-			a.Header = append(a.Header, cta.Text{Language: t.Language, Text: cut(t.Text, maxHeader)})
+			a.Header = append(a.Header, alert.Text{Language: t.Language, Text: cut(t.Text, maxHeader)})
 		}
 	}
-	var links []cta.Text
+	var links []alert.Text
 	for _, t := range a.URL {
 		t.Language = language(t.Language)
-		if t.Text = strings.TrimSpace(t.Text); len(t.Text) <= maxURL && cta.WebURL(t.Text) && len(links) < maxLanguages {
+		if t.Text = strings.TrimSpace(t.Text); len(t.Text) <= maxURL && alert.WebURL(t.Text) && len(links) < maxLanguages {
 			links = append(links, t)
 		}
 	}
 	a.URL = links
-	a.Active = a.Active[:min(len(a.Active), cta.MaxAlertParts)]
+	a.Active = a.Active[:min(len(a.Active), alert.MaxParts)]
 	for i, p := range a.Active {
 		if p.Until > 0 && p.Until <= p.From { // the end is wrong, as the alert is still published
 			a.Active[i].Until = 0
 		}
 	}
-	a.Informed = a.Informed[:min(len(a.Informed), cta.MaxAlertParts)]
+	a.Informed = a.Informed[:min(len(a.Informed), alert.MaxParts)]
 	return a, a.Check() == nil
 }
 
@@ -60,10 +60,10 @@ func language(code string) string {
 
 // plain returns texts without markup, each in up to most bytes, and leaves out those
 // that are empty.
-func plain(texts []cta.Text, most int) (list []cta.Text) {
+func plain(texts []alert.Text, most int) (list []alert.Text) {
 	for _, t := range texts {
 		if p := cut(unmarked(t.Text), most); p != "" && len(list) < maxLanguages {
-			list = append(list, cta.Text{Language: language(t.Language), Text: p})
+			list = append(list, alert.Text{Language: language(t.Language), Text: p})
 		}
 	}
 	return list

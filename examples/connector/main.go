@@ -15,6 +15,7 @@ import (
 	"fmt"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -65,7 +66,7 @@ func create(ctx context.Context, s *app.Settings, connector *ctaproducer.Connect
 		return err
 	}
 	fmt.Fprintf(s.Stdout, "connector %s: created %t, %v\n", connector.Name(), created, state)
-	d, err := connector.AwaitDelivery(ctx, client, before, len(s.Network.Rows())) // RUNNING alone proves nothing
+	d, err := connector.AwaitDelivery(ctx, client, before, len(tables.Rows(s.Network))) // RUNNING alone proves nothing
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // delayed is one run of a peer over entries that come at a steady rate.
@@ -88,7 +88,7 @@ func (b *system) delay(ctx context.Context, p peer) (delayed, error) {
 	j := &journal{acked: make(map[int][]time.Time), counts: make(map[int][]arrived)}
 	followed := make(chan error, 1)
 	go func() {
-		followed <- b.follow(ctx, output, func(c cta.TurnstileCount) bool { j.count(c); return true })
+		followed <- b.follow(ctx, output, func(c tables.TurnstileCount) bool { j.count(c); return true })
 	}()
 	warm := len(e.stations)
 	err = b.emit(ctx, e, j, warm) // the process has joined once these are counted
@@ -155,7 +155,7 @@ func (j *journal) ack(station int, err error) {
 	j.acked[station] = append(j.acked[station], now)
 }
 
-func (j *journal) count(c cta.TurnstileCount) {
+func (j *journal) count(c tables.TurnstileCount) {
 	now := time.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // drained is one run of a peer over the entries that wait.
@@ -115,7 +115,7 @@ func (b *system) counted(ctx context.Context, run *process, output string) (p pr
 	defer cancel()
 	counts := make(map[int]int64)
 	var sum int64
-	err = b.follow(ctx, output, func(c cta.TurnstileCount) bool {
+	err = b.follow(ctx, output, func(c tables.TurnstileCount) bool {
 		sum += c.Count - counts[c.StationID]
 		counts[c.StationID] = c.Count
 		p.reach(int(sum), time.Now())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -83,11 +84,11 @@ func (b *system) createCounts(topic string) error {
 }
 
 // follow hands the committed counts of a topic to f until it returns false or ctx ends.
-func (b *system) follow(ctx context.Context, topic string, f func(c cta.TurnstileCount) bool) error {
+func (b *system) follow(ctx context.Context, topic string, f func(c tables.TurnstileCount) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return b.kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), Refresh: 50 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
-		c, deleted, err := cta.ParseTurnstileCount(r.Key, r.Value)
+		c, deleted, err := tables.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil || deleted {
 			return err
 		}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/ctaweb"
@@ -65,18 +66,18 @@ func newSystem(t *testing.T) *ctatest.System {
 // added are rows that the network doesn't have, so that a dashboard shows what
 // the table says and not only what it knows itself: a new name for Clark/Lake on
 // its Blue Line, not all of it in ASCII, and stations of one line and of two.
-func added() []cta.StationRow {
-	return []cta.StationRow{
+func added() []tables.StationRow {
+	return []tables.StationRow{
 		stationRow(30374, 40380, 16, `Clark/Lake "Café" & <Théâtre>`, "blue"),
 		stationRow(39998, 49998, 99, "Beyond the End", "blue"),
 		stationRow(39999, 49999, 98, "Junction", "red", "green"),
 	}
 }
 
-func stationRow(stop, station, order int, name string, lines ...string) cta.StationRow {
-	r := cta.StationRow{StopID: stop, StationID: station, StationName: name, Order: order}
+func stationRow(stop, station, order int, name string, lines ...string) tables.StationRow {
+	r := tables.StationRow{StopID: stop, StationID: station, StationName: name, Order: order}
 	for _, l := range cta.Chicago().Lines {
-		r.Lines = append(r.Lines, cta.LineFlag{Line: l.ID, Set: slices.Contains(lines, l.ID)})
+		r.Lines = append(r.Lines, tables.LineFlag{Line: l.ID, Set: slices.Contains(lines, l.ID)})
 	}
 	return r
 }
@@ -246,7 +247,7 @@ func TestFaustReads(t *testing.T) {
 		var want []string
 		values := table(sys, sys.Topics)
 		for _, key := range slices.Sorted(maps.Keys(values)) {
-			var r cta.StationRecord
+			var r tables.StationRecord
 			if err := json.Unmarshal([]byte(values[key]), &r); err != nil {
 				t.Fatal(err)
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/ctaweb"
@@ -68,7 +69,7 @@ func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
 		t.Errorf("StationSource (-Connect +ours):\n%s", d)
 	}
 	var rows []string
-	for _, r := range cta.Chicago().Rows() {
+	for _, r := range tables.Rows(cta.Chicago()) {
 		rows = append(rows, string(r.AppendJSON(nil)))
 	}
 	slices.Sort(rows)
@@ -149,7 +150,7 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 	}
 	const clarkLake, blue = 40380, "blue"
 	sys.Await("Clark/Lake in the table", func(context.Context) (string, bool, error) {
-		r, ok := tableOf(t, sys)[cta.StationRecord{StationID: clarkLake, Line: blue}.Key()]
+		r, ok := tableOf(t, sys)[tables.StationRecord{StationID: clarkLake, Line: blue}.Key()]
 		return "no record", ok && r.StationName == "Clark/Lake", nil
 	})
 	sys.Await("the model to be ready", func(context.Context) (string, bool, error) {
@@ -162,12 +163,12 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 	page.await("Clark &amp; Lake")
 	// The page may show the record of another line first.
 	sys.Await("Clark & Lake in the table", func(context.Context) (string, bool, error) {
-		r := tableOf(t, sys)[cta.StationRecord{StationID: clarkLake, Line: blue}.Key()]
+		r := tableOf(t, sys)[tables.StationRecord{StationID: clarkLake, Line: blue}.Key()]
 		return fmt.Sprintf("%+v", r), r.StationName == "Clark & Lake", nil
 	})
 
 	db.exec("DELETE FROM stations WHERE station_id = $1", clarkLake)
-	key := cta.StationRecord{StationID: clarkLake, Line: blue}.Key()
+	key := tables.StationRecord{StationID: clarkLake, Line: blue}.Key()
 	sys.Await("tombstones of Clark/Lake", func(context.Context) (string, bool, error) {
 		r, ok := tableOf(t, sys)[key]
 		return fmt.Sprintf("%+v", r), !ok, nil
@@ -188,11 +189,11 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 }
 
 // tableOf returns the present records of the stations' table, by key.
-func tableOf(t *testing.T, sys *ctatest.System) map[string]cta.StationRecord {
+func tableOf(t *testing.T, sys *ctatest.System) map[string]tables.StationRecord {
 	t.Helper()
-	table := make(map[string]cta.StationRecord)
+	table := make(map[string]tables.StationRecord)
 	for _, r := range sys.Read(sys.Topics.StationsTable()) {
-		var v cta.StationRecord
+		var v tables.StationRecord
 		if r.Value == nil {
 			delete(table, string(r.Key))
 		} else if err := json.Unmarshal(r.Value, &v); err != nil {

@@ -13,10 +13,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // produced is the answer to records.
@@ -50,7 +49,7 @@ func (h *Handler) produce(r *http.Request) (any, error) {
 		return nil, httpFault(http.StatusUnsupportedMediaType)
 	}
 	topic := r.PathValue("topic")
-	if !cta.LegalTopic(topic) || strings.HasPrefix(topic, "__") { // Kafka's own topics begin so
+	if !topicname.Legal(topic) || strings.HasPrefix(topic, "__") { // Kafka's own topics begin so
 		return nil, refuse(http.StatusUnprocessableEntity, 422, "%.300q is not the name of a topic that records can be sent to", topic)
 	}
 	partition := int32(-1)

@@ -8,12 +8,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
 // alert returns the feed entity of an alert, nil if the alert concerns nothing in the
 // network.
-func (p *Publisher) alert(a *cta.Alert) *pb.FeedEntity {
+func (p *Publisher) alert(a *alert.Alert) *pb.FeedEntity {
 	out := &pb.Alert{
 		Cause:         pb.Alert_Cause(named(pb.Alert_Cause_value, string(a.Cause), pb.Alert_UNKNOWN_CAUSE)).Enum(),
 		Effect:        pb.Alert_Effect(named(pb.Alert_Effect_value, string(a.Effect), pb.Alert_UNKNOWN_EFFECT)).Enum(),
@@ -47,7 +48,7 @@ func named[T ~int32](numbers map[string]int32, name string, otherwise T) int32 {
 	return int32(otherwise)
 }
 
-func translated(texts []cta.Text) *pb.TranslatedString {
+func translated(texts []alert.Text) *pb.TranslatedString {
 	if len(texts) == 0 {
 		return nil
 	}
@@ -64,7 +65,7 @@ func translated(texts []cta.Text) *pb.TranslatedString {
 
 // informed returns the selectors for the riders concerned. A line at a station has one
 // selector per stop.
-func (p *Publisher) informed(i cta.Informed) []*pb.EntitySelector {
+func (p *Publisher) informed(i alert.Informed) []*pb.EntitySelector {
 	s := &pb.EntitySelector{}
 	line, station := p.net.Line(i.Line), p.net.Station(i.Station)
 	if i.Line != "" && line == nil || i.Station != 0 && station == nil {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
@@ -25,7 +26,7 @@ type Now struct {
 	// Closed reports whether a line's trains pass a station without stopping. If nil,
 	// they stop everywhere.
 	Closed func(line string, station int) bool
-	Alerts []cta.Alert
+	Alerts []alert.Alert
 }
 
 // Feeds are the three feeds of a moment.

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
@@ -58,7 +59,7 @@ func NewReader(net *cta.Network) *Reader {
 // Alerts reads a feed, in protobuf or in its JSON mapping. It leaves out alerts of which
 // no selector fits the network, and selectors that don't; unknown counts both. Texts are
 // as the feed has them.
-func (r *Reader) Alerts(data []byte) (alerts []cta.Alert, unknown int, err error) {
+func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, unknown int, err error) {
 	var feed pb.FeedMessage
 	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); bytes.HasPrefix(text, []byte("{")) {
 		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, &feed)
@@ -73,23 +74,23 @@ func (r *Reader) Alerts(data []byte) (alerts []cta.Alert, unknown int, err error
 		if in == nil || e.GetIsDeleted() {
 			continue
 		}
-		a := cta.Alert{
+		a := alert.Alert{
 			ID:    e.GetId(),
-			Cause: cta.AlertCause(in.GetCause().String()), Effect: cta.AlertEffect(in.GetEffect().String()), Severity: cta.Severity(in.GetSeverityLevel().String()),
+			Cause: alert.Cause(in.GetCause().String()), Effect: alert.Effect(in.GetEffect().String()), Severity: alert.Severity(in.GetSeverityLevel().String()),
 			Header: texts(in.HeaderText), Description: texts(in.DescriptionText), URL: texts(in.Url),
 		}
 		// A number that the vocabulary lacks is its own name.
 		if _, ok := pb.Alert_Cause_value[string(a.Cause)]; !ok {
-			a.Cause = cta.UnknownCause
+			a.Cause = alert.UnknownCause
 		}
 		if _, ok := pb.Alert_Effect_value[string(a.Effect)]; !ok {
-			a.Effect = cta.UnknownEffect
+			a.Effect = alert.UnknownEffect
 		}
 		if _, ok := pb.Alert_SeverityLevel_value[string(a.Severity)]; !ok {
-			a.Severity = cta.UnknownSeverity
+			a.Severity = alert.UnknownSeverity
 		}
 		for _, p := range in.ActivePeriod {
-			a.Active = append(a.Active, cta.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})
+			a.Active = append(a.Active, alert.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})
 		}
 		for _, s := range in.InformedEntity {
 			i, ok := r.informed(s)
@@ -118,16 +119,16 @@ func milliseconds(seconds uint64) int64 {
 	return int64(seconds) * 1000
 }
 
-func texts(s *pb.TranslatedString) (list []cta.Text) {
+func texts(s *pb.TranslatedString) (list []alert.Text) {
 	for _, t := range s.GetTranslation() {
-		list = append(list, cta.Text{Language: t.GetLanguage(), Text: t.GetText()})
+		list = append(list, alert.Text{Language: t.GetLanguage(), Text: t.GetText()})
 	}
 	return list
 }
 
 // informed returns whom a selector selects; ok is false if the network lacks any part.
 // The agency isn't looked at: a network has one.
-func (r *Reader) informed(s *pb.EntitySelector) (i cta.Informed, ok bool) {
+func (r *Reader) informed(s *pb.EntitySelector) (i alert.Informed, ok bool) {
 	route, trip := s.GetRouteId(), s.GetTrip()
 	direction := s.DirectionId
 	var pattern *cta.Pattern
@@ -174,7 +175,7 @@ func (r *Reader) informed(s *pb.EntitySelector) (i cta.Informed, ok bool) {
 			return i, false
 		}
 	}
-	return i, i != cta.Informed{} || strings.TrimSpace(s.GetAgencyId()) != ""
+	return i, i != alert.Informed{} || strings.TrimSpace(s.GetAgencyId()) != ""
 }
 
 // directionOf returns the direction with an agency's id; empty if its trips don't tell.

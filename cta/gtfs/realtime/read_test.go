@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
@@ -43,26 +44,26 @@ func TestSelectors(t *testing.T) {
 	s := proto.String
 	for name, c := range map[string]struct {
 		in   *pb.EntitySelector
-		want cta.Informed
+		want alert.Informed
 		ok   bool
 	}{
-		"agency":                {&pb.EntitySelector{AgencyId: s("CTA")}, cta.Informed{}, true},
-		"nothing":               {&pb.EntitySelector{}, cta.Informed{}, false},
-		"route":                 {&pb.EntitySelector{AgencyId: s("CTA"), RouteId: s("red")}, cta.Informed{Line: "red"}, true},
-		"unknown route":         {&pb.EntitySelector{AgencyId: s("CTA"), RouteId: s("22")}, cta.Informed{}, false},
-		"station":               {&pb.EntitySelector{StopId: s("40380")}, cta.Informed{Station: 40380}, true},
-		"platform":              {&pb.EntitySelector{StopId: s("30075")}, cta.Informed{Station: 40380}, true},
-		"unknown stop":          {&pb.EntitySelector{StopId: s("17")}, cta.Informed{}, false},
-		"route at a station":    {&pb.EntitySelector{RouteId: s("brown"), StopId: s("40380")}, cta.Informed{Line: "brown", Station: 40380}, true},
-		"route elsewhere":       {&pb.EntitySelector{RouteId: s("red"), StopId: s("40380")}, cta.Informed{}, false},
-		"route type":            {&pb.EntitySelector{RouteType: proto.Int32(1)}, cta.Informed{Mode: cta.Metro}, true},
-		"another type":          {&pb.EntitySelector{RouteType: proto.Int32(3)}, cta.Informed{}, false},
-		"direction":             {&pb.EntitySelector{RouteId: s("red"), DirectionId: &directionNumber}, cta.Informed{Line: "red", Direction: direction}, true},
-		"trip":                  {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &trip.ID}}, cta.Informed{Line: "red", Direction: direction}, true},
-		"trip that turns":       {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &brown.Trips[0].ID}}, cta.Informed{Line: "brown"}, true},
-		"unknown trip":          {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: s("x")}}, cta.Informed{}, false},
-		"unknown trip of route": {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: s("x"), RouteId: s("red")}}, cta.Informed{Line: "red"}, true},
-		"trip of another route": {&pb.EntitySelector{RouteId: s("blue"), Trip: &pb.TripDescriptor{TripId: &trip.ID}}, cta.Informed{}, false},
+		"agency":                {&pb.EntitySelector{AgencyId: s("CTA")}, alert.Informed{}, true},
+		"nothing":               {&pb.EntitySelector{}, alert.Informed{}, false},
+		"route":                 {&pb.EntitySelector{AgencyId: s("CTA"), RouteId: s("red")}, alert.Informed{Line: "red"}, true},
+		"unknown route":         {&pb.EntitySelector{AgencyId: s("CTA"), RouteId: s("22")}, alert.Informed{}, false},
+		"station":               {&pb.EntitySelector{StopId: s("40380")}, alert.Informed{Station: 40380}, true},
+		"platform":              {&pb.EntitySelector{StopId: s("30075")}, alert.Informed{Station: 40380}, true},
+		"unknown stop":          {&pb.EntitySelector{StopId: s("17")}, alert.Informed{}, false},
+		"route at a station":    {&pb.EntitySelector{RouteId: s("brown"), StopId: s("40380")}, alert.Informed{Line: "brown", Station: 40380}, true},
+		"route elsewhere":       {&pb.EntitySelector{RouteId: s("red"), StopId: s("40380")}, alert.Informed{}, false},
+		"route type":            {&pb.EntitySelector{RouteType: proto.Int32(1)}, alert.Informed{Mode: cta.Metro}, true},
+		"another type":          {&pb.EntitySelector{RouteType: proto.Int32(3)}, alert.Informed{}, false},
+		"direction":             {&pb.EntitySelector{RouteId: s("red"), DirectionId: &directionNumber}, alert.Informed{Line: "red", Direction: direction}, true},
+		"trip":                  {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &trip.ID}}, alert.Informed{Line: "red", Direction: direction}, true},
+		"trip that turns":       {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &brown.Trips[0].ID}}, alert.Informed{Line: "brown"}, true},
+		"unknown trip":          {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: s("x")}}, alert.Informed{}, false},
+		"unknown trip of route": {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: s("x"), RouteId: s("red")}}, alert.Informed{Line: "red"}, true},
+		"trip of another route": {&pb.EntitySelector{RouteId: s("blue"), Trip: &pb.TripDescriptor{TripId: &trip.ID}}, alert.Informed{}, false},
 	} {
 		if got, ok := NewReader(net).informed(c.in); ok != c.ok || ok && got != c.want {
 			t.Errorf("%s: %+v, %v; want %+v, %v", name, got, ok, c.want, c.ok)
@@ -92,12 +93,12 @@ func TestReadAlerts(t *testing.T) {
 	}
 	odd := &pb.Alert{InformedEntity: red, Cause: pb.Alert_Cause(99).Enum(), Effect: pb.Alert_Effect(99).Enum(), SeverityLevel: pb.Alert_SeverityLevel(99).Enum(), HeaderText: text("", "x")}
 	elsewhere := &pb.Alert{InformedEntity: []*pb.EntitySelector{{RouteId: proto.String("22")}}, HeaderText: text("", "bus")}
-	want := []cta.Alert{{
-		ID: "x", Informed: []cta.Informed{{Line: "red"}}, Active: []cta.Period{{From: 100_000, Until: 200_000}, {From: 300_000}, {}},
-		Cause: cta.Strike, Effect: cta.NoServiceEffect, Severity: cta.Severe,
-		Header: []cta.Text{{Language: "en", Text: "Strike"}, {Language: "es", Text: "Huelga"}}, Description: []cta.Text{{Text: "All day"}}, URL: []cta.Text{{Text: "https://agency.example"}},
+	want := []alert.Alert{{
+		ID: "x", Informed: []alert.Informed{{Line: "red"}}, Active: []alert.Period{{From: 100_000, Until: 200_000}, {From: 300_000}, {}},
+		Cause: alert.Strike, Effect: alert.NoService, Severity: alert.Severe,
+		Header: []alert.Text{{Language: "en", Text: "Strike"}, {Language: "es", Text: "Huelga"}}, Description: []alert.Text{{Text: "All day"}}, URL: []alert.Text{{Text: "https://agency.example"}},
 	}, {
-		ID: "x", Informed: []cta.Informed{{Line: "red"}}, Cause: cta.UnknownCause, Effect: cta.UnknownEffect, Severity: cta.UnknownSeverity, Header: []cta.Text{{Text: "x"}},
+		ID: "x", Informed: []alert.Informed{{Line: "red"}}, Cause: alert.UnknownCause, Effect: alert.UnknownEffect, Severity: alert.UnknownSeverity, Header: []alert.Text{{Text: "x"}},
 	}}
 	data := alertFeed(t, full, odd, elsewhere, &pb.Alert{HeaderText: text("", "nobody")})
 	var message pb.FeedMessage
@@ -125,9 +126,9 @@ func TestReadAlerts(t *testing.T) {
 func TestAlertsComeBack(t *testing.T) {
 	net := cta.Chicago()
 	p := publisher(t, net)
-	want := []cta.Alert{{
-		ID: "1", Informed: []cta.Informed{{Line: "red"}, {Station: 40380}}, Active: []cta.Period{{From: 1_000, Until: 2_000}},
-		Cause: cta.Construction, Effect: cta.Detour, Severity: cta.Warning, Header: []cta.Text{{Language: "en", Text: "x"}},
+	want := []alert.Alert{{
+		ID: "1", Informed: []alert.Informed{{Line: "red"}, {Station: 40380}}, Active: []alert.Period{{From: 1_000, Until: 2_000}},
+		Cause: alert.Construction, Effect: alert.Detour, Severity: alert.Warning, Header: []alert.Text{{Language: "en", Text: "x"}},
 	}}
 	got, unknown, err := NewReader(net).Alerts(alertFeed(t, p.alert(&want[0]).Alert))
 	for i := range got {

@@ -1,4 +1,4 @@
-package cta
+package tables
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // StationRow is one row of the stations table: one stop of a station.
@@ -41,6 +43,35 @@ const (
 )
 
 const maxName = 200 // bytes; readers reject longer names
+
+// Rows returns the raw rows of a network's stations table, as PostgreSQL holds them and
+// Kafka Connect reads them, by ascending stop id. Order is the station's place on the first
+// of the stop's lines, in the network's order.
+func Rows(n *cta.Network) []StationRow {
+	columns := n.LineColumns()
+	var rows []StationRow
+	for _, s := range n.Stations {
+		for _, p := range s.Stops {
+			order, _ := n.Line(p.Lines[0]).Order(s.ID)
+			row := StationRow{
+				StopID:                 p.ID,
+				DirectionID:            p.DirectionID,
+				StopName:               p.Name,
+				StationName:            s.Name,
+				StationDescriptiveName: p.DescriptiveName,
+				StationID:              s.ID,
+				Order:                  order,
+				Lines:                  make([]LineFlag, len(columns)),
+			}
+			for i, id := range columns {
+				row.Lines[i] = LineFlag{Line: id, Set: slices.Contains(p.Lines, id)}
+			}
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b StationRow) int { return a.StopID - b.StopID })
+	return rows
+}
 
 // AppendJSON appends the row as Kafka Connect's JsonConverter writes it without
 // schemas: compact, in column order, with only the escapes that JSON requires.
@@ -103,7 +134,7 @@ func AppendJSONString(dst []byte, s string) []byte {
 //     any more. Debezium rewrites deletions in this form.
 //   - Other members are ignored.
 //
-// lines are the known lines, as from [Network.LineColumns]; without them, each member
+// lines are the known lines, as from [cta.Network.LineColumns]; without them, each member
 // that is true or false is a line. The error names every missing or invalid member.
 // Errors are permanent: the same bytes give the same error.
 func ParseStationRow(data []byte, lines ...string) (StationRow, error) {

@@ -1,4 +1,4 @@
-package cta
+package tables
 
 import (
 	"encoding/json"

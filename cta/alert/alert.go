@@ -1,10 +1,13 @@
-package cta
+// Package alert holds the notices to riders, in the vocabulary of GTFS-Realtime.
+package alert
 
 import (
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // Alert is a notice to riders, from an agency or from this system. Its vocabulary is
@@ -16,10 +19,10 @@ type Alert struct {
 	// published.
 	Active []Period `avro:"active" json:"active"`
 	// Informed selects the riders concerned.
-	Informed []Informed  `avro:"informed" json:"informed"`
-	Cause    AlertCause  `avro:"cause" json:"cause"`
-	Effect   AlertEffect `avro:"effect" json:"effect"`
-	Severity Severity    `avro:"severity" json:"severity"`
+	Informed []Informed `avro:"informed" json:"informed"`
+	Cause    Cause      `avro:"cause" json:"cause"`
+	Effect   Effect     `avro:"effect" json:"effect"`
+	Severity Severity   `avro:"severity" json:"severity"`
 	// Header and Description are plain texts for riders. URL is a link to details. Each
 	// is in one or more languages.
 	Header      []Text `avro:"header" json:"header"`
@@ -27,22 +30,22 @@ type Alert struct {
 	URL         []Text `avro:"url" json:"url"`
 }
 
-// AlertKey is the Avro key of an alert. An alert without a value is over.
-type AlertKey struct {
+// Key is the Avro key of an alert. An alert without a value is over.
+type Key struct {
 	ID string `avro:"id" json:"id"`
 }
 
-// Bounds of an alert.
+// Bounds of an [Alert].
 const (
-	MaxAlertID    = 200      // bytes of the id
-	MaxAlertText  = 32 << 10 // bytes of all texts
-	MaxAlertParts = 500      // periods, and selectors of riders
+	maxID    = 200      // bytes of the id
+	maxText  = 32 << 10 // bytes of all texts
+	MaxParts = 500      // periods, and selectors of riders, each
 )
 
 // Check returns an error when k is not a plausible key.
-func (k AlertKey) Check() error {
-	if k.ID == "" || len(k.ID) > MaxAlertID {
-		return fmt.Errorf("id has %d bytes, want 1 to %d", len(k.ID), MaxAlertID)
+func (k Key) Check() error {
+	if k.ID == "" || len(k.ID) > maxID {
+		return fmt.Errorf("id has %d bytes, want 1 to %d", len(k.ID), maxID)
 	}
 	return nil
 }
@@ -51,7 +54,7 @@ func (k AlertKey) Check() error {
 // is too long, has a period that ends before it begins, or links to something other
 // than a web page.
 func (a Alert) Check() error {
-	if err := (AlertKey{a.ID}).Check(); err != nil {
+	if err := (Key{a.ID}).Check(); err != nil {
 		return err
 	}
 	size := 0
@@ -63,10 +66,10 @@ func (a Alert) Check() error {
 	switch {
 	case len(a.Header) == 0:
 		return fmt.Errorf("header is empty")
-	case size > MaxAlertText:
-		return fmt.Errorf("texts have %d bytes, want up to %d", size, MaxAlertText)
-	case len(a.Active) > MaxAlertParts || len(a.Informed) > MaxAlertParts:
-		return fmt.Errorf("found %d periods and %d selectors, want up to %d of each", len(a.Active), len(a.Informed), MaxAlertParts)
+	case size > maxText:
+		return fmt.Errorf("texts have %d bytes, want up to %d", size, maxText)
+	case len(a.Active) > MaxParts || len(a.Informed) > MaxParts:
+		return fmt.Errorf("found %d periods and %d selectors, want up to %d of each", len(a.Active), len(a.Informed), MaxParts)
 	}
 	for _, p := range a.Active {
 		if p.From < 0 || p.Until < 0 || p.Until > 0 && p.Until <= p.From {
@@ -136,10 +139,10 @@ type Period struct {
 // Informed selects the riders that an alert concerns. All fields that aren't empty must
 // match; if all are empty, the alert concerns everybody.
 type Informed struct {
-	Line      string    `avro:"line" json:"line,omitempty"` // a Line.ID
-	Direction Direction `avro:"direction" json:"direction,omitempty"`
-	Station   int       `avro:"station" json:"station,omitempty"`
-	Mode      Mode      `avro:"mode" json:"mode,omitempty"`
+	Line      string        `avro:"line" json:"line,omitempty"` // a Line.ID
+	Direction cta.Direction `avro:"direction" json:"direction,omitempty"`
+	Station   int           `avro:"station" json:"station,omitempty"`
+	Mode      cta.Mode      `avro:"mode" json:"mode,omitempty"`
 }
 
 // Text is a text in a language.
@@ -148,41 +151,41 @@ type Text struct {
 	Text     string `avro:"text" json:"text"`
 }
 
-// AlertCause is the cause of an alert, by its GTFS-Realtime name.
-type AlertCause string
+// Cause is the cause of an alert, by its GTFS-Realtime name.
+type Cause string
 
-// Every AlertCause.
+// Every Cause.
 const (
-	UnknownCause     AlertCause = "UNKNOWN_CAUSE"
-	OtherCause       AlertCause = "OTHER_CAUSE"
-	TechnicalProblem AlertCause = "TECHNICAL_PROBLEM"
-	Strike           AlertCause = "STRIKE"
-	Demonstration    AlertCause = "DEMONSTRATION"
-	Accident         AlertCause = "ACCIDENT"
-	Holiday          AlertCause = "HOLIDAY"
-	BadWeather       AlertCause = "WEATHER"
-	Maintenance      AlertCause = "MAINTENANCE"
-	Construction     AlertCause = "CONSTRUCTION"
-	PoliceActivity   AlertCause = "POLICE_ACTIVITY"
-	MedicalEmergency AlertCause = "MEDICAL_EMERGENCY"
+	UnknownCause     Cause = "UNKNOWN_CAUSE"
+	OtherCause       Cause = "OTHER_CAUSE"
+	TechnicalProblem Cause = "TECHNICAL_PROBLEM"
+	Strike           Cause = "STRIKE"
+	Demonstration    Cause = "DEMONSTRATION"
+	Accident         Cause = "ACCIDENT"
+	Holiday          Cause = "HOLIDAY"
+	BadWeather       Cause = "WEATHER"
+	Maintenance      Cause = "MAINTENANCE"
+	Construction     Cause = "CONSTRUCTION"
+	PoliceActivity   Cause = "POLICE_ACTIVITY"
+	MedicalEmergency Cause = "MEDICAL_EMERGENCY"
 )
 
-// AlertEffect is the effect of an alert on riders, by its GTFS-Realtime name.
-type AlertEffect string
+// Effect is the effect of an alert on riders, by its GTFS-Realtime name.
+type Effect string
 
-// Every AlertEffect.
+// Every Effect.
 const (
-	NoServiceEffect    AlertEffect = "NO_SERVICE"
-	ReducedService     AlertEffect = "REDUCED_SERVICE"
-	SignificantDelays  AlertEffect = "SIGNIFICANT_DELAYS"
-	Detour             AlertEffect = "DETOUR"
-	AdditionalService  AlertEffect = "ADDITIONAL_SERVICE"
-	ModifiedService    AlertEffect = "MODIFIED_SERVICE"
-	OtherEffect        AlertEffect = "OTHER_EFFECT"
-	UnknownEffect      AlertEffect = "UNKNOWN_EFFECT"
-	StopMoved          AlertEffect = "STOP_MOVED"
-	NoEffect           AlertEffect = "NO_EFFECT"
-	AccessibilityIssue AlertEffect = "ACCESSIBILITY_ISSUE"
+	NoService          Effect = "NO_SERVICE"
+	ReducedService     Effect = "REDUCED_SERVICE"
+	SignificantDelays  Effect = "SIGNIFICANT_DELAYS"
+	Detour             Effect = "DETOUR"
+	AdditionalService  Effect = "ADDITIONAL_SERVICE"
+	ModifiedService    Effect = "MODIFIED_SERVICE"
+	OtherEffect        Effect = "OTHER_EFFECT"
+	UnknownEffect      Effect = "UNKNOWN_EFFECT"
+	StopMoved          Effect = "STOP_MOVED"
+	NoEffect           Effect = "NO_EFFECT"
+	AccessibilityIssue Effect = "ACCESSIBILITY_ISSUE"
 )
 
 // Severity is the severity of an alert, by its GTFS-Realtime name.

@@ -1,10 +1,13 @@
-package cta
+package tables
 
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-921eec07/ctalive/cta"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -14,11 +17,11 @@ import (
 const clarkLake = `{"stop_id":30374,"direction_id":"S","stop_name":"Clark/Lake (Forest Pk-bound)","station_name":"Clark/Lake","station_descriptive_name":"Clark/Lake (Blue, Brown, Green, Orange, Purple & Pink Lines)","station_id":40380,"order":16,"red":false,"blue":true,"green":false}`
 
 func TestRowIsWhatConnectWrites(t *testing.T) {
-	net, err := Chicago().Only("red", "blue", "green")
+	net, err := cta.Chicago().Only("red", "blue", "green")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range net.Rows() {
+	for _, row := range Rows(net) {
 		if row.StopID == 30374 {
 			if d := cmp.Diff(clarkLake, string(row.AppendJSON(nil))); d != "" {
 				t.Errorf("row (-want +got):\n%s", d)
@@ -39,7 +42,7 @@ func TestRowEscapesAsConnect(t *testing.T) {
 }
 
 func TestEveryRowIsReadAsWritten(t *testing.T) {
-	for _, row := range Chicago().Rows() {
+	for _, row := range Rows(cta.Chicago()) {
 		data := row.AppendJSON([]byte("x"))[1:]
 		if !json.Valid(data) {
 			t.Errorf("stop %d is not JSON: %s", row.StopID, data)
@@ -208,4 +211,39 @@ func TestStopID(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
+}
+
+func TestRowsAreTheStationsTable(t *testing.T) {
+	rows := Rows(cta.Chicago())
+	if len(rows) != 300 {
+		t.Errorf("%d stops, want 300", len(rows))
+	}
+	if !slices.IsSortedFunc(rows, func(a, b StationRow) int { return a.StopID - b.StopID }) {
+		t.Error("rows are not in the order of stop ids")
+	}
+	for _, row := range rows {
+		switch row.StopID {
+		case 30375: // Clark/Lake on the Blue Line
+			want := StationRow{30375, "N", "Clark/Lake (O'Hare-bound)", "Clark/Lake",
+				"Clark/Lake (Blue, Brown, Green, Orange, Purple & Pink Lines)", 40380, 16, flags("blue")}
+			if d := cmp.Diff(want, row); d != "" {
+				t.Errorf("row (-want +got):\n%s", d)
+			}
+		case 30075: // Clark/Lake, outer Loop: brown comes before green
+			want := StationRow{30075, "W", "Clark/Lake (Outer Loop)", "Clark/Lake",
+				"Clark/Lake (Blue, Brown, Green, Orange, Purple & Pink Lines)", 40380, 26, flags("brown", "green")}
+			if d := cmp.Diff(want, row); d != "" {
+				t.Errorf("row (-want +got):\n%s", d)
+			}
+		}
+	}
+}
+
+// flags returns the flags of a row of the Chicago table.
+func flags(set ...string) []LineFlag {
+	var f []LineFlag
+	for _, id := range strings.Fields("red blue green brown orange pink purple yellow") {
+		f = append(f, LineFlag{id, slices.Contains(set, id)})
+	}
+	return f
 }
