@@ -62,7 +62,9 @@ type node struct {
 	// closes is true for the closing point of rings, if nothing else calls there. A
 	// train that arrives has ended its run; its next report there begins another.
 	closes bool
-	board  int // place in View.Boards
+	// waits is true where a pattern calls twice in a row: a train reports both.
+	waits bool
+	board int // place in View.Boards
 }
 
 // use is a call of a pattern at a node.
@@ -142,6 +144,7 @@ func (g *graph) addLine(l *lineGraph) {
 			w.nodes = append(w.nodes, n)
 			g.nodes[n].uses = append(g.nodes[n].uses, use{int32(len(g.patterns)), int32(i)})
 			if i > 0 {
+				g.nodes[n].waits = g.nodes[n].waits || w.nodes[i-1] == n
 				w.edges = append(w.edges, g.link(known, w.nodes[i-1], n))
 			}
 		}

@@ -160,7 +160,9 @@ func (s *scratch) observe(now int64) {
 		of := s.visits[from:]
 		s.spans = append(s.spans, [2]int32{int32(from), int32(len(s.visits))})
 		for i := 1; i < len(of); i++ {
-			s.pass(&of[i-1], &of[i])
+			if i > 1 || !s.g.nodes[of[0].node].waits { // the first report of a wait may be forgotten
+				s.pass(&of[i-1], &of[i])
+			}
 		}
 	}
 	for i := range s.hearings {

@@ -48,7 +48,7 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 // times, one of whose expresses overtake the locals, a bus every 90 minutes that waits at
 // two stops of one station, and a bus that is timed to the minute: it calls at several
 // stops in one, and at two of them again later. A commuter line runs to town in the
-// morning and back in the afternoon.
+// morning and back in the afternoon. A town bus calls twice at the stop where it waits.
 func valley(tb testing.TB) *cta.Network {
 	tb.Helper()
 	var trips, times strings.Builder
@@ -87,6 +87,9 @@ func valley(tb testing.TB) *cta.Network {
 	}
 	run("C", 720, []int{6, 5, 3, 2, 1}, []int{0, 8, 19, 24, 28})
 	run("C", 950, []int{1, 2, 3, 5, 6}, []int{0, 4, 9, 20, 28})
+	for at := 300; at < 720; at += 60 {
+		run("W", at, []int{11, 12, 16, 16, 17, 18}, []int{0, 7, 12, 24, 26, 29})
+	}
 	for at := 300; at < 660; at += 90 {
 		run("B", at, []int{11, 12, 13, 14, 15}, []int{0, 7, 12, 52, 63})
 	}
@@ -99,7 +102,7 @@ func valley(tb testing.TB) *cta.Network {
 	}
 	feed := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\nM,Minute bus,3\nC,Commuters,2\n", "stops.txt": stops,
+		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\nM,Minute bus,3\nC,Commuters,2\nW,Town,3\n", "stops.txt": stops,
 		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
 		"trips.txt":    trips.String(), "stop_times.txt": times.String(),
 	} {
