@@ -7,8 +7,9 @@ import (
 )
 
 // New returns a network made of n's name, location, lines with patterns, and stations
-// with stops. It fills in the lines of each station and stop. A line without Stations
-// gets them in the order of its patterns. Don't use n afterwards.
+// with stops. It fills in the lines of each station and stop, and drops transfers to
+// other networks. A line without Stations gets them in the order of its patterns. Don't
+// use n afterwards.
 //
 // A line without headways and trips is shown with its vehicles. Whether it runs as
 // intended is unknown.

@@ -21,6 +21,7 @@ const (
 	stopsFile        = "stops.csv"
 	ridershipFile    = "ridership.csv"
 	hourlyFile       = "hourly.csv"
+	transfersFile    = "transfers.csv"
 	serviceFile      = "service.csv"
 )
 
@@ -90,6 +91,10 @@ type loader struct {
 //	* hourly.csv       24 rows
 //	  hour             0 to 23, local time
 //	  share            of a day's entries; the shares sum to 1
+//	* transfers.csv    changes on foot between two stations, in both directions
+//	  station_id
+//	  to_station_id
+//	* minutes          that riders need at least; empty when unknown
 //	service.csv        one or more rows per line; no service in hours without a row
 //	  line
 //	  days             daily, weekday (Monday to Friday), weekend, saturday or sunday
@@ -130,6 +135,7 @@ func Load(fsys fs.FS) (*Network, error) {
 	l.checkStations()
 	l.readRidership()
 	l.readHourly()
+	l.readTransfers()
 	l.readService()
 	if err := l.Err(func(f *sheet.Fault) error { return (*DataError)(f) }); err != nil {
 		return nil, err
@@ -260,6 +266,7 @@ func (l *loader) readStations() {
 			s.Closed, _ = r.boolean("closed")
 		}
 		if text, _ := r.Get("also"); text != "" {
+			text, _ = r.text("also")
 			s.Also = strings.Split(text, ";")
 		}
 		s.Latitude, _ = r.number("latitude", -90, 90)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
@@ -153,6 +154,30 @@ func (l *loader) readHourly() {
 		hours.Check(t.Reader, hourlyFile)
 	}
 	l.net.Hourly = hours.Share
+}
+
+func (l *loader) readTransfers() {
+	if l.lacks(transfersFile) {
+		return
+	}
+	t := l.table(transfersFile, nil, "station_id", "to_station_id", "?minutes")
+	for _, r := range t.rows {
+		from, to := l.station(r, "station_id"), l.station(r, "to_station_id")
+		var minutes float64
+		if text, _ := r.Get("minutes"); text != "" {
+			minutes, _ = r.number("minutes", 0, 24*60)
+		}
+		if from == nil || to == nil {
+			continue
+		}
+		if from == to || slices.ContainsFunc(from.Transfers, func(t Transfer) bool { return t.To == to.ID }) {
+			r.bad("to_station_id", "another station, each pair once")
+			continue
+		}
+		took := time.Duration(minutes * float64(time.Minute)).Round(time.Second)
+		from.Transfers = append(from.Transfers, Transfer{To: to.ID, Time: took})
+		to.Transfers = append(to.Transfers, Transfer{To: from.ID, Time: took})
+	}
 }
 
 // findStops chooses the stop of each call among those that the line's trains use: the

@@ -18,7 +18,7 @@ import (
 
 // files lists a network's files, in the order of reading.
 var files = []string{
-	networkFile, linesFile, stationsFile, lineStationsFile, stopsFile, ridershipFile, hourlyFile, serviceFile,
+	networkFile, linesFile, stationsFile, lineStationsFile, stopsFile, ridershipFile, hourlyFile, transfersFile, serviceFile,
 }
 
 // smalltown returns the files of a tiny agency, modified.
@@ -91,6 +91,11 @@ func TestLoadAnotherAgency(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"T1", "T2"}, net.Station(2).Lines); d != "" {
 		t.Errorf("lines at Market, in the network's order (-want +got):\n%s", d)
+	}
+	for id, want := range map[int][]Transfer{2: {{To: 4, Time: 4*time.Minute + 30*time.Second}}, 4: {{To: 2, Time: 4*time.Minute + 30*time.Second}, {To: 6}}, 6: {{To: 4}}} {
+		if d := cmp.Diff(want, net.Station(id).Transfers); d != "" {
+			t.Errorf("changes on foot at %d (-want +got):\n%s", id, d)
+		}
 	}
 	if got := net.Station(2).Entries; got != (Ridership{900.5, 1500, 300}) {
 		t.Errorf("entries at Market: %+v", got)
@@ -206,6 +211,12 @@ network.csv:1:6: second column "name", want each column once`},
 			`lines.csv:3:1: line is "T1", want each line once`},
 		{"stop twice", replace(stopsFile, "62,S", "61,S"),
 			`stops.csv:10:1: stop_id is "61", want each stop once`},
+		{"a change to itself", replace(transfersFile, "4,6,", "4,4,"),
+			`transfers.csv:3:3: to_station_id is "4", want another station, each pair once`},
+		{"a change twice", replace(transfersFile, "4,6,", "4,2,3"),
+			`transfers.csv:3:3: to_station_id is "2", want another station, each pair once`},
+		{"a change to nowhere", replace(transfersFile, "4,6,", "4,60,"),
+			`transfers.csv:3:3: to_station_id is "60", want a station of stations.csv`},
 		{"line id that is a column", replace(linesFile, "T1,Lake", "order,Lake"), "*" +
 			`lines.csv:2:1: line is "order", want another id than that of a column of stops.csv`},
 		{"line id with a slash", replace(linesFile, "T1,Lake", "T/1,Lake"), "*" +
@@ -385,7 +396,7 @@ func TestLoadKeepsTheCause(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is no fs.ErrNotExist", err)
 	}
-	if _, err = Load(fstest.MapFS{}); len(faults(t, err)) != len(files)-3 {
+	if _, err = Load(fstest.MapFS{}); len(faults(t, err)) != len(files)-4 {
 		t.Errorf("an empty directory gives\n%v", err)
 	}
 }

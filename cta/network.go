@@ -61,6 +61,10 @@ func (n *Network) index() {
 		s.slug = slug(s.ID, s.Name)
 		n.stations[s.ID] = s
 	}
+	for _, s := range n.Stations {
+		s.Transfers = slices.DeleteFunc(slices.Clone(s.Transfers), func(t Transfer) bool { return n.stations[t.To] == nil })
+		slices.SortFunc(s.Transfers, func(a, b Transfer) int { return a.To - b.To })
+	}
 	for _, l := range n.Lines {
 		l.labels()
 	}

@@ -22,6 +22,7 @@ type Station struct {
 	Lines     []string // ids of the lines that stop here, in the network's order
 	Stops     []Stop   // by ascending ID
 	Entries   Ridership
+	Transfers []Transfer // by ascending To
 
 	slug  string // the result of Slug; empty outside a network
 	label string // the result of Label; empty if equal to Name
@@ -113,6 +114,13 @@ type Stop struct {
 	Name            string
 	DescriptiveName string
 	Lines           []string // ids of the lines that use it, in the network's order
+}
+
+// Transfer is a change on foot from a station to another one.
+type Transfer struct {
+	To         int           // the id of the other station
+	Time       time.Duration // that riders need at least; 0 when unknown
+	Impossible bool          // the agency says that there is no way
 }
 
 // Ridership is the average number of entries a day.

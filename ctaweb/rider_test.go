@@ -234,3 +234,19 @@ func TestStationsNearOnFoot(t *testing.T) {
 		}
 	}
 }
+
+// The agency's own changes on foot count for more than distances.
+func TestChangesOnFootOfTheAgency(t *testing.T) {
+	net, err := cta.Chicago().Only("red", "blue", "green")
+	if err != nil {
+		t.Fatal(err)
+	}
+	net.Station(40560).Transfers = []cta.Transfer{ // Jackson (Red)
+		{To: 40070, Impossible: true},           // Jackson (Blue) is near
+		{To: 40170, Time: 11 * time.Minute / 2}, // Ashland isn't
+	}
+	body := text(t, get(t, newHandler(t, NewModel(net), HandlerConfig{}), "GET", "/stations/40560"))
+	if !strings.Contains(body, `<a href="../stations/40170">Ashland</a> <span class="note">6 min</span>`) || strings.Contains(body, `href="../stations/40070"`) {
+		t.Errorf("the page lacks a change of 6 minutes to Ashland, or has one to Jackson (Blue):\n%s", body)
+	}
+}

@@ -33,18 +33,21 @@ type walkView struct {
 	ID     int
 	Name   string
 	Lines  []lineRef
-	Metres int
+	Metres int // 0 when unknown
+	// Minutes is the time that the agency says riders need; 0 when unknown.
+	Minutes int
 }
 
 // walkable is how far apart stations are between which riders change on foot, in metres
 // on a straight line.
 const walkable = 250
 
-// walks are the stations to which riders may walk from one, the nearest first.
+// walks are the stations to which riders may walk from one, the nearest first: those that
+// the agency names, and those that are near, unless the agency says that there is no way.
 func (h *Handler) walks(s *snapshot, from int) []walkView {
 	var list []walkView
 	here := h.model.net.Station(from)
-	if here == nil || h.chart == nil { // only the stations table has it, or no station has a place
+	if here == nil { // only the stations table has it
 		return nil
 	}
 	for _, st := range h.stations(s) {
@@ -52,13 +55,22 @@ func (h *Handler) walks(s *snapshot, from int) []walkView {
 		if there == nil || there == here || there.Closed {
 			continue
 		}
-		if far := cta.Distance(here, there); far <= walkable {
-			w := walkView{ID: st.ID, Name: st.Name, Metres: int(math.Round(far/10)) * 10}
-			for _, id := range st.Lines {
-				w.Lines = append(w.Lines, ref(s, id))
-			}
-			list = append(list, w)
+		i := slices.IndexFunc(here.Transfers, func(t cta.Transfer) bool { return t.To == there.ID })
+		far := cta.Distance(here, there)
+		if i < 0 && (h.chart == nil || far > walkable) || i >= 0 && here.Transfers[i].Impossible {
+			continue
 		}
+		w := walkView{ID: st.ID, Name: st.Name}
+		if h.chart != nil { // stations have places
+			w.Metres = int(math.Round(far/10)) * 10
+		}
+		if i >= 0 {
+			w.Minutes = int(math.Ceil(here.Transfers[i].Time.Minutes()))
+		}
+		for _, id := range st.Lines {
+			w.Lines = append(w.Lines, ref(s, id))
+		}
+		list = append(list, w)
 	}
 	slices.SortStableFunc(list, func(a, b walkView) int { return cmp.Compare(a.Metres, b.Metres) })
 	return list

@@ -106,15 +106,12 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 		if !s.called {
 			continue
 		}
-		owner := s
-		if s.parent != "" {
-			owner = f.stops[s.parent]
-		}
+		owner := f.owner(s)
 		st := made[owner.id]
 		if st == nil {
 			st = &cta.Station{
 				ID: numbers[owner.id], Ref: ref(owner.id), Code: owner.code, Name: owner.name, Access: owner.access,
-				Latitude: owner.lat, Longitude: owner.lon,
+				Latitude: owner.lat, Longitude: owner.lon, Closed: owner.closed, Also: owner.also,
 			}
 			made[owner.id] = st
 			n.Stations = append(n.Stations, st)
@@ -128,6 +125,7 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 		})
 		places[s.index] = place{st, numbers[s.id]}
 	}
+	f.addTransfers(made)
 	return places
 }
 

@@ -17,6 +17,8 @@
 //   - A trip that returns the way it came runs in direction a until it turns, and in b
 //     afterwards. The Loop lines of the 'L' are such trips.
 //   - Missing times between two calls are interpolated by distance.
+//   - transfers.txt becomes [cta.Station.Transfers]: of several between the platforms of two
+//     stations, the shortest one.
 //
 // Events hold ids of stations and stops as 32-bit integers:
 //
@@ -33,6 +35,8 @@
 //	hourly.csv     hour (0 to 23) and share: of a day's entries
 //	agency.txt     temperature: C or F; default: the usual unit of the time zone
 //	stops.txt      direction_id: N, E, S or W, the direction in which trains leave
+//	stops.txt      closed: true where trains pass, and nobody gets on or off
+//	stops.txt      also: well-known places at the station, with semicolons between
 //
 // Without ridership.csv, riders are estimated, so that a simulation has some. Each call of
 // a day brings a number of riders by mode. The estimate is our own rough model, and is
@@ -43,14 +47,16 @@
 // A network has no place for these. Reading ignores them, so that a feed from [Write] lacks
 // them. Everything else comes back as it was:
 //
-//   - fares, shapes, transfers, pathways, levels, feed_info.txt, translations, attributions
+//   - fares, shapes, pathways, levels, feed_info.txt, translations, attributions
+//   - transfers within a station, and of single routes or trips
 //   - agency.txt: all but the first agency's name and time zone
 //   - routes.txt: route_desc, route_url; an extended route_type becomes a basic one
 //   - stops.txt: stop_url, zone_id, entrances and boarding areas, stops without calls; the
 //     place and wheelchair_boarding of a platform become those of its station
 //   - trips.txt: shape_id, wheelchair_accessible, bikes_allowed
 //   - stop_times.txt: stop_headsign, timepoint, shape_dist_traveled, pickup_type and
-//     drop_off_type; a missing time becomes the interpolated one
+//     drop_off_type; calls at which nobody gets on or off; a missing time becomes the
+//     interpolated one
 //
 // A folder of hand-written files (see [cta.Load]) has headways. As a feed, they become
 // trips of frequencies.txt. [WriteFolder] writes a feed's files, so a feed loses no trip in

@@ -118,12 +118,13 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 		return nil, nil, err
 	}
 	f := &feed{
-		reader:   reader{Reader: sheet.Reader{FS: fsys, MaxFile: maxFile}, report: &Report{}},
-		options:  o,
-		routes:   make(map[string]*route),
-		stops:    make(map[string]*stop),
-		services: make(map[string]*cta.Calendar),
-		trips:    make(map[string]int32),
+		reader:    reader{Reader: sheet.Reader{FS: fsys, MaxFile: maxFile}, report: &Report{}},
+		options:   o,
+		routes:    make(map[string]*route),
+		stops:     make(map[string]*stop),
+		services:  make(map[string]*cta.Calendar),
+		trips:     make(map[string]int32),
+		transfers: make(map[[2]int32]cta.Transfer),
 	}
 	f.readAgency()
 	f.readRoutes()
@@ -133,6 +134,7 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readCalls()
 	f.readFrequencies()
 	f.checkBlocks()
+	f.readTransfers()
 	f.readRiders()
 	f.tellOdd()
 	if err := f.Err(func(fault *sheet.Fault) error { return (*cta.DataError)(fault) }); err != nil {
@@ -183,20 +185,21 @@ type feed struct {
 	reader
 	options Options
 
-	name     string
-	location *time.Location
-	celsius  bool
-	order    []*route
-	routes   map[string]*route
-	stops    map[string]*stop
-	stopList []*stop
-	services map[string]*cta.Calendar
-	trips    map[string]int32 // index in tripList; -1 when left out
-	tripList []trip
-	calls    []call
-	repeats  map[int32][]repeat       // by trip
-	entries  map[string]cta.Ridership // by the station's stop_id; nil without the file
-	hourly   *[24]float64
+	name      string
+	location  *time.Location
+	celsius   bool
+	order     []*route
+	routes    map[string]*route
+	stops     map[string]*stop
+	stopList  []*stop
+	services  map[string]*cta.Calendar
+	trips     map[string]int32 // index in tripList; -1 when left out
+	tripList  []trip
+	calls     []call
+	repeats   map[int32][]repeat        // by trip
+	transfers map[[2]int32]cta.Transfer // by the stops of both stations
+	entries   map[string]cta.Ridership  // by the station's stop_id; nil without the file
+	hourly    *[24]float64
 }
 
 type route struct {
@@ -214,7 +217,8 @@ type stop struct {
 	lat, lon                 float64
 	access                   cta.Access
 	index                    int32
-	placed, called           bool
+	placed, called, closed   bool
+	also                     []string
 }
 
 type trip struct {
@@ -241,7 +245,11 @@ type repeat struct {
 }
 
 func (f *feed) missing(file, want string) {
-	f.Fault(sheet.Fault{File: file, Found: "missing", Want: want, Err: fs.ErrNotExist})
+	found := "missing"
+	if _, err := fs.Stat(f.FS, file); err == nil {
+		found = "empty"
+	}
+	f.Fault(sheet.Fault{File: file, Found: found, Want: want, Err: fs.ErrNotExist})
 }
 
 func (f *feed) readAgency() {
@@ -375,6 +383,10 @@ func (f *feed) readStops() {
 			kind: w.optional("location_type", 0, 4, 0), parent: strings.Clone(w.Cell("parent_station")),
 			description: w.text("stop_desc"), index: int32(len(f.stopList)),
 		}
+		s.closed = w.Cell("closed") == "true"
+		if also := w.text("also"); also != "" {
+			s.also = strings.Split(also, ";")
+		}
 		if c := w.Cell("direction_id"); c == "N" || c == "E" || c == "S" || c == "W" {
 			s.compass = strings.Clone(c)
 		}
@@ -431,6 +443,14 @@ func (f *feed) readStops() {
 	if lost > 0 {
 		f.notice("%s whose parent_station isn't a station, taken for stations of their own", many(lost, "stop", "stops"))
 	}
+}
+
+// owner returns the stop that becomes the station of a stop.
+func (f *feed) owner(s *stop) *stop {
+	if s.parent != "" {
+		return f.stops[s.parent]
+	}
+	return s
 }
 
 var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
@@ -568,11 +588,11 @@ func (f *feed) readCalls() {
 			areas++ // on demand, anywhere in an area
 			return
 		}
-		if w.Cell("pickup_type") == "1" && w.Cell("drop_off_type") == "1" {
+		s := f.stops[w.Cell("stop_id")]
+		if w.Cell("pickup_type") == "1" && w.Cell("drop_off_type") == "1" && (s == nil || !f.owner(s).closed) {
 			passes++ // nobody gets on or off
 			return
 		}
-		s := f.stops[w.Cell("stop_id")]
 		if s == nil || s.kind > 1 {
 			if len(f.stops) > 0 || s != nil {
 				w.refers("stop_id", "a stop of stops.txt")

@@ -21,6 +21,8 @@ const (
 	maxCalls    = 20_000_000
 	maxServices = 500_000
 	maxDates    = 5_000_000
+
+	maxTransfers = 1_000_000
 )
 
 // reader reads the files of a feed, and collects faults and notices.
@@ -41,8 +43,9 @@ type oddValues struct {
 
 // The treatment of odd values, for notices.
 const (
-	unknown = "taken for unknown"
-	garbled = "with letters that are lost, for want of UTF-8"
+	unknown   = "taken for unknown"
+	elsewhere = "not a stop or a station of stops.txt"
+	garbled   = "with letters that are lost, for want of UTF-8"
 )
 
 func (r *reader) notice(format string, a ...any) {
@@ -67,7 +70,8 @@ type row struct {
 	in *reader
 }
 
-// each calls f for every row of a file. It reports whether the file exists.
+// each calls f for every row of a file. It reports whether the file exists and has a
+// header.
 func (r *reader) each(file string, required []string, f func(row)) bool {
 	headed := false
 	t := r.Each(file, func(head *sheet.Row) bool {
@@ -93,10 +97,7 @@ func (r *reader) each(file string, required []string, f func(row)) bool {
 		return false
 	}
 	r.broken = r.broken || t.Broken
-	if !headed && !t.Broken {
-		r.Fault(sheet.Fault{File: file, Found: "empty", Want: "a header with columns " + strings.Join(required, ", ")})
-	}
-	return true
+	return headed || t.Broken
 }
 
 // separator names the characters that a header has in place of commas; empty if it has

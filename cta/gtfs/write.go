@@ -69,6 +69,7 @@ func write(net *cta.Network, create func(name string) (io.Writer, error)) error 
 	p.stops()
 	p.calendars()
 	p.trips()
+	p.transfers()
 	p.riders()
 	p.flush()
 	if p.err != nil {
@@ -182,11 +183,14 @@ func StopID(c cta.Call) string {
 }
 
 func (p *printer) stops() {
-	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code", "stop_desc", "direction_id")
+	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code", "stop_desc", "direction_id", "closed", "also")
 	degrees := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	for _, s := range p.net.Stations {
 		access := [...]string{"0", "1", "2"}[s.Access]
-		id := StationID(s)
+		id, closed, also := StationID(s), "", strings.Join(s.Also, ";")
+		if s.Closed {
+			closed = "true"
+		}
 		if single(s) {
 			var own cta.Stop
 			if len(s.Stops) > 0 {
@@ -195,12 +199,12 @@ func (p *printer) stops() {
 			if own.Code == s.Code {
 				own.Code = ""
 			}
-			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, own.Code, description(own), own.DirectionID)
+			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, own.Code, description(own), own.DirectionID, closed, also)
 			continue
 		}
-		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "", "", "")
+		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "", "", "", closed, also)
 		for _, stop := range s.Stops {
-			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.DirectionID)
+			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.DirectionID, "", "")
 		}
 	}
 }
@@ -286,7 +290,7 @@ func (p *printer) trips() {
 		}
 		p.row(RouteID(l), t.Calendar.ID, t.ID, headsign, t.Number, t.DirectionID, t.Block)
 	})
-	p.file("stop_times.txt", "trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence")
+	p.file("stop_times.txt", "trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence", "pickup_type", "drop_off_type")
 	each(func(_ *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {
 		if !first {
 			return
@@ -296,7 +300,11 @@ func (p *printer) trips() {
 			start = max(start, -t.Profile.Arrivals[0])
 		}
 		for i, c := range pt.Calls {
-			p.row(t.ID, clock(start+t.Profile.Arrivals[i]), clock(start+t.Profile.Departures[i]), StopID(c), strconv.Itoa(t.Profile.Sequence(i)))
+			none := ""
+			if c.Station.Closed {
+				none = "1" // nobody gets on or off
+			}
+			p.row(t.ID, clock(start+t.Profile.Arrivals[i]), clock(start+t.Profile.Departures[i]), StopID(c), strconv.Itoa(t.Profile.Sequence(i)), none, none)
 		}
 	})
 	p.file("frequencies.txt", "trip_id", "start_time", "end_time", "headway_secs", "exact_times")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,7 @@ func describe(net *cta.Network) []string {
 	say := func(format string, a ...any) { s = append(s, fmt.Sprintf(format, a...)) }
 	say("%s %v %v %v %v", net.Name, net.Location, net.Celsius, net.Typical, net.Hourly)
 	for _, s := range net.Stations {
-		say("station %d %s %s %q %d %v %v lines %v entries %v", s.ID, s.Ref, s.Code, s.Name, s.Access, s.Latitude, s.Longitude, s.Lines, s.Entries)
+		say("station %d %s %s %q %d %v %v lines %v entries %v, closed %v, also %q, on foot %v", s.ID, s.Ref, s.Code, s.Name, s.Access, s.Latitude, s.Longitude, s.Lines, s.Entries, s.Closed, s.Also, s.Transfers)
 		for _, p := range s.Stops {
 			say("  stop %+v", p)
 		}
@@ -101,6 +102,12 @@ func TestRoundTrip(t *testing.T) {
 			stops := n.Station(10).Stops
 			stops[0].DirectionID, stops[0].DescriptiveName = "N", "Centre (Metro, to \"North\")"
 			n.Station(20).Stops[0].DescriptiveName = "North, in the park"
+		},
+		"a closed station": func(n *cta.Network) { n.Station(20).Closed = true },
+		"places":           func(n *cta.Network) { n.Station(10).Also = []string{"Town hall, old", "Café"} },
+		"changes on foot": func(n *cta.Network) {
+			n.Station(10).Transfers = []cta.Transfer{{To: 20, Time: 90 * time.Second}, {To: 40}}
+			n.Station(20).Transfers = []cta.Transfer{{To: 10, Impossible: true}}
 		},
 	} {
 		net, _, err := Read(files(town()), Options{})
@@ -252,6 +259,12 @@ func TestAnyFeedComesBack(t *testing.T) {
 				feed["frequencies.txt"] += fmt.Sprintf("t0,%02d:00:00,%02d:30:00,%d,%d\n", 6*i, 6*i+4, rapid.IntRange(60, 3600).Draw(t, "every"), rapid.IntRange(0, 1).Draw(t, "exact"))
 			}
 		}
+		if rapid.Bool().Draw(t, "transfers") {
+			feed["transfers.txt"] = "from_stop_id,to_stop_id,transfer_type,min_transfer_time\n"
+			for range rapid.IntRange(0, 6).Draw(t, "rows") {
+				feed["transfers.txt"] += fmt.Sprintf("%s,%s,%d,%d\n", rapid.SampledFrom(ids).Draw(t, "from"), rapid.SampledFrom(ids).Draw(t, "to"), rapid.IntRange(0, 4).Draw(t, "kind"), rapid.IntRange(0, 300).Draw(t, "least"))
+			}
+		}
 		net, _, err := Read(files(feed), Options{})
 		if err != nil {
 			t.Fatalf("%v in %v", err, feed)
@@ -305,13 +318,14 @@ func TestAnyFeedComesBack(t *testing.T) {
 // FuzzRead checks that the reader refuses arbitrary bytes with an error, or returns a
 // working network.
 func FuzzRead(f *testing.F) {
-	names := []string{"agency.txt", "routes.txt", "stops.txt", "calendar.txt", "calendar_dates.txt", "trips.txt", "stop_times.txt", "frequencies.txt"}
+	names := []string{"agency.txt", "routes.txt", "stops.txt", "calendar.txt", "calendar_dates.txt", "trips.txt", "stop_times.txt", "frequencies.txt", "transfers.txt"}
 	for i, name := range names {
 		f.Add(uint8(i), []byte(town()[name]))
 	}
+	f.Add(uint8(len(names)-1), []byte("from_stop_id,to_stop_id,transfer_type,min_transfer_time\n11,20,2,90\n20,10,3,\n10,20,0,\nh:1,nowhere,0,\n"))
 	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
 		fsys := files(town())
-		fsys[names[int(which)%len(names)]].Data = data
+		fsys[names[int(which)%len(names)]] = &fstest.MapFile{Data: data}
 		net, _, err := Read(fsys, Options{})
 		if err != nil {
 			if net != nil || err.Error() == "" {
@@ -460,6 +474,21 @@ func TestCTAsOwnFeed(t *testing.T) {
 	slices.Sort(others)
 	if d := cmp.Diff([]string{"Berwyn", "Damen", "Lawrence"}, others); d != "" {
 		t.Errorf("stations that the feed lacks (-want +got):\n%s", d)
+	}
+	between := func(from, to *cta.Station) string { return StationID(from) + " to " + StationID(to) }
+	feeds, ours := map[string]bool{}, map[string]bool{}
+	for _, r := range rows("transfers.txt") {
+		if from, to := owner[r["from_stop_id"]], owner[r["to_stop_id"]]; from != to {
+			feeds[between(from, to)] = true
+		}
+	}
+	for _, s := range net.Stations {
+		for _, change := range s.Transfers {
+			ours[between(s, net.Station(change.To))] = true
+		}
+	}
+	if d := cmp.Diff(feeds, ours); d != "" || len(ours) != 10 {
+		t.Errorf("changes between two stations (-feed +network):\n%s", d)
 	}
 	for _, r := range rows("routes.txt") {
 		i := slices.IndexFunc(net.Lines, func(l *cta.Line) bool { return l.Name == r["route_long_name"] })
