@@ -71,9 +71,9 @@ const (
 // pending is a prediction waiting for its train.
 type pending struct {
 	node        int32
-	number      int32 // position among the departures still to come, from 1
-	depart      int64 // timetabled departure of a run still to begin; 0 without one
-	passes      int   // how often the train comes to node before, on a loop
+	number      int32  // position among the departures still to come, from 1
+	run         string // id of a timetabled run still to begin; empty without one
+	passes      int    // how often the train comes to node before, on a loop
 	made        int64
 	ours, plain guess
 	agency      guess // at 0 without one
@@ -178,9 +178,20 @@ func (t *Tracker) settle() {
 	}
 }
 
-// begin moves the predictions for runs that have begun to their trains.
+// begin moves the predictions for runs that have begun to their trains: by the run of a
+// timetable, else by the order of departures.
 func (t *Tracker) begin(node int32, d *departures) {
 	s := &t.scratch
+	keep := d.pending[:0]
+	for _, q := range d.pending {
+		if r, ok := s.named[q.run]; ok && s.runs[r].train >= 0 {
+			tr := s.order[s.runs[r].train]
+			tr.pending = append(tr.pending, q)
+			continue
+		}
+		keep = append(keep, q)
+	}
+	d.pending = keep
 	st := &s.nodes[node]
 	for i := st.n - 1; i >= 0; i-- {
 		p := st.recent[i]
@@ -188,20 +199,16 @@ func (t *Tracker) begin(node int32, d *departures) {
 			continue
 		}
 		d.last = p.at
-		depart := s.departed(node, p.at)
 		keep := d.pending[:0]
 		for _, q := range d.pending {
-			begun := q.depart == depart
-			if q.depart == 0 && q.made < p.at { // else made after the run began
-				q.number--
-				begun = q.number == 0
+			if q.run == "" && q.made < p.at { // else made after the run began
+				if q.number--; q.number == 0 {
+					tr := s.order[p.train]
+					tr.pending = append(tr.pending, q)
+					continue
+				}
 			}
-			if !begun {
-				keep = append(keep, q)
-				continue
-			}
-			tr := s.order[p.train]
-			tr.pending = append(tr.pending, q)
+			keep = append(keep, q)
 		}
 		d.pending = keep
 	}
@@ -343,7 +350,7 @@ func (t *Tracker) note() {
 				continue
 			}
 			if p.number = int32(v.number); v.timed.run >= 0 {
-				p.depart = v.timed.at
+				p.run = s.runs[v.timed.run].id
 			}
 			d := c.departures[v.node]
 			if d == nil {

@@ -104,8 +104,7 @@ func (s *scratch) promised(v *vehicle) []promisedStop {
 	case v.number == 0:
 		id = s.order[v.train].id
 	case v.timed.run >= 0:
-		r := &s.runs[v.timed.run]
-		id = cta.Run{Trip: r.trip, Date: r.date, Departure: s.time(r.depart)}.ID()
+		id = s.runs[v.timed.run].id
 	}
 	p := s.promises[id]
 	if s.now-p.made > staleAfter || p.made > s.now+slack {

@@ -281,6 +281,63 @@ func TestPromisesAreBounded(t *testing.T) {
 	}
 }
 
+// timetable is a line of six stations, two minutes apart, with a run every so many minutes
+// from eight on.
+func timetable(t *testing.T, every, runs int) *cta.Network {
+	t.Helper()
+	net := ring(t)
+	p := &cta.Pattern{}
+	profile := &cta.Profile{}
+	stations := net.Lines[0].Stations
+	for i := range min(6, len(stations)) {
+		p.Calls = append(p.Calls, cta.Call{Station: stations[i].Station, Direction: cta.DirectionA})
+		profile.Arrivals, profile.Departures = append(profile.Arrivals, int32(120*i)), append(profile.Departures, int32(120*i))
+	}
+	for k := range runs {
+		p.Trips = append(p.Trips, cta.Trip{ID: fmt.Sprintf("trip-%02d", k), Calendar: &cta.Calendar{ID: "daily", Days: 0x7F}, Departure: int32(8*3600 + 60*every*k), Profile: profile})
+	}
+	l := &cta.Line{ID: "t", Name: "Timed", Color: "#000000", TextColor: "#ffffff", Patterns: []*cta.Pattern{p}}
+	timed, err := cta.New(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return timed
+}
+
+// Predictions are scored by the run that they are of, however late it leaves.
+func TestLateRunsAreScoredByTheirTrains(t *testing.T) {
+	for _, late := range []time.Duration{0, 8 * time.Minute} {
+		net := timetable(t, 10, 18)
+		p := net.Lines[0].Patterns[0]
+		eight := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
+		tr := NewTracker(net)
+		truth := func(k, i int) time.Time {
+			return eight.Add(time.Duration(10*k+2*i)*time.Minute + late)
+		}
+		for now := eight.Add(-10 * time.Minute); now.Before(eight.Add(3 * time.Hour)); now = now.Add(10 * time.Second) {
+			for k, trip := range p.Trips {
+				f := cta.Prediction{TrainID: trip.ID, Line: "t", Made: now.UnixMilli()}
+				for i, c := range p.Calls {
+					at := truth(k, i)
+					if at.After(now.Add(-10*time.Second)) && !at.After(now) {
+						tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: c.Station.ID, TrainID: trip.ID, Line: "t", Direction: c.Direction, TrainStatus: cta.InService})
+					}
+					if at.After(now) && at.Sub(now) < 20*time.Minute {
+						f.Stops = append(f.Stops, cta.PredictedStop{StationID: c.Station.ID, Direction: c.Direction, At: at.UnixMilli()})
+					}
+				}
+				tr.ApplyPrediction(f)
+			}
+			tr.Record(now)
+		}
+		for _, s := range tr.View(eight.Add(3 * time.Hour)).Scores {
+			if s.Agency.Count < 50 || s.Agency.Error > time.Second || s.All.Missed > 0 {
+				t.Errorf("%v late, %v to %v: agency's %+v, %d missed; want no error", late, s.From, s.To, s.Agency, s.All.Missed)
+			}
+		}
+	}
+}
+
 // An agency also predicts runs that have not begun, by the trip's id.
 func TestAgencyPredictsDepartures(t *testing.T) {
 	net := ring(t)

@@ -54,15 +54,6 @@ func (s *scratch) addDepartures(origin int32) {
 	}
 }
 
-// departed returns the timetabled departure of a run that began at a node; -1 if unknown.
-func (s *scratch) departed(n int32, at int64) int64 {
-	c, _ := s.nearest(n, at, func(c call) bool { return c.index == 0 })
-	if c.run < 0 {
-		return -1
-	}
-	return c.at
-}
-
 // starts reports whether a train began a run at a passage. Elsewhere, trains only pass
 // the place where others begin.
 func (s *scratch) starts(n int32, p *passage) bool {
@@ -71,33 +62,37 @@ func (s *scratch) starts(n int32, p *passage) bool {
 	return i <= 0 || s.g.nodes[n].turn == n || s.g.edge(of[i-1].node, n) < 0
 }
 
-// addScheduled adds the timetabled runs that have not begun.
+// addScheduled adds the timetabled runs that have not begun. A train has begun the run that
+// has its id. One whose id is of no run has begun the oldest run that it may be.
 func (s *scratch) addScheduled(origin int32) {
 	const early, late = 2 * minute, 10 * minute
 	st := &s.nodes[origin]
-	var began [kept]int64 // when runs began here, the latest first
+	var began [kept]*passage // of trains whose id is of no run, the latest first
 	n := 0
 	for i := range st.recent[:st.n] {
-		if p := &st.recent[i]; p.at <= s.now && s.starts(origin, p) {
-			began[n] = p.at
+		if p := &st.recent[i]; p.at <= s.now && s.makes[p.train] < 0 && s.starts(origin, p) {
+			began[n] = p
 			n++
 		}
 	}
 	number := 0
 	for _, c := range s.calls[origin] {
 		r := &s.runs[c.run]
-		if c.index > 0 || c.at < s.now-late {
+		if c.index > 0 || r.train >= 0 {
 			continue
 		}
 		if c.at > s.now+farthest || number >= maxDepartures {
 			return
 		}
-		// The oldest run that began since then is this one.
-		for n > 0 && began[n-1] < c.at-early {
+		for n > 0 && began[n-1].at < c.at-early {
 			n--
 		}
-		if n > 0 {
+		if n > 0 && began[n-1].at <= c.at+late {
 			n--
+			r.train = began[n].train
+			continue
+		}
+		if c.at < s.now-late {
 			continue
 		}
 		number++

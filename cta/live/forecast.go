@@ -151,7 +151,7 @@ func (s *scratch) addTrain(index int32, of []visit) {
 	v := &of[len(of)-1]
 	nd := &s.g.nodes[v.node]
 	age := s.now - v.at
-	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64, timed: s.runOf(v)}
+	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64, timed: s.runOf(index, v)}
 	next := s.onward(v.node, v.at, v.bound)
 	switch {
 	case v.status == outOfService:

@@ -29,6 +29,7 @@ type scratch struct {
 	order    []*train
 	visits   []visit
 	spans    [][2]int32    // spans of visits, by train
+	makes    []int32       // by train: the run of the timetable with its id; -1 without one
 	passed   []observation // remembered for each edge, the latest first
 	passes   []uint8       // number of observations, by edge
 	edges    []estimate    // by edge
@@ -145,6 +146,10 @@ func (s *scratch) observe(now int64) {
 	s.now = now
 	s.fill(s.g, now)
 	s.visits, s.spans, s.vehicles, s.ways = s.visits[:0], s.spans[:0], s.vehicles[:0], s.ways[:0]
+	s.makes = s.makes[:0]
+	for i := range s.runs {
+		s.runs[i].train = -1
+	}
 	clear(s.passes)
 	s.standing = standing{}
 	for i := range s.nodes {
@@ -154,14 +159,19 @@ func (s *scratch) observe(now int64) {
 	for i := range s.lines {
 		s.lines[i], s.hearings[i] = lineState{}, hearing{}
 	}
-	for _, tr := range s.order {
+	for i, tr := range s.order {
 		from := len(s.visits)
 		s.visit(tr.seen)
 		of := s.visits[from:]
 		s.spans = append(s.spans, [2]int32{int32(from), int32(len(s.visits))})
-		for i := 1; i < len(of); i++ {
-			if i > 1 || !s.g.nodes[of[0].node].waits { // the first report of a wait may be forgotten
-				s.pass(&of[i-1], &of[i])
+		makes := int32(-1)
+		if r, ok := s.named[tr.id]; ok && len(of) > 0 {
+			makes, s.runs[r].train = r, int32(i)
+		}
+		s.makes = append(s.makes, makes)
+		for j := 1; j < len(of); j++ {
+			if j > 1 || !s.g.nodes[of[0].node].waits { // the first report of a wait may be forgotten
+				s.pass(&of[j-1], &of[j])
 			}
 		}
 	}

@@ -18,6 +18,7 @@ type schedule struct {
 	rows     [][][2]slot       // by line, slot and direction
 	periods  [][2][]period     // by line and direction, in order of time
 	runs     []run             // of timetables
+	named    map[string]int32  // runs by id
 	calls    [][]call          // by node, in order of time
 	later    map[int32]cta.Run // by pattern: next departures, as requested so far
 }
@@ -38,8 +39,8 @@ type run struct {
 	pattern int32
 	depart  int64 // ms
 	last    int64 // ms: when it ends
-	trip    *cta.Trip
-	date    cta.Date
+	id      string
+	train   int32 // that makes it; -1 if unknown, or if it has not begun
 }
 
 // call is a run's call at a node.
@@ -92,7 +93,7 @@ func (s *schedule) fillHeadways(g *graph) {
 
 // fillRuns lists the runs of timetables, and their calls by node.
 func (s *schedule) fillRuns(g *graph) {
-	s.runs = s.runs[:0]
+	s.runs, s.named = s.runs[:0], map[string]int32{}
 	if s.calls == nil {
 		s.calls = make([][]call, len(g.nodes))
 	}
@@ -128,7 +129,8 @@ func (s *schedule) fillRuns(g *graph) {
 				}
 				s.calls[n] = append(s.calls[n], call{depart + times[j].Milliseconds(), int32(len(s.runs)), int32(j)})
 			}
-			s.runs = append(s.runs, run{int32(i), depart, end, r.Trip, r.Date})
+			s.named[r.ID()] = int32(len(s.runs))
+			s.runs = append(s.runs, run{int32(i), depart, end, r.ID(), -1})
 		}
 	}
 	for _, calls := range s.calls {
@@ -343,9 +345,20 @@ func (s *schedule) comes(n int32, after call) (next call, ok bool) {
 // unknownCall is the place in the timetable of a vehicle whose run is unknown.
 var unknownCall = call{run: -1}
 
-// runOf returns the call of the timetable that is nearest to a train's latest visit.
-func (s *scratch) runOf(v *visit) call {
-	best, _ := s.nearest(v.node, v.at, func(call) bool { return true })
+// runOf returns the call of the timetable that a train's latest visit is: that of the run
+// with the train's id, or else the nearest in time.
+func (s *scratch) runOf(train int32, v *visit) call {
+	best, off := unknownCall, int64(math.MaxInt64)
+	if r := s.makes[train]; r >= 0 {
+		for _, c := range s.calls[v.node] {
+			if o := max(c.at-v.at, v.at-c.at); c.run == r && o < off {
+				best, off = c, o
+			}
+		}
+	}
+	if best.run < 0 {
+		best, _ = s.nearest(v.node, v.at, func(call) bool { return true })
+	}
 	return best
 }
 
