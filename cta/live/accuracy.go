@@ -31,8 +31,9 @@ type Score struct {
 	// Ours and Agency compare our predictions of the last hour with the agency's, for
 	// those arrivals that both predicted at the same moment.
 	Ours, Agency Accuracy
-	// Better is whose mean error is lower: Agency, or else Ours. It is Ours until fifty
-	// predictions of both were put to the test in the last hour.
+	// Better is whose predictions are the better: Ours at first, and without predictions of
+	// both in the last hour. It changes once the other's mean error is lower by more than a
+	// tenth, over fifty predictions of both or more.
 	Better Source
 }
 
@@ -96,7 +97,8 @@ type score struct {
 		of   [horizons]tally
 	}
 	now     int64
-	margins [2]margins // of our predictions, and of the agency's
+	margins [2]margins     // of our predictions, and of the agency's
+	agency  [horizons]bool // whose predictions are the better: the agency's
 }
 
 // margins widens the ranges of predictions to the errors that trains have shown, by
@@ -161,6 +163,7 @@ func (t *Tracker) Record(now time.Time) {
 	t.viewLocked(at) // fills scratch
 	t.score.now, t.score.recorded = at, at
 	t.settle()
+	t.score.judge()
 	t.note()
 }
 
@@ -375,6 +378,22 @@ func horizon(ms int64) int {
 	return -1
 }
 
+// judge decides whose predictions are the better. See [Score.Better].
+func (c *score) judge() {
+	const clear = 0.9 // of the other's error
+	for i, s := range c.scores(c.now) {
+		switch {
+		case s.Agency.Count == 0:
+			c.agency[i] = false
+		case s.Agency.Count < enough:
+		case c.agency[i]:
+			c.agency[i] = float64(s.Ours.Error) >= clear*float64(s.Agency.Error)
+		default:
+			c.agency[i] = float64(s.Agency.Error) < clear*float64(s.Ours.Error)
+		}
+	}
+}
+
 func (c *score) scores(now int64) (scores [horizons]Score) {
 	for i := range scores {
 		var recent tally
@@ -385,7 +404,7 @@ func (c *score) scores(now int64) (scores [horizons]Score) {
 		}
 		s := Score{Horizon: Horizons[i], Recent: recent.errors(), All: c.all[i].errors(),
 			Ours: recent.rivals.accuracy(), Agency: recent.agency.accuracy(), Better: Ours}
-		if s.Agency.Count >= enough && s.Agency.Error < s.Ours.Error {
+		if c.agency[i] {
 			s.Better = Agency
 		}
 		scores[i] = s

@@ -35,8 +35,8 @@ const (
 	staleAfter = 5 * minute
 	// sameRound is how far one may lie from ours, else it is of another round.
 	sameRound = 30 * minute
-	// enough is the number of predictions, in the last hour, from which on a horizon tells
-	// whose are better.
+	// enough is the number of predictions, in the last hour, from which on a horizon can
+	// change whose are better.
 	enough = 50
 )
 
@@ -118,7 +118,6 @@ func (s *scratch) compare(scores *[horizons]Score) {
 	for i := range s.vehicles {
 		v := &s.vehicles[i]
 		stops := s.promised(v)
-		latest := int64(0) // shown so far of the run
 		for j := v.forecasts[0]; j < v.forecasts[1]; j++ {
 			f := &s.forecasts[j]
 			f.shown = f.at
@@ -133,12 +132,15 @@ func (s *scratch) compare(scores *[horizons]Score) {
 			}
 			h := horizon(f.at - s.now)
 			f.agencys = f.agency > 0 && (s.prefer == Agency || s.prefer == Better && h >= 0 && scores[h].Better == Agency)
-			if f.agencys {
-				f.shown = f.agency
+			ride := int64(0) // since the stop before, at least
+			if f.after >= 0 {
+				ride = f.at - s.forecasts[f.after].at
 			}
-			if !f.maybe { // the two may differ, but no train goes back in time
-				f.shown = max(f.shown, latest)
-				latest = f.shown
+			if f.agencys {
+				f.shown, ride = f.agency, min(ride, quickest)
+			}
+			if f.after >= 0 { // the two may differ, but a train's stops are in order
+				f.shown = max(f.shown, s.forecasts[f.after].shown+ride)
 			}
 		}
 	}

@@ -171,6 +171,81 @@ func TestOnlyArrivalsThatBothPredictAreCompared(t *testing.T) {
 	}
 }
 
+// Whose predictions are shown doesn't change with each small difference.
+func TestBetterIsDecidedByAClearDifference(t *testing.T) {
+	c := newScore()
+	for i, step := range []struct {
+		n, ours, agency int64 // number, and mean errors in seconds
+		want            Source
+	}{
+		{0, 0, 0, Ours},
+		{49, 100, 10, Ours}, // too few
+		{50, 100, 95, Ours},
+		{50, 100, 89, Agency},
+		{50, 100, 101, Agency},
+		{50, 100, 95, Agency},
+		{49, 10, 100, Agency}, // too few
+		{50, 100, 105, Agency},
+		{50, 89, 100, Ours},
+		{50, 0, 0, Ours},
+		{50, 1, 0, Agency},
+		{0, 0, 0, Ours}, // the agency predicts no more
+	} {
+		of := &c.bucket().of[1]
+		of.rivals, of.agency = sums{n: step.n, err: step.n * step.ours * second}, sums{n: step.n, err: step.n * step.agency * second}
+		c.judge()
+		if got := c.scores(0)[1].Better; got != step.want {
+			t.Errorf("step %d, %+v: %s is better", i, step, got)
+		}
+	}
+}
+
+// Where the agency predicts one stop alone, the stops of the train stay in order, and apart.
+func TestShownTimesAreInOrder(t *testing.T) {
+	for name, net := range map[string]*cta.Network{"a timetable": timetable(t, 10, 3), "branches": cta.Chicago()} {
+		line, stops := "t", []cta.Call{}
+		if name == "branches" {
+			line = "green"
+		}
+		for _, p := range net.Line(line).Patterns {
+			if p.Direction() == cta.DirectionA {
+				stops = p.Calls
+				break
+			}
+		}
+		now := day(8)
+		for _, off := range []time.Duration{-8 * time.Minute, 8 * time.Minute} {
+			for i := 1; i < min(8, len(stops)); i++ {
+				tr := NewTracker(net)
+				tr.Prefer(Agency)
+				tr.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stops[0].Station.ID, TrainID: "trip-00", Line: line, Direction: cta.DirectionA, TrainStatus: cta.InService})
+				ours, _ := tr.View(now).Train("trip-00")
+				for _, a := range ours.Stops {
+					if a.Station != stops[i].Station.ID || !a.Ours.Add(off).After(now) {
+						continue
+					}
+					tr.ApplyPrediction(cta.Prediction{TrainID: "trip-00", Line: line, Made: now.UnixMilli(), Stops: []cta.PredictedStop{
+						{StationID: a.Station, Direction: cta.DirectionA, At: a.Ours.Add(off).UnixMilli()}}})
+				}
+				train, _ := tr.View(now).Train("trip-00")
+				agencys, sure := false, now // the latest stop before the branches
+				for _, a := range train.Stops {
+					agencys = agencys || a.Source == Agency
+					if a.Expected.Sub(sure) < 10*time.Second {
+						t.Errorf("%s, stop %d %v off: expected %v at %d, and %v at the stop before", name, i, off, a.Expected, a.Station, sure)
+					}
+					if !a.Maybe {
+						sure = a.Expected
+					}
+				}
+				if len(train.Stops) < 3 || off > 0 && !agencys {
+					t.Errorf("%s, stop %d %v off: %d stops, the agency's %v", name, i, off, len(train.Stops), agencys)
+				}
+			}
+		}
+	}
+}
+
 // A few good predictions prove nothing.
 func TestFewPredictionsDontDecide(t *testing.T) {
 	u := newUneven(t, func(k int, now, truth time.Time) time.Time {

@@ -103,11 +103,10 @@
 //   - of a train that we don't predict, such as a silent one
 //
 // [Tracker.Record] scores both sides alike. [Score.Ours] and [Score.Agency] are their errors
-// over the same arrivals, and [Score.Better] is whose mean error is lower: Ours, until fifty
-// predictions of both were put to the test in the last hour. [Tracker.Prefer] sets whose
-// [Arrival.Expected] is. The ranges of the agency's widen with its own errors. A train's
-// times never decrease from stop to stop, even where they are of both sides. Headways and
-// status follow our predictions always.
+// over the same arrivals, and [Score.Better] is whose are the better. [Tracker.Prefer] sets
+// whose [Arrival.Expected] is. The ranges of the agency's widen with its own errors. A
+// train's stops are always in order: where the agency has the train later, our times of the
+// stops after that move with it. Headways and status follow our predictions always.
 //
 // # Status
 //

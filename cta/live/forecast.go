@@ -54,6 +54,7 @@ type vehicle struct {
 type forecast struct {
 	vehicle  int32
 	node     int32
+	after    int32 // index of the forecast at the stop before; -1 without one
 	at       int64
 	plain    int64 // by distance over mean speed alone
 	agency   int64 // by the agency; 0 without
@@ -195,7 +196,7 @@ func (s *scratch) run(index int32) {
 	}
 	if v.number > 0 {
 		first.observed = false
-		first.forecast = s.add(forecast{vehicle: index, node: v.node, at: v.at, plain: v.at, variance: v.variance, rests: first.rests})
+		first.forecast = s.add(forecast{vehicle: index, node: v.node, after: -1, at: v.at, plain: v.at, variance: v.variance, rests: first.rests})
 		first.ahead, s.nodes[v.node].coming = s.nodes[v.node].leader(), v.at
 	} else {
 		var ahead *passage
@@ -362,7 +363,7 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	if enough || at > s.now+farthest || to.hops > 200 {
 		return step{}, false
 	}
-	to.forecast = s.add(forecast{vehicle: index, node: ed.to, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe, rests: to.rests})
+	to.forecast = s.add(forecast{vehicle: index, node: ed.to, after: st.forecast, at: at, plain: plain, variance: variance, observed: to.observed, maybe: to.maybe, rests: to.rests})
 	return to, true
 }
 
