@@ -15,6 +15,10 @@ func DateOf(t time.Time) Date {
 	return Date(y*10000 + int(m)*100 + d)
 }
 
+// ServiceDay returns the service day of t as riders see it: the trains of the night, until
+// four in the morning, belong to the day before.
+func ServiceDay(t time.Time) Date { return DateOf(t.Add(-4 * time.Hour)) }
+
 func (d Date) at(hour int, loc *time.Location) time.Time {
 	return time.Date(int(d/10000), time.Month(d/100%100), int(d%100), hour, 0, 0, 0, loc)
 }

@@ -27,14 +27,19 @@ func (k Key) Time() time.Time { return time.UnixMilli(k.Timestamp).UTC() }
 //
 // An event of a simulation or a replay may lie years from its record's time.
 func (k Key) Check(sent time.Time) error {
-	const last = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z
 	switch {
-	case k.Timestamp < 0 || k.Timestamp > last:
+	case !imaginable(k.Timestamp):
 		return fmt.Errorf("timestamp is %d, want milliseconds from 1970 to 9999; are these microseconds or nanoseconds?", k.Timestamp)
 	case time.Unix(k.Timestamp, 0).Sub(sent).Abs() < 24*time.Hour:
 		return fmt.Errorf("timestamp is %d, want milliseconds; are these seconds?", k.Timestamp)
 	}
 	return nil
+}
+
+// imaginable reports whether milliseconds are a time of the years from 1970 to 9999.
+func imaginable(ms int64) bool {
+	const last = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z
+	return ms >= 0 && ms <= last
 }
 
 // Direction is one of the two ways along a line.

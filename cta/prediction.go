@@ -29,7 +29,8 @@ type PredictionKey struct {
 // MaxPredictedStops bounds the stops of a [Prediction].
 const MaxPredictedStops = 100
 
-// Check returns an error when p is not a plausible prediction.
+// Check returns an error when p is not a plausible prediction: no train id, an impossible
+// time, more than a day ahead, or stops that are not in order.
 func (p Prediction) Check() error {
 	const longest = 200 // bytes of an id
 	switch {
@@ -37,9 +38,15 @@ func (p Prediction) Check() error {
 		return fmt.Errorf("train_id has %d bytes, want 1 to %d", len(p.TrainID), longest)
 	case len(p.Stops) > MaxPredictedStops:
 		return fmt.Errorf("found %d stops, want up to %d", len(p.Stops), MaxPredictedStops)
+	case !imaginable(p.Made):
+		return fmt.Errorf("made is %d, want milliseconds from 1970 to 9999", p.Made)
 	}
+	const day = 24 * 60 * 60 * 1000
 	for i, s := range p.Stops {
-		if i > 0 && s.At < p.Stops[i-1].At {
+		switch {
+		case s.At < p.Made-day || s.At > p.Made+day:
+			return fmt.Errorf("stop %d is expected at %d, want milliseconds within a day of %d, when it was predicted", i+1, s.At, p.Made)
+		case i > 0 && s.At < p.Stops[i-1].At:
 			return fmt.Errorf("stop %d is expected before the one ahead of it", i+1)
 		}
 	}

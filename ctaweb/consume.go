@@ -319,6 +319,10 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		if err != nil {
 			return wire.Reason(err), err
 		}
+		if r.Value == nil {
+			c.model.RemovePrediction(k.TrainID)
+			return "", nil
+		}
 		p, err := c.prediction.Decode(ctx, r.Topic, r.Value)
 		if err != nil {
 			return wire.Reason(err), err
@@ -326,6 +330,9 @@ func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reaso
 		p.TrainID = k.TrainID
 		if err := p.Check(); err != nil {
 			return "impossible value", err
+		}
+		if err := (cta.Key{Timestamp: p.Made}).Check(r.Time); err != nil {
+			return impossible, err
 		}
 		c.model.ApplyPrediction(p)
 	case kindCounts:

@@ -3,8 +3,10 @@ package ctaweb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +132,26 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		summary(sys, `{"COUNT":"many"}`),
 		summary(sys, `{"COUNT":3}`),
 	)
+	predicted := func(made int64) kafka.Record {
+		var formats consumer
+		if err := formats.formats(sys.Registry); err != nil {
+			t.Fatal(err)
+		}
+		rec := kafka.Record{Topic: sys.Topics.Predictions()}
+		var err, err2 error
+		rec.Key, err = formats.predictionKey.Encode(t.Context(), rec.Topic, cta.PredictionKey{TrainID: "1"})
+		rec.Value, err2 = formats.prediction.Encode(t.Context(), rec.Topic, cta.Prediction{Line: "blue", Made: made})
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return rec
+	}
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(sys.Topics.Predictions(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	tombstone := predicted(0)
+	tombstone.Value = nil // it is no fault
+	sys.Send(predicted(math.MaxInt64), predicted(time.Now().Unix()), tombstone)
 	sys.Arrive(ctatest.At(8, 3), ctatest.Arrival(net.Station(rosemont), "blue", "1"))
 
 	var log syncBuffer
@@ -145,10 +167,10 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		t.Errorf("the weather is %+v, want 61 °F", w)
 	}
 	stop()
-	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 9 {
-		t.Errorf("%v unreadable records were counted, want 9", got)
+	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 11 {
+		t.Errorf("%v unreadable records were counted, want 11", got)
 	}
-	if n := strings.Count(log.String(), "record skipped"); n < 6 || n > 8 {
+	if n := strings.Count(log.String(), "record skipped"); n < 6 || n > 10 {
 		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
 	}
 }

@@ -143,6 +143,12 @@ func (m *Model) ApplyPrediction(p cta.Prediction) bool {
 	return m.quietly(func(*state) bool { return m.tracker.ApplyPrediction(p) })
 }
 
+// RemovePrediction applies a tombstone of a train's predictions. It reports whether the
+// model changed.
+func (m *Model) RemovePrediction(train string) bool {
+	return m.quietly(func(*state) bool { return m.tracker.RemovePrediction(train) })
+}
+
 // Prefer sets whose predictions are shown where the agency has one: ours, the agency's, or
 // those of the two that were better in the last hour, by how far ahead the arrival is.
 // Default: ours.

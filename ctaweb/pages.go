@@ -315,7 +315,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 			d.Ways = l.ways(own, d.Line, d.More)
 		}
 		if !s.status.AsOf.IsZero() {
-			d.Variants = l.variants(own, live.ServiceDay(s.status.AsOf.In(location(h.model.net))))
+			d.Variants = l.variants(own, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
 		}
 	}
 	return d

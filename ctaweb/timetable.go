@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // departures are the times of a service day at which a timetable's trains leave a
@@ -66,7 +65,7 @@ func (l *language) plan(v *boardView, net *cta.Network, b platformBoard, station
 		return
 	}
 	now = now.In(location(net))
-	day := live.ServiceDay(now)
+	day := cta.ServiceDay(now)
 	today := departures(line, station, b.Direction, day)
 	if len(today) == 0 {
 		if v.None != "" { // else the line says so, and when its service begins again

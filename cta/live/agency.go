@@ -79,6 +79,18 @@ func (t *Tracker) ApplyPrediction(p cta.Prediction) bool {
 	return true
 }
 
+// RemovePrediction drops an agency's predictions of a train. It returns false without any.
+func (t *Tracker) RemovePrediction(train string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.promises[train]; !known {
+		return false
+	}
+	delete(t.promises, train)
+	t.version++
+	return true
+}
+
 // Prefer sets whose predictions [Arrival.Expected] shows where the agency has one. The
 // default is Ours.
 func (t *Tracker) Prefer(s Source) {

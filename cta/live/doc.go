@@ -116,7 +116,8 @@
 //     This rule needs a known headway or trip of the line. A timetable has no service where
 //     none of its runs is on its way for more than an hour.
 //  2. No event of the line was seen in two hours. [ServiceBegins], good: service began less
-//     than fifteen minutes ago. [NeverHeard], unknown: it began earlier.
+//     than fifteen minutes ago, or is in the first half of a shorter time of a timetable.
+//     [NeverHeard], unknown: it began earlier.
 //  3. [LineSilent], unknown: one of the conditions below holds.
 //  4. [TrainStuck]: a train is broken down, and none has passed it; major after five
 //     minutes, else minor.
@@ -131,7 +132,8 @@
 //  8. [CloseUp], minor: the latest two trains at a station came at less than half of the
 //     intended headway, and closer than the median of all stations. The second
 //     train's last report must be from that station. The closest pair is named.
-//  9. [LastTrains], good: service has ended, but trains are on their way.
+//  9. [LastTrains], good: service has ended for the service day, but trains are on their
+//     way.
 //  10. [OnHeadway], good: the median time between trains at the stations is known.
 //     [TooEarly], good: trains run, but too few were seen for a median.
 //

@@ -440,16 +440,9 @@ func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
 	return next
 }
 
-// nightEnds is how long the service day lasts past midnight.
-const nightEnds = 4 * time.Hour
-
-// ServiceDay returns the service day of t as riders see it: the night's last trains
-// belong to the day before.
-func ServiceDay(t time.Time) cta.Date { return cta.DateOf(t.Add(-nightEnds)) }
-
 // idle reports whether a line has no trains in a direction on now's service day.
 func (s *schedule) idle(g *graph, line, d int, now int64) bool {
-	day := ServiceDay(time.UnixMilli(now).In(g.location))
+	day := cta.ServiceDay(time.UnixMilli(now).In(g.location))
 	for _, i := range g.lines[line].patterns {
 		p := &g.patterns[i]
 		if s.leads(p, d) && (slices.ContainsFunc(p.Trips, func(t cta.Trip) bool { return t.Calendar.Runs(day) }) ||

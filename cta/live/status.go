@@ -265,11 +265,13 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	headway := s.at(int32(line), d, s.now)
 	sv := s.survey(v, l.nodes[d])
 	runs, leaves, away := headway > 0, headway > 0, state.expected-state.overdue
+	patience := goneAfter // for the first report
 	if l.timed {
 		p, ok := s.during(int32(line), d, s.now)
 		if sv.served, runs, leaves, away = ok, ok, ok && s.now <= p.leaves, state.away[d]; !ok {
 			headway = 0
 		}
+		patience = min(patience, (p.to-p.from)/2)
 	}
 	ds.Intended = time.Duration(headway) * time.Millisecond
 	ds.Last = s.lastDeparture(line, d)
@@ -292,7 +294,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Cause, ds.Level = NoService, NotRunning
 		ds.Resumes = s.resumes(s.g, line, d, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)
-	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-goneAfter:
+	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-patience:
 		ds.Cause = ServiceBegins
 	case state.heard == 0:
 		ds.Cause, ds.Level = NeverHeard, LevelUnknown
@@ -325,7 +327,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
 		ds.Cause, ds.Level = CloseUp, Minor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
-	case l.planned && !leaves:
+	case l.planned && !leaves && !s.today(s.resumes(s.g, line, d, s.now)):
 		ds.Cause = LastTrains
 	case sv.every > 0:
 		ds.Cause = OnHeadway
@@ -333,6 +335,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Cause = TooEarly
 	}
 	return ds
+}
+
+// today reports whether a time is of now's service day.
+func (s *scratch) today(t time.Time) bool {
+	return !t.IsZero() && cta.ServiceDay(t.In(s.g.location)) == cta.ServiceDay(s.time(s.now))
 }
 
 // reporting is the time from a line's first report in which its other trains report too.

@@ -426,6 +426,51 @@ func TestPausesOfATimetable(t *testing.T) {
 	}
 }
 
+// The last train is that of the service day, not one before a pause; and a train that runs
+// for some minutes and is never heard of is missed.
+func TestPausesHaveNoLastTrains(t *testing.T) {
+	net := valley(t)
+	start := time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location)
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: start, For: 14 * time.Hour, NoFaults: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const commuters, minute = "C", time.Minute
+	looks := []struct {
+		after time.Duration
+		d     int
+		last  bool
+	}{ // the last trains of the morning, of noon and of the day leave at 8:00, 12:00, 15:50 and 18:30
+		{3*time.Hour + 10*minute, 0, false}, {7*time.Hour + 10*minute, 1, false}, {11*time.Hour + 2*minute, 0, true}, {14*time.Hour - 5*minute, 1, true},
+	}
+	tr := NewTracker(net)
+	for ev := range sim.Events() {
+		for len(looks) > 0 && ev.At.Sub(start) >= looks[0].after {
+			l, _ := tr.View(start.Add(looks[0].after)).Line(commuters)
+			if d := l.Directions[looks[0].d]; l.Level != Good || (d.Cause == LastTrains) != looks[0].last {
+				t.Errorf("after %v, direction %s: %s for %s, last trains: want %v", looks[0].after, d.Direction, d.Level, d.Cause, looks[0].last)
+			}
+			looks = looks[1:]
+		}
+		if ev.Kind == ctaproducer.ArrivalEvent {
+			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
+		}
+	}
+	if len(looks) > 1 {
+		t.Errorf("%d looks are left", len(looks))
+	}
+	// A run of 12 minutes, of which nobody has heard.
+	short := timetable(t, 10, 1)
+	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, short.Location)
+	length := time.Duration(short.Lines[0].Patterns[0].Trips[0].Profile.Arrivals[len(short.Lines[0].Patterns[0].Calls)-1]) * time.Second
+	for share, want := range map[float64]Cause{0.3: ServiceBegins, 0.7: NeverHeard, 1.3: NoService} {
+		l, _ := NewTracker(short).View(eight.Add(time.Duration(share * float64(length)))).Line("t")
+		if got := l.Directions[0].Cause; got != want {
+			t.Errorf("%v of a run of %v, never heard of: %s, want %s", share, length, got, want)
+		}
+	}
+}
+
 // A train that has broken down or is overdue is told also when its timetable has ended.
 func TestPauseHidesNoTrain(t *testing.T) {
 	net := valley(t)

@@ -368,7 +368,7 @@ func (s *step) update(u *update) *train {
 // foretell passes on what the agency predicts of a train, if that is news.
 func (s *step) foretell(t *train) {
 	p := cta.Prediction{TrainID: t.id, Made: s.end.UnixMilli(), Line: t.line.ID}
-	for i := max(t.reached, t.last) + 1; i < len(t.Calls) && !t.cancelled; i++ {
+	for i := max(t.reached, t.last) + 1; i < len(t.Calls) && !t.cancelled && !t.gone; i++ {
 		c := t.Calls[i]
 		if i > 0 && t.Calls[i-1].Station == c.Station && t.Calls[i-1].Direction == c.Direction {
 			continue // another stop of the same station

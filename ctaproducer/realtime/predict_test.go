@@ -82,3 +82,28 @@ func TestPredictionsOfAnUpdate(t *testing.T) {
 		}
 	}
 }
+
+// A train that has gone isn't predicted, even if an update still has its times.
+func TestTrainsThatAreGoneAreNotPredicted(t *testing.T) {
+	in := newInference(village(t, 480, 500), 1, 15*time.Second, func(string) {}, func(string) {})
+	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+	of := update{descriptor: descriptor{trip: "trip-0", start: -1}}
+	for i := range 8 {
+		of.calls = append(of.calls, expected{sequence: -1, stop: fmt.Sprintf("s%d", i), at: eight.Add(time.Duration(2*i) * time.Minute)})
+	}
+	stops := -1                                                             // that were predicted last
+	for i, trip := range []string{"trip-0", "trip-0", "trip-1", "trip-1"} { // the bus makes another run from the third answer on
+		now := eight.Add(time.Duration(i+1) * time.Minute)
+		of.at = now
+		_, told := in.apply(0, &answer{at: now, updates: []update{of}, vehicles: []vehicle{
+			{descriptor: descriptor{trip: trip, start: -1}, id: "bus", at: now, sequence: 10, stop: "s0", stands: false}}}, now)
+		for _, p := range told {
+			if p.TrainID == "trip-0" {
+				stops = len(p.Stops)
+			}
+		}
+		if want := i < 2; (stops > 0) != want {
+			t.Errorf("answer %d: %d stops of trip-0 are predicted; the bus makes %s", i, stops, trip)
+		}
+	}
+}

@@ -269,7 +269,8 @@ func (x *index) fit(w *way, seen []evidence, first *evidence) (at int, ok bool) 
 }
 
 // added returns the run of a trip that the timetable doesn't have, by the pattern that
-// has its stops; nil if none has. Without a date, it is of the present day.
+// has its stops; nil if none has. Without a date, it is of the service day whose departure
+// is nearest to now, or of the present one if that is unknown too.
 func (x *index) added(d *descriptor, seen []evidence, now time.Time) *run {
 	ways := x.all
 	if d.route != "" {
@@ -293,7 +294,19 @@ func (x *index) added(d *descriptor, seen []evidence, now time.Time) *run {
 	if best == nil || d.trip == "" {
 		return nil
 	}
-	return &run{way: best, id: d.trip, date: cmp.Or(d.date, cta.DateOf(now.In(x.zone)))}
+	r := &run{way: best, id: d.trip, date: cmp.Or(d.date, cta.ServiceDay(now.In(x.zone)))}
+	if d.date == 0 && d.start >= 0 {
+		away := func(date cta.Date) time.Duration {
+			return date.Begin(x.zone).Add(time.Duration(d.start) * time.Second).Sub(now).Abs()
+		}
+		today := cta.DateOf(now.In(x.zone))
+		for _, date := range []cta.Date{today.Add(-1), today} {
+			if away(date) < away(r.date) {
+				r.date = date
+			}
+		}
+	}
+	return r
 }
 
 // place is a position along a run.

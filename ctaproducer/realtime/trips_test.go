@@ -126,13 +126,26 @@ func TestNothingIsSaidTwice(t *testing.T) {
 	}
 }
 
-// An added trip is one train, whether a feed dates it or not.
+// An added trip is one train, whether a feed dates it or not, also after midnight.
 func TestAddedTripIsOneTrain(t *testing.T) {
+	for _, c := range []struct {
+		now   time.Duration // of 7 October
+		start time.Duration // -1s: unknown
+	}{
+		{8 * time.Hour, -time.Second}, {8 * time.Hour, 8 * time.Hour}, {24*time.Hour + 20*time.Minute, -time.Second},
+		{24*time.Hour + 20*time.Minute, 24*time.Hour + 10*time.Minute}, {24*time.Hour + 20*time.Minute, 23*time.Hour + 50*time.Minute}, {28*time.Hour + 10*time.Minute, 27 * time.Hour},
+	} {
+		addedOnce(t, c.now, int32(c.start/time.Second))
+	}
+}
+
+func addedOnce(t *testing.T, from time.Duration, start int32) {
+	t.Helper()
 	in := newInference(village(t, 480), 1, 15*time.Second, func(string) {}, func(string) {})
-	now := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+	now := cta.Date(20261007).Begin(in.zone).Add(from)
 	for _, date := range []cta.Date{0, 20261007, 0} {
 		now = now.Add(time.Minute)
-		u := update{descriptor: descriptor{trip: "extra", route: "7", date: date, start: -1, relation: fresh}, at: now}
+		u := update{descriptor: descriptor{trip: "extra", route: "7", date: date, start: start, relation: fresh}, at: now}
 		for i := range 8 {
 			u.calls = append(u.calls, expected{sequence: -1, stop: fmt.Sprintf("s%d", i), at: now.Add(time.Duration(i) * time.Minute)})
 		}
@@ -143,6 +156,6 @@ func TestAddedTripIsOneTrain(t *testing.T) {
 		trains[tr] = true
 	}
 	if len(trains) != 1 {
-		t.Errorf("%d trains, want one", len(trains))
+		t.Errorf("at %v, departure %d: %d trains, want one", from, start, len(trains))
 	}
 }

@@ -17,6 +17,7 @@
 //   - Its next station has changed. The arrival time is that of its present position
 //     (prdt), if that is at the station. Otherwise, the time between two positions is
 //     divided by distance. A station that was skipped between two answers was passed.
+//     At a closed station no train arrives.
 //   - It approaches the end of its run, and its position is at that station.
 //   - It was due at the end of its run, and two successive answers lack it.
 //   - It now runs in the other direction, from the station at which its run ended.
@@ -28,7 +29,7 @@
 // train yields no arrival, nor does its state before Run.
 //
 // A train's id is a line, a run number and a service day, such as blue-113-20261127. A
-// service day ends at 3 in the morning. Lines share run numbers. A run that turns keeps
+// service day ends at 4 in the morning. Lines share run numbers. A run that turns keeps
 // its number.
 //
 // A run that is missing from the answers for six minutes, or for twenty at its end,

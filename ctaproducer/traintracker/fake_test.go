@@ -350,6 +350,9 @@ func (f *fake) judge(got []arrival, from, to time.Time) map[string]*judged {
 	for _, t := range f.trains {
 		left := events[key{t.line.ID, t.run}]
 		for i, c := range t.calls {
+			if f.net.Station(c.station).Closed {
+				continue // trains pass
+			}
 			first := i == 0 || t.calls[i-1].station == c.station
 			best, off := -1, 3*time.Minute
 			for j, a := range left {

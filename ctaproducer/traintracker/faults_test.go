@@ -429,8 +429,8 @@ func TestTheHourThatComesTwice(t *testing.T) {
 // A run goes on after midnight under its day's name.
 func TestServiceDay(t *testing.T) {
 	zone := cta.Chicago().Location
-	for clock, want := range map[string]string{"2026-11-27T23:59:00": "20261127", "2026-11-28T02:59:00": "20261127", "2026-11-28T03:00:00": "20261128"} {
-		if got := serviceDay(localTime(form.Text(clock), time.Now(), zone), zone); got != want {
+	for clock, want := range map[string]cta.Date{"2026-11-27T23:59:00": 20261127, "2026-11-28T03:59:00": 20261127, "2026-11-28T04:00:00": 20261128} {
+		if got := cta.ServiceDay(localTime(form.Text(clock), time.Now(), zone)); got != want {
 			t.Errorf("%s is of %s, want %s", clock, got, want)
 		}
 	}

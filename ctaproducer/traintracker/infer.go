@@ -23,7 +23,6 @@ const (
 	frozenFor  = 2 * time.Minute  // in which no train moves, in answers that keep coming
 	maxAhead   = 2 * time.Minute  // of an answer's time before this machine's
 	maxTrains  = 2000             // known at a time; the 'L' has about 200 in service
-	newDay     = 3 * time.Hour    // after midnight, when a service day ends
 )
 
 // Reasons for which an observation is set aside.
@@ -106,12 +105,6 @@ func newInference(net *cta.Network, aside func(string)) *inference {
 // frozen reports whether no train has moved for a while, and since when.
 func (in *inference) frozen() (since time.Time, frozen bool) {
 	return in.data, in.began && len(in.trains) > 0 && in.latest.Sub(in.since) > frozenFor
-}
-
-// serviceDay returns the date to which a moment belongs: nights belong to the day
-// before.
-func serviceDay(t time.Time, zone *time.Location) string {
-	return t.In(zone).Add(-newDay).Format("20060102")
 }
 
 // apply returns the arrivals that an answer shows, in order of time, none of them
@@ -247,7 +240,7 @@ func (s *step) foretell(t *train) {
 		return
 	}
 	var stops []cta.PredictedStop
-	if t.pending == nil && !t.done && !t.due.IsZero() {
+	if t.pending == nil && !t.done && !t.due.IsZero() && !t.route.place[t.at.station].Closed {
 		stops = foretold.Stop(nil, s.end, t.at.station, t.at.d, t.due)
 	}
 	if t.foretold.News(s.end, stops) {
@@ -258,7 +251,7 @@ func (s *step) foretell(t *train) {
 // name returns the identity of a train: line, run and service day. Lines share run
 // numbers, and days do.
 func (s *step) name(r *route, run string) string {
-	return fmt.Sprintf("%s-%s-%s", r.line.ID, run, serviceDay(s.end, s.zone))
+	return fmt.Sprintf("%s-%s-%d", r.line.ID, run, cta.ServiceDay(s.end.In(s.zone)))
 }
 
 // begin takes a train that wasn't known.
@@ -444,6 +437,9 @@ func (s *step) emit(t *train, n node, at time.Time, status cta.TrainStatus) {
 		at = s.end
 	}
 	before, again := t.calls[n]
+	if t.route.place[n.station].Closed { // it passed
+		return
+	}
 	if status == cta.InService && again && at.Sub(before) < sameCall {
 		return
 	}

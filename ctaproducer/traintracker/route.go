@@ -45,6 +45,7 @@ func newRoute(code string, line *cta.Line) *route {
 	}
 	begins := map[node]bool{}
 	for _, p := range line.Patterns {
+		var open []node // without closed stations, which answers may have or leave out
 		for i, c := range p.Calls {
 			n := node{c.Station.ID, c.Direction}
 			r.place[n.station] = c.Station
@@ -56,8 +57,14 @@ func newRoute(code string, line *cta.Line) *route {
 			} else {
 				add(node{p.Calls[i-1].Station.ID, p.Calls[i-1].Direction}, edge{to: n})
 			}
-			if i == 1 {
-				r.origin[n] = node{p.Calls[0].Station.ID, p.Calls[0].Direction}
+			if !c.Station.Closed {
+				open = append(open, n)
+				if k := len(open); k > 1 {
+					add(open[k-2], edge{to: n})
+				}
+				if len(open) == 2 {
+					r.origin[n] = open[0]
+				}
 			}
 			if i == len(p.Calls)-1 {
 				r.last[n] = true

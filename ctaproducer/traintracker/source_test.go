@@ -66,3 +66,46 @@ func TestSparseCalls(t *testing.T) {
 		t.Error("want 95% found and none false, within 50s")
 	}
 }
+
+// Trains pass a closed station without an arrival, whether the answers have it or not.
+func TestClosedStationsArePassed(t *testing.T) {
+	net := cta.Chicago()
+	const clark, state, wabash, adams = 40380, 40260, 41700, 40680
+	if !net.Station(state).Closed {
+		t.Fatal("State/Lake is not closed")
+	}
+	start := time.Date(2026, 2, 6, 16, 8, 0, 0, net.Location)
+	for name, next := range map[string][]int{"left out": {clark, wabash, adams}, "in the answers": {clark, state, wabash, adams}, "skipped once": {clark, clark, wabash, wabash, adams}} {
+		in := newInference(net, func(string) {})
+		var got []int
+		for i, station := range next {
+			now := start.Add(time.Duration(i) * time.Minute)
+			place := net.Station(clark) // it has just left the station before
+			if i > 0 && next[i-1] != station {
+				place = net.Station(next[i-1])
+			}
+			r := report{route: "g", run: "601", next: station, destination: 30139, destName: "Cottage Grove", direction: 5, predicted: now, due: now.Add(time.Minute),
+				approaching: true, located: true, lat: place.Latitude, lon: place.Longitude}
+			arrivals, told := in.apply(&answer{at: now, trains: []report{r}}, now, 15*time.Second)
+			for _, a := range arrivals {
+				got = append(got, a.StationID)
+				if len(got) > 1 && *a.PrevStationID != got[len(got)-2] {
+					t.Errorf("%s: at %d, the station before is %d", name, a.StationID, *a.PrevStationID)
+				}
+			}
+			for _, p := range told {
+				for _, s := range p.Stops {
+					if s.StationID == state {
+						t.Errorf("%s: an arrival at the closed station is predicted", name)
+					}
+				}
+			}
+			if i > 0 && next[i] != clark && len(got) == 0 {
+				t.Errorf("%s: its step past the closed station isn't evident", name)
+			}
+		}
+		if want := []int{clark, wabash}; !slices.Equal(got, want) {
+			t.Errorf("%s: arrivals at %v, want %v", name, got, want)
+		}
+	}
+}
