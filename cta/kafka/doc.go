@@ -136,6 +136,7 @@
 //     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone
 //   - Partitions and positions are added to a transaction one after the other; the coordinator
 //     refuses both at once: TestTransactionAddsOneThingAtATime
+//   - A batch is transformed when its transaction can follow: TestBatchAndItsTransactionFollowEachOther
 //   - Ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
 //     TestTransformLeavesItsGroupThoughACommitHangs
 //   - A wait or an outage is logged once; a broker that waits for others is not reported as away:

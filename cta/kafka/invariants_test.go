@@ -455,6 +455,44 @@ func TestTransactionAddsOneThingAtATime(t *testing.T) {
 	}
 }
 
+// A batch that waited transformed for its transaction would delay the records after it by
+// another transaction.
+func TestBatchAndItsTransactionFollowEachOther(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	s := &slow{summer: newSummer(client)}
+	c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		s.ended.Add(1)
+		return nil, nil, false
+	})
+	start(t, client, config("g"), s)
+	<-s.begun
+	const n = 60
+	for range n { // one after the other, so that some come while Transform works
+		produce(t, c, "in", 1)
+	}
+	await(t, client, n, 30*time.Second)
+	if s.early.Load() > 0 {
+		t.Errorf("%d of %d batches were transformed before the last one's transaction", s.early.Load(), s.calls.Load())
+	}
+}
+
+// slow is a summer that works longer than records take to come.
+type slow struct {
+	*summer
+	calls, ended, early atomic.Int32
+}
+
+func (s *slow) Transform(ctx context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+	if s.calls.Add(1)-1 > s.ended.Load() {
+		s.early.Add(1)
+	}
+	time.Sleep(5 * time.Millisecond) // the work
+	return s.summer.Transform(ctx, batch)
+}
+
 // failing is a summer whose first call of Transform fails, once it may.
 type failing struct {
 	*summer

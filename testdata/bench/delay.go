@@ -22,8 +22,8 @@ func (b *system) delays(ctx context.Context) error {
 	results := make(map[string][]delayed)
 	fmt.Printf("\nfrom acknowledged entry to committed count, %d entries/s for %d s\n", b.rate, b.seconds)
 	fmt.Printf("%-8s %9s %9s %9s %9s %9s %8s   %s\n", "", "p50", "p90", "p99", "max", "peak RSS", "CPU", "load")
-	for range b.runs {
-		for _, p := range b.peers {
+	for run := range b.runs {
+		for _, p := range b.turn(run) {
 			if !p.counts {
 				continue
 			}

@@ -34,8 +34,8 @@ func (b *system) drains(ctx context.Context) error {
 		float64(b.settings.entries)/time.Since(begun).Seconds())
 	results := make(map[string][]drained)
 	fmt.Printf("%-8s %12s %16s %8s %9s %8s   %s\n", "", "records/s", "from the start", "first", "peak RSS", "CPU", "load")
-	for range b.runs {
-		for _, p := range b.peers {
+	for run := range b.runs {
+		for _, p := range b.turn(run) {
 			d, err := b.drain(ctx, p, topic)
 			if err != nil {
 				return fmt.Errorf("drain by %s: %w", p.name, err)

@@ -36,6 +36,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -156,6 +157,13 @@ func (b *system) open(ctx context.Context) (err error) {
 		b.peers = append(b.peers, p)
 	}
 	return nil
+}
+
+// turn returns the peers in the order of a run. Each run begins with the next peer: the
+// first one of a run pays for what the one before has left, such as the broker's deletions.
+func (b *system) turn(run int) []peer {
+	n := run % len(b.peers)
+	return append(slices.Clone(b.peers[n:]), b.peers[:n]...)
 }
 
 // load returns the load averages of the machine.

@@ -274,8 +274,10 @@ func (s *session) advance() {
 			return
 		}
 	}
-	s.transform()
+	// First commit: a batch that is transformed earlier than the next transaction can take
+	// it would become a transaction by itself, and delay the records after it.
 	s.commit()
+	s.transform()
 	s.release()
 }
 
