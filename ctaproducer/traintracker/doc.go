@@ -79,5 +79,6 @@
 //   - prdt doesn't change while a train stands
 //   - nextStaId changes as a train arrives at its station
 //
-// The package was tested with a fake of the Train Tracker, not with the real one.
+// The package was tested with a fake of the Train Tracker, that of package traintrackertest,
+// not with the real one.
 package traintracker

@@ -18,22 +18,14 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
+	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker/traintrackertest"
 )
 
 // entries calls do with each train of an answer, and leaves out those for which it
 // returns false.
-func entries(root *fakeRoot, do func(route string, e *fakeEntry) bool) {
+func entries(root *traintrackertest.Answer, do func(route string, e *traintrackertest.Train) bool) {
 	for _, r := range root.Route {
-		var kept []*fakeEntry
-		for _, e := range r.Train.([]*fakeEntry) {
-			if do(r.Name, e) {
-				kept = append(kept, e)
-			}
-		}
-		r.Train = kept
-		if len(kept) == 0 {
-			r.Train = nil
-		}
+		r.Train = slices.DeleteFunc(r.Train, func(e *traintrackertest.Train) bool { return !do(r.Name, e) })
 	}
 }
 
@@ -56,52 +48,46 @@ func TestOddAnswers(t *testing.T) {
 		logs   string        // text that the log must hold, once
 	}{
 		{name: "nothing", share: all, within: 30 * time.Second},
-		{name: "next stations move on as trains leave", share: .99, within: 45 * time.Second, odd: func(f *fake) { f.leaves = true }},
+		{name: "next stations move on as trains leave", share: .99, within: 45 * time.Second, odd: func(f *fake) { f.MoveOnLate(true) }},
 		{name: "no positions", share: .98, within: 45 * time.Second, odd: func(f *fake) {
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				entries(root, func(_ string, e *fakeEntry) bool { e.Lat, e.Lon = "0", "0"; return true })
-			}
+			f.Set(traintrackertest.None, traintrackertest.NoPositions)
 		}},
 		{name: "no platforms", share: .97, within: 45 * time.Second, odd: func(f *fake) {
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				entries(root, func(_ string, e *fakeEntry) bool { e.NextStpID = ""; return true })
-			}
+			f.Set(traintrackertest.None, traintrackertest.NoPlatforms)
 		}},
 		{name: "destination unknown", share: .99, within: 45 * time.Second, odd: func(f *fake) {
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				entries(root, func(_ string, e *fakeEntry) bool { e.DestSt, e.DestNm = "0", "See train"; return true })
-			}
+			f.Set(traintrackertest.None, traintrackertest.NoDestinations)
 		}},
 		{name: "each second answer is the last one again", share: .99, within: 45 * time.Second, aside: asideRepeated, odd: func(f *fake) {
 			n := 0
-			f.edit = func(now time.Time, root *fakeRoot) {
+			f.edit = func(now time.Time, root *traintrackertest.Answer) {
 				if n++; n%2 == 0 {
-					*root = *f.root(now.Add(-15 * time.Second))
+					*root = *f.Positions(now.Add(-15 * time.Second))
 				}
 			}
 		}},
 		{name: "answers out of order", share: .99, within: 45 * time.Second, aside: asideRepeated, odd: func(f *fake) {
 			n := 0
-			f.edit = func(now time.Time, root *fakeRoot) {
+			f.edit = func(now time.Time, root *traintrackertest.Answer) {
 				if n++; n%4 == 0 {
-					*root = *f.root(now.Add(-50 * time.Second))
+					*root = *f.Positions(now.Add(-50 * time.Second))
 				}
 			}
 		}},
 		{name: "old positions under new times", share: .99, within: 45 * time.Second, aside: asideOld, odd: func(f *fake) {
 			n := 0
-			f.edit = func(now time.Time, root *fakeRoot) {
+			f.edit = func(now time.Time, root *traintrackertest.Answer) {
 				if n++; n%4 == 0 {
 					tmst := root.Tmst
-					*root = *f.root(now.Add(-50 * time.Second))
+					*root = *f.Positions(now.Add(-50 * time.Second))
 					root.Tmst = tmst
 				}
 			}
 		}},
 		{name: "noise of single answers", share: .97, within: 60 * time.Second, aside: asideUnsure, odd: func(f *fake) {
 			r := rng()
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				entries(root, func(route string, e *fakeEntry) bool {
+			f.edit = func(_ time.Time, root *traintrackertest.Answer) {
+				entries(root, func(route string, e *traintrackertest.Train) bool {
 					if r.IntN(20) == 0 {
 						e.TrDr = map[string]string{"1": "5", "5": "1"}[e.TrDr]
 						l := f.net.Line(form.Lines[route])
@@ -114,24 +100,24 @@ func TestOddAnswers(t *testing.T) {
 		}},
 		{name: "trains missing from single answers", share: .98, within: 60 * time.Second, odd: func(f *fake) {
 			r := rng()
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				entries(root, func(string, *fakeEntry) bool { return r.IntN(12) != 0 })
+			f.edit = func(_ time.Time, root *traintrackertest.Answer) {
+				entries(root, func(string, *traintrackertest.Train) bool { return r.IntN(12) != 0 })
 			}
 		}},
 		{name: "a line missing for eight minutes", share: .8, within: 45 * time.Second, logs: "most trains of a line are missing", odd: func(f *fake) {
-			f.edit = func(now time.Time, root *fakeRoot) {
-				entries(root, func(route string, _ *fakeEntry) bool { return route != "p" || !during(f, now, 20, 28) })
+			f.edit = func(now time.Time, root *traintrackertest.Answer) {
+				entries(root, func(route string, _ *traintrackertest.Train) bool { return route != "p" || !during(f, now, 20, 28) })
 			}
 		}},
 		{name: "frozen for ten minutes, then replayed", share: .7, within: 30 * time.Second, aside: asideOld, logs: "no train moves in its answers", odd: func(f *fake) {
-			f.edit = func(now time.Time, root *fakeRoot) {
+			f.edit = func(now time.Time, root *traintrackertest.Answer) {
 				begin := f.ends.Add(-40 * time.Minute)
 				tmst := root.Tmst
 				switch {
 				case during(f, now, 20, 30): // new times, old trains
-					*root = *f.root(begin)
+					*root = *f.Positions(begin)
 				case during(f, now, 30, 33): // what was before comes again
-					*root = *f.root(begin.Add(-2 * time.Minute))
+					*root = *f.Positions(begin.Add(-2 * time.Minute))
 				}
 				root.Tmst = tmst
 			}
@@ -156,23 +142,14 @@ func TestOddAnswers(t *testing.T) {
 			}
 		}},
 		{name: "an answer from the future", share: .98, within: 60 * time.Second, aside: asideAhead, logs: "check this machine's clock", odd: func(f *fake) {
-			f.edit = func(now time.Time, root *fakeRoot) {
+			f.edit = func(now time.Time, root *traintrackertest.Answer) {
 				if during(f, now, 20, 21) {
-					*root = *f.root(now.Add(time.Hour))
+					*root = *f.Positions(now.Add(time.Hour))
 				}
 			}
 		}},
 		{name: "scheduled trains, twice in an answer, and rubbish", share: .99, within: 45 * time.Second, aside: asideOdd, odd: func(f *fake) {
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				for _, r := range root.Route {
-					l := r.Train.([]*fakeEntry)
-					twice := *l[0]
-					twice.Prdt = "2020-01-01T00:00:00"
-					twice.NextStaID = "40900"
-					r.Train = append(l, &twice, &fakeEntry{Rn: "../etc", NextStaID: "40900"}, &fakeEntry{Rn: "999", NextStaID: "1"}, &fakeEntry{})
-				}
-				root.Route = append(root.Route, &fakeRoute{Name: "monorail", Train: []*fakeEntry{{Rn: "1", NextStaID: "40900"}}})
-			}
+			f.Set(traintrackertest.None, traintrackertest.Rubbish)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -210,7 +187,7 @@ func TestOddAnswers(t *testing.T) {
 			if n := strings.Count(log.String(), c.logs); c.logs != "" && n < 1 || strings.Count(log.String(), "level=WARN") > 3 {
 				t.Errorf("%q was logged %d times:\n%s", c.logs, n, &log)
 			}
-			if strings.Contains(log.String(), f.key) {
+			if strings.Contains(log.String(), traintrackertest.Key) {
 				t.Errorf("the log holds the key:\n%s", &log)
 			}
 		})
@@ -219,12 +196,9 @@ func TestOddAnswers(t *testing.T) {
 
 // runs reports whether a train comes to a station in the five minutes after a time.
 func (f *fake) runs(line, run string, at time.Time) bool {
-	for _, t := range f.trains {
-		if t.line.ID == line && t.run == run {
-			return slices.ContainsFunc(t.calls, func(c call) bool { return c.at.After(at) && c.at.Sub(at) < 5*time.Minute })
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.truth, func(a arrival) bool {
+		return a.Line == line && f.Run(a.TrainID) == run && a.at.After(at) && a.at.Sub(at) < 5*time.Minute
+	})
 }
 
 // counted returns how often something was set aside.
@@ -252,8 +226,8 @@ func TestTrainsLeave(t *testing.T) {
 	f := newFake(t, 1, "red")
 	lost := ""
 	cut := f.ends.Add(-30 * time.Minute)
-	f.edit = func(now time.Time, root *fakeRoot) {
-		entries(root, func(_ string, e *fakeEntry) bool {
+	f.edit = func(now time.Time, root *traintrackertest.Answer) {
+		entries(root, func(_ string, e *traintrackertest.Train) bool {
 			if lost == "" && !now.Before(cut) && e.NextStaID == "41400" { // before Roosevelt
 				lost = e.Rn
 			}
@@ -287,9 +261,9 @@ func TestRefusals(t *testing.T) {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t, 1, "yellow")
-			f.edit = func(_ time.Time, root *fakeRoot) {
-				name := "refused for key " + f.key
-				*root = fakeRoot{Tmst: root.Tmst, ErrCd: fmt.Sprint(code), ErrNm: &name}
+			f.edit = func(_ time.Time, root *traintrackertest.Answer) {
+				name := "refused for key " + traintrackertest.Key
+				*root = traintrackertest.Answer{Tmst: root.Tmst, ErrCd: fmt.Sprint(code), ErrNm: &name}
 			}
 			f.ends = f.now.Add(20 * time.Minute)
 			var log bytes.Buffer
@@ -300,7 +274,7 @@ func TestRefusals(t *testing.T) {
 				t.Fatalf("returned %v", err)
 			}
 			text := log.String() + fmt.Sprint(err, s.Ready())
-			if strings.Contains(text, f.key) || !strings.Contains(text, fmt.Sprintf("code %d: refused for key ***", code)) {
+			if strings.Contains(text, traintrackertest.Key) || !strings.Contains(text, fmt.Sprintf("code %d: refused for key ***", code)) {
 				t.Errorf("said %q", text)
 			}
 			if code == 101 && !strings.Contains(text, KeyURL) || code == 102 && !strings.Contains(text, "midnight in Chicago") {
@@ -321,9 +295,9 @@ func TestLaterRefusalsPass(t *testing.T) {
 	f := newFake(t, 1, "yellow")
 	f.ends = f.now.Add(40 * time.Minute)
 	begin := f.now
-	f.edit = func(now time.Time, root *fakeRoot) {
+	f.edit = func(now time.Time, root *traintrackertest.Answer) {
 		if m := now.Sub(begin).Minutes(); m > 5 && m < 12 {
-			*root = fakeRoot{Tmst: root.Tmst, ErrCd: "101"}
+			*root = traintrackertest.Answer{Tmst: root.Tmst, ErrCd: "101"}
 		}
 	}
 	got, s, err := f.run(t, Config{})
@@ -338,7 +312,7 @@ func TestDailyBudget(t *testing.T) {
 	f.ends = f.now.Add(4*time.Hour + 30*time.Minute) // half an hour into the next day
 	midnight := f.now.Add(4 * time.Hour)
 	var today, tomorrow int
-	f.edit = func(now time.Time, _ *fakeRoot) {
+	f.edit = func(now time.Time, _ *traintrackertest.Answer) {
 		if now.Before(midnight) {
 			today++
 		} else {
@@ -441,7 +415,7 @@ func TestSinkFails(t *testing.T) {
 	broken := errors.New("disk full")
 	server := httptest.NewServer(f)
 	defer server.Close()
-	s, err := New(f.net, Config{Key: f.key, URL: server.URL})
+	s, err := New(f.net, Config{Key: traintrackertest.Key, URL: server.URL + "/ttpositions.aspx"})
 	if err != nil {
 		t.Fatal(err)
 	}

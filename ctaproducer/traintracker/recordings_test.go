@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker/traintrackertest"
 )
 
 // observed is one position of a recording.
@@ -77,7 +78,7 @@ func (r *route) ways(destination int) map[node]bool {
 const standsWithin = 120 // metres
 
 // entryOf is what the Train Tracker would have said of a position.
-func (r *route) entryOf(o observed, moved int64, destination int, zone *time.Location) *fakeEntry {
+func (r *route) entryOf(o observed, moved int64, destination int, zone *time.Location) *traintrackertest.Train {
 	s := r.spot(o, r.ways(destination))
 	next, app := s.to, s.before < 400
 	if s.past < standsWithin {
@@ -87,7 +88,7 @@ func (r *route) entryOf(o observed, moved int64, destination int, zone *time.Loc
 	if app {
 		is = "1"
 	}
-	return &fakeEntry{
+	return &traintrackertest.Train{
 		Rn: o.Run, DestSt: strconv.Itoa(destination), DestNm: o.Destination, TrDr: o.Direction,
 		NextStaID: strconv.Itoa(next.station), Prdt: time.UnixMilli(moved).In(zone).Format("2006-01-02T15:04:05"), IsApp: is,
 		Lat: fmt.Sprint(o.Lat), Lon: fmt.Sprint(o.Lon),
@@ -130,8 +131,8 @@ func TestRecordings(t *testing.T) {
 		last, moved := map[string]observed{}, map[string]int64{}
 		for i := 0; i < len(rec.Observations); {
 			at := rec.Observations[i].At
-			root := &fakeRoot{Tmst: time.UnixMilli(at).In(net.Location).Format("2006-01-02T15:04:05"), ErrCd: "0"}
-			var trains []*fakeEntry
+			root := &traintrackertest.Answer{Tmst: time.UnixMilli(at).In(net.Location).Format("2006-01-02T15:04:05"), ErrCd: "0"}
+			var trains []*traintrackertest.Train
 			for ; i < len(rec.Observations) && rec.Observations[i].At == at; i++ {
 				o := rec.Observations[i]
 				before, known := last[o.Run]
@@ -145,7 +146,7 @@ func TestRecordings(t *testing.T) {
 				trains = append(trains, r.entryOf(o, moved[o.Run], destination, net.Location))
 				last[o.Run] = o
 			}
-			root.Route = []*fakeRoute{{Name: "p", Train: trains}}
+			root.Route = []*traintrackertest.Route{{Name: "p", Train: trains}}
 			body, err := json.Marshal(map[string]any{"ctatt": root})
 			if err != nil {
 				t.Fatal(err)
@@ -164,7 +165,7 @@ func TestRecordings(t *testing.T) {
 				real += len(trains)
 				for _, x := range v.Trains {
 					run := x.ID[len("purple-") : len(x.ID)-len("-20260101")]
-					switch has := slices.ContainsFunc(trains, func(e *fakeEntry) bool { return e.Rn == run }); {
+					switch has := slices.ContainsFunc(trains, func(e *traintrackertest.Train) bool { return e.Rn == run }); {
 					case has:
 						shown++
 					case x.State == live.Running:
