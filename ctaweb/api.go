@@ -276,6 +276,12 @@ func (h *Handler) routeAPI() {
 		}
 		return nil
 	}))
+	h.route("/api/v1/lines/{id}/history", jsonError, h.resource("history", func(s *snapshot, r *http.Request) any {
+		if l, _ := s.status.line(idOf(r)); l != nil {
+			return h.pastSummary(s, l)
+		}
+		return nil
+	}))
 	h.route("/api/v1/stations", jsonError, h.resource("stations", func(s *snapshot, _ *http.Request) any {
 		return h.stations(s)
 	}))

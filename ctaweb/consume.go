@@ -47,7 +47,8 @@ const (
 // ready to use.
 type ConsumeConfig struct {
 	// Arrivals is how far back, by the wall clock, arrivals are read at the start. From
-	// 1m to 24h. Default: 2h; older arrivals add nothing.
+	// 1m to 24h. Default: 2h. Older arrivals tell nothing of the present; those of a day
+	// are read later, for the history of lines.
 	Arrivals time.Duration
 	// Refresh is the time between searches for new topics. From 10ms to 1m. Default:
 	// 2s.
@@ -91,7 +92,8 @@ func (c ConsumeConfig) validate() error {
 //     and the weather of a day
 //   - then all new records, also of topics that appear later
 //
-// When it has caught up, m is ready.
+// When it has caught up, m is ready. Then it reads the arrivals of the last day of event
+// time, for the history of lines.
 //
 // An unreadable record is counted, logged once for each reason and topic, and skipped.
 // While a service is away, Consume retries, and m is not ready.
@@ -117,6 +119,7 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 	defer probing.Wait()
 	defer cancel()
 	probing.Go(func() { c.probe(ctx, client, cfg.Refresh) })
+	probing.Go(func() { c.past(ctx, client, cfg.Refresh, cfg.Arrivals) })
 
 	if err := c.lastWeather(ctx, client); err != nil {
 		return consumed(ctx, err)
@@ -149,7 +152,7 @@ func consumed(ctx context.Context, err error) error {
 	return fmt.Errorf("ctaweb: consume: %w", err)
 }
 
-// consumer reads records into a model. All methods but probe and status run in the
+// consumer reads records into a model. All methods but probe, past and status run in the
 // reading goroutine.
 type consumer struct {
 	model         *Model

@@ -262,6 +262,7 @@ type linePageData struct {
 	// Variants the ways in which its trains run today, by a timetable.
 	Ways     []wayView
 	Variants []variantView
+	Past     []pastView // of the last 24 hours, by direction
 }
 
 type stationMore struct {
@@ -309,6 +310,9 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 			}
 		}
 		d.More[st.ID] = m
+	}
+	for _, p := range h.pastOf(s, line) {
+		d.Past = append(d.Past, l.viewPast(h.model.net, line, p, s.status.AsOf))
 	}
 	if own != nil && own.Scheduled() {
 		if own.Mode == cta.Bus {

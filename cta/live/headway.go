@@ -106,7 +106,7 @@ func (s *scratch) headway(n int32) Headway {
 	last := st.recent[0].at
 	h.Last = s.time(last)
 	dark := s.hearings[s.g.nodes[n].line].dark
-	if st.n > 1 && (st.recent[1].at >= dark || last < dark) {
+	if st.n > 1 && !s.unseen(n) {
 		h.Observed = time.Duration(last-st.recent[1].at) * time.Millisecond
 	}
 	next := s.now
@@ -117,8 +117,7 @@ func (s *scratch) headway(n int32) Headway {
 	if intended == 0 || last < dark || s.now < dark+relearn {
 		return h
 	}
-	// While headways change, trains of both services are running.
-	before := max(s.intended(n, last-change), s.intended(n, next+change), intended, s.lull(n, last, next))
+	before := s.usual(n, last, next, intended)
 	switch {
 	case float64(next-last) > gapAbove*float64(before) && float64(next-s.servedSince(n, last)) > gapAbove*float64(before):
 		h.Spacing = Gap
@@ -128,6 +127,12 @@ func (s *scratch) headway(n int32) Headway {
 		h.Spacing = Regular
 	}
 	return h
+}
+
+// usual returns the longest headway that is intended at a platform between two trains.
+// While headways change, trains of both services are running.
+func (s *scratch) usual(n int32, from, to, intended int64) int64 {
+	return max(s.intended(n, from-change), s.intended(n, to+change), intended, s.lull(n, from, to))
 }
 
 // servedSince returns the start of a platform's unbroken service, or last if that is
@@ -142,11 +147,17 @@ func (s *scratch) servedSince(n int32, last int64) int64 {
 	return last
 }
 
+// unseen reports whether the line was silent between the latest two trains at a node.
+func (s *scratch) unseen(n int32) bool {
+	st, dark := &s.nodes[n], s.hearings[s.g.nodes[n].line].dark
+	return st.recent[1].at < dark && dark <= st.recent[0].at
+}
+
 // bunched reports whether the latest two trains at a node came close together,
 // recently.
 func (s *scratch) bunched(n int32, intended int64) bool {
 	st := &s.nodes[n]
-	if st.n < 2 || s.now-st.recent[0].at >= intended {
+	if st.n < 2 || s.now-st.recent[0].at >= intended || s.unseen(n) {
 		return false
 	}
 	if crush, ok := s.crush(n, st.recent[1].at-change, st.recent[0].at+change); ok {

@@ -1,7 +1,7 @@
 package live
 
-// hearing counts a line's events of the last hour, and holds its latest silence. Trains
-// keep running while a line is silent, so intervals across a silence are unknown.
+// hearing counts a line's events of the last two hours, and holds its latest silence.
+// Trains keep running while a line is silent, so intervals across a silence are unknown.
 type hearing struct {
 	slots [hearSlots]uint16 // events, the latest slot first
 	dark  int64             // ms: when the latest silence ended; 0 when there was none
@@ -9,7 +9,7 @@ type hearing struct {
 
 const (
 	hearSlot  = 30 * second
-	hearSlots = 120
+	hearSlots = 240
 	// A pause is a silence if it lacks at least darkEvents of the usual number of
 	// events, and lasts as long as a reported silence.
 	darkEvents = 6
@@ -24,10 +24,18 @@ func (h *hearing) note(at, now int64) {
 	}
 }
 
-// settle finds the latest silence.
+// settle finds the latest silence: by how often events came in the last hour, or, for an
+// older or longer one, in all the time.
 func (h *hearing) settle(now int64) {
+	if h.dark = h.latest(h.slots[:hearSlots/2], now); h.dark == 0 {
+		h.dark = h.latest(h.slots[:], now)
+	}
+}
+
+// latest returns when the latest silence in some slots ended; 0 without one.
+func (h *hearing) latest(slots []uint16, now int64) int64 {
 	first, last, events := -1, -1, 0
-	for i, n := range h.slots {
+	for i, n := range slots {
 		if n > 0 {
 			if first < 0 {
 				first = i
@@ -36,22 +44,21 @@ func (h *hearing) settle(now int64) {
 			events += int(n)
 		}
 	}
-	h.dark = 0
 	empty := 0
 	for i := first + 1; i < last; i++ {
-		if h.slots[i] == 0 {
+		if slots[i] == 0 {
 			empty++
 			continue
 		}
 		if h.silent(empty, last-first+1, events) {
-			h.dark = now - int64(i-empty)*hearSlot
-			return
+			return now - int64(i-empty)*hearSlot
 		}
 		empty = 0
 	}
 	if h.silent(empty, last-first+1, events) {
-		h.dark = now - int64(last-empty)*hearSlot
+		return now - int64(last-empty)*hearSlot
 	}
+	return 0
 }
 
 // silent reports whether empty slots in a row, of so many slots with so many events,

@@ -56,6 +56,7 @@ type scratch struct {
 	margins      *[2]margins        // of our predictions, and of the agency's
 	promises     map[string]promise // by train
 	prefer       Source
+	judging      bool // a view needs status alone: see history
 }
 
 // visit is a train's stay at a platform.

@@ -42,6 +42,7 @@ type Tracker struct {
 	version  uint64             // changes with every event
 	scratch  scratch
 	score    score
+	past     history
 
 	view        *View
 	viewVersion uint64
@@ -75,8 +76,9 @@ const (
 )
 
 // NewTracker returns an empty tracker of net.
-func NewTracker(net *cta.Network) *Tracker {
-	g := newGraph(net)
+func NewTracker(net *cta.Network) *Tracker { return newTracker(newGraph(net)) }
+
+func newTracker(g *graph) *Tracker {
 	t := &Tracker{
 		graph:    g,
 		trains:   map[string]*train{},
@@ -84,6 +86,7 @@ func NewTracker(net *cta.Network) *Tracker {
 		promises: map[string]promise{},
 		scratch:  newScratch(g),
 		score:    newScore(),
+		past:     newHistory(),
 	}
 	t.scratch.prefer = Ours
 	t.scratch.margins, t.scratch.promises = &t.score.margins, t.promises
@@ -94,14 +97,29 @@ func NewTracker(net *cta.Network) *Tracker {
 // events, events older than two hours, invalid events, and platforms that the network
 // doesn't have.
 func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
-	if a.TrainID == "" || len(a.TrainID) > maxText {
-		return false
-	}
-	n, ok := t.graph.at[platform{a.Line, a.StationID, a.Direction}]
+	e, ok := t.event(k, a)
 	if !ok {
 		return false
 	}
-	e := event{at: k.Timestamp, node: n}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr, ok := t.put(a.TrainID, e)
+	if tr != nil {
+		t.past.add(tr.id, e)
+	}
+	if ok && e.status == outOfService {
+		t.withdraw(tr.id, e.at)
+	}
+	return ok
+}
+
+// event returns an arrival as an event; ok is false for one that is invalid or unknown.
+func (t *Tracker) event(k cta.Key, a cta.Arrival) (e event, ok bool) {
+	n, ok := t.graph.at[platform{a.Line, a.StationID, a.Direction}]
+	if !ok || a.TrainID == "" || len(a.TrainID) > maxText {
+		return event{}, false
+	}
+	e = event{at: k.Timestamp, node: n}
 	if a.Destination != nil {
 		e.bound = int32(*a.Destination)
 	}
@@ -112,32 +130,33 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	case cta.BrokenDown:
 		e.status = brokenDown
 	default:
-		return false
+		return event{}, false
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	return e, true
+}
+
+// put adds an event to its train, which is nil if there is no room for it. It is called
+// with mu held.
+func (t *Tracker) put(id string, e event) (tr *train, ok bool) {
 	if e.at < t.floor {
-		return false
+		return nil, false
 	}
-	tr := t.trains[a.TrainID]
+	tr = t.trains[id]
 	if tr == nil {
 		if len(t.trains) >= maxTrains {
-			return false // View drops silent trains
+			return nil, false // View drops silent trains
 		}
-		tr = &train{id: strings.Clone(a.TrainID)} // the record's buffer may be shared
+		tr = &train{id: strings.Clone(id)} // the record's buffer may be shared
 		t.trains[tr.id] = tr
 		i, _ := slices.BinarySearchFunc(t.order, tr.id, func(o *train, id string) int { return cmp.Compare(o.id, id) })
 		t.order = slices.Insert(t.order, i, tr)
 	}
 	if !tr.add(e) {
-		return false
-	}
-	if e.status == outOfService {
-		t.withdraw(tr.id, e.at)
+		return tr, false
 	}
 	tr.changed = true
 	t.version++
-	return true
+	return tr, true
 }
 
 // add inserts an event among the latest maxEvents.
@@ -189,7 +208,7 @@ func (t *Tracker) Reset() {
 	clear(t.trains)
 	clear(t.counters)
 	clear(t.promises)
-	t.order, t.floor, t.view = nil, 0, nil
+	t.order, t.floor, t.view, t.past = nil, 0, nil, newHistory()
 	t.score.forget()
 	t.version++
 }
@@ -199,7 +218,9 @@ func (t *Tracker) Reset() {
 func (t *Tracker) Forget(stationID int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.drop(func(e event) bool { return t.graph.nodes[e.node].station.ID == stationID })
+	there := func(e event) bool { return t.graph.nodes[e.node].station.ID == stationID }
+	t.drop(there)
+	t.past.drop(there)
 	t.version++
 }
 

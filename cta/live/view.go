@@ -177,6 +177,11 @@ func (t *Tracker) derive(now int64) *View {
 	s.forecast()
 	s.assign()
 	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards, Scores: t.score.scores(now), Prefer: s.prefer}
+	if s.judging {
+		s.spacings(v)
+		s.status(v)
+		return v
+	}
 	s.compare(&v.Scores)
 	s.boards(v)
 	s.trains(v)
@@ -266,6 +271,22 @@ func (s *scratch) arrival(f *forecast) Arrival {
 		a.Basis = ByObservation
 	}
 	return a
+}
+
+// spacings appends boards with nothing but their headways: all that status needs.
+func (s *scratch) spacings(v *View) {
+	v.Boards = make([]Board, 0, len(s.g.nodes))
+	for i := range s.g.lines {
+		for _, nodes := range s.g.lines[i].nodes {
+			for _, n := range nodes {
+				b := Board{Headway: Headway{Spacing: None}}
+				if !s.g.nodes[n].station.Closed {
+					b.Headway = s.headway(n)
+				}
+				v.Boards = append(v.Boards, b)
+			}
+		}
+	}
 }
 
 func (s *scratch) boards(v *View) {

@@ -1,0 +1,152 @@
+package ctaweb
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/retry"
+)
+
+// At the start, the page is shown as soon as the arrivals of two hours have been read. What
+// lines were like before, for a day, follows from older arrivals, which are read then.
+const (
+	recallFor = live.PastFor + 2*time.Hour // of event time: a minute depends on two hours before
+	maxRecall = 300_000                    // arrivals
+)
+
+// recalled is an arrival of before the start.
+type recalled struct {
+	key     cta.Key
+	arrival cta.Arrival
+	wall    int64
+}
+
+// past keeps the history of lines, and reads that of before the start, until ctx ends.
+func (c *consumer) past(ctx context.Context, client *kafka.Client, every, arrivals time.Duration) {
+	read := false
+	for began := time.Now(); retry.Pause(ctx, every) == nil; {
+		if c.mu.Lock(); !c.done {
+			c.mu.Unlock()
+			continue
+		}
+		c.mu.Unlock()
+		if since, ok := c.model.recallSince(time.Now()); ok && !read {
+			read = true
+			if since.Before(began.Add(-arrivals)) {
+				if err := c.recall(ctx, client, since); err != nil && ctx.Err() == nil {
+					c.log.Warn("arrivals of the last day not read; the history of lines begins later", "err", err)
+				}
+			}
+		}
+		c.model.follow(ctx)
+	}
+}
+
+// recall reads the arrivals sent since a time.
+func (c *consumer) recall(ctx context.Context, client *kafka.Client, since time.Time) error {
+	var list []recalled
+	ids := map[string]string{}
+	err := client.Read(ctx, kafka.ReaderConfig{
+		Match:     func(topic string) bool { return c.topics.IsArrivals(topic) },
+		Since:     func(string) time.Time { return since },
+		StopAtEnd: true,
+	}, func(ctx context.Context, r kafka.Record) error {
+		k, v, err := c.arrivals.Decode(ctx, r)
+		if err != nil || v.Check() != nil || k.Check(r.Time) != nil {
+			return ctx.Err() // what can't be read is reported when it is new
+		}
+		id, known := ids[v.TrainID]
+		if !known {
+			id = v.TrainID
+			ids[id] = id
+		}
+		v.TrainID, v.PrevStationID, v.PrevDirection = id, nil, nil
+		if list = append(list, recalled{k, v, r.Time.UnixMilli()}); len(list) == 2*maxRecall {
+			list = newest(list)
+		}
+		return nil
+	})
+	if err == nil {
+		c.model.relive(newest(list))
+	}
+	return err
+}
+
+// newest sorts arrivals by when they were sent, and returns the last maxRecall.
+func newest(list []recalled) []recalled {
+	slices.SortFunc(list, func(a, b recalled) int {
+		return cmp.Or(cmp.Compare(a.wall, b.wall), cmp.Compare(a.key.Timestamp, b.key.Timestamp), cmp.Compare(a.arrival.StationID, b.arrival.StationID))
+	})
+	return append(list[:0:0], list[max(0, len(list)-maxRecall):]...)
+}
+
+// recallSince returns the wall time at which the arrivals of the last day begin; ok is false
+// while the clock is unknown.
+func (m *Model) recallSince(wall time.Time) (since time.Time, ok bool) {
+	_, ok = m.Now(wall)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return wall.Add(-time.Duration(float64(recallFor) / m.state.clock.speed)), ok
+}
+
+// relive passes arrivals, in the order of sending, to the tracker. It leaves out:
+//
+//   - those ahead of the others sent around then
+//   - those of stations most of whose arrivals differ from the others'
+//   - those from before the source restarted at an earlier time
+func (m *Model) relive(list []recalled) {
+	m.mu.Lock()
+	e := m.state.clock.estimate
+	m.mu.Unlock()
+	e.nearby = nil
+	const about = 61 // as in Model.recall of the timeline
+	all := make([]witness, len(list))
+	for i, r := range list {
+		all[i] = witness{id: r.arrival.StationID, event: r.key.Timestamp, wall: r.wall}
+	}
+	off := make([]int64, len(list)) // from the arrivals around
+	odd := map[int]int{}            // by station: more are off than right
+	first, lowest := 0, int64(0)
+	for i := len(list) - 1; i >= 0; i-- {
+		from := max(0, min(i-about/2, len(all)-about))
+		then := e.median(all[from:min(from+about, len(all))], list[i].wall)
+		if i == len(list)-1 || then < lowest {
+			lowest = then
+		}
+		if then > lowest+resetBack*e.tolerance() {
+			first = i + 1
+			break
+		}
+		if off[i] = list[i].key.Timestamp - then; e.about(off[i], 0) {
+			odd[list[i].arrival.StationID]--
+		} else {
+			odd[list[i].arrival.StationID]++
+		}
+	}
+	m.tracker.Recall(func(yield func(cta.Key, cta.Arrival) bool) {
+		for i, r := range list[first:] {
+			if off[first+i] <= e.tolerance() && odd[r.arrival.StationID] <= 0 && !yield(r.key, r.arrival) {
+				return
+			}
+		}
+	})
+}
+
+// follow has the tracker judge how lines ran, as far as time has advanced. Readers have half
+// of the time meanwhile.
+func (m *Model) follow(ctx context.Context) {
+	const some = 4 // minutes
+	for ctx.Err() == nil {
+		began := time.Now()
+		now, ok := m.Now(began)
+		if !ok || !m.tracker.Follow(now, some) {
+			return
+		}
+		_ = retry.Pause(ctx, time.Since(began)) // the loop sees that ctx has ended
+	}
+}
