@@ -102,7 +102,7 @@
 // (C or F), .Query, .Language and .Languages. Each page has more:
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Rivals, .Prefer, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
-//	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways and .Variants
+//	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways, .Variants and .Past
 //	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Walks, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
 //	departures.html  .Stations
@@ -159,6 +159,19 @@
 // from the train's line. Predictions are shown with their range, and are scored while
 // the model is ready. Where an agency predicts too, both are scored side by side, and
 // [Model.Prefer] sets which of them are shown.
+//
+// # The last day of a line
+//
+// A line's page shows its last 24 hours as a strip for each direction: the level, and the
+// measured and the intended time between trains. A sentence names the latest trouble, and a
+// table the periods. GET /api/v1/lines/{id}/history has the same.
+//
+// All of it follows from the arrivals. At the start, the page is ready as soon as the
+// arrivals of the last two hours have been read. Older ones, of 26 hours of event time, are
+// read then. So a page that restarts shows the same strip, as far back as the topics reach.
+// 300,000 of these arrivals are used at most, the latest. Stations whose clocks differ from
+// the others' are left out, and so is what a source sent before it restarted at an earlier
+// time.
 //
 // # The day of a station
 //

@@ -49,8 +49,9 @@ type waitSummary struct {
 
 // pastOf is how a line has run up to a snapshot, in the directions that it has.
 func (h *Handler) pastOf(s *snapshot, line *LineStatus) (list []live.Past) {
-	// A model that is fed by Consume is never far behind.
-	h.model.tracker.Follow(s.status.AsOf, 60)
+	if s.status.Ready { // Consume has followed already, and reads older arrivals first
+		h.model.tracker.Follow(s.status.AsOf, 60)
+	}
 	for _, p := range h.model.tracker.Past(s.view, line.ID) {
 		if line.Towards.of(p.Direction) != "" { // vehicles of a ring may run one way round only
 			list = append(list, p)
@@ -87,10 +88,13 @@ func waited(w live.Wait) *waitSummary {
 // pastSays is the latest spell of trouble in a sentence, or since when there was none.
 func (l *language) pastSays(net *cta.Network, p live.Past, now time.Time) string {
 	if n := len(p.Spells); n > 0 {
-		return l.spell(net, p.Spells[n-1], now)
+		return l.spell(net, p.Spells[n-1], now) + "."
 	}
-	for _, s := range p.Slots {
-		if s.Level == live.Good {
+	for i, s := range p.Slots {
+		switch {
+		case s.Level == live.Good && i < 2:
+			return l.say("past-none-all")
+		case s.Level == live.Good:
 			return l.say("past-none", "time", l.moment(s.At, now))
 		}
 	}
@@ -101,7 +105,7 @@ func (l *language) spell(net *cta.Network, s live.Spell, now time.Time) string {
 	what := l.say("past-what-" + string(s.Cause))
 	says := l.say("past-since", "what", what, "time", l.moment(s.From, now))
 	if !s.To.IsZero() {
-		says = l.say("past-over", "what", what, "from", l.moment(s.From, now), "to", l.moment(s.To, now))
+		says = l.say("past-over", "what", what, "from", l.moment(s.From, now), "to", clockText(s.To))
 	}
 	if w := s.Wait; w.Station != 0 {
 		says = l.say("past-longest", "says", says, "minutes", l.about(w.Lasted), "station", nameOf(net, w.Station),

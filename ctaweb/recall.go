@@ -3,6 +3,7 @@ package ctaweb
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -72,7 +73,7 @@ func (c *consumer) recall(ctx context.Context, client *kafka.Client, since time.
 		return nil
 	})
 	if err == nil {
-		c.model.relive(newest(list))
+		c.model.tracker.Recall(c.model.right(newest(list)))
 	}
 	return err
 }
@@ -94,12 +95,13 @@ func (m *Model) recallSince(wall time.Time) (since time.Time, ok bool) {
 	return wall.Add(-time.Duration(float64(recallFor) / m.state.clock.speed)), ok
 }
 
-// relive passes arrivals, in the order of sending, to the tracker. It leaves out:
+// right returns the arrivals, of a list in the order of sending, whose times are right. It
+// leaves out:
 //
 //   - those ahead of the others sent around then
 //   - those of stations most of whose arrivals differ from the others'
 //   - those from before the source restarted at an earlier time
-func (m *Model) relive(list []recalled) {
+func (m *Model) right(list []recalled) iter.Seq2[cta.Key, cta.Arrival] {
 	m.mu.Lock()
 	e := m.state.clock.estimate
 	m.mu.Unlock()
@@ -118,8 +120,10 @@ func (m *Model) relive(list []recalled) {
 		if i == len(list)-1 || then < lowest {
 			lowest = then
 		}
-		if then > lowest+resetBack*e.tolerance() {
-			first = i + 1
+		if back := lowest + resetBack*e.tolerance(); then > back {
+			// The first ones after the restart are fewer than those before it, around.
+			for first = i + 1; first > 0 && first > i-about && list[first-1].key.Timestamp <= back; first-- {
+			}
 			break
 		}
 		if off[i] = list[i].key.Timestamp - then; e.about(off[i], 0) {
@@ -128,13 +132,13 @@ func (m *Model) relive(list []recalled) {
 			odd[list[i].arrival.StationID]++
 		}
 	}
-	m.tracker.Recall(func(yield func(cta.Key, cta.Arrival) bool) {
+	return func(yield func(cta.Key, cta.Arrival) bool) {
 		for i, r := range list[first:] {
 			if off[first+i] <= e.tolerance() && odd[r.arrival.StationID] <= 0 && !yield(r.key, r.arrival) {
 				return
 			}
 		}
-	})
+	}
 }
 
 // follow has the tracker judge how lines ran, as far as time has advanced. Readers have half

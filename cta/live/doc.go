@@ -162,6 +162,21 @@
 //   - Trains run unseen while their line is silent. An interval with two unusually silent
 //     minutes in it doesn't count. No gap is reported until five minutes after a silence.
 //
+// # The last day
+//
+// [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
+// the measured and the intended time between trains, and the spells of trouble with the
+// longest wait of each. [Tracker.Follow] judges every minute by the status of a View of that
+// minute, two minutes later.
+//
+//   - The past follows from the arrivals alone, in whichever order they come. An arrival that
+//     comes up to two hours late has the minutes from then on judged again.
+//   - [Tracker.Recall] adds the arrivals of a day at once, for example after a restart.
+//   - When a line turns out to be silent, all minutes since its last event are unknown. No
+//     wait is measured across them, or across a pause of the service.
+//   - In the twenty minutes after the first arrival of all, no trouble is known.
+//   - [Tracker.Reset] drops the past, too.
+//
 // # Crowding
 //
 // The entries of the last fifteen minutes are compared with the station's average for the
@@ -175,7 +190,9 @@
 //   - A [Tracker] keeps the arrivals of the last two hours. [Tracker.View] derives everything
 //     from them, so the order of delivery and duplicates don't matter.
 //   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions waiting for their
-//     score, an agency's predictions of 4,000 trains, 155 counts per station.
+//     score, an agency's predictions of 4,000 trains, 155 counts per station, 10 kB per line
+//     for its last day. To judge minutes again, 300,000 arrivals at most are kept, usually
+//     those of four hours: 0.2 MB for the 'L'.
 //   - A View of the 'L' takes about a millisecond, and is computed only when events or the
 //     time have changed.
 //   - Everything is safe for concurrent use.

@@ -104,9 +104,11 @@ func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tr, ok := t.put(a.TrainID, e)
-	if tr != nil {
-		t.past.add(tr.id, e)
+	if tr == nil {
+		t.past.add(strings.Clone(a.TrainID), e)
+		return false
 	}
+	t.past.add(tr.id, e)
 	if ok && e.status == outOfService {
 		t.withdraw(tr.id, e.at)
 	}
