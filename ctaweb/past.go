@@ -102,7 +102,7 @@ func (l *language) pastSays(net *cta.Network, p live.Past, now time.Time) string
 }
 
 func (l *language) spell(net *cta.Network, s live.Spell, now time.Time) string {
-	what := l.say("past-what-" + string(s.Cause))
+	what := l.say("spell-" + string(s.Cause))
 	says := l.say("past-since", "what", what, "time", l.moment(s.From, now))
 	if !s.To.IsZero() {
 		says = l.say("past-over", "what", what, "from", l.moment(s.From, now), "to", clockText(s.To))

@@ -36,7 +36,7 @@ func (c *consumer) past(ctx context.Context, client *kafka.Client, every, arriva
 			continue
 		}
 		c.mu.Unlock()
-		if since, ok := c.model.recallSince(time.Now()); ok && !read {
+		if _, since, ok := c.model.latest(); ok && !read {
 			read = true
 			if since.Before(began.Add(-arrivals)) {
 				if err := c.recall(ctx, client, since); err != nil && ctx.Err() == nil {
@@ -86,13 +86,17 @@ func newest(list []recalled) []recalled {
 	return append(list[:0:0], list[max(0, len(list)-maxRecall):]...)
 }
 
-// recallSince returns the wall time at which the arrivals of the last day begin; ok is false
-// while the clock is unknown.
-func (m *Model) recallSince(wall time.Time) (since time.Time, ok bool) {
-	_, ok = m.Now(wall)
+// latest returns the event time of the newest record, and the wall time at which the arrivals
+// of the day before it begin; ok is false while the clock is unknown.
+func (m *Model) latest() (now, since time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return wall.Add(-time.Duration(float64(recallFor) / m.state.clock.speed)), ok
+	c := &m.state.clock
+	if !c.known || m.holding {
+		return now, since, false
+	}
+	newest := time.UnixMilli(c.newest)
+	return m.at(newest), newest.Add(-time.Duration(float64(recallFor) / c.speed)), true
 }
 
 // right returns the arrivals, of a list in the order of sending, whose times are right. It
@@ -147,7 +151,7 @@ func (m *Model) follow(ctx context.Context) {
 	const some = 4 // minutes
 	for ctx.Err() == nil {
 		began := time.Now()
-		now, ok := m.Now(began)
+		now, _, ok := m.latest()
 		if !ok || !m.tracker.Follow(now, some) {
 			return
 		}
