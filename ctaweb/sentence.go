@@ -65,6 +65,8 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 		says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
 	case live.LastTrains:
 		says = l.say("status-ending")
+	case live.Pausing:
+		says = l.say("status-pausing", "time", d.Resumes.Format("15:04"))
 	default:
 		says = l.say("status-too-early", "minutes", l.about(d.Intended))
 	}

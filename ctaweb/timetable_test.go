@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // village is a network from a feed: a railway that skips stops, runs short and has a
@@ -111,6 +112,18 @@ func TestPagesOfATimetable(t *testing.T) {
 		}
 		if c.not != "" && strings.Contains(said, c.not) {
 			t.Errorf("%s has %q:\n%s", c.name, c.not, said)
+		}
+	}
+}
+
+// The trains before a pause of the timetable aren't the day's last ones.
+func TestTrainsBeforeAPause(t *testing.T) {
+	net := village(t)
+	at := time.Date(2026, 10, 7, 18, 0, 0, 0, net.Location)
+	want := [2]string{"trains are on their way; the next ones leave at 18:00", "hay trenes en camino; los próximos salen a las 18:00"}
+	for i, l := range Default(NewModel(cta.Chicago())).languages {
+		if says := l.says(net, live.DirectionStatus{Cause: live.Pausing, Resumes: at}, at.Add(-8*time.Hour)); says != want[i] {
+			t.Errorf("%s: %q, want %q", l.code, says, want[i])
 		}
 	}
 }

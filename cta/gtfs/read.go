@@ -308,6 +308,7 @@ func Mode(kind int) cta.Mode {
 func (f *feed) readRoutes() {
 	odd, out := 0, 0
 	var known []string
+	var modes []cta.Mode
 	there := f.each("routes.txt", []string{"route_id", "route_type"}, func(w row) {
 		id, ok := w.id("route_id")
 		if !ok {
@@ -326,6 +327,9 @@ func (f *feed) readRoutes() {
 		r.sort = w.optional("route_sort_order", 0, 1<<30, 1<<30)
 		r.color, r.textColor = w.color("route_color"), w.color("route_text_color")
 		f.routes[id] = r
+		if !slices.Contains(modes, r.mode) {
+			modes = append(modes, r.mode)
+		}
 		if len(f.options.Lines) > 0 && !slices.Contains(f.options.Lines, id) || len(f.options.Modes) > 0 && !slices.Contains(f.options.Modes, r.mode) {
 			out++
 			f.routes[id] = &route{id: id, mode: "none"}
@@ -341,6 +345,9 @@ func (f *feed) readRoutes() {
 		if f.routes[id] == nil {
 			f.Fault(sheet.Fault{File: "routes.txt", Found: fmt.Sprintf("no route %q", id), Want: "some of " + sheet.Cut(strings.Join(known, ", "), 400)})
 		}
+	}
+	if len(f.options.Modes) > 0 && len(f.order) == 0 && out > 0 && !f.Faulty() {
+		f.Fault(sheet.Fault{File: "routes.txt", Found: "no route that is " + joinModes(f.options.Modes), Want: "some of " + joinModes(modes)})
 	}
 	if out > 0 {
 		f.leave("%s not asked for", many(out, "route", "routes"))

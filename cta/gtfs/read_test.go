@@ -321,6 +321,9 @@ func TestOptionsNarrow(t *testing.T) {
 	if _, _, err = Read(files(town()), Options{Lines: []string{"X"}}); err == nil || !strings.Contains(err.Error(), `no route "X", want some of M, bus/7, F`) {
 		t.Errorf("error %v", err)
 	}
+	if _, _, err = Read(files(town()), Options{Modes: []cta.Mode{cta.Tram}}); err == nil || err.Error() != "routes.txt: no route that is tram, want some of metro, bus, ferry" {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestReadTakesWhatSpreadsheetsWrite(t *testing.T) {

@@ -185,17 +185,22 @@ func (t *Tracker) settle() {
 // timetable, else by the order of departures.
 func (t *Tracker) begin(node int32, d *departures) {
 	s := &t.scratch
+	st := &s.nodes[node]
 	keep := d.pending[:0]
 	for _, q := range d.pending {
 		if r, ok := s.named[q.run]; ok && s.runs[r].train >= 0 {
-			tr := s.order[s.runs[r].train]
-			tr.pending = append(tr.pending, q)
+			train := s.runs[r].train
+			if left := st.passed(train); q.node == node && left != nil && left.at <= q.made { // it was reported after q was made
+				t.score.waiting--
+				t.score.count(q, left.at)
+				continue
+			}
+			s.order[train].pending = append(s.order[train].pending, q)
 			continue
 		}
 		keep = append(keep, q)
 	}
 	d.pending = keep
-	st := &s.nodes[node]
 	for i := st.n - 1; i >= 0; i-- {
 		p := st.recent[i]
 		if p.at <= d.last || !s.starts(node, &p) {

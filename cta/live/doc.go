@@ -133,8 +133,9 @@
 //     intended headway, and closer than the median of all stations. The second
 //     train's last report must be from that station. The closest pair is named.
 //  9. [LastTrains], good: service has ended for the service day, but trains are on their
-//     way.
-//  10. [OnHeadway], good: the median time between trains at the stations is known.
+//     way. [Pausing], good: it pauses.
+//  10. [OnHeadway], good: the median time between trains at the stations is known. With a
+//     timetable it is the median of averages over the latest trains.
 //     [TooEarly], good: trains run, but too few were seen for a median.
 //
 // A line is silent when one of these holds. Trains that fell silent while others of the

@@ -37,6 +37,7 @@ const (
 	LongGap       Cause = "gap"
 	CloseUp       Cause = "bunched"
 	OnHeadway     Cause = "regular"
+	Pausing       Cause = "pausing"   // trains are on their way, others leave later on the service day
 	LastTrains    Cause = "ending"    // service is over, the last trains are on their way
 	TooEarly      Cause = "too early" // trains run; the headway isn't known yet
 )
@@ -59,15 +60,17 @@ type DirectionStatus struct {
 	Station   int           // of the standing or overdue train, the gap or the bunched trains; else 0
 	Train     string        // the standing or overdue one
 	Lasts     time.Duration // duration of the standing, lateness or silence; the gap; the time between bunched trains
-	Every     time.Duration // between trains, the median of all platforms; 0 when unknown
-	Intended  time.Duration // on the trunk; 0 without service
-	Resumes   time.Time     // when service begins again; zero if it runs or is unknown
-	Idle      bool          // no service on the whole service day
-	Last      Departure     // of the service's last train, while known and still to come; else zero
-	Gaps      int           // platforms where there is a gap
-	Bunches   int           // platforms where trains are bunched
-	Gap       Spot          // the longest gap; zero without one
-	Bunch     Spot          // the closest pair of trains, where they were last; zero without one
+	// Every is the time between trains, the median of all platforms; 0 when unknown. With
+	// a timetable it is an average of the latest trains, as they may come in pairs.
+	Every    time.Duration
+	Intended time.Duration // on the trunk; 0 without service
+	Resumes  time.Time     // when service begins again; zero while trains leave, or if it is unknown
+	Idle     bool          // no service on the whole service day
+	Last     Departure     // of the service's last train, while known and still to come; else zero
+	Gaps     int           // platforms where there is a gap
+	Bunches  int           // platforms where trains are bunched
+	Gap      Spot          // the longest gap; zero without one
+	Bunch    Spot          // the closest pair of trains, where they were last; zero without one
 }
 
 // Departure is the departure of a train from the first station of its run.
@@ -246,8 +249,13 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 				sv.bunch = n
 			}
 		}
-		if h.Observed > 0 && s.now-st.recent[0].at < 2*h.Intended.Milliseconds() {
-			s.every = append(s.every, h.Observed.Milliseconds())
+		if every := h.Observed.Milliseconds(); every > 0 && s.now-st.recent[0].at < 2*h.Intended.Milliseconds() {
+			if s.g.lines[s.g.nodes[n].line].timed {
+				every = s.average(n)
+			}
+			if every > 0 {
+				s.every = append(s.every, every)
+			}
 		}
 	}
 	if len(s.every) > 0 {
@@ -255,6 +263,20 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 		sv.every = s.every[len(s.every)/2]
 	}
 	return sv
+}
+
+// average returns the average time between the latest trains at a platform, 0 with fewer
+// than three.
+func (s *scratch) average(n int32) int64 {
+	st, dark := &s.nodes[n], s.hearings[s.g.nodes[n].line].dark
+	last := st.n - 1
+	for last > 0 && st.recent[last].at < dark && st.recent[0].at >= dark {
+		last--
+	}
+	if last < 2 {
+		return 0
+	}
+	return (st.recent[0].at - st.recent[last].at) / int64(last)
 }
 
 // direction applies the rules of the package comment, in order.
@@ -327,8 +349,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
 		ds.Cause, ds.Level = CloseUp, Minor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
-	case l.planned && !leaves && !s.today(s.resumes(s.g, line, d, s.now)):
+	case l.planned && !leaves:
 		ds.Cause = LastTrains
+		if again := s.resumes(s.g, line, d, s.now); s.today(again) {
+			ds.Cause, ds.Resumes = Pausing, again
+		}
 	case sv.every > 0:
 		ds.Cause = OnHeadway
 	default:

@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
@@ -49,6 +51,7 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 // two stops of one station, and a bus that is timed to the minute: it calls at several
 // stops in one, and at two of them again later. A commuter line runs to town in the
 // morning and back in the afternoon. A town bus calls twice at the stop where it waits.
+// Buses of line P come in pairs. Those of line O go round.
 func valley(tb testing.TB) *cta.Network {
 	tb.Helper()
 	var trips, times strings.Builder
@@ -90,6 +93,11 @@ func valley(tb testing.TB) *cta.Network {
 	for at := 300; at < 720; at += 60 {
 		run("W", at, []int{11, 12, 16, 16, 17, 18}, []int{0, 7, 12, 24, 26, 29})
 	}
+	for at := 300; at < 720; at += 30 {
+		run("P", at, []int{11, 12, 16, 17}, []int{0, 7, 12, 17})
+		run("P", at+1, []int{11, 12, 16, 17, 18}, []int{0, 7, 12, 17, 19})
+		run("O", at, []int{11, 16, 12, 18, 11}, []int{0, 7, 13, 20, 28})
+	}
 	for at := 300; at < 660; at += 90 {
 		run("B", at, []int{11, 12, 13, 14, 15}, []int{0, 7, 12, 52, 63})
 	}
@@ -102,7 +110,7 @@ func valley(tb testing.TB) *cta.Network {
 	}
 	feed := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\nM,Minute bus,3\nC,Commuters,2\nW,Town,3\n", "stops.txt": stops,
+		"agency.txt": "agency_name,agency_timezone\nValley,Europe/Vienna\n", "routes.txt": "route_id,route_long_name,route_type\nR,Rail,2\nX,Express,2\nB,Bus,3\nM,Minute bus,3\nC,Commuters,2\nW,Town,3\nP,Pairs,3\nO,Circle,3\n", "stops.txt": stops,
 		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
 		"trips.txt":    trips.String(), "stop_times.txt": times.String(),
 	} {
@@ -122,6 +130,46 @@ func TestTimetableKeptIsGoodService(t *testing.T) {
 	looks, list := complaints(t, net, time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location), 7)
 	if looks == 0 || len(list) > 0 {
 		t.Errorf("%d complaints in %d looks:\n%s", len(list), looks, strings.Join(list[:min(len(list), 12)], "\n"))
+	}
+}
+
+// What is said of trains that keep a timetable: buses that come in pairs come as often as
+// they do on average; a train that closes a ring isn't listed beside the run that it
+// begins; before a pause, the next departure is known.
+func TestTimetableIsDescribed(t *testing.T) {
+	net := valley(t)
+	day := time.Date(2026, 10, 7, 0, 0, 0, 0, net.Location)
+	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Start: day.Add(5 * time.Hour), For: 4 * time.Hour, NoFaults: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := NewTracker(net)
+	now := day.Add(8*time.Hour + 25*time.Minute)
+	for ev := range sim.Events() {
+		if ev.At.After(now) {
+			break
+		}
+		if ev.Kind == ctaproducer.ArrivalEvent {
+			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
+		}
+	}
+	v := tr.View(now)
+	if l, _ := v.Line("P"); l.Directions[0].Every < 10*time.Minute || l.Directions[0].Every > 20*time.Minute {
+		t.Errorf("two buses each half hour come every %v", l.Directions[0].Every)
+	}
+	var leave []string
+	for _, b := range v.Station(11) {
+		for _, a := range b.Next {
+			if b.Line == "O" {
+				leave = append(leave, a.Expected.Format("15:04"))
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"08:30", "09:00", "09:30"}, leave); d != "" {
+		t.Errorf("departures where the ring closes (-want +got):\n%s", d)
+	}
+	if l, _ := v.Line("C"); l.Directions[0].Cause != Pausing || !l.Directions[0].Resumes.Equal(day.Add(950*time.Minute)) {
+		t.Errorf("before the afternoon %+v", l.Directions[0])
 	}
 }
 

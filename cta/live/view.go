@@ -321,7 +321,7 @@ func (s *scratch) first(n int32, ending bool, all []Arrival) (of, list []Arrival
 	from := len(all)
 	s.picked = s.picked[:0]
 	for _, i := range s.nodes[n].forecasts {
-		if s.forecasts[i].ends == ending {
+		if f := &s.forecasts[i]; f.ends == ending && !s.rebegins(f) {
 			s.picked = append(s.picked, i)
 		}
 	}
@@ -330,6 +330,19 @@ func (s *scratch) first(n int32, ending bool, all []Arrival) (of, list []Arrival
 		all = append(all, s.arrival(&s.forecasts[i]))
 	}
 	return all[from:len(all):len(all)], all
+}
+
+// rebegins reports whether an arrival is that of a train which closes a ring, where the
+// next run leaves at about the same time. Riders take that one.
+func (s *scratch) rebegins(f *forecast) bool {
+	const about = 5 * minute
+	if !s.g.nodes[f.node].closes || s.vehicles[f.vehicle].number > 0 {
+		return false
+	}
+	return slices.ContainsFunc(s.nodes[f.node].forecasts, func(j int32) bool {
+		of := &s.forecasts[j]
+		return s.vehicles[of.vehicle].number > 0 && of.at-f.at > -minute && of.at-f.at < about
+	})
 }
 
 func (s *scratch) trains(v *View) {

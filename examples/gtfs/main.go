@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,9 @@ func tell(w io.Writer, net *cta.Network, day cta.Date) {
 			}
 			fmt.Fprintf(w, " %14s", n)
 		}
-		fmt.Fprintf(w, "  %s: %s - %s\n", l.Name, l.Towards(cta.DirectionB), l.Towards(cta.DirectionA))
+		ends := []string{l.Towards(cta.DirectionB), l.Towards(cta.DirectionA)}
+		ends = slices.DeleteFunc(ends, func(end string) bool { return end == "" }) // of lines in one direction
+		fmt.Fprintf(w, "  %s: %s\n", l.Name, strings.Join(ends, " - "))
 	}
 }
 

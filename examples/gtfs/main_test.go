@@ -3,10 +3,31 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// A line in one direction has one end.
+func TestTellsOfALineInOneDirection(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"agency.txt": "agency_name,agency_timezone\nTown,Europe/Vienna\n", "routes.txt": "route_id,route_short_name,route_type\nR,Round,3\n",
+		"stops.txt":      "stop_id,stop_name,stop_lat,stop_lon\n1,East,47.8,13.1\n2,West,47.8,13.0\n",
+		"calendar.txt":   "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
+		"trips.txt":      "route_id,service_id,trip_id\nR,d,1\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n1,8:00:00,8:00:00,1,1\n1,8:09:00,8:09:00,2,2\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if err := run(context.Background(), []string{dir}, &out, &bytes.Buffer{}); err != nil || !strings.Contains(out.String(), "Round: West\n") {
+		t.Errorf("%v; %s", err, out.String())
+	}
+}
 
 // Chicago becomes a folder, the folder a feed, and both tell the same.
 func TestThereAndBack(t *testing.T) {

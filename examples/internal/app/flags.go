@@ -232,7 +232,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.Var((*speed)(&s.Speed), "speed", "of -replay: seconds of the recording a second, a `number`, or max")
 		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "the agency's alerts: the CTA's or a GTFS-Realtime feed, `URL` or file; empty: none")
 	}
-	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files as package cta describes; empty: the program's own")
+	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files (see cta.Load); empty: the program's own")
 	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
 	fs.StringVar(&modes, "modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry; empty: all")
 
