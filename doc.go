@@ -35,6 +35,8 @@
 //   - [github.com/seed-921eec07/ctalive/cta/wire]: the encoding of keys and values.
 //   - [github.com/seed-921eec07/ctalive/cta/rest]: the client for HTTP services:
 //     retries, TLS, tokens, errors.
+//   - [github.com/seed-921eec07/ctalive/cta/services]: opens external or embedded services,
+//     and runs the parts of a program together.
 //   - [github.com/seed-921eec07/ctalive/cta/embedded]: a broker, a registry and a REST
 //     Proxy inside your process, for demonstrations and tests.
 //   - [github.com/seed-921eec07/ctalive/cta/ctatest]: a test kit built on embedded.

@@ -266,7 +266,7 @@ func TestSimulationWithDashboardAndWorkers(t *testing.T) {
 	health := unused(t)
 	turnstiles := start(t, "turnstiles", append(services, "-listen", health)...)
 	dash := start(t, "dashboard", append(services, "-listen", "127.0.0.1:0")...)
-	dash.await(`external services \(-brokers is given\)`)
+	dash.await(`external services \(an address is given\)`)
 	turnstiles.await(`caught up`)
 	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
 		awaitAnswer(t, "http://"+health+path, want)

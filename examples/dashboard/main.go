@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaweb"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -44,13 +45,13 @@ func run(ctx context.Context, s *app.Settings) error {
 	if err != nil {
 		return err
 	}
-	roles := []app.Role{
+	roles := []func(context.Context) error{
 		func(ctx context.Context) error {
 			return ctaweb.Consume(ctx, v.Kafka, v.Registry, s.Topics, model, ctaweb.ConsumeConfig{Log: s.Log, Metrics: s.Metrics})
 		},
 		func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, handler, nil) },
 	}
-	if v.Embedded {
+	if v.Embedded() {
 		workers, err := s.Workers(v)
 		if err != nil {
 			return err
@@ -61,5 +62,5 @@ func run(ctx context.Context, s *app.Settings) error {
 		})
 	}
 	fmt.Fprintf(s.Stdout, "dashboard at http://%s\n", listener.Addr())
-	return app.Together(ctx, roles...)
+	return services.Together(ctx, roles...)
 }

@@ -16,6 +16,7 @@ import (
 	"net/http"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaweb"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -75,5 +76,5 @@ func run(ctx context.Context, s *app.Settings) error {
 		},
 		func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, live, site) })
 	fmt.Fprintf(s.Stdout, "site at http://%s, dashboard at /live/\n", listener.Addr())
-	return app.Together(ctx, roles...)
+	return services.Together(ctx, roles...)
 }

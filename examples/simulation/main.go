@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
@@ -36,7 +37,7 @@ func run(ctx context.Context, s *app.Settings) error {
 	s.Ready(s.Prepared)
 	roles := s.Health()
 	var before int64
-	if v.Embedded {
+	if v.Embedded() {
 		workers, err := s.Workers(v)
 		if err != nil {
 			return err
@@ -51,12 +52,12 @@ func run(ctx context.Context, s *app.Settings) error {
 	defer done()
 	roles = append(roles, func(ctx context.Context) (err error) {
 		defer done() // the workers are here for it alone
-		if sum, err = s.Simulate(ctx, v, app.ShowProgress(s.Stderr)); err != nil || !v.Embedded || ctx.Err() != nil {
+		if sum, err = s.Simulate(ctx, v, app.ShowProgress(s.Stderr)); err != nil || !v.Embedded() || ctx.Err() != nil {
 			return err
 		}
 		return s.Counted(ctx, v, before+sum.Entries)
 	})
-	if err := app.Together(working, roles...); err != nil {
+	if err := services.Together(working, roles...); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Stdout, sum)

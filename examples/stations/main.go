@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
@@ -35,7 +36,7 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	s.Ready(transformer.Ready, inspector.Ready)
-	return app.Together(ctx, append(s.Health(),
+	return services.Together(ctx, append(s.Health(),
 		transformer.Run,
 		inspector.Run)...)
 }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
@@ -86,7 +87,7 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	if notices != nil {
 		roles = append(roles, func(ctx context.Context) error { return notices.Run(ctx, table) })
 	}
-	if v.Embedded {
+	if v.Embedded() {
 		workers, err := s.Workers(v)
 		if err != nil {
 			return err
@@ -98,7 +99,7 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 		pace = "replays " + s.TrainTracker.Replay
 	}
 	fmt.Fprintf(s.Stderr, "trains: %s; the dashboard shows what comes: go run ./examples/dashboard\n", pace)
-	return app.Together(ctx, roles...)
+	return services.Together(ctx, roles...)
 }
 
 // sink takes what a source shows.

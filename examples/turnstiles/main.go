@@ -18,6 +18,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
@@ -45,7 +46,7 @@ func run(ctx context.Context, s *app.Settings) error {
 		return err
 	}
 	s.Ready(summary.Ready)
-	return app.Together(ctx, append(s.Health(), summary.Run)...)
+	return services.Together(ctx, append(s.Health(), summary.Run)...)
 }
 
 func ksql(ctx context.Context, s *app.Settings) error {

@@ -24,6 +24,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
@@ -46,12 +47,9 @@ const (
 
 // The addresses at which the services usually are.
 const (
-	usualBroker   = "127.0.0.1:9092"
-	usualRegistry = "http://127.0.0.1:8081"
-	usualProxy    = "http://127.0.0.1:8082"
-	usualConnect  = "http://127.0.0.1:8083"
-	usualKSQL     = "http://127.0.0.1:8088"
-	usualPage     = "127.0.0.1:8888"
+	usualConnect = "http://127.0.0.1:8083"
+	usualKSQL    = "http://127.0.0.1:8088"
+	usualPage    = "127.0.0.1:8888"
 )
 
 // Settings is what the flags say, and what was started by them.
@@ -160,10 +158,10 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 // checked once all of them are read.
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
 	var brokers, layout, start, network, lines, modes, connector, predictions string
-	fs.StringVar(&s.Services, "services", s.Services, "`mode`: auto, embedded or external. auto: external if an address is given or a broker answers at "+usualBroker+", else embedded, in this process")
-	fs.StringVar(&brokers, "brokers", usualBroker, "Kafka brokers, `host:port,…`")
-	fs.StringVar(&s.Registry, "registry", usualRegistry, "Schema Registry, `URL`; user and password go in it")
-	fs.StringVar(&s.RESTProxy, "rest-proxy", usualProxy, "REST Proxy, `URL`")
+	fs.StringVar(&s.Services, "services", s.Services, "`mode`: auto, embedded or external. auto: external if an address is given or a broker answers at "+services.UsualBroker+", else embedded, in this process")
+	fs.StringVar(&brokers, "brokers", services.UsualBroker, "Kafka brokers, `host:port,…`")
+	fs.StringVar(&s.Registry, "registry", services.UsualRegistry, "Schema Registry, `URL`; user and password go in it")
+	fs.StringVar(&s.RESTProxy, "rest-proxy", services.UsualRESTProxy, "REST Proxy, `URL`")
 	fs.DurationVar(&s.Wait, "wait", 30*time.Second, "how long to wait at the start for a service that isn't up yet, `duration`")
 	fs.StringVar(&s.DataDir, "data-dir", "", "keep the embedded services' topics, positions and schemas in this `folder`; empty: in memory only")
 	fs.BoolVar(&s.tls, "tls", false, "speak TLS to the brokers")
@@ -241,7 +239,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fault := func(flag, format string, a ...any) {
 			faults = append(faults, fmt.Errorf("-%s: %s", flag, fmt.Sprintf(format, a...)))
 		}
-		if s.Services != "auto" && s.Services != "embedded" && s.Services != "external" {
+		if !slices.Contains([]services.Mode{services.Auto, services.Embedded, services.External}, services.Mode(s.Services)) {
 			fault("services", "found %q, want auto, embedded or external", s.Services)
 		}
 		s.Brokers = strings.FieldsFunc(brokers, func(r rune) bool { return r == ',' || r == ' ' })

@@ -4,63 +4,49 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
-// Services is what a program works with once it is open: the embedded services
-// or external ones.
-type Services struct {
-	Kafka     *kafka.Client
-	Registry  *wire.Registry
-	RESTProxy string // URL
-	// Embedded says that the services run in this process: the program fills
-	// every role itself.
-	Embedded bool
-
-	services *embedded.Services // nil when external
-}
-
-// Open chooses the services as -services says, tells on stderr which, and waits
-// for them. What it opens is closed when the program ends.
-func (s *Settings) Open(ctx context.Context) (*Services, error) {
-	mode, why, err := s.choose(ctx)
+// Open chooses the services as the flags say, prints on stderr which, and waits for them.
+// The end of the program closes them.
+func (s *Settings) Open(ctx context.Context) (*services.Services, error) {
+	cfg := services.Config{Mode: services.Mode(s.Services), DataDir: s.DataDir, Log: s.Log}
+	var err error
+	if cfg.Kafka, err = s.kafka(); err != nil {
+		return nil, err
+	}
+	if cfg.Registry, err = s.registry(); err != nil {
+		return nil, err
+	}
+	if !s.Given("brokers") {
+		cfg.Kafka.Brokers = nil
+	}
+	if !s.Given("registry") {
+		cfg.Registry.URL = ""
+	}
+	if s.Given("rest-proxy") {
+		cfg.RESTProxy = s.RESTProxy
+	}
+	v, err := services.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	v := &Services{Embedded: mode == "embedded"}
-	s.close = v.close
-	if v.Embedded {
-		if err := s.startEmbedded(ctx, v); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(s.Stderr, "%s: embedded services (%s): Kafka %s, Schema Registry %s, REST Proxy %s\n",
-			s.name, why, strings.Join(s.Brokers, ","), s.Registry, s.RESTProxy)
-	} else {
-		fmt.Fprintf(s.Stderr, "%s: external services (%s): Kafka %s, Schema Registry %s\n",
-			s.name, why, strings.Join(s.Brokers, ","), cta.Redacted(s.Registry))
-	}
-	v.RESTProxy = s.RESTProxy
-	if v.Kafka, err = s.connect(ctx, s.Wait); err != nil {
-		return nil, err
-	}
-	if v.Registry, err = s.OpenRegistry(ctx); err != nil {
-		return nil, err
+	s.close = v.Close
+	fmt.Fprintf(s.Stderr, "%s: %v\n", s.name, v)
+	if v.Embedded() && os.Getenv("GOGC") == "" {
+		// The broker's logs live long: by default, as much memory again would lie idle.
+		debug.SetGCPercent(50)
 	}
 	s.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return v, nil
@@ -68,83 +54,30 @@ func (s *Settings) Open(ctx context.Context) (*Services, error) {
 
 // OpenRegistry waits for the registry of -registry.
 func (s *Settings) OpenRegistry(ctx context.Context) (*wire.Registry, error) {
-	access, err := s.access()
+	cfg, err := s.registry()
 	if err != nil {
 		return nil, err
 	}
-	r, err := wire.NewRegistry(wire.RegistryConfig{URL: s.Registry, Access: access, Wait: s.Wait, Log: s.Log})
+	r, err := wire.NewRegistry(cfg)
 	if err == nil {
 		err = r.Wait(ctx)
 	}
 	return r, err
 }
 
-// choose returns "embedded" or "external", and the reason for riders of -services auto.
-func (s *Settings) choose(ctx context.Context) (mode, why string, err error) {
-	if s.Services != "auto" {
-		return s.Services, "-services " + s.Services, nil
-	}
-	for _, flag := range []string{"brokers", "registry", "rest-proxy"} {
-		if s.Given(flag) {
-			return "external", "-" + flag + " is given", nil
-		}
-	}
-	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", usualBroker)
-	if err != nil {
-		return "embedded", "no broker at " + usualBroker, ctx.Err()
-	}
-	conn.Close()
-	// Something listens there; it may be no broker at all.
-	client, err := s.connect(ctx, 3*time.Second)
-	if err != nil {
-		return "embedded", "what listens at " + usualBroker + " is no Kafka broker", ctx.Err()
-	}
-	return "external", "a broker answers at " + usualBroker, client.Close()
-}
-
-func (s *Settings) startEmbedded(ctx context.Context, v *Services) error {
-	cfg := embedded.Config{
-		DataDir:   s.DataDir,
-		Kafka:     s.address("brokers", s.Brokers[0]),
-		Registry:  s.address("registry", s.Registry),
-		RESTProxy: s.address("rest-proxy", s.RESTProxy),
-		Log:       s.Log,
-	}
-	if os.Getenv("GOGC") == "" {
-		// The broker's logs live long: by default, as much memory again would lie idle.
-		debug.SetGCPercent(50)
-	}
-	services, err := embedded.Start(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	v.services = services
-	s.Brokers, s.Registry, s.RESTProxy = services.Brokers(), services.RegistryURL(), services.RESTProxyURL()
-	return nil
-}
-
-// address returns where an embedded service listens: where the flag says, else
-// at its usual address, or on a free port where that is in use.
-func (s *Settings) address(flag, usual string) string {
-	addr := usual
-	if u, err := url.Parse(usual); err == nil && u.Host != "" {
-		addr = u.Host
-	}
-	if s.Given(flag) {
-		return addr
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return ""
-	}
-	l.Close()
-	return addr
+func (s *Settings) registry() (wire.RegistryConfig, error) {
+	access, err := s.access()
+	return wire.RegistryConfig{URL: s.Registry, Access: access, Wait: s.Wait, Log: s.Log}, err
 }
 
 // OpenKafka connects to external brokers alone, for a program that has no use
 // for the other services.
 func (s *Settings) OpenKafka(ctx context.Context) (*kafka.Client, error) {
-	client, err := s.connect(ctx, s.Wait)
+	cfg, err := s.kafka()
+	if err != nil {
+		return nil, err
+	}
+	client, err := kafka.Connect(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -152,17 +85,14 @@ func (s *Settings) OpenKafka(ctx context.Context) (*kafka.Client, error) {
 	return client, nil
 }
 
-// connect connects to the brokers, as the flags on TLS and SASL say.
-func (s *Settings) connect(ctx context.Context, wait time.Duration) (*kafka.Client, error) {
-	cfg := kafka.Config{Brokers: s.Brokers, ClientID: "ctalive-" + s.name, SASL: s.sasl, Wait: wait, Log: s.Log, Metrics: s.Metrics,
+// kafka returns the settings of the connection to the brokers.
+func (s *Settings) kafka() (cfg kafka.Config, err error) {
+	cfg = kafka.Config{Brokers: s.Brokers, ClientID: "ctalive-" + s.name, SASL: s.sasl, Wait: s.Wait, Log: s.Log, Metrics: s.Metrics,
 		Rack: s.rack, ReplicationFactor: s.replication, MinInSyncReplicas: s.minInSync}
 	if s.tls {
-		var err error
-		if cfg.TLS, err = s.tlsConfig(); err != nil {
-			return nil, err
-		}
+		cfg.TLS, err = s.tlsConfig()
 	}
-	return kafka.Connect(ctx, cfg)
+	return cfg, err
 }
 
 // tlsConfig returns what -tls-ca, -tls-cert and -tls-key say, for the brokers and
@@ -208,16 +138,4 @@ func (s *Settings) NewKSQL(registry *wire.Registry) (*ctastream.KSQL, error) {
 		return nil, err
 	}
 	return ctastream.NewKSQL(s.KSQL, registry, ctastream.KSQLConfig{Topics: s.Topics, Access: access, Wait: s.Wait, Log: s.Log})
-}
-
-// close closes what is open, the embedded services last.
-func (v *Services) close() error {
-	var errs []error
-	if v.Kafka != nil {
-		errs = append(errs, v.Kafka.Close())
-	}
-	if v.services != nil {
-		errs = append(errs, v.services.Close())
-	}
-	return errors.Join(errs...)
 }

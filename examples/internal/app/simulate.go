@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
@@ -18,7 +19,7 @@ const countedWithin = 30 * time.Second
 
 // Simulate runs the simulation until ctx or -for ends it, and delivers its events.
 // Without -start, it continues after the stored data.
-func (s *Settings) Simulate(ctx context.Context, v *Services, progress func(ctaproducer.Progress)) (sum ctaproducer.Summary, err error) {
+func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress func(ctaproducer.Progress)) (sum ctaproducer.Summary, err error) {
 	producer, err := ctaproducer.New(v.Kafka, v.Registry, s.Network, ctaproducer.Config{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
 	if err != nil {
 		return sum, err
@@ -68,7 +69,7 @@ func (s *Settings) Prepared() error {
 
 // Counted waits until the published counts add up to at least entries, so that
 // a program which ends leaves complete counts behind.
-func (s *Settings) Counted(ctx context.Context, v *Services, entries int64) error {
+func (s *Settings) Counted(ctx context.Context, v *services.Services, entries int64) error {
 	ctx, cancel := context.WithTimeout(ctx, countedWithin)
 	defer cancel()
 	for {
