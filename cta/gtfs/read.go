@@ -234,7 +234,7 @@ type trip struct {
 type call struct {
 	trip, seq          int32
 	arrival, departure int32
-	stop               int32
+	stop               int32 // its index, or ^index where nobody gets on or off
 	line               int32
 	travelled          float32 // distance in the feed's unit; negative when not given
 }
@@ -596,9 +596,12 @@ func (f *feed) readCalls() {
 			return
 		}
 		s := f.stops[w.Cell("stop_id")]
-		if w.Cell("pickup_type") == "1" && w.Cell("drop_off_type") == "1" && (s == nil || !f.owner(s).closed) {
-			passes++ // nobody gets on or off
-			return
+		pass := w.Cell("pickup_type") == "1" && w.Cell("drop_off_type") == "1" && (s == nil || !f.owner(s).closed)
+		if pass {
+			passes++
+			if s == nil || s.kind > 1 {
+				return
+			}
 		}
 		if s == nil || s.kind > 1 {
 			if len(f.stops) > 0 || s != nil {
@@ -627,10 +630,15 @@ func (f *feed) readCalls() {
 			f.tripList[lastTrip].broken = true
 			return
 		}
-		if full = len(f.calls) >= maxCalls; !full {
-			s.called = true
-			f.calls = append(f.calls, c)
+		if full = len(f.calls) >= maxCalls; full {
+			return
 		}
+		if pass {
+			c.stop = ^c.stop
+		} else {
+			s.called = true
+		}
+		f.calls = append(f.calls, c)
 	}) {
 		f.missing("stop_times.txt", "a file with columns trip_id, arrival_time, departure_time, stop_id, stop_sequence")
 		return
@@ -654,6 +662,7 @@ func (f *feed) readCalls() {
 	if !slices.IsSortedFunc(f.calls, order) {
 		slices.SortStableFunc(f.calls, order)
 	}
+	kept := f.calls[:0]
 	for i := 0; i < len(f.calls); {
 		from := i
 		for ; i < len(f.calls) && f.calls[i].trip == f.calls[from].trip; i++ {
@@ -662,11 +671,14 @@ func (f *feed) readCalls() {
 			}
 		}
 		t := &f.tripList[f.calls[from].trip]
-		t.first, t.last = int32(from), int32(i)
 		if !t.broken {
 			f.interpolate(f.calls[from:i])
 		}
+		t.first = int32(len(kept))
+		kept = append(kept, slices.DeleteFunc(f.calls[from:i], func(c call) bool { return c.stop < 0 })...)
+		t.last = int32(len(kept))
 	}
+	f.calls = kept
 }
 
 // travelled returns the distance along a trip at a call, -1 if not given.
@@ -694,7 +706,7 @@ func (f *feed) interpolate(calls []call) {
 		}
 	}
 	place := func(c *call) *cta.Station {
-		s := f.stopList[c.stop]
+		s := f.stopList[max(c.stop, ^c.stop)]
 		return &cta.Station{Latitude: s.lat, Longitude: s.lon}
 	}
 	for i := 1; i < len(calls); i++ {

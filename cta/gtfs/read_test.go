@@ -309,6 +309,31 @@ func TestTimesByDistanceTravelled(t *testing.T) {
 	}
 }
 
+// Times where nobody gets on or off count for the calls between, and are left out then.
+func TestPassesHaveTimes(t *testing.T) {
+	feed := town()
+	feed["stop_times.txt"] = "trip_id,arrival_time,departure_time,stop_id,stop_sequence,pickup_type,drop_off_type\n" +
+		"m1,07:00:00,07:00:00,40,1,1,1\nm1,,,30,2,,\nm1,07:10:00,07:10:00,20,3,1,1\nm1,,,20,4,,\nm1,07:20:00,07:20:00,12,5,0,0\n" +
+		"m2,8:00:00,8:00:00,11,1,,\nm2,8:09:00,8:09:00,20,2,1,\n"
+	net, report, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range net.Line("M").Patterns {
+		r := p.Trips[0]
+		got = append(got, fmt.Sprintf("%s from %s %v", way(p), clock(r.Departure), r.Profile.Arrivals))
+	}
+	slices.Sort(got)
+	// Between 7:10 and 7:20 the call at the same place comes at once.
+	if d := cmp.Diff([]string{"10 a, 20 a from 08:00:00 [0 540]", "30 a, 20 a, 10 a from 07:04:59 [0 301 901]"}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if !slices.Contains(report.LeftOut, "2 calls at which nobody gets on or off") {
+		t.Errorf("%v", report)
+	}
+}
+
 func TestOptionsNarrow(t *testing.T) {
 	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.Bus, cta.Ferry}})
 	if err != nil || len(net.Lines) != 2 || net.Line("M") != nil || !slices.Contains(report.LeftOut, "1 route not asked for") {
