@@ -79,7 +79,8 @@
 //
 // A simulation with the same seed, network, start and faults yields the same events on
 // every platform and at every speed ([Summary.Digest]). It never skips an event. When its
-// sink is slow, its clock waits, and it logs a warning.
+// sink is slow, its clock waits, and it logs a warning. Trains pass closed stations without
+// an event, and nobody enters there.
 //
 // While the brokers are away, up to Config.MaxBuffered events wait in the producer; then
 // the clock waits. An event that can't be delivered within two minutes is dropped. The

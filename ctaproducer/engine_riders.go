@@ -46,7 +46,7 @@ func newRiders(net *cta.Network, seed uint64) *riders {
 		r.shares[h] = uint64(math.Round(max(0, share) * 1e6))
 	}
 	for _, s := range net.Stations {
-		if len(s.Lines) == 0 {
+		if len(s.Lines) == 0 || s.Closed {
 			continue
 		}
 		en := &entrance{station: s}

@@ -29,6 +29,7 @@ type hopKey struct {
 // platform is where trains of one line stop in one direction. It holds one.
 type platform struct {
 	hopKey
+	passed  bool // without a stop: its station is closed, and no run begins or ends there
 	uses    []use
 	entered *int64 // riders who came to the station for the line
 	boarded int64  // how many of them had come at the latest boarding
@@ -137,6 +138,9 @@ func newTrack(l *cta.Line, prefix string, r *riders) *track {
 		}
 		k.paths = append(k.paths, p)
 	}
+	for _, p := range k.paths {
+		p.platforms[0].passed, p.platforms[len(p.platforms)-1].passed = false, false
+	}
 	if len(k.paths) == 0 {
 		return nil
 	}
@@ -152,6 +156,7 @@ func (k *track) platform(c cta.Call, r *riders) *platform {
 	if p == nil {
 		p = &platform{
 			hopKey:        key,
+			passed:        c.Station.Closed,
 			entered:       r.entered(c.Station.ID, k.line.ID),
 			departed:      -day, // long ago
 			prevStation:   key.station,

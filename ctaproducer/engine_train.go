@@ -14,7 +14,7 @@ type train struct {
 	status cta.TrainStatus
 	last   Event // its latest arrival
 
-	at, from *platform // where it came to last, and before; nil before its first
+	at, from *platform // where it is or was last, and where it stopped before; nil before its first
 
 	path    *path
 	index   int           // in path, of the platform it stands at or is on its way to
@@ -71,8 +71,15 @@ func (e *engine) wake(p *platform) {
 // arrive is a train's coming to a platform, with or without a fault.
 func (e *engine) arrive(t *train, p *platform) {
 	p.train = t
-	t.from, t.at, t.held = t.at, p, false
+	if t.at == nil || !t.at.passed {
+		t.from = t.at
+	}
+	t.at, t.held = p, p.passed
 	t.ending = t.index == len(t.path.platforms)-1
+	if p.passed {
+		e.queue.push(happening{at: e.now, kind: trainReady, train: t})
+		return
+	}
 
 	waiting := (*p.entered - p.boarded) / 2 // the others go the other way
 	p.boarded = *p.entered

@@ -28,6 +28,7 @@ type tripPattern struct {
 	// For events only, which share them.
 	stations   []int
 	directions []cta.Direction
+	passed     []bool // without a stop: the station is closed, and is not the first or the last
 }
 
 // journey is a trip under way.
@@ -51,9 +52,10 @@ func newTimetable(net *cta.Network) *timetable {
 				continue
 			}
 			w := tripPattern{Pattern: p, line: l.ID}
-			for _, c := range p.Calls {
+			for i, c := range p.Calls {
 				w.stations = append(w.stations, c.Station.ID)
 				w.directions = append(w.directions, c.Direction)
+				w.passed = append(w.passed, c.Station.Closed && i > 0 && i < len(p.Calls)-1)
 			}
 			for i := range p.Trips {
 				t := p.Trips[i].Profile
@@ -116,6 +118,7 @@ func (e *engine) follow(j *journey) {
 		j.status = cta.OutOfService
 		e.say(j)
 		return
+	case j.passed[j.index]:
 	case j.status == cta.BrokenDown:
 		j.status = cta.InService
 	case e.faults && e.trains.below(faultOneIn) == 0:
@@ -124,7 +127,9 @@ func (e *engine) follow(j *journey) {
 		e.queue.push(happening{at: e.now + e.trains.between(3*time.Minute, 10*time.Minute), kind: journeyDue, journey: j})
 		return
 	}
-	e.say(j)
+	if !j.passed[j.index] {
+		e.say(j)
+	}
 	if j.index == len(j.times)-1 {
 		j.ended = true
 		e.queue.push(happening{at: e.now + unloading, kind: journeyDue, journey: j})
@@ -149,8 +154,10 @@ func (e *engine) say(j *journey) {
 	if j.status != cta.OutOfService {
 		a.Destination = &j.stations[len(j.stations)-1]
 	}
-	if j.index > 0 {
-		a.PrevStationID, a.PrevDirection = &j.stations[j.index-1], &j.directions[j.index-1]
+	for i := j.index - 1; i >= 0 && a.PrevStationID == nil; i-- {
+		if !j.passed[i] {
+			a.PrevStationID, a.PrevDirection = &j.stations[i], &j.directions[i]
+		}
 	}
 	e.emit(Event{Kind: ArrivalEvent, Arrival: a})
 	j.last = e.out[len(e.out)-1]

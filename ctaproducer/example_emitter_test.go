@@ -61,7 +61,7 @@ func ExampleEmitter() {
 	fmt.Println("producer closed:", producer.Close())
 
 	// Output:
-	// 807 arrivals, 8275 entries, 2 readings of the weather; <nil>
+	// 794 arrivals, 8041 entries, 2 readings of the weather; <nil>
 	// emitter closed: <nil>
 	// producer closed: <nil>
 }

@@ -35,9 +35,9 @@ func ExampleSimulation_Events() {
 	fmt.Println(trains, "trains,", riders, "riders")
 
 	// Output:
-	// 07:30:13 PU009 Purple Line towards Loop
-	// 07:30:15 BL007 Blue Line towards O'Hare
-	// 07:30:47 BL031 Blue Line towards Forest Park
-	// 07:31:04 BR012 Brown Line towards Loop
-	// 86 trains, 2333 riders
+	// 07:30:14 PU009 Purple Line towards Loop
+	// 07:30:25 BL031 Blue Line towards Forest Park
+	// 07:30:31 BL007 Blue Line towards O'Hare
+	// 07:30:56 BR012 Brown Line towards Loop
+	// 87 trains, 2255 riders
 }

@@ -76,12 +76,67 @@ func moveOf(net *cta.Network, last *cta.Arrival, a cta.Arrival) move {
 	case a.StationID == last.StationID:
 		return turns
 	}
-	for _, h := range net.Line(a.Line).Next(last.StationID, last.Direction) {
-		if h.Station.ID == a.StationID && h.Direction == a.Direction {
-			return runs
-		}
+	if next(net.Line(a.Line), place{a.Line, last.StationID, last.Direction}, placeOf(a)) {
+		return runs
 	}
 	return jumps
+}
+
+// next reports whether trains of a line that stop at one place may stop at another next.
+func next(l *cta.Line, from, to place) bool {
+	return slices.ContainsFunc(l.Next(from.station, from.direction), func(c cta.Call) bool {
+		at := place{from.line, c.Station.ID, c.Direction}
+		return at == to || c.Station.Closed && next(l, at, to)
+	})
+}
+
+// Trains pass a closed station without a stop, a breakdown or a word of it, and nobody
+// enters there: on a day of headways, and of a timetable.
+func TestClosedStationsAreQuiet(t *testing.T) {
+	const state = 40260
+	net := cta.Chicago()
+	passing := map[string]bool{}
+	for ev := range newTestSimulation(t, net, SimulationConfig{For: 3 * time.Hour}).Events() {
+		if ev.Arrival.StationID == state || ev.Entry.StationID == state {
+			t.Fatalf("an event of a closed station: %+v", ev)
+		}
+		if ev.Kind == ArrivalEvent && slices.Contains(net.Station(state).Lines, ev.Arrival.Line) && ev.Arrival.PrevStationID != nil {
+			line := net.Line(ev.Arrival.Line)
+			from := place{line.ID, *ev.Arrival.PrevStationID, *ev.Arrival.PrevDirection}
+			for _, c := range line.Next(from.station, from.direction) {
+				if c.Station.ID == state && ev.Arrival.StationID != from.station {
+					passing[line.ID] = true
+				}
+			}
+		}
+	}
+	if len(passing) != len(net.Station(state).Lines) {
+		t.Errorf("trains of %v pass, want those of %q", passing, net.Station(state).Lines)
+	}
+}
+
+func TestTripsPassClosedStations(t *testing.T) {
+	net := smallTown(t)
+	line := net.Line("T2")
+	calls := line.Patterns[0].Calls
+	calls[1].Station.Closed = true
+	line.Patterns = []*cta.Pattern{{Calls: calls, Trips: []cta.Trip{{ID: "t", Calendar: &cta.Calendar{ID: "daily", Days: 0x7F}, Departure: 8 * 3600,
+		Profile: &cta.Profile{Arrivals: []int32{0, 300, 600, 900}, Departures: []int32{0, 300, 600, 900}}}}}}
+	var got []int
+	for ev := range newTestSimulation(t, net, SimulationConfig{For: 3 * time.Hour, NoFaults: true}).Events() {
+		if ev.Arrival.Line == "T2" {
+			got = append(got, ev.Arrival.StationID)
+			if ev.Arrival.StationID == calls[2].Station.ID && *ev.Arrival.PrevStationID != calls[0].Station.ID {
+				t.Errorf("the train came from %d, want from where it stopped last", *ev.Arrival.PrevStationID)
+			}
+		}
+		if ev.Entry.StationID == calls[1].Station.ID {
+			t.Error("a rider enters a closed station")
+		}
+	}
+	if want := []int{calls[0].Station.ID, calls[2].Station.ID, calls[3].Station.ID, calls[3].Station.ID}; !slices.Equal(got, want) {
+		t.Errorf("the train stops at %d, want %d", got, want)
+	}
 }
 
 func TestTrainsNeverJumpNorRunBackwards(t *testing.T) {
@@ -117,6 +172,7 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 	s := chicagoDay(t, false)
 	type visit struct {
 		train string
+		place place
 		at    time.Time
 		n     int
 	}
@@ -145,7 +201,7 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 		if a.TrainStatus == cta.BrokenDown {
 			broken[p] = a.TrainID
 		}
-		if standing[p].train != a.TrainID || a.PrevStationID == nil {
+		if visits[a.TrainID].place != p || a.PrevStationID == nil {
 			seen[p]++
 			if prev, ok := visits[a.TrainID]; ok && a.PrevStationID != nil {
 				from := place{a.Line, *a.PrevStationID, *a.PrevDirection}
@@ -155,9 +211,9 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 				}
 				order[link] = prev.n
 			}
-			visits[a.TrainID] = visit{a.TrainID, ev.At, seen[p]}
+			visits[a.TrainID] = visit{a.TrainID, p, ev.At, seen[p]}
 		}
-		standing[p] = visit{a.TrainID, ev.At, seen[p]}
+		standing[p] = visit{a.TrainID, p, ev.At, seen[p]}
 	}
 }
 

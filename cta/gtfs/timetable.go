@@ -107,10 +107,13 @@ func (t *table) arrive(at time.Time, a cta.Arrival) {
 	if n > 0 && slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return here(p.Calls[n-1]) }) && !t.ended(s) {
 		return // still there, with another status
 	}
-	on := slices.DeleteFunc(slices.Clone(s.patterns), func(p *cta.Pattern) bool { return n >= len(p.Calls) || !here(p.Calls[n]) })
-	if n > 0 && len(on) > 0 {
-		s.patterns, s.times = on, append(s.times, at)
-		return
+	open := s.patterns
+	for m := n; n > 0 && len(open) > 0; m++ {
+		if on := having(open, m, here); len(on) > 0 {
+			s.patterns, s.times = on, append(append(s.times, make([]time.Time, m-n)...), at)
+			return
+		}
+		open = having(open, m, func(c cta.Call) bool { return c.Station.Closed }) // nothing is reported from there
 	}
 	t.finish(s)
 	s.patterns, s.times = nil, nil
@@ -122,6 +125,16 @@ func (t *table) arrive(at time.Time, a cta.Arrival) {
 	if s.patterns != nil {
 		s.times = []time.Time{at}
 	}
+}
+
+// having returns the patterns whose call number n is as wanted.
+func having(patterns []*cta.Pattern, n int, wanted func(cta.Call) bool) (on []*cta.Pattern) {
+	for _, p := range patterns {
+		if n < len(p.Calls) && wanted(p.Calls[n]) {
+			on = append(on, p)
+		}
+	}
+	return on
 }
 
 // ended reports whether a train's run may have ended.
@@ -140,6 +153,7 @@ func (t *table) finish(s *seen) {
 	from := s.times[0].Truncate(time.Second)
 	profile := &cta.Profile{Arrivals: make([]int32, len(s.times))}
 	profile.Departures = profile.Arrivals
+	pass(p, s.times)
 	for j, at := range s.times {
 		profile.Arrivals[j] = int32(at.Truncate(time.Second).Sub(from) / time.Second)
 	}
@@ -152,6 +166,22 @@ func (t *table) finish(s *seen) {
 		ID: fmt.Sprintf("%s-%d", s.id, s.runs), Calendar: t.calendar, Block: s.id,
 		Departure: int32(from.Sub(t.begin) / time.Second), Profile: profile, DirectionID: directionID(p),
 	})
+}
+
+// pass fills in the times at closed stations, in proportion to the distances from the stop
+// before to the stop behind.
+func pass(p *cta.Pattern, times []time.Time) {
+	for i := 1; i < len(times)-1; i++ {
+		if !times[i].IsZero() {
+			continue
+		}
+		to, rest := i, cta.Distance(p.Calls[i-1].Station, p.Calls[i].Station)
+		first := rest
+		for ; times[to].IsZero(); to++ {
+			rest += cta.Distance(p.Calls[to].Station, p.Calls[to+1].Station)
+		}
+		times[i] = times[i-1].Add(time.Duration(float64(times[to].Sub(times[i-1])) * first / max(rest, 1)))
+	}
 }
 
 // directionID returns the direction_id of a pattern without one from its agency.

@@ -330,6 +330,9 @@ func (s *sums) add(h *Horizon, of guess, came int64) {
 func (t *Tracker) note() {
 	s, c := &t.scratch, &t.score
 	for i := range s.nodes {
+		if s.g.nodes[i].station.Closed { // nobody sees these, and no report decides them
+			continue
+		}
 		of := s.nodes[i].forecasts
 		for l, j := range of[:min(perBoard, len(of))] {
 			f := &s.forecasts[j]

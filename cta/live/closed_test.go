@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -35,6 +36,22 @@ func TestClosedStations(t *testing.T) {
 	}
 	if b := v.Station(clark); len(b) == 0 {
 		t.Error("the station before it has none")
+	}
+
+	// No report comes from there: the train passes when it is due, and the time from the
+	// stop before to the stop behind is known from trains that went before.
+	const wabash = 41700 // Washington/Wabash
+	for i := range 4 {
+		for j, id := range []int{41160, clark, wabash} {
+			tr.ApplyArrival(cta.KeyAt(at.Add(time.Duration(i*10+j*4-60)*time.Minute)), cta.Arrival{Line: "green", TrainID: fmt.Sprint("E", i), StationID: id, Direction: cta.DirectionA, TrainStatus: cta.InService})
+		}
+	}
+	train, _ = tr.View(at.Add(6 * time.Minute)).Train("G1")
+	if train.State != Running || train.Station != state || len(train.Next) != 1 || train.Next[0].Station != wabash || !train.Since.After(at.Add(3*time.Minute)) {
+		t.Errorf("past the closed station the train is %+v", train)
+	}
+	if took := train.Stops[0].Expected.Sub(at.Add(3 * time.Minute)); took < 225*time.Second || took > 255*time.Second {
+		t.Errorf("it takes %v to the next stop, want about 4 minutes as before", took)
 	}
 	tr.ApplyArrival(cta.KeyAt(at.Add(5*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: state, Direction: cta.DirectionA, TrainStatus: cta.InService})
 	for _, b := range tr.View(at.Add(5 * time.Minute)).Boards {

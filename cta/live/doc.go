@@ -33,6 +33,9 @@
 // A train is dropped fifteen minutes overdue, two minutes after it left service, or an
 // hour after it broke down or ended its run. It returns with its next report.
 //
+// No report is expected from a closed station: the train passes it when it is due there.
+// Its time over the segments before and behind follows from the reports around them.
+//
 // A train isn't overdue while a train ahead holds it up. The train ahead must be on its
 // way or broken down, and not silent. A train that another has passed:
 //

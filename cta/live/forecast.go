@@ -175,8 +175,18 @@ func (s *scratch) addTrain(index int32, of []visit) {
 		if age < stop {
 			ve.state = Stopped
 		}
+		// No report comes from a closed station: the train passes it when it is due there.
+		for ve.state == Running && len(next) == 1 && s.g.nodes[s.g.edges[next[0]].to].station.Closed {
+			took, _, timed := s.ride(next[0], ve.timed)
+			if ve.left+took > s.now {
+				break
+			}
+			ve.node, ve.at, ve.left, ve.timed = s.g.edges[next[0]].to, ve.left+took, ve.left+took, timed
+			next = s.onward(ve.node, ve.at, ve.bound)
+		}
+		age = s.now - ve.at
 	}
-	ve.where = s.nodes[v.node].potential
+	ve.where = s.nodes[ve.node].potential
 	if len(next) > 0 {
 		ve.where += min(max(age, 0), s.edges[next[0]].mean)
 	}

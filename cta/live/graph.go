@@ -224,6 +224,24 @@ func (g *graph) edge(from, to int32) int32 {
 	return -1
 }
 
+// past appends the edges from one node to another that lead through closed stations alone.
+// There is at most one such way in practice; of several, it returns the first.
+func (g *graph) past(way []int32, from, to int32) []int32 {
+	if e := g.edge(from, to); e >= 0 {
+		return append(way, e)
+	}
+	for _, e := range g.nodes[from].next {
+		next := g.edges[e].to
+		if !g.nodes[next].station.Closed || len(way) > 8 { // more are a line that is closed
+			continue
+		}
+		if found := g.past(append(way, e), next, to); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
 // moves returns the use from which a train leaves the platform: u, or the last of the
 // following calls at other stops of the station.
 func (g *graph) moves(u use) use {

@@ -3,6 +3,8 @@ package live
 import (
 	"sort"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta"
 )
 
 // A service has ended when none follows for apart. Its trains are on their way for at
@@ -180,4 +182,55 @@ func (s *scratch) lastDeparture(line, d int) (last Departure) {
 		}
 	}
 	return last
+}
+
+// Hours are the hours of a platform's headway service on a service day.
+type Hours struct {
+	First, Last time.Time // about when the first and the last train come; zero without service
+	Always      bool      // trains run day and night: there is no first and no last
+}
+
+// Hours returns the hours at which trains that continue from a platform come there on a
+// service day, by intended headways. The last train may come up to a headway later.
+func (t *Tracker) Hours(line string, station int, d cta.Direction, day cta.Date) (h Hours) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &t.scratch
+	n, ok := s.g.at[platform{line, station, d}]
+	if !ok {
+		return h
+	}
+	const begins = 4 * time.Hour // of a service day, as cta.ServiceDay has it
+	begin := day.Begin(s.g.location).Add(begins)
+	end := day.Add(1).Begin(s.g.location).Add(begins)
+	const slot = slotLength * int64(time.Millisecond)
+	h.Always = true
+	for at := begin; at.Before(end); at = at.Add(time.Duration(slot)) {
+		served := false
+		for _, u := range s.g.nodes[n].uses {
+			if s.g.ends(s.g.moves(u)) {
+				continue
+			}
+			headway := s.g.patterns[u.pattern].HeadwayAt(at)
+			if headway == 0 {
+				continue
+			}
+			served = true
+			comes := at.Add(time.Duration(s.offset(u)) * time.Millisecond)
+			if h.First.IsZero() || comes.Before(h.First) {
+				h.First = comes
+			}
+			if left := comes.Add(time.Duration(slot) - headway); left.After(h.Last) {
+				h.Last = left
+			}
+		}
+		h.Always = h.Always && served
+	}
+	if h.Always || h.First.IsZero() {
+		return Hours{Always: h.Always}
+	}
+	if h.Last.Before(h.First) {
+		h.Last = h.First
+	}
+	return h
 }

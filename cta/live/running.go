@@ -204,6 +204,9 @@ func (s *scratch) visit(events []event) {
 		}
 		begins := v != nil && v.node == e.node && s.ended(s.visits[from:], len(s.visits)-from-1) &&
 			v.status == inService && e.status == inService && e.at > v.at+quickest
+		if v != nil && v.status != outOfService && e.status != outOfService {
+			s.fillIn(*v, e)
+		}
 		if v == nil || begins || v.node != e.node || v.status == outOfService && e.status != outOfService {
 			since := e.at
 			if v != nil && v.status == outOfService && e.status == outOfService {
@@ -223,6 +226,25 @@ func (s *scratch) visit(events []event) {
 		}
 		v.status = e.status
 		v.stood = v.stood || e.status == brokenDown
+	}
+}
+
+// fillIn appends visits to the closed stations that a train has passed on its way from a
+// visit to an event: their times are in proportion to the distances.
+func (s *scratch) fillIn(v visit, e event) {
+	way := s.g.past(nil, v.node, e.node)
+	if len(way) < 2 {
+		return
+	}
+	var all, metres float64
+	for _, i := range way {
+		all += s.g.edges[i].metres
+	}
+	left := min(max(v.at, v.since)+stop, e.at)
+	for _, i := range way[:len(way)-1] {
+		metres += s.g.edges[i].metres
+		at := left + int64(metres/max(all, 1)*float64(e.at-left))
+		s.visits = append(s.visits, visit{node: s.g.edges[i].to, bound: v.bound, status: inService, at: at, since: at})
 	}
 }
 

@@ -71,10 +71,10 @@ type Train struct {
 	Towards   string          // riders' name of its destination, as far as known
 	Status    cta.TrainStatus // as last reported
 	State     State
-	Station   int       // of its last report
-	Arrived   time.Time // at Station
+	Station   int       // of its last report, or a closed one that it has passed since
+	Arrived   time.Time // at Station, by its report or, at a closed one, as expected
 	Bound     int       // reported station at which its run ends; 0 without one
-	Since     time.Time // when it first reported Status
+	Since     time.Time // when it first reported Status, or passed Station since
 	// Next holds the possible next stations, more than one where branches part. It is
 	// empty at the end of a run.
 	Next []Hop
@@ -383,8 +383,11 @@ func (s *scratch) train(ve *vehicle) Train {
 	t := Train{
 		ID: s.order[ve.train].id, Line: s.g.lines[n.line].ID, Direction: n.direction,
 		Status: last.status.name(), State: ve.state,
-		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(last.at), Since: s.time(last.since),
+		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(ve.at), Since: s.time(last.since),
 		Latitude: n.station.Latitude, Longitude: n.station.Longitude,
+	}
+	if ve.node != last.node { // a closed station
+		t.Since = t.Arrived
 	}
 	t.Towards, _ = s.course(ve.node, ve.at, ve.bound)
 	if last.status == outOfService {

@@ -667,13 +667,16 @@ func (s *step) time(t *train, i int, lo, hi time.Time) time.Time {
 	return time.Time{}
 }
 
-// emit adds the arrival at a call, once.
+// emit adds the arrival at a call, once. Trains pass closed stations.
 func (s *step) emit(t *train, i int, at time.Time) {
 	if t.emitted[i] || t.skipped[i] {
 		return
 	}
 	t.emitted[i] = true
 	c := t.Calls[i]
+	if c.Station.Closed {
+		return
+	}
 	if t.last >= 0 {
 		if before := t.Calls[t.last]; before.Station == c.Station && before.Direction == c.Direction {
 			t.last = i // another stop of the same station

@@ -101,7 +101,7 @@ func TestOddAnswers(t *testing.T) {
 		{name: "trains missing from single answers", share: .98, within: 60 * time.Second, odd: func(f *fake) {
 			r := rng()
 			f.edit = func(_ time.Time, root *traintrackertest.Answer) {
-				entries(root, func(string, *traintrackertest.Train) bool { return r.IntN(12) != 0 })
+				entries(root, func(string, *traintrackertest.Train) bool { return r.IntN(20) != 0 })
 			}
 		}},
 		{name: "a line missing for eight minutes", share: .8, within: 45 * time.Second, logs: "most trains of a line are missing", odd: func(f *fake) {
