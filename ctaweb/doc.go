@@ -19,7 +19,8 @@
 //	/lines/{id}      a line as a diagram
 //	/map             the fixed part of the map, for the page of a large network
 //	/stations        all stations; with ?q= those whose name or line contains the text
-//	/stations/{id}   a station: its next trains, and its riders
+//	/stations/{id}   a station: its next trains, and its riders; by=time or by=line, line and
+//	                 direction choose of them
 //	/trains/{id}     a train, and its next stops
 //	/board/{id}      a station's next trains for a big screen
 //	/departures      the next trains at up to 12 stations: ?station=40380&station=40890
@@ -103,7 +104,7 @@
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Rivals, .Prefer, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
 //	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways, .Variants and .Past
-//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Boards, .Walks, .Day; board.html has the same
+//	station.html   .Station, .StepFree, .Steps, .Code, .Lines, .Notices, .Choices (.By, .Lines, .Directions), .Boards, .Soon (all trains by time, if chosen), .Walks, .Day; board.html has the same
 //	stations.html  .Found, .All (how many), .More (some are left out)
 //	departures.html  .Stations
 //	train.html     .Train (a [Train]), .Ended (its run), .Line, .Text, .Says, .Ways (its stops)
@@ -122,7 +123,7 @@
 //     measured
 //   - for the search: q, found and found-says
 //   - for the reader's own stations: mine, cards, near and near-says on the system's page,
-//     star and star-says on a station's
+//     star, star-says and choices on a station's
 //   - on the system's page: trains, alerts, counted, scores, map, chart and moving
 //
 // It leaves elements with data-own as they are.

@@ -155,49 +155,61 @@ func (h *Handler) routePages() {
 	h.route("/{$}", plainError, h.kept("page.html", func(s *snapshot, l *language, _ *http.Request) any { return h.systemPage(s, l) }))
 	h.route("/map", plainError, h.serveMap)
 	h.route("/lines/{id}", plainError, h.kept("line.html", h.linePage))
-	h.route("/stations/{id}", plainError, h.kept("station.html", func(s *snapshot, l *language, r *http.Request) any {
-		return h.stationPage(s, l, "station", r)
-	}))
+	h.route("/stations/{id}", plainError, h.serveStation)
 	h.route("/board/{id}", plainError, h.kept("board.html", func(s *snapshot, l *language, r *http.Request) any {
 		return h.stationPage(s, l, "board", r)
 	}))
 	h.route("/trains/{id}", plainError, h.kept("train.html", h.trainPage))
-	h.route("/stations", plainError, h.serveSearch())
+	h.route("/stations", plainError, h.serveSearch)
 	h.route("/departures", plainError, h.serveDepartures)
 }
 
-// kept serves a page that is made once of each snapshot, however many ask for it;
-// data is nil when there is no such thing, and may be an error.
-func (h *Handler) kept(name string, data func(*snapshot, *language, *http.Request) any) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		s, l := h.snapshot(w, r)
-		h.remember(w, r)
-		key := r.URL.EscapedPath()
-		if part(r) {
-			key += "?part"
-		}
-		b := s.answers.of(key)
-		_, err := b.get(func() ([]byte, error) {
-			switch v := data(s, l, r).(type) {
-			case nil:
-				return nil, errNone
-			case error:
-				return nil, v
-			case interface{ in() *language }:
-				return h.execute(v.in(), name, v)
-			default:
-				return nil, fmt.Errorf("page: %T has no language", v)
-			}
-		})
-		switch {
-		case errors.Is(err, errNone):
-			s.answers.forget(key)
-			h.missing(w, s, l, rootOf(r))
-		case err != nil:
-			h.failed(w, r, err)
+// pageOf makes a page's data of a snapshot; nil when there is no such thing. It may be
+// an error.
+type pageOf func(*snapshot, *language, *http.Request) any
+
+// kept serves a page that is made once of each snapshot, however many ask for it.
+func (h *Handler) kept(name string, data pageOf) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { h.servePage(w, r, keyOf(r), name, data) }
+}
+
+// keyOf is what a request's page is kept by, if it depends on the address alone.
+func keyOf(r *http.Request) string {
+	if part(r) {
+		return r.URL.EscapedPath() + "?part"
+	}
+	return r.URL.EscapedPath()
+}
+
+// servePage answers with a page, which is kept by key until the next snapshot; without
+// a key it is made for this request alone.
+func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, key, name string, data pageOf) {
+	s, l := h.snapshot(w, r)
+	h.remember(w, r)
+	b := &body{}
+	if key != "" {
+		b = s.answers.of(key)
+	}
+	_, err := b.get(func() ([]byte, error) {
+		switch v := data(s, l, r).(type) {
+		case nil:
+			return nil, errNone
+		case error:
+			return nil, v
+		case interface{ in() *language }:
+			return h.execute(v.in(), name, v)
 		default:
-			serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
+			return nil, fmt.Errorf("page: %T has no language", v)
 		}
+	})
+	switch {
+	case errors.Is(err, errNone):
+		s.answers.forget(key)
+		h.missing(w, s, l, rootOf(r))
+	case err != nil:
+		h.failed(w, r, err)
+	default:
+		serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
 	}
 }
 
@@ -327,6 +339,12 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 
 func minutesTo(at, now time.Time) int { return max(0, int(at.Sub(now)/time.Minute)) }
 
+// rangeOf is a train's range in whole minutes.
+func rangeOf(a plannedArrival, now time.Time) (low, high int) {
+	low, high = minutesTo(a.Earliest, now), minutesTo(a.Latest.Add(59*time.Second), now)
+	return low, max(high, low+1)
+}
+
 // nextView is a train to come. Maybe is true of one that may take another branch.
 type nextView struct {
 	Train, Minutes, Range, Note string
@@ -346,11 +364,11 @@ func (s *snapshot) viewNexts(l *language, of []plannedArrival, towards string) [
 func (s *snapshot) viewNext(l *language, a plannedArrival, towards string) nextView {
 	now := s.status.AsOf
 	v := nextView{Train: a.Train, Minutes: l.say("due"), Maybe: a.Maybe}
-	low, high := minutesTo(a.Earliest, now), minutesTo(a.Latest.Add(59*time.Second), now)
+	low, high := rangeOf(a, now)
 	if m := minutesTo(a.Expected.Add(30*time.Second), now); m > 0 {
 		v.Minutes = l.say("minutes", "n", strconv.Itoa(m))
 	}
-	v.Range = l.say("range", "low", strconv.Itoa(low), "high", strconv.Itoa(max(high, low+1)))
+	v.Range = l.say("range", "low", strconv.Itoa(low), "high", strconv.Itoa(high))
 	var notes []string
 	switch {
 	case a.Maybe:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,26 +39,25 @@ type departuresRow struct {
 // maxDepartures bounds the stations of one page of departures.
 const maxDepartures = 12
 
-// serveDepartures answers with the next trains at the stations that the query names.
-// There may be any number of such choices, so that none is kept.
+// serveDepartures answers with the next trains at the stations that the query names,
+// each once. There may be any number of such choices, so that none is kept.
 func (h *Handler) serveDepartures(w http.ResponseWriter, r *http.Request) {
-	s, l := h.snapshot(w, r)
-	h.remember(w, r)
-	ids := r.URL.Query()["station"]
-	ids = ids[:min(len(ids), maxDepartures)]
-	own := url.Values{"station": ids}
-	d := departuresData{common: h.common(s, l, "departures", "", l.say("next-trains")).of(r).choices(h, l, url.Values{}, own)}
-	for _, id := range ids {
-		if st, ok := h.station(s, id); ok {
-			d.Stations = append(d.Stations, h.departuresOf(s, l, st))
+	h.servePage(w, r, "", "departures.html", func(s *snapshot, l *language, r *http.Request) any {
+		var ids []string
+		for _, id := range r.URL.Query()["station"] {
+			if len(ids) < maxDepartures && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
 		}
-	}
-	b := &body{}
-	if _, err := b.get(func() ([]byte, error) { return h.execute(l, "departures.html", d) }); err != nil {
-		h.failed(w, r, err)
-		return
-	}
-	serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
+		own := url.Values{"station": ids}
+		d := departuresData{common: h.common(s, l, "departures", "", l.say("next-trains")).of(r).choices(h, l, url.Values{}, own)}
+		for _, id := range ids {
+			if st, ok := h.station(s, id); ok {
+				d.Stations = append(d.Stations, h.departuresOf(s, l, st))
+			}
+		}
+		return d
+	})
 }
 
 func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) departuresView {
@@ -85,8 +85,12 @@ func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) depa
 	return d
 }
 
-// times are when trains come, in a row: "2, 9, 16 min". A train that is due has no
-// number, and one that may take another branch a question mark.
+// wide reports whether a train's range is too wide for one number.
+func wide(a plannedArrival) bool { return a.Latest.Sub(a.Earliest) >= 4*time.Minute }
+
+// times are when trains come, in a row: "2, 9, 14–19 min". A train that is due has no
+// number, one of which little is known a range, and one that may take another branch a
+// question mark.
 func (l *language) times(next []plannedArrival, here int, now time.Time) string {
 	var list []string
 	if here > 0 {
@@ -97,6 +101,10 @@ func (l *language) times(next []plannedArrival, here int, now time.Time) string 
 		text := l.say("due")
 		if m := minutesTo(a.Expected.Add(30*time.Second), now); m > 0 {
 			text, counted = strconv.Itoa(m), true
+		}
+		if wide(a) {
+			low, high := rangeOf(a, now)
+			text, counted = strconv.Itoa(low)+"–"+strconv.Itoa(high), true
 		}
 		if a.Maybe {
 			text += "?"

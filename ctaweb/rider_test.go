@@ -46,7 +46,7 @@ func TestDepartures(t *testing.T) {
 	if len(boards["Blue"]) != 2 || len(boards["Red"]) == 0 {
 		t.Fatalf("the departures are %q, want the Blue Line's both ways, and the Red Line's", got)
 	}
-	for _, want := range []string{`^Forest Park · Due, \d+, \d+ min$|^Forest Park · \d+, \d+, \d+ min$`, `^O&#39;Hare · Here`} {
+	for _, want := range []string{`^Forest Park · Due, [\d–]+, [\d–]+ min$`, `^O&#39;Hare · Here`} {
 		found := false
 		for _, got := range boards["Blue"] {
 			found = found || regexp.MustCompile(want).MatchString(got)
@@ -54,6 +54,12 @@ func TestDepartures(t *testing.T) {
 		if !found {
 			t.Errorf("the Blue Line's departures are %q, want one like %s", boards["Blue"], want)
 		}
+	}
+
+	// A station that is named twice is there once.
+	again := text(t, get(t, h, "GET", fmt.Sprintf("/departures?part&station=%d&station=%d&station=%d", jarvis, cumberland, jarvis)))
+	if n := strings.Count(again, `class="card"`); n != 2 {
+		t.Errorf("two stations, one of them twice, are %d cards", n)
 	}
 
 	// No more than a dozen stations a page.
@@ -76,6 +82,9 @@ func TestTimesInARow(t *testing.T) {
 	}
 	maybe := in(2, 9)
 	maybe[1].Maybe = true
+	vague := in(2, 16, 0)
+	vague[1].Earliest, vague[1].Latest = now.Add(14*time.Minute), now.Add(18*time.Minute+10*time.Second)
+	vague[2].Earliest, vague[2].Latest = now.Add(-time.Minute), now.Add(4*time.Minute)
 	for _, tt := range []struct {
 		next []plannedArrival
 		here int
@@ -83,6 +92,7 @@ func TestTimesInARow(t *testing.T) {
 	}{
 		{in(2, 9, 16), 0, "2, 9, 16 min"}, {in(0.2, 9), 0, "Due, 9 min"}, {in(0.2), 0, "Due"},
 		{in(4), 1, "Here, 4 min"}, {nil, 1, "Here"}, {nil, 0, ""}, {maybe, 0, "2, 9? min"},
+		{vague, 0, "2, 14–19, 0–4 min"},
 	} {
 		if got := english().times(tt.next, tt.here, now); got != tt.want {
 			t.Errorf("%v, %d here: %q, want %q", tt.next, tt.here, got, tt.want)

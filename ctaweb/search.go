@@ -34,25 +34,16 @@ const (
 	maxFound = 300
 )
 
-// serveSearch finds stations by name and line; without a query, all of them.
-func (h *Handler) serveSearch() http.HandlerFunc {
-	all := h.kept("stations.html", func(s *snapshot, l *language, _ *http.Request) any { return h.searchPage(s, l, "") })
-	return func(w http.ResponseWriter, r *http.Request) {
-		query := r.URL.Query().Get("q")
-		query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], "")
-		if strings.TrimSpace(query) == "" {
-			all(w, r)
-			return
-		}
-		s, l := h.snapshot(w, r)
-		h.remember(w, r)
-		b := &body{}
-		if _, err := b.get(func() ([]byte, error) { return h.execute(l, "stations.html", h.searchPage(s, l, query)) }); err != nil {
-			h.failed(w, r, err)
-			return
-		}
-		serveBody(w, r, "text/html; charset=utf-8", "no-cache", b)
+// serveSearch finds stations by name and line; without a query, all of them, a page that
+// is kept.
+func (h *Handler) serveSearch(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query().Get("q")
+	query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], "")
+	key := ""
+	if strings.TrimSpace(query) == "" {
+		query, key = "", keyOf(r)
 	}
+	h.servePage(w, r, key, "stations.html", func(s *snapshot, l *language, _ *http.Request) any { return h.searchPage(s, l, query) })
 }
 
 func (h *Handler) searchPage(s *snapshot, l *language, query string) searchData {

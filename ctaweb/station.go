@@ -23,9 +23,121 @@ type stationPageData struct {
 	Lines           []lineRef
 	Code            string // by which riders know the station
 	Notices         noticesView
+	Choices         choicesView
 	Boards          []boardView
+	Soon            []soonView // all trains to come, by time, if that was chosen
 	Walks           []walkView // to other stations
 	Day             dayView
+}
+
+// stationChoice is what a reader wants to see of a station: the trains of all its
+// platforms or of some, by line or by time.
+type stationChoice struct {
+	ByTime    bool
+	Line      string        // empty for all
+	Direction cta.Direction // empty for both
+}
+
+// byCookie remembers whether a reader wants trains by time or by line.
+const byCookie = "ctalive_by"
+
+func choiceOf(r *http.Request) stationChoice {
+	query := r.URL.Query()
+	by := query.Get("by")
+	if c, err := r.Cookie(byCookie); err == nil && by == "" {
+		by = c.Value
+	}
+	return stationChoice{by == "time", query.Get("line"), cta.Direction(query.Get("direction"))}
+}
+
+// all reports whether a choice is of all trains.
+func (c stationChoice) all() bool { return c.Line == "" && c.Direction == "" }
+
+func (c stationChoice) has(b platformBoard) bool {
+	return (c.Line == "" || c.Line == b.Line) && (c.Direction == "" || c.Direction == b.Direction)
+}
+
+// values are the choice as a query. How trains are listed is in it only if by says so.
+func (c stationChoice) values(by bool) url.Values {
+	v := url.Values{}
+	if c.Line != "" {
+		v.Set("line", c.Line)
+	}
+	if c.Direction != "" {
+		v.Set("direction", string(c.Direction))
+	}
+	if by {
+		v.Set("by", map[bool]string{true: "time", false: "line"}[c.ByTime])
+	}
+	return v
+}
+
+// choicesView are the choices of a station's page, each a link.
+type choicesView struct{ By, Lines, Directions []choiceLink }
+
+type choiceLink struct {
+	lineRef
+	Name, Query string
+	Chosen      bool
+}
+
+// choices are what a reader may choose from what a station has.
+func (l *language) choices(s *snapshot, c stationChoice, st stationSummary, all []platformBoard) (v choicesView) {
+	if len(all) < 2 {
+		return v
+	}
+	link := func(name string, to stationChoice, by bool) choiceLink {
+		query := "?" + to.values(by).Encode()
+		if query == "?" {
+			query = "./" + strconv.Itoa(st.ID)
+		}
+		return choiceLink{Name: name, Query: query, Chosen: to == c}
+	}
+	for _, by := range []bool{false, true} {
+		to := c
+		to.ByTime = by
+		v.By = append(v.By, link(l.say(map[bool]string{false: "by-line", true: "by-time"}[by]), to, true))
+	}
+	if len(st.Lines) > 1 {
+		v.Lines = append(v.Lines, link(l.say("all-of-them"), stationChoice{ByTime: c.ByTime}, false))
+		for _, id := range st.Lines {
+			to := link("", stationChoice{ByTime: c.ByTime, Line: id}, false)
+			to.lineRef, to.Chosen = ref(s, id), c.Line == id
+			v.Lines = append(v.Lines, to)
+		}
+	}
+	if c.Line == "" && len(st.Lines) > 1 {
+		return v
+	}
+	v.Directions = append(v.Directions, link(l.say("both-ways"), stationChoice{ByTime: c.ByTime, Line: c.Line}, false))
+	for _, b := range all {
+		if !b.Ends && (c.Line == "" || c.Line == b.Line) {
+			v.Directions = append(v.Directions, link(l.say("to")+" "+b.Towards, stationChoice{c.ByTime, c.Line, b.Direction}, false))
+		}
+	}
+	if len(v.Directions) < 3 {
+		v.Directions = nil
+	}
+	return v
+}
+
+// serveStation answers with a station's page. The trains of all its platforms are kept
+// for all readers, by line and by time; other choices are many.
+func (h *Handler) serveStation(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Cookie")
+	c, key := choiceOf(r), ""
+	if by := r.URL.Query().Get("by"); by == "line" || by == "time" {
+		setCookie(w, r, byCookie, by)
+	}
+	if c.all() {
+		key = keyOf(r)
+		if c.ByTime {
+			key += "?by=time"
+		}
+	}
+	h.servePage(w, r, key, "station.html", func(s *snapshot, l *language, r *http.Request) any {
+		return h.stationPage(s, l, "station", r)
+	})
 }
 
 // walkView is a station that is near another on foot.
@@ -78,20 +190,36 @@ func (h *Handler) walks(s *snapshot, from int) []walkView {
 
 type boardView struct {
 	lineRef
-	Towards  string
-	Ends     bool // all its trains end their runs here
-	Here     []string
-	Standing []standingTrain
-	Next     []nextView
-	Ending   []nextView
-	None     string        // why there is none
-	Last     string        // when the last train comes
-	Says     *platformSays // how its line runs
-	Vehicle  string        // what runs, as "train"
+	Direction cta.Direction
+	Towards   string
+	Runs      []runsView // to each destination
+	Ends      bool       // all its trains end their runs here
+	Here      []string
+	Standing  []standingTrain
+	Next      []nextView
+	Ending    []nextView
+	None      string        // why there is none
+	Last      string        // when the last train comes
+	Says      *platformSays // how its line runs
+	Vehicle   string        // what runs, as "train"
 	// Platform is where trains leave, FirstLast when they do so first and last today;
 	// empty where it isn't known.
 	Platform, FirstLast string
-	Spacing             string
+	Spacing, Hours      string // how often trains come, and when first and last
+	// Tells is true of a board that says more than when trains come.
+	Tells bool
+}
+
+// runsView are a platform's next trains to one destination, as times in a row.
+type runsView struct{ Towards, Times string }
+
+// soonView is a train to come, among those of all platforms.
+type soonView struct {
+	lineRef
+	nextView
+	Towards string
+	Says    *platformSays // how its line runs, if not well
+	at      time.Time
 }
 
 func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Request) any {
@@ -100,9 +228,20 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		return nil
 	}
 	l = l.of(modes(h.model.net, st.Lines...)...)
+	all := boards(s, st.ID)
+	var c stationChoice
+	if kind == "station" {
+		c = choiceOf(r)
+	}
+	if !slices.ContainsFunc(all, c.has) { // of a line that isn't here
+		c.Line, c.Direction = "", ""
+	}
 	d := stationPageData{
-		common:  h.common(s, l, kind, "../", st.Name).of(r).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, url.Values{}),
+		common:  h.common(s, l, kind, "../", st.Name).of(r).choices(h, l, url.Values{"station": {strconv.Itoa(st.ID)}}, c.values(false)),
 		Station: st,
+	}
+	if kind == "station" {
+		d.Choices = l.choices(s, c, st, all)
 	}
 	if a := st.Accessible; a != nil {
 		d.StepFree, d.Steps = *a, !*a
@@ -118,13 +257,21 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	if code := stationCode(h.model.net.Station(st.ID)); code != "" {
 		d.Code = l.say("stop-code", "code", code)
 	}
-	for _, b := range boards(s, st.ID) {
-		v := h.viewBoard(s, l.of(modes(h.model.net, b.Line)...), st.ID, b)
+	for _, b := range all {
+		l := l.of(modes(h.model.net, b.Line)...)
+		v := h.viewBoard(s, l, st.ID, b)
+		if !c.has(b) {
+			continue
+		}
+		if c.ByTime {
+			d.Soon = append(d.Soon, s.soon(l, b, v)...)
+		}
 		if kind == "board" && len(v.Next)+len(v.Here)+len(v.Standing) == 0 && (v.Ends || b.Resumes.IsZero()) {
 			continue
 		}
 		d.Boards = append(d.Boards, v)
 	}
+	slices.SortStableFunc(d.Soon, func(a, b soonView) int { return a.at.Compare(b.at) })
 	if kind == "station" {
 		d.Walks = h.walks(s, st.ID)
 	}
@@ -147,7 +294,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 // viewBoard is a platform of a station, in words.
 func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoard) boardView {
 	v := boardView{
-		lineRef: ref(s, b.Line), Towards: b.Towards, Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
+		lineRef: ref(s, b.Line), Direction: b.Direction, Towards: b.Towards, Runs: s.runs(l, b), Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
 		Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
 	}
 	if !b.Last.IsZero() {
@@ -162,8 +309,78 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 		}
 	}
 	v.Spacing = l.spacing(b, good)
+	l.hours(&v, h.model.tracker.Hours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net)))))
 	l.plan(&v, h.model.net, b, station, s.status.AsOf)
+	v.Tells = !b.Ends && (!good || len(v.Runs) == 0) || len(v.Standing) > 0 || v.Last != ""
 	return v
+}
+
+// runs are a platform's next trains by where they run to: first where the platform's
+// trains do, then in the order of coming.
+func (s *snapshot) runs(l *language, b platformBoard) []runsView {
+	if b.Ends {
+		return nil
+	}
+	to := []string{b.Towards}
+	here, next := map[string]int{}, map[string][]plannedArrival{}
+	add := func(towards string) {
+		if !slices.Contains(to, towards) {
+			to = append(to, towards)
+		}
+	}
+	for _, id := range b.Here {
+		towards := b.Towards
+		if t := s.status.train(id); t != nil {
+			towards = t.Towards
+		}
+		add(towards)
+		here[towards]++
+	}
+	for _, a := range b.Next {
+		add(a.Towards)
+		next[a.Towards] = append(next[a.Towards], a)
+	}
+	var list []runsView
+	for _, towards := range to {
+		if times := l.times(next[towards], here[towards], s.status.AsOf); times != "" {
+			list = append(list, runsView{towards, times})
+		}
+	}
+	return list
+}
+
+// soon are a platform's trains, those at the platform first.
+func (s *snapshot) soon(l *language, b platformBoard, v boardView) []soonView {
+	var says *platformSays
+	if v.Says != nil && v.Says.Level != live.Good {
+		says = v.Says
+	}
+	var list []soonView
+	for _, id := range b.Here {
+		towards := b.Towards
+		if t := s.status.train(id); t != nil {
+			towards = t.Towards
+		}
+		list = append(list, soonView{v.lineRef, nextView{Train: id, Minutes: l.say("here")}, towards, says, time.Time{}})
+	}
+	for _, a := range b.Next {
+		n := s.viewNext(l, a, a.Towards)
+		if wide(a) {
+			n.Minutes = n.Range
+		}
+		list = append(list, soonView{v.lineRef, n, a.Towards, says, a.Expected})
+	}
+	return list
+}
+
+// hours adds to a board when the first and the last train come, where headways say so.
+func (l *language) hours(v *boardView, h live.Hours) {
+	switch {
+	case h.Always:
+		v.Hours = l.say("all-night")
+	case !h.First.IsZero():
+		v.Hours = l.say("first-last-about", "first", clockText(h.First), "last", clockText(h.Last))
+	}
 }
 
 // stationCode is by which riders know a station, or the one stop that it is; empty

@@ -97,10 +97,13 @@ func (h *Handler) spoken(code string) *language {
 
 // remember keeps a language that was asked for in the address of a page.
 func (h *Handler) remember(w http.ResponseWriter, r *http.Request) {
-	l := h.spoken(r.URL.Query().Get("lang"))
-	if l == nil || len(h.languages) == 1 {
-		return
+	if l := h.spoken(r.URL.Query().Get("lang")); l != nil && len(h.languages) > 1 {
+		setCookie(w, r, languageCookie, l.code)
 	}
+}
+
+// setCookie keeps a choice of a reader for a year.
+func setCookie(w http.ResponseWriter, r *http.Request, name, value string) {
 	// Where the handler is mounted, as far as the request tells. A proxy may ask for
 	// the whole address, and may end TLS.
 	full := r.RequestURI
@@ -109,7 +112,7 @@ func (h *Handler) remember(w http.ResponseWriter, r *http.Request) {
 	}
 	path := strings.TrimSuffix(full, r.URL.EscapedPath()) + "/"
 	http.SetCookie(w, &http.Cookie{
-		Name: languageCookie, Value: l.code, Path: path, MaxAge: 365 * 24 * 3600,
+		Name: name, Value: value, Path: path, MaxAge: 365 * 24 * 3600,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})

@@ -462,7 +462,7 @@ async function refresh() {
 // something for it to do.
 const mine = byId("mine");
 let rider = null;
-const ride = () => rider ??= import(riderScript).then((m) => m.start({ byId, root, patch, keepFocus })).catch(() => { rider = null; });
+const ride = () => rider ??= import(riderScript).then((m) => m.start({ byId, root, patch, keepFocus, now: () => { fetched = -Infinity; refresh(); } })).catch(() => { rider = null; });
 if (mine) {
 	let kept = null;
 	try { kept = localStorage.getItem("ctalive " + new URL(root || "./", location.href).pathname); } catch { /* none is kept */ }

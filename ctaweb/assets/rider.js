@@ -6,7 +6,7 @@ const most = { favourites: 6, recent: 3, nearest: 3 };
 const reach = 3000; // metres, within which a station is near
 const pace = 80, detour = 1.3; // metres a minute on foot, and how much longer ways are than straight lines
 
-export function start({ byId, root, patch, keepFocus }) {
+export function start({ byId, root, patch, keepFocus, now }) {
 	const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? nouns[key] ?? "");
 	const home = new URL(root || "./", location.href);
 	const place = "ctalive " + home.pathname;
@@ -42,6 +42,15 @@ export function start({ byId, root, patch, keepFocus }) {
 		show();
 		star.hidden = false;
 	}
+
+	// What a station's page shows is chosen without loading it anew. The server keeps it.
+	byId("choices")?.addEventListener("click", (e) => {
+		const a = e.target.closest("a");
+		if (!a || e.button || e.ctrlKey || e.metaKey || e.shiftKey || document.body.className === "lost") return;
+		e.preventDefault();
+		history.replaceState(null, "", a.href);
+		now();
+	});
 
 	// The cards, in groups: a station is in the first that has it.
 	const cards = byId("cards"), near = byId("near");

@@ -40,10 +40,11 @@ async function file(request) {
 
 // page is a page from the network, or the one that was kept, as an old one. A page that
 // depends on what was asked isn't kept; another choice of the language is, for want of it.
+// Some trains of a station are all trains without a network.
 async function page(e, url) {
 	if (asks(url)) return fetch(e.request);
 	const fresh = fetch(e.request);
-	e.waitUntil(fresh.then((r) => keep(url, r.clone())).catch(() => {})); // no network
+	if (!url.searchParams.has("line") && !url.searchParams.has("direction")) e.waitUntil(fresh.then((r) => keep(url, r.clone())).catch(() => {})); // no network
 	const kept = await caches.open(pages).then((cache) => cache.match(url.origin + url.pathname)).catch(() => null);
 	if (!kept) return fresh;
 	if (url.search) return fresh.catch(() => kept);
