@@ -381,10 +381,6 @@ func (f *feed) readStops() {
 			w.Bad("stop_id", "each stop once")
 			return
 		}
-		if len(f.stopList) >= maxStops {
-			f.stops[id] = &stop{}
-			return
-		}
 		s := &stop{
 			id: id, code: w.text("stop_code"), name: w.text("stop_name"), platform: w.text("platform_code"),
 			kind: w.optional("location_type", 0, 4, 0), parent: strings.Clone(w.Cell("parent_station")),
@@ -416,9 +412,6 @@ func (f *feed) readStops() {
 	}) {
 		f.missing("stops.txt", "a file with columns stop_id, stop_name, stop_lat, stop_lon")
 		return
-	}
-	if len(f.stops) > maxStops {
-		f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("%d stops", len(f.stops)), Want: fmt.Sprintf("up to %d", maxStops)})
 	}
 	lost := 0
 	for _, s := range f.stopList {
@@ -465,7 +458,7 @@ var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", 
 func (f *feed) readCalendar() {
 	regular := f.each("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...), func(w row) {
 		id, ok := w.id("service_id")
-		if !ok || len(f.services) >= maxServices {
+		if !ok {
 			return
 		}
 		if f.services[id] != nil {
@@ -491,10 +484,9 @@ func (f *feed) readCalendar() {
 		}
 		f.services[id] = c
 	})
-	dates := 0
 	special := f.each("calendar_dates.txt", []string{"service_id", "date", "exception_type"}, func(w row) {
 		id, ok := w.id("service_id")
-		if dates++; !ok || dates > maxDates {
+		if !ok {
 			return
 		}
 		c := f.services[id]
@@ -516,9 +508,6 @@ func (f *feed) readCalendar() {
 	if !regular && !special {
 		f.missing("calendar.txt", "it, or calendar_dates.txt")
 	}
-	if dates > maxDates {
-		f.Fault(sheet.Fault{File: "calendar_dates.txt", Found: fmt.Sprintf("%d rows", dates), Want: fmt.Sprintf("up to %d", maxDates)})
-	}
 	for _, c := range f.services {
 		c.Added, c.Removed = sortDates(c.Added), sortDates(c.Removed)
 	}
@@ -534,19 +523,13 @@ func (f *feed) readTrips() {
 			w.Bad("trip_id", "each trip once")
 			return
 		}
-		if len(f.trips) >= maxTrips {
-			f.trips[id] = -1
-			return
-		}
-		r := f.routes[w.Cell("route_id")]
-		if r == nil {
-			if f.trips[id] = -1; len(f.routes) > 0 {
-				w.refers("route_id", "a route of routes.txt")
-			}
-			return
-		}
 		f.trips[id] = -1
-		if r.mode == "none" {
+		r := f.routes[w.Cell("route_id")]
+		switch {
+		case r == nil && len(f.routes) > 0:
+			w.refers("route_id", "a route of routes.txt")
+			return
+		case r == nil || r.mode == "none":
 			return
 		}
 		c := f.services[w.Cell("service_id")]
@@ -564,9 +547,6 @@ func (f *feed) readTrips() {
 	}) {
 		f.missing("trips.txt", "a file with columns route_id, service_id, trip_id")
 	}
-	if len(f.trips) >= maxTrips {
-		f.Fault(sheet.Fault{File: "trips.txt", Found: "too many trips", Want: fmt.Sprintf("up to %d", maxTrips)})
-	}
 }
 
 func (f *feed) readCalls() {
@@ -574,9 +554,6 @@ func (f *feed) readCalls() {
 	full := false
 	areas, passes := 0, 0
 	if !f.each("stop_times.txt", []string{"trip_id", "stop_id", "stop_sequence"}, func(w row) {
-		if full {
-			return
-		}
 		id := w.Cell("trip_id")
 		if id != lastID || id == "" {
 			t, ok := f.trips[id]
@@ -630,7 +607,7 @@ func (f *feed) readCalls() {
 			f.tripList[lastTrip].broken = true
 			return
 		}
-		if full = len(f.calls) >= maxCalls; full {
+		if full = full || len(f.calls) == maxCalls; full {
 			return
 		}
 		if pass {
@@ -650,7 +627,7 @@ func (f *feed) readCalls() {
 		f.leave("%s at which nobody gets on or off", many(passes, "call", "calls"))
 	}
 	if full {
-		f.Fault(sheet.Fault{File: "stop_times.txt", Found: "too many rows", Want: fmt.Sprintf("up to %d", maxCalls)})
+		f.Fault(sheet.Fault{File: "stop_times.txt", Found: "too many calls", Want: fmt.Sprintf("up to %d: fewer lines", maxCalls)})
 		return
 	}
 	order := func(a, b call) int {
@@ -760,7 +737,7 @@ func (f *feed) readFrequencies() {
 		if !ok && len(f.trips) > 0 {
 			w.refers("trip_id", "a trip of trips.txt")
 		}
-		if !ok || t < 0 || len(f.repeats) > maxTrips {
+		if !ok || t < 0 {
 			return
 		}
 		var r repeat
@@ -799,6 +776,7 @@ func (f *feed) readRiders() {
 		}
 		if f.stops[id] == nil {
 			w.refers("station_id", "a stop of stops.txt")
+			return
 		}
 		f.entries[id] = cta.Ridership{Weekday: w.number("weekday", 0, most), Saturday: w.number("saturday", 0, most), Sunday: w.number("sunday", 0, most)}
 	})

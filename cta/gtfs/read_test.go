@@ -619,6 +619,26 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// A file with more rows than a limit is refused, and not read to its end.
+func TestRowsAreBounded(t *testing.T) {
+	for _, file := range []string{"stops.txt", "routes.txt", "trips.txt", "calendar_dates.txt", "frequencies.txt"} {
+		feed := files(town())
+		before := maxRows[file]
+		maxRows[file] = strings.Count(string(feed[file].Data), "\n") - 1
+		if _, _, err := Read(feed, Options{}); err != nil {
+			t.Errorf("%s: as many rows as may be: %v", file, err)
+		}
+		feed[file].Data = append(feed[file].Data, "one,more,that,is,not,correct\n"...)
+		_, _, err := Read(feed, Options{})
+		if want := fmt.Sprintf("%s: more than %d rows, want fewer", file, maxRows[file]); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if maxRows[file] = before; before == 0 {
+			delete(maxRows, file)
+		}
+	}
+}
+
 // zeros is an endless file.
 type zeros struct{}
 

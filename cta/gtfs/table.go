@@ -1,6 +1,7 @@
 package gtfs
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -14,16 +15,16 @@ import (
 
 // Limits on the size of a feed.
 const (
-	maxFile     = 1 << 30 // bytes, uncompressed
-	maxID       = 200
-	maxStops    = 500_000
-	maxTrips    = 2_000_000
-	maxCalls    = 20_000_000
-	maxServices = 500_000
-	maxDates    = 5_000_000
-
-	maxTransfers = 1_000_000
+	maxFile  = 1 << 30 // bytes, uncompressed
+	maxID    = 200
+	maxCalls = 20_000_000 // of the routes that are read
 )
+
+// maxRows bounds the rows of files, and so the memory, but of stop_times.txt: those of
+// routes that aren't asked for take none.
+var maxRows = map[string]int{"stops.txt": 500_000, "calendar_dates.txt": 5_000_000, "trips.txt": 2_000_000, "stop_times.txt": maxFile}
+
+const maxOtherRows = 1_000_000
 
 // reader reads the files of a feed, and collects faults and notices.
 type reader struct {
@@ -76,6 +77,7 @@ func (r *reader) each(file string, required []string, f func(row)) bool {
 	headed := false
 	t := r.Each(file, func(head *sheet.Row) bool {
 		headed = true
+		head.MaxRows = cmp.Or(maxRows[file], maxOtherRows)
 		var lacks []string
 		for _, name := range required {
 			if !head.Has(name) {

@@ -2,12 +2,10 @@ package gtfs
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
 )
 
 const transfersFile = "transfers.txt"
@@ -34,8 +32,6 @@ func (f *feed) readTransfers() {
 		key := [2]int32{from.index, to.index}
 		old, again := f.transfers[key]
 		switch {
-		case !again && len(f.transfers) > maxTransfers:
-			return
 		case !again || old.Impossible:
 		case t.Impossible:
 			t = old
@@ -44,9 +40,6 @@ func (f *feed) readTransfers() {
 		}
 		f.transfers[key] = t
 	})
-	if len(f.transfers) > maxTransfers {
-		f.Fault(sheet.Fault{File: transfersFile, Found: "too many pairs of stations", Want: fmt.Sprintf("up to %d", maxTransfers)})
-	}
 	if single > 0 {
 		f.leave("%s of single routes or trips", many(single, "transfer", "transfers"))
 	}

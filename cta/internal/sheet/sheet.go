@@ -151,6 +151,7 @@ type Table struct {
 	File    string
 	Columns map[string]int // by name in small letters
 	Broken  bool           // a row is unreadable: references to the file's rows are not reported
+	MaxRows int            // the rest is not read, which is a fault; 0: no limit
 	csv     *csv.Reader
 }
 
@@ -184,6 +185,7 @@ func (r *Reader) Each(file string, head func(*Row) bool, f func(*Row)) *Table {
 	t.csv.ReuseRecord = true
 	t.csv.TrimLeadingSpace = true // or a quote behind it would be a fault
 	row := &Row{Table: t}
+	rows := 0
 	for headed := false; ; {
 		b.row = MaxRow + 2*ahead // and what is read ahead
 		fields, err := t.csv.Read()
@@ -207,6 +209,11 @@ func (r *Reader) Each(file string, head func(*Row) bool, f func(*Row)) *Table {
 		row.Fields = fields
 		row.Line, _ = t.csv.FieldPos(0)
 		if headed {
+			if rows++; t.MaxRows > 0 && rows > t.MaxRows {
+				r.Fault(Fault{File: file, Found: fmt.Sprintf("more than %d rows", t.MaxRows), Want: "fewer"})
+				t.Broken = true
+				return t
+			}
 			f(row)
 			continue
 		}
