@@ -34,8 +34,9 @@ type replay struct {
 	h        *Handler
 	reg      *prometheus.Registry
 	formats  consumer
-	arrivals []ctaproducer.Event // not yet sent
-	foretold []cta.Prediction    // the agency's, not yet sent
+	arrivals []ctaproducer.Event       // not yet sent
+	foretold []cta.Prediction          // the agency's, not yet sent
+	sends    func(time.Time) time.Time // when an arrival is sent; nil: at its time
 	sent     int
 	speed    time.Duration
 	from     time.Time // event time at
@@ -47,11 +48,17 @@ type replay struct {
 // replaying returns a replay that has come to a moment. Its records end by now.
 func replaying(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), arrivals []ctaproducer.Event, speed time.Duration, now time.Time) *replay {
 	t.Helper()
+	return delayed(t, sys, publish, arrivals, speed, now, nil)
+}
+
+// delayed is replaying with arrivals that are sent later than they happen.
+func delayed(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), arrivals []ctaproducer.Event, speed time.Duration, now time.Time, sends func(time.Time) time.Time) *replay {
+	t.Helper()
 	sys.Topics.Layout = cta.Shared
 	last := arrivals[len(arrivals)-1].At
 	r := &replay{
 		t: t, sys: sys, publish: publish, m: NewModel(cta.Chicago()), reg: prometheus.NewRegistry(),
-		arrivals: arrivals, speed: speed,
+		arrivals: arrivals, speed: speed, sends: sends,
 		from: arrivals[0].At, base: time.Now().Add(-last.Sub(arrivals[0].At) / speed),
 	}
 	if err := r.formats.formats(sys.Registry); err != nil {
@@ -95,14 +102,18 @@ func (r *replay) send(now time.Time) {
 	r.t.Helper()
 	r.now = r.wall(now)
 	var records []kafka.Record
-	for len(r.arrivals) > 0 && !r.arrivals[0].At.After(now) {
+	sends := r.sends
+	if sends == nil {
+		sends = func(at time.Time) time.Time { return at }
+	}
+	for len(r.arrivals) > 0 && !sends(r.arrivals[0].At).After(now) {
 		e := r.arrivals[0]
 		r.arrivals = r.arrivals[1:]
 		rec, err := r.formats.arrivals.Record(r.t.Context(), r.sys.Topics.Arrivals(nil), cta.KeyAt(e.At), e.Arrival)
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		rec.Time = r.wall(e.At)
+		rec.Time = r.wall(sends(e.At))
 		rec.PartitionBy = cta.PartitionKey(e.Arrival.StationID)
 		records = append(records, rec)
 	}

@@ -14,8 +14,8 @@ const (
 	// events, and lasts as long as a reported silence.
 	darkEvents = 6
 	// relearn is how long after a silence every running train takes to report from a
-	// station.
-	relearn = 5 * minute
+	// station. For some minutes, feeds may repeat what they had before.
+	relearn = 8 * minute
 )
 
 func (h *hearing) note(at, now int64) {
@@ -65,4 +65,30 @@ func (h *hearing) latest(slots []uint16, now int64) int64 {
 // are no chance.
 func (h *hearing) silent(empty, of, events int) bool {
 	return int64(empty)*hearSlot >= silence && empty*events >= darkEvents*(of-empty)
+}
+
+// unheard reports whether the source of all lines is silent: so many reports are missing
+// since any train last reported that it is no chance, and trains came due meanwhile.
+func (s *scratch) unheard() bool {
+	const enough = 60 // reports in an hour, or the usual number isn't known
+	events, of := 0, 0
+	for i := range s.hearings {
+		for j, n := range s.hearings[i].slots {
+			if n > 0 {
+				events += int(n)
+				of = max(of, j+1)
+			}
+		}
+	}
+	quiet := s.now - s.heard
+	if events < enough || quiet*int64(events) < darkEvents*(int64(of)*hearSlot-quiet) {
+		return false
+	}
+	late := 0
+	for i := range s.vehicles {
+		if v := &s.vehicles[i]; v.coming() && v.due > s.heard && s.now-v.due >= hushed[len(hushed)-1] {
+			late++
+		}
+	}
+	return late >= len(hushed)
 }

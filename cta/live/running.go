@@ -53,6 +53,7 @@ type scratch struct {
 	every        []int64
 	standing     standing
 	heard        int64              // ms: when any train last reported
+	known        int64              // ms: until when the lack of a report tells something
 	margins      *[2]margins        // of our predictions, and of the agency's
 	promises     map[string]promise // by train
 	prefer       Source

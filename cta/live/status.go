@@ -154,12 +154,12 @@ func (l *lineState) miss(late int64) {
 // late reports whether a train on its way is overdue at the next station, where neither
 // it nor a train from behind it has arrived.
 func (s *scratch) late(ve *vehicle) bool {
-	late := s.now - ve.by
+	late := s.known - ve.by
 	if ve.spread == 0 || late < overdueSaid || float64(late) < unusual*ve.spread*float64(second) {
 		return false
 	}
-	if dark := s.hearings[s.g.nodes[ve.node].line].dark; ve.at < dark && s.now < dark+relearn {
-		return false // it may have arrived unseen
+	if s.now < s.hearings[s.g.nodes[ve.node].line].dark+relearn {
+		return false // it may have arrived unseen, and what comes now may be old
 	}
 	return !s.overtaken(ve)
 }
@@ -173,15 +173,24 @@ func (s *scratch) goes(l *lineState, ve *vehicle) {
 	}
 }
 
+// coming reports whether a vehicle is a train that is due at a station.
+func (v *vehicle) coming() bool {
+	return v.number == 0 && !v.dropped && (v.state == Running || v.state == Silent) && v.due < math.MaxInt64
+}
+
 func (s *scratch) status(v *View) {
 	s.heard = 0
 	for i := range s.lines {
 		s.heard = max(s.heard, s.lines[i].heard)
 	}
+	s.known = s.now
+	if s.unheard() {
+		s.known = s.heard
+	}
 	for i := range s.vehicles {
 		ve := &s.vehicles[i]
 		l := &s.lines[s.g.nodes[ve.node].line]
-		if ve.number > 0 || ve.dropped || ve.state != Running && ve.state != Silent || ve.due == math.MaxInt64 {
+		if !ve.coming() {
 			continue
 		}
 		if ve.state == Running || ve.by > l.heard { // one silent train is no sign of the line's silence
@@ -376,7 +385,8 @@ const reporting = 10 * minute
 func (s *scratch) silent(line int, runs bool) bool {
 	l := &s.lines[line]
 	quiet := s.now - l.heard
-	return quiet >= silence && l.expected > 0 && l.overdue >= min(overdueMin, l.expected) ||
+	return s.known < s.now-minute ||
+		quiet >= silence && l.expected > 0 && l.overdue >= min(overdueMin, l.expected) ||
 		quiet >= hush && s.heard-l.heard >= hushBehind && s.hushed(l) ||
 		quiet >= goneAfter && l.expected == 0 && runs && s.began(int32(line), s.now) < s.now-goneAfter &&
 			(!s.g.lines[line].timed || s.calling(&s.g.lines[line], l.heard+dueEarly, s.now-dueEarly))

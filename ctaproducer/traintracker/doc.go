@@ -33,7 +33,8 @@
 // its number.
 //
 // A run that is missing from the answers for six minutes, or for twenty at its end,
-// gets a last event with status out_of_service, so that pages drop the train.
+// gets a last event with status out_of_service, so that pages drop the train. So does one
+// that is missing after a gap in the data, at once.
 //
 // # The CTA's predictions
 //

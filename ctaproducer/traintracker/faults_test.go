@@ -194,11 +194,20 @@ func TestOddAnswers(t *testing.T) {
 	}
 }
 
-// runs reports whether a train comes to a station in the five minutes after a time.
+// runs reports whether a train is on its way at a time: it has left one station, and comes
+// to another in five minutes.
 func (f *fake) runs(line, run string, at time.Time) bool {
-	return slices.ContainsFunc(f.truth, func(a arrival) bool {
-		return a.Line == line && f.Run(a.TrainID) == run && a.at.After(at) && a.at.Sub(at) < 5*time.Minute
-	})
+	before := 0
+	for _, a := range f.truth {
+		if a.Line != line || f.Run(a.TrainID) != run {
+			continue
+		}
+		if a.at.After(at) {
+			return before != 0 && a.StationID != before && a.at.Sub(at) < 5*time.Minute
+		}
+		before = a.StationID
+	}
+	return false
 }
 
 // counted returns how often something was set aside.

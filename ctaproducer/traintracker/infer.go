@@ -142,8 +142,11 @@ func (in *inference) apply(a *answer, now time.Time, every time.Duration) ([]arr
 	}
 	in.began, in.latest = true, a.at
 	moves := data.After(in.data)
+	if moves || len(a.trains) == 0 {
+		in.since = a.at
+	}
 	if moves {
-		in.data, in.since = data, a.at
+		in.data = data
 	}
 	for _, r := range newest(a.trains, in.aside) {
 		s.observe(r)
@@ -263,12 +266,18 @@ func (s *step) begin(key string, route *route, now sighting, destination int) {
 	t := &train{
 		id: s.name(route, now.run), route: route, sighting: now, known: s.sure(now), destination: destination, calls: map[node]time.Time{},
 	}
-	if o, ok := route.origin[now.at]; ok {
-		if d := route.metres(&now.report, o.station); d < platform || !s.first && d < 4*platform {
-			t.origin = &o
-		}
-	}
+	t.origin = s.waits(route, now)
 	s.trains[key], s.seen[t] = t, true
+}
+
+// waits returns the call at which a train's run begins, if it waits there or has just left;
+// else nil.
+func (s *step) waits(route *route, now sighting) *node {
+	o, ok := route.origin[now.at]
+	if d := route.metres(&now.report, o.station); ok && (d < platform || !s.first && d < 4*platform) {
+		return &o
+	}
+	return nil
 }
 
 // sure returns the time until which a train surely was at its reported place. Positions
@@ -379,6 +388,7 @@ func (s *step) advance(t *train, now sighting) {
 		s.pass(t, passed, now, hi, stands)
 	default:
 		s.aside(asideJumped)
+		origin = s.waits(t.route, now) // of a run that began unseen
 	}
 	t.sighting, t.known, t.done, t.origin = now, s.sure(now), false, origin
 	t.destination = t.route.destination(&now.report, s.stationOf)
@@ -483,6 +493,7 @@ func (s *step) age(active map[*route]int) {
 		t.missed = t.missed.Add(gap) // nobody looked for it meanwhile
 		if since, mute := s.mute[t.route]; mute {
 			if s.end.Sub(since) > muteFor {
+				s.leave(t)
 				delete(s.trains, key)
 			}
 			continue
@@ -499,10 +510,7 @@ func (s *step) age(active map[*route]int) {
 			patience = endedAfter // it may be turning, unseen since a gap in the data
 		}
 		if away > patience && !t.gone {
-			t.gone = true
-			if t.last != nil {
-				s.emit(t, *t.last, s.end, cta.OutOfService)
-			}
+			s.leave(t)
 		}
 		if away > forgotten {
 			delete(s.trains, key)
@@ -510,14 +518,23 @@ func (s *step) age(active map[*route]int) {
 	}
 }
 
+// leave says that a train is out of service, if anybody knows it.
+func (s *step) leave(t *train) {
+	if !t.gone && t.last != nil {
+		s.emit(t, *t.last, s.end, cta.OutOfService)
+	}
+	t.gone = true
+}
+
 // vanish handles a train that has left the answers. If it was due at the end of its
-// run, it has arrived there.
+// run, it has arrived there. After a gap in the data, nobody knows where it is.
 func (s *step) vanish(t *train) {
-	if t.done || !t.ends(t.at) || !t.approaching && t.due.After(t.missed.Add(30*time.Second)) {
+	if !t.done && t.missed.Sub(t.known) > s.limit {
+		s.aside(asideUnplaced)
+		s.leave(t)
 		return
 	}
-	if t.missed.Sub(t.known) > s.limit {
-		s.aside(asideUnplaced)
+	if t.done || !t.ends(t.at) || !t.approaching && t.due.After(t.missed.Add(30*time.Second)) {
 		return
 	}
 	at := t.due
