@@ -149,6 +149,9 @@
 //   - The line sent nothing for 25 seconds while other lines did, and three trains are late
 //     by 8 seconds, or two by 20. Where at most two run, one late by 40 seconds is enough.
 //   - The line sent nothing for fifteen minutes of service, and no train is known.
+//   - No line sent anything for a minute. By the reports of the last hour, six are missing,
+//     and three trains came due: the source of all lines is silent. Meanwhile, no train
+//     becomes more overdue.
 //
 // Trouble shows within half a minute of the earliest time at which it can be known:
 //
@@ -164,7 +167,8 @@
 //     Where only some routes of the line pass, it is a multiple.
 //   - When headways change, the longer one counts for gaps and the shorter for bunching.
 //   - Trains run unseen while their line is silent. An interval with two unusually silent
-//     minutes in it doesn't count. No gap is reported until five minutes after a silence.
+//     minutes in it doesn't count. For eight minutes after a
+//     silence, no gap and no overdue train is reported: feeds may repeat old answers.
 //
 // # The last day
 //

@@ -97,7 +97,8 @@ const (
 	unusual     = 3.0 // standard deviations
 )
 
-// A line is silent in one of these cases:
+// A line is silent in one of these cases, or if the source of all lines is: see
+// [scratch.unheard].
 //
 //   - It sent nothing for silence, and trains were due more than overdueBy ago.
 //   - It sent nothing for hush while other lines did, and trains are late together: one
