@@ -81,8 +81,8 @@ func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool)
 	if stop.DescriptiveName = stop.Name; r.Has(colDescriptiveName) {
 		stop.DescriptiveName, _ = r.text(colDescriptiveName)
 	}
-	stop.DirectionID, _ = r.Get(colDirectionID)
-	if !slices.Contains([]string{"", "N", "E", "S", "W"}, stop.DirectionID) {
+	stop.Compass, _ = r.Get(colDirectionID)
+	if !slices.Contains([]string{"", "N", "E", "S", "W"}, stop.Compass) {
 		r.bad(colDirectionID, "N, E, S or W, or nothing")
 	}
 	if !matrix && station != nil {
@@ -246,7 +246,7 @@ func (p *Pattern) fitStops(call int, fits map[int]float64) {
 		if !slices.Contains(s.Lines, p.line.ID) {
 			continue
 		}
-		if at, ok := points[s.DirectionID]; ok {
+		if at, ok := points[s.Compass]; ok {
 			fits[s.ID] += 2*math.Cos(at-near) + math.Cos(at-far)
 		} else {
 			fits[s.ID] -= 3

@@ -110,7 +110,7 @@ type Stop struct {
 	ID              int
 	Ref             string // the agency's own id in its feed; empty if equal to ID
 	Code            string // of the stop or the platform, for riders; may be empty
-	DirectionID     string // compass direction in which trains leave: N, E, S or W; may be empty
+	Compass         string // the direction in which trains leave: N, E, S or W; may be empty
 	Name            string
 	DescriptiveName string
 	Lines           []string // ids of the lines that use it, in the network's order

@@ -121,7 +121,7 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 		}
 		st.Stops = append(st.Stops, cta.Stop{
 			ID: numbers[s.id], Ref: ref(s.id), Code: cmp.Or(s.platform, s.code), Name: s.name,
-			DescriptiveName: cmp.Or(s.description, s.name), DirectionID: s.compass,
+			DescriptiveName: cmp.Or(s.description, s.name), Compass: s.compass,
 		})
 		places[s.index] = place{st, numbers[s.id]}
 	}

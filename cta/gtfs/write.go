@@ -199,12 +199,12 @@ func (p *printer) stops() {
 			if own.Code == s.Code {
 				own.Code = ""
 			}
-			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, own.Code, description(own), own.DirectionID, closed, also)
+			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, own.Code, description(own), own.Compass, closed, also)
 			continue
 		}
 		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "", "", "", closed, also)
 		for _, stop := range s.Stops {
-			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.DirectionID, "", "")
+			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestRoundTrip(t *testing.T) {
 		"unit": func(n *cta.Network) { n.Celsius = false },
 		"stops": func(n *cta.Network) {
 			stops := n.Station(10).Stops
-			stops[0].DirectionID, stops[0].DescriptiveName = "N", "Centre (Metro, to \"North\")"
+			stops[0].Compass, stops[0].DescriptiveName = "N", "Centre (Metro, to \"North\")"
 			n.Station(20).Stops[0].DescriptiveName = "North, in the park"
 		},
 		"a closed station": func(n *cta.Network) { n.Station(20).Closed = true },

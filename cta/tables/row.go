@@ -55,7 +55,7 @@ func Rows(n *cta.Network) []StationRow {
 			order, _ := n.Line(p.Lines[0]).Order(s.ID)
 			row := StationRow{
 				StopID:                 p.ID,
-				DirectionID:            p.DirectionID,
+				DirectionID:            p.Compass,
 				StopName:               p.Name,
 				StationName:            s.Name,
 				StationDescriptiveName: p.DescriptiveName,
