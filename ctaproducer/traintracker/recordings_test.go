@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker/traintrackertest"
 )
 
@@ -95,93 +97,179 @@ func (r *route) entryOf(o observed, moved int64, destination int, zone *time.Loc
 	}
 }
 
-// TestRecordings holds the trains shown and the predictions against recordings of the
-// real Purple Line, where they are. The next station of a train is that of its position.
-func TestRecordings(t *testing.T) {
+// lineRecording is a recording of a line's trains.
+type lineRecording struct {
+	name string
+	net  *cta.Network // the line alone
+	*route
+	observations []observed // in order of time
+}
+
+// recorded returns the recordings of real trains: hours of the Purple Line, with a position
+// every 15 s, and an hour of each of three lines, with one every 30 s.
+func recorded(t *testing.T) (all []lineRecording) {
+	t.Helper()
 	samples := os.Getenv("CTALIVE_GTFS_SAMPLES")
 	if samples == "" {
 		t.Skip("CTALIVE_GTFS_SAMPLES doesn't name a folder with recordings")
 	}
-	files, err := filepath.Glob(filepath.Join(samples, "cta-insights", "purple-*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings in %s: %v", samples, err)
-	}
-	net, err := cta.Chicago().Only("purple")
+	files, err := filepath.Glob(filepath.Join(samples, "cta-insights", "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRoute("p", net.Line("purple"))
-	var shown, real, extra int
-	var scores [4]struct {
-		n              int
-		err, plain, in float64 // s, s, share; times n
-	}
 	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		code, tracks := strings.CutSuffix(name, "-tracks")
+		if !tracks && !strings.HasPrefix(name, "purple-") {
+			continue
+		}
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var rec struct{ Observations []observed }
+		var rec struct {
+			Observations []observed
+			Tracks       map[string]map[string][]struct {
+				At       int64 `json:"t"`
+				Lat, Lon float64
+			}
+			DestByRnDir map[string]map[string]string
+		}
 		if err := json.Unmarshal(raw, &rec); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		slices.SortStableFunc(rec.Observations, func(a, b observed) int { return cmp.Compare(a.At, b.At) })
-		in := newInference(net, func(string) {})
-		tr := live.NewTracker(net)
-		last, moved := map[string]observed{}, map[string]int64{}
-		for i := 0; i < len(rec.Observations); {
-			at := rec.Observations[i].At
-			root := &traintrackertest.Answer{Tmst: time.UnixMilli(at).In(net.Location).Format("2006-01-02T15:04:05"), ErrCd: "0"}
-			var trains []*traintrackertest.Train
-			for ; i < len(rec.Observations) && rec.Observations[i].At == at; i++ {
-				o := rec.Observations[i]
-				before, known := last[o.Run]
-				if !known || before.Lat != o.Lat || before.Lon != o.Lon {
-					moved[o.Run] = at
-				}
-				destination := r.destination(&report{destName: o.Destination}, nil)
-				if destination == 0 {
-					continue
-				}
-				trains = append(trains, r.entryOf(o, moved[o.Run], destination, net.Location))
-				last[o.Run] = o
-			}
-			root.Route = []*traintrackertest.Route{{Name: "p", Train: trains}}
-			body, err := json.Marshal(map[string]any{"ctatt": root})
-			if err != nil {
-				t.Fatal(err)
-			}
-			now := time.UnixMilli(at)
-			a, err := parse(body, now, net.Location)
-			if err != nil {
-				t.Fatal(err)
-			}
-			arrivals, _ := in.apply(a, now, 15*time.Second)
-			for _, e := range arrivals {
-				tr.ApplyArrival(cta.KeyAt(e.at), e.Arrival)
-			}
-			tr.Record(now)
-			if v := tr.View(now); at-rec.Observations[0].At > 20*60_000 {
-				real += len(trains)
-				for _, x := range v.Trains {
-					run := x.ID[len("purple-") : len(x.ID)-len("-20260101")]
-					switch has := slices.ContainsFunc(trains, func(e *traintrackertest.Train) bool { return e.Rn == run }); {
-					case has:
-						shown++
-					case x.State == live.Running:
-						extra++
-					}
+		if !tracks {
+			code = "p"
+		}
+		for run, ways := range rec.Tracks {
+			for way, points := range ways {
+				for _, p := range points {
+					rec.Observations = append(rec.Observations, observed{p.At, run, way, rec.DestByRnDir[run][way], p.Lat, p.Lon})
 				}
 			}
 		}
-		v := tr.View(time.UnixMilli(rec.Observations[len(rec.Observations)-1].At))
-		for i, s := range v.Scores {
+		slices.SortStableFunc(rec.Observations, func(a, b observed) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Run, b.Run)) })
+		net, err := cta.Chicago().Only(form.Lines[code])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, lineRecording{name, net, newRoute(code, net.Lines[0]), rec.Observations})
+	}
+	if len(all) < 9 {
+		t.Fatalf("%d recordings", len(all))
+	}
+	return all
+}
+
+// play calls each with what the Train Tracker would have answered, and when. Next stations
+// are those of positions.
+func (l lineRecording) play(t *testing.T, each func(now time.Time, a *answer, trains []*traintrackertest.Train)) {
+	t.Helper()
+	last, moved := map[string]observed{}, map[string]int64{}
+	for i := 0; i < len(l.observations); {
+		at := l.observations[i].At
+		var trains []*traintrackertest.Train
+		for ; i < len(l.observations) && l.observations[i].At == at; i++ {
+			o := l.observations[i]
+			before, known := last[o.Run]
+			if !known || before.Lat != o.Lat || before.Lon != o.Lon {
+				moved[o.Run] = at
+			}
+			destination := l.destination(&report{destName: o.Destination}, nil)
+			if destination == 0 {
+				continue
+			}
+			trains = append(trains, l.entryOf(o, moved[o.Run], destination, l.net.Location))
+			last[o.Run] = o
+		}
+		now := time.UnixMilli(at)
+		root := &traintrackertest.Answer{Tmst: now.In(l.net.Location).Format("2006-01-02T15:04:05"), ErrCd: "0", Route: []*traintrackertest.Route{{Name: l.code, Train: trains}}}
+		body, err := json.Marshal(map[string]any{"ctatt": root})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := parse(body, now, l.net.Location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		each(now, a, trains)
+	}
+}
+
+// TestRecordings holds the trains shown and the predictions against recordings of real
+// trains.
+func TestRecordings(t *testing.T) {
+	var shown, real, extra int
+	var scores [4]struct {
+		n                       int
+		err, plain, in          float64 // s, s, share; times n
+		naive                   int     // looks at the next arrival, and the errors by the last headway and of ours
+		naiveError, betterError float64
+	}
+	for _, l := range recorded(t) {
+		in := newInference(l.net, func(string) {})
+		tr := live.NewTracker(l.net)
+		type place struct {
+			station int
+			d       cta.Direction
+		}
+		type guess struct{ made, ours, naive time.Time }
+		guesses, came := map[place][]guess{}, map[place][]time.Time{}
+		var end time.Time
+		l.play(t, func(now time.Time, a *answer, trains []*traintrackertest.Train) {
+			arrivals, _ := in.apply(a, now, 15*time.Second)
+			for _, e := range arrivals {
+				tr.ApplyArrival(cta.KeyAt(e.at), e.Arrival)
+				p := place{e.StationID, e.Direction}
+				came[p] = append(came[p], e.at)
+			}
+			tr.Record(now)
+			end = now
+			if now.Sub(time.UnixMilli(l.observations[0].At)) <= 20*time.Minute {
+				return
+			}
+			v := tr.View(now)
+			real += len(trains)
+			for _, x := range v.Trains {
+				run := runOf(arrival{Arrival: cta.Arrival{TrainID: x.ID}})
+				switch has := slices.ContainsFunc(trains, func(e *traintrackertest.Train) bool { return e.Rn == run }); {
+				case has:
+					shown++
+				case x.State == live.Running:
+					extra++
+				}
+			}
+			for _, b := range v.Boards {
+				if len(b.Next) > 0 && b.Headway.Observed > 0 {
+					p := place{b.Station, b.Direction}
+					guesses[p] = append(guesses[p], guess{now, b.Next[0].Expected, b.Headway.Last.Add(b.Headway.Observed)})
+				}
+			}
+		})
+		for i, s := range tr.View(end).Scores {
 			x := &scores[i]
 			n := int(s.All.Count)
 			x.n += n
 			x.err += float64(n) * s.All.Error.Seconds()
 			x.plain += float64(n) * s.All.PlainError.Seconds()
 			x.in += float64(n) * s.All.InRange
+		}
+		for p, list := range guesses { // the next arrival, by our first prediction and by the last headway
+			slices.SortFunc(came[p], time.Time.Compare)
+			for _, g := range list {
+				k, _ := slices.BinarySearchFunc(came[p], g.made, time.Time.Compare)
+				if k == len(came[p]) {
+					continue
+				}
+				for i, h := range live.Horizons {
+					if ahead := came[p][k].Sub(g.made); ahead >= h.From && ahead < h.To {
+						x := &scores[i]
+						x.naive++
+						x.naiveError += came[p][k].Sub(g.naive).Abs().Seconds()
+						x.betterError += came[p][k].Sub(g.ours).Abs().Seconds()
+					}
+				}
+			}
 		}
 	}
 	if shown < real*95/100 || extra > real*3/100 {
@@ -190,10 +278,16 @@ func TestRecordings(t *testing.T) {
 	t.Logf("%d trains in the recordings' answers, %d shown, %d running that are not there", real, shown, extra)
 	for i, x := range scores {
 		if n := float64(x.n); n > 0 {
-			if x.err >= x.plain || x.in < 0.75*n {
+			if x.err >= x.plain || x.in < 0.7*n {
 				t.Errorf("horizon %v: no better than distance alone, or outside the range", live.Horizons[i])
 			}
 			t.Logf("horizon %v: %d predictions, error %.0f s, by distance alone %.0f s, %.0f %% in their range", live.Horizons[i], x.n, x.err/n, x.plain/n, 100*x.in/n)
+		}
+		if n := float64(x.naive); n > 0 {
+			t.Logf("horizon %v: next arrivals at %d looks, error %.0f s, by the last headway %.0f s", live.Horizons[i], x.naive, x.betterError/n, x.naiveError/n)
+			if x.betterError >= x.naiveError {
+				t.Errorf("horizon %v: no better than the last headway", live.Horizons[i])
+			}
 		}
 	}
 }
