@@ -52,7 +52,7 @@ func rushHour(t *testing.T) (srv *httptest.Server, pages []string) {
 	announce(m)
 	// Stopped at one moment, so that the pages don't change while they are looked at.
 	return serving(t, newHandler(t, m, HandlerConfig{}), nil),
-		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations?q=nobody", "/stations/40380", "/stations/40170", "/departures?station=40380&station=40940", "/trains/red0", "/board/40380", "/board/40940", "/trains/gone", "/no/such/page", "/lines/green?lang=es"}
+		[]string{"/", "/lines/green", "/stations", "/stations?q=lake", "/stations?q=nobody", "/stations/40380", "/stations/40380?by=time&line=green", "/stations/40170", "/departures?station=40380&station=40940", "/trains/red0", "/board/40380", "/board/40940", "/trains/gone", "/no/such/page", "/lines/green?lang=es"}
 }
 
 // missed are the complaints of a browser about pages that aren't there.

@@ -26,6 +26,7 @@ type foundView struct {
 	ID     int
 	Name   string
 	Closed bool
+	Code   string // by which riders tell it from others of its name
 	Lines  []lineRef
 }
 
@@ -53,6 +54,9 @@ func (h *Handler) searchPage(s *snapshot, l *language, query string) searchData 
 	d.All = int64(len(found))
 	for _, st := range found[:min(len(found), maxFound)] {
 		f := foundView{ID: st.id, Name: st.name, Closed: st.closed}
+		if code := stationCode(h.model.net.Station(st.id)); code != "" {
+			f.Code = l.say("stop-code", "code", code)
+		}
 		for _, id := range st.lines {
 			f.Lines = append(f.Lines, ref(s, id))
 		}

@@ -101,7 +101,7 @@ func TestPagesOfATimetable(t *testing.T) {
 		{"a bus by direction", at(7, 5, 0), "/lines/B", []string{
 			"Stops towards Hill Top Alpha ♿ R1 Hill Road Hill Top Stops towards Alpha Hill Top Hill Back Alpha ♿ R1 Where its buses run today",
 		}, ""},
-		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stops for “4711”: 1 Hill Road 7"}, ""},
+		{"by code", at(7, 7, 0), "/stations?q=4711", []string{"Stops for “4711”: 1 Hill Road Stop 4711 7"}, ""},
 		{"in Spanish", at(10, 9, 0), "/stations/1?lang=es", []string{"hoy no hay servicio; se reanuda el lunes a las 08:00"}, ""},
 	} {
 		said := visited(t, net, c.at, c.page)

@@ -478,13 +478,15 @@ const box = byId("q"), found = byId("found");
 let typed, questions = 0, chosen = -1;
 async function search() {
 	const q = box.value.trim(), question = ++questions;
-	let items = [];
+	let items = [], all = 0;
 	if (q) {
 		try {
 			const r = await fetch(root + "stations?q=" + encodeURIComponent(q));
 			if (!r.ok) return;
 			const page = new DOMParser().parseFromString(await r.text(), "text/html");
-			items = [...page.querySelectorAll("#results li")].slice(0, 12);
+			items = [...page.querySelectorAll("#results li")];
+			all = Number(page.getElementById("results")?.dataset.all ?? items.length);
+			items = items.slice(0, 12);
 		} catch { return; }
 	}
 	if (question !== questions) return; // there is a newer one
@@ -503,7 +505,7 @@ async function search() {
 		choose(-1);
 	}
 	unfold(items.length > 0 && document.activeElement === box);
-	text(byId("found-says"), q ? say("found", { text: q, n: items.length }) : "");
+	text(byId("found-says"), q ? say("found", { text: q, n: format(all) }) + (all > items.length ? " " + say("found-first", { n: items.length }) : "") : "");
 }
 function unfold(open) {
 	found.hidden = !open;
@@ -661,6 +663,7 @@ async function connect() {
 		renewing = true;
 		const page = await fetchPage();
 		renewing = false;
+		if (document.hidden) return; // once it is seen, it begins anew
 		if (!page) return lost();
 		if (!renew(page)) return;
 	}

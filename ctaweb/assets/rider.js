@@ -64,7 +64,7 @@ export function start({ byId, root, patch, keepFocus, now }) {
 	function draw(html, old) {
 		const from = new DOMParser().parseFromString(html, "text/html"), to = cards.cloneNode();
 		for (const [name, ids] of groups()) {
-			const list = ids.map((id) => from.querySelector(`[data-key="${id}"]`)).filter(Boolean);
+			const list = ids.map((id) => from.querySelector(`[data-key="${id}"]`) ?? (name === "favourites" && !old ? gone(id) : null)).filter(Boolean);
 			if (!list.length) continue;
 			to.append(Object.assign(document.createElement("h2"), { textContent: say(name) + (old ? " · " + say("kept", { time: list[0].dataset.asOf }) : "") }), ...list);
 			for (const card of list) {
@@ -74,6 +74,22 @@ export function start({ byId, root, patch, keepFocus, now }) {
 		}
 		keepFocus(() => patch(cards, to));
 	}
+
+	// A favourite that the server no longer has: its own page is gone too.
+	function gone(id) {
+		const card = Object.assign(document.createElement("section"), { className: "card" });
+		card.dataset.key = id;
+		card.append(say("gone", { n: id }), " ", Object.assign(document.createElement("button"), { type: "button", value: id, textContent: say("remove") }));
+		return card;
+	}
+	cards?.addEventListener("click", (e) => {
+		const id = e.target.closest("button")?.value;
+		if (!id) return;
+		look();
+		own.favourites = own.favourites.filter((other) => String(other) !== id);
+		keepOwn();
+		draw(html, false);
+	});
 
 	let fetched = -Infinity, next = 0, asked = 0;
 	async function refresh() {
@@ -94,7 +110,7 @@ export function start({ byId, root, patch, keepFocus, now }) {
 			draw(html, true);
 		}
 	}
-	const soon = () => { next ||= setTimeout(refresh, fetched + 2000 - performance.now()); };
+	const soon = () => { if (cards) next ||= setTimeout(refresh, fetched + 2000 - performance.now()); };
 
 	async function locate() {
 		const says = byId("near-says");
