@@ -46,9 +46,13 @@ func newAssets(net *cta.Network, src source, languages []*language) *assets {
 	a.style = a.add("style", ".css", "text/css; charset=utf-8", src.read("style.css")+lineColors(net))
 	scripts := ""
 	for _, l := range languages {
-		script := src.read("rider.js")
-		rider := a.add("rider."+l.code, ".js", "text/javascript; charset=utf-8", l.script(script)+script)
-		script = "const riderScript = \"./" + path.Base(rider) + "\";\n" + src.read("live.js")
+		script := ""
+		for _, name := range []string{"rider", "map"} { // the page's script loads these where they are of use
+			own := src.read(name + ".js")
+			own = a.add(name+"."+l.code, ".js", "text/javascript; charset=utf-8", l.script(own)+own)
+			script += "const " + name + "Script = \"./" + path.Base(own) + "\";\n"
+		}
+		script += src.read("live.js")
 		a.live[l.code] = a.add("live."+l.code, ".js", "text/javascript; charset=utf-8", l.script(script)+script)
 		scripts += a.live[l.code]
 	}

@@ -46,6 +46,7 @@ type chart struct {
 	at            map[string]map[int]point  // by line and station
 	tracks        map[string][]edge         // of each line, in the order of its patterns
 	via           map[string]map[edge][]int // stations that a line passes without stopping, from the lower id
+	inset         *inset                    // nil without a dense part
 }
 
 // newChart draws net, or returns nil when its stations have no places.
@@ -83,6 +84,7 @@ func newChart(net *cta.Network) *chart {
 		c.at[l.ID] = offset(l.ID, pieces[l.ID], shared, where)
 	}
 	c.fit()
+	c.addInset()
 	return c
 }
 

@@ -20,6 +20,7 @@ type mapView struct {
 	Fixed         template.HTML
 	Later         string // what the script loads Fixed and Trains from instead; empty where they are here
 	Far           bool   // the middle is drawn larger
+	Inset         bool   // the densest part is drawn once more
 	Trains        []mapTrain
 }
 
@@ -30,6 +31,7 @@ type mapFixed struct {
 	Many     bool   // so that each is drawn small
 	Dots     string // stations that are too many to be linked to, as one path
 	Labels   []mapLabel
+	Inset    *mapInset
 }
 
 type mapLine struct {
@@ -67,7 +69,7 @@ func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML, later b
 	if c == nil {
 		return nil
 	}
-	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Far: c.far}
+	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Far: c.far, Inset: c.inset != nil}
 	if later {
 		v.Later = "map?" + s.layout.id
 		return v
@@ -139,6 +141,9 @@ func fixedMap(c *chart, st *Status) mapFixed {
 				v.Labels = append(v.Labels, l)
 			}
 		}
+	}
+	if c.inset != nil {
+		v.Inset = c.inset.drawn(spots, names, order)
 	}
 	return v
 }

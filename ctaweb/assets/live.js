@@ -294,7 +294,7 @@ function mark(t) {
 	a.setAttribute("href", "trains/" + segment(t.id));
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
-	path.setAttribute("d", "M7 0-4 5-2 0-4-5z");
+	path.setAttribute("d", "M7 4-4 9-2 4-4-1z"); // to the right of its line, and of trains the other way
 	a.append(title, path);
 	map.append(a);
 	return { el: a };
@@ -348,17 +348,32 @@ if (map) {
 	document.addEventListener("visibilitychange", beat);
 }
 
-// On a small map stations are small: a touch near one is meant for it.
-byId("map")?.addEventListener("click", (e) => {
-	if (e.target.closest("a")) return;
-	let best = null, near = 24;
-	for (const a of e.currentTarget.querySelectorAll(".stops a")) {
-		const r = a.getBoundingClientRect();
-		const far = Math.hypot(r.x + r.width / 2 - e.clientX, r.y + r.height / 2 - e.clientY);
-		if (far < near) [best, near] = [a, far];
-	}
-	if (best) location.assign(best.getAttribute("href"));
-});
+// What a reader does with the map by hand has a script of its own, which comes with the first
+// touch. On a small map stations are small: a touch near one is meant for it.
+let hand = null;
+const handle = () => hand ??= import(mapScript).then((m) => m.start({ byId, root, patch, keepFocus })).catch(() => { hand = null; });
+const drawing = byId("map");
+if (drawing && byId("stop")) {
+	byId("tools")?.removeAttribute("hidden");
+	for (const first of ["pointerenter", "pointerdown", "touchstart", "focusin"]) drawing.closest("figure").addEventListener(first, handle, { once: true, passive: true });
+	drawing.addEventListener("click", async (e) => {
+		if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+		let best = e.target.closest("a"), near = 24;
+		if (e.target.closest(".inset")) return (await handle())?.centre();
+		if (!best) {
+			for (const a of drawing.querySelectorAll("#tracks .stops a")) {
+				const r = a.getBoundingClientRect();
+				const far = Math.hypot(r.x + r.width / 2 - e.clientX, r.y + r.height / 2 - e.clientY);
+				if (far < near) [best, near] = [a, far];
+			}
+		}
+		const address = best?.getAttribute("href");
+		if (!address?.startsWith("stations/")) return; // a train leads to its page
+		e.preventDefault();
+		const by = await handle();
+		if (by) by.tell(address); else location.assign(address);
+	});
+}
 
 // patch makes an element what the server would render now. What stays the same
 // stays in the document, and with it a reader's place and what was unfolded.
@@ -598,6 +613,7 @@ function apply(u, whole) {
 	clock(u);
 	if (u.as_of) tell(u);
 	if (rider && mine) rider.then((r) => r?.tick(u));
+	hand?.then((by) => by?.tick(u));
 	if (kind !== "system") {
 		if (kind !== "search" && kind !== "missing" && due(u)) refresh();
 		return;
@@ -712,6 +728,7 @@ function renew(page) {
 	adopt();
 	delete body.dataset.old;
 	rider?.then((r) => r?.soon());
+	hand?.then((by) => by?.again());
 	last = "";
 	time = null;
 	return true;

@@ -1,0 +1,211 @@
+package ctaweb
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Figures of the inset, in units of the map: the place where stations are densest is drawn
+// once more, larger, where the map has room.
+const (
+	insetSize   = 300.0 // its longer side
+	insetReach  = 80.0  // around a station, in which others are near
+	insetLeast  = 10    // stations that are too near one another to be told apart
+	insetLarger = 1.6   // an inset that is less larger is of no use
+	insetMargin = 16.0
+	insetTries  = 1500 // stations that may be its middle
+	insetLetter = 13.0 // height of names, on the inset
+)
+
+// inset is the part of a chart that is drawn again, and where.
+type inset struct {
+	low, high point   // of the part
+	at        point   // its upper left corner
+	larger    float64 // times
+}
+
+func (i *inset) size() point {
+	return point{(i.high.x - i.low.x) * i.larger, (i.high.y - i.low.y) * i.larger}
+}
+
+// addInset finds the densest part of the chart, and a place for it. It makes the chart wider
+// or higher if there is none. A chart without a dense part has no inset.
+func (c *chart) addInset() {
+	spots := c.spots()
+	low, high, ok := densest(spots)
+	if !ok {
+		return
+	}
+	larger := insetSize / max(high.x-low.x, high.y-low.y)
+	if larger < insetLarger {
+		return
+	}
+	in := &inset{low: low, high: high, larger: larger}
+	size := in.size()
+	// What must not be covered: the lines, and the names at their ends.
+	var taken []box
+	degree := map[int]int{}
+	for line, edges := range c.tracks {
+		for _, e := range edges {
+			degree[e[0]]++
+			degree[e[1]]++
+			way := c.way(line, e[0], e[1])
+			for i := 1; i < len(way); i++ {
+				for f := 0.0; f <= 1; f += 0.125 {
+					p := way[i-1].to(way[i], f)
+					taken = append(taken, box{point{p.x - insetMargin, p.y - insetMargin}, point{p.x + insetMargin, p.y + insetMargin}})
+				}
+			}
+		}
+	}
+	for id, p := range spots {
+		if degree[id] == 1 {
+			taken = append(taken, box{point{p.x - chartSide, p.y - 2*insetMargin}, point{p.x + chartSide, p.y + 2*insetMargin}})
+		}
+	}
+	best, found := math.Inf(1), false
+	const step = 20.0
+	for y := insetMargin; y+size.y <= max(c.height, size.y+insetMargin)-insetMargin+step; y += step {
+		// At this height, how far right the map reaches; and any place that is free within.
+		right := 0.0
+		var rows []box
+		for _, b := range taken {
+			if b.low.y < y+size.y && y < b.high.y {
+				rows = append(rows, b)
+				right = max(right, b.high.x)
+			}
+		}
+		for _, x := range append([]float64{right}, sides(c.width, size.x, step)...) {
+			b := box{point{x, y}, point{x + size.x, y + size.y}}
+			if slices.ContainsFunc(rows, b.meets) {
+				continue
+			}
+			// Rather within the map, and else as little wider as can be.
+			cost := max(0, x+size.x+insetMargin-c.width)*1000 + math.Hypot(x+size.x/2-(low.x+high.x)/2, y+size.y/2-(low.y+high.y)/2)
+			if cost < best {
+				best, found, in.at = cost, true, point{x, y}
+			}
+		}
+	}
+	if below := (size.y + insetMargin) / c.height; !found || (in.at.x+size.x+insetMargin-c.width)/c.width > below {
+		in.at = point{insetMargin, c.height}
+	}
+	c.width = max(c.width, in.at.x+size.x+insetMargin)
+	c.height = max(c.height, in.at.y+size.y+insetMargin)
+	c.inset = in
+}
+
+// sides are the places along the width.
+func sides(width, size, step float64) (list []float64) {
+	for x := insetMargin; x+size <= width-insetMargin; x += step {
+		list = append(list, x)
+	}
+	return list
+}
+
+func (b box) meets(o box) bool {
+	return b.low.x < o.high.x && o.low.x < b.high.x && b.low.y < o.high.y && o.low.y < b.high.y
+}
+
+// spots are the stations' places, in the middle of their lines.
+func (c *chart) spots() map[int]point {
+	sums, n := map[int]point{}, map[int]float64{}
+	for _, line := range c.at {
+		for id, p := range line {
+			sums[id] = point{sums[id].x + p.x, sums[id].y + p.y}
+			n[id]++
+		}
+	}
+	for id, p := range sums {
+		sums[id] = point{p.x / n[id], p.y / n[id]}
+	}
+	return sums
+}
+
+// densest returns the bounds of the stations around the one that has the most others near.
+func densest(spots map[int]point) (low, high point, ok bool) {
+	all := make([]point, 0, len(spots))
+	for _, p := range spots {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
+	near := func(p point) (list []point) {
+		from, _ := slices.BinarySearchFunc(all, p.x-insetReach, func(q point, x float64) int { return cmp.Compare(q.x, x) })
+		for _, q := range all[from:] {
+			if q.x > p.x+insetReach {
+				break
+			}
+			if math.Hypot(q.x-p.x, q.y-p.y) <= insetReach {
+				list = append(list, q)
+			}
+		}
+		return list
+	}
+	var most []point
+	for i := 0; i < len(all); i += len(all)/insetTries + 1 {
+		if list := near(all[i]); len(list) > len(most) {
+			most = list
+		}
+	}
+	if len(most) < insetLeast {
+		return low, high, false
+	}
+	low, high = most[0], most[0]
+	for _, p := range most {
+		low, high = point{min(low.x, p.x), min(low.y, p.y)}, point{max(high.x, p.x), max(high.y, p.y)}
+	}
+	return point{low.x - insetMargin, low.y - insetMargin}, point{high.x + insetMargin, high.y + insetMargin}, true
+}
+
+// mapInset is an inset as page.html draws it.
+type mapInset struct {
+	X, Y, Width, Height string // on the map
+	View                string
+	PartX, PartY        string // the part, on the map
+	PartWidth           string
+	PartHeight          string
+	Font, Stroke        string
+	Labels              []mapLabel
+}
+
+// drawn is an inset with the names that fit, those of several lines first.
+func (i *inset) drawn(spots map[int][]point, names map[int]string, order []int) *mapInset {
+	n := func(x float64) string { return fmt.Sprintf("%.1f", x) }
+	size, part := i.size(), point{i.high.x - i.low.x, i.high.y - i.low.y}
+	v := &mapInset{
+		X: n(i.at.x), Y: n(i.at.y), Width: n(size.x), Height: n(size.y),
+		View:  n(i.low.x) + " " + n(i.low.y) + " " + n(part.x) + " " + n(part.y),
+		PartX: n(i.low.x), PartY: n(i.low.y), PartWidth: n(part.x), PartHeight: n(part.y),
+		Font: n(insetLetter / i.larger), Stroke: n(3 / i.larger),
+	}
+	order = slices.Clone(order)
+	slices.SortStableFunc(order, func(a, b int) int { return len(spots[b]) - len(spots[a]) })
+	var taken []box
+	middle := func(id int) point { at := spots[id]; return at[0].to(at[len(at)-1], 0.5) }
+	for _, id := range order {
+		p := middle(id)
+		taken = append(taken, box{point{p.x - 2, p.y - 2}, point{p.x + 2, p.y + 2}})
+	}
+	away, height := 7/i.larger, insetLetter/i.larger
+	for _, id := range order {
+		text := names[id]
+		if r := []rune(text); len(r) > maxLabel {
+			text = strings.TrimSpace(string(r[:maxLabel-1])) + "…"
+		}
+		p, width := middle(id), 0.56*height*float64(utf8.RuneCountInString(text))
+		for _, left := range []point{{p.x + away, p.y - height/2}, {p.x - away - width, p.y - height/2}, {p.x - width/2, p.y + away}, {p.x - width/2, p.y - away - height}} {
+			b := box{left, point{left.x + width, left.y + height}}
+			if left.x < i.low.x || left.y < i.low.y || b.high.x > i.high.x || b.high.y > i.high.y || slices.ContainsFunc(taken, b.meets) {
+				continue
+			}
+			taken = append(taken, b)
+			v.Labels = append(v.Labels, mapLabel{n(left.x), n(left.y + 0.8*height), "start", text})
+			break
+		}
+	}
+	return v
+}
