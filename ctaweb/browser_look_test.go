@@ -99,7 +99,7 @@ func TestPagesOfAnotherLook(t *testing.T) {
 	b.clean(host(srv.URL))
 }
 
-// A touch beside a station of the map, which is small on a phone, leads to it.
+// A touch beside a station of the map, which is small on a phone, tells its next trains.
 func TestMapIsTouched(t *testing.T) {
 	b := browse(t)
 	b.width(360)
@@ -117,6 +117,6 @@ func TestMapIsTouched(t *testing.T) {
 	if err := chromedp.Do(b.ctx, chromedp.MouseClickXY(x, y)); err != nil {
 		t.Fatal(err)
 	}
-	b.await(`document.querySelector("h1").textContent`, "Linden")
+	b.await(`document.querySelector("#stop h3").textContent`, "Linden")
 	b.clean(host(srv.URL))
 }

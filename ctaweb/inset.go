@@ -12,8 +12,8 @@ import (
 // Figures of the inset, in units of the map: the place where stations are densest is drawn
 // once more, larger, where the map has room.
 const (
-	insetSize   = 300.0 // its longer side
-	insetReach  = 80.0  // around a station, in which others are near
+	insetSize   = 320.0 // its longer side
+	insetReach  = 66.0  // around a station, in which others are near
 	insetLeast  = 10    // stations that are too near one another to be told apart
 	insetLarger = 1.6   // an inset that is less larger is of no use
 	insetMargin = 16.0
@@ -36,7 +36,7 @@ func (i *inset) size() point {
 // or higher if there is none. A chart without a dense part has no inset.
 func (c *chart) addInset() {
 	spots := c.spots()
-	low, high, ok := densest(spots)
+	low, high, ok := c.densest()
 	if !ok {
 		return
 	}
@@ -126,11 +126,14 @@ func (c *chart) spots() map[int]point {
 	return sums
 }
 
-// densest returns the bounds of the stations around the one that has the most others near.
-func densest(spots map[int]point) (low, high point, ok bool) {
-	all := make([]point, 0, len(spots))
-	for _, p := range spots {
-		all = append(all, p)
+// densest returns the bounds of the stations around the one that has the most others near. A
+// station counts for each of its lines.
+func (c *chart) densest() (low, high point, ok bool) {
+	var all []point
+	for _, line := range c.at {
+		for _, p := range line {
+			all = append(all, p)
+		}
 	}
 	slices.SortFunc(all, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
 	near := func(p point) (list []point) {
@@ -148,6 +151,15 @@ func densest(spots map[int]point) (low, high point, ok bool) {
 	var most []point
 	for i := 0; i < len(all); i += len(all)/insetTries + 1 {
 		if list := near(all[i]); len(list) > len(most) {
+			most = list
+		}
+	}
+	for range 3 { // around their middle there may be more
+		var middle point
+		for _, p := range most {
+			middle.x, middle.y = middle.x+p.x/float64(len(most)), middle.y+p.y/float64(len(most))
+		}
+		if list := near(middle); len(list) >= len(most) {
 			most = list
 		}
 	}

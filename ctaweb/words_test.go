@@ -27,7 +27,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := ""
-	for _, name := range append(slices.Clone(pageFiles), "live.js", "rider.js") {
+	for _, name := range append(slices.Clone(pageFiles), "live.js", "rider.js", "map.js") {
 		text += read(name)
 	}
 	for _, f := range code {

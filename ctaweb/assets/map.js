@@ -94,14 +94,14 @@ export function start({ byId, root, patch, keepFocus }) {
 	// Names, for the stations in sight, as many as fit; those of several lines first.
 	let named, stations;
 	const names = document.createElementNS("http://www.w3.org/2000/svg", "g");
-	names.setAttribute("class", "names all");
+	names.setAttribute("class", "names near");
 	function name() {
 		names.replaceChildren();
 		if (scale() <= 1) return names.remove();
 		if (!stations?.length) {
 			stations = [...svg.querySelectorAll(".stops a")].map((a) => {
 				const [, x, y, u, v] = /M(\S+) ([\d.-]+)L(\S+) ([\d.-]+)/.exec(a.querySelector("path").getAttribute("d")).map(Number);
-				return { x: (x + u) / 2, y: (y + v) / 2, long: Math.hypot(u - x, v - y), text: a.querySelector("title").textContent };
+				return { x: (x + u) / 2, y: (y + v) / 2, wide: Math.abs(u - x), long: Math.hypot(u - x, v - y), text: a.querySelector("title").textContent };
 			}).sort((a, b) => b.long - a.long);
 		}
 		const pixel = view.width / svg.clientWidth, taken = [];
@@ -109,8 +109,8 @@ export function start({ byId, root, patch, keepFocus }) {
 		names.setAttribute("font-size", room.font * pixel);
 		names.setAttribute("stroke-width", 3 * pixel);
 		for (const s of seen) {
-			const width = s.text.length * room.letter * pixel, height = room.line * pixel, away = room.away * pixel;
-			for (const [left, top] of [[s.x + away, s.y - height / 2], [s.x - away - width, s.y - height / 2], [s.x - width / 2, s.y + away], [s.x - width / 2, s.y - away - height]]) {
+			const width = s.text.length * room.letter * pixel, height = room.line * pixel, away = room.away * pixel, beside = away + s.wide / 2;
+			for (const [left, top] of [[s.x + beside, s.y - height / 2], [s.x - beside - width, s.y - height / 2], [s.x - width / 2, s.y + away], [s.x - width / 2, s.y - away - height]]) {
 				if (left < view.x || left + width > view.x + view.width || taken.some((t) => left < t.left + t.width && t.left < left + width && top < t.top + height && t.top < top + height)) continue;
 				taken.push({ left, top, width });
 				const el = document.createElementNS("http://www.w3.org/2000/svg", "text");
@@ -144,7 +144,7 @@ export function start({ byId, root, patch, keepFocus }) {
 		const to = stop.cloneNode();
 		to.hidden = false;
 		to.removeAttribute("data-own");
-		to.append(...card.childNodes, Object.assign(document.createElement("button"), { type: "button", id: "stop-close", textContent: say("close") }));
+		to.append(Object.assign(document.createElement("button"), { type: "button", id: "stop-close", textContent: say("close") }), ...card.childNodes);
 		stop.hidden = false;
 		delete stop.dataset.own;
 		keepFocus(() => patch(stop, to));
