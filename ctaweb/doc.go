@@ -124,7 +124,8 @@
 //   - for the search: q, found and found-says
 //   - for the reader's own stations: mine, cards, near and near-says on the system's page,
 //     star, star-says and choices on a station's
-//   - on the system's page: trains, alerts, counted, scores, map, chart and moving
+//   - on the system's page: trains, alerts, counted, scores, map, chart, tracks and moving;
+//     tools and stop, for the map by hand
 //
 // It leaves elements with data-own as they are.
 //
@@ -136,6 +137,15 @@
 //   - data-k: a track on the map
 //   - data-m: a train on the map
 //   - data-status: the element that shows how a line runs
+//
+// # The map
+//
+// The map is one SVG. Its densest part, where most stations of most lines lie, is drawn once
+// more, larger, where there is room. Trains are drawn to the right of their line, so that
+// both directions are told apart. map.js, which a page loads with the first touch, enlarges
+// the map by two fingers, the wheel with Ctrl, buttons and keys, names the stations in sight,
+// and shows the next trains at a station that is touched. Without it, a station leads to its
+// page. All of it is in the lists, the search and the pages of stations as well.
 //
 // # The reader's own stations
 //

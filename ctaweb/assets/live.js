@@ -294,7 +294,7 @@ function mark(t) {
 	a.setAttribute("href", "trains/" + segment(t.id));
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
-	path.setAttribute("d", "M7 4-4 9-2 4-4-1z"); // to the right of its line, and of trains the other way
+	path.setAttribute("d", "M8 5-5 11-3 5-5-1z"); // to the right of its line, and of trains the other way
 	a.append(title, path);
 	map.append(a);
 	return { el: a };
