@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -221,7 +222,8 @@ func (p *Producer) unknown(id int) error {
 }
 
 // LastEvent returns the newest event time among the latest arrivals and entries in the
-// topics; ok is false without any. A simulation can continue from that time
+// topics; ok is false without any. A time that no other partition comes near is left out, if
+// others agree: one wrong clock doesn't count. A simulation can continue from that time
 // ([SimulationConfig.After]).
 func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err error) {
 	topics := p.cfg.Topics
@@ -229,6 +231,7 @@ func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err 
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("ctaproducer: last event: %w", err)
 	}
+	var times []time.Time
 	for _, r := range records {
 		codec := p.arrivals.Key
 		if topics.IsTurnstiles(r.Topic) {
@@ -241,12 +244,25 @@ func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err 
 		if err != nil {
 			return time.Time{}, false, fmt.Errorf("ctaproducer: last event: topic %s: %w", r.Topic, err)
 		}
-		if t := key.Time(); !ok || t.After(last) {
-			last, ok = t, true
+		if key.Check(r.Time) == nil {
+			times = append(times, key.Time())
 		}
 	}
-	return last, ok, nil
+	if len(times) == 0 {
+		return time.Time{}, false, nil
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	for i := len(times) - 1; i > 0; i-- {
+		if times[i].Sub(times[i-1]) < agreeWithin {
+			return times[i], true, nil
+		}
+	}
+	return times[len(times)-1], true, nil
 }
+
+// agreeWithin is how near two partitions' last events are, at most, to confirm each other:
+// some station has riders every few minutes.
+const agreeWithin = 10 * time.Minute
 
 // Flush waits until every event accepted so far is acknowledged. It returns the
 // failures since the last Flush.

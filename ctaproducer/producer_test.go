@@ -132,6 +132,23 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 			t.Errorf("last event before a record that is none: %v, %v, %v", last, ok, err)
 		}
 
+		// One sensor's clock is wrong: in its unit, or by an hour.
+		key, err := p.arrivals.Key.Encode(t.Context(), sys.Topics.Arrivals(net.Station(lake)), cta.KeyAt(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sys.Send(kafka.Record{Topic: sys.Topics.Turnstiles(net.Station(lake)), Key: key, Value: []byte("?"), PartitionBy: cta.PartitionKey(lake)})
+		for _, wrong := range []cta.Key{{Timestamp: at.UnixMicro()}, cta.KeyAt(at.Add(time.Hour))} {
+			key, err := p.arrivals.Key.Encode(t.Context(), sys.Topics.Arrivals(net.Station(40890)), wrong)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sys.Send(kafka.Record{Topic: sys.Topics.Arrivals(net.Station(40890)), Key: key, Value: []byte("?"), PartitionBy: cta.PartitionKey(40890)})
+			if last, ok, err := p.LastEvent(t.Context()); !last.Equal(at) || !ok || err != nil {
+				t.Errorf("last event beside a key of %d: %v, %v, %v, want %v", wrong.Timestamp, last, ok, err, at)
+			}
+		}
+
 		families, err := metrics.Gather()
 		if err != nil || len(families) != 1 || families[0].Metric[0].Counter.GetValue()+families[0].Metric[1].Counter.GetValue() != 4 {
 			t.Errorf("metrics %v, %v", families, err)
@@ -329,16 +346,32 @@ func TestEmitterWaitsForTheProxysBrokers(t *testing.T) {
 }
 
 func TestEmitterReturnsARefusal(t *testing.T) {
+	answer := make(chan struct{})
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-answer
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = w.Write([]byte(`{"error_code":42205,"message":"bad schema"}`))
 	}))
 	defer proxy.Close()
 	sys := ctatest.Start(t)
 	p := newTestProducer(t, sys, smallTown(t), Config{})
-	w, err := NewWeather(proxy.URL, sys.Topics, WeatherConfig{})
+	metrics := prometheus.NewRegistry()
+	w, err := NewWeather(proxy.URL, sys.Topics, WeatherConfig{Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
+	}
+	behind := NewEmitter(p, w)
+	for range 4 {
+		if err := behind.Observe(t.Context(), morning, sunny); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(answer)
+	if err := behind.Close(); err == nil || !strings.Contains(err.Error(), "and 3 after it") {
+		t.Errorf("Close returned %v, want how many readings are lost", err)
+	}
+	if n := counts(t, metrics)["ctalive_weather_readings_total failed"]; n != 4 {
+		t.Errorf("%v readings are counted as failed, want 4", n)
 	}
 	e := NewEmitter(p, w)
 	for i := 0; err == nil && i < 10*maxReadings; i++ {

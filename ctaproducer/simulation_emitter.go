@@ -148,13 +148,14 @@ func (e *Emitter) post(ctx context.Context) {
 		if err == nil {
 			continue
 		}
+		waiting := len(e.readings)
+		e.weather.readings.WithLabelValues("failed").Add(float64(waiting))
 		if ctx.Err() != nil { // closed: nothing comes in any more
 			// %v: the end of ctx is ours, and must not pass for the caller's.
-			e.weather.readings.WithLabelValues("failed").Add(float64(len(e.readings)))
-			left := fmt.Errorf("%d weather readings not posted: %v", len(e.readings)+1, err)
+			left := fmt.Errorf("%d weather readings not posted: %v", waiting+1, err)
 			err = e.weather.proxy.FailWith(left, e.weather.proxy.Fail(err).Hint)
 		} else {
-			err = fmt.Errorf("weather reading of %s: %w", o.at.Format(time.RFC3339), err)
+			err = fmt.Errorf("weather reading of %s, and %d after it: %w", o.at.Format(time.RFC3339), waiting, err)
 		}
 		e.mu.Lock()
 		e.err = err

@@ -84,22 +84,26 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 	}
 	b.control(kmsg.Metadata, b.createWanted)
 	if dir != "" {
-		c := &commitments{cluster: cluster, dir: dir}
+		c := &commitments{cluster: cluster, dir: dir, written: -1}
 		b.control(kmsg.TxnOffsetCommit, func(req kmsg.Request) kmsg.Response {
 			c.staged(req)
 			return nil
 		})
-		b.control(kmsg.EndTxn, func(req kmsg.Request) kmsg.Response {
-			if b.ln.stopped.Load() { // what is written down isn't done yet
-				return req.ResponseKind()
-			}
-			if err := c.ends(req); err != nil {
-				b.stop()
-				cfg.Log.Error("embedded broker: "+diskFault, "err", err)
-				return req.ResponseKind() // which nobody gets
-			}
-			return nil
-		})
+		for key, write := range map[kmsg.Key]func(kmsg.Request) error{
+			kmsg.AddPartitionsToTxn: c.begins, kmsg.AddOffsetsToTxn: c.begins, kmsg.EndTxn: c.ends,
+		} {
+			b.control(key, func(req kmsg.Request) kmsg.Response {
+				if b.ln.stopped.Load() { // what is written down isn't done yet
+					return req.ResponseKind()
+				}
+				if err := write(req); err != nil {
+					b.stop()
+					cfg.Log.Error("embedded broker: "+diskFault, "err", err)
+					return req.ResponseKind() // which nobody gets
+				}
+				return nil
+			})
+		}
 	}
 	b.control(kmsg.OffsetFetch, b.fetchUnknownGroup)
 	if b.cleaner, err = startCleaner(cluster, b.ln, cfg, dir); err != nil {

@@ -17,6 +17,8 @@ func (r *registry) compatibility(w http.ResponseWriter, req *http.Request) {
 	if !ok {
 		return
 	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	subject, version := req.PathValue("subject"), req.PathValue("version")
 	if version != "" && version != "latest" { // there need not be a latest one
 		if status, body := r.call(http.MethodGet, subjectPath(subject)+"/versions/"+url.PathEscape(version), nil); status != http.StatusOK {

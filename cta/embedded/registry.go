@@ -46,15 +46,12 @@ func openRegistry(path string, log *slog.Logger) (*registry, error) {
 	r.mux.HandleFunc("GET /{$}", answer(struct{}{}))
 	r.mux.HandleFunc("GET /schemas/types", answer([]string{"JSON", "PROTOBUF", "AVRO"}))
 	for pattern, h := range map[string]http.HandlerFunc{
-		"GET /schemas/ids/{id}/schema":                              r.rawSchema,
-		"GET /subjects/{subject}/versions/{version}":                r.version,
-		"GET /subjects/{subject}/versions/{version}/schema":         r.rawSchema,
-		"POST /subjects/{subject}":                                  r.lookUp,
-		"POST /compatibility/subjects/{subject}/versions":           r.compatibility,
-		"POST /compatibility/subjects/{subject}/versions/{version}": r.compatibility,
-		"GET /config/{subject}":                                     r.subjectConfig,
-		"GET /subjects":                                             r.subjects,
-		"GET /subjects/{subject}/versions":                          r.subjectVersions,
+		"GET /schemas/ids/{id}/schema":                      r.rawSchema,
+		"GET /subjects/{subject}/versions/{version}":        r.version,
+		"GET /subjects/{subject}/versions/{version}/schema": r.rawSchema,
+		"GET /config/{subject}":                             r.subjectConfig,
+		"GET /subjects":                                     r.subjects,
+		"GET /subjects/{subject}/versions":                  r.subjectVersions,
 	} {
 		r.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 			r.mu.RLock()
@@ -62,6 +59,10 @@ func openRegistry(path string, log *slog.Logger) (*registry, error) {
 			h(w, req)
 		})
 	}
+	// These read a body first, and lock then: a client may send it slowly.
+	r.mux.HandleFunc("POST /subjects/{subject}", r.lookUp)
+	r.mux.HandleFunc("POST /compatibility/subjects/{subject}/versions", r.compatibility)
+	r.mux.HandleFunc("POST /compatibility/subjects/{subject}/versions/{version}", r.compatibility)
 	r.mux.HandleFunc("POST /subjects/{subject}/versions", r.register)
 	r.mux.HandleFunc("/", r.pass)
 	if path != "" {
@@ -443,6 +444,8 @@ func (r *registry) lookUp(w http.ResponseWriter, req *http.Request) {
 	if !ok {
 		return
 	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	subject := req.PathValue("subject")
 	if len(r.versions(subject, "")) == 0 && req.URL.Query().Get("deleted") != "true" {
 		fail(w, http.StatusNotFound, 40401, "Subject '"+subject+"' not found.")

@@ -1,13 +1,17 @@
 package embedded_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -208,6 +212,41 @@ func TestRegistryWantsItsType(t *testing.T) {
 		resp.Body.Close()
 		if err != nil || resp.StatusCode != want || want == 415 && !strings.Contains(string(body), `"error_code":415`) {
 			t.Errorf("Content-Type %q: %d %s %v, want %d", kind, resp.StatusCode, body, err, want)
+		}
+	}
+}
+
+// A client that sends its body slowly keeps nobody else waiting.
+func TestSlowClientHoldsNobodyUp(t *testing.T) {
+	s := start(t, embedded.Config{})
+	for _, path := range []string{"/subjects/w-value", "/compatibility/subjects/w-value/versions", "/subjects/w-value/versions", "/config"} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.RegistryURL(), "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		method := http.MethodPost
+		if path == "/config" {
+			method = http.MethodPut
+		}
+		if _, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", method, path); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		for i := range 40 { // the slow one has begun before the last of them
+			method := []string{http.MethodPost, http.MethodGet}[i%2]
+			req, err := http.NewRequestWithContext(ctx, method, s.RegistryURL()+"/subjects/s-value/versions", strings.NewReader(schemaBody(valueSchema)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Close = true
+			req.Header.Set("Content-Type", "application/json")
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatalf("beside a slow request of %s: %v", path, err)
+			}
+			resp.Body.Close()
 		}
 	}
 }

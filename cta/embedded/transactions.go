@@ -71,6 +71,7 @@ type commitments struct {
 
 	mu      sync.Mutex
 	pending map[int64]map[int16][]committedOffset // by producer's id and epoch
+	written int64                                 // producer's id in the file; -1 without one
 }
 
 func commitmentPath(dir string) string { return filepath.Join(dir, "commitment.json") }
@@ -82,6 +83,11 @@ func (c *commitments) staged(kreq kmsg.Request) {
 	defer c.mu.Unlock()
 	if c.pending == nil {
 		c.pending = make(map[int64]map[int16][]committedOffset)
+	}
+	for epoch := range c.pending[req.ProducerID] {
+		if epoch > req.ProducerEpoch {
+			return // kfake refuses it
+		}
 	}
 	all := c.pending[req.ProducerID][req.ProducerEpoch]
 	for _, t := range req.Topics {
@@ -97,13 +103,34 @@ func (c *commitments) staged(kreq kmsg.Request) {
 	c.pending[req.ProducerID] = map[int16][]committedOffset{req.ProducerEpoch: all} // earlier epochs are over
 }
 
+// begins removes what is written down of a producer's earlier transaction, which is done.
+// After an end that was repeated, it would count for the next transaction.
+func (c *commitments) begins(kreq kmsg.Request) error {
+	var pid int64
+	switch req := kreq.(type) {
+	case *kmsg.AddPartitionsToTxnRequest:
+		pid = req.ProducerID
+	case *kmsg.AddOffsetsToTxnRequest:
+		pid = req.ProducerID
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.written != pid {
+		return nil
+	}
+	c.written = -1
+	return os.Remove(commitmentPath(c.dir))
+}
+
 // ends writes down that a transaction is to be committed.
 func (c *commitments) ends(kreq kmsg.Request) error {
 	req := kreq.(*kmsg.EndTxnRequest)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	offsets := c.pending[req.ProducerID][req.ProducerEpoch]
-	delete(c.pending, req.ProducerID)
+	offsets, open := c.pending[req.ProducerID][req.ProducerEpoch]
+	if open {
+		delete(c.pending, req.ProducerID)
+	}
 	if !req.Commit {
 		return nil
 	}
@@ -117,6 +144,7 @@ func (c *commitments) ends(kreq kmsg.Request) error {
 	if err != nil {
 		return err
 	}
+	c.written = req.ProducerID
 	return replaceFile(commitmentPath(c.dir), raw)
 }
 
@@ -175,7 +203,7 @@ func restoreLogs(dir string) error {
 	if err := truncateFrames(filepath.Join(dir, "groups.log")); err != nil {
 		return err
 	}
-	due, err := dueCommitment(dir, size)
+	due, err := dueCommitment(dir, size, pids)
 	if err != nil {
 		return err
 	}
@@ -236,8 +264,9 @@ func restoreLogs(dir string) error {
 	return replaceFile(sequencesPath(dir), raw)
 }
 
-// dueCommitment returns the commitment that isn't done, nil if there is none.
-func dueCommitment(dir string, logSize int64) (*commitment, error) {
+// dueCommitment returns the commitment that isn't done, nil if there is none. It was written
+// before kfake looked at the request: one of an earlier epoch was refused.
+func dueCommitment(dir string, logSize int64, pids map[int64]pidEntry) (*commitment, error) {
 	raw, err := os.ReadFile(commitmentPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -249,7 +278,7 @@ func dueCommitment(dir string, logSize int64) (*commitment, error) {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("%s: %w", commitmentPath(dir), err)
 	}
-	if m.LogSize != logSize {
+	if p, known := pids[m.PID]; m.LogSize != logSize || !known || p.Epoch > m.Epoch {
 		return nil, nil
 	}
 	return &m, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // TestKilledBetweenWrites has the broker start with what a kill leaves after each of
@@ -98,6 +99,72 @@ func TestKilledBetweenWrites(t *testing.T) {
 	}
 }
 
+// A request to commit that isn't one more commit leaves nothing to be done at the next start:
+// one of a worker that another has taken the place of, and one that is repeated because its
+// answer was lost.
+func TestVainCommitIsNotDueAfterAKill(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+	defer cancel()
+	dir := t.TempDir()
+	s := startIn(t, dir)
+	w := newWorker(t, ctx, s, kgo.MaxVersions(kversion.V3_6_0())) // an end doesn't begin an epoch
+	stage := func(offset int64) {
+		t.Helper()
+		req := kmsg.NewPtrAddOffsetsToTxnRequest()
+		var err error
+		if req.ProducerID, req.ProducerEpoch, err = w.c.ProducerID(ctx); err != nil {
+			t.Fatal(err)
+		}
+		req.TransactionalID, req.Group = "worker", "group"
+		if resp, err := req.RequestWith(ctx, w.c); err != nil || resp.ErrorCode != 0 {
+			t.Fatal(resp, err)
+		}
+		w.stage(offset)
+	}
+	w.begin()
+	w.put("one")
+	stage(1)
+	w.end()
+	killed := func(when string) {
+		t.Helper()
+		copied := t.TempDir()
+		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"one"}
+		if got := committed(t, ctx, startIn(t, copied)); !cmp.Equal(got, state{want, want, 1}) {
+			t.Errorf("killed after %s: %v, want %v up to 1", when, got, want)
+		}
+	}
+	pid, epoch, err := w.c.ProducerID(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = endRaw(ctx, w.c, pid, epoch) // Kafka answers as before, kfake that there is no transaction
+	w.begin()
+	w.put("two")
+	killed("a repeated end, and records of the next transaction")
+
+	stage(9)
+	next := newWorker(t, ctx, s)
+	next.begin()
+	next.put("three")
+	if err := endRaw(ctx, w.c, pid, epoch); err == nil {
+		t.Error("a fenced worker has committed")
+	}
+	killed("the end of a fenced worker")
+}
+
+func endRaw(ctx context.Context, c *kgo.Client, pid int64, epoch int16) error {
+	req := kmsg.NewPtrEndTxnRequest()
+	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = "worker", pid, epoch, true
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
+}
+
 // state is what a reader of committed records finds, and the group's position.
 type state struct {
 	Left, Right []string
@@ -143,9 +210,9 @@ type worker struct {
 	c   *kgo.Client
 }
 
-func newWorker(t *testing.T, ctx context.Context, s *Services) *worker {
+func newWorker(t *testing.T, ctx context.Context, s *Services, opts ...kgo.Opt) *worker {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.TransactionalID("worker"), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(s.Brokers()...), kgo.TransactionalID("worker"), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -292,6 +292,9 @@ func (f *Feed) file() ([]byte, error) {
 	if err == nil && len(body) > f.cfg.Limit {
 		err = fmt.Errorf("the file is over %d bytes", f.cfg.Limit)
 	}
+	if err != nil {
+		return nil, err
+	}
 	f.modified = state
-	return body, err
+	return body, nil
 }

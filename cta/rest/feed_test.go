@@ -185,9 +185,23 @@ func TestFeedIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, source := range []string{server.URL, file} {
-		f, _ := newFeed(t, FeedConfig{Source: source, Limit: 1000})
-		if body, err := f.Get(t.Context()); body != nil || err == nil || !strings.Contains(err.Error(), "over 1000 bytes") {
-			t.Errorf("%s: Get returned %d bytes, %v", source, len(body), err)
+		f, now := newFeed(t, FeedConfig{Source: source, Limit: 1000})
+		if source == file { // read once, when it was shorter
+			if err := errors.Join(os.Truncate(file, 10), os.Chtimes(file, time.Time{}, time.Unix(1, 0))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Get(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(file, 1001); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 { // the failure doesn't pass by itself
+			*now = now.Add(time.Hour)
+			if body, err := f.Get(t.Context()); body != nil || err == nil || !strings.Contains(err.Error(), "over 1000 bytes") {
+				t.Errorf("%s: Get returned %d bytes, %v", source, len(body), err)
+			}
 		}
 	}
 }

@@ -38,6 +38,11 @@ var (
 // Scrub returns text without secrets: the known ones, and any value where a password is
 // expected.
 func (s Secrets) Scrub(text string) string {
+	for _, v := range s.values {
+		if s.keep != "" && strings.Contains(v, s.keep) {
+			text = strings.ReplaceAll(text, v, masked)
+		}
+	}
 	parts := []string{text}
 	if s.keep != "" {
 		parts = strings.Split(text, s.keep)

@@ -132,7 +132,15 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 		return 0, ctx.Err()
 	}
 	got, err := r.retry(ctx, r.cfg.Wait, "register "+subject+" "+schema, func() (any, error) {
-		return idOf(r.client.CreateSchema(subject, schema, srclient.Avro))
+		id, err := idOf(r.client.CreateSchema(subject, schema, srclient.Avro))
+		if e := refusal(err); e != nil && e.Code == codeNoSchema {
+			// The client asks for the new id's schema. Another node of the registry may have
+			// answered that, and not know the id yet.
+			late := *e
+			late.Status = http.StatusServiceUnavailable
+			err = &late
+		}
+		return id, err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("register a schema under %s: %w", subject, r.explain(ctx, err))

@@ -100,6 +100,26 @@ func TestRetriesWhatMayPass(t *testing.T) {
 	}
 }
 
+// Of a registry with several nodes, another one may answer, and not know the new id yet.
+func TestRegisterWaitsForTheOtherNodes(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case req.Method == http.MethodPost:
+			fmt.Fprint(w, `{"id":7}`)
+		case asked.Add(1) == 1:
+			w.WriteHeader(404)
+			fmt.Fprint(w, `{"error_code":40403,"message":"Schema 7 not found"}`)
+		default:
+			fmt.Fprint(w, `{"schema":"\"int\""}`)
+		}
+	}))
+	defer server.Close()
+	if id, err := client(t, server.URL).Register(t.Context(), "s-value", `"int"`); id != 7 || err != nil {
+		t.Errorf("got id %d, %v, want 7", id, err)
+	}
+}
+
 func TestOneOfManyAsks(t *testing.T) {
 	var calls atomic.Int32
 	release := make(chan struct{})
