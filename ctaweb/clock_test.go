@@ -142,6 +142,32 @@ func TestClockNeverGoesBack(t *testing.T) {
 	}
 }
 
+// A small network's source starts: within a moment it sends the past of its trains, the
+// oldest first, and then an event every few seconds, mostly from a stop not heard before.
+// That is no source that runs at a thousand times real time.
+func TestStartOfASmallNetwork(t *testing.T) {
+	const start = 1_800_000_000_000
+	for _, took := range []int64{0, 400, 900} { // ms
+		var c clock
+		past := []int64{600, 550, 300, 180, 120, 60, 60, 10, 6, 5, 0, 0}
+		for i, ago := range past {
+			w := start + took*int64(i)/int64(len(past)-1)
+			c.hear(i, said{event: start - 1000*ago, wall: w, got: w})
+		}
+		for w, next := int64(start+took), int64(start+took+3_000); w < start+90_000; w += 500 {
+			if w >= next {
+				id := int((w - start) / 1000)
+				c.hear(100+id, said{event: w, wall: w, got: w})
+				next += 2_500 + int64(id*1711%5_000)
+			}
+			c.judge(w, true)
+			if off := c.now(w) - w; off > 2_000 || off < -12_000 {
+				t.Fatalf("%d ms after a start that took %d ms, the clock is off by %d ms, its speed is %.1f", w-start, took, off, c.speed)
+			}
+		}
+	}
+}
+
 // A source whose speed was overestimated stops soon after its start, and time runs on.
 // Later it goes on from where it was. Time stands still until then.
 func TestClockStandsAfterAPause(t *testing.T) {

@@ -10,6 +10,11 @@ import (
 // quiet minute at any speed, too little to invent service.
 const maxAhead = 120_000
 
+const (
+	startSlot  = 1_000  // ms in which a source that starts sends the past of its trains
+	startDelay = 10_000 // ms by which event time and wall clock must differ to show a speed
+)
+
 // witness is a record's pair of times, in ms since 1970.
 type witness struct {
 	id          int
@@ -47,8 +52,9 @@ func estimated(votes, nearby []witness, latest int64) estimate {
 	return e
 }
 
-// thinned keeps one of the first records that many stations sent together. A source
-// that starts sends the positions of its trains, and most of these are some time old.
+// thinned keeps one of the first records that many stations sent about together. A source
+// that starts sends the positions of its trains, and most of these are some time old. On a
+// small network little else is heard for a while.
 func thinned(list []witness) []witness {
 	var thin, together []witness
 	for i, w := range list {
@@ -57,7 +63,7 @@ func thinned(list []witness) []witness {
 		} else {
 			thin = append(thin, w)
 		}
-		if i+1 < len(list) && list[i+1].wall/clockSlot == w.wall/clockSlot {
+		if i+1 < len(list) && (list[i+1].wall-list[0].wall)/startSlot == (w.wall-list[0].wall)/startSlot {
 			continue
 		}
 		if n := len(together); n > 4 {
@@ -87,7 +93,9 @@ func speedOf(votes []witness) float64 {
 	}
 	slices.Sort(slopes)
 	s := slopes[len(slopes)/2]
-	if s <= 0 || s > 0.95 && s < 1.05 { // jitter of real time
+	// Real time has jitter, and a speed must show more than delays do.
+	off := max(s-1, 1-s) * float64(votes[len(votes)-1].wall-votes[0].wall)
+	if s <= 0 || s > 0.95 && s < 1.05 || off < startDelay {
 		return 1
 	}
 	return s
