@@ -126,8 +126,8 @@
 //     minutes, else minor.
 //  5. [TrainOverdue]: a train is overdue at its next station without a reported reason, and
 //     none has passed it. It is overdue after 25 seconds, or three standard deviations of
-//     the time to that station if that is more. Major after five minutes or with a major
-//     gap, else minor.
+//     the time to that station if that is more, and once another report came since. Major
+//     after five minutes or with a major gap, else minor.
 //  6. [TooEarly], good: the line's first report came less than ten minutes ago. Its other
 //     trains have yet to report, and seem to leave gaps.
 //  7. [LongGap]: more than 1.5 of the intended headway lies between the last train at a

@@ -484,7 +484,17 @@ func TestTrainBehindALateOneIsNotOverdue(t *testing.T) {
 	}
 	arrive(0, "ahead", 1, cta.InService)
 	arrive(6, "behind", 1, cta.InService)
-	l, _ := tr.View(day(2).Add(31 * time.Minute)).Line("brown")
+	for minute := 10; minute <= 18; minute += 4 {
+		arrive(minute, fmt.Sprint("after", minute), 0, cta.InService)
+	}
+	l, _ := tr.View(day(2).Add(22 * time.Minute)).Line("brown")
+	if ds := l.Directions[0]; ds.Cause == TrainOverdue {
+		t.Errorf("said: %s of %q, though nothing was heard since it was due", ds.Cause, ds.Train)
+	}
+	for minute := 22; minute <= 30; minute += 4 { // the source lives
+		arrive(minute, fmt.Sprint("after", minute), 0, cta.InService)
+	}
+	l, _ = tr.View(day(2).Add(31 * time.Minute)).Line("brown")
 	if ds := l.Directions[0]; ds.Cause != TrainOverdue || ds.Train != "ahead" {
 		t.Errorf("said: %s of %q, want %s of the train ahead alone", ds.Cause, ds.Train, TrainOverdue)
 	}

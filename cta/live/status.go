@@ -156,6 +156,9 @@ func (l *lineState) miss(late int64) {
 // it nor a train from behind it has arrived.
 func (s *scratch) late(ve *vehicle) bool {
 	late := s.known - ve.by
+	if s.heard < ve.by+overdueSaid { // the source may be silent
+		return false
+	}
 	if ve.spread == 0 || late < overdueSaid || float64(late) < unusual*ve.spread*float64(second) {
 		return false
 	}
