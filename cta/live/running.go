@@ -233,16 +233,16 @@ func (s *scratch) visit(events []event) {
 // fillIn appends visits to the closed stations that a train has passed on its way from a
 // visit to an event: their times are in proportion to the distances.
 func (s *scratch) fillIn(v visit, e event) {
-	way := s.g.past(nil, v.node, e.node)
-	if len(way) < 2 {
-		return
+	if s.g.edge(v.node, e.node) >= 0 {
+		return // mostly
 	}
+	way := s.g.past(nil, v.node, e.node)
 	var all, metres float64
 	for _, i := range way {
 		all += s.g.edges[i].metres
 	}
 	left := min(max(v.at, v.since)+stop, e.at)
-	for _, i := range way[:len(way)-1] {
+	for _, i := range way[:max(0, len(way)-1)] {
 		metres += s.g.edges[i].metres
 		at := left + int64(metres/max(all, 1)*float64(e.at-left))
 		s.visits = append(s.visits, visit{node: s.g.edges[i].to, bound: v.bound, status: inService, at: at, since: at})

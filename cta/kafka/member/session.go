@@ -274,8 +274,7 @@ func (s *session) advance() {
 			return
 		}
 	}
-	// First commit: a batch that is transformed earlier than the next transaction can take
-	// it would become a transaction by itself, and delay the records after it.
+	// A batch transformed before a waiting one is committed would delay the records after it.
 	s.commit()
 	s.transform()
 	s.release()
