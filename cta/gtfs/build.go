@@ -396,9 +396,12 @@ func (f *feed) measure(n *cta.Network) {
 			f.report.To = max(f.report.To, d)
 		}
 	}
-	for _, d := range busiest(perService) {
-		if n.Typical == 0 {
-			n.Typical = d
+	days, often := busiest(perService)
+	for _, least := range []int{some, 1} {
+		for k, d := range days {
+			if n.Typical == 0 && often[k] >= least {
+				n.Typical = d
+			}
 		}
 	}
 	if n.Typical == 0 {
@@ -428,9 +431,13 @@ func services(n *cta.Network) map[*cta.Calendar]int {
 	return perService
 }
 
+// some is how many days, at least, are as busy as a usual one. A holiday may have more trips,
+// where a feed forgets to remove the usual ones, or be the only weekday of a weekend line.
+const some = 5
+
 // busiest returns a typical weekday, Saturday and Sunday of the services, 0 for a
-// missing kind.
-func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
+// missing kind, and how many days of each kind are that busy.
+func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date, often [3]int) {
 	const longest = 3 * 366
 	const week = cta.Date(20261005) // for services without bounds
 	days := make(map[cta.Date]int)
@@ -456,25 +463,23 @@ func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 			}
 		}
 	}
-	// Take the first of the busiest days of each kind, if at least some days are that
-	// busy. A holiday may have more trips where a feed forgets to remove the usual
-	// ones.
-	const some = 5
-	var often [3]map[int]int
+	// Take the first of the busiest days of each kind, if at least some days are that busy.
+	var counts [3]map[int]int
 	for d, trips := range days {
 		k := kindOf(d)
-		if often[k] == nil {
-			often[k] = make(map[int]int)
+		if counts[k] == nil {
+			counts[k] = make(map[int]int)
 		}
-		often[k][trips]++
+		counts[k][trips]++
 	}
 	var usual [3]int
-	for k, counts := range often {
+	for k, counts := range counts {
 		for trips, n := range counts {
 			if better := n >= some || counts[usual[k]] < some; better && (trips > usual[k] || counts[usual[k]] < some && n >= some) {
 				usual[k] = trips
 			}
 		}
+		often[k] = counts[usual[k]]
 	}
 	for d, trips := range days {
 		k := kindOf(d)
@@ -482,7 +487,7 @@ func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date) {
 			busiest[k] = d
 		}
 	}
-	return busiest
+	return busiest, often
 }
 
 func kindOf(d cta.Date) int {
@@ -509,7 +514,8 @@ func estimate(n *cta.Network) (map[*cta.Station]cta.Ridership, [24]float64) {
 	entries := make(map[*cta.Station]cta.Ridership, len(n.Stations))
 	var hourly [24]float64
 	var total float64
-	for k, d := range busiest(services(n)) {
+	days, _ := busiest(services(n))
+	for k, d := range days {
 		if d == 0 {
 			continue
 		}

@@ -20,7 +20,7 @@ import (
 
 // Options select parts of a feed. The zero value selects all.
 type Options struct {
-	Lines []string   // ids of routes
+	Lines []string   // ids or short names of routes, in any case
 	Modes []cta.Mode // of routes
 }
 
@@ -308,6 +308,7 @@ func Mode(kind int) cta.Mode {
 func (f *feed) readRoutes() {
 	odd, out := 0, 0
 	var known []string
+	found := make([]bool, len(f.options.Lines))
 	var modes []cta.Mode
 	there := f.each("routes.txt", []string{"route_id", "route_type"}, func(w row) {
 		id, ok := w.id("route_id")
@@ -319,7 +320,13 @@ func (f *feed) readRoutes() {
 			return
 		}
 		r := &route{id: id, short: w.text("route_short_name"), long: w.text("route_long_name")}
-		known = append(known, id)
+		known = append(known, strings.TrimSuffix(fmt.Sprintf("%s (%s)", id, cmp.Or(r.short, r.long)), " ()"))
+		chosen := len(found) == 0
+		for i, line := range f.options.Lines {
+			if strings.EqualFold(line, id) || strings.EqualFold(line, r.short) {
+				found[i], chosen = true, true
+			}
+		}
 		if r.mode = Mode(w.integer("route_type", 0, math.MaxInt32, -1)); r.mode == "" {
 			r.mode = cta.Bus // the most frequent mode
 			odd++
@@ -330,7 +337,7 @@ func (f *feed) readRoutes() {
 		if !slices.Contains(modes, r.mode) {
 			modes = append(modes, r.mode)
 		}
-		if len(f.options.Lines) > 0 && !slices.Contains(f.options.Lines, id) || len(f.options.Modes) > 0 && !slices.Contains(f.options.Modes, r.mode) {
+		if !chosen || len(f.options.Modes) > 0 && !slices.Contains(f.options.Modes, r.mode) {
 			out++
 			f.routes[id] = &route{id: id, mode: "none"}
 			return
@@ -341,9 +348,9 @@ func (f *feed) readRoutes() {
 		f.missing("routes.txt", "a file with columns route_id, route_type")
 		return
 	}
-	for _, id := range f.options.Lines {
-		if f.routes[id] == nil {
-			f.Fault(sheet.Fault{File: "routes.txt", Found: fmt.Sprintf("no route %q", id), Want: "some of " + sheet.Cut(strings.Join(known, ", "), 400)})
+	for i, line := range f.options.Lines {
+		if !found[i] {
+			f.Fault(sheet.Fault{File: "routes.txt", Found: fmt.Sprintf("no route %q", line), Want: "some of " + sheet.Cut(strings.Join(known, ", "), 400)})
 		}
 	}
 	if len(f.options.Modes) > 0 && len(f.order) == 0 && out > 0 && !f.Faulty() {

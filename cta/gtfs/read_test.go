@@ -334,6 +334,21 @@ func TestPassesHaveTimes(t *testing.T) {
 	}
 }
 
+// A line of weekends that runs on one holiday has no usual weekday.
+func TestUsualDayOfAWeekendLine(t *testing.T) {
+	texts := town()
+	texts["calendar.txt"] = "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n"
+	texts["calendar_dates.txt"] = "service_id,date,exception_type\n"
+	for _, service := range []string{"wd", "sa"} {
+		texts["calendar.txt"] += service + ",0,0,0,0,0,1,0,20261003,20261231\n"
+		texts["calendar_dates.txt"] += service + ",20261012,1\n" // a Monday
+	}
+	net, _, err := Read(files(texts), Options{})
+	if err != nil || net.Typical.Weekday() != time.Saturday {
+		t.Errorf("the usual day is %v (%v), want a Saturday", net.Typical, err)
+	}
+}
+
 func TestOptionsNarrow(t *testing.T) {
 	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.Bus, cta.Ferry}})
 	if err != nil || len(net.Lines) != 2 || net.Line("M") != nil || !slices.Contains(report.LeftOut, "1 route not asked for") {
@@ -343,8 +358,16 @@ func TestOptionsNarrow(t *testing.T) {
 	if err != nil || len(net.Stations) != 2 {
 		t.Errorf("%v: %d stations, want those of the ferry", err, len(net.Stations))
 	}
-	if _, _, err = Read(files(town()), Options{Lines: []string{"X"}}); err == nil || !strings.Contains(err.Error(), `no route "X", want some of M, bus/7, F`) {
+	if _, _, err = Read(files(town()), Options{Lines: []string{"X"}}); err == nil || !strings.Contains(err.Error(), `no route "X", want some of M (`) {
 		t.Errorf("error %v", err)
+	}
+	texts := town()
+	texts["routes.txt"] = strings.Replace(texts["routes.txt"], "bus/7,7,", "bus/7,7X,", 1)
+	bus := files(texts)
+	for _, name := range []string{"bus/7", "BUS/7", "7x"} { // riders know its short name
+		if net, _, err = Read(bus, Options{Lines: []string{name}}); err != nil || len(net.Lines) != 1 || net.Lines[0].Mode != cta.Bus {
+			t.Errorf("line %q: %v", name, err)
+		}
 	}
 	if _, _, err = Read(files(town()), Options{Modes: []cta.Mode{cta.Tram}}); err == nil || err.Error() != "routes.txt: no route that is tram, want some of metro, bus, ferry" {
 		t.Errorf("error %v", err)

@@ -64,9 +64,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	o := gtfs.Options{Lines: list(*lines)}
 	for _, m := range list(*modes) {
+		if !slices.Contains(cta.Modes, cta.Mode(m)) {
+			return fmt.Errorf("-modes: found %q, want some of rail, metro, tram, bus, ferry", m)
+		}
 		o.Modes = append(o.Modes, cta.Mode(m))
 	}
-	net, err := load(fs.Arg(0), o, stderr)
+	net, report, err := load(fs.Arg(0), o, stderr)
 	if err != nil {
 		return err
 	}
@@ -79,30 +82,43 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		day = cta.DateOf(t)
 	}
 	tell(stdout, net, day)
+	if report != nil && report.To > 0 && (day < report.From || day > report.To) {
+		fmt.Fprintf(stderr, "on %v nothing runs: the timetable is of %v to %v\n", day, report.From, report.To)
+	}
 	if *out == "" {
 		return nil
 	}
-	if *seed > 0 && !scheduled(net) {
+	switch {
+	case *seed > 0 && scheduled(net):
+		fmt.Fprintln(stderr, "-seed has no effect: the timetable says when each train runs")
+	case *seed > 0:
 		if net, err = simulate(ctx, net, day, *seed); err != nil {
 			return err
 		}
 	}
-	return write(*out, stdout, net)
+	if err := write(*out, stdout, net); err != nil {
+		return err
+	}
+	if *out != "-" {
+		fmt.Fprintf(stderr, "wrote %s\n", *out)
+	}
+	return nil
 }
 
 func list(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-func load(name string, o gtfs.Options, stderr io.Writer) (*cta.Network, error) {
+func load(name string, o gtfs.Options, stderr io.Writer) (*cta.Network, *gtfs.Report, error) {
 	if name == "" {
-		return gtfs.Narrow(cta.Chicago(), o)
+		net, err := gtfs.Narrow(cta.Chicago(), o)
+		return net, nil, err
 	}
 	net, report, err := gtfs.Load(name, o)
 	if report != nil {
 		fmt.Fprintln(stderr, report)
 	}
-	return net, err
+	return net, report, err
 }
 
 // tell writes the lines, and the number of their trips on a day, the next Saturday and

@@ -97,6 +97,7 @@ type Settings struct {
 	Stderr  io.Writer
 
 	name                   string
+	days                   [2]cta.Date    // first and last of the timetable; 0 without one
 	ready                  []func() error // of /readyz
 	prepared               atomic.Bool
 	given                  map[string]bool // flags set on the command line or in the environment
@@ -300,6 +301,13 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 				fault("start", "found %q, want a time as 2026-10-07T07:30", start)
 			}
 		}
+		at := s.Start
+		if groups&Tracked != 0 && s.TrainTracker.Replay == "" {
+			at = time.Now()
+		}
+		if day := cta.DateOf(at.In(s.Network.Location)); !at.IsZero() && s.days[1] > 0 && (day < s.days[0] || day > s.days[1]) {
+			fmt.Fprintf(s.Stderr, "no service on %v: the timetable of -network is of %v to %v\n", day, s.days[0], s.days[1])
+		}
 		if s.Wait <= 0 {
 			fault("wait", "found %v, want more than 0", s.Wait)
 		}
@@ -417,6 +425,7 @@ func (s *Settings) narrow(network, lines, modes string) []error {
 		s.Network = net
 		if report != nil {
 			fmt.Fprintln(s.Stderr, report)
+			s.days = [2]cta.Date{report.From, report.To}
 		}
 	}
 	// A topic for each station and kind: a broker has its limits.
