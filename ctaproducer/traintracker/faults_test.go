@@ -194,18 +194,19 @@ func TestOddAnswers(t *testing.T) {
 	}
 }
 
-// runs reports whether a train is on its way at a time: it has left one station, and comes
-// to another in five minutes.
+// runs reports whether a train is on its way at a time: it was at one station, two answers
+// ago at least, and comes to another in five minutes.
 func (f *fake) runs(line, run string, at time.Time) bool {
 	before := 0
+	var since time.Time
 	for _, a := range f.truth {
 		if a.Line != line || f.Run(a.TrainID) != run {
 			continue
 		}
 		if a.at.After(at) {
-			return before != 0 && a.StationID != before && a.at.Sub(at) < 5*time.Minute
+			return before != 0 && a.StationID != before && a.at.Sub(at) < 5*time.Minute && at.Sub(since) > 30*time.Second
 		}
-		before = a.StationID
+		before, since = a.StationID, a.at
 	}
 	return false
 }

@@ -61,7 +61,7 @@ func TestStop(t *testing.T) {
 	for range 2 * cta.MaxPredictedStops {
 		got = Stop(got, eight, 1, cta.DirectionA, after(100))
 	}
-	if p := (cta.Prediction{TrainID: "t", Stops: got}); len(got) != cta.MaxPredictedStops || p.Check() != nil {
+	if p := (cta.Prediction{TrainID: "t", Made: eight.UnixMilli(), Stops: got}); len(got) != cta.MaxPredictedStops || p.Check() != nil {
 		t.Errorf("%d stops: %v", len(got), p.Check())
 	}
 }
