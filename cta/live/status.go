@@ -155,11 +155,8 @@ func (l *lineState) miss(late int64) {
 // late reports whether a train on its way is overdue at the next station, where neither
 // it nor a train from behind it has arrived.
 func (s *scratch) late(ve *vehicle) bool {
-	late := s.known - ve.by
-	if s.heard < ve.by+overdueSaid { // the source may be silent
-		return false
-	}
-	if ve.spread == 0 || late < overdueSaid || float64(late) < unusual*ve.spread*float64(second) {
+	// Until something is heard after that time, the source may be silent.
+	if min(s.heard, s.known)-ve.by < overdueSaid || ve.spread == 0 || float64(s.known-ve.by) < unusual*ve.spread*float64(second) {
 		return false
 	}
 	if s.now < s.hearings[s.g.nodes[ve.node].line].dark+relearn {
