@@ -240,7 +240,7 @@ func (c *Connector) fail(ctx context.Context, err error) error {
 
 // A settings fault is told by words of the worker's message: all have status 400.
 var connectHints = []struct{ word, hint string }{
-	{"password authentication failed", "check user and password in the -postgres URL, and the server's pg_hba.conf"},
+	{"password authentication failed", "check the database's user and password, and the server's pg_hba.conf"},
 	{"Failed to find any class", "put the connector's jar on the worker's plugin.path and restart it"},
 	{"wal_level", "set wal_level=logical in the database and restart it"},
 	{"must be superuser or replication role", "let the database's user replicate: ALTER ROLE … REPLICATION"},

@@ -170,7 +170,7 @@ func (d *database) hint(err error) string {
 	case code == pgNotAllowed:
 		return "make " + user + " the owner of database " + name + " and of its table " + stationsTable
 	case code == pgWrongPassword, code == pgWrongUser:
-		return "check user and password in the -postgres URL, and the server's pg_hba.conf"
+		return "check the database's user and password, and the server's pg_hba.conf"
 	case strings.HasPrefix(code, "53"):
 		return "raise the server's limit, as max_connections"
 	case strings.HasPrefix(code, "57P"):
@@ -178,9 +178,9 @@ func (d *database) hint(err error) string {
 	case code != "":
 		return "see the server's log"
 	case rest.Unreachable(err):
-		return "start it, or leave out -postgres to use the network's own table"
+		return "start the server, or check the database's address"
 	}
-	return "check the -postgres URL and that the server is up"
+	return "check the database's address, and that the server is up"
 }
 
 // lasting reports whether waiting won't mend an error.

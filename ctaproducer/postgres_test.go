@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
+	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
@@ -430,13 +432,13 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 		err  error
 		want string
 	}{
-		{"load with a wrong password", load(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check user and password in the -postgres URL, and the server's pg_hba.conf)`},
-		{"read with a wrong password", run(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check user and password in the -postgres URL, and the server's pg_hba.conf)`},
+		{"load with a wrong password", load(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the database's user and password, and the server's pg_hba.conf)`},
+		{"read with a wrong password", run(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the database's user and password, and the server's pg_hba.conf)`},
 		{"read a missing table", run(empty), "PostgreSQL at " + without(empty) + `: relation "public.stations" does not exist (SQLSTATE 42P01) (load the table first: examples/connector does, by CreateStations)`},
 		{"read a table of other ids", run(fractional), "PostgreSQL at " + without(fractional) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
 		{"read a table of textual ids", run(textual), "PostgreSQL at " + without(textual) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
 		{"read a missing database", run(missing), "PostgreSQL at " + without(missing) + `: database "` + name + `" does not exist (SQLSTATE 3D000) (create database ` + name + `, or let examples/connector create and load it)`},
-		{"load where nobody listens", load(nobody), "PostgreSQL at " + without(nobody) + ": dial tcp " + closed + ": connect: connection refused (start it, or leave out -postgres to use the network's own table)"},
+		{"load where nobody listens", load(nobody), "PostgreSQL at " + without(nobody) + ": dial tcp " + closed + ": connect: connection refused (start the server, or check the database's address)"},
 	} {
 		if d := cmp.Diff(c.want, errorTextOf(c.err, "")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
@@ -489,29 +491,66 @@ func TestStationSourceWithoutDatabase(t *testing.T) {
 	}
 }
 
+// smalltown returns the network of the documentation, with another name for its station Market.
+func smalltown(t *testing.T, market string) *cta.Network {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, name := range []string{"network", "lines", "stations", "line_stations", "stops", "service"} {
+		text, err := os.ReadFile("../cta/testdata/smalltown/" + name + ".csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "stations" || name == "line_stations" {
+			text = bytes.ReplaceAll(text, []byte(",Market,"), []byte(","+market+","))
+		}
+		files[name+".csv"] = &fstest.MapFile{Data: text}
+	}
+	net, err := cta.Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// A row that the topic refuses for its size is left out; those after it are sent.
+func TestStationSourceLeavesOutALargeRow(t *testing.T) {
+	sys := ctatest.Start(t)
+	topic := kafka.EventTopic(sys.Topics.Stations(), 1)
+	topic.Config["max.message.bytes"] = "400" // of a compressed batch
+	if err := sys.Kafka.EnsureTopics(t.Context(), topic); err != nil {
+		t.Fatal(err)
+	}
+	letters := rand.New(rand.NewPCG(1, 1))
+	name := make([]byte, 200)
+	for i := range name {
+		name[i] = byte('a' + letters.IntN(26))
+	}
+	net := smalltown(t, string(name))
+	log := new(bytes.Buffer)
+	source, err := NewStationSource(sys.Kafka, net, StationSourceConfig{Topics: sys.Topics, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := source.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	large := net.Station(2).Stops
+	want := len(tables.Rows(net)) - len(large)
+	if rows := awaitRows(t, sys, want); len(rows) != want {
+		t.Errorf("%d rows, want %d", len(rows), want)
+	}
+	for _, stop := range large {
+		if want := fmt.Sprintf("left out\" stop_id=%d", stop.ID); !strings.Contains(log.String(), want) {
+			t.Errorf("log lacks %q:\n%s", want, log)
+		}
+	}
+}
+
 // An agency's next publication has other names, new stops, and some no longer. Rows that
 // changed are sent again, once.
 func TestStationSourceOfTheNextFeed(t *testing.T) {
 	sys := ctatest.Start(t)
-	town := func(market string) *cta.Network {
-		files := fstest.MapFS{}
-		for _, name := range []string{"network", "lines", "stations", "line_stations", "stops", "service"} {
-			text, err := os.ReadFile("../cta/testdata/smalltown/" + name + ".csv")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if name == "stations" || name == "line_stations" {
-				text = bytes.ReplaceAll(text, []byte(",Market,"), []byte(","+market+","))
-			}
-			files[name+".csv"] = &fstest.MapFile{Data: text}
-		}
-		net, err := cta.Load(files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return net
-	}
-	before, after := town("Market"), town("Market Square")
+	before, after := smalltown(t, "Market"), smalltown(t, "Market Square")
 	tram, err := after.Only("T1")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,7 +69,8 @@ func (c StationSourceConfig) validate() error {
 // booleans, dates or timestamps. Others are left out, and the log names each once.
 // A value that can't be written is null, and the log names its row and column: a
 // float that is infinite or no number, a date or timestamp that is infinite or before
-// the year 1. As with the JDBC source, rows with a higher stop_id than those sent are
+// the year 1. A row that exceeds the limit of the brokers or the topic is left out, and
+// the log names it. As with the JDBC source, rows with a higher stop_id than those sent are
 // found, changed and deleted rows are not.
 //
 // Its position is kept nowhere but in the topic: a start reads which stops are
@@ -182,9 +184,13 @@ func (e *sendError) Error() string { return e.err.Error() }
 func (e *sendError) Unwrap() error { return e.err }
 
 // send sends rows that are not there yet, or were different, and returns when all are
-// acknowledged.
+// acknowledged. A row that is too large is left out, and said once.
 func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
-	n := 0
+	var (
+		n      int
+		mu     sync.Mutex
+		failed error
+	)
 	for _, row := range rows {
 		// Of the network's own rows, changed ones are known too.
 		if before, ok := o.sent[row.stopID]; ok && (o.source.db != nil || bytes.Equal(before, row.json)) {
@@ -192,20 +198,38 @@ func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 		}
 		// One partition for all, if there are several: rows stay in their order.
 		r := kafka.Record{Topic: o.topic, Value: row.json, PartitionBy: []byte(stationsTable)}
-		if err := o.producer.Send(ctx, r, nil); err != nil {
+		done := func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				n++
+			case errors.Is(err, kafka.ErrTooLarge):
+				o.source.cfg.Log.Warn("row can't be written: left out", "stop_id", row.stopID, "bytes", len(row.json), "err", err)
+			default:
+				failed = err
+			}
+		}
+		if err := o.producer.Send(ctx, r, done); errors.Is(err, kafka.ErrTooLarge) {
+			done(err)
+		} else if err != nil {
 			return &sendError{err}
 		}
 		for _, odd := range row.odd {
 			o.source.cfg.Log.Warn("value can't be written, null is sent instead",
 				"stop_id", row.stopID, "column", odd.column, "value", odd.value, "err", odd.err)
 		}
-		n++
-	}
-	if n == 0 {
-		return nil
 	}
 	if err := o.producer.Flush(ctx); err != nil {
 		return &sendError{err}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if failed != nil {
+		return &sendError{failed}
+	}
+	if n == 0 {
+		return nil
 	}
 	o.source.rows.WithLabelValues().Add(float64(n))
 	o.source.cfg.Log.Info("station rows sent", "rows", n, "up to stop", rows[len(rows)-1].stopID)

@@ -34,6 +34,9 @@ const (
 // is the outcome of records that Close did not deliver.
 var ErrClosed = errors.New("kafka: producer is closed")
 
+// ErrTooLarge is the failure of a record that exceeds the brokers' or its topic's limit.
+var ErrTooLarge error = sarama.ErrMessageSizeTooLarge
+
 // ProducerConfig holds the optional settings of a [Producer].
 type ProducerConfig struct {
 	// MaxBuffered bounds the records accepted and not yet acknowledged. Send blocks
@@ -138,7 +141,7 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 // not change before its outcome is known.
 func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 	if size := batch.Size(r); size > maxMessageBytes {
-		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d", r.Topic, size, maxMessageBytes)
+		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d: %w", r.Topic, size, maxMessageBytes, ErrTooLarge)
 	}
 	for {
 		p.mu.Lock()

@@ -124,8 +124,9 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, base: strings.TrimRight(u.String(), "/"),
 		transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: min(cfg.Timeout, 10*time.Second)}).DialContext,
+			Proxy: http.ProxyFromEnvironment,
+			// Shorter than the request's, so that it ends first and is told from a slow answer.
+			DialContext:         (&net.Dialer{Timeout: min(cfg.Timeout*3/4, 10*time.Second)}).DialContext,
 			TLSClientConfig:     cfg.Access.TLS.Clone(),
 			TLSHandshakeTimeout: 10 * time.Second,
 			IdleConnTimeout:     time.Minute,
@@ -197,7 +198,7 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil && caller.Err() != nil:
 		return nil, caller.Err()
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && !Unreachable(err):
 		return nil, &noAnswer{fmt.Errorf("no answer within %v: %w", c.cfg.Timeout, context.DeadlineExceeded)}
 	case err != nil:
 		return nil, &noAnswer{err}

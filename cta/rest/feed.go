@@ -85,7 +85,7 @@ func NewFeed(cfg FeedConfig) (*Feed, error) {
 		Service: cfg.Service, URL: base, Timeout: cfg.Timeout, Idle: 1, Accept: cfg.Accept, Limit: cfg.Limit, Hint: cfg.Hint, Log: cfg.Log,
 	})
 	values, badQuery := url.ParseQuery(query)
-	if badQuery != nil {
+	if badQuery != nil || strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		badQuery = errors.New("the query of URL can't be read")
 	}
 	faults := errors.Join(err, badQuery)

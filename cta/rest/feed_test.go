@@ -237,6 +237,8 @@ func TestFeedNamesWrongSettings(t *testing.T) {
 		{FeedConfig{Source: "http://a/b", Header: http.Header{"X Key": {"v"}}}, `header "X Key"`},
 		{FeedConfig{Source: "http://a/b", Header: http.Header{"Key": {"secret\r\nHost: c"}}}, `header "Key"`},
 		{FeedConfig{Source: "http://a/b?%zz"}, "query"},
+		{FeedConfig{Source: "http://a/b?key=secret\x01"}, "query"},
+		{FeedConfig{Source: "http://a/b?key=secret HTTP"}, "query"},
 	} {
 		c.cfg.Service, c.cfg.Every, c.cfg.Timeout = "feed", time.Minute, time.Second
 		if _, err := NewFeed(c.cfg); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {

@@ -37,9 +37,9 @@ func main() {
 
 func run(ctx context.Context, s *app.Settings) (err error) {
 	if s.Record != "" {
-		recorder, err := recording.New(s.Record)
-		if err != nil {
-			return err
+		recorder, failed := recording.New(s.Record)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, recorder.Close()) }()
 		s.TrainTracker.Record, s.Realtime.Record, s.Alerts.Record = recorder, recorder, recorder

@@ -167,6 +167,9 @@ func (h *Handler) topic(r *http.Request) (any, error) {
 	}
 	info := topicInfo{Name: name, Configs: map[string]string{}, Partitions: infos(t)}
 	for _, res := range resp.Resources {
+		if err := kerr.ErrorForCode(res.ErrorCode); err != nil {
+			return nil, fmt.Errorf("settings of topic %s: %w", name, err)
+		}
 		for _, c := range res.Configs {
 			if c.Value != nil {
 				info.Configs[c.Name] = *c.Value
