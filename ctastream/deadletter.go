@@ -38,7 +38,7 @@ type deadLetters struct {
 	// its letter. The letters tell this even if the group's positions are lost. They
 	// are read before the first letter is written.
 	written map[kafka.Partition]int64
-	gained  map[kafka.Partition]kafka.Gained
+	gained  map[kafka.Partition]kafka.Assigned
 }
 
 func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
@@ -49,7 +49,7 @@ func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
 			"Records put aside because they can't be read. One whose transaction was aborted counts again.", "topic", "reason"),
 		logged:  make(map[[2]string]bool),
 		written: make(map[kafka.Partition]int64),
-		gained:  make(map[kafka.Partition]kafka.Gained),
+		gained:  make(map[kafka.Partition]kafka.Assigned),
 	}
 }
 
@@ -63,7 +63,7 @@ func unreadable(reason string, err error) error {
 }
 
 // begin prepares for records of newly assigned partitions.
-func (d *deadLetters) begin(gained []kafka.Gained) {
+func (d *deadLetters) begin(gained []kafka.Assigned) {
 	for _, p := range gained {
 		d.gained[p.Partition] = p
 		delete(d.written, p.Partition)

@@ -72,11 +72,11 @@ func (x *Inspector) Run(ctx context.Context) error {
 // written, and the last clock of each station.
 type inspection Inspector
 
-func (x *inspection) Assign(_ context.Context, gained []kafka.Gained) (take func(), err error) {
+func (x *inspection) Assign(_ context.Context, gained []kafka.Assigned) (install func(), err error) {
 	return func() { x.dead.begin(gained) }, nil
 }
 
-func (*inspection) Needs(kafka.Gained) []kafka.Partition { return nil }
+func (*inspection) Needs(kafka.Assigned) []kafka.Partition { return nil }
 
 func (*inspection) Revoke([]kafka.Partition) {}
 

@@ -22,7 +22,7 @@ func TestNeedsHoldTheCountsOfAPartition(t *testing.T) {
 		for n := range out {
 			s.output = append(s.output, kafka.Partition{Topic: "counts", Partition: n})
 		}
-		g := kafka.Gained{Partitions: in}
+		g := kafka.Assigned{Partitions: in}
 		g.Topic, g.Partition.Partition = topics.Turnstiles(station), kafka.PartitionOf(key, in)
 		needs := s.Needs(g)
 		if !slices.Contains(needs, s.output[kafka.PartitionOf(key, out)]) {

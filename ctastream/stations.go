@@ -71,7 +71,7 @@ func (t *StationTransformer) Run(ctx context.Context) error {
 type transformation StationTransformer
 
 // Assign restores the table from the output.
-func (t *transformation) Assign(ctx context.Context, gained []kafka.Gained) (take func(), err error) {
+func (t *transformation) Assign(ctx context.Context, gained []kafka.Assigned) (install func(), err error) {
 	for _, p := range gained {
 		if p.Partitions > 1 {
 			t.cfg.Log.Warn("the topic of rows has several partitions: run one worker only, or deletions may be missed", "topic", p.Topic)
@@ -112,7 +112,7 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Gained) (tak
 }
 
 // Needs returns the whole output: a row may be in any partition of it.
-func (t *transformation) Needs(kafka.Gained) []kafka.Partition { return t.output }
+func (t *transformation) Needs(kafka.Assigned) []kafka.Partition { return t.output }
 
 // Revoke does nothing: the table is restored before it is used again.
 func (t *transformation) Revoke([]kafka.Partition) {}

@@ -107,7 +107,7 @@ type summarizer TurnstileSummary
 // partition's stations. Both topics use the same hash of the station, modulo their
 // numbers of partitions. So both partitions are equal modulo the largest common
 // divisor.
-func (s *summarizer) Needs(g kafka.Gained) (needs []kafka.Partition) {
+func (s *summarizer) Needs(g kafka.Assigned) (needs []kafka.Partition) {
 	of, n := int32(len(s.output)), g.Partitions
 	in := g.Partition.Partition
 	if id, ok := topicStation(g.Topic); ok && n == 1 {
@@ -125,7 +125,7 @@ func (s *summarizer) Needs(g kafka.Gained) (needs []kafka.Partition) {
 }
 
 // Assign restores the counts of the stations in the gained partitions.
-func (s *summarizer) Assign(ctx context.Context, gained []kafka.Gained) (take func(), err error) {
+func (s *summarizer) Assign(ctx context.Context, gained []kafka.Assigned) (install func(), err error) {
 	var from []kafka.Partition
 	for _, g := range gained {
 		from = append(from, s.Needs(g)...)
@@ -160,7 +160,7 @@ func (s *summarizer) Assign(ctx context.Context, gained []kafka.Gained) (take fu
 // resume returns the position at which to continue in a partition, and whether all
 // counted entries are still there. If not, another topic may have the name, or the
 // cluster may have lost the end of the topic, such as after the crash of a machine.
-func (s *summarizer) resume(g kafka.Gained, counted position) (at position, all bool) {
+func (s *summarizer) resume(g kafka.Assigned, counted position) (at position, all bool) {
 	at = position{counted.next, g.TopicID}
 	if g.End >= at.next {
 		return at, true

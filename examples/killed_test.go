@@ -65,19 +65,19 @@ func TestLogFollowsAKilledWorker(t *testing.T) {
 	enter()
 	args := append(workers(sys), "-output", sys.Topics.TurnstileSummary())
 	stays := start(t, "turnstiles", args...)
-	stays.await(`partitions gained.* partitions=4 .*member=\S+`)
+	stays.await(`partitions assigned.* partitions=4 .*member=\S+`)
 	stays.await(`caught up.* partitions=4 behind=0`)
 
 	printed := stays.printed()
 	killed := start(t, "turnstiles", args...)
-	killed.await(`partitions gained.* partitions=2 .*member=\S+`)
+	killed.await(`partitions assigned.* partitions=2 .*member=\S+`)
 	killed.await(`caught up.* partitions=2 behind=0`)
-	stays.awaitSince(printed, `partitions given up.* partitions=2 left=2`)
+	stays.awaitSince(printed, `partitions revoked.* partitions=2 left=2`)
 
 	printed = stays.printed()
 	killed.kill()
 	enter()
-	stays.awaitSince(printed, `partitions gained.* partitions=2 generation=\d+ member=\S+`, `state restored.* records=\d+`, `caught up.* partitions=4 behind=0`)
+	stays.awaitSince(printed, `partitions assigned.* partitions=2 generation=\d+ member=\S+`, `state restored.* records=\d+`, `caught up.* partitions=4 behind=0`)
 	for _, s := range stations {
 		sys.AwaitCount(s, 6)
 	}
@@ -93,7 +93,7 @@ func TestKilledTransformerIsReplaced(t *testing.T) {
 	}
 	sys.Rows(row(1, "blue"), row(2, "red"))
 	works := start(t, "stations", workers(sys)...)
-	works.await(`partitions gained.* group=\S+stations `)
+	works.await(`partitions assigned.* group=\S+stations `)
 	sys.AwaitRecords(sys.Topics.StationsTable(), 2)
 	next := start(t, "stations", workers(sys)...)
 	next.await(`caught up.* group=\S+stations partitions=0 `)
@@ -101,7 +101,7 @@ func TestKilledTransformerIsReplaced(t *testing.T) {
 	printed := next.printed()
 	works.kill()
 	sys.Rows(row(2, "brown")) // the stop is no longer on the red line
-	next.awaitSince(printed, `partitions gained.* group=\S+stations partitions=1 `, `caught up.* group=\S+stations partitions=1 `)
+	next.awaitSince(printed, `partitions assigned.* group=\S+stations partitions=1 `, `caught up.* group=\S+stations partitions=1 `)
 	var keys []string
 	for _, r := range sys.AwaitRecords(sys.Topics.StationsTable(), 4) {
 		keys = append(keys, string(r.Key)+map[bool]string{true: " deleted", false: ""}[r.Value == nil])

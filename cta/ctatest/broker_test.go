@@ -47,8 +47,8 @@ func TestBrokerCreatesHundredsOfTopics(t *testing.T) {
 // doubler publishes each record's key to another topic.
 type doubler struct{ output string }
 
-func (doubler) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
-func (doubler) Needs(kafka.Gained) []kafka.Partition                   { return nil }
+func (doubler) Assign(context.Context, []kafka.Assigned) (func(), error) { return func() {}, nil }
+func (doubler) Needs(kafka.Assigned) []kafka.Partition                   { return nil }
 func (doubler) Revoke([]kafka.Partition)                               {}
 func (d doubler) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	var out []kafka.Record

@@ -324,9 +324,9 @@ func (c *tally) of(value string) func() int64 {
 	}
 }
 
-func (c *tally) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
-func (c *tally) Needs(kafka.Gained) []kafka.Partition                   { return nil }
-func (c *tally) Revoke([]kafka.Partition)                               {}
+func (c *tally) Assign(context.Context, []kafka.Assigned) (func(), error) { return func() {}, nil }
+func (c *tally) Needs(kafka.Assigned) []kafka.Partition                   { return nil }
+func (c *tally) Revoke([]kafka.Partition)                                 {}
 func (c *tally) Transform(_ context.Context, b []kafka.Record) ([]kafka.Record, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -339,14 +339,14 @@ func (c *tally) Transform(_ context.Context, b []kafka.Record) ([]kafka.Record, 
 // needy has the sums of half of the partitions in another topic, and reads those only.
 type needy struct{ *summer }
 
-func (s needy) Needs(g kafka.Gained) []kafka.Partition {
+func (s needy) Needs(g kafka.Assigned) []kafka.Partition {
 	if g.Partition.Partition%2 == 1 {
 		return []kafka.Partition{{Topic: "other"}}
 	}
 	return s.summer.Needs(g)
 }
 
-func (s needy) Assign(ctx context.Context, gained []kafka.Gained) (func(), error) {
+func (s needy) Assign(ctx context.Context, gained []kafka.Assigned) (func(), error) {
 	for _, g := range gained {
 		if err := s.client.Restore(ctx, s.Needs(g), func(kafka.Record) {}); err != nil {
 			return nil, err

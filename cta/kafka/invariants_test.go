@@ -267,9 +267,9 @@ func (s *sizes) total() int {
 	return s.all
 }
 
-func (s *sizes) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
-func (s *sizes) Needs(kafka.Gained) []kafka.Partition                   { return nil }
-func (s *sizes) Revoke([]kafka.Partition)                               {}
+func (s *sizes) Assign(context.Context, []kafka.Assigned) (func(), error) { return func() {}, nil }
+func (s *sizes) Needs(kafka.Assigned) []kafka.Partition                   { return nil }
+func (s *sizes) Revoke([]kafka.Partition)                                 {}
 func (s *sizes) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -61,21 +61,21 @@ type Producer struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu       sync.Mutex
-	left     chan struct{} // closed when records are settled, if a caller waits; else nil
-	buffered int           // records accepted and not settled
-	bytes    int           // of the buffered records
-	accepted uint64        // records ever accepted
-	closed   bool
-	topics   map[string]*topicRoute
-	boxes    []*outbox         // of all topics, including deleted ones
-	senders  map[int32]*sender // by broker id
-	untold   failures          // not reported to any callback
+	mu         sync.Mutex
+	settled    chan struct{} // closed when records are settled, if a caller waits; else nil
+	buffered   int           // records accepted and not settled
+	bytes      int           // of the buffered records
+	accepted   uint64        // records ever accepted
+	closed     bool
+	topics     map[string]*topicRoute
+	outboxes   []*outbox         // of all topics, including deleted ones
+	senders    map[int32]*sender // by broker id
+	unreported failures          // not reported to any callback
 
-	waiting map[*outbox]bool // outboxes whose batch has failed at least twice
-	since   time.Time        // when the wait was logged; else zero
-	losing  bool             // the last batch was given up
-	report  Report
+	waiting      map[*outbox]bool // outboxes whose batch has failed at least twice
+	waitingSince time.Time        // when the wait was logged; else zero
+	givingUp     bool             // the last batch was given up
+	report       Report
 
 	pidLock sync.Mutex
 	pid     int64 // for partitions without one; -1: request a new one
@@ -84,20 +84,21 @@ type Producer struct {
 
 // topicRoute is the producer's state of a topic.
 type topicRoute struct {
-	partitioner batch.Partitioner // not safe for concurrent use: Producer.mu
-	outboxes    []*outbox         // by partition
-	next        int               // for records with neither key nor PartitionBy
+	partitioner *batch.Partitioner // not safe for concurrent use: Producer.mu
+	outboxes    []*outbox          // by partition
+	next        int                // for records with neither key nor PartitionBy
 }
 
 // outbox holds a partition's records and the state of sending them. Producer.mu guards
 // its fields.
 type outbox struct {
-	batch.Box
-	leader  int32     // broker id; -1 when there is none
-	taken   bool      // the oldest batch is in flight, or waits for its retry
-	listed  bool      // in its sender's list
-	lost    time.Time // since when the topic has been unknown; else zero
-	backoff time.Duration
+	batch.Queue
+	leader       int32     // broker id; -1 when there is none
+	inFlight     bool      // the oldest batch, or it waits for its retry
+	queued       bool      // in its sender's list
+	unknownSince time.Time // the topic; else zero
+	backoff      time.Duration
+	cause        error // why the batch in flight must be resent; else nil
 }
 
 // Report counts a producer's records by outcome.
@@ -140,7 +141,8 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 // limit (1 MB). done must be quick, and must not call the producer. The bytes of r must
 // not change before its outcome is known.
 func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
-	if size := batch.Size(r); size > maxMessageBytes {
+	size := batch.Size(&r)
+	if size > maxMessageBytes {
 		return fmt.Errorf("kafka: record for %s has %d bytes, want at most %d: %w", r.Topic, size, maxMessageBytes, ErrTooLarge)
 	}
 	for {
@@ -160,18 +162,18 @@ func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 		route := p.topics[r.Topic]
 		if route == nil {
 			p.mu.Unlock()
-			if err := p.find(ctx, r.Topic); err != nil {
+			if err := p.findTopic(ctx, r.Topic); err != nil {
 				return err
 			}
 			continue
 		}
-		p.acceptLocked(route, r, done)
+		p.acceptLocked(route, &r, size, done)
 		p.mu.Unlock()
 		return nil
 	}
 }
 
-func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) {
+func (p *Producer) acceptLocked(route *topicRoute, r *Record, size int, done func(error)) {
 	n, ok := route.partitioner.Choose(r, int32(len(route.outboxes)))
 	if !ok {
 		n = int32(route.next)
@@ -179,21 +181,21 @@ func (p *Producer) acceptLocked(route *topicRoute, r Record, done func(error)) {
 	}
 	o := route.outboxes[n]
 	p.accepted++
-	o.Add(r, p.accepted, done)
+	o.Add(r, size, p.accepted, done)
 	p.buffered++
-	p.bytes += batch.Size(r)
+	p.bytes += size
 	p.client.stats.buffered.Inc()
-	p.readyLocked(o)
+	p.enqueueLocked(o)
 }
 
-// find looks up a topic, and waits while the cluster is away.
-func (p *Producer) find(ctx context.Context, topic string) error {
+// findTopic looks up a topic, and waits while the cluster is away.
+func (p *Producer) findTopic(ctx context.Context, topic string) error {
 	if !legalTopic.MatchString(topic) {
 		return fmt.Errorf("kafka: topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", topic)
 	}
 	unknownSince := time.Time{}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		t, err := p.client.cl.Lookup(ctx, topic)
+		t, err := p.client.cl.TopicMetadata(ctx, topic)
 		switch {
 		case err == nil && len(t.Leaders) > 0:
 			p.addRoute(topic, t.Leaders)
@@ -235,7 +237,7 @@ func (p *Producer) addRoute(topic string, leaders []int32) {
 		o := &outbox{leader: leaders[i]}
 		o.Partition, o.PID = Partition{Topic: topic, Partition: int32(i)}, -1
 		route.outboxes = append(route.outboxes, o)
-		p.boxes = append(p.boxes, o)
+		p.outboxes = append(p.outboxes, o)
 	}
 	route.next %= len(leaders)
 }
@@ -246,7 +248,7 @@ func (p *Producer) Flush(ctx context.Context) error {
 	p.mu.Lock()
 	if p.closed {
 		defer p.mu.Unlock()
-		return errors.Join(p.untold.take(), ErrClosed)
+		return errors.Join(p.unreported.take(), ErrClosed)
 	}
 	upTo := p.accepted
 	p.mu.Unlock()
@@ -255,7 +257,7 @@ func (p *Producer) Flush(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.untold.take()
+	return p.unreported.take()
 }
 
 // drain waits until the first upTo records accepted are settled.
@@ -272,14 +274,14 @@ func (p *Producer) drain(ctx context.Context, upTo uint64) error {
 
 // awaitLocked waits until records are settled. p.mu is released meanwhile.
 func (p *Producer) awaitLocked(ctx context.Context) error {
-	if p.left == nil {
-		p.left = make(chan struct{})
+	if p.settled == nil {
+		p.settled = make(chan struct{})
 	}
-	left := p.left
+	settled := p.settled
 	p.mu.Unlock()
 	defer p.mu.Lock()
 	select {
-	case <-left:
+	case <-settled:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -290,9 +292,9 @@ func (p *Producer) awaitLocked(ctx context.Context) error {
 
 // wakeLocked wakes all waiting callers.
 func (p *Producer) wakeLocked() {
-	if p.left != nil {
-		close(p.left)
-		p.left = nil
+	if p.settled != nil {
+		close(p.settled)
+		p.settled = nil
 	}
 }
 
@@ -322,9 +324,9 @@ func (p *Producer) closeWithin(limit time.Duration) error {
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
-	for _, o := range p.boxes {
+	for _, o := range p.outboxes {
 		for !o.Empty() {
-			p.end(o, ErrClosed)
+			p.complete(ErrClosed, o)
 		}
 	}
 	r := p.Report()
@@ -336,7 +338,7 @@ func (p *Producer) closeWithin(limit time.Duration) error {
 		"accepted", r.Accepted, "delivered", r.Delivered, "given up", r.GivenUp, "reasons", r.Reasons)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.untold.take()
+	return p.unreported.take()
 }
 
 // failures collects errors and keeps the text short.

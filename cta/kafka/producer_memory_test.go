@@ -51,11 +51,11 @@ func TestMemoryIsBoundedWhileTheBrokerIsAway(t *testing.T) {
 				}
 			}
 			fill(time.Second)
-			full, taken := heapMB()-before, accepted
+			full, batches := heapMB()-before, accepted
 			fill(time.Second / 2)
 			later := heapMB() - before
-			t.Logf("%d records of %d bytes wait, %.0f MB; %.0f MB after more attempts", taken, tt.size, full, later)
-			if taken == 0 || accepted > tt.atMost {
+			t.Logf("%d records of %d bytes wait, %.0f MB; %.0f MB after more attempts", batches, tt.size, full, later)
+			if batches == 0 || accepted > tt.atMost {
 				t.Errorf("%d records accepted, want 1 to %d", accepted, tt.atMost)
 			}
 			if full > tt.heap || later > tt.heap {

@@ -79,7 +79,7 @@ func TestFailedDeliveryIsTold(t *testing.T) {
 		t.Errorf("%d failures told, want 1", failed)
 	}
 	for range 3 {
-		if err := p.Send(t.Context(), text("bad", "untold"), nil); err != nil {
+		if err := p.Send(t.Context(), text("bad", "unreported"), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestFailedDeliveryIsTold(t *testing.T) {
 	if err := p.Flush(t.Context()); err != nil {
 		t.Errorf("second flush returned %v again", err)
 	}
-	_ = p.Send(t.Context(), text("bad", "untold"), nil)
+	_ = p.Send(t.Context(), text("bad", "unreported"), nil)
 	if err := p.Close(); err == nil {
 		t.Error("close didn't return the failure")
 	}

@@ -85,25 +85,25 @@ type reading struct {
 	begin func(p Partition, has cluster.Bounds) int64
 }
 
-// reader is one call of Read: an engine fetches records, scout finds partitions and
+// reader is one call of Read: an engine fetches records, discoverPartitions finds partitions and
 // their first offsets, and the caller's goroutine handles the records.
 type reader struct {
 	client *Client
 	reading
 	engine     *fetch.Engine
 	cancel     context.CancelCauseFunc
-	found      chan struct{}           // signals the handler: partitions or targets have changed
-	lag        *metric.Lag             // used by scout, as is the next field
+	changed    chan struct{}           // signals the handler: partitions or targets have changed
+	lag        *metric.Lag             // used by discoverPartitions, as is the next field
 	leaderless map[Partition]time.Time // partitions of only, since when
 
-	mu      sync.Mutex
-	parts   map[Partition]*part
-	scouted bool // all partitions that existed at the call are known
+	mu         sync.Mutex
+	parts      map[Partition]*part
+	discovered bool // all partitions that existed at the call are known
 }
 
 // part is the progress of one partition. reader.mu guards its fields.
 type part struct {
-	cur     *fetch.Cursor // nil until its position is known
+	cursor  *fetch.Cursor // nil until its position is known
 	handled int64         // everything below has been handled
 	target  int64         // to be caught up, handled must reach it; 0 for later partitions
 }
@@ -113,15 +113,15 @@ func (c *Client) read(ctx context.Context, what reading, handle func(context.Con
 	inner, cancel := context.WithCancelCause(ctx)
 	defer context.AfterFunc(c.ctx, func() { cancel(ErrClosed) })()
 	r := &reader{
-		client: c, reading: what, cancel: cancel, found: make(chan struct{}, 1),
+		client: c, reading: what, cancel: cancel, changed: make(chan struct{}, 1),
 		parts: make(map[Partition]*part), lag: metric.NewLag(c.stats.readLag), leaderless: make(map[Partition]time.Time),
 		engine: fetch.Start(inner, c.cl, c.cfg.Log, c.stats.readErrors.Inc),
 	}
-	var scout sync.WaitGroup
-	scout.Go(func() { r.scout(inner) })
+	var discovery sync.WaitGroup
+	discovery.Go(func() { r.discoverPartitions(inner) })
 	err := r.handleAll(inner, handle)
 	cancel(nil) // stop waiting for responses
-	scout.Wait()
+	discovery.Wait()
 	r.engine.Wait()
 	if ctx.Err() != nil {
 		return nil
@@ -149,7 +149,7 @@ func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Rec
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-r.found:
+		case <-r.changed:
 		case queue := <-r.engine.Out:
 			for _, f := range queue {
 				for _, rec := range f.Records {
@@ -170,16 +170,16 @@ func (r *reader) handleAll(ctx context.Context, handle func(context.Context, Rec
 func (r *reader) finish(f fetch.Fetched) {
 	r.mu.Lock()
 	p := r.parts[f.Cursor.Partition]
-	mine := p != nil && p.cur == f.Cursor
+	mine := p != nil && p.cursor == f.Cursor
 	switch {
 	case mine && errors.Is(f.Err, fetch.ErrGone):
-		p.cur = nil // scout finds the next position
+		p.cursor = nil // discoverPartitions finds the next position
 		r.client.cfg.Log.Warn("records were removed before they were read; going on at the oldest",
 			"topic", f.Cursor.Topic, "partition", f.Cursor.Partition.Partition, "reason", f.Err)
 	case mine && f.Err != nil:
 		r.cancel(fmt.Errorf("kafka: read: %w", f.Err))
 	case mine:
-		p.handled = max(p.handled, f.Next)
+		p.handled = max(p.handled, f.Position)
 	}
 	r.mu.Unlock()
 	f.Done() // f.Records are reused from here
@@ -190,7 +190,7 @@ func (r *reader) finish(f fetch.Fetched) {
 func (r *reader) hasCaughtUp() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.scouted {
+	if !r.discovered {
 		return false
 	}
 	for _, p := range r.parts {
@@ -201,14 +201,14 @@ func (r *reader) hasCaughtUp() bool {
 	return true
 }
 
-// scout looks for partitions of matching topics until ctx ends.
-func (r *reader) scout(ctx context.Context) {
+// discoverPartitions looks for partitions of matching topics until ctx ends.
+func (r *reader) discoverPartitions(ctx context.Context) {
 	log := r.client.cfg.Log
 	defer r.lag.Set(nil)
 	var last string
 	const often = 20 * time.Millisecond
 	for backoff := often; ; {
-		all, err := r.lookAround(ctx)
+		all, err := r.discoverOnce(ctx)
 		pause := r.Refresh
 		switch {
 		case ctx.Err() != nil:
@@ -232,7 +232,7 @@ func (r *reader) scout(ctx context.Context) {
 			backoff = often
 		}
 		if !r.StopAtEnd && err == nil {
-			r.look(ctx)
+			r.measureLag(ctx)
 		}
 		if retry.Pause(ctx, pause) != nil {
 			return
@@ -240,9 +240,9 @@ func (r *reader) scout(ctx context.Context) {
 	}
 }
 
-// lookAround adds new partitions and removes deleted ones. all is false when some must be
+// discoverOnce adds new partitions and removes deleted ones. all is false when some must be
 // looked for again soon.
-func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
+func (r *reader) discoverOnce(ctx context.Context) (all bool, _ error) {
 	view, err := r.client.cl.Refresh(ctx)
 	if err != nil {
 		return false, err
@@ -260,7 +260,7 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 		}
 	}
 	all = true
-	var fresh []Partition
+	var added []Partition
 	r.mu.Lock()
 	for _, p := range wanted {
 		led := view.Leader(p) >= 0
@@ -273,9 +273,9 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 			r.cancel(fmt.Errorf("%v: %w", p, cluster.ErrNoLeader))
 		}
 		switch known := r.parts[p]; {
-		case known != nil && known.cur != nil:
+		case known != nil && known.cursor != nil:
 		case led:
-			fresh = append(fresh, p)
+			added = append(added, p)
 		default:
 			all = false // it may have existed at the call
 		}
@@ -283,33 +283,41 @@ func (r *reader) lookAround(ctx context.Context) (all bool, _ error) {
 	for p, known := range r.parts {
 		if len(r.only) == 0 && view.Topics[p.Topic] == nil {
 			r.client.cfg.Log.Info("topic is gone", "topic", p.Topic, "partition", p.Partition)
-			if known.cur != nil {
-				r.engine.Remove(known.cur)
+			if known.cursor != nil {
+				r.engine.Remove(known.cursor)
 			}
 			delete(r.parts, p)
 		}
 	}
 	r.mu.Unlock()
-	begun, err := r.locate(ctx, fresh)
-	r.mu.Lock()
-	for p, at := range begun {
-		at.cur = r.engine.Add(p, view.Topics[p.Topic].ID, at.handled)
-		r.parts[p] = at
+	var wg sync.WaitGroup
+	for _, some := range view.ByLeader(added) { // one that doesn't answer delays only its own
+		wg.Go(func() {
+			begun, lerr := r.startPositions(ctx, some)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			for p, at := range begun {
+				at.cursor = r.engine.Add(p, view.Topics[p.Topic].ID, at.handled)
+				r.parts[p] = at
+			}
+			all, err = all && len(begun) == len(some), cmp.Or(err, lerr)
+		})
 	}
-	all = all && len(begun) == len(fresh)
-	r.scouted = r.scouted || all
+	wg.Wait()
+	r.mu.Lock()
+	r.discovered = r.discovered || all
 	r.mu.Unlock()
 	select {
-	case r.found <- struct{}{}:
+	case r.changed <- struct{}{}:
 	default:
 	}
 	return all, err
 }
 
-// locate finds where partitions begin and, for those that exist at the call, where they
+// startPositions finds where partitions begin and, for those that exist at the call, where they
 // end. Partitions whose leader doesn't answer are left out.
-func (r *reader) locate(ctx context.Context, fresh []Partition) (map[Partition]*part, error) {
-	bounds, err := r.client.cl.Bounds(ctx, fresh, len(r.only) == 0)
+func (r *reader) startPositions(ctx context.Context, added []Partition) (map[Partition]*part, error) {
+	bounds, err := r.client.cl.Bounds(ctx, added, len(r.only) == 0)
 	begun := make(map[Partition]*part, len(bounds))
 	times := make(map[Partition]cluster.At)
 	r.mu.Lock()
@@ -317,7 +325,7 @@ func (r *reader) locate(ctx context.Context, fresh []Partition) (map[Partition]*
 		switch was := r.parts[p]; {
 		case was != nil: // in a new topic of the old name there is less to catch up with
 			begun[p] = &part{handled: has.Oldest, target: min(was.target, has.Newest)}
-		case r.scouted:
+		case r.discovered:
 			begun[p] = &part{handled: has.Oldest}
 		default:
 			begun[p] = &part{handled: has.Oldest, target: has.Newest}
@@ -343,10 +351,10 @@ func (r *reader) locate(ctx context.Context, fresh []Partition) (map[Partition]*
 	return begun, cmp.Or(err, terr)
 }
 
-// look measures how many records the reader has yet to handle. The cluster is asked, and
+// measureLag measures how many records the reader has yet to handle. The cluster is asked, and
 // not what arrives: nothing does while a reader is stuck. What can't be asked now will be
 // the next time.
-func (r *reader) look(ctx context.Context) {
+func (r *reader) measureLag(ctx context.Context) {
 	r.mu.Lock()
 	of := slices.Collect(maps.Keys(r.parts))
 	r.mu.Unlock()

@@ -69,6 +69,6 @@ func PartitionOf(key []byte, n int32) int32 {
 	if key == nil {
 		key = []byte{}
 	}
-	p, _ := batch.NewPartitioner().Choose(Record{Key: key}, n)
+	p, _ := batch.NewPartitioner().Choose(&Record{Key: key}, n)
 	return p
 }

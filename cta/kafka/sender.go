@@ -45,9 +45,9 @@ type sender struct {
 	last   time.Time // start of the latest request
 }
 
-// readyLocked lists an outbox with its leader's sender.
-func (p *Producer) readyLocked(o *outbox) {
-	if o.taken || o.listed || o.Empty() {
+// enqueueLocked lists an outbox with its leader's sender.
+func (p *Producer) enqueueLocked(o *outbox) {
+	if o.inFlight || o.queued || o.Empty() {
 		return
 	}
 	s := p.senders[o.leader]
@@ -61,22 +61,22 @@ func (p *Producer) readyLocked(o *outbox) {
 			p.wg.Go(s.run)
 		}
 	}
-	o.listed = true
+	o.queued = true
 	s.ready = append(s.ready, o)
 	s.cond.Signal()
 }
 
 func (s *sender) run() {
 	for s.p.ctx.Err() == nil {
-		if boxes := s.take(); len(boxes) > 0 {
-			s.send(boxes)
+		if outboxes := s.nextBatches(); len(outboxes) > 0 {
+			s.send(outboxes)
 		}
 	}
 }
 
-// take waits for batches, and takes one of each ready partition. It returns none once the
+// nextBatches waits for batches, and takes one of each ready partition. It returns none once the
 // producer is closed or the partitions' leaders have moved.
-func (s *sender) take() []*outbox {
+func (s *sender) nextBatches() []*outbox {
 	p := s.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *sender) take() []*outbox {
 			continue
 		}
 		rest := linger - time.Since(s.last)
-		if rest <= 0 || s.hurriedLocked() {
+		if rest <= 0 || s.sendNowLocked() {
 			break
 		}
 		p.mu.Unlock()
@@ -97,35 +97,35 @@ func (s *sender) take() []*outbox {
 		p.mu.Lock()
 	}
 	s.last = time.Now()
-	var taken []*outbox
+	var batches []*outbox
 	bytes := 0
 	for len(s.ready) > 0 && bytes < batch.RequestBytes {
 		o := s.ready[0]
 		s.ready[0] = nil
 		s.ready = s.ready[1:]
-		o.listed = false
+		o.queued = false
 		if o.Empty() {
 			continue
 		}
 		if o.leader != s.broker {
-			p.readyLocked(o)
+			p.enqueueLocked(o)
 			continue
 		}
-		o.taken = true
+		o.inFlight = true
 		bytes += o.Seal().Bytes
-		taken = append(taken, o)
+		batches = append(batches, o)
 	}
 	if len(s.ready) == 0 {
 		s.ready = nil // free the used front of the slice
 	} else {
 		s.cond.Signal() // the other goroutine takes the rest
 	}
-	return taken
+	return batches
 }
 
-// hurriedLocked reports whether to send now: a caller waits, or there are enough bytes.
-func (s *sender) hurriedLocked() bool {
-	if s.p.left != nil {
+// sendNowLocked reports whether to send now: a caller waits, or there are enough bytes.
+func (s *sender) sendNowLocked() bool {
+	if s.p.settled != nil {
 		return true
 	}
 	bytes := 0
@@ -141,80 +141,82 @@ func (s *sender) hurriedLocked() bool {
 }
 
 // send makes one request, and settles or retries its batches.
-func (s *sender) send(boxes []*outbox) {
-	resp, err := s.produce(boxes)
-	var retry []failed
-	for _, o := range boxes {
-		cause := err
-		if err == nil {
-			cause = o.Answered(resp)
+func (s *sender) send(outboxes []*outbox) {
+	resp, err := s.produce(outboxes)
+	var delivered, retry []*outbox
+	for _, o := range outboxes {
+		if o.cause = err; err == nil {
+			o.cause = o.ProduceError(resp)
 		}
-		if !s.p.settle(o, cause) {
-			retry = append(retry, failed{o, cause})
-			continue
+		switch {
+		case o.cause == nil:
+			delivered = append(delivered, o)
+		case s.p.handleFailure(o):
+			s.p.release(o)
+		default:
+			retry = append(retry, o)
 		}
-		s.p.mu.Lock()
-		o.taken = false
-		s.p.readyLocked(o)
-		s.p.mu.Unlock()
 	}
+	s.p.complete(nil, delivered...)
 	if len(retry) > 0 {
-		s.p.again(retry)
+		s.p.retry(retry)
 	}
 }
 
-func (s *sender) produce(boxes []*outbox) (resp *sarama.ProduceResponse, err error) {
+// release lets an outbox send its next batch.
+func (p *Producer) release(o *outbox) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o.inFlight = false
+	p.enqueueLocked(o)
+}
+
+func (s *sender) produce(outboxes []*outbox) (resp *sarama.ProduceResponse, err error) {
 	if s.broker < 0 {
 		return nil, cluster.ErrNoLeader
 	}
 	p := s.p
-	if err := p.identify(boxes); err != nil {
+	if err := p.ensureProducerIDs(outboxes); err != nil {
 		return nil, err
 	}
-	all := make([]*batch.Box, len(boxes))
+	all := make([]*batch.Queue, len(outboxes))
 	p.mu.Lock()
-	for i, o := range boxes {
-		all[i] = &o.Box
+	for i, o := range outboxes {
+		all[i] = &o.Queue
 	}
 	req := batch.Request("", all)
 	p.mu.Unlock()
-	err = p.client.cl.Ask(p.ctx, cluster.Broker(s.broker), batch.ReplicaTimeout+cluster.Quick/2, func(b *sarama.Broker) error {
-		resp, err = b.Produce(req)
-		return err
-	})
+	err = p.client.cl.Ask(p.ctx, cluster.Broker(s.broker), batch.ReplicaTimeout+cluster.RequestTimeout/2, cluster.Send((*sarama.Broker).Produce, req, cluster.Into(&resp)))
 	return resp, err
 }
 
-// identify assigns a producer id to partitions without one.
-func (p *Producer) identify(boxes []*outbox) error {
+// ensureProducerIDs assigns a producer id to partitions without one.
+func (p *Producer) ensureProducerIDs(outboxes []*outbox) error {
 	p.pidLock.Lock()
 	defer p.pidLock.Unlock()
-	for _, o := range boxes {
-		if o.PID >= 0 { // o is taken: no other goroutine uses it
+	for _, o := range outboxes {
+		if o.PID >= 0 { // o is in flight: no other goroutine uses it
 			continue
 		}
 		if p.pid < 0 {
-			err := p.client.cl.Ask(p.ctx, cluster.Any(), cluster.Quick, func(b *sarama.Broker) error {
-				resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{Version: 4, ProducerID: -1, ProducerEpoch: -1})
-				if err != nil {
-					return err
-				}
+			req := &sarama.InitProducerIDRequest{Version: 4, ProducerID: -1, ProducerEpoch: -1}
+			err := p.client.cl.Ask(p.ctx, cluster.Any(), cluster.RequestTimeout, cluster.Send((*sarama.Broker).InitProducerID, req, func(resp *sarama.InitProducerIDResponse) error {
 				if resp.Err == sarama.ErrNoError {
 					p.pid, p.epoch = resp.ProducerID, resp.ProducerEpoch
 				}
 				return cluster.Refusal(resp.Err)
-			})
+			}))
 			if err != nil {
 				return fmt.Errorf("producer id: %w", err)
 			}
 		}
-		o.Own(p.pid, p.epoch)
+		o.SetProducer(p.pid, p.epoch)
 	}
 	return nil
 }
 
-// disown makes the next partition without a producer id ask for a new one.
-func (p *Producer) disown(pid int64) {
+// retireProducerID makes the next partition without a producer id ask for a new one.
+func (p *Producer) retireProducerID(pid int64) {
 	p.pidLock.Lock()
 	defer p.pidLock.Unlock()
 	if p.pid == pid {
@@ -225,7 +227,7 @@ func (p *Producer) disown(pid int64) {
 // oldestLocked returns the number of the oldest record not settled.
 func (p *Producer) oldestLocked() uint64 {
 	oldest := uint64(math.MaxUint64)
-	for _, o := range p.boxes {
+	for _, o := range p.outboxes {
 		if !o.Empty() {
 			oldest = min(oldest, o.Oldest().First)
 		}
@@ -233,8 +235,9 @@ func (p *Producer) oldestLocked() uint64 {
 	return oldest
 }
 
-// settle ends o's batch in flight if the answer is final, and reports whether it did.
-func (p *Producer) settle(o *outbox, cause error) bool {
+// handleFailure ends o's failed batch if its cause is final, and reports whether it did.
+func (p *Producer) handleFailure(o *outbox) bool {
+	cause := o.cause
 	if errors.Is(cause, cluster.ErrNoLeader) && p.client.cl.View().Topics[o.Topic] == nil {
 		cause = sarama.ErrUnknownTopicOrPartition
 	}
@@ -243,110 +246,122 @@ func (p *Producer) settle(o *outbox, cause error) bool {
 	p.mu.Lock()
 	age, waiting := time.Since(o.Oldest().Created), o.Len()
 	if kerr != sarama.ErrUnknownTopicOrPartition {
-		o.lost = time.Time{}
-	} else if o.lost.IsZero() {
-		o.lost = time.Now()
+		o.unknownSince = time.Time{}
+	} else if o.unknownSince.IsZero() {
+		o.unknownSince = time.Now()
 	}
-	gone := !o.lost.IsZero() && time.Since(o.lost) > unknownTopicTimeout
+	gone := !o.unknownSince.IsZero() && time.Since(o.unknownSince) > unknownTopicTimeout
 	smaller := kerr == sarama.ErrMessageSizeTooLarge && o.Split() // the topic's limit is lower (max.message.bytes)
 	p.mu.Unlock()
 	switch {
-	case cause == nil:
-		p.end(o, nil)
 	case p.ctx.Err() != nil: // Close fails what is left
 	case smaller:
 	case gone: // drop all waiting records, or they would follow those sent to a new topic of that name
 		for range waiting {
-			p.end(o, fmt.Errorf("given up, as the topic is gone: %w", cause))
+			p.complete(fmt.Errorf("given up, as the topic is gone: %w", cause), o)
 		}
 	case age > deliveryTimeout:
-		p.end(o, fmt.Errorf("given up after %v: %w", age.Round(time.Second), cause))
+		p.complete(fmt.Errorf("given up after %v: %w", age.Round(time.Second), cause), o)
 	case kerr == sarama.ErrOutOfOrderSequenceNumber, kerr == sarama.ErrUnknownProducerID,
 		kerr == sarama.ErrInvalidProducerEpoch, kerr == sarama.ErrProducerFenced, kerr == sarama.ErrInvalidProducerIDMapping:
 		// The broker has lost this producer's state, perhaps with acknowledged records.
 		// Its log lacks this batch under this sequence.
 		p.client.cfg.Log.Warn("broker has lost the producer's sequence; going on with a new producer id",
 			"topic", o.Topic, "partition", o.Partition.Partition, "reason", p.client.cl.Explain(cause).Text)
-		p.disown(o.PID)
+		p.retireProducerID(o.PID)
 		o.PID = -1
 		return false
-	case !cluster.Passes(cause):
-		p.end(o, cause)
+	case !cluster.Retriable(cause):
+		p.complete(cause, o)
 	default:
 		return false
 	}
 	return true
 }
 
-// end removes the partition's oldest batch: delivered when err is nil.
-func (p *Producer) end(o *outbox, err error) {
-	p.mu.Lock()
-	b := o.Seal() // Send adds nothing more
-	p.mu.Unlock()
-	n := len(b.Records.Records)
+// complete removes the oldest batch of each outbox: delivered when err is nil, and then the
+// outbox may send its next one. It handles all in one go, because Send needs the lock for
+// every record. Batches that are given up come one by one.
+func (p *Producer) complete(err error, outboxes ...*outbox) {
+	if len(outboxes) == 0 {
+		return
+	}
 	reason := ""
 	if err != nil {
 		reason = p.client.cl.Explain(err).Text
-		err = fmt.Errorf("kafka: deliver to %s/%d: %w", o.Topic, o.Partition.Partition, err)
-		p.client.stats.sendErrors.Add(float64(n))
-		p.disown(o.PID)
-	} else {
-		p.client.stats.sentBytes.WithLabelValues(o.Topic).Add(float64(b.Payload))
-		p.client.stats.sendSeconds.Observe(time.Since(b.Created).Seconds())
+		err = fmt.Errorf("kafka: deliver to %v: %w", outboxes[0].Partition, err)
 	}
-	untold := n
-	for _, done := range b.Done { // before Flush returns
-		if done != nil {
-			done(err)
-			untold--
+	batches := make([]*batch.Batch, len(outboxes))
+	p.mu.Lock()
+	for i, o := range outboxes {
+		batches[i] = o.Seal() // Send adds nothing more
+	}
+	p.mu.Unlock()
+	n, unreported := 0, 0
+	for i, b := range batches {
+		n += len(b.Records.Records)
+		if err == nil {
+			p.client.stats.sentBytes.WithLabelValues(outboxes[i].Topic).Add(float64(b.Payload))
+			p.client.stats.sendSeconds.Observe(time.Since(b.Created).Seconds())
+		}
+		unreported += len(b.Records.Records)
+		for _, done := range b.Done { // before Flush returns
+			if done != nil {
+				done(err)
+				unreported--
+			}
 		}
 	}
 	p.client.stats.buffered.Sub(float64(n))
+	if err != nil {
+		p.client.stats.sendErrors.Add(float64(n))
+		p.retireProducerID(outboxes[0].PID)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil {
-		p.report.GivenUp += uint64(n)
-		p.report.Reasons[reason] += uint64(n)
-		if !p.losing && !errors.Is(err, ErrClosed) {
-			p.client.cfg.Log.Warn("records are given up; more of them are only counted", "topic", o.Topic,
-				"partition", o.Partition.Partition, "records", n, "reason", reason)
-		}
-		if untold > 0 {
-			p.untold.add(err, untold)
-		}
-	} else {
-		p.report.Delivered += uint64(n)
-	}
-	p.losing = err != nil
-	o.Pop(err == nil)
-	o.backoff, o.lost = 0, time.Time{}
-	delete(p.waiting, o)
-	if len(p.waiting) == 0 && !p.since.IsZero() {
+	for i, o := range outboxes {
+		o.Pop(err == nil)
+		o.backoff, o.unknownSince = 0, time.Time{}
+		delete(p.waiting, o)
+		p.bytes -= batches[i].Bytes
 		if err == nil {
-			p.client.cfg.Log.Info("sending goes on", "after", time.Since(p.since).Round(time.Millisecond))
+			o.inFlight = false
+			p.enqueueLocked(o)
 		}
-		p.since = time.Time{}
 	}
 	p.buffered -= n
-	p.bytes -= b.Bytes
+	if err == nil {
+		p.report.Delivered += uint64(n)
+	} else {
+		p.report.GivenUp += uint64(n)
+		p.report.Reasons[reason] += uint64(n)
+		if !p.givingUp && !errors.Is(err, ErrClosed) {
+			p.client.cfg.Log.Warn("records are given up; more of them are only counted", "topic", outboxes[0].Topic,
+				"partition", outboxes[0].Partition.Partition, "records", n, "reason", reason)
+		}
+		if unreported > 0 {
+			p.unreported.add(err, unreported)
+		}
+	}
+	p.givingUp = err != nil
+	if len(p.waiting) == 0 && !p.waitingSince.IsZero() {
+		if err == nil {
+			p.client.cfg.Log.Info("sending goes on", "after", time.Since(p.waitingSince).Round(time.Millisecond))
+		}
+		p.waitingSince = time.Time{}
+	}
 	p.wakeLocked()
 }
 
-// failed is an outbox whose batch must be resent, and the reason.
-type failed struct {
-	*outbox
-	cause error
-}
-
-// again finds the leaders of partitions whose batch failed, and lists them after a
+// retry finds the leaders of partitions whose batch failed, and lists them after a
 // pause.
-func (p *Producer) again(boxes []failed) {
-	p.client.stats.retries.Add(float64(len(boxes)))
-	p.complain(boxes)
-	p.client.cl.Moved()
+func (p *Producer) retry(outboxes []*outbox) {
+	p.client.stats.retries.Add(float64(len(outboxes)))
+	p.warnWaiting(outboxes)
+	p.client.cl.Invalidate()
 	view, err := p.client.cl.Refresh(p.ctx)
 	if err == nil {
-		for _, o := range boxes {
+		for _, o := range outboxes {
 			if t := view.Topics[o.Topic]; t != nil && t.Err == nil {
 				p.addRoute(o.Topic, t.Leaders)
 			}
@@ -354,40 +369,32 @@ func (p *Producer) again(boxes []failed) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, f := range boxes {
-		o := f.outbox
+	for _, o := range outboxes {
 		if err == nil {
 			o.leader = view.Leader(o.Partition)
 		}
 		o.backoff = min(max(2*o.backoff, retryBackoff), maxRetryDelay)
-		time.AfterFunc(o.backoff, func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if p.ctx.Err() == nil {
-				o.taken = false
-				p.readyLocked(o)
-			}
-		})
+		time.AfterFunc(o.backoff, func() { p.release(o) })
 	}
 }
 
-// complain logs once that sending waits, and why, until nothing waits. A single failure
+// warnWaiting logs once that sending waits, and why, until nothing waits. A single failure
 // is normal: leaders move, and brokers close idle connections.
-func (p *Producer) complain(boxes []failed) {
+func (p *Producer) warnWaiting(outboxes []*outbox) {
 	if p.ctx.Err() != nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, f := range boxes {
-		if f.backoff == 0 || errors.Is(f.cause, sarama.ErrOffsetsLoadInProgress) || errors.Is(f.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
+	for _, o := range outboxes {
+		if o.backoff == 0 || errors.Is(o.cause, sarama.ErrOffsetsLoadInProgress) || errors.Is(o.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
 			continue // a new cluster needs a moment for its first producer id
 		}
-		p.waiting[f.outbox] = true
-		if p.since.IsZero() {
-			p.since = time.Now()
-			p.client.cfg.Log.Warn("sending waits for the Kafka cluster", "reason", p.client.cl.Explain(f.cause).Text,
-				"topic", f.Topic, "partition", f.Partition.Partition)
+		p.waiting[o] = true
+		if p.waitingSince.IsZero() {
+			p.waitingSince = time.Now()
+			p.client.cfg.Log.Warn("sending waits for the Kafka cluster", "reason", p.client.cl.Explain(o.cause).Text,
+				"topic", o.Topic, "partition", o.Partition.Partition)
 		}
 	}
 }

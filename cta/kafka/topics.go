@@ -124,10 +124,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) error {
 	for told := false; ; {
 		req := sarama.NewCreateTopicsRequest(c.cl.Version(), c.details(specs), createTimeout, false)
 		var resp *sarama.CreateTopicsResponse
-		err := c.cl.Ask(ctx, cluster.Controller(), createTimeout+cluster.Quick, func(b *sarama.Broker) (err error) {
-			resp, err = b.CreateTopics(req)
-			return err
-		})
+		err := c.cl.Ask(ctx, cluster.Controller(), createTimeout+cluster.RequestTimeout, cluster.Send((*sarama.Broker).CreateTopics, req, cluster.Into(&resp)))
 		if err != nil {
 			if retry.Pause(ctx, 250*time.Millisecond) != nil {
 				return c.serviceError(c.cl.Explain(err))
@@ -161,7 +158,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) error {
 		if retry.Pause(ctx, 100*time.Millisecond) != nil {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), errors.Join(faults...))
 		}
-		c.cl.Moved()
+		c.cl.Invalidate()
 		specs = again
 	}
 }
@@ -216,7 +213,7 @@ func (c *Client) awaitBrokers(ctx context.Context, view *cluster.View, want map[
 	defer cancel()
 	for id := range view.Brokers {
 		for {
-			known, err := c.cl.Look(ctx, cluster.Broker(id), nil)
+			known, err := c.cl.Metadata(ctx, cluster.Broker(id), nil)
 			if err != nil || lacking(known, want) == "" || retry.Pause(ctx, 20*time.Millisecond) != nil {
 				break
 			}
@@ -265,10 +262,8 @@ func (c *Client) warnOfDifferences(ctx context.Context, specs []TopicSpec) {
 		return
 	}
 	var resp *sarama.DescribeConfigsResponse
-	err := c.cl.Ask(ctx, cluster.Any(), cluster.Quick, func(b *sarama.Broker) (err error) {
-		resp, err = b.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 2, Resources: resources})
-		return err
-	})
+	req := &sarama.DescribeConfigsRequest{Version: 2, Resources: resources}
+	err := c.cl.Ask(ctx, cluster.Any(), cluster.RequestTimeout, cluster.Send((*sarama.Broker).DescribeConfigs, req, cluster.Into(&resp)))
 	if err != nil {
 		c.cfg.Log.Warn("topics exist; their settings could not be compared", "reason", c.cl.Explain(err).Text)
 		return

@@ -18,7 +18,7 @@ type (
 type (
 	TransformConfig = member.Config      // the settings of [Client.Transform]
 	Transformer     = member.Transformer // the work done by [Client.Transform]
-	Gained          = member.Gained      // a partition that a member receives
+	Assigned        = member.Assigned    // a partition that a member receives
 	Progress        = member.Progress    // a member's progress in its partitions
 )
 

@@ -24,7 +24,7 @@ func (r *restorer) Revoke(lost []kafka.Partition) {
 	r.summer.Revoke(lost)
 }
 
-func (r *restorer) Assign(ctx context.Context, gained []kafka.Gained) (func(), error) {
+func (r *restorer) Assign(ctx context.Context, gained []kafka.Assigned) (func(), error) {
 	r.times.Add(1)
 	return r.summer.Assign(ctx, gained)
 }

@@ -61,7 +61,7 @@ func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
 	produce(t, c, "in", 100)
-	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Gained, 10), release: make(chan struct{})}
+	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Assigned, 10), release: make(chan struct{})}
 	start(t, slow.client, config("g"), slow)
 	if n := len(<-slow.calls); n != 4 {
 		t.Fatalf("the first member is given %d partitions, want 4", n)
@@ -91,7 +91,7 @@ func TestTransformRestoresWithoutHoldingUpItsGroup(t *testing.T) {
 func TestTransformGoesOnWhileItRestores(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
-	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Gained, 10), release: make(chan struct{}, 1)}
+	slow := &slowAssign{summer: newSummer(connect(t, c, testLog(t))), calls: make(chan []kafka.Assigned, 10), release: make(chan struct{}, 1)}
 	cfg := config("g")
 	start(t, slow.client, cfg, slow)
 	<-slow.calls
@@ -113,7 +113,7 @@ func TestTransformGoesOnWhileItRestores(t *testing.T) {
 // slowAssign restores only when it is released.
 type slowAssign struct {
 	*summer
-	calls   chan []kafka.Gained
+	calls   chan []kafka.Assigned
 	release chan struct{}
 	lost    atomic.Int32 // partitions revoked
 }
@@ -123,7 +123,7 @@ func (s *slowAssign) Revoke(lost []kafka.Partition) {
 	s.summer.Revoke(lost)
 }
 
-func (s *slowAssign) Assign(ctx context.Context, gained []kafka.Gained) (func(), error) {
+func (s *slowAssign) Assign(ctx context.Context, gained []kafka.Assigned) (func(), error) {
 	s.calls <- gained
 	select {
 	case <-s.release:

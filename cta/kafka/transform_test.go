@@ -56,11 +56,11 @@ func newSummer(client *kafka.Client) *summer {
 
 func sumKey(p kafka.Partition) string { return p.Topic + "/" + strconv.Itoa(int(p.Partition)) }
 
-func (s *summer) Needs(kafka.Gained) []kafka.Partition {
+func (s *summer) Needs(kafka.Assigned) []kafka.Partition {
 	return s.state
 }
 
-func (s *summer) Assign(ctx context.Context, gained []kafka.Gained) (func(), error) {
+func (s *summer) Assign(ctx context.Context, gained []kafka.Assigned) (func(), error) {
 	sums := make(map[string]uint64)
 	err := s.client.Restore(ctx, s.state, func(r kafka.Record) { sums[string(r.Key)] = binary.BigEndian.Uint64(r.Value) })
 	return func() {
@@ -265,9 +265,9 @@ type counter struct {
 	done           chan struct{}
 }
 
-func (c *counter) Assign(context.Context, []kafka.Gained) (func(), error) { return func() {}, nil }
-func (c *counter) Needs(kafka.Gained) []kafka.Partition                   { return nil }
-func (c *counter) Revoke([]kafka.Partition)                               {}
+func (c *counter) Assign(context.Context, []kafka.Assigned) (func(), error) { return func() {}, nil }
+func (c *counter) Needs(kafka.Assigned) []kafka.Partition                   { return nil }
+func (c *counter) Revoke([]kafka.Partition)                                 {}
 func (c *counter) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	if c.n == 0 {
 		c.first = time.Now()

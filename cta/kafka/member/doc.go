@@ -9,25 +9,32 @@
 //
 // # From a rebalance to the first commit
 //
-// One goroutine, member.loop, owns all state. Requests and calls of the Transformer run
-// in other goroutines, and return a function that the loop runs. After each such event,
-// member.advance and session.advance start the steps that are ready.
-//
-//  1. A heartbeat reports a rebalance. The member joins (group.go) with the list of its
-//     partitions, and continues to read and commit.
-//  2. membership.given handles the outcome. Partitions that move elsewhere are no longer
-//     read. Their work in flight is committed, then Revoke is called, and the member joins
-//     again without them. Only then does the group assign them to other members.
-//  3. session.begin takes over the member's transactional id, once per session. That
+//  1. A heartbeat reports that the group rebalances (member.heartbeat). The member joins
+//     with the list of its partitions, and continues to read and commit them (joinGroup).
+//  2. The new assignment arrives (onAssignment). Revoked partitions are no longer fetched.
+//     Their records in flight are committed, Revoke is called, and the member joins again
+//     without them (finishRevoking, onRevoked). Only then does the group assign them to
+//     other members.
+//  3. The session takes over the member's transactional id, once (initTransactions). That
 //     aborts a transaction that this member, or its last process, left open.
-//  4. session.locate reads the group's positions of new partitions. Positions wait for
+//  4. The group's positions of new partitions are fetched (locate). They wait for
 //     transactions open on them; sweep.go ends those of dead members. A partition without
 //     a leader, or whose state is in a partition without one, does not delay the others.
-//  5. session.restore calls Assign, in parallel with all else, and installs the state it
-//     read. From then on the partitions are read (package fetch).
-//  6. session.gather, transform and commit process the records; txn.go sends the
-//     transactions.
+//  5. Assign reads the partitions' state, in parallel with all else, and installs it
+//     (restore). From then on the partitions are fetched (package fetch).
+//  6. Records are accumulated, transformed and committed (accumulate, transform, commit).
+//     txn.commit publishes what Transform returned, and the positions after the batch.
 //
-// When a step fails, the session ends (member.restart), and a new one begins at 3 with the
-// same partitions. When the group has removed the member (member.lose), it begins at 1.
+// A partition goes through these steps by its state: stateAssigned, stateLocating,
+// stateLocated, stateRestoring, stateActive, and stateRevoking when it leaves.
+//
+// # Who runs what
+//
+// One goroutine, member.loop, owns all state. Requests (async) and calls of the
+// Transformer (callTransformer) run in other goroutines; each returns a function that the
+// loop runs. After every event, member.advance and session.advance start the steps that
+// are ready.
+//
+// When a step fails, the session ends (restartSession), and a new one begins at 3 with the
+// same partitions. When the group has removed the member (loseAssignment), it begins at 1.
 package member

@@ -27,12 +27,12 @@ func TestStaticMemberThatMissesAGenerationBeginsAnew(t *testing.T) {
 		{"", []int32{3, 4, 6}, false},
 	} {
 		m := bare(t, test.instance)
-		m.given(as{"id", test.generations[0]}, nil, map[string][]int32{"in": {0}})
-		m.session = newSession(m, m.held)
+		m.onAssignment(generation{"id", test.generations[0]}, nil, map[string][]int32{"in": {0}})
+		m.session = newSession(m, m.assigned)
 		for _, g := range test.generations[1:] {
-			m.given(as{"id", g}, nil, map[string][]int32{"in": {0}})
+			m.onAssignment(generation{"id", g}, nil, map[string][]int32{"in": {0}})
 		}
-		if lost := m.session.lost && !m.joined && len(m.held) == 0; lost != test.lost {
+		if lost := m.session.ended && !m.joined && len(m.assigned) == 0; lost != test.lost {
 			t.Errorf("instance %q in generations %v: partitions lost is %t, want %t", test.instance, test.generations, lost, test.lost)
 		}
 	}
@@ -46,29 +46,29 @@ func TestMemberJoinsWithoutWhatItLost(t *testing.T) {
 	for name, lose := range map[string]func(*member){
 		"before": func(m *member) {
 			m.session.close(nil)
-			m.given(as{"id", 4}, m.held, map[string][]int32{"in": {0}})
+			m.onAssignment(generation{"id", 4}, m.assigned, map[string][]int32{"in": {0}})
 		},
 		"while it gives them up": func(m *member) {
-			m.session.parts[in(0)].state, m.session.parts[in(1)].state = isRead, isRead
-			m.given(as{"id", 4}, m.held, map[string][]int32{"in": {0}})
+			m.session.parts[in(0)].state, m.session.parts[in(1)].state = stateActive, stateActive
+			m.onAssignment(generation{"id", 4}, m.assigned, map[string][]int32{"in": {0}})
 			m.session.close(errors.New("a commit failed"))
 		},
 		"nothing lost": func(m *member) {
 			m.session.close(nil)
-			m.given(as{"id", 4}, m.held, map[string][]int32{"in": {0, 1}})
+			m.onAssignment(generation{"id", 4}, m.assigned, map[string][]int32{"in": {0, 1}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := bare(t, "")
-			m.given(as{"id", 3}, nil, map[string][]int32{"in": {0, 1}})
-			m.session = newSession(m, m.held)
+			m.onAssignment(generation{"id", 3}, nil, map[string][]int32{"in": {0, 1}})
+			m.session = newSession(m, m.assigned)
 			lose(m)
-			for range len(m.jobs) {
-				go (<-m.jobs)()
-				(<-m.inbox)()
+			for range len(m.queue) {
+				go (<-m.queue)()
+				(<-m.events)()
 			}
-			if want := name != "nothing lost"; m.again != want {
-				t.Errorf("the member joins again: %t, want %t", m.again, want)
+			if want := name != "nothing lost"; m.rejoin != want {
+				t.Errorf("the member joins again: %t, want %t", m.rejoin, want)
 			}
 		})
 	}
@@ -85,13 +85,13 @@ func bare(t *testing.T, instance string) *member {
 	cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), log)
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &member{
-		cfg: Config{InstanceID: instance}, cl: cl, ctx: ctx, work: none{}, metrics: newMetrics(nil, "g"),
-		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, jobs: make(chan func(), 4), inbox: make(chan func()),
+		cfg: Config{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),
+		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, queue: make(chan func(), 4), events: make(chan func()),
 	}
 	t.Cleanup(func() {
 		cancel()
 		cl.Close()
-		m.helper.Wait()
+		m.goroutines.Wait()
 	})
 	return m
 }

@@ -41,8 +41,8 @@ type Config struct {
 	Progress func(Progress)
 }
 
-// Gained is a partition that a member receives.
-type Gained struct {
+// Assigned is a partition that a member receives.
+type Assigned struct {
 	record.Partition
 	TopicID    string // assigned by the cluster when the topic was created; empty before Kafka 2.8
 	Partitions int32  // of the topic
@@ -52,19 +52,19 @@ type Gained struct {
 // Transformer is the work of a member. Its methods, and the functions that Assign
 // returns, are called one at a time. Only Assign may run in parallel with the others.
 type Transformer interface {
-	// Needs returns the partitions that Assign reads for a gained one. The gained one waits
+	// Needs returns the partitions that Assign reads for a assigned one. The assigned one waits
 	// while any of them has no leader; no other does. It may be called at any time.
-	Needs(Gained) []record.Partition
-	// Assign reads the state of gained partitions before their first record. Their
+	Needs(Assigned) []record.Partition
+	// Assign reads the state of assigned partitions before their first record. Their
 	// positions are settled and they have a leader: everything published for them is
 	// readable.
 	//
 	// It may take long: neither the group nor the member's other partitions wait for it. So
 	// Assign must not touch what Transform and Revoke use; the returned function installs
-	// the state. That function is called at once, then Revoke for gained partitions that
+	// the state. That function is called at once, then Revoke for assigned partitions that
 	// have moved elsewhere meanwhile. When the member is lost, ctx ends, and the result is
 	// dropped. After an error that a partition it reads has no leader, Assign is called again.
-	Assign(ctx context.Context, gained []Gained) (take func(), err error)
+	Assign(ctx context.Context, assigned []Assigned) (install func(), err error)
 	// Revoke is called after the last record of partitions that move elsewhere.
 	Revoke(lost []record.Partition)
 	// Transform returns the records to publish for a batch of records read. They and the
@@ -110,39 +110,39 @@ func (c Config) withDefaults() (Config, error) {
 
 // member is one call of Run. The fields below "loop" belong to the loop's goroutine.
 type member struct {
-	cfg     Config
-	cl      *cluster.Cluster
-	work    Transformer
-	metrics *metrics
-	log     *reasons
+	cfg         Config
+	cl          *cluster.Cluster
+	transformer Transformer
+	metrics     *metrics
+	log         *reasons
 
-	ctx    context.Context // of every request; ends when the member stops waiting
-	cancel context.CancelFunc
-	helper sync.WaitGroup // goroutines beside the loop
-	inbox  chan func()    // their results, for the loop to run
-	ended  chan struct{}  // closed when the loop has ended
-	jobs   chan func()    // calls of the Transformer, one at a time
+	ctx        context.Context // of every request; ends when the member stops waiting
+	cancel     context.CancelFunc
+	goroutines sync.WaitGroup // all but the loop
+	events     chan func()    // their results, for the loop to run
+	loopEnded  chan struct{}  // closed when the loop has ended
+	queue      chan func()    // calls of the Transformer, made one at a time
 
 	// loop
 	membership
-	topics    []string // to read, as of the last look
-	looked    bool     // for topics
-	looking   bool
-	session   *session // what is done with the partitions; nil before the first join
-	calls     int      // calls of the Transformer that wait or run
-	assigning bool     // a call of Assign runs, maybe of a lost session
-	txn       *txn     // used by one goroutine at a time
-	txnBusy   bool     // a goroutine uses txn
-	pause     time.Duration
-	notBefore time.Time // start of the next attempt, after a failure
-	stopping  bool      // ctx has ended
-	fatal     error     // what Run returns
-	swept     time.Time // last search for transactions of dead members
-	sweeping  bool
-	measuring bool                       // of its progress
-	since     time.Time                  // when the member last received partitions
-	caughtUp  bool                       // since then
-	lastEnds  map[record.Partition]int64 // ends of partitions at the last look
+	topics       []string // to read, as of the last refresh
+	topicsKnown  bool
+	refreshing   bool     // topics
+	session      *session // what is done with the partitions; nil before the first join
+	pendingCalls int      // of the Transformer
+	assigning    bool     // a call of Assign runs, maybe of a session that has ended
+	txn          *txn
+	txnInUse     bool // by a goroutine; one at a time
+	backoff      time.Duration
+	notBefore    time.Time // start of the next attempt, after a failure
+	stopping     bool      // ctx has ended
+	fatal        error     // what Run returns
+	lastSweep    time.Time // last search for transactions of dead members
+	sweeping     bool
+	measuring    bool                       // progress
+	assignedAt   time.Time                  // when the member last received partitions
+	caughtUp     bool                       // since then
+	lastEnds     map[record.Partition]int64 // ends of partitions at the last look
 }
 
 // Run is a member of a group until ctx ends: it reads, calls t, and publishes in
@@ -155,27 +155,28 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 	}
 	log = log.With("group", cfg.Group)
 	m := &member{
-		cfg: cfg, cl: cl, work: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log, cl, make(map[string]time.Time)},
-		inbox: make(chan func()), ended: make(chan struct{}), jobs: make(chan func(), 64),
-		txn: &txn{cl: cl, group: cfg.Group}, membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky()},
+		cfg: cfg, cl: cl, transformer: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)},
+		events: make(chan func()), loopEnded: make(chan struct{}), queue: make(chan func(), 64),
+		membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky()},
 	}
 	if cfg.InstanceID != "" {
-		m.instance = &m.cfg.InstanceID
+		m.instanceID = &m.cfg.InstanceID
 		m.log.log = log.With("instance", cfg.InstanceID)
 	}
+	m.txn = &txn{cl: cl, log: m.log, group: cfg.Group}
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer m.cancel()
-	m.helper.Go(func() {
-		for job := range m.jobs {
-			job()
+	m.goroutines.Go(func() {
+		for call := range m.queue {
+			call()
 		}
 	})
 	err = m.loop(ctx)
 	m.metrics.lag.Set(nil)
 	m.cancel()
-	close(m.ended)
-	close(m.jobs)
-	m.helper.Wait()
+	close(m.loopEnded)
+	close(m.queue)
+	m.goroutines.Wait()
 	return err
 }
 
@@ -184,12 +185,12 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 func (m *member) loop(ctx context.Context) error {
 	tick := time.NewTicker(min(tickEvery, m.cfg.SessionTimeout/4))
 	defer tick.Stop()
-	look := time.NewTicker(m.cfg.Refresh)
-	defer look.Stop()
+	refresh := time.NewTicker(m.cfg.Refresh)
+	defer refresh.Stop()
 	var leave, hang <-chan time.Time
 	done := ctx.Done()
-	m.look()
-	m.measure()
+	m.refreshTopics()
+	m.measureProgress()
 	for {
 		m.advance()
 		if (m.stopping || m.fatal != nil) && m.idle() {
@@ -197,7 +198,7 @@ func (m *member) loop(ctx context.Context) error {
 			return m.fatal
 		}
 		if m.fatal != nil && hang == nil {
-			m.lose(m.fatal)
+			m.loseAssignment(m.fatal)
 			hang = time.After(leaveTimeout)
 			continue
 		}
@@ -209,69 +210,69 @@ func (m *member) loop(ctx context.Context) error {
 				m.session.stop()
 			}
 		case <-leave:
-			m.lose(context.Canceled)
+			m.loseAssignment(context.Canceled)
 		case <-hang:
 			m.cancel()
-		case then := <-m.inbox:
+		case then := <-m.events:
 			then()
-		case got := <-m.session.input():
-			m.session.backlog = got // the next step gathers it
+		case fetched := <-m.session.fetchedRecords():
+			m.session.fetched = fetched
 		case <-tick.C:
 			m.heartbeat()
-		case <-look.C:
-			m.look()
-			m.measure()
+		case <-refresh.C:
+			m.refreshTopics()
+			m.measureProgress()
 		}
 	}
 }
 
-// beside runs work in its own goroutine. The loop then runs the result, unless it has ended.
-func (m *member) beside(work func() (then func())) {
-	m.helper.Go(func() {
+// async runs work in its own goroutine. The loop then runs the result, unless it has ended.
+func (m *member) async(work func() (then func())) {
+	m.goroutines.Go(func() {
 		then := work()
 		select {
-		case m.inbox <- then:
-		case <-m.ended:
+		case m.events <- then:
+		case <-m.loopEnded:
 		}
 	})
 }
 
-// call queues a call of the Transformer.
-func (m *member) call(job func() (then func())) {
-	m.calls++
-	m.jobs <- func() {
-		then := job()
+// callTransformer queues a call of the Transformer.
+func (m *member) callTransformer(call func() (then func())) {
+	m.pendingCalls++
+	m.queue <- func() {
+		then := call()
 		select {
-		case m.inbox <- func() {
-			m.calls--
+		case m.events <- func() {
+			m.pendingCalls--
 			then()
 		}:
-		case <-m.ended:
+		case <-m.loopEnded:
 		}
 	}
 }
 
 // idle reports whether nothing is in flight.
 func (m *member) idle() bool {
-	if m.session != nil && !m.session.lost {
-		if m.session.unfinished() {
+	if m.session != nil && !m.session.ended {
+		if m.session.hasUncommitted() {
 			return false
 		}
 		m.session.close(nil)
 	}
-	return m.calls == 0 && !m.assigning && !m.txnBusy && !m.joining
+	return m.pendingCalls == 0 && !m.assigning && !m.txnInUse && !m.joining
 }
 
 // advance starts the steps that are ready: joining, then the session's. It is called after
 // every event, so no step needs to know its predecessor.
 func (m *member) advance() {
 	if !m.stopping && m.fatal == nil && time.Now().After(m.notBefore) { // else the next tick retries
-		without := m.session == nil || m.session.lost
-		if without && m.joined && m.calls == 0 && !m.assigning && !m.txnBusy {
-			m.session = newSession(m, m.held)
+		without := m.session == nil || m.session.ended
+		if without && m.joined && m.pendingCalls == 0 && !m.assigning && !m.txnInUse {
+			m.session = newSession(m, m.assigned)
 			without = false
 		}
-		if len(m.topics) > 0 && !m.joining && (!m.joined || m.again) && (without || !m.session.leaving()) {
+		if len(m.topics) > 0 && !m.joining && (!m.joined || m.rejoin) && (without || !m.session.revoking()) {
 			m.join()
 		}
 	}
@@ -280,20 +281,20 @@ func (m *member) advance() {
 	}
 }
 
-// look finds the topics to read.
-func (m *member) look() {
-	if m.looking || m.stopping || m.fatal != nil {
+// refreshTopics finds the topics to read.
+func (m *member) refreshTopics() {
+	if m.refreshing || m.stopping || m.fatal != nil {
 		return
 	}
-	m.looking = true
-	m.beside(func() func() {
+	m.refreshing = true
+	m.async(func() func() {
 		view, err := m.cl.Refresh(m.ctx)
 		return func() {
-			m.looking = false
+			m.refreshing = false
 			switch {
 			case err == nil:
-				m.seen(view)
-			case !m.ends(err):
+				m.updateTopics(view)
+			case !m.failIfFatal(err):
 				m.log.warn("the cluster is not reached", err)
 			}
 		}
@@ -310,42 +311,42 @@ func (m *member) fail(err error) {
 	}
 }
 
-// restart ends the session, and starts a new one with the same partitions: uncommitted
+// restartSession ends the session, and starts a new one with the same partitions: uncommitted
 // records are read again. The member stays in its group.
-func (m *member) restart(err error) {
-	if m.session == nil || m.session.lost {
+func (m *member) restartSession(err error) {
+	if m.session == nil || m.session.ended {
 		return
 	}
 	m.session.close(err)
-	m.slow(err)
+	m.backOff(err)
 }
 
-// lose drops the session and all partitions: the group has assigned them to others.
-func (m *member) lose(err error) {
-	m.joined, m.again, m.held = false, false, nil
+// loseAssignment drops the session and all partitions: the group has assigned them to others.
+func (m *member) loseAssignment(err error) {
+	m.joined, m.rejoin, m.assigned = false, false, nil
 	if m.session != nil {
 		m.session.close(err)
 	}
 	if !m.stopping && m.fatal == nil {
-		m.slow(err)
+		m.backOff(err)
 	}
 }
 
-// slow delays the next attempt, longer after each failure, with jitter: members that failed
+// backOff delays the next attempt, longer after each failure, with jitter: members that failed
 // together should not return together.
-func (m *member) slow(err error) {
+func (m *member) backOff(err error) {
 	m.log.warn("stream interrupted, trying again", err)
-	m.pause = min(max(2*m.pause, 50*time.Millisecond), time.Second)
-	m.notBefore = time.Now().Add(retry.Spread(m.pause))
+	m.backoff = min(max(2*m.backoff, 50*time.Millisecond), time.Second)
+	m.notBefore = time.Now().Add(retry.Spread(m.backoff))
 }
 
-// ends reports whether an error ends Run: another process has this one's identity, the client
+// failIfFatal ends Run if an error must end it: another process has this one's identity, the client
 // is closed, or the cluster refuses settings, rights or a record, so that retries are useless.
-func (m *member) ends(err error) bool {
+func (m *member) failIfFatal(err error) bool {
 	switch {
 	case errors.Is(err, sarama.ErrFencedInstancedId):
 		m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
-	case refused(err):
+	case unrecoverable(err):
 		m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
 	default:
 		return false
@@ -353,7 +354,7 @@ func (m *member) ends(err error) bool {
 	return true
 }
 
-func refused(err error) bool {
+func unrecoverable(err error) bool {
 	return slices.ContainsFunc([]error{
 		cluster.ErrClosed, sarama.ErrGroupMaxSizeReached, sarama.ErrMessageSizeTooLarge,
 		sarama.ErrInvalidSessionTimeout, sarama.ErrInvalidGroupId, sarama.ErrInconsistentGroupProtocol,
@@ -363,12 +364,12 @@ func refused(err error) bool {
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
-// reasons logs each reason for trouble at most once a minute. The loop owns it.
+// reasons logs each reason for trouble at most once a minute.
 type reasons struct {
 	log     *slog.Logger
 	explain interface{ Explain(error) cluster.Trouble }
-
-	at map[string]time.Time
+	mu      sync.Mutex
+	at      map[string]time.Time
 }
 
 func (r *reasons) warn(msg string, err error) {
@@ -376,6 +377,8 @@ func (r *reasons) warn(msg string, err error) {
 		return
 	}
 	reason := r.explain.Explain(err).Text
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if time.Since(r.at[msg+reason]) > time.Minute {
 		r.at[msg+reason] = time.Now()
 		r.log.Warn(msg, "reason", reason)

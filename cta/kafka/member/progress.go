@@ -28,12 +28,12 @@ var (
 	errRestoring = errors.New("kafka: restoring state")
 )
 
-// begun restarts the report after the member has received partitions.
-func (m *member) begun() { m.since, m.caughtUp, m.lastEnds = time.Now(), false, nil }
+// restartProgress restarts the report after the member has received partitions.
+func (m *member) restartProgress() { m.assignedAt, m.caughtUp, m.lastEnds = time.Now(), false, nil }
 
-// measure determines the member's progress. It asks the cluster for the partitions' ends:
+// measureProgress determines the member's progress. It asks the cluster for the partitions' ends:
 // no records arrive when a member is stuck.
-func (m *member) measure() {
+func (m *member) measureProgress() {
 	if m.measuring {
 		return
 	}
@@ -44,24 +44,24 @@ func (m *member) measure() {
 			parts = append(parts, p)
 		}
 	}
-	m.beside(func() func() {
+	m.async(func() func() {
 		ends, err := m.cl.Offsets(m.ctx, cluster.Each(parts, cluster.Newest), true)
 		return func() {
 			m.measuring = false
-			m.tell(ends, err)
+			m.reportProgress(ends, err)
 		}
 	})
 }
 
-// tell reports the member's progress against ends; err explains why some are missing.
-func (m *member) tell(ends map[record.Partition]int64, err error) {
+// reportProgress reports the member's progress against ends; err explains why some are missing.
+func (m *member) reportProgress(ends map[record.Partition]int64, err error) {
 	var p Progress
 	var behind map[string]int64
 	switch s := m.session; {
-	case m.looked && len(m.topics) == 0:
+	case m.topicsKnown && len(m.topics) == 0:
 		p.CaughtUp = true
 		m.metrics.lag.Set(nil)
-	case !m.joined || s == nil || s.lost:
+	case !m.joined || s == nil || s.ended:
 		p.Err = errNotJoined
 	default:
 		p, behind = s.progress(ends, m.lastEnds, err)
@@ -78,9 +78,9 @@ func (m *member) tell(ends map[record.Partition]int64, err error) {
 	if m.cfg.Progress != nil {
 		m.cfg.Progress(p)
 	}
-	if p.CaughtUp && !m.caughtUp && !m.since.IsZero() { // after Progress has it: a reader of the log may ask
+	if p.CaughtUp && !m.caughtUp && !m.assignedAt.IsZero() { // after Progress has it: a reader of the log may ask
 		m.caughtUp = true
-		m.log.log.Info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", time.Since(m.since).Round(time.Millisecond))
+		m.log.log.Info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", time.Since(m.assignedAt).Round(time.Millisecond))
 	}
 }
 
@@ -93,10 +93,10 @@ func (s *session) progress(ends, before map[record.Partition]int64, err error) (
 	for tp, known := range s.parts {
 		end, ok := ends[tp]
 		switch {
-		case known.state == isGiven && !s.located.IsZero():
+		case known.state <= stateLocating && s.waitReason != "":
 			waiting = append(waiting, tp.String())
 			continue
-		case known.state != isRead && known.state != isLeaving:
+		case known.state != stateActive && known.state != stateRevoking:
 			p.Err = errRestoring
 			continue
 		case !ok && err == nil:
@@ -107,9 +107,9 @@ func (s *session) progress(ends, before map[record.Partition]int64, err error) (
 			continue
 		}
 		// Markers may follow the last record; the group never commits a position for them.
-		done := known.next
-		if known.pending > 0 {
-			done = known.settled
+		done := known.position
+		if known.uncommitted > 0 {
+			done = known.committed
 		}
 		lag := max(end-done, 0)
 		behind[tp.Topic] += lag
@@ -124,7 +124,7 @@ func (s *session) progress(ends, before map[record.Partition]int64, err error) (
 	switch group := s.m.cfg.Group; {
 	case p.Err != nil:
 	case len(waiting) > 0:
-		p.Err = fmt.Errorf("kafka: group %s: waiting to read %s: %s", group, strings.Join(waiting, " "), s.why)
+		p.Err = fmt.Errorf("kafka: group %s: waiting to read %s: %s", group, strings.Join(waiting, " "), s.waitReason)
 	case len(lacking) > 0:
 		p.Err = fmt.Errorf("kafka: group %s: %s: %s", group, strings.Join(lacking, " "), s.m.log.explain.Explain(err).Text)
 	}

@@ -18,34 +18,35 @@ import (
 type state int8
 
 const (
-	isGiven    state = iota // its position is not known yet
-	isLocated               // its state must be restored
-	isRestored              // its state is being restored
-	isRead                  // the Transformer has its state
-	isLeaving               // the group wants it back; work in flight is committed first
+	stateAssigned  state = iota // its position is not known yet
+	stateLocating               // its position is requested
+	stateLocated                // its state must be restored
+	stateRestoring              // its state is being restored
+	stateActive                 // the Transformer has its state
+	stateRevoking               // the group wants it back; work in flight is committed first
 )
 
 // part is a partition that the group has assigned to this member.
 type part struct {
-	Gained
-	state   state
-	cur     *fetch.Cursor // nil while it is not read
-	next    int64         // all below is read, including markers
-	settled int64         // all below is committed
-	pending int           // unfinished batches with records of it
+	Assigned
+	state       state
+	cursor      *fetch.Cursor // nil while it is not fetched
+	position    int64         // all below is read, including markers
+	committed   int64         // all below is committed
+	uncommitted int           // batches with records of it that are not committed
 }
 
-// batch is the input of one call of Transform. One transaction commits it, together with
+// inputBatch is the input of one call of Transform. One transaction commits it, together with
 // batches that were transformed during the transaction before.
-type batch struct {
-	records []record.Record // until they are transformed
-	count   int             // of records, including batches that joined
-	bytes   int
-	begun   time.Time       // when the first record came
-	next    map[*part]int64 // the positions after it
-	out     []record.Record // the result of Transform
-	as      as              // the member that last tried to commit it
-	since   time.Time       // when the commit was first refused; else zero
+type inputBatch struct {
+	records      []record.Record // until they are transformed
+	count        int             // of records, including batches that joined
+	bytes        int
+	started      time.Time       // when the first record came
+	positions    map[*part]int64 // to commit
+	out          []record.Record // the result of Transform
+	generation   generation      // the member that last tried to commit it
+	refusedSince time.Time       // the commit; else zero
 }
 
 const (
@@ -60,114 +61,113 @@ const (
 )
 
 // session is a member's work with its partitions. It begins with all of them and ends
-// when a step fails or the group takes them all. The loop owns it. Each batch moves input →
-// gathered → transforming → next → committing; each place holds at most one batch.
+// when a step fails or the group takes them all. The loop owns it. Records move fetched →
+// accumulated → transforming → transformed → committing; each place holds at most one batch.
 type session struct {
 	m      *member
 	ctx    context.Context
 	cancel context.CancelFunc
 	engine *fetch.Engine
 
-	parts        map[record.Partition]*part
-	opening      bool // the transactional producer
-	open         bool // it may send
-	locating     bool
-	located      time.Time       // last request for positions
-	why          string          // why some positions are not known yet
-	backlog      []fetch.Fetched // fetched, but without room in gathered
-	gathered     *batch
-	spare        []record.Record // for the next batch
-	transforming bool
-	next         *batch // transformed; else nil
-	committing   *batch // in flight, or refused and to be retried
-	trying       bool   // committing is in flight
-	stopping     bool   // accepts no more records
-	lost         bool   // the session has ended
+	parts          map[record.Partition]*part
+	initializing   bool            // the transactional producer
+	initialized    bool            // it may send
+	lastLocated    time.Time       // last answer to a request for positions
+	waitReason     string          // why some positions are not known yet
+	fetched        []fetch.Fetched // without room in accumulated
+	accumulated    *inputBatch
+	spare          []record.Record // for the next batch
+	transforming   bool
+	transformed    *inputBatch // else nil
+	committing     *inputBatch // in flight, or refused and to be retried; else nil
+	commitInFlight bool
+	stopping       bool // accepts no more records
+	ended          bool
 }
 
-func newSession(m *member, held []record.Partition) *session {
-	s := &session{m: m, parts: make(map[record.Partition]*part), gathered: new(batch)}
+func newSession(m *member, assigned []record.Partition) *session {
+	s := &session{m: m, parts: make(map[record.Partition]*part), accumulated: new(inputBatch)}
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
 	s.engine = fetch.Start(s.ctx, m.cl, m.log.log, func() {})
-	m.helper.Go(s.engine.Wait)
-	for _, p := range held {
-		s.parts[p] = &part{Gained: Gained{Partition: p}}
+	m.goroutines.Go(s.engine.Wait)
+	for _, p := range assigned {
+		s.parts[p] = &part{Assigned: Assigned{Partition: p}}
 	}
 	return s
 }
 
-// given handles the member's partitions in a new generation.
-func (s *session) given(held []record.Partition) {
+// assign handles the member's partitions in a new generation.
+func (s *session) assign(assigned []record.Partition) {
 	keep := make(map[record.Partition]bool)
-	for _, p := range held {
+	for _, p := range assigned {
 		keep[p] = true
 		if s.parts[p] == nil {
-			s.parts[p] = &part{Gained: Gained{Partition: p}}
+			s.parts[p] = &part{Assigned: Assigned{Partition: p}}
 		}
 	}
 	gone := 0
 	for p, known := range s.parts {
-		if keep[p] || known.state == isLeaving {
+		if keep[p] || known.state == stateRevoking {
 			continue
 		}
 		gone++
-		s.stopReading(known)
-		if known.state != isRead {
+		s.stopFetching(known)
+		if known.state != stateActive {
 			delete(s.parts, p) // restore detects that
-			s.m.gaveUp()
+			s.m.onRevoked()
 		} else {
-			known.state = isLeaving
+			known.state = stateRevoking
 		}
 	}
 	if gone > 0 {
-		s.m.log.log.Info("partitions given up", "partitions", gone, "left", len(held))
+		s.m.log.log.Info("partitions revoked", "partitions", gone, "left", len(assigned))
 	}
 }
 
-func (s *session) stopReading(p *part) {
-	if p.cur != nil {
-		s.engine.Remove(p.cur)
+func (s *session) stopFetching(p *part) {
+	if p.cursor != nil {
+		s.engine.Remove(p.cursor)
 	}
-	p.cur = nil
+	p.cursor = nil
 }
 
-// leaving reports whether partitions have yet to be given up.
-func (s *session) leaving() bool {
+// revoking reports whether partitions have yet to be given up.
+func (s *session) revoking() bool {
 	for _, p := range s.parts {
-		if p.state == isLeaving {
+		if p.state == stateRevoking {
 			return true
 		}
 	}
 	return false
 }
 
-// stop accepts no more records. Gathered records are still committed.
+// stop accepts no more records. Accumulated ones are still committed.
 func (s *session) stop() {
-	s.stopping, s.backlog = true, nil
+	s.stopping, s.fetched = true, nil
 	for _, p := range s.parts {
-		s.stopReading(p)
+		s.stopFetching(p)
 	}
 }
 
-// unfinished reports whether records have yet to be committed.
-func (s *session) unfinished() bool {
-	return len(s.gathered.records) > 0 || s.transforming || s.next != nil || s.committing != nil
+// hasUncommitted reports whether records have yet to be committed.
+func (s *session) hasUncommitted() bool {
+	return len(s.accumulated.records) > 0 || s.transforming || s.transformed != nil || s.committing != nil
 }
 
 // close ends the session. The next owner of the partitions reads uncommitted records again.
 func (s *session) close(err error) {
-	if s.lost {
+	if s.ended {
 		return
 	}
 	then := func() {}
-	if s.leaving() {
-		then = s.m.gaveUp
+	if s.revoking() {
+		then = s.m.onRevoked
 	}
-	s.lost = true
+	s.ended = true
 	s.cancel()
 	var read []record.Partition
 	for _, p := range s.parts {
-		if p.state == isRead || p.state == isLeaving {
+		if p.state == stateActive || p.state == stateRevoking {
 			read = append(read, p.Partition)
 		}
 	}
@@ -181,61 +181,61 @@ func (s *session) close(err error) {
 
 // revoke calls the Transformer's Revoke.
 func (s *session) revoke(lost []record.Partition, then func()) {
-	s.m.call(func() func() {
-		s.m.work.Revoke(lost)
+	s.m.callTransformer(func() func() {
+		s.m.transformer.Revoke(lost)
 		return then
 	})
 }
 
-// input is the source of records; nil while there is no room.
-func (s *session) input() <-chan []fetch.Fetched {
-	if s == nil || s.lost || s.stopping || len(s.backlog) > 0 || s.full() {
+// fetchedRecords is the source of records; nil while there is no room.
+func (s *session) fetchedRecords() <-chan []fetch.Fetched {
+	if s == nil || s.ended || s.stopping || len(s.fetched) > 0 || s.full() {
 		return nil
 	}
 	return s.engine.Out
 }
 
 func (s *session) full() bool {
-	return len(s.gathered.records) >= maxRecords || s.gathered.bytes >= maxBytes
+	return len(s.accumulated.records) >= maxRecords || s.accumulated.bytes >= maxBytes
 }
 
-// gather empties the backlog while the batch has room.
-func (s *session) gather() {
-	for len(s.backlog) > 0 && !s.full() {
-		f := &s.backlog[0]
+// accumulate moves fetched records to the batch, while there is room.
+func (s *session) accumulate() {
+	for len(s.fetched) > 0 && !s.full() {
+		f := &s.fetched[0]
 		p := s.parts[f.Cursor.Partition]
 		switch {
-		case p == nil || p.cur != f.Cursor:
+		case p == nil || p.cursor != f.Cursor:
 			f.Records = nil
 		case f.Err != nil && errors.Is(f.Err, fetch.ErrGone):
 			// A new session finds the position again, and restores the state that matches.
-			s.m.restart(f.Err)
+			s.m.restartSession(f.Err)
 			return
 		case f.Err != nil:
 			s.m.fail(fmt.Errorf("kafka: transform: group %s: %w", s.m.cfg.Group, f.Err))
 			return
 		}
-		if n := s.put(p, f.Records); n < len(f.Records) {
+		if n := s.appendRecords(p, f.Records); n < len(f.Records) {
 			f.Records = f.Records[n:]
 			return
 		}
-		if p != nil && p.cur == f.Cursor {
-			p.next = max(p.next, f.Next)
-			if p.pending == 0 {
-				p.settled = p.next
+		if p != nil && p.cursor == f.Cursor {
+			p.position = max(p.position, f.Position)
+			if p.uncommitted == 0 {
+				p.committed = p.position
 			}
 		}
 		f.Done()
-		s.backlog = s.backlog[1:]
+		s.fetched = s.fetched[1:]
 	}
 }
 
-// put appends records to the batch, and returns how many fit.
-func (s *session) put(p *part, records []record.Record) int {
+// appendRecords appends records to the batch, and returns how many fit.
+func (s *session) appendRecords(p *part, records []record.Record) int {
 	if len(records) == 0 {
 		return 0
 	}
-	b, n := s.gathered, 0
+	b, n := s.accumulated, 0
 	for n < len(records) && !s.full() && n < maxRecords-len(b.records) {
 		b.bytes += len(records[n].Key) + len(records[n].Value)
 		n++
@@ -245,111 +245,120 @@ func (s *session) put(p *part, records []record.Record) int {
 	}
 	if len(b.records) == 0 {
 		b.records, s.spare = s.spare[:0], nil
-		b.begun, b.next = time.Now(), make(map[*part]int64)
+		b.started, b.positions = time.Now(), make(map[*part]int64)
 	}
-	if _, ok := b.next[p]; !ok {
-		if p.pending == 0 {
-			p.settled = records[0].Offset
+	if _, ok := b.positions[p]; !ok {
+		if p.uncommitted == 0 {
+			p.committed = records[0].Offset
 		}
-		p.pending++
+		p.uncommitted++
 	}
 	b.records = append(b.records, records[:n]...)
-	b.next[p] = records[n-1].Offset + 1
+	b.positions[p] = records[n-1].Offset + 1
 	return n
 }
 
 // advance starts the steps that are ready.
 func (s *session) advance() {
 	switch {
-	case s.lost:
+	case s.ended:
 		return
-	case !s.open:
-		s.begin()
+	case !s.initialized:
+		s.initTransactions()
 		return
 	}
 	if !s.stopping {
 		s.locate()
 		s.restore()
-		if s.gather(); s.lost {
+		if s.accumulate(); s.ended {
 			return
 		}
 	}
 	// A batch transformed before a waiting one is committed would delay the records after it.
 	s.commit()
 	s.transform()
-	s.release()
+	s.finishRevoking()
 }
 
-// begin initializes the transactional producer. That ends the last transaction of the
+// initTransactions initializes the transactional producer. That ends the last transaction of the
 // same id. It must: positions wait for a transaction that this member left open itself, and
 // nobody else ends that while the member is in its group.
-func (s *session) begin() {
+func (s *session) initTransactions() {
 	m := s.m
-	if s.opening || m.txnBusy || s.stopping || time.Now().Before(m.notBefore) {
+	if s.initializing || m.txnInUse || s.stopping || time.Now().Before(m.notBefore) {
 		return
 	}
-	s.opening, m.txnBusy = true, true
-	who := as{m.id, m.generation}
-	m.beside(func() func() {
+	s.initializing, m.txnInUse = true, true
+	who := m.current
+	m.async(func() func() {
 		var err error
 		if m.cfg.InstanceID != "" { // another process may have the id by now; the group knows
-			err = m.beat(who)
+			err = m.sendHeartbeat(who)
 			if errors.Is(err, sarama.ErrRebalanceInProgress) {
 				err = nil
 			}
 		}
 		if err == nil {
-			m.txn.id = transactionOf(m.cfg.Group, m.cfg.InstanceID, who.id)
-			err = m.txn.begin(s.ctx)
+			m.txn.id = transactionOf(m.cfg.Group, m.cfg.InstanceID, who.memberID)
+			err = m.txn.init(s.ctx)
 		}
 		return func() {
-			m.txnBusy, s.opening = false, false
+			m.txnInUse, s.initializing = false, false
 			switch {
-			case s.lost:
+			case s.ended:
 			case err == nil:
-				s.open = true
-			case !m.ends(err):
-				m.slow(fmt.Errorf("begin transactions: %w", err))
+				s.initialized = true
+			case !m.failIfFatal(err):
+				m.backOff(fmt.Errorf("begin transactions: %w", err))
 			}
 		}
 	})
 }
 
 // locate requests the positions of new partitions. It retries those that are unknown
-// because a transaction is open on them or a leader is missing; the others proceed.
+// because a transaction is open on them or a leader is missing. There is one request per
+// leader: a leader that doesn't answer delays only its own partitions.
 func (s *session) locate() {
-	if s.locating || time.Since(s.located) < locateEvery {
+	if time.Since(s.lastLocated) < locateEvery {
 		return
 	}
-	var want []record.Partition
-	asked := make(map[*part]bool)
+	var unknown []record.Partition
 	for p, known := range s.parts {
-		if known.state == isGiven {
-			want, asked[known] = append(want, p), true
+		if known.state == stateAssigned {
+			unknown = append(unknown, p)
 		}
 	}
-	if len(want) == 0 {
-		return
+	for _, partitions := range s.m.cl.View().ByLeader(unknown) {
+		s.locateSome(partitions)
 	}
-	s.locating = true
-	s.m.beside(func() func() {
-		at, err := s.m.positions(s.ctx, want)
+}
+
+func (s *session) locateSome(partitions []record.Partition) {
+	asked := make(map[*part]bool)
+	for _, p := range partitions {
+		s.parts[p].state, asked[s.parts[p]] = stateLocating, true
+	}
+	s.m.async(func() func() {
+		positions, err := s.m.startPositions(s.ctx, partitions)
 		return func() {
-			s.locating, s.located = false, time.Now()
-			if s.lost {
+			s.lastLocated = time.Now()
+			for p := range asked {
+				p.state = stateAssigned // if it is still unknown
+			}
+			if s.ended {
 				return
 			}
-			for g, next := range at {
-				if known := s.parts[g.Partition]; asked[known] { // else it has moved away meanwhile, and may be back
-					known.Gained, known.state, known.next, known.settled = g, isLocated, next, next
+			for a, position := range positions {
+				if p := s.parts[a.Partition]; asked[p] { // else it was revoked meanwhile, and maybe assigned again
+					p.Assigned, p.state, p.position, p.committed = a, stateLocated, position, position
 				}
 			}
 			if err != nil {
-				s.why = s.m.log.explain.Explain(err).Text
+				s.waitReason = s.m.log.explain.Explain(err).Text
 			}
 			if errors.Is(err, sarama.ErrUnstableOffsetCommit) {
 				s.m.sweep()
-			} else if err != nil && !s.m.ends(err) {
+			} else if err != nil && !s.m.failIfFatal(err) {
 				s.m.log.warn("partitions wait; the others are worked on", err)
 			}
 		}
@@ -363,32 +372,32 @@ func (s *session) restore() {
 		m.sweep() // the previous member may have left a transaction open
 		return
 	}
-	var gained []Gained
+	var assigned []Assigned
 	var parts []*part
 	for _, known := range s.parts {
-		if known.state == isLocated {
-			known.state = isRestored
-			gained, parts = append(gained, known.Gained), append(parts, known)
+		if known.state == stateLocated {
+			known.state = stateRestoring
+			assigned, parts = append(assigned, known.Assigned), append(parts, known)
 		}
 	}
-	if len(gained) == 0 {
+	if len(assigned) == 0 {
 		return
 	}
 	m.assigning = true
 	m.metrics.rebalances.Inc()
-	m.log.log.Info("partitions gained", "partitions", len(gained), "generation", m.generation, "member", m.id)
-	m.beside(func() func() {
-		take, err := m.work.Assign(s.ctx, gained)
+	m.log.log.Info("partitions assigned", "partitions", len(assigned), "generation", m.current.number, "member", m.current.memberID)
+	m.async(func() func() {
+		install, err := m.transformer.Assign(s.ctx, assigned)
 		return func() {
 			m.assigning = false
 			switch {
-			case s.lost:
+			case s.ended:
 				return
 			case errors.Is(err, cluster.ErrNoLeader): // those that need no partition without one go on
 				for _, p := range parts {
-					p.state = isGiven
+					p.state = stateAssigned
 				}
-				s.why = m.log.explain.Explain(err).Text
+				s.waitReason = m.log.explain.Explain(err).Text
 				return
 			case err != nil:
 				m.fail(err)
@@ -397,46 +406,46 @@ func (s *session) restore() {
 			var gone []record.Partition
 			for _, p := range parts {
 				if s.parts[p.Partition] == p {
-					p.state = isRead
+					p.state = stateActive
 				} else {
 					gone = append(gone, p.Partition)
 				}
 			}
-			m.call(func() func() {
-				take()
+			m.callTransformer(func() func() {
+				install()
 				if len(gone) > 0 {
-					m.work.Revoke(gone)
+					m.transformer.Revoke(gone)
 				}
 				return func() {}
 			})
 			for _, p := range parts {
-				if p.state == isRead && s.parts[p.Partition] == p && !s.stopping {
-					p.cur = s.engine.Add(p.Partition, p.TopicID, p.next)
+				if p.state == stateActive && s.parts[p.Partition] == p && !s.stopping {
+					p.cursor = s.engine.Add(p.Partition, p.TopicID, p.position)
 				}
 			}
-			m.begun()
+			m.restartProgress()
 		}
 	})
 }
 
-// transform passes the gathered batch to Transform: when the last transaction is done, or
+// transform passes the accumulated batch to Transform: when the last transaction is done, or
 // earlier when the batch is full. So transformation bounds the rate, not transactions.
 func (s *session) transform() {
-	b, m := s.gathered, s.m
-	if s.transforming || len(b.records) == 0 || s.next != nil && (s.next.count >= maxCommitted || s.next.bytes >= maxBytes) || s.committing != nil && !s.full() {
+	b, m := s.accumulated, s.m
+	if s.transforming || len(b.records) == 0 || s.transformed != nil && (s.transformed.count >= maxCommitted || s.transformed.bytes >= maxBytes) || s.committing != nil && !s.full() {
 		return
 	}
 	s.transforming = true
-	s.gathered = new(batch)
-	m.call(func() func() {
-		out, err := m.work.Transform(s.ctx, b.records)
+	s.accumulated = new(inputBatch)
+	m.callTransformer(func() func() {
+		out, err := m.transformer.Transform(s.ctx, b.records)
 		return func() {
 			s.transforming = false
 			switch {
-			case s.lost:
+			case s.ended:
 				return
 			case errors.Is(err, cluster.ErrNoLeader):
-				m.restart(err)
+				m.restartSession(err)
 				return
 			case err != nil:
 				m.fail(err)
@@ -446,24 +455,24 @@ func (s *session) transform() {
 			m.metrics.processed.Add(float64(b.count))
 			clear(b.records)
 			s.spare, b.records = b.records, nil
-			if s.next == nil {
-				s.next = b
+			if s.transformed == nil {
+				s.transformed = b
 			} else {
-				s.next.join(b)
+				s.transformed.join(b)
 			}
 		}
 	})
 }
 
 // join appends a later batch, to commit both together.
-func (b *batch) join(later *batch) {
+func (b *inputBatch) join(later *inputBatch) {
 	b.count, b.bytes = b.count+later.count, b.bytes+later.bytes
 	b.out = append(b.out, later.out...)
-	for p, at := range later.next {
-		if _, ok := b.next[p]; ok {
-			p.pending--
+	for p, at := range later.positions {
+		if _, ok := b.positions[p]; ok {
+			p.uncommitted--
 		}
-		b.next[p] = at
+		b.positions[p] = at
 	}
 }
 
@@ -475,48 +484,48 @@ func (b *batch) join(later *batch) {
 // transaction is resent under the new generation.
 func (s *session) commit() {
 	m := s.m
-	if s.trying || m.txnBusy || s.committing == nil && s.next == nil {
+	if s.commitInFlight || m.txnInUse || s.committing == nil && s.transformed == nil {
 		return
 	}
-	who := as{m.id, m.generation}
+	who := m.current
 	b := s.committing
 	switch {
 	case b == nil:
-		s.committing, s.next = s.next, nil
+		s.committing, s.transformed = s.transformed, nil
 		b = s.committing
-	case who == b.as || m.joining:
-		if time.Since(b.since) > m.cfg.SessionTimeout {
-			m.restart(sarama.ErrIllegalGeneration)
+	case who == b.generation || m.joining:
+		if time.Since(b.refusedSince) > m.cfg.SessionTimeout {
+			m.restartSession(sarama.ErrIllegalGeneration)
 		}
 		return
 	}
-	for p := range b.next {
+	for p := range b.positions {
 		if s.parts[p.Partition] != p {
-			m.restart(errors.New("a partition was given up before its records were committed"))
+			m.restartSession(errors.New("a partition was given up before its records were committed"))
 			return
 		}
 	}
-	b.as, s.trying, m.txnBusy = who, true, true
-	m.beside(func() func() {
-		err := m.txn.commit(s.ctx, who, m.instance, b.next, b.out)
-		stale := errors.Is(err, sarama.ErrIllegalGeneration) || errors.Is(err, sarama.ErrRebalanceInProgress)
-		if stale {
+	b.generation, s.commitInFlight, m.txnInUse = who, true, true
+	m.async(func() func() {
+		err := m.txn.commit(s.ctx, who, m.instanceID, b.positions, b.out)
+		refused := errors.Is(err, sarama.ErrIllegalGeneration) || errors.Is(err, sarama.ErrRebalanceInProgress)
+		if refused {
 			if aerr := m.txn.end(s.ctx, false); aerr != nil {
-				err, stale = fmt.Errorf("abort: %w", aerr), false
+				err, refused = fmt.Errorf("abort: %w", aerr), false
 			}
 		}
 		return func() {
-			m.txnBusy, s.trying = false, false
+			m.txnInUse, s.commitInFlight = false, false
 			switch {
-			case s.lost:
-			case stale:
+			case s.ended:
+			case refused:
 				m.metrics.aborted.Inc()
-				if b.since.IsZero() {
-					b.since = time.Now()
+				if b.refusedSince.IsZero() {
+					b.refusedSince = time.Now()
 				}
 			case err != nil:
-				if !m.ends(err) {
-					m.restart(err)
+				if !m.failIfFatal(err) {
+					m.restartSession(err)
 				}
 			default:
 				s.committed(b)
@@ -526,64 +535,62 @@ func (s *session) commit() {
 }
 
 // committed notes that a batch is committed.
-func (s *session) committed(b *batch) {
+func (s *session) committed(b *inputBatch) {
 	m := s.m
-	s.committing, m.pause = nil, 0
+	s.committing, m.backoff = nil, 0
 	m.metrics.committed.Inc()
 	m.metrics.recordsCommitted.Add(float64(b.count))
-	m.metrics.latency.Observe(time.Since(b.begun).Seconds())
-	for p, at := range b.next {
-		p.settled = max(p.settled, at)
-		if p.pending--; p.pending == 0 {
-			p.settled = p.next
+	m.metrics.latency.Observe(time.Since(b.started).Seconds())
+	for p, at := range b.positions {
+		p.committed = max(p.committed, at)
+		if p.uncommitted--; p.uncommitted == 0 {
+			p.committed = p.position
 		}
 	}
 }
 
-// release gives up partitions that the group wants back, once their records read are
+// finishRevoking gives up partitions that the group wants back, once their records read are
 // committed.
-func (s *session) release() {
+func (s *session) finishRevoking() {
 	var lost []record.Partition
 	for p, known := range s.parts {
-		if known.state == isLeaving && known.pending == 0 {
+		if known.state == stateRevoking && known.uncommitted == 0 {
 			delete(s.parts, p)
 			lost = append(lost, p)
 		}
 	}
 	if len(lost) > 0 {
-		s.revoke(lost, s.m.gaveUp)
+		s.revoke(lost, s.m.onRevoked)
 	}
 }
 
-// positions returns the offset to read each partition from: the group's position, or the
+// startPositions returns the offset to read each partition from: the group's position, or the
 // oldest record if the group has none, one of another topic, or one outside the log.
 // Unknown positions are left out; the error gives a reason, such as an open transaction.
-func (m *member) positions(ctx context.Context, of []record.Partition) (map[Gained]int64, error) {
-	view, err := m.cl.Fresh(ctx)
+func (m *member) startPositions(ctx context.Context, of []record.Partition) (map[Assigned]int64, error) {
+	view, err := m.cl.CurrentView(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var resp *sarama.OffsetFetchResponse
-	err = m.cl.Ask(ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) (err error) {
-		req := sarama.NewOffsetFetchRequest(m.cl.Version(), m.cfg.Group, byTopic(of))
-		req.RequireStable = true
-		if resp, err = b.FetchOffset(req); err != nil {
-			return err
-		}
+	req := sarama.NewOffsetFetchRequest(m.cl.Version(), m.cfg.Group, byTopic(of))
+	req.RequireStable = true
+	err = m.cl.Ask(ctx, cluster.Group(m.cfg.Group), cluster.RequestTimeout, cluster.Send((*sarama.Broker).FetchOffset, req, func(r *sarama.OffsetFetchResponse) error {
+		resp = r
 		return cluster.Refusal(resp.GroupError())
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}
 	var faults []error
-	var ask []record.Partition
+	var readable []record.Partition
 	committed := make(map[record.Partition]int64)
 	for _, p := range of {
 		b, t := resp.GetBlock(p.Topic, p.Partition), view.Topics[p.Topic]
 		switch {
 		case t == nil:
 			faults = append(faults, fmt.Errorf("topic %s: %w", p.Topic, sarama.ErrUnknownTopicOrPartition))
-			m.cl.Moved()
+			m.cl.Invalidate()
 		case b == nil:
 			faults = append(faults, sarama.ErrUnstableOffsetCommit)
 		case b.Err != sarama.ErrNoError:
@@ -594,29 +601,29 @@ func (m *member) positions(ctx context.Context, of []record.Partition) (map[Gain
 				committed[p] = -1
 				m.log.log.Warn("the topic was made anew; it is read from its oldest record on", "topic", p.Topic, "partition", p.Partition)
 			}
-			ask = append(ask, p)
+			readable = append(readable, p)
 		}
 	}
-	bounds, err := m.cl.Bounds(ctx, ask, false)
-	at := make(map[Gained]int64)
+	bounds, err := m.cl.Bounds(ctx, readable, false)
+	positions := make(map[Assigned]int64)
 	for p, has := range bounds {
 		t := view.Topics[p.Topic]
-		g := Gained{p, t.ID, int32(len(t.Leaders)), has.Newest}
-		if i := slices.IndexFunc(m.work.Needs(g), func(q record.Partition) bool { return view.Leader(q) < 0 }); i >= 0 {
-			faults = append(faults, fmt.Errorf("%v: %w", m.work.Needs(g)[i], cluster.ErrNoLeader))
-			m.cl.Moved()
+		a := Assigned{p, t.ID, int32(len(t.Leaders)), has.Newest}
+		if i := slices.IndexFunc(m.transformer.Needs(a), func(q record.Partition) bool { return view.Leader(q) < 0 }); i >= 0 {
+			faults = append(faults, fmt.Errorf("%v: %w", m.transformer.Needs(a)[i], cluster.ErrNoLeader))
+			m.cl.Invalidate()
 			continue
 		}
-		next := committed[p]
-		if next >= 0 && (next < has.Oldest || next > has.Newest) {
+		at := committed[p]
+		if at >= 0 && (at < has.Oldest || at > has.Newest) {
 			m.log.log.Warn("records were removed before they were read; going on at the oldest",
-				"topic", p.Topic, "partition", p.Partition, "from", next, "oldest", has.Oldest)
-			next = -1
+				"topic", p.Topic, "partition", p.Partition, "from", at, "oldest", has.Oldest)
+			at = -1
 		}
-		if next < 0 {
-			next = has.Oldest
+		if at < 0 {
+			at = has.Oldest
 		}
-		at[g] = next
+		positions[a] = at
 	}
-	return at, errors.Join(append(faults, err)...)
+	return positions, errors.Join(append(faults, err)...)
 }

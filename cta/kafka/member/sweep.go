@@ -36,15 +36,15 @@ func transactionOf(group, instance, id string) string {
 // sweep ends transactions of dead members, at most every sweepEvery. It only saves time:
 // if it fails, the transactions time out.
 func (m *member) sweep() {
-	if m.sweeping || time.Since(m.swept) < sweepEvery {
+	if m.sweeping || time.Since(m.lastSweep) < sweepEvery {
 		return
 	}
 	m.sweeping = true
-	m.beside(func() func() {
+	m.async(func() func() {
 		if err := m.endOrphans(); err != nil {
 			m.log.log.Debug("looking for transactions of dead members failed", "err", err)
 		}
-		return func() { m.sweeping, m.swept = false, time.Now() }
+		return func() { m.sweeping, m.lastSweep = false, time.Now() }
 	})
 }
 
@@ -52,33 +52,26 @@ func (m *member) endOrphans() error {
 	var open []string
 	var faults []error
 	for id := range m.cl.View().Brokers {
-		err := m.cl.Ask(m.ctx, cluster.Broker(id), cluster.Quick, func(b *sarama.Broker) error {
-			req := sarama.NewListTransactionsRequest(m.cl.Version())
-			req.StateFilters = []string{sarama.TransactionStateOngoing}
-			resp, err := b.ListTransactions(req)
-			if err != nil {
-				return err
-			}
+		req := sarama.NewListTransactionsRequest(m.cl.Version())
+		req.StateFilters = []string{sarama.TransactionStateOngoing}
+		err := m.cl.Ask(m.ctx, cluster.Broker(id), cluster.RequestTimeout, cluster.Send((*sarama.Broker).ListTransactions, req, func(resp *sarama.ListTransactionsResponse) error {
 			for _, t := range resp.TransactionStates {
 				if id := t.TransactionalID; strings.HasPrefix(id, m.cfg.Group+memberInfix) || strings.HasPrefix(id, m.cfg.Group+instanceInfix) {
 					open = append(open, id)
 				}
 			}
 			return cluster.Refusal(resp.ErrorCode)
-		})
+		}))
 		faults = append(faults, err)
 	}
 	if len(open) == 0 {
 		return errors.Join(faults...)
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, 2*cluster.Quick)
+	ctx, cancel := context.WithTimeout(m.ctx, 2*cluster.RequestTimeout)
 	defer cancel()
 	alive := make(map[string]bool) // asked after open: a newcomer's are not orphans
-	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), cluster.Quick, func(b *sarama.Broker) error {
-		resp, err := b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 4, Groups: []string{m.cfg.Group}})
-		if err != nil {
-			return err
-		}
+	req := &sarama.DescribeGroupsRequest{Version: 4, Groups: []string{m.cfg.Group}}
+	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), cluster.RequestTimeout, cluster.Send((*sarama.Broker).DescribeGroups, req, func(resp *sarama.DescribeGroupsResponse) error {
 		if len(resp.Groups) != 1 {
 			return sarama.ErrIncompleteResponse
 		}
@@ -89,15 +82,15 @@ func (m *member) endOrphans() error {
 			}
 		}
 		return cluster.Refusal(resp.Groups[0].Err)
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("describe group: %w", err)
 	}
 	for _, id := range open {
 		if !alive[id] {
 			m.log.log.Info("ending the transaction of a dead member", "transaction", id)
-			dead := &txn{cl: m.cl, id: id} // its producer, if it still exists, starts a new session
-			faults = append(faults, dead.begin(ctx))
+			dead := &txn{cl: m.cl, log: m.log, id: id} // its producer, if it still exists, starts a new session
+			faults = append(faults, dead.init(ctx))
 		}
 	}
 	return errors.Join(faults...)

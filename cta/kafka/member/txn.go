@@ -11,7 +11,7 @@ import (
 
 	"github.com/IBM/sarama"
 
-	ibatch "github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 	"github.com/seed-921eec07/ctalive/cta/retry"
@@ -27,73 +27,71 @@ const (
 	// A step is retried after txnPause, four times, then with growing pauses: mostly, the
 	// coordinator is only finishing the previous transaction.
 	txnPause = time.Millisecond
+	// slowStep is when a step that is retried is logged, with its reason.
+	slowStep = 3 * time.Second
 )
 
 // txn sends transactions under a transactional id, one at a time. After an error, except
-// of a stale generation, begin must follow; it ends the open transaction.
+// of an old generation, init must follow; it ends the open transaction.
 //
 // Sarama's own producer is not used: it waits for seven answers per transaction, one after
 // the other. It sends the first record before the rest, and the positions after the
 // records. Here records and positions are sent in parallel, and three waits remain. The
 // transaction is most of the delay of a count.
 type txn struct {
-	cl     *cluster.Cluster
-	group  string
-	id     string
-	pid    int64
-	epoch  int16
-	unsure atomic.Bool // an answer was lost: its request may be handled again, late
+	cl         *cluster.Cluster
+	log        *reasons
+	group      string
+	id         string
+	pid        int64
+	epoch      int16
+	answerLost atomic.Bool // an answer was lost: its request may be handled again, late
 
-	boxes       map[record.Partition]*ibatch.Box
-	partitioner ibatch.Partitioner
+	queues      map[record.Partition]*batch.Queue
+	partitioner *batch.Partitioner
 	// adding is held while the coordinator adds to the transaction. It refuses a second
 	// request meanwhile, as concurrent, and the retry would cost more than the wait.
 	adding sync.Mutex
 }
 
-// begin takes over the id: its previous owner is fenced, and an open transaction is aborted.
-func (t *txn) begin(ctx context.Context) error {
-	t.pid, t.epoch, t.partitioner = -1, -1, ibatch.NewPartitioner()
-	return t.renew(ctx)
+// init takes over the id: its previous owner is fenced, and an open transaction is aborted.
+func (t *txn) init(ctx context.Context) error {
+	t.pid, t.epoch, t.partitioner = -1, -1, batch.NewPartitioner()
+	return t.bumpEpoch(ctx)
 }
 
-// renew moves to the next epoch of the id, unless another owner has. Brokers then refuse
+// bumpEpoch moves to the next epoch of the id, unless another owner has. Brokers then refuse
 // requests of earlier epochs.
-func (t *txn) renew(ctx context.Context) error {
-	from, epoch := t.pid, t.epoch
-	err := t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
-		resp, err := b.InitProducerID(&sarama.InitProducerIDRequest{
-			Version: 4, TransactionalID: &t.id, TransactionTimeout: transactionTimeout, ProducerID: from, ProducerEpoch: epoch,
-		})
-		if err != nil {
-			return err
-		}
+func (t *txn) bumpEpoch(ctx context.Context) error {
+	err := t.ask(ctx, t.coordinator(), cluster.RequestTimeout, cluster.Send((*sarama.Broker).InitProducerID, &sarama.InitProducerIDRequest{
+		Version: 4, TransactionalID: &t.id, TransactionTimeout: transactionTimeout, ProducerID: t.pid, ProducerEpoch: t.epoch,
+	}, func(resp *sarama.InitProducerIDResponse) error {
 		if resp.Err == sarama.ErrNoError {
 			t.pid, t.epoch = resp.ProducerID, resp.ProducerEpoch
 		}
 		return cluster.Refusal(resp.Err)
-	})
-	t.boxes = make(map[record.Partition]*ibatch.Box)
-	t.unsure.Store(false)
+	}))
+	t.queues = make(map[record.Partition]*batch.Queue)
+	t.answerLost.Store(false)
 	return err
 }
 
-// commit publishes out and moves the group's positions to next, as that member of the
+// commit publishes out and commits the group's positions, as that member of the
 // group, together or not at all. After ErrIllegalGeneration or ErrRebalanceInProgress
 // nothing was committed, and end must follow to abort. After other errors, the
 // transaction may or may not have been committed.
-func (t *txn) commit(ctx context.Context, who as, instance *string, next map[*part]int64, out []record.Record) error {
+func (t *txn) commit(ctx context.Context, who generation, instanceID *string, positions map[*part]int64, out []record.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, transactionTimeout) // after which the coordinator aborts
 	defer cancel()
-	if t.unsure.Load() {
+	if t.answerLost.Load() {
 		// A late request of the last transaction, above all its end, must not affect the next.
-		if err := t.renew(ctx); err != nil {
+		if err := t.bumpEpoch(ctx); err != nil {
 			return fmt.Errorf("begin anew: %w", err)
 		}
 	}
 	published := make(chan error, 1)
 	go func() { published <- t.publish(ctx, out) }()
-	err := t.position(ctx, who, instance, next)
+	err := t.addOffsets(ctx, who, instanceID, positions)
 	if perr := <-published; perr != nil {
 		return fmt.Errorf("publish: %w", perr)
 	}
@@ -108,7 +106,7 @@ func (t *txn) commit(ctx context.Context, who as, instance *string, next map[*pa
 
 // publish sends the transaction's records, and waits until all are written.
 func (t *txn) publish(ctx context.Context, out []record.Record) error {
-	var boxes []*ibatch.Box
+	var queues []*batch.Queue
 	partitions := make(map[string][]int32)
 	for i := range out {
 		r := &out[i]
@@ -116,32 +114,26 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 		if err != nil {
 			return err
 		}
-		chosen, _ := t.partitioner.Choose(*r, n)
+		chosen, _ := t.partitioner.Choose(r, n)
 		p := record.Partition{Topic: r.Topic, Partition: chosen}
-		o := t.boxes[p]
+		o := t.queues[p]
 		if o == nil {
-			o = &ibatch.Box{Partition: p}
-			o.Own(t.pid, t.epoch)
-			t.boxes[p] = o
+			o = &batch.Queue{Partition: p}
+			o.SetProducer(t.pid, t.epoch)
+			t.queues[p] = o
 		}
 		if o.Empty() {
-			boxes = append(boxes, o)
+			queues = append(queues, o)
 			partitions[p.Topic] = append(partitions[p.Topic], p.Partition)
 		}
-		o.Add(*r, 0, nil)
+		o.Add(r, batch.Size(r), 0, nil)
 	}
-	if len(boxes) == 0 {
+	if len(queues) == 0 {
 		return nil
 	}
-	err := t.add(ctx, func(b *sarama.Broker) error {
-		resp, err := b.AddPartitionsToTxn(&sarama.AddPartitionsToTxnRequest{
-			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TopicPartitions: partitions,
-		})
-		if err != nil {
-			return err
-		}
-		return worst(resp.Errors)
-	})
+	err := t.add(ctx, cluster.Send((*sarama.Broker).AddPartitionsToTxn, &sarama.AddPartitionsToTxnRequest{
+		Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TopicPartitions: partitions,
+	}, func(resp *sarama.AddPartitionsToTxnResponse) error { return worst(resp.Errors) }))
 	if err != nil {
 		return err
 	}
@@ -151,23 +143,22 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 		mu     sync.Mutex
 		faults error
 	)
-	view, byLeader := t.cl.View(), make(map[int32][]*ibatch.Box)
-	for _, o := range boxes {
-		leader := view.Leader(o.Partition)
-		byLeader[leader] = append(byLeader[leader], o)
+	view, byLeader := t.cl.View(), make(map[int32][]*batch.Queue)
+	for _, o := range queues {
+		byLeader[view.Leader(o.Partition)] = append(byLeader[view.Leader(o.Partition)], o)
 	}
-	for _, boxes := range byLeader {
+	for _, queues := range byLeader {
 		wg.Go(func() {
 			var err error
-			for len(boxes) > 0 && err == nil {
-				err = t.ask(ctx, cluster.Leader(boxes[0].Partition), ibatch.ReplicaTimeout+cluster.Quick/2, func(b *sarama.Broker) error {
-					return t.produce(b, boxes)
+			for len(queues) > 0 && err == nil {
+				err = t.ask(ctx, cluster.Leader(queues[0].Partition), batch.ReplicaTimeout+cluster.RequestTimeout/2, func(b *sarama.Broker) error {
+					return t.produce(b, queues)
 				})
-				boxes = slices.DeleteFunc(boxes, (*ibatch.Box).Empty)
+				queues = slices.DeleteFunc(queues, (*batch.Queue).Empty)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil && (faults == nil || !cluster.Passes(err)) {
+			if err != nil && (faults == nil || !cluster.Retriable(err)) {
 				faults = err
 			}
 		})
@@ -176,14 +167,14 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	return faults
 }
 
-// produce sends the oldest batches of boxes that share the first box's leader. Written
-// batches leave their boxes.
-func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
+// produce sends the oldest batches of queues that share the first box's leader. Written
+// batches leave their queues.
+func (t *txn) produce(b *sarama.Broker, queues []*batch.Queue) (worst error) {
 	view := t.cl.View()
-	var sent []*ibatch.Box
+	var sent []*batch.Queue
 	bytes := 0
-	for _, o := range boxes {
-		if !o.Empty() && bytes <= ibatch.RequestBytes && view.Leader(o.Partition) == view.Leader(boxes[0].Partition) {
+	for _, o := range queues {
+		if !o.Empty() && bytes <= batch.RequestBytes && view.Leader(o.Partition) == view.Leader(queues[0].Partition) {
 			sent = append(sent, o)
 			bytes += o.Oldest().Bytes
 		}
@@ -191,12 +182,12 @@ func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
 	if len(sent) == 0 {
 		return nil
 	}
-	resp, err := b.Produce(ibatch.Request(t.id, sent))
+	resp, err := b.Produce(batch.Request(t.id, sent))
 	if err != nil {
 		return err
 	}
 	for _, o := range sent {
-		switch err := o.Answered(resp); {
+		switch err := o.ProduceError(resp); {
 		case err == nil:
 			o.Pop(true)
 		case errors.Is(err, sarama.ErrMessageSizeTooLarge) && o.Split():
@@ -207,65 +198,48 @@ func (t *txn) produce(b *sarama.Broker, boxes []*ibatch.Box) (worst error) {
 	return worst
 }
 
-// position adds the group's positions to the transaction, with the generation and the
+// addOffsets adds the group's positions to the transaction, with the generation and the
 // member: the group's coordinator refuses a member that it no longer has (KIP-447).
-func (t *txn) position(ctx context.Context, who as, instance *string, next map[*part]int64) error {
-	err := t.add(ctx, func(b *sarama.Broker) error {
-		resp, err := b.AddOffsetsToTxn(&sarama.AddOffsetsToTxnRequest{
-			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, GroupID: t.group,
-		})
-		if err != nil {
-			return err
-		}
-		return cluster.Refusal(resp.Err)
-	})
+func (t *txn) addOffsets(ctx context.Context, who generation, instanceID *string, positions map[*part]int64) error {
+	err := t.add(ctx, cluster.Send((*sarama.Broker).AddOffsetsToTxn, &sarama.AddOffsetsToTxnRequest{
+		Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, GroupID: t.group,
+	}, func(resp *sarama.AddOffsetsToTxnResponse) error { return cluster.Refusal(resp.Err) }))
 	if err != nil {
 		return err
 	}
-	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(next))
-	for p, at := range next {
+	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(positions))
+	for p, at := range positions {
 		offsets[p.Topic] = append(offsets[p.Topic], &sarama.PartitionOffsetMetadata{
 			Partition: p.Partition.Partition, Offset: at, LeaderEpoch: -1, Metadata: &p.TopicID,
 		})
 	}
-	return t.ask(ctx, cluster.Group(t.group), cluster.Quick, func(b *sarama.Broker) error {
-		resp, err := b.TxnOffsetCommit(&sarama.TxnOffsetCommitRequest{
-			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch,
-			GroupID: t.group, GenerationID: who.generation, MemberID: who.id, GroupInstanceID: instance,
-			Topics: offsets,
-		})
-		if err != nil {
-			return err
-		}
-		return worst(resp.Topics)
-	})
+	return t.ask(ctx, cluster.Group(t.group), cluster.RequestTimeout, cluster.Send((*sarama.Broker).TxnOffsetCommit, &sarama.TxnOffsetCommitRequest{
+		Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch,
+		GroupID: t.group, GenerationID: who.number, MemberID: who.memberID, GroupInstanceID: instanceID,
+		Topics: offsets,
+	}, func(resp *sarama.TxnOffsetCommitResponse) error { return worst(resp.Topics) }))
 }
 
 // end commits the transaction, or aborts it.
 func (t *txn) end(ctx context.Context, commit bool) error {
-	return t.ask(ctx, t.coordinator(), cluster.Quick, func(b *sarama.Broker) error {
-		resp, err := b.EndTxn(&sarama.EndTxnRequest{
-			Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TransactionResult: commit,
-		})
-		if err != nil {
-			return err
-		}
-		return cluster.Refusal(resp.Err)
-	})
+	return t.ask(ctx, t.coordinator(), cluster.RequestTimeout, cluster.Send((*sarama.Broker).EndTxn, &sarama.EndTxnRequest{
+		Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TransactionResult: commit,
+	}, func(resp *sarama.EndTxnResponse) error { return cluster.Refusal(resp.Err) }))
 }
 
 // add has the coordinator add partitions or positions to the transaction.
 func (t *txn) add(ctx context.Context, send func(*sarama.Broker) error) error {
 	t.adding.Lock()
 	defer t.adding.Unlock()
-	return t.ask(ctx, t.coordinator(), cluster.Quick, send)
+	return t.ask(ctx, t.coordinator(), cluster.RequestTimeout, send)
 }
 
-func (t *txn) coordinator() cluster.To { return cluster.Transaction(t.id) }
+func (t *txn) coordinator() cluster.Target { return cluster.Transaction(t.id) }
 
 // ask sends a request until it succeeds, is refused for good, or ctx ends. All requests of
 // a transaction are idempotent: if only the answer was lost, a repetition changes nothing.
-func (t *txn) ask(ctx context.Context, to cluster.To, limit time.Duration, send func(*sarama.Broker) error) error {
+func (t *txn) ask(ctx context.Context, to cluster.Target, limit time.Duration, send func(*sarama.Broker) error) error {
+	began := time.Now()
 	for try := 1; ; try++ {
 		err := t.cl.Ask(ctx, to, limit, send)
 		if err == nil {
@@ -273,9 +247,12 @@ func (t *txn) ask(ctx context.Context, to cluster.To, limit time.Duration, send 
 		}
 		var refused sarama.KError
 		if !errors.As(err, &refused) && !errors.Is(err, cluster.ErrNoLeader) {
-			t.unsure.Store(true)
+			t.answerLost.Store(true)
 		}
-		if !cluster.Passes(err) || retry.Pause(ctx, min(txnPause<<min(max(try-4, 0), 7), 100*time.Millisecond)) != nil {
+		if time.Since(began) > slowStep {
+			t.log.warn("a transaction waits", err)
+		}
+		if !cluster.Retriable(err) || retry.Pause(ctx, min(txnPause<<min(max(try-4, 0), 7), 100*time.Millisecond)) != nil {
 			return err
 		}
 	}
@@ -285,7 +262,7 @@ func (t *txn) ask(ctx context.Context, to cluster.To, limit time.Duration, send 
 func worst(topics map[string][]*sarama.PartitionError) (worst error) {
 	for topic, partitions := range topics {
 		for _, p := range partitions {
-			if err := cluster.Refusal(p.Err); err != nil && (worst == nil || !cluster.Passes(err)) {
+			if err := cluster.Refusal(p.Err); err != nil && (worst == nil || !cluster.Retriable(err)) {
 				worst = fmt.Errorf("topic %s: %w", topic, err)
 			}
 		}

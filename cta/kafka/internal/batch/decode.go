@@ -18,7 +18,11 @@ func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, re
 	inAborted := make(map[int64]bool) // producers inside an aborted transaction
 	for _, set := range block.RecordsSet {
 		batch := set.RecordBatch
-		if batch == nil || batch.PartialTrailingRecord {
+		if batch == nil {
+			break
+		}
+		if batch.PartialTrailingRecord { // the batches before it, if any, were empty
+			next = max(next, batch.FirstOffset)
 			break
 		}
 		for len(aborted) > 0 && aborted[0].FirstOffset <= batch.LastOffset() {
@@ -58,13 +62,21 @@ func appendBatch(p record.Partition, records []record.Record, batch *sarama.Reco
 }
 
 // Partitioner selects a partition by Java's murmur2, as other Kafka clients do.
-type Partitioner struct{ sarama.Partitioner }
+type Partitioner struct {
+	murmur2 sarama.Partitioner
+	key     sarama.ByteEncoder
+	message sarama.ProducerMessage // with a pointer to key: one for all records
+}
 
 // NewPartitioner returns a Partitioner. It is not safe for concurrent use.
-func NewPartitioner() Partitioner { return Partitioner{sarama.NewMurmur2Partitioner("")} }
+func NewPartitioner() *Partitioner {
+	p := &Partitioner{murmur2: sarama.NewMurmur2Partitioner("")}
+	p.message.Key = &p.key
+	return p
+}
 
 // Choose returns the partition, of n, for a record; ok is false when any may be used.
-func (p Partitioner) Choose(r record.Record, n int32) (_ int32, ok bool) {
+func (p *Partitioner) Choose(r *record.Record, n int32) (_ int32, ok bool) {
 	by := r.PartitionBy
 	if by == nil {
 		by = r.Key
@@ -72,6 +84,7 @@ func (p Partitioner) Choose(r record.Record, n int32) (_ int32, ok bool) {
 	if by == nil || n < 1 {
 		return 0, false
 	}
-	chosen, err := p.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(by)}, n)
+	p.key = by
+	chosen, err := p.murmur2.Partition(&p.message, n)
 	return chosen, err == nil // encoding bytes never fails
 }

@@ -33,18 +33,18 @@ import (
 )
 
 const (
-	// Quick bounds a request that brokers answer at once.
-	Quick = 5 * time.Second
-	// hurry bounds the first round of a request that any broker serves: another broker may
-	// be quicker than a hung one.
-	hurry = 2 * time.Second
-	// watch is the interval of checks, during a request, whether another broker serves it.
-	watch = time.Second
+	// RequestTimeout bounds a request that brokers answer at once.
+	RequestTimeout = 5 * time.Second
+	// firstRoundTimeout bounds the first round of a request that any broker serves: another
+	// broker may be quicker than a hung one.
+	firstRoundTimeout = 2 * time.Second
+	// watchInterval is the interval of checks, during a request, whether another broker serves it.
+	watchInterval = time.Second
 	// idleTime is when an unused connection is closed. Brokers close theirs after ten minutes.
 	idleTime = time.Minute
-	// young is the maximum age of a view that shows no leader for a partition.
-	young       = 250 * time.Millisecond
-	dialTimeout = 5 * time.Second
+	// maxLeaderlessAge is the maximum age of a view that shows no leader for a partition.
+	maxLeaderlessAge = 250 * time.Millisecond
+	dialTimeout      = 5 * time.Second
 )
 
 // ErrNoLeader means that a partition has no leader now.
@@ -65,11 +65,11 @@ type Cluster struct {
 
 	mu           sync.Mutex
 	idle         map[string][]*link   // by address; the most recently used last
-	away         map[string]time.Time // addresses reported as silent, and since when
+	silent       map[string]time.Time // addresses reported as silent, and since when
 	probed       map[string]bool      // addresses that are being probed
-	answers      string               // the address that answered last
-	coordinators map[To]int32
-	stale        time.Time   // when the view last turned out wrong
+	lastAnswered string               // the address that answered last
+	coordinators map[Target]int32
+	invalidated  time.Time   // when the view last turned out wrong
 	refreshing   *refreshing // in flight; else nil
 
 	helpers sync.WaitGroup // goroutines, started with mu held; none once idle is nil
@@ -84,8 +84,8 @@ func New(seeds []string, conf *sarama.Config, log *slog.Logger) *Cluster {
 	own.Net.ReadTimeout, own.Net.WriteTimeout = time.Hour, time.Hour
 	c := &Cluster{
 		conf: &own, seeds: seeds, log: log,
-		idle: make(map[string][]*link), away: make(map[string]time.Time), probed: make(map[string]bool),
-		coordinators: make(map[To]int32),
+		idle: make(map[string][]*link), silent: make(map[string]time.Time), probed: make(map[string]bool),
+		coordinators: make(map[Target]int32),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.view.Store(&View{})
@@ -113,17 +113,17 @@ func (c *Cluster) Version() sarama.KafkaVersion { return c.conf.Version }
 // Rack is this program's location; empty when not set.
 func (c *Cluster) Rack() string { return c.conf.RackID }
 
-// To names the broker that serves a request.
-type To struct {
-	kind toKind
+// Target names the broker that serves a request.
+type Target struct {
+	kind targetKind
 	name string // of a topic, a group or a transaction
 	n    int32  // a partition or a broker
 }
 
-type toKind int8
+type targetKind int8
 
 const (
-	toAny toKind = iota
+	toAny targetKind = iota
 	toBroker
 	toController
 	toLeader
@@ -132,25 +132,25 @@ const (
 )
 
 // Any is whichever broker answers.
-func Any() To { return To{} }
+func Any() Target { return Target{} }
 
 // Broker is the broker of that id.
-func Broker(id int32) To { return To{kind: toBroker, n: id} }
+func Broker(id int32) Target { return Target{kind: toBroker, n: id} }
 
 // Controller is the broker that creates topics.
-func Controller() To { return To{kind: toController} }
+func Controller() Target { return Target{kind: toController} }
 
 // Leader is the broker that leads p.
-func Leader(p record.Partition) To { return To{toLeader, p.Topic, p.Partition} }
+func Leader(p record.Partition) Target { return Target{toLeader, p.Topic, p.Partition} }
 
 // Group is the coordinator of a group.
-func Group(name string) To { return To{kind: toGroup, name: name} }
+func Group(name string) Target { return Target{kind: toGroup, name: name} }
 
 // Transaction is the coordinator of a transactional id.
-func Transaction(id string) To { return To{kind: toTransaction, name: id} }
+func Transaction(id string) Target { return Target{kind: toTransaction, name: id} }
 
 // String describes the broker in words.
-func (to To) String() string {
+func (to Target) String() string {
 	switch to.kind {
 	case toBroker:
 		return fmt.Sprintf("broker %d", to.n)
@@ -170,21 +170,41 @@ func (to To) String() string {
 // returns the request's failure; a refusal as [sarama.KError]. limit bounds the time of
 // the request alone; ctx ends it too. After a failure, Ask drops outdated knowledge, so
 // that the next call finds another broker.
-func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func(*sarama.Broker) error) error {
+func (c *Cluster) Ask(ctx context.Context, to Target, limit time.Duration, send func(*sarama.Broker) error) error {
 	if to.kind == toAny {
 		return c.askAny(ctx, limit, send)
 	}
-	addr, err := c.find(ctx, to)
+	addr, err := c.address(ctx, to)
 	if err != nil {
 		return err
 	}
-	served, stop := c.whileServedBy(ctx, to, addr)
+	served, stop := c.untilMoved(ctx, to, addr)
 	err = c.request(served, addr, limit, send)
 	stop()
 	if err != nil && misdirected(err) {
-		c.forget(to)
+		c.invalidate(to)
 	}
 	return err
+}
+
+// Send returns a function for [Cluster.Ask] that sends req by a method of Broker. check
+// returns the refusal in the response, if any.
+func Send[Q, R any](method func(*sarama.Broker, Q) (R, error), req Q, check func(R) error) func(*sarama.Broker) error {
+	return func(b *sarama.Broker) error {
+		resp, err := method(b, req)
+		if err != nil {
+			return err
+		}
+		return check(resp)
+	}
+}
+
+// Into returns a check for [Send] that stores the response. Refusals in it are the caller's.
+func Into[R any](to *R) func(R) error {
+	return func(resp R) error {
+		*to = resp
+		return nil
+	}
 }
 
 // askAny asks one broker after the other: first the one that answered last, then those
@@ -192,7 +212,7 @@ func (c *Cluster) Ask(ctx context.Context, to To, limit time.Duration, send func
 func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sarama.Broker) error) error {
 	addrs := c.addresses()
 	err := error(sarama.ErrOutOfBrokers)
-	rounds := []time.Duration{min(hurry, limit), limit}
+	rounds := []time.Duration{min(firstRoundTimeout, limit), limit}
 	if len(addrs) == 1 {
 		rounds = rounds[1:]
 	}
@@ -200,7 +220,7 @@ func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sa
 		for _, addr := range addrs {
 			if err = c.request(ctx, addr, limit, send); err == nil {
 				c.mu.Lock()
-				c.answers = addr
+				c.lastAnswered = addr
 				c.mu.Unlock()
 				return nil
 			}
@@ -228,9 +248,9 @@ func (c *Cluster) addresses() []string {
 	defer c.mu.Unlock()
 	rank := func(addr string) int {
 		switch {
-		case !c.away[addr].IsZero():
+		case !c.silent[addr].IsZero():
 			return 2
-		case addr == c.answers:
+		case addr == c.lastAnswered:
 			return 0
 		}
 		return 1
@@ -239,8 +259,8 @@ func (c *Cluster) addresses() []string {
 	return slices.Compact(all)
 }
 
-// find returns the address of the broker that serves a request.
-func (c *Cluster) find(ctx context.Context, to To) (string, error) {
+// address returns the address of the broker that serves a request.
+func (c *Cluster) address(ctx context.Context, to Target) (string, error) {
 	id, view := to.n, c.View()
 	switch to.kind {
 	case toGroup, toTransaction:
@@ -250,11 +270,11 @@ func (c *Cluster) find(ctx context.Context, to To) (string, error) {
 		}
 		view = c.View()
 	case toLeader, toController:
-		if view.serves(to) < 0 && time.Since(view.at) > young {
-			c.forget(to)
+		if view.serves(to) < 0 && time.Since(view.at) > maxLeaderlessAge {
+			c.invalidate(to)
 		}
 		var err error
-		if view, err = c.Fresh(ctx); err != nil {
+		if view, err = c.CurrentView(ctx); err != nil {
 			return "", err
 		}
 		if id = view.serves(to); id < 0 {
@@ -266,7 +286,7 @@ func (c *Cluster) find(ctx context.Context, to To) (string, error) {
 	}
 	addr, ok := view.Brokers[id]
 	if !ok {
-		c.forget(to)
+		c.invalidate(to)
 		if view, err := c.Refresh(ctx); err != nil {
 			return "", err
 		} else if addr, ok = view.Brokers[id]; !ok {
@@ -276,21 +296,21 @@ func (c *Cluster) find(ctx context.Context, to To) (string, error) {
 	return addr, nil
 }
 
-// forget drops the knowledge of which broker serves a request.
-func (c *Cluster) forget(to To) {
+// invalidate drops the knowledge of which broker serves a request.
+func (c *Cluster) invalidate(to Target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.coordinators, to)
 	if to.kind == toLeader || to.kind == toController {
-		c.stale = time.Now()
+		c.invalidated = time.Now()
 	}
 }
 
-// Moved reports that brokers may have changed their roles.
-func (c *Cluster) Moved() { c.forget(To{kind: toLeader}) }
+// Invalidate reports that brokers may have changed their roles.
+func (c *Cluster) Invalidate() { c.invalidate(Target{kind: toLeader}) }
 
 // coordinator returns the id of a coordinator.
-func (c *Cluster) coordinator(ctx context.Context, to To) (int32, error) {
+func (c *Cluster) coordinator(ctx context.Context, to Target) (int32, error) {
 	c.mu.Lock()
 	id, ok := c.coordinators[to]
 	c.mu.Unlock()
@@ -298,20 +318,16 @@ func (c *Cluster) coordinator(ctx context.Context, to To) (int32, error) {
 		return id, nil
 	}
 	addr := ""
-	err := c.askAny(ctx, Quick, func(b *sarama.Broker) error {
-		req := &sarama.FindCoordinatorRequest{Version: 2, CoordinatorKey: to.name, CoordinatorType: sarama.CoordinatorGroup}
-		if to.kind == toTransaction {
-			req.CoordinatorType = sarama.CoordinatorTransaction
-		}
-		resp, err := b.FindCoordinator(req)
-		if err != nil {
-			return err
-		}
+	req := &sarama.FindCoordinatorRequest{Version: 2, CoordinatorKey: to.name, CoordinatorType: sarama.CoordinatorGroup}
+	if to.kind == toTransaction {
+		req.CoordinatorType = sarama.CoordinatorTransaction
+	}
+	err := c.askAny(ctx, RequestTimeout, Send((*sarama.Broker).FindCoordinator, req, func(resp *sarama.FindCoordinatorResponse) error {
 		if resp.Err == sarama.ErrNoError {
 			id, addr = resp.Coordinator.ID(), resp.Coordinator.Addr()
 		}
 		return Refusal(resp.Err)
-	})
+	}))
 	if err != nil {
 		return -1, err
 	}
@@ -326,15 +342,15 @@ func (c *Cluster) coordinator(ctx context.Context, to To) (int32, error) {
 	return id, nil
 }
 
-// whileServedBy returns a context that ends when another broker, or none, serves a request:
+// untilMoved returns a context that ends when another broker, or none, serves a request:
 // a hung broker would keep the request for its whole time.
-func (c *Cluster) whileServedBy(ctx context.Context, to To, addr string) (_ context.Context, stop func()) {
+func (c *Cluster) untilMoved(ctx context.Context, to Target, addr string) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
-	timer := time.AfterFunc(watch, func() {
+	timer := time.AfterFunc(watchInterval, func() {
 		defer close(done)
-		for ; ctx.Err() == nil; _ = retry.Pause(ctx, watch) {
-			if err := c.moved(ctx, to, addr); err != nil {
+		for ; ctx.Err() == nil; _ = retry.Pause(ctx, watchInterval) {
+			if err := c.checkMoved(ctx, to, addr); err != nil {
 				cancel(err)
 				c.probe(addr)
 			}
@@ -348,13 +364,13 @@ func (c *Cluster) whileServedBy(ctx context.Context, to To, addr string) (_ cont
 	}
 }
 
-// moved returns an error when another broker than that at addr serves a request.
-func (c *Cluster) moved(ctx context.Context, to To, addr string) error {
-	c.forget(to)
+// checkMoved returns an error when another broker than that at addr serves a request.
+func (c *Cluster) checkMoved(ctx context.Context, to Target, addr string) error {
+	c.invalidate(to)
 	if _, err := c.Refresh(ctx); err != nil {
 		return nil // unknown
 	}
-	now, err := c.find(ctx, to)
+	now, err := c.address(ctx, to)
 	switch {
 	case err == nil && now != addr:
 		return fmt.Errorf("%v has changed", to)
@@ -389,8 +405,8 @@ func (l *link) Dial(network, addr string) (net.Conn, error) {
 	return nc, nil
 }
 
-// take returns an idle connection to a broker, or a new one.
-func (c *Cluster) take(addr string) (l *link, fresh bool, err error) {
+// connection returns an idle connection to a broker, or a new one.
+func (c *Cluster) connection(addr string) (l *link, fresh bool, err error) {
 	var old []*link
 	c.mu.Lock()
 	idle := c.idle[addr]
@@ -423,7 +439,7 @@ func (c *Cluster) take(addr string) (l *link, fresh bool, err error) {
 
 // request sends one request over one connection.
 func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration, send func(*sarama.Broker) error) error {
-	l, fresh, err := c.take(addr)
+	l, fresh, err := c.connection(addr)
 	if err != nil {
 		return err
 	}
@@ -446,7 +462,7 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 		}
 		l.close()
 		if ctx.Err() == nil && c.ctx.Err() == nil {
-			c.lost(addr, fresh, err)
+			c.connectionLost(addr, fresh, err)
 		}
 		if c.ctx.Err() != nil {
 			err = ErrClosed
@@ -459,10 +475,10 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	if kept {
 		c.idle[addr] = append(c.idle[addr], l)
 	}
-	since, away := c.away[addr]
-	back := away && asked.After(since) // else it answered an earlier request
+	since, silent := c.silent[addr]
+	back := silent && asked.After(since) // else it answered an earlier request
 	if back {
-		delete(c.away, addr)
+		delete(c.silent, addr)
 	}
 	c.mu.Unlock()
 	if !kept {
@@ -474,16 +490,16 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	return err
 }
 
-// lost closes the other connections to a broker, and checks whether it answers. The end of
-// an idle connection means little: brokers close them.
-func (c *Cluster) lost(addr string, fresh bool, err error) {
+// connectionLost closes the other connections to a broker, and checks whether it answers.
+// The end of an idle connection means little: brokers close them.
+func (c *Cluster) connectionLost(addr string, fresh bool, err error) {
 	c.mu.Lock()
 	idle := c.idle[addr]
 	if c.idle != nil {
 		delete(c.idle, addr)
 	}
-	if c.answers == addr {
-		c.answers = ""
+	if c.lastAnswered == addr {
+		c.lastAnswered = ""
 	}
 	c.mu.Unlock()
 	for _, l := range idle {
@@ -492,7 +508,7 @@ func (c *Cluster) lost(addr string, fresh bool, err error) {
 	if isTimeout(err) {
 		c.probe(addr)
 	} else if fresh {
-		c.tell(addr, err)
+		c.warnSilent(addr, err)
 	}
 }
 
@@ -501,17 +517,15 @@ func (c *Cluster) lost(addr string, fresh bool, err error) {
 func (c *Cluster) probe(addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.idle == nil || c.probed[addr] || !c.away[addr].IsZero() {
+	if c.idle == nil || c.probed[addr] || !c.silent[addr].IsZero() {
 		return
 	}
 	c.probed[addr] = true
 	c.helpers.Go(func() {
-		err := c.request(c.ctx, addr, hurry, func(b *sarama.Broker) error {
-			_, err := b.ApiVersions(new(sarama.ApiVersionsRequest))
-			return err
-		})
+		whatever := func(*sarama.ApiVersionsResponse) error { return nil }
+		err := c.request(c.ctx, addr, firstRoundTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), whatever))
 		if isTimeout(err) {
-			c.tell(addr, err)
+			c.warnSilent(addr, err)
 		}
 		c.mu.Lock()
 		delete(c.probed, addr)
@@ -519,12 +533,12 @@ func (c *Cluster) probe(addr string) {
 	})
 }
 
-// tell logs once that a broker doesn't answer.
-func (c *Cluster) tell(addr string, err error) {
+// warnSilent logs once that a broker doesn't answer.
+func (c *Cluster) warnSilent(addr string, err error) {
 	c.mu.Lock()
-	known := !c.away[addr].IsZero()
+	known := !c.silent[addr].IsZero()
 	if !known {
-		c.away[addr] = time.Now()
+		c.silent[addr] = time.Now()
 	}
 	c.mu.Unlock()
 	if !known && len(c.View().Brokers) > 0 {

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -21,8 +20,8 @@ func Refusal(kerr sarama.KError) error {
 	return kerr
 }
 
-// Passes reports whether the request may succeed when it is sent again.
-func Passes(err error) bool {
+// Retriable reports whether the request may succeed when it is sent again.
+func Retriable(err error) bool {
 	var kerr sarama.KError
 	if !errors.As(err, &kerr) { // the connection
 		var encoding sarama.PacketEncodingError
@@ -57,13 +56,9 @@ func misdirected(err error) bool {
 
 // permanent reports whether retries can't mend a failed connection.
 func permanent(err error) bool {
-	var (
-		unknownCA x509.UnknownAuthorityError
-		hostname  x509.HostnameError
-		certErr   *tls.CertificateVerificationError
-	)
+	var certErr *tls.CertificateVerificationError
 	return errors.Is(err, sarama.ErrSASLAuthenticationFailed) || errors.Is(err, sarama.ErrUnsupportedSASLMechanism) ||
-		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &certErr) || alert(err) != nil
+		errors.As(err, &certErr) || alert(err) != nil
 }
 
 // alert returns the TLS alert by which the other side ended a connection, or nil.
@@ -122,8 +117,6 @@ var refusals = map[sarama.KError]string{
 func (c *Cluster) Explain(err error) Trouble {
 	t := Trouble{Text: err.Error(), Hint: Start, Permanent: permanent(err), Err: err}
 	var (
-		unknownCA x509.UnknownAuthorityError
-		hostname  x509.HostnameError
 		certErr   *tls.CertificateVerificationError
 		header    tls.RecordHeaderError
 		dns       *net.DNSError
@@ -153,9 +146,6 @@ func (c *Cluster) Explain(err error) Trouble {
 		}
 	case errors.As(err, &certErr):
 		t.Text = "the broker's certificate is not trusted: " + certErr.Err.Error()
-		t.Hint = "give the authority that signed it, and a host name that it holds"
-	case errors.As(err, &unknownCA), errors.As(err, &hostname):
-		t.Text = "the broker's certificate is not trusted: " + err.Error()
 		t.Hint = "give the authority that signed it, and a host name that it holds"
 	case alert(err) != nil:
 		t.Text = "the broker ended the TLS handshake: " + alert(err).Error()

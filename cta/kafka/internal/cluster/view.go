@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +38,7 @@ type Topic struct {
 // Leader returns the broker that leads p; -1 without a leader or without that partition.
 func (v *View) Leader(p record.Partition) int32 { return v.serves(Leader(p)) }
 
-func (v *View) serves(to To) int32 {
+func (v *View) serves(to Target) int32 {
 	if to.kind == toController {
 		if v.Brokers[v.Controller] == "" {
 			return -1
@@ -58,9 +60,18 @@ func (v *View) Epoch(p record.Partition) int32 {
 	return -1
 }
 
-// keep takes over the leaders of an earlier view that have a later epoch. A broker that was
-// hung describes the cluster as it was, until it has caught up.
-func (v *View) keep(was *View) {
+// ByLeader groups partitions by the broker that leads them; -1 without a leader.
+func (v *View) ByLeader(partitions []record.Partition) map[int32][]record.Partition {
+	groups := make(map[int32][]record.Partition)
+	for _, p := range partitions {
+		groups[v.Leader(p)] = append(groups[v.Leader(p)], p)
+	}
+	return groups
+}
+
+// keepNewerLeaders takes over the leaders of an earlier view that have a later epoch. A
+// broker that was hung describes the cluster as it was, until it has caught up.
+func (v *View) keepNewerLeaders(was *View) {
 	for name, t := range v.Topics {
 		old := was.Topics[name]
 		if old == nil || t.ID == "" || old.ID != t.ID {
@@ -98,9 +109,9 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 			r = &refreshing{done: make(chan struct{})}
 			c.refreshing = r
 			c.helpers.Go(func() {
-				r.view, r.err = c.Look(c.ctx, Any(), nil)
+				r.view, r.err = c.Metadata(c.ctx, Any(), nil)
 				if r.err == nil {
-					r.view.keep(c.View())
+					r.view.keepNewerLeaders(c.View())
 					c.view.Store(r.view)
 				}
 				c.mu.Lock()
@@ -121,10 +132,10 @@ func (c *Cluster) Refresh(ctx context.Context) (*View, error) {
 	}
 }
 
-// Lookup returns the cluster's description of one topic. Unlike a view, the answer
+// TopicMetadata returns the cluster's description of one topic. Unlike a view, the answer
 // distinguishes a topic that the user may not see from one that doesn't exist.
-func (c *Cluster) Lookup(ctx context.Context, topic string) (*Topic, error) {
-	view, err := c.Look(ctx, Any(), []string{topic})
+func (c *Cluster) TopicMetadata(ctx context.Context, topic string) (*Topic, error) {
+	view, err := c.Metadata(ctx, Any(), []string{topic})
 	if err != nil {
 		return nil, err
 	}
@@ -140,22 +151,19 @@ func (c *Cluster) Partitions(ctx context.Context, topic string) (int32, error) {
 	t := c.View().Topics[topic]
 	if t == nil || t.Err != nil || len(t.Leaders) == 0 {
 		var err error
-		if t, err = c.Lookup(ctx, topic); err != nil {
+		if t, err = c.TopicMetadata(ctx, topic); err != nil {
 			return 0, fmt.Errorf("topic %s: %w", topic, err)
 		}
-		c.Moved() // the next view includes the topic
+		c.Invalidate() // the next view includes the topic
 	}
 	return int32(len(t.Leaders)), nil
 }
 
-// Look returns one broker's knowledge of topics, or of all: other brokers may know more.
-func (c *Cluster) Look(ctx context.Context, by To, topics []string) (*View, error) {
+// Metadata returns one broker's knowledge of topics, or of all: other brokers may know more.
+func (c *Cluster) Metadata(ctx context.Context, by Target, topics []string) (*View, error) {
 	view := &View{at: time.Now(), Brokers: make(map[int32]string), Topics: make(map[string]*Topic)}
-	err := c.Ask(ctx, by, Quick, func(b *sarama.Broker) error {
-		resp, err := b.GetMetadata(sarama.NewMetadataRequest(c.conf.Version, topics))
-		if err != nil {
-			return err
-		}
+	req := sarama.NewMetadataRequest(c.conf.Version, topics)
+	err := c.Ask(ctx, by, RequestTimeout, Send((*sarama.Broker).GetMetadata, req, func(resp *sarama.MetadataResponse) error {
 		if len(resp.Brokers) == 0 {
 			return errors.New("the broker knows no cluster yet") // it has just started
 		}
@@ -167,7 +175,7 @@ func (c *Cluster) Look(ctx context.Context, by To, topics []string) (*View, erro
 			view.Topics[t.Name] = topicOf(t)
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}
@@ -240,42 +248,35 @@ func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed b
 // Offsets returns an offset of each partition. With committed, Newest is the first offset
 // that an open transaction holds back. Partitions are left out when they have no leader, or
 // when the leader refuses or doesn't answer: the error gives the reason for one of them.
+// The answer waits for all leaders: callers that can use it in parts ask by [View.ByLeader].
 func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, committed bool) (map[record.Partition]int64, error) {
-	view := c.View()
-	byLeader := make(map[int32][]record.Partition)
-	var worst error
-	for p := range of {
-		leader := view.Leader(p)
-		if leader < 0 {
-			worst = fmt.Errorf("%v: %w", p, ErrNoLeader)
-			c.Moved()
-			continue
-		}
-		byLeader[leader] = append(byLeader[leader], p)
-	}
 	var (
 		mu    sync.Mutex
 		wg    sync.WaitGroup
+		worst error
 		found = make(map[record.Partition]int64, len(of))
 	)
+	byLeader := c.View().ByLeader(slices.Collect(maps.Keys(of)))
+	if leaderless := byLeader[-1]; len(leaderless) > 0 {
+		delete(byLeader, -1)
+		worst = fmt.Errorf("%v: %w", leaderless[0], ErrNoLeader)
+		c.Invalidate()
+	}
 	for leader, partitions := range byLeader {
 		wg.Go(func() {
+			req := sarama.NewOffsetRequest(c.conf.Version)
+			if committed {
+				req.IsolationLevel = sarama.ReadCommitted
+			}
+			for _, p := range partitions {
+				req.AddBlock(p.Topic, p.Partition, int64(of[p]), 1)
+			}
 			var resp *sarama.OffsetResponse
-			err := c.Ask(ctx, Broker(leader), Quick, func(b *sarama.Broker) (err error) {
-				req := sarama.NewOffsetRequest(c.conf.Version)
-				if committed {
-					req.IsolationLevel = sarama.ReadCommitted
-				}
-				for _, p := range partitions {
-					req.AddBlock(p.Topic, p.Partition, int64(of[p]), 1)
-				}
-				resp, err = b.GetAvailableOffsets(req)
-				return err
-			})
+			err := c.Ask(ctx, Broker(leader), RequestTimeout, Send((*sarama.Broker).GetAvailableOffsets, req, Into(&resp)))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				c.Moved()
+				c.Invalidate()
 				worst = fmt.Errorf("broker %d: %w", leader, err)
 				return
 			}
@@ -286,11 +287,11 @@ func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, commi
 				case block.Err == sarama.ErrNoError:
 					found[p] = block.Offset
 				default:
-					if worst == nil || !Passes(block.Err) {
+					if worst == nil || !Retriable(block.Err) {
 						worst = fmt.Errorf("%v: %w", p, block.Err)
 					}
 					if misdirected(block.Err) {
-						c.Moved()
+						c.Invalidate()
 					}
 				}
 			}
@@ -300,11 +301,11 @@ func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, commi
 	return found, worst
 }
 
-// Fresh returns the latest view, or a new one if the latest has turned out wrong.
-func (c *Cluster) Fresh(ctx context.Context) (*View, error) {
+// CurrentView returns the latest view, or a new one if the latest has turned out wrong.
+func (c *Cluster) CurrentView(ctx context.Context) (*View, error) {
 	view := c.View()
 	c.mu.Lock()
-	wrong := !c.stale.Before(view.at)
+	wrong := !c.invalidated.Before(view.at)
 	c.mu.Unlock()
 	if wrong {
 		return c.Refresh(ctx)

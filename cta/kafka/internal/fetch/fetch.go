@@ -36,14 +36,14 @@ const (
 	// take seven times that: larger responses need more memory, without a higher rate.
 	responseBytes  = 1 << 20
 	partitionBytes = 256 << 10
-	// prefetched bounds the responses of a broker that are in flight or wait to be handled.
-	prefetched = 2
-	// tellAfter is when an unreadable partition is logged: the cluster has had time to
+	// maxBuffers bounds the responses of a broker that are in flight or wait to be handled.
+	maxBuffers = 2
+	// warnAfter is when an unreadable partition is logged: the cluster has had time to
 	// elect another leader.
-	tellAfter = 15 * time.Second
-	// sureEmpty is how often a broker must return nothing, where records should be, before
+	warnAfter = 15 * time.Second
+	// emptyRetries is how often a broker must return nothing, where records should be, before
 	// one offset is skipped.
-	sureEmpty = 3
+	emptyRetries = 3
 )
 
 // ErrGone means that the cluster no longer holds a position: retention has removed it, or
@@ -56,22 +56,22 @@ type Cursor struct {
 	topicID string // of the position's topic; empty when unknown
 
 	// Guarded by Engine.mu.
-	broker  int32     // to ask; -1 when the leader is unknown
-	next    int64     // offset to fetch
-	empty   int       // fetches without data where some should be
-	paused  time.Time // no fetch before
-	failing time.Time // since when reading fails; else zero
-	why     error     // the reason
-	removed bool
+	broker       int32     // to ask; -1 when the leader is unknown
+	position     int64     // offset to fetch
+	emptyFetches int       // fetches without data where some should be
+	pausedUntil  time.Time // no fetch before
+	failingSince time.Time // reading; else zero
+	cause        error     // of the failure
+	removed      bool
 }
 
 // Fetched holds one response's records of one partition, or the error that ended it.
 type Fetched struct {
-	Cursor  *Cursor
-	Records []record.Record
-	Next    int64 // the offset after everything read with the records, including markers
-	Err     error // the cursor has ended: ErrGone, or the user may not read the topic
-	done    func()
+	Cursor   *Cursor
+	Records  []record.Record
+	Position int64 // the offset after everything read with the records, including markers
+	Err      error // the cursor has ended: ErrGone, or the user may not read the topic
+	done     func()
 }
 
 // Done releases the memory of the records for the next response. Call it for each Fetched,
@@ -84,12 +84,12 @@ func (f Fetched) Done() {
 
 // Engine fetches. It is safe for concurrent use.
 type Engine struct {
-	cl     *cluster.Cluster
-	log    *slog.Logger
-	failed func() // called for each failed fetch
-	wg     sync.WaitGroup
-	stale  chan struct{} // signals lead: leaders must be found
-	work   chan struct{} // signals deliver: the queue is not empty
+	cl            *cluster.Cluster
+	log           *slog.Logger
+	failed        func() // called for each failed fetch
+	wg            sync.WaitGroup
+	leadersWanted chan struct{} // signals trackLeaders
+	queued        chan struct{} // signals deliver: the queue is not empty
 	// Out delivers fetched records.
 	Out <-chan []Fetched
 
@@ -97,7 +97,7 @@ type Engine struct {
 	cursors  map[record.Partition]*Cursor
 	fetchers map[int32]*fetcher // by broker id
 	queue    []Fetched          // in the order of fetching
-	told     bool               // an unreadable partition was logged
+	warned   bool               // an unreadable partition was logged
 }
 
 // Start returns an Engine that works until ctx ends. The caller then calls Wait. failed is
@@ -106,10 +106,10 @@ func Start(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, failed fu
 	out := make(chan []Fetched)
 	e := &Engine{
 		cl: cl, log: log, failed: failed, Out: out,
-		stale: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		leadersWanted: make(chan struct{}, 1), queued: make(chan struct{}, 1),
 		cursors: make(map[record.Partition]*Cursor), fetchers: make(map[int32]*fetcher),
 	}
-	e.wg.Go(func() { e.lead(ctx) })
+	e.wg.Go(func() { e.trackLeaders(ctx) })
 	e.wg.Go(func() { e.deliver(ctx, out) })
 	return e
 }
@@ -118,15 +118,15 @@ func Start(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, failed fu
 func (e *Engine) Wait() { e.wg.Wait() }
 
 // Add starts fetching a partition of the topic with that id.
-func (e *Engine) Add(p record.Partition, topicID string, next int64) *Cursor {
+func (e *Engine) Add(p record.Partition, topicID string, position int64) *Cursor {
 	// Sarama 1.61.1 starts a meter for each topic that is fetched, in the process's registry,
 	// with a goroutine that never ends. A meter that is there keeps sarama from it.
 	gometrics.DefaultRegistry.GetOrRegister("consumer-fetch-rate-for-topic-"+strings.ReplaceAll(p.Topic, ".", "_"), gometrics.NilMeter{})
-	cur := &Cursor{Partition: p, topicID: topicID, next: next, broker: -1}
+	cur := &Cursor{Partition: p, topicID: topicID, position: position, broker: -1}
 	e.mu.Lock()
 	e.cursors[p] = cur
 	e.mu.Unlock()
-	signal(e.stale)
+	signal(e.leadersWanted)
 	return cur
 }
 
@@ -151,16 +151,16 @@ func (e *Engine) deliver(ctx context.Context, out chan<- []Fetched) {
 		queue := e.queue
 		e.queue = nil
 		e.mu.Unlock()
-		to, work := out, e.work
+		to, queued := out, e.queued
 		if len(queue) == 0 {
 			to = nil
 		} else {
-			work = nil
+			queued = nil
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-work:
+		case <-queued:
 		case to <- queue:
 		}
 	}
@@ -173,26 +173,26 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// lead finds the leaders of partitions, with growing pauses while one is missing.
-func (e *Engine) lead(ctx context.Context) {
+// trackLeaders finds the leaders of partitions, with growing pauses while one is missing.
+func (e *Engine) trackLeaders(ctx context.Context) {
 	const often, seldom = 20 * time.Millisecond, time.Second
 	for pause := often; ; {
-		view, err := e.cl.Fresh(ctx)
+		view, err := e.cl.CurrentView(ctx)
 		all := err == nil && e.assign(ctx, view)
-		e.tell(time.Now())
+		e.warnUnreadable(time.Now())
 		if all {
 			pause = often
 			timer := time.NewTimer(seldom)
 			select {
 			case <-ctx.Done():
-			case <-e.stale:
+			case <-e.leadersWanted:
 			case <-timer.C: // another caller may have a new view
 			}
 			timer.Stop()
 		} else {
 			pause = min(2*pause, seldom)
 			_ = retry.Pause(ctx, pause)
-			e.cl.Moved()
+			e.cl.Invalidate()
 		}
 		if ctx.Err() != nil {
 			return
@@ -211,7 +211,7 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 			e.endLocked(cur, fmt.Errorf("topic %s was made anew: %w", cur.Topic, ErrGone))
 			continue
 		}
-		if cur.broker >= 0 && view.Brokers[cur.broker] != "" && cur.failing.IsZero() && e.cl.Rack() != "" {
+		if cur.broker >= 0 && view.Brokers[cur.broker] != "" && cur.failingSince.IsZero() && e.cl.Rack() != "" {
 			continue // the broker may be a nearer replica
 		}
 		leader := view.Leader(cur.Partition)
@@ -229,33 +229,33 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 func (e *Engine) endLocked(cur *Cursor, err error) {
 	e.remove(cur)
 	e.queue = append(e.queue, Fetched{Cursor: cur, Err: err})
-	signal(e.work)
+	signal(e.queued)
 }
 
-// tell logs once which partitions have been unreadable for long, and when all are readable.
-func (e *Engine) tell(now time.Time) {
+// warnUnreadable logs once which partitions have been unreadable for long, and when all are readable.
+func (e *Engine) warnUnreadable(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var waiting []string
-	var why error
+	var cause error
 	failing := false
 	for _, cur := range e.cursors {
-		if cur.failing.IsZero() {
+		if cur.failingSince.IsZero() {
 			continue
 		}
 		failing = true
-		if now.Sub(cur.failing) >= tellAfter {
-			waiting, why = append(waiting, cur.Partition.String()), cur.why
+		if now.Sub(cur.failingSince) >= warnAfter {
+			waiting, cause = append(waiting, cur.Partition.String()), cur.cause
 		}
 	}
 	switch {
-	case len(waiting) > 0 && !e.told:
-		e.told = true
+	case len(waiting) > 0 && !e.warned:
+		e.warned = true
 		slices.Sort(waiting)
 		e.log.Warn("partitions can't be read; the others are", "waiting", strings.Join(waiting, " "),
-			"reason", e.cl.Explain(why).Text)
-	case !failing && e.told:
-		e.told = false
+			"reason", e.cl.Explain(cause).Text)
+	case !failing && e.warned:
+		e.warned = false
 		e.log.Info("all partitions can be read again")
 	}
 }
@@ -265,18 +265,19 @@ type fetcher struct {
 	*Engine
 	broker int32
 	wake   chan struct{} // partitions were added
-	// room holds the memory of each response that may be fetched. Once its records are
+	// buffers holds the memory of each response that may be fetched. Once its records are
 	// handled, the next response reuses it.
-	room chan []record.Record
+	buffers    chan []record.Record
+	othersNext bool // after partitions that seem empty were fetched alone
 }
 
 // wakeOrStart makes the broker's fetcher look for its partitions. e.mu is held.
 func (e *Engine) wakeOrStart(ctx context.Context, broker int32) {
 	f := e.fetchers[broker]
 	if f == nil {
-		f = &fetcher{Engine: e, broker: broker, wake: make(chan struct{}, 1), room: make(chan []record.Record, prefetched)}
-		for range prefetched {
-			f.room <- nil
+		f = &fetcher{Engine: e, broker: broker, wake: make(chan struct{}, 1), buffers: make(chan []record.Record, maxBuffers)}
+		for range maxBuffers {
+			f.buffers <- nil
 		}
 		e.fetchers[broker] = f
 		e.wg.Go(func() { f.run(ctx) })
@@ -288,18 +289,18 @@ func (f *fetcher) run(ctx context.Context) {
 	const often = 50 * time.Millisecond
 	backoff := often
 	for {
-		var room []record.Record
+		var buffer []record.Record
 		select {
-		case room = <-f.room:
+		case buffer = <-f.buffers:
 		case <-ctx.Done():
 			return
 		}
-		ok, idle := f.fetch(ctx, room)
+		ok, idle := f.fetch(ctx, buffer)
 		if ok {
 			backoff = often
-			continue // the queued records release the room
+			continue // the queued records release the buffer
 		}
-		f.room <- room
+		f.buffers <- buffer
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -313,7 +314,7 @@ func (f *fetcher) run(ctx context.Context) {
 			timer.Stop()
 		default:
 			f.failed()
-			signal(f.stale)
+			signal(f.leadersWanted)
 			if retry.Pause(ctx, backoff) != nil {
 				return
 			}
@@ -324,7 +325,7 @@ func (f *fetcher) run(ctx context.Context) {
 
 // fetch makes one request. ok means that the broker answered; idle, that it leads no
 // partition now.
-func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle bool) {
+func (f *fetcher) fetch(ctx context.Context, buffer []record.Record) (ok, idle bool) {
 	req := &sarama.FetchRequest{
 		Version:      12, // sarama's newest; older brokers get an older one
 		MinBytes:     1,
@@ -334,63 +335,61 @@ func (f *fetcher) fetch(ctx context.Context, room []record.Record) (ok, idle boo
 		SessionEpoch: -1, // no session: every request names all its partitions
 		RackID:       f.cl.Rack(),
 	}
-	asked, view := make(map[*Cursor]int64), f.cl.View()
+	requested, view := make(map[*Cursor]int64), f.cl.View()
 	f.mu.Lock()
-	for _, suspects := range []bool{true, false} { // fetched alone, suspects are sure to have room
+	for _, suspects := range []bool{!f.othersNext, f.othersNext} { // fetched alone, suspects are sure to have room
 		for _, cur := range f.cursors {
-			if cur.broker == f.broker && (cur.empty > 0) == suspects && !time.Now().Before(cur.paused) {
-				asked[cur] = cur.next
-				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.next, partitionBytes, view.Epoch(cur.Partition))
+			if cur.broker == f.broker && (cur.emptyFetches > 0) == suspects && !time.Now().Before(cur.pausedUntil) {
+				requested[cur] = cur.position
+				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.position, partitionBytes, view.Epoch(cur.Partition))
 			}
 		}
-		if len(asked) > 0 {
+		if len(requested) > 0 {
+			f.othersNext = suspects
 			break
 		}
 	}
 	f.mu.Unlock()
-	if len(asked) == 0 {
+	if len(requested) == 0 {
 		return false, true
 	}
 	var resp *sarama.FetchResponse
-	err := f.cl.Ask(ctx, cluster.Broker(f.broker), wait+cluster.Quick, func(b *sarama.Broker) (err error) {
-		resp, err = b.Fetch(req)
-		return err
-	})
+	err := f.cl.Ask(ctx, cluster.Broker(f.broker), wait+cluster.RequestTimeout, cluster.Send((*sarama.Broker).Fetch, req, cluster.Into(&resp)))
 	if err != nil {
-		f.cl.Moved()
+		f.cl.Invalidate()
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		for cur := range asked {
+		for cur := range requested {
 			f.fail(cur, err)
 		}
 		return false, false
 	}
-	f.take(ctx, resp, asked, room)
+	f.handle(ctx, resp, requested, buffer)
 	return true, false
 }
 
-// take queues the records of a response. The positions move and the queue grows under one
+// handle queues the records of a response. The positions move and the queue grows under one
 // lock, so that a partition's records stay in order when its leader changes.
-func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked map[*Cursor]int64, room []record.Record) {
+func (f *fetcher) handle(ctx context.Context, resp *sarama.FetchResponse, requested map[*Cursor]int64, buffer []record.Record) {
 	type outcome struct {
 		Fetched
-		hollow  bool // no data where some should be
+		emptied bool // no data where some should be
 		err     sarama.KError
 		replica int32
 	}
-	got := make([]outcome, 0, len(asked))
+	got := make([]outcome, 0, len(requested))
 	nothing := true
-	for cur, from := range asked {
+	for cur, from := range requested {
 		block := resp.GetBlock(cur.Topic, cur.Partition.Partition)
 		if block == nil {
 			continue // left out: no room
 		}
 		o := outcome{Fetched: Fetched{Cursor: cur}, err: block.Err, replica: block.PreferredReadReplica}
 		if block.Err == sarama.ErrNoError {
-			n := len(room)
-			room, o.Next = batch.Decode(cur.Partition, block, from, room)
-			o.Records = room[n:]
-			o.hollow = len(block.RecordsSet) == 0 && !block.Partial && block.LastStableOffset > from
+			n := len(buffer)
+			buffer, o.Position = batch.Decode(cur.Partition, block, from, buffer)
+			o.Records = buffer[n:]
+			o.emptied = len(block.RecordsSet) == 0 && !block.Partial && block.LastStableOffset > from
 			nothing = nothing && len(block.RecordsSet) == 0
 		}
 		if len(block.RecordsSet) > 0 && block.RecordsSet[0].RecordBatch == nil { // from before Kafka 0.11
@@ -403,63 +402,63 @@ func (f *fetcher) take(ctx context.Context, resp *sarama.FetchResponse, asked ma
 	queued := false
 	for _, o := range got {
 		cur := o.Cursor
-		if cur.removed || cur.next != asked[cur] {
+		if cur.removed || cur.position != requested[cur] {
 			continue // removed, or the new leader's fetcher was faster
 		}
 		if o.err != sarama.ErrNoError {
 			f.fail(cur, o.err)
-			f.refused(cur, o.err)
+			f.handleRefusal(cur, o.err)
 			continue
 		}
-		cur.failing, cur.why = time.Time{}, nil
+		cur.failingSince, cur.cause = time.Time{}, nil
 		switch {
-		case !o.hollow:
-			cur.empty = 0
-		case cur.empty < sureEmpty:
-			cur.empty++ // maybe for lack of room
+		case !o.emptied:
+			cur.emptyFetches = 0
+		case cur.emptyFetches < emptyRetries:
+			cur.emptyFetches++ // maybe for lack of room
 		case nothing:
 			// Compaction has emptied a batch and kept it for its producer's sequence. Sarama
 			// omits the batch and its end. So the fetcher skips it offset by offset;
 			// otherwise a reader would stay here forever.
-			o.Next = cur.next + 1
+			o.Position = cur.position + 1
 		}
 		if o.replica >= 0 && f.cl.Rack() != "" && o.replica != cur.broker {
 			cur.broker = o.replica // nearer than the leader
 			f.wakeOrStart(ctx, o.replica)
 		}
-		if o.Next > cur.next {
-			cur.next = o.Next
+		if o.Position > cur.position {
+			cur.position = o.Position
 			f.queue = append(f.queue, o.Fetched)
-			f.queue[len(f.queue)-1].Next = o.Next
+			f.queue[len(f.queue)-1].Position = o.Position
 			queued = true
 		}
 	}
 	if !queued {
-		f.room <- room[:0]
+		f.buffers <- buffer[:0]
 		return
 	}
-	f.queue[len(f.queue)-1].done = func() { f.room <- room[:0] }
-	signal(f.work)
+	f.queue[len(f.queue)-1].done = func() { f.buffers <- buffer[:0] }
+	signal(f.queued)
 }
 
 // fail records that a partition can't be read now. e.mu is held.
 func (e *Engine) fail(cur *Cursor, err error) {
-	cur.why = err
-	if cur.failing.IsZero() {
-		cur.failing = time.Now()
+	cur.cause = err
+	if cur.failingSince.IsZero() {
+		cur.failingSince = time.Now()
 	}
 }
 
-// refused handles a broker's refusal of a partition. f.mu is held.
-func (f *fetcher) refused(cur *Cursor, kerr sarama.KError) {
+// handleRefusal handles a broker's refusal of a partition. f.mu is held.
+func (f *fetcher) handleRefusal(cur *Cursor, kerr sarama.KError) {
 	f.failed()
-	if time.Since(cur.failing) > time.Second {
-		cur.paused = time.Now().Add(wait)
+	if time.Since(cur.failingSince) > time.Second {
+		cur.pausedUntil = time.Now().Add(wait)
 	}
 	switch kerr {
 	case sarama.ErrOffsetOutOfRange:
 		if view := f.cl.View(); view.Leader(cur.Partition) == f.broker {
-			f.endLocked(cur, fmt.Errorf("offset %d of %v: %w", cur.next, cur.Partition, ErrGone))
+			f.endLocked(cur, fmt.Errorf("offset %d of %v: %w", cur.position, cur.Partition, ErrGone))
 			return
 		}
 	case sarama.ErrTopicAuthorizationFailed:
@@ -469,6 +468,6 @@ func (f *fetcher) refused(cur *Cursor, kerr sarama.KError) {
 	// The leader has moved, or the topic is gone. Reading continues once it is known to be
 	// the same topic.
 	cur.broker = -1
-	f.cl.Moved()
-	signal(f.stale)
+	f.cl.Invalidate()
+	signal(f.leadersWanted)
 }

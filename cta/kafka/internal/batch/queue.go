@@ -27,10 +27,10 @@ const (
 	ReplicaTimeout = 5 * time.Second
 )
 
-// Box holds the unsettled records of one partition, in order, as batches. One batch at a
+// Queue holds the unsettled records of one partition, in order, as batches. One batch at a
 // time is in flight, so a retry can't overtake another batch. It is not safe for
 // concurrent use.
-type Box struct {
+type Queue struct {
 	record.Partition
 	PID   int64 // producer id of its batches; -1 for none yet
 	Epoch int16
@@ -39,21 +39,21 @@ type Box struct {
 	limit int      // bytes of a batch, once the broker has refused a larger one; else 0
 }
 
-// Own assigns the batches to a producer. Its sequence in the partition begins at 0.
-func (o *Box) Own(pid int64, epoch int16) { o.PID, o.Epoch, o.seq = pid, epoch, 0 }
+// SetProducer assigns the batches to a producer. Its sequence in the partition begins at 0.
+func (q *Queue) SetProducer(pid int64, epoch int16) { q.PID, q.Epoch, q.seq = pid, epoch, 0 }
 
 // Empty reports whether all records are settled.
-func (o *Box) Empty() bool { return len(o.queue) == 0 }
+func (q *Queue) Empty() bool { return len(q.queue) == 0 }
 
 // Len returns the number of batches.
-func (o *Box) Len() int { return len(o.queue) }
+func (q *Queue) Len() int { return len(q.queue) }
 
 // Oldest returns the batch that is in flight or next; nil when there is none.
-func (o *Box) Oldest() *Batch {
-	if len(o.queue) == 0 {
+func (q *Queue) Oldest() *Batch {
+	if len(q.queue) == 0 {
 		return nil
 	}
-	return o.queue[0]
+	return q.queue[0]
 }
 
 // Batch is a partition's part of one request. Once sent, its records and its sequence
@@ -69,21 +69,19 @@ type Batch struct {
 	Done    []func(error) // by record; shorter when the last records have none
 }
 
-// Add appends r, the number-th record accepted.
-func (o *Box) Add(r record.Record, number uint64, done func(error)) {
-	now := time.Now()
+// Add appends r, the number-th record accepted, of that Size.
+func (q *Queue) Add(r *record.Record, size int, number uint64, done func(error)) {
 	at := r.Time
 	if at.IsZero() {
-		at = now
+		at = time.Now()
 	}
 	at = at.Truncate(time.Millisecond)
-	size := Size(r)
 	var b *Batch
-	if n := len(o.queue); n > 0 && !o.queue[n-1].sealed && o.queue[n-1].Bytes+size <= cmp.Or(o.limit, maxBatchBytes) {
-		b = o.queue[n-1]
+	if n := len(q.queue); n > 0 && !q.queue[n-1].sealed && q.queue[n-1].Bytes+size <= cmp.Or(q.limit, maxBatchBytes) {
+		b = q.queue[n-1]
 	} else {
-		b = &Batch{First: number, Created: now, Records: &sarama.RecordBatch{Version: 2, FirstTimestamp: at, MaxTimestamp: at}}
-		o.queue = append(o.queue, b)
+		b = &Batch{First: number, Created: time.Now(), Records: &sarama.RecordBatch{Version: 2, FirstTimestamp: at, MaxTimestamp: at}}
+		q.queue = append(q.queue, b)
 	}
 	b.append(r, at, size)
 	if done != nil {
@@ -94,7 +92,7 @@ func (o *Box) Add(r record.Record, number uint64, done func(error)) {
 	}
 }
 
-func (b *Batch) append(r record.Record, at time.Time, size int) {
+func (b *Batch) append(r *record.Record, at time.Time, size int) {
 	if len(b.slab) == cap(b.slab) {
 		// A quiet partition's batch is small. A busy one's grows by slabs, which never
 		// move, because the batch holds pointers.
@@ -119,14 +117,14 @@ func (b *Batch) append(r record.Record, at time.Time, size int) {
 }
 
 // Seal closes the oldest batch to further records, and returns it.
-func (o *Box) Seal() *Batch {
-	o.queue[0].sealed = true
-	return o.queue[0]
+func (q *Queue) Seal() *Batch {
+	q.queue[0].sealed = true
+	return q.queue[0]
 }
 
-// Request returns a request that sends the oldest batch of each box, with its earlier
+// Request returns a request that sends the oldest batch of each queue, with its earlier
 // sequence number or the partition's next. transaction is empty outside of one.
-func Request(transaction string, boxes []*Box) *sarama.ProduceRequest {
+func Request(transaction string, queues []*Queue) *sarama.ProduceRequest {
 	req := &sarama.ProduceRequest{
 		Version:      10, // sarama's newest; older brokers get an older one
 		RequiredAcks: sarama.WaitForAll, Timeout: int32(ReplicaTimeout.Milliseconds()),
@@ -134,17 +132,17 @@ func Request(transaction string, boxes []*Box) *sarama.ProduceRequest {
 	if transaction != "" {
 		req.TransactionalID = &transaction
 	}
-	for _, o := range boxes {
-		b := o.Seal().Records
-		b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.IsTransactional = o.PID, o.Epoch, o.seq, transaction != ""
-		req.AddBatch(o.Topic, o.Partition.Partition, b)
+	for _, q := range queues {
+		b := q.Seal().Records
+		b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.IsTransactional = q.PID, q.Epoch, q.seq, transaction != ""
+		req.AddBatch(q.Topic, q.Partition.Partition, b)
 	}
 	return req
 }
 
-// Answered returns why a box's oldest batch was not written, or nil when it was.
-func (o *Box) Answered(resp *sarama.ProduceResponse) error {
-	switch block := resp.GetBlock(o.Topic, o.Partition.Partition); {
+// ProduceError returns why a queue's oldest batch was not written, or nil when it was.
+func (q *Queue) ProduceError(resp *sarama.ProduceResponse) error {
+	switch block := resp.GetBlock(q.Topic, q.Partition.Partition); {
 	case block == nil:
 		return sarama.ErrIncompleteResponse
 	case block.Err == sarama.ErrNoError, block.Err == sarama.ErrDuplicateSequenceNumber:
@@ -158,26 +156,26 @@ func (o *Box) Answered(resp *sarama.ProduceResponse) error {
 
 // Pop removes the oldest batch. If it was delivered, its sequence numbers are used.
 // Otherwise that is unknown, and the partition needs a new producer id.
-func (o *Box) Pop(delivered bool) {
-	b := o.queue[0]
-	o.queue = slices.Delete(o.queue, 0, 1)
+func (q *Queue) Pop(delivered bool) {
+	b := q.queue[0]
+	q.queue = slices.Delete(q.queue, 0, 1)
 	if delivered {
-		o.seq = int32((int64(o.seq) + int64(len(b.Records.Records))) & math.MaxInt32)
+		q.seq = int32((int64(q.seq) + int64(len(b.Records.Records))) & math.MaxInt32)
 	} else {
-		o.PID = -1
+		q.PID = -1
 	}
 }
 
 // Split splits the oldest batch, which the broker refused as too large, in two. It reports
 // whether it could.
-func (o *Box) Split() bool {
-	b := o.queue[0]
+func (q *Queue) Split() bool {
+	b := q.queue[0]
 	n := len(b.Records.Records)
 	if n < 2 {
 		return false
 	}
-	o.queue = slices.Replace(o.queue, 0, 1, b.part(0, n/2), b.part(n/2, n))
-	o.limit = b.Bytes / 2 // to avoid later splits
+	q.queue = slices.Replace(q.queue, 0, 1, b.part(0, n/2), b.part(n/2, n))
+	q.limit = b.Bytes / 2 // to avoid later splits
 	return true
 }
 
@@ -208,7 +206,7 @@ func (b *Batch) part(from, to int) *Batch {
 }
 
 // Size is an upper bound of a record's bytes in a batch.
-func Size(r record.Record) int {
+func Size(r *record.Record) int {
 	n := len(r.Key) + len(r.Value) + recordOverhead
 	for _, h := range r.Headers {
 		n += len(h.Key) + len(h.Value) + 10
