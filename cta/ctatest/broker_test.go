@@ -49,7 +49,7 @@ type doubler struct{ output string }
 
 func (doubler) Assign(context.Context, []kafka.Assigned) (func(), error) { return func() {}, nil }
 func (doubler) Needs(kafka.Assigned) []kafka.Partition                   { return nil }
-func (doubler) Revoke([]kafka.Partition)                               {}
+func (doubler) Revoke([]kafka.Partition)                                 {}
 func (d doubler) Transform(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
 	var out []kafka.Record
 	for _, r := range batch {
