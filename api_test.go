@@ -74,6 +74,9 @@ func describe(t *testing.T, w *strings.Builder, path, dir string, names []string
 	values := func(all []*doc.Value) {
 		for _, v := range all {
 			for _, s := range v.Decl.Specs {
+				if v.Decl.Tok == token.VAR {
+					s.(*ast.ValueSpec).Values = nil // it may have code, which is not API
+				}
 				show(s)
 			}
 		}

@@ -64,10 +64,19 @@ func TestDomainLinksNothingForeign(t *testing.T) {
 	}
 }
 
+// A page can be fed from anything: only the program that reads Kafka links its client.
+func TestPageLinksNoKafkaClient(t *testing.T) {
+	for _, dep := range deps(t, "/ctaweb") {
+		if strings.HasPrefix(dep, module+"/cta/kafka") && dep != module+"/cta/kafka/record" || strings.HasPrefix(dep, "github.com/IBM/") {
+			t.Errorf("/ctaweb links %s", dep)
+		}
+	}
+}
+
 // The client of the HTTP services is for every part that speaks to one.
 func TestHTTPClientLinksTheDomainAlone(t *testing.T) {
 	for _, dep := range deps(t, "/cta/rest") {
-		if !slices.Contains([]string{module + "/cta/rest", module + "/cta/retry", module + "/cta", module + "/cta/internal/sheet", module + "/cta/internal/topicname"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
+		if !slices.Contains([]string{module + "/cta/rest", module + "/internal/retry", module + "/cta", module + "/internal/sheet", module + "/internal/topicname"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
 			t.Errorf("/cta/rest links %s", dep)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing/fstest"
 	"unicode/utf8"
 
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
 )
 
 // FuzzLoad replaces one file of a network with arbitrary bytes. If Load accepts them,

@@ -9,7 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // Windows and bare containers have no time zone files; service hours are local time
 
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
 )
 
 // The files of a network, in the order of reading.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
 )
 
 func (l *loader) readStops() {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
 )
 
 // maxFileBytes bounds a data file. The world's largest networks have under a thousand

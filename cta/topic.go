@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
-	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
+	"github.com/seed-921eec07/ctalive/internal/topicname"
 )
 
 // DefaultPrefix is the default prefix of topics and consumer groups. ksqlDB's

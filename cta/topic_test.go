@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
+	"github.com/seed-921eec07/ctalive/internal/topicname"
 )
 
 func TestTopicNames(t *testing.T) {

@@ -35,7 +35,7 @@ func (t *AlertTable) Current(ctx context.Context) (map[string]alert.Alert, error
 		return nil, err
 	}
 	current := map[string]alert.Alert{}
-	err := t.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(t.spec.Name), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
+	err := t.client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(t.spec.Name), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
 		k, err := t.key.Decode(ctx, r.Topic, r.Key)
 		if err == nil && r.Value == nil {
 			delete(current, k.ID)

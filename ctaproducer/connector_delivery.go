@@ -111,7 +111,7 @@ func (c *Connector) wrote(ctx context.Context) (wrote, known bool) {
 func (c *Connector) read(ctx context.Context, client *kafka.Client) (Delivery, error) {
 	var d Delivery
 	stops := make(map[int]bool)
-	topic := kafka.ReaderConfig{Match: kafka.Names(c.cfg.Topics.Stations()), StopAtEnd: true}
+	topic := kafka.ReadConfig{Match: kafka.Names(c.cfg.Topics.Stations()), StopAtEnd: true}
 	err := client.Read(ctx, topic, func(_ context.Context, r kafka.Record) error {
 		d.Records++
 		if row, err := tables.ParseStationRow(r.Value); err == nil {

@@ -35,7 +35,7 @@ func ExampleStationSource() {
 	}
 
 	var rows []string
-	err = client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(cta.Topics{}.Stations()), StopAtEnd: true},
+	err = client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(cta.Topics{}.Stations()), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
 			rows = append(rows, string(r.Value))
 			return nil

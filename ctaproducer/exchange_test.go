@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // An exchange is what a service answers, composed from what the products were

@@ -25,8 +25,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
-	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/cta/tables"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // postgresServer is a PostgreSQL server for one test.

@@ -38,7 +38,7 @@ func TestPredictionTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []cta.Prediction
-	err = sys.Kafka.Read(t.Context(), kafka.ReaderConfig{Match: kafka.Names(sys.Topics.Predictions()), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
+	err = sys.Kafka.Read(t.Context(), kafka.ReadConfig{Match: kafka.Names(sys.Topics.Predictions()), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
 		k, err := table.key.Decode(ctx, r.Topic, r.Key)
 		if err != nil {
 			return err

@@ -54,7 +54,7 @@ func read[V any](tb testing.TB, sys *ctatest.System, match kafka.Match, format w
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), ctatest.Patience)
 	defer cancel()
-	err := sys.Kafka.Read(ctx, kafka.ReaderConfig{Match: match, StopAtEnd: true},
+	err := sys.Kafka.Read(ctx, kafka.ReadConfig{Match: match, StopAtEnd: true},
 		func(ctx context.Context, r kafka.Record) error {
 			k, v, err := format.Decode(ctx, r)
 			if err != nil {

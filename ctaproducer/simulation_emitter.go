@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // Emitter is the [Sink] that sends a simulation's events to Kafka: arrivals and entries

@@ -13,9 +13,9 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
-	"github.com/seed-921eec07/ctalive/cta/metric"
-	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/cta/tables"
+	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // StationSourceConfig holds the optional settings of a [StationSource]. The zero
@@ -155,7 +155,7 @@ func (s *StationSource) run(ctx context.Context) (err error) {
 // sent returns the latest row of each stop that the topic holds.
 func (s *StationSource) sent(ctx context.Context, topic string) (map[int64][]byte, error) {
 	stops := make(map[int64][]byte)
-	err := s.client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
+	err := s.client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
 			if tables.Deleted(r.Value) {
 				if id, err := tables.StopID(r.Key); err == nil { // deleted since

@@ -83,7 +83,7 @@ func drain(b *testing.B, sys *ctatest.System, cfg Config, total int64) {
 	defer found()
 	counts := make(map[string]int64)
 	var sum int64
-	err = sys.Kafka.Read(rctx, kafka.ReaderConfig{Match: kafka.Names(cfg.Output), Refresh: 20 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
+	err = sys.Kafka.Read(rctx, kafka.ReadConfig{Match: kafka.Names(cfg.Output), Refresh: 20 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
 		c, _, err := tables.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func ExampleTurnstileSummary() {
 	done := make(chan error, 1)
 	go func() { done <- summary.Run(running) }()
 
-	reading := kafka.ReaderConfig{Match: kafka.Names(cta.Topics{}.TurnstileSummary()), Refresh: 50 * time.Millisecond}
+	reading := kafka.ReadConfig{Match: kafka.Names(cta.Topics{}.TurnstileSummary()), Refresh: 50 * time.Millisecond}
 	readOne, found := context.WithCancel(ctx)
 	err = client.Read(readOne, reading, func(_ context.Context, r kafka.Record) error {
 		fmt.Printf("%s %s\n", r.Key, r.Value)

@@ -48,7 +48,7 @@ func BenchmarkSummaryDelay(b *testing.B) {
 	counts := make(map[int][]published) // by station, rising
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		err := sys.Kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(sys.Topics.TurnstileSummary())}, func(_ context.Context, r kafka.Record) error {
+		err := sys.Kafka.Read(ctx, kafka.ReadConfig{Match: kafka.Names(sys.Topics.TurnstileSummary())}, func(_ context.Context, r kafka.Record) error {
 			at := time.Now()
 			c, _, err := tables.ParseTurnstileCount(r.Key, r.Value)
 			if err == nil {

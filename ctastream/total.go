@@ -13,7 +13,7 @@ import (
 func Total(ctx context.Context, client *kafka.Client, topic string) (int64, error) {
 	var reader tables.TurnstileCounts
 	counts := make(map[int]int64)
-	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+	err := client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		switch c, deleted, err := reader.Read(r.Key, r.Value); {
 		case err != nil:
 		case deleted:

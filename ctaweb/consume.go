@@ -13,10 +13,10 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/alert"
-	"github.com/seed-921eec07/ctalive/cta/kafka"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
@@ -84,6 +84,18 @@ func (c ConsumeConfig) validate() error {
 	return errors.Join(faults...)
 }
 
+// Client reads from Kafka, as [github.com/seed-921eec07/ctalive/cta/kafka.Client] does.
+type Client interface {
+	// Read passes the records of the topics that match to handle, until ctx ends or, with
+	// StopAtEnd, all that exist have been handled.
+	Read(ctx context.Context, cfg record.ReadConfig, handle func(context.Context, record.Record) error) error
+	// Last returns the newest record of each partition.
+	Last(ctx context.Context, match record.Match) ([]record.Record, error)
+	// Topics returns the names of the topics that match. The error reports that the cluster
+	// does not answer.
+	Topics(ctx context.Context, match record.Match) ([]string, error)
+}
+
 // Consume feeds m from the topics until ctx ends, and then returns nil. It needs no
 // consumer group, and reads both layouts:
 //
@@ -97,7 +109,7 @@ func (c ConsumeConfig) validate() error {
 //
 // An unreadable record is counted, logged once for each reason and topic, and skipped.
 // While a service is away, Consume retries, and m is not ready.
-func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topics cta.Topics, m *Model, cfg ConsumeConfig) error {
+func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.Topics, m *Model, cfg ConsumeConfig) error {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return fmt.Errorf("ctaweb: consume: %w", err)
@@ -125,7 +137,7 @@ func Consume(ctx context.Context, client *kafka.Client, reg *wire.Registry, topi
 		return consumed(ctx, err)
 	}
 	now := time.Now()
-	err := client.Read(ctx, kafka.ReaderConfig{
+	err := client.Read(ctx, record.ReadConfig{
 		Match: func(topic string) bool { return c.kind(topic) != "" },
 		Since: func(topic string) time.Time {
 			switch c.kind(topic) {
@@ -206,8 +218,8 @@ func (c *consumer) kind(topic string) string {
 
 // lastWeather reads the latest weather, however old it is. An unreachable cluster is
 // not an error: the next read waits for it.
-func (c *consumer) lastWeather(ctx context.Context, client *kafka.Client) error {
-	records, err := client.Last(ctx, kafka.Names(c.topics.Weather()))
+func (c *consumer) lastWeather(ctx context.Context, client Client) error {
+	records, err := client.Last(ctx, func(topic string) bool { return topic == c.topics.Weather() })
 	if err != nil {
 		c.log.Warn("latest weather not read", "err", err)
 		return nil
@@ -222,7 +234,7 @@ func (c *consumer) lastWeather(ctx context.Context, client *kafka.Client) error 
 }
 
 // handle reads a record. It fails only when ctx ends.
-func (c *consumer) handle(ctx context.Context, r kafka.Record) error {
+func (c *consumer) handle(ctx context.Context, r record.Record) error {
 	kind := c.kind(r.Topic)
 	reason, err := c.insist(ctx, kind, r)
 	if err != nil && reason == "" {
@@ -237,7 +249,7 @@ func (c *consumer) handle(ctx context.Context, r kafka.Record) error {
 
 // insist reads a record, and retries while the registry is away. An error without a
 // reason means that ctx has ended.
-func (c *consumer) insist(ctx context.Context, kind string, r kafka.Record) (reason string, err error) {
+func (c *consumer) insist(ctx context.Context, kind string, r record.Record) (reason string, err error) {
 	const away = "the schema registry does not answer"
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		reason, err := c.read(ctx, kind, r)
@@ -259,7 +271,7 @@ func (c *consumer) insist(ctx context.Context, kind string, r kafka.Record) (rea
 
 // read puts a record into the model. An error with a reason is permanent, because the
 // record is wrong; an error without one may pass.
-func (c *consumer) read(ctx context.Context, kind string, r kafka.Record) (reason string, err error) {
+func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reason string, err error) {
 	switch kind {
 	case kindArrivals:
 		k, v, err := c.arrivals.Decode(ctx, r)
@@ -371,7 +383,7 @@ func (c *consumer) wrongClock(id int, wrong bool) {
 }
 
 // skip counts an unreadable record.
-func (c *consumer) skip(kind, reason string, r kafka.Record, err error) {
+func (c *consumer) skip(kind, reason string, r record.Record, err error) {
 	c.metrics.unreadable.WithLabelValues(kind, reason).Inc()
 	key := reason + "\x00" + r.Topic
 	if c.logged[key] || len(c.logged) >= maxLogged {
@@ -420,7 +432,7 @@ func (c *consumer) tell() {
 
 // probe asks the cluster regularly, because a reader only waits while its cluster is
 // away.
-func (c *consumer) probe(ctx context.Context, client *kafka.Client, every time.Duration) {
+func (c *consumer) probe(ctx context.Context, client Client, every time.Duration) {
 	for retry.Pause(ctx, every) == nil {
 		asking, cancel := context.WithTimeout(ctx, probeWait)
 		_, err := client.Topics(asking, func(string) bool { return false })

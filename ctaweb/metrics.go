@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed-921eec07/ctalive/cta/metric"
+	"github.com/seed-921eec07/ctalive/internal/metric"
 )
 
 // handlerMetrics are shared by the handlers of one registry, except open.

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 	"github.com/seed-921eec07/ctalive/cta/live"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // At the start, the page is shown as soon as the arrivals of two hours have been read. What
@@ -28,7 +28,7 @@ type recalled struct {
 }
 
 // past keeps the history of lines, and reads that of before the start, until ctx ends.
-func (c *consumer) past(ctx context.Context, client *kafka.Client, every, arrivals time.Duration) {
+func (c *consumer) past(ctx context.Context, client Client, every, arrivals time.Duration) {
 	read := false
 	for began := time.Now(); retry.Pause(ctx, every) == nil; {
 		if c.mu.Lock(); !c.done {
@@ -49,14 +49,14 @@ func (c *consumer) past(ctx context.Context, client *kafka.Client, every, arriva
 }
 
 // recall reads the arrivals sent since a time.
-func (c *consumer) recall(ctx context.Context, client *kafka.Client, since time.Time) error {
+func (c *consumer) recall(ctx context.Context, client Client, since time.Time) error {
 	var list []recalled
 	ids := map[string]string{}
-	err := client.Read(ctx, kafka.ReaderConfig{
+	err := client.Read(ctx, record.ReadConfig{
 		Match:     func(topic string) bool { return c.topics.IsArrivals(topic) },
 		Since:     func(string) time.Time { return since },
 		StopAtEnd: true,
-	}, func(ctx context.Context, r kafka.Record) error {
+	}, func(ctx context.Context, r record.Record) error {
 		k, v, err := c.arrivals.Decode(ctx, r)
 		if err != nil || v.Check() != nil || k.Check(r.Time) != nil {
 			return ctx.Err() // what can't be read is reported when it is new

@@ -189,13 +189,13 @@ type trial struct {
 	wall    time.Time // this wall time
 	speed   float64
 	wrong   map[int]fault
-	records []record // in the order of sending
+	records []sentArrival // in the order of sending
 	shuffle *rand.Rand
 	now     time.Time // the reader's clock
 }
 
-// record is what is told of an arrival, and what is true. Times are since the start.
-type record struct {
+// sentArrival is what is told of an arrival, and what is true. Times are since the start.
+type sentArrival struct {
 	event, sent, got    time.Duration
 	saysEvent, saysSent time.Duration
 	arrival             cta.Arrival
@@ -232,7 +232,7 @@ func drawTrial(rt *rapid.T, net *cta.Network, start time.Time, arrivals []ctapro
 	said := map[int]int{}
 	for _, ev := range arrivals {
 		id := ev.Arrival.StationID
-		rec := record{event: ev.At.Sub(start), arrival: ev.Arrival}
+		rec := sentArrival{event: ev.At.Sub(start), arrival: ev.Arrival}
 		rec.sent = time.Duration(float64(max(0, rec.event)) / tr.speed)
 		rec.got, rec.saysEvent, rec.saysSent = rec.sent, rec.event, rec.sent
 		if f, ok := tr.wrong[id]; ok {
@@ -244,7 +244,7 @@ func drawTrial(rt *rapid.T, net *cta.Network, start time.Time, arrivals []ctapro
 		}
 		tr.records = append(tr.records, rec)
 	}
-	slices.SortStableFunc(tr.records, func(a, b record) int { return cmp.Compare(a.got, b.got) })
+	slices.SortStableFunc(tr.records, func(a, b sentArrival) int { return cmp.Compare(a.got, b.got) })
 	return tr
 }
 
@@ -314,7 +314,7 @@ func (tr *trial) run(sum *toll) {
 	tr.compare("started again", honest, again, deaf, sum)
 }
 
-func (tr *trial) apply(m *Model, event, sent time.Duration, rec record) {
+func (tr *trial) apply(m *Model, event, sent time.Duration, rec sentArrival) {
 	m.ApplyArrival(cta.KeyAt(tr.start.Add(event)), rec.arrival, tr.wall.Add(sent))
 }
 

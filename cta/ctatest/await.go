@@ -25,7 +25,7 @@ func (s *System) Read(topic string) []kafka.Record {
 
 func (s *System) read(ctx context.Context, topic string) ([]kafka.Record, error) {
 	var records []kafka.Record
-	err := s.Kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
+	err := s.Kafka.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
 			records = append(records, r)
 			return nil

@@ -75,7 +75,7 @@ func TestBrokerFindsRecordsByTime(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			err := sys.Kafka.Read(t.Context(), kafka.ReaderConfig{
+			err := sys.Kafka.Read(t.Context(), kafka.ReadConfig{
 				Match: kafka.Names(topic, empty), StopAtEnd: true, Since: func(string) time.Time { return test.since },
 			}, func(_ context.Context, r kafka.Record) error {
 				got = append(got, string(r.Value))
@@ -152,7 +152,7 @@ func TestBrokerShowsCommittedRecordsOnly(t *testing.T) {
 
 // follow runs a reader until the test ends, and returns what waits for the next
 // values that it reads.
-func follow(t *testing.T, c *kafka.Client, cfg kafka.ReaderConfig) (next func(want ...string)) {
+func follow(t *testing.T, c *kafka.Client, cfg kafka.ReadConfig) (next func(want ...string)) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	cfg.Refresh = 50 * time.Millisecond
@@ -191,7 +191,7 @@ func TestBrokersNewTopicsAreRead(t *testing.T) {
 	ensure(t, sys.Kafka, kafka.EventTopic(x1, 1))
 	sys.Send(text(x1, "old"))
 	caughtUp := make(chan struct{})
-	next := follow(t, sys.Kafka, kafka.ReaderConfig{
+	next := follow(t, sys.Kafka, kafka.ReadConfig{
 		Match:    func(topic string) bool { return strings.HasPrefix(topic, sys.Topics.Prefix+"x.") },
 		Since:    func(string) time.Time { return time.Now().Add(time.Hour) },
 		CaughtUp: func() { close(caughtUp) },
@@ -211,7 +211,7 @@ func TestBrokersDeletedTopicsAreLetGo(t *testing.T) {
 	gone, stays := sys.Topics.Prefix+"gone", sys.Topics.Prefix+"stays"
 	ensure(t, sys.Kafka, kafka.EventTopic(gone, 1), kafka.EventTopic(stays, 1))
 	sys.Send(text(gone, "1"), text(gone, "2"))
-	next := follow(t, sys.Kafka, kafka.ReaderConfig{Match: kafka.Names(gone, stays)})
+	next := follow(t, sys.Kafka, kafka.ReadConfig{Match: kafka.Names(gone, stays)})
 	next("1", "2")
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.TopicNames, req.TimeoutMillis = []string{gone}, 10_000
@@ -254,7 +254,7 @@ func TestBrokersOldestIsGoneOnFrom(t *testing.T) {
 	}
 	caughtUp := false
 	var got []string
-	err := c.Read(t.Context(), kafka.ReaderConfig{
+	err := c.Read(t.Context(), kafka.ReadConfig{
 		Match: kafka.Names(topic), StopAtEnd: true, CaughtUp: func() { caughtUp = true },
 		Since: func(string) time.Time { // asked for between the look-up of the position and the first fetch
 			remove()

@@ -59,7 +59,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	err = client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true},
+	err = client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(ctx context.Context, r kafka.Record) error {
 			at, entry, err := entries.Decode(ctx, r)
 			if err != nil {

@@ -15,7 +15,7 @@
 //   - The REST Proxy implements Confluent's v2 API for producing.
 //
 // The broker is kfake and the registry srfake, both of the franz-go project. The REST
-// Proxy is package restproxy.
+// Proxy is our own.
 //
 // # Where it differs
 //
@@ -32,6 +32,9 @@
 //   - Topics' names and settings are refused as Kafka 4.3 refuses them.
 //   - The registry and the REST Proxy reject bodies without their content type, and answer
 //     only to hosts of this machine, see [Config.Hosts].
+//   - The REST Proxy has neither consumers nor API v3 nor v1, and refuses Protobuf, JSON
+//     Schema and requests of more than 1 MiB. Records for a topic that doesn't exist fail
+//     at once, unless the broker creates it.
 //   - Compatibility is checked only between Avro schemas without references; other schemas
 //     are accepted unchecked.
 //

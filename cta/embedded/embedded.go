@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/restproxy"
 )
 
 // Config holds the optional settings of [Start]. The zero value is ready to use.

@@ -47,7 +47,7 @@ func ExampleStart() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	err = client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("weather"), StopAtEnd: true},
+	err = client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("weather"), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
 			fmt.Println(r.Topic, r.Partition, r.Offset, string(r.Value))
 			return nil

@@ -108,7 +108,7 @@ func readTrains(t *testing.T, s *embedded.Services, topic string) (trains []stri
 	ctx := deadline(t)
 	client, format, done := arrivals(t, s)
 	defer done()
-	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
+	err := client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
 		_, v, err := format.Decode(ctx, r)
 		if err == nil {
 			trains = append(trains, fmt.Sprint(v.TrainID, " ", *v.PrevStationID))

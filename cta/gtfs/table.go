@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/internal/sheet"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
 )
 
 // Limits on the size of a feed.

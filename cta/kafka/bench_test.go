@@ -92,7 +92,7 @@ func BenchmarkReader(b *testing.B) {
 			enough := errors.New("enough")
 			b.ResetTimer()
 			for left := b.N; left > 0; {
-				err := c.Read(b.Context(), ReaderConfig{Match: Names(names...), StopAtEnd: true},
+				err := c.Read(b.Context(), ReadConfig{Match: Names(names...), StopAtEnd: true},
 					func(context.Context, Record) error {
 						if left--; left <= 0 {
 							return enough

@@ -251,7 +251,7 @@ func TestTopicMadeAnewIsReadFromItsBeginning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	read := make(chan error, 1)
 	go func() {
-		read <- client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("in"), Refresh: 50 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
+		read <- client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("in"), Refresh: 50 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
 			if string(r.Value) == "old" {
 				old.Add(1)
 			} else {

@@ -45,7 +45,7 @@ func ExampleClient_Read() {
 		log.Fatal(err)
 	}
 
-	err = client.Read(ctx, kafka.ReaderConfig{
+	err = client.Read(ctx, kafka.ReadConfig{
 		Match:     func(topic string) bool { return strings.HasPrefix(topic, "arrivals.") },
 		CaughtUp:  func() { fmt.Println("caught up") },
 		StopAtEnd: true, // without it, Read goes on until ctx ends

@@ -162,7 +162,7 @@ func TestOrderIsKeptOverADeletedTopic(t *testing.T) {
 	<-sent
 	_ = p.Close()
 	last := ""
-	err = client.Read(t.Context(), kafka.ReaderConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+	err = client.Read(t.Context(), kafka.ReadConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		if now := string(r.Value[:7]); now > last {
 			last = now
 			return nil
@@ -571,7 +571,7 @@ func TestTopicThatIsGoneIsNotWaitedFor(t *testing.T) {
 	defer cancel()
 	read := make(chan error, 1)
 	go func() {
-		read <- client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("in", "sums"), StopAtEnd: true, Refresh: 50 * time.Millisecond},
+		read <- client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("in", "sums"), StopAtEnd: true, Refresh: 50 * time.Millisecond},
 			func(context.Context, kafka.Record) error { return nil })
 	}()
 	if err := stuck.Wait(ctx, 3); err != nil {
@@ -616,7 +616,7 @@ func TestEmptiedBatchesArePassed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var first, n int64
-	err = client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+	err = client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		if n++; n == 1 {
 			first = r.Offset
 		}

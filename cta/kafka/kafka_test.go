@@ -143,7 +143,7 @@ func readAll(tb testing.TB, c *Client, match Match) []Record {
 	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
 	defer cancel()
 	var all []Record
-	err := c.Read(ctx, ReaderConfig{Match: match, StopAtEnd: true},
+	err := c.Read(ctx, ReadConfig{Match: match, StopAtEnd: true},
 		func(_ context.Context, r Record) error {
 			all = append(all, r)
 			return nil

@@ -23,7 +23,7 @@ func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
 	for back := int64(8); ; back *= 16 {
 		cut := make(map[Partition]bool) // not read from the oldest record
 		err := c.read(ctx, reading{
-			ReaderConfig: ReaderConfig{Match: match, Refresh: time.Minute, StopAtEnd: true},
+			ReadConfig: ReadConfig{Match: match, Refresh: time.Minute, StopAtEnd: true},
 			begin: func(p Partition, has cluster.Bounds) int64 {
 				mu.Lock()
 				defer mu.Unlock()

@@ -259,7 +259,7 @@ func TestRestartLosesAndDoublesNothing(t *testing.T) {
 	var read atomic.Int64
 	reading := make(chan error, 1)
 	go func() {
-		reading <- c.Read(ctx, ReaderConfig{Match: Names("t")}, func(context.Context, Record) error {
+		reading <- c.Read(ctx, ReadConfig{Match: Names("t")}, func(context.Context, Record) error {
 			read.Add(1)
 			return nil
 		})

@@ -45,7 +45,7 @@ func TestReadFromTheNearestReplica(t *testing.T) {
 	send(t, c, text("t", "one"))
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []string
-	err := c.Read(ctx, ReaderConfig{Match: Names("t")}, func(_ context.Context, r Record) error {
+	err := c.Read(ctx, ReadConfig{Match: Names("t")}, func(_ context.Context, r Record) error {
 		got = append(got, string(r.Value))
 		cancel()
 		return nil

@@ -14,12 +14,9 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/fetch"
-	"github.com/seed-921eec07/ctalive/cta/metric"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
-
-// Match reports whether to read a topic. It is called for topics that appear later too.
-type Match func(topic string) bool
 
 // Names returns a Match for exactly those topics.
 func Names(topics ...string) Match {
@@ -35,21 +32,6 @@ func AnyOf(matches ...Match) Match {
 	}
 }
 
-// ReaderConfig holds the settings of a [Client.Read]. Match is required.
-type ReaderConfig struct {
-	Match Match
-	// Since returns the earliest timestamp to read of a topic that exists at the call.
-	// Topics that appear later are read whole. Default: all, as of time zero.
-	Since func(topic string) time.Time
-	// CaughtUp, if not nil, is called once, on the goroutine that calls handle, when
-	// every record that existed at the call has been handled.
-	CaughtUp func()
-	// Refresh is the interval of looking for topics. Default: 2s.
-	Refresh time.Duration
-	// StopAtEnd makes Read return nil once it has caught up.
-	StopAtEnd bool
-}
-
 // Read reads committed records of all partitions of the matching topics, without
 // a group. It passes them to handle, one at a time and in order within a partition.
 // It returns nil when ctx ends, the error of handle, or an error for a topic that the
@@ -60,7 +42,7 @@ type ReaderConfig struct {
 // name may remove a position: Read logs that, and continues at the oldest record.
 //
 // handle may keep a record, but must not change its bytes.
-func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context.Context, Record) error) error {
+func (c *Client) Read(ctx context.Context, cfg ReadConfig, handle func(context.Context, Record) error) error {
 	var faults []error
 	if cfg.Match == nil {
 		faults = append(faults, errors.New("Match is nil, want the topics to read"))
@@ -71,12 +53,12 @@ func (c *Client) Read(ctx context.Context, cfg ReaderConfig, handle func(context
 	if len(faults) > 0 {
 		return fmt.Errorf("kafka: read: settings: %w", errors.Join(faults...))
 	}
-	return c.read(ctx, reading{ReaderConfig: cfg}, handle)
+	return c.read(ctx, reading{ReadConfig: cfg}, handle)
 }
 
 // reading is the task of one reader.
 type reading struct {
-	ReaderConfig
+	ReadConfig
 	// only, if not empty, lists the partitions to read. The reader waits for them, and keeps
 	// them when an answer omits them for a while. A partition without a leader for longer
 	// is an error. The reader also waits for the transactions open at the call.

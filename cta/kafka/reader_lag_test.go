@@ -38,7 +38,7 @@ func TestReadLagMovesWhileTheReaderIsStuck(t *testing.T) {
 	done := make(chan error, 1)
 	held, release := make(chan struct{}, 1), make(chan struct{})
 	go func() {
-		done <- c.Read(ctx, ReaderConfig{Match: Names("x"), Refresh: 20 * time.Millisecond}, func(context.Context, Record) error {
+		done <- c.Read(ctx, ReadConfig{Match: Names("x"), Refresh: 20 * time.Millisecond}, func(context.Context, Record) error {
 			select {
 			case held <- struct{}{}:
 			default:

@@ -80,10 +80,10 @@ func TestReadReturnsTheHandlersError(t *testing.T) {
 	ensure(t, c, EventTopic("t", 1))
 	send(t, c, text("t", "x"))
 	want := errors.New("enough")
-	if err := c.Read(t.Context(), ReaderConfig{Match: Names("t")}, func(context.Context, Record) error { return want }); !errors.Is(err, want) {
+	if err := c.Read(t.Context(), ReadConfig{Match: Names("t")}, func(context.Context, Record) error { return want }); !errors.Is(err, want) {
 		t.Errorf("%v, want %v", err, want)
 	}
-	if err := c.Read(t.Context(), ReaderConfig{Refresh: -1}, nil); err == nil || !strings.Contains(err.Error(), "Match is nil") || !strings.Contains(err.Error(), "Refresh is -1ns") {
+	if err := c.Read(t.Context(), ReadConfig{Refresh: -1}, nil); err == nil || !strings.Contains(err.Error(), "Match is nil") || !strings.Contains(err.Error(), "Refresh is -1ns") {
 		t.Errorf("wrong settings: %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestReadFollowsTheLeader(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	err := c.Read(ctx, ReaderConfig{Match: Names("t")}, func(_ context.Context, r Record) error {
+	err := c.Read(ctx, ReadConfig{Match: Names("t")}, func(_ context.Context, r Record) error {
 		if got = append(got, r); len(got) == keys*each {
 			return enough
 		}
@@ -124,7 +124,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	ensure(t, c, EventTopic("t", 1))
 	ctx, cancel := context.WithCancel(t.Context())
 	began := time.Now()
-	err := c.Read(ctx, ReaderConfig{Match: Names("t"), CaughtUp: cancel}, func(context.Context, Record) error { return nil })
+	err := c.Read(ctx, ReadConfig{Match: Names("t"), CaughtUp: cancel}, func(context.Context, Record) error { return nil })
 	if err != nil || time.Since(began) > 2*time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}

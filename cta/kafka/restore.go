@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // Restore passes all committed records of partitions to handle, one at a time and in
@@ -27,7 +27,7 @@ func (c *Client) Restore(ctx context.Context, partitions []Partition, handle fun
 		return slices.ContainsFunc(partitions, func(p Partition) bool { return p.Topic == topic })
 	}
 	err := c.read(ctx, reading{
-		ReaderConfig: ReaderConfig{Match: match, StopAtEnd: true}, only: partitions,
+		ReadConfig: ReadConfig{Match: match, StopAtEnd: true}, only: partitions,
 	}, func(_ context.Context, r Record) error {
 		handle(r)
 		return nil

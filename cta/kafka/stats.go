@@ -3,7 +3,7 @@ package kafka
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed-921eec07/ctalive/cta/metric"
+	"github.com/seed-921eec07/ctalive/internal/metric"
 )
 
 // stats are the package's metrics. Two clients with one registerer share them.

@@ -14,7 +14,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 const (

@@ -3,23 +3,23 @@ package kafka
 import (
 	"context"
 
-	"github.com/seed-921eec07/ctalive/cta/kafka/member"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/member"
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// Aliases of package record, which the parts of this package share.
+// Aliases of package record, which links no Kafka client.
 type (
 	Record    = record.Record    // a Kafka record
 	Header    = record.Header    // a named value beside a record
 	Partition = record.Partition // one partition of a topic
-)
 
-// Aliases of package member.
-type (
-	TransformConfig = member.Config      // the settings of [Client.Transform]
-	Transformer     = member.Transformer // the work done by [Client.Transform]
-	Assigned        = member.Assigned    // a partition that a member receives
-	Progress        = member.Progress    // a member's progress in its partitions
+	Match      = record.Match      // a choice of topics
+	ReadConfig = record.ReadConfig // the settings of [Client.Read]
+
+	TransformConfig = record.TransformConfig // the settings of [Client.Transform]
+	Transformer     = record.Transformer     // the work done by [Client.Transform]
+	Assigned        = record.Assigned        // a partition that a member receives
+	Progress        = record.Progress        // a member's progress in its partitions
 )
 
 // ErrFenced is returned by [Client.Transform] when another process has taken

@@ -114,7 +114,7 @@ func countUnder(t *testing.T, c *kfake.Cluster, arm func(), met func() bool) {
 	await(t, client, want, 30*time.Second)
 	stop()
 	sums := make(map[string]uint64)
-	err := client.Read(t.Context(), kafka.ReaderConfig{Match: kafka.Names("sums"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+	err := client.Read(t.Context(), kafka.ReadConfig{Match: kafka.Names("sums"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		sums[string(r.Key)] = binary.BigEndian.Uint64(r.Value)
 		return nil
 	})

@@ -148,7 +148,7 @@ func await(tb testing.TB, client *kafka.Client, want uint64, within time.Duratio
 	sums := make(map[string]uint64)
 	var total uint64
 	reached := errors.New("reached")
-	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("sums")}, func(_ context.Context, r kafka.Record) error {
+	err := client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("sums")}, func(_ context.Context, r kafka.Record) error {
 		v, k := binary.BigEndian.Uint64(r.Value), string(r.Key)
 		if v < sums[k] {
 			return fmt.Errorf("sum of %s falls from %d to %d", k, sums[k], v)

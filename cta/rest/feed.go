@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // FeedConfig holds the settings of a [Feed]. Service, Source, Every and Timeout are

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // newFeed returns a feed with a clock that a test sets.

@@ -32,7 +32,7 @@ func Example() {
 			return p.Send(ctx, kafka.Record{Topic: "greetings", Value: []byte("hello")}, nil)
 		},
 		func(ctx context.Context) error {
-			return s.Kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names("greetings")}, func(_ context.Context, r kafka.Record) error {
+			return s.Kafka.Read(ctx, kafka.ReadConfig{Match: kafka.Names("greetings")}, func(_ context.Context, r kafka.Record) error {
 				fmt.Println(string(r.Value))
 				done()
 				return nil

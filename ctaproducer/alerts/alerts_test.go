@@ -27,9 +27,9 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/alert"
-	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

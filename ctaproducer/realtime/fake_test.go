@@ -15,9 +15,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // fake serves GTFS-Realtime feeds of simulated trains, at /vehicle-positions and /trip-updates. A test

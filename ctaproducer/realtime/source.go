@@ -12,12 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/metric"
 	"github.com/seed-921eec07/ctalive/cta/rest"
-	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
+	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // Config holds the settings of a [Source]. One of Vehicles, Trips and Replay is required.

@@ -20,7 +20,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // Answer is an answer of a feed, and when it came.

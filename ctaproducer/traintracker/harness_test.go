@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/retry"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker/traintrackertest"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // fake is a Train Tracker of simulated trains. A test sets its faults, changes its answers

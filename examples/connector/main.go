@@ -104,7 +104,7 @@ func remove(ctx context.Context, s *app.Settings, connector *ctaproducer.Connect
 func show(ctx context.Context, s *app.Settings, client *kafka.Client, d ctaproducer.Delivery) error {
 	fmt.Fprintf(s.Stdout, "topic %s: %d records of %d stops\n", s.Topics.Stations(), d.Records, d.Stops)
 	shown := 0
-	err := client.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(s.Topics.Stations()), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+	err := client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(s.Topics.Stations()), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
 		if shown++; shown <= 3 {
 			fmt.Fprintf(s.Stdout, "  partition %d, offset %d, key %s: %s\n", r.Partition, r.Offset, orNull(r.Key), orNull(r.Value))
 		}

@@ -87,7 +87,7 @@ func (b *system) createCounts(topic string) error {
 func (b *system) follow(ctx context.Context, topic string, f func(c tables.TurnstileCount) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return b.kafka.Read(ctx, kafka.ReaderConfig{Match: kafka.Names(topic), Refresh: 50 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
+	return b.kafka.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), Refresh: 50 * time.Millisecond}, func(_ context.Context, r kafka.Record) error {
 		c, deleted, err := tables.ParseTurnstileCount(r.Key, r.Value)
 		if err != nil || deleted {
 			return err

@@ -1,5 +1,6 @@
-// Package record defines the types that all parts of package kafka share: a record, and
-// its partition.
+// Package record defines the types of package kafka that need no Kafka client: a record,
+// its partition, and the settings of reading and of transforming. Package kafka has an
+// alias of each. Import record alone to provide records from elsewhere.
 package record
 
 import (
@@ -37,3 +38,21 @@ type Partition struct {
 
 // String returns topic/partition.
 func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.Partition) }
+
+// Match reports whether to read a topic. It is called for topics that appear later too.
+type Match func(topic string) bool
+
+// ReadConfig holds the settings of Client.Read in package kafka. Match is required.
+type ReadConfig struct {
+	Match Match
+	// Since returns the earliest timestamp to read of a topic that exists at the call.
+	// Topics that appear later are read whole. Default: all, as of time zero.
+	Since func(topic string) time.Time
+	// CaughtUp, if not nil, is called once, on the goroutine that calls handle, when
+	// every record that existed at the call has been handled.
+	CaughtUp func()
+	// Refresh is the interval of looking for topics. Default: 2s.
+	Refresh time.Duration
+	// StopAtEnd makes Read return nil once it has caught up.
+	StopAtEnd bool
+}

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/restproxy"
 )
 
 func main() {

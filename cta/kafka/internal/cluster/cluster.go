@@ -29,7 +29,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 const (

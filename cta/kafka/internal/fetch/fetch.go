@@ -24,7 +24,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 const (

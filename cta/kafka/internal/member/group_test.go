@@ -75,7 +75,7 @@ func TestMemberJoinsWithoutWhatItLost(t *testing.T) {
 }
 
 // none is a Transformer without work.
-type none struct{ Transformer }
+type none struct{ record.Transformer }
 
 func (none) Revoke([]record.Partition) {}
 
@@ -85,7 +85,7 @@ func bare(t *testing.T, instance string) *member {
 	cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), log)
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &member{
-		cfg: Config{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),
+		cfg: record.TransformConfig{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),
 		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, queue: make(chan func(), 4), events: make(chan func()),
 	}
 	t.Cleanup(func() {

@@ -1,5 +1,5 @@
 // Package member runs a member of a consumer group that reads, transforms and publishes
-// exactly once. [Run] runs the member; [Transformer] is the work that the caller provides.
+// exactly once. [Run] runs the member; [record.Transformer] is the work that the caller provides.
 // [github.com/seed-921eec07/ctalive/cta/kafka.Client.Transform] calls Run.
 //
 // Transform handles a batch of records, Assign reads the state that a partition needs, and

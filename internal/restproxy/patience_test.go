@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/restproxy"
 )
 
 // A client that goes away while the brokers are slow takes nobody's record with it.

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/seed-921eec07/ctalive/cta/embedded"
-	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/restproxy"
 )
 
 // FuzzHandler posts any body as any type: nothing may panic, every answer is

@@ -15,9 +15,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-// MaxBody is the size of the largest request, in bytes. A larger one is
+// maxBody is the size of the largest request, in bytes. A larger one is
 // answered with 413.
-const MaxBody = 1 << 20
+const maxBody = 1 << 20
 
 // deliveryTimeout is how long a record waits for the brokers before it fails
 // with code 50003.
@@ -176,7 +176,7 @@ func (h *Handler) serve(f func(*http.Request) (any, error), types ...string) htt
 			h.fail(w, httpFault(http.StatusNotAcceptable))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		v, err := f(r)
 		if err != nil {
 			h.fail(w, err)

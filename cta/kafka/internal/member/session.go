@@ -28,7 +28,7 @@ const (
 
 // part is a partition that the group has assigned to this member.
 type part struct {
-	Assigned
+	record.Assigned
 	state       state
 	cursor      *fetch.Cursor // nil while it is not fetched
 	position    int64         // all below is read, including markers
@@ -91,7 +91,7 @@ func newSession(m *member, assigned []record.Partition) *session {
 	s.engine = fetch.Start(s.ctx, m.cl, m.log.log, func() {})
 	m.goroutines.Go(s.engine.Wait)
 	for _, p := range assigned {
-		s.parts[p] = &part{Assigned: Assigned{Partition: p}}
+		s.parts[p] = &part{Assigned: record.Assigned{Partition: p}}
 	}
 	return s
 }
@@ -102,7 +102,7 @@ func (s *session) assign(assigned []record.Partition) {
 	for _, p := range assigned {
 		keep[p] = true
 		if s.parts[p] == nil {
-			s.parts[p] = &part{Assigned: Assigned{Partition: p}}
+			s.parts[p] = &part{Assigned: record.Assigned{Partition: p}}
 		}
 	}
 	gone := 0
@@ -372,7 +372,7 @@ func (s *session) restore() {
 		m.sweep() // the previous member may have left a transaction open
 		return
 	}
-	var assigned []Assigned
+	var assigned []record.Assigned
 	var parts []*part
 	for _, known := range s.parts {
 		if known.state == stateLocated {
@@ -567,7 +567,7 @@ func (s *session) finishRevoking() {
 // startPositions returns the offset to read each partition from: the group's position, or the
 // oldest record if the group has none, one of another topic, or one outside the log.
 // Unknown positions are left out; the error gives a reason, such as an open transaction.
-func (m *member) startPositions(ctx context.Context, of []record.Partition) (map[Assigned]int64, error) {
+func (m *member) startPositions(ctx context.Context, of []record.Partition) (map[record.Assigned]int64, error) {
 	view, err := m.cl.CurrentView(ctx)
 	if err != nil {
 		return nil, err
@@ -605,10 +605,10 @@ func (m *member) startPositions(ctx context.Context, of []record.Partition) (map
 		}
 	}
 	bounds, err := m.cl.Bounds(ctx, readable, false)
-	positions := make(map[Assigned]int64)
+	positions := make(map[record.Assigned]int64)
 	for p, has := range bounds {
 		t := view.Topics[p.Topic]
-		a := Assigned{p, t.ID, int32(len(t.Leaders)), has.Newest}
+		a := record.Assigned{Partition: p, TopicID: t.ID, Partitions: int32(len(t.Leaders)), End: has.Newest}
 		if i := slices.IndexFunc(m.transformer.Needs(a), func(q record.Partition) bool { return view.Leader(q) < 0 }); i >= 0 {
 			faults = append(faults, fmt.Errorf("%v: %w", m.transformer.Needs(a)[i], cluster.ErrNoLeader))
 			m.cl.Invalidate()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed-921eec07/ctalive/cta/metric"
+	"github.com/seed-921eec07/ctalive/internal/metric"
 )
 
 func counter() prometheus.Counter {

@@ -36,7 +36,7 @@ func readRequest(r *http.Request, partition int32) (request, error) {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return req, refuse(http.StatusRequestEntityTooLarge, 413, "Request body is larger than %d bytes", MaxBody)
+		return req, refuse(http.StatusRequestEntityTooLarge, 413, "Request body is larger than %d bytes", maxBody)
 	}
 	if err != nil {
 		return req, refuse(http.StatusBadRequest, 400, "Request body is broken off")

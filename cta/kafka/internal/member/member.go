@@ -15,65 +15,12 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
-	"github.com/seed-921eec07/ctalive/cta/retry"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // ErrFenced is returned by [Run] when another process has taken over this one's
 // identity. Nothing is lost: start again.
 var ErrFenced = errors.New("kafka: fenced by a newer member")
-
-// Config holds the settings of a member. Group and Match are required.
-type Config struct {
-	Group string                  // consumer group; its members share the partitions
-	Match func(topic string) bool // topics to read, including those that appear later
-	// InstanceID, if set, makes this a static member. A restart within the session
-	// time-out keeps its partitions; after an end they are idle for that time. It must be
-	// unique in the group.
-	InstanceID string
-	// Refresh is the interval of looking for topics. Default: 2s.
-	Refresh time.Duration
-	// SessionTimeout is how long a member may be silent before its partitions move to
-	// other members. A shorter one detects a dead process sooner; brokers accept from 6s
-	// to 30m by default. Default: 10s.
-	SessionTimeout time.Duration
-	// Progress, if not nil, receives the member's progress every Refresh, even when no
-	// records arrive. It must be quick. Default: none.
-	Progress func(Progress)
-}
-
-// Assigned is a partition that a member receives.
-type Assigned struct {
-	record.Partition
-	TopicID    string // assigned by the cluster when the topic was created; empty before Kafka 2.8
-	Partitions int32  // of the topic
-	End        int64  // the offset of the partition's next record when the group's position was read
-}
-
-// Transformer is the work of a member. Its methods, and the functions that Assign
-// returns, are called one at a time. Only Assign may run in parallel with the others.
-type Transformer interface {
-	// Needs returns the partitions that Assign reads for a assigned one. The assigned one waits
-	// while any of them has no leader; no other does. It may be called at any time.
-	Needs(Assigned) []record.Partition
-	// Assign reads the state of assigned partitions before their first record. Their
-	// positions are settled and they have a leader: everything published for them is
-	// readable.
-	//
-	// It may take long: neither the group nor the member's other partitions wait for it. So
-	// Assign must not touch what Transform and Revoke use; the returned function installs
-	// the state. That function is called at once, then Revoke for assigned partitions that
-	// have moved elsewhere meanwhile. When the member is lost, ctx ends, and the result is
-	// dropped. After an error that a partition it reads has no leader, Assign is called again.
-	Assign(ctx context.Context, assigned []Assigned) (install func(), err error)
-	// Revoke is called after the last record of partitions that move elsewhere.
-	Revoke(lost []record.Partition)
-	// Transform returns the records to publish for a batch of records read. They and the
-	// batch's positions are committed together, or not at all. If not, Revoke and Assign are
-	// called for every partition before any of its records is passed again. The next batch
-	// may come before the last one is committed. A batch holds up to 8,192 records, and
-	// 8 MB or one record. It is only valid during the call; the bytes of its records stay valid.
-	Transform(ctx context.Context, batch []record.Record) ([]record.Record, error)
-}
 
 const (
 	tickEvery      = 100 * time.Millisecond // delay of steps that wait for a time
@@ -89,7 +36,8 @@ const (
 	hangTimeout  = 4 * time.Second
 )
 
-func (c Config) withDefaults() (Config, error) {
+// withDefaults returns the settings with those that are left out.
+func withDefaults(c record.TransformConfig) (record.TransformConfig, error) {
 	var faults []error
 	if c.Group == "" {
 		faults = append(faults, errors.New("Group is empty, want the name of a consumer group"))
@@ -110,9 +58,9 @@ func (c Config) withDefaults() (Config, error) {
 
 // member is one call of Run. The fields below "loop" belong to the loop's goroutine.
 type member struct {
-	cfg         Config
+	cfg         record.TransformConfig
 	cl          *cluster.Cluster
-	transformer Transformer
+	transformer record.Transformer
 	metrics     *metrics
 	log         *reasons
 
@@ -148,8 +96,8 @@ type member struct {
 // Run is a member of a group until ctx ends: it reads, calls t, and publishes in
 // transactions. Then it commits its work, leaves the group and returns nil. It returns
 // [ErrFenced], or the error of t. While the cluster is away, Run waits and retries.
-func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometheus.Registerer, cfg Config, t Transformer) error {
-	cfg, err := cfg.withDefaults()
+func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometheus.Registerer, cfg record.TransformConfig, t record.Transformer) error {
+	cfg, err := withDefaults(cfg)
 	if err != nil {
 		return fmt.Errorf("kafka: transform: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
+	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
 // Of the group's open transactions, those of the dead are ended, and that of a member
@@ -56,7 +57,7 @@ func TestSweepLeavesTransactionsOfTheLivingAlone(t *testing.T) {
 	if _, err := cl.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m := &member{cfg: Config{Group: "g"}, cl: cl, ctx: t.Context(), log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}}
+	m := &member{cfg: record.TransformConfig{Group: "g"}, cl: cl, ctx: t.Context(), log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}}
 	if err := m.endOrphans(); err != nil {
 		t.Fatal(err)
 	}

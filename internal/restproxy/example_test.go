@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta/embedded"
-	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/restproxy"
 )
 
 // A REST Proxy in front of any Kafka cluster and registry; here, of embedded ones.

@@ -3,7 +3,7 @@ package member
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed-921eec07/ctalive/cta/metric"
+	"github.com/seed-921eec07/ctalive/internal/metric"
 )
 
 // metrics are those of one group's members in this process.

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed-921eec07/ctalive/cta/embedded"
-	"github.com/seed-921eec07/ctalive/cta/embedded/restproxy"
+	"github.com/seed-921eec07/ctalive/internal/restproxy"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -228,7 +228,7 @@ func TestRefused(t *testing.T) {
 		{"accepts HTML", "POST", "", avro, "text/html", good, 406, 406},
 		{"accepts JSON only", "POST", "", avro, "application/json", good, 406, 406},
 		{"accepts nothing", "POST", "", avro, "*/*;q=0", good, 406, 406},
-		{"too large", "POST", "", avro, "", strings.Repeat(" ", restproxy.MaxBody+1), 413, 413},
+		{"too large", "POST", "", avro, "", strings.Repeat(" ", 1<<20+1), 413, 413},
 		{"no body", "POST", "", avro, "", "", 400, 400},
 		{"broken JSON", "POST", "", avro, "", good[:len(good)-1], 400, 400},
 		{"trailing JSON", "POST", "", avro, "", good + "{}", 400, 400},

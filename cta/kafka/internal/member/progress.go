@@ -11,17 +11,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// Progress is a member's progress in its partitions: see [Config].
-type Progress struct {
-	Partitions int   // of this member
-	Behind     int64 // uncommitted records in them, including transaction markers not read yet
-	// CaughtUp reports that the member works, and has committed all that its partitions
-	// held at the last look. A member without partitions from the group, and one without
-	// topics yet, have caught up.
-	CaughtUp bool
-	Err      error // why the progress is unknown; else nil
-}
-
 // Reasons why progress is unknown.
 var (
 	errNotJoined = errors.New("kafka: not a member of the group yet")
@@ -55,7 +44,7 @@ func (m *member) measureProgress() {
 
 // reportProgress reports the member's progress against ends; err explains why some are missing.
 func (m *member) reportProgress(ends map[record.Partition]int64, err error) {
-	var p Progress
+	var p record.Progress
 	var behind map[string]int64
 	switch s := m.session; {
 	case m.topicsKnown && len(m.topics) == 0:
@@ -86,8 +75,8 @@ func (m *member) reportProgress(ends map[record.Partition]int64, err error) {
 
 // progress compares committed positions with the partitions' ends, now and at the last
 // look. It also returns the uncommitted records by topic.
-func (s *session) progress(ends, before map[record.Partition]int64, err error) (p Progress, behind map[string]int64) {
-	p = Progress{Partitions: len(s.parts), CaughtUp: true}
+func (s *session) progress(ends, before map[record.Partition]int64, err error) (p record.Progress, behind map[string]int64) {
+	p = record.Progress{Partitions: len(s.parts), CaughtUp: true}
 	behind = make(map[string]int64)
 	var waiting, lacking []string
 	for tp, known := range s.parts {

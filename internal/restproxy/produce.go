@@ -13,7 +13,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/seed-921eec07/ctalive/cta/internal/topicname"
+	"github.com/seed-921eec07/ctalive/internal/topicname"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
