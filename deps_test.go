@@ -1,10 +1,14 @@
 package ctalive_test
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const module = "github.com/seed-921eec07/ctalive"
@@ -102,5 +106,29 @@ func TestSeams(t *testing.T) {
 		if seam, ok := seams[dep]; ok && !slices.ContainsFunc(seam, within) {
 			t.Errorf("%s imports %s, which only %s does", pkg, dep, strings.Join(seam, " or "))
 		}
+	}
+}
+
+// THIRD_PARTY.md lists exactly the modules that the library and the examples link.
+func TestThirdPartyModulesAreListed(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./...")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	slices.Sort(linked)
+	linked = slices.Compact(linked)
+	text, err := os.ReadFile("THIRD_PARTY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(.+)` \\| (.+) \\|$").FindAllStringSubmatch(string(text), -1) {
+		listed = append(listed, row[1])
+	}
+	if diff := cmp.Diff(linked, listed); diff != "" {
+		t.Errorf("THIRD_PARTY.md (-linked +listed):\n%s", diff)
 	}
 }

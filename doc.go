@@ -12,8 +12,8 @@
 //   - Stations emit train arrivals, and turnstiles emit entries.
 //   - Weather hardware sends readings through a Kafka REST Proxy.
 //   - A connector reads the stations table of a database, row by row.
-//   - Two stream processors derive tables: the stations of each line, and the entries
-//     counted at each station.
+//   - Three workers process the topics. Two derive tables: the stations of each line, and
+//     the entries counted at each station. The third moves unreadable records aside.
 //   - A web handler consumes all topics and shows riders the state of the system.
 //
 // The parts communicate only through Kafka topics. Each part can therefore be replaced
@@ -23,23 +23,20 @@
 //
 //   - [github.com/seed-921eec07/ctalive/cta]: the domain. Network, lines, stations,
 //     events, topic names; the Chicago data, and a loader for another agency's files.
-//   - [github.com/seed-921eec07/ctalive/schemas]: the Avro schemas of the events.
-//   - [github.com/seed-921eec07/ctalive/ctaproducer]: the producers. Stations, turnstiles,
-//     weather, the stations table, a connector for Kafka Connect, a simulation.
-//   - [github.com/seed-921eec07/ctalive/ctastream]: the stream processors, exactly once.
+//   - [github.com/seed-921eec07/ctalive/cta/gtfs]: GTFS feeds as networks.
+//   - [github.com/seed-921eec07/ctalive/ctaproducer]: the producers and a simulation. The
+//     packages below it derive events from the CTA's and any agency's live feeds.
+//   - [github.com/seed-921eec07/ctalive/ctastream]: the workers, exactly once.
 //   - [github.com/seed-921eec07/ctalive/ctaweb]: the web pages. A model fed from Kafka and
 //     an [net/http.Handler] with a live page and a JSON API.
 //   - [github.com/seed-921eec07/ctalive/cta/live]: train positions, arrival predictions
 //     and line status, derived from the events.
-//   - [github.com/seed-921eec07/ctalive/cta/kafka]: the Kafka clients.
-//   - [github.com/seed-921eec07/ctalive/cta/wire]: the encoding of keys and values.
-//   - [github.com/seed-921eec07/ctalive/cta/rest]: the client for HTTP services:
-//     retries, TLS, tokens, errors.
 //   - [github.com/seed-921eec07/ctalive/cta/services]: opens external or embedded services,
 //     and runs the parts of a program together.
-//   - [github.com/seed-921eec07/ctalive/cta/embedded]: a broker, a registry and a REST
-//     Proxy inside your process, for demonstrations and tests.
-//   - [github.com/seed-921eec07/ctalive/cta/ctatest]: a test kit built on embedded.
+//   - [github.com/seed-921eec07/ctalive/cta/ctatest]: a test kit with a broker, a registry
+//     and a REST Proxy.
+//
+// README.md lists all packages.
 //
 // The programs under examples show each part alone and all parts together.
 //
