@@ -79,11 +79,11 @@ type WeatherStatus string
 
 // Every WeatherStatus.
 const (
-	Sunny         WeatherStatus = "sunny"
-	PartlyCloudy  WeatherStatus = "partly_cloudy"
-	Cloudy        WeatherStatus = "cloudy"
-	Windy         WeatherStatus = "windy"
-	Precipitation WeatherStatus = "precipitation"
+	WeatherSunny         WeatherStatus = "sunny"
+	WeatherPartlyCloudy  WeatherStatus = "partly_cloudy"
+	WeatherCloudy        WeatherStatus = "cloudy"
+	WeatherWindy         WeatherStatus = "windy"
+	WeatherPrecipitation WeatherStatus = "precipitation"
 )
 
 // Arrival is the event of a train arriving at a station.

@@ -12,7 +12,7 @@ func TestCheckWeather(t *testing.T) {
 		185: false, 255: false, 32767: false, 65535: false, -999: false, -5572.77: false,
 		float32(math.NaN()): false, float32(math.Inf(1)): false, float32(math.Inf(-1)): false,
 	} {
-		err := Weather{Temperature: temperature, Status: Sunny}.Check()
+		err := Weather{Temperature: temperature, Status: WeatherSunny}.Check()
 		if (err == nil) != ok || err != nil && !strings.HasPrefix(err.Error(), "temperature is ") {
 			t.Errorf("%v °F: %v, want accepted: %v", temperature, err, ok)
 		}

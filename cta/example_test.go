@@ -62,7 +62,7 @@ func ExampleLoad_faults() {
 func ExampleTopics() {
 	lake := cta.Chicago().Station(40380)
 	fmt.Println(cta.Topics{}.Arrivals(lake))
-	fmt.Println(cta.Topics{Layout: cta.Shared}.Arrivals(lake))
+	fmt.Println(cta.Topics{Layout: cta.LayoutShared}.Arrivals(lake))
 	fmt.Println(cta.Topics{Prefix: "tram."}.Weather())
 	// Output:
 	// org.chicago.cta.station.arrivals.40380-clark-lake

@@ -11,15 +11,15 @@ type Mode string
 
 // Every Mode.
 const (
-	Rail  Mode = "rail"
-	Metro Mode = "metro"
-	Tram  Mode = "tram"
-	Bus   Mode = "bus"
-	Ferry Mode = "ferry"
+	ModeRail  Mode = "rail"
+	ModeMetro Mode = "metro"
+	ModeTram  Mode = "tram"
+	ModeBus   Mode = "bus"
+	ModeFerry Mode = "ferry"
 )
 
 // Modes lists every Mode.
-var Modes = []Mode{Rail, Metro, Tram, Bus, Ferry}
+var Modes = []Mode{ModeRail, ModeMetro, ModeTram, ModeBus, ModeFerry}
 
 // Line is a named service with a colour.
 type Line struct {

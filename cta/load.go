@@ -286,15 +286,15 @@ func (l *loader) readStations() {
 	}
 }
 
-func (l *loader) access(r row) Access {
+func (l *loader) access(r row) Accessibility {
 	if s, ok := r.Get("accessible"); !ok || s == "" {
-		return AccessUnknown
+		return AccessibilityUnknown
 	}
 	free, _ := r.boolean("accessible")
 	if free {
-		return StepFree
+		return AccessibilityStepFree
 	}
-	return Steps
+	return AccessibilitySteps
 }
 
 // line returns the line that a row refers to, nil if unknown. An unknown line is

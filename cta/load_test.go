@@ -123,7 +123,7 @@ func TestLoadTakesWhatSpreadsheetsWrite(t *testing.T) {
 		for file, f := range fsys {
 			fsys[file] = &fstest.MapFile{Data: []byte(saved(string(f.Data)))}
 		}
-		if net, err := Load(fsys); err != nil || len(net.Stations) != 7 || net.Station(1).Access != StepFree {
+		if net, err := Load(fsys); err != nil || len(net.Stations) != 7 || net.Station(1).Access != AccessibilityStepFree {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestLoadNeedsLittle(t *testing.T) {
 	if d := cmp.Diff([]Stop{{ID: 2, Name: "Market", DescriptiveName: "Market", Lines: []string{"T1", "T2"}}}, market.Stops); d != "" {
 		t.Errorf("stops of Market (-want +got):\n%s", d)
 	}
-	if !net.Celsius || net.Station(7).Access != AccessUnknown || net.Station(1).Access != StepFree || net.Station(3).Access != Steps {
+	if !net.Celsius || net.Station(7).Access != AccessibilityUnknown || net.Station(1).Access != AccessibilityStepFree || net.Station(3).Access != AccessibilitySteps {
 		t.Errorf("Celsius %v, access %v, %v, %v", net.Celsius, net.Station(7).Access, net.Station(1).Access, net.Station(3).Access)
 	}
 }

@@ -16,7 +16,7 @@ type Station struct {
 	Name      string   // not unique: join on ID
 	Also      []string // well-known places at the station, by which riders look for it
 	Closed    bool     // trains pass without a stop
-	Access    Access
+	Access    Accessibility
 	Latitude  float64
 	Longitude float64
 	Lines     []string // ids of the lines that stop here, in the network's order
@@ -61,14 +61,14 @@ func (l *Line) labels() {
 	}
 }
 
-// Access is a station's accessibility without steps.
-type Access uint8
+// Accessibility is a station's accessibility without steps.
+type Accessibility uint8
 
 // Every Access.
 const (
-	AccessUnknown Access = iota
-	StepFree
-	Steps
+	AccessibilityUnknown Accessibility = iota
+	AccessibilityStepFree
+	AccessibilitySteps
 )
 
 // Slug returns the station's id and name for topic names and URLs, such as

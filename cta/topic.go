@@ -19,25 +19,25 @@ type Layout string
 
 // Every Layout. Readers accept both, whatever their setting.
 const (
-	// PerStation has a topic with one partition for each station and kind of event.
-	PerStation Layout = "per-station"
-	// Shared has one topic per kind of event, partitioned by station. ksqlDB needs it,
+	// LayoutPerStation has a topic with one partition for each station and kind of event.
+	LayoutPerStation Layout = "per-station"
+	// LayoutShared has one topic per kind of event, partitioned by station. ksqlDB needs it,
 	// and it suits networks of thousands of stations better.
-	Shared Layout = "shared"
+	LayoutShared Layout = "shared"
 )
 
 // ParseLayout returns the layout named s, or an error that lists the names.
 func ParseLayout(s string) (Layout, error) {
 	switch l := Layout(s); l {
-	case PerStation, Shared:
+	case LayoutPerStation, LayoutShared:
 		return l, nil
 	}
-	return "", fmt.Errorf("layout is %q, want %s or %s", s, PerStation, Shared)
+	return "", fmt.Errorf("layout is %q, want %s or %s", s, LayoutPerStation, LayoutShared)
 }
 
 // Topics names the topics and the consumer groups of one system. Systems with different
 // prefixes can share a cluster without sharing a topic or a group. The zero value has
-// the default prefix and layout [PerStation].
+// the default prefix and layout [LayoutPerStation].
 type Topics struct {
 	Prefix string // default: DefaultPrefix
 	Layout Layout // default: PerStation
@@ -54,7 +54,7 @@ func (t Topics) prefix() string {
 }
 
 func (t Topics) station(kind string, s *Station) string {
-	if t.Layout == Shared {
+	if t.Layout == LayoutShared {
 		return t.prefix() + kind
 	}
 	return t.prefix() + kind + "." + s.Slug()

@@ -21,7 +21,7 @@ func TestTopicNames(t *testing.T) {
 			"org.chicago.cta.station.arrivals.40380-clark-lake", "org.chicago.cta.station.turnstiles.40380-clark-lake",
 			"org.chicago.cta.weather", "org.chicago.cta.stations", "org.chicago.cta.stations.table",
 			"org.chicago.cta.dead-letter", "TURNSTILE_SUMMARY"}},
-		{"shared, of another agency", Topics{Prefix: "tram-", Layout: Shared, Summary: "tram-counts"}, []string{
+		{"shared, of another agency", Topics{Prefix: "tram-", Layout: LayoutShared, Summary: "tram-counts"}, []string{
 			"tram-station.arrivals", "tram-station.turnstiles", "tram-weather", "tram-stations", "tram-stations.table",
 			"tram-dead-letter", "tram-counts"}},
 		{"of another system on the cluster", Topics{Prefix: "b."}, []string{
@@ -41,8 +41,8 @@ func TestTopicNames(t *testing.T) {
 
 func TestTopicsOfEitherLayoutAreKnown(t *testing.T) {
 	lake := Chicago().Station(40380)
-	for _, reader := range []Layout{"", PerStation, Shared} {
-		for _, writer := range []Layout{"", PerStation, Shared} {
+	for _, reader := range []Layout{"", LayoutPerStation, LayoutShared} {
+		for _, writer := range []Layout{"", LayoutPerStation, LayoutShared} {
 			r, w := Topics{Layout: reader}, Topics{Layout: writer}
 			if !r.IsArrivals(w.Arrivals(lake)) || !r.IsTurnstiles(w.Turnstiles(lake)) {
 				t.Errorf("a reader of layout %q does not know a topic of layout %q", reader, writer)
@@ -66,7 +66,7 @@ func TestSystemsWithOtherPrefixesNeverMeet(t *testing.T) {
 	prefixes := []string{"", "a.", "b.", "a.station."}
 	for i, one := range prefixes {
 		for j, other := range prefixes {
-			for _, layout := range []Layout{PerStation, Shared} {
+			for _, layout := range []Layout{LayoutPerStation, LayoutShared} {
 				r, w := Topics{Prefix: one}, Topics{Prefix: other, Layout: layout}
 				for _, name := range []string{w.Arrivals(lake), w.Turnstiles(lake), w.Weather(), w.Stations(), w.StationsTable(), w.DeadLetter(), w.TurnstileSummary(), w.Group("stations")} {
 					read := r.IsArrivals(name) || r.IsTurnstiles(name) ||

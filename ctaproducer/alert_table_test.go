@@ -43,7 +43,7 @@ func TestAlertTable(t *testing.T) {
 	named := func(id, header string) alert.Alert {
 		return alert.Alert{
 			ID: id, Active: []alert.Period{{From: 1, Until: 2}}, Informed: []alert.Informed{{Line: "red", Station: 40380, Direction: cta.DirectionB}},
-			Cause: alert.Strike, Effect: alert.Detour, Severity: alert.Severe, Header: []alert.Text{{Language: "en", Text: header}},
+			Cause: alert.CauseStrike, Effect: alert.EffectDetour, Severity: alert.SeveritySevere, Header: []alert.Text{{Language: "en", Text: header}},
 		}
 	}
 	for _, a := range []alert.Alert{named("1", "old"), named("2", "gone"), named("1", "new"), named("3", "stays")} {

@@ -23,18 +23,18 @@ type ConnectorKind string
 
 // Every ConnectorKind, in the order in which a [Connector] prefers them.
 const (
-	// AivenJDBC is the JDBC source of Aiven (Apache-2.0).
-	AivenJDBC ConnectorKind = "aiven"
-	// ConfluentJDBC is the JDBC source of Confluent.
-	ConfluentJDBC ConnectorKind = "confluent"
-	// Debezium is Debezium's source for PostgreSQL. It wants a database with
+	// ConnectorAivenJDBC is the JDBC source of Aiven (Apache-2.0).
+	ConnectorAivenJDBC ConnectorKind = "aiven"
+	// ConnectorConfluentJDBC is the JDBC source of Confluent.
+	ConnectorConfluentJDBC ConnectorKind = "confluent"
+	// ConnectorDebezium is Debezium's source for PostgreSQL. It wants a database with
 	// wal_level=logical and a user that may replicate. Unlike the other two it sees
 	// changed and deleted rows too; its records have a key as {"stop_id":30001},
 	// and a deleted row becomes a tombstone.
-	Debezium ConnectorKind = "debezium"
+	ConnectorDebezium ConnectorKind = "debezium"
 )
 
-var connectorKinds = []ConnectorKind{AivenJDBC, ConfluentJDBC, Debezium}
+var connectorKinds = []ConnectorKind{ConnectorAivenJDBC, ConnectorConfluentJDBC, ConnectorDebezium}
 
 // ParseConnectorKind returns the kind that s names, or an error that lists them.
 func ParseConnectorKind(s string) (ConnectorKind, error) {
@@ -47,11 +47,11 @@ func ParseConnectorKind(s string) (ConnectorKind, error) {
 // Class is the name of the kind's Java class, as a worker lists it.
 func (k ConnectorKind) Class() string {
 	switch k {
-	case AivenJDBC:
+	case ConnectorAivenJDBC:
 		return "io.aiven.connect.jdbc.JdbcSourceConnector"
-	case ConfluentJDBC:
+	case ConnectorConfluentJDBC:
 		return "io.confluent.connect.jdbc.JdbcSourceConnector"
-	case Debezium:
+	case ConnectorDebezium:
 		return "io.debezium.connector.postgresql.PostgresConnector"
 	}
 	return ""
@@ -157,7 +157,7 @@ func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]st
 	if c.Replication > 0 {
 		s["topic.creation.default.replication.factor"] = strconv.Itoa(c.Replication)
 	}
-	if kind == Debezium {
+	if kind == ConnectorDebezium {
 		c.debeziumSettings(s, db)
 	} else {
 		c.jdbcSettings(s, db)

@@ -123,7 +123,7 @@ func TestConnectorSettingsForJDBC(t *testing.T) {
 		"topic.creation.default.cleanup.policy": "delete",
 	}
 	got := created(t, ConnectorConfig{
-		Kind: AivenJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
+		Kind: ConnectorAivenJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
 		PollInterval: time.Minute, Replication: 3,
 	})
 	if d := cmp.Diff(want, got); d != "" {
@@ -131,7 +131,7 @@ func TestConnectorSettingsForJDBC(t *testing.T) {
 	}
 	want["connector.class"] = "io.confluent.connect.jdbc.JdbcSourceConnector"
 	got = created(t, ConnectorConfig{
-		Kind: ConfluentJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
+		Kind: ConnectorConfluentJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
 		PollInterval: time.Minute, Replication: 3,
 	})
 	if d := cmp.Diff(want, got); d != "" {
@@ -162,7 +162,7 @@ func TestConnectorSettingsForDebezium(t *testing.T) {
 		"topic.creation.default.replication.factor":     "-1",
 		"topic.creation.default.cleanup.policy":         "delete",
 	}
-	got := created(t, ConnectorConfig{Kind: Debezium, Postgres: "postgres://cta_admin:chicago@db/cta"})
+	got := created(t, ConnectorConfig{Kind: ConnectorDebezium, Postgres: "postgres://cta_admin:chicago@db/cta"})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("settings (-want +got):\n%s", d)
 	}

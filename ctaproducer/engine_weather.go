@@ -28,7 +28,7 @@ type reading struct {
 
 // riders is the rate at which riders come, in thousandths of a dry moment's.
 func (r reading) riders() uint64 {
-	if r.weather.Status == cta.Precipitation {
+	if r.weather.Status == cta.WeatherPrecipitation {
 		return 880
 	}
 	return 1000
@@ -38,9 +38,9 @@ func (r reading) riders() uint64 {
 // stand in the wind on the elevated tracks. The figures are our model.
 func (r reading) slowed(d time.Duration) time.Duration {
 	switch r.weather.Status {
-	case cta.Precipitation:
+	case cta.WeatherPrecipitation:
 		return d + d*6/100
-	case cta.Windy:
+	case cta.WeatherWindy:
 		return d + d*2/100
 	}
 	return d
@@ -106,7 +106,7 @@ func (k *sky) draw(local time.Time) cta.Weather {
 	hour, minute := local.Hour(), int64(local.Minute())
 	share := warmth[hour]*(60-minute) + warmth[(hour+1)%24]*minute // of 6000
 	tenths := m.low + (m.high-m.low)*share/6000 + k.anomaly/10
-	if k.drawn == cta.Precipitation {
+	if k.drawn == cta.WeatherPrecipitation {
 		tenths -= 20
 	}
 	return cta.Weather{Temperature: float32(tenths) / 10, Status: k.drawn}
@@ -120,13 +120,13 @@ func (m month) status(random source) cta.WeatherStatus {
 	u := random.below(1000)
 	switch {
 	case u < wet:
-		return cta.Precipitation
+		return cta.WeatherPrecipitation
 	case u < wet+m.wind*10:
-		return cta.Windy
+		return cta.WeatherWindy
 	case u < wet+m.wind*10+rest*m.clear/100:
-		return cta.Sunny
+		return cta.WeatherSunny
 	case u < wet+m.wind*10+rest*(m.clear+100)/200:
-		return cta.PartlyCloudy
+		return cta.WeatherPartlyCloudy
 	}
-	return cta.Cloudy
+	return cta.WeatherCloudy
 }

@@ -37,7 +37,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Topics.Layout == "" {
-		c.Topics.Layout = cta.PerStation
+		c.Topics.Layout = cta.LayoutPerStation
 	}
 	if c.Partitions == 0 {
 		c.Partitions = 12
@@ -124,7 +124,7 @@ func (p *Producer) Prepare(ctx context.Context) error {
 	arrivals := p.topicNames(p.cfg.Topics.Arrivals)
 	turnstiles := p.topicNames(p.cfg.Topics.Turnstiles)
 	partitions := int32(1)
-	if p.cfg.Topics.Layout == cta.Shared {
+	if p.cfg.Topics.Layout == cta.LayoutShared {
 		partitions = p.cfg.Partitions
 	}
 	var topics []kafka.TopicSpec
@@ -188,7 +188,7 @@ func every(interval time.Duration, f func()) (stop func()) {
 
 // topicNames returns the topics of a kind of event, each once.
 func (p *Producer) topicNames(topic func(*cta.Station) string) []string {
-	if p.cfg.Topics.Layout == cta.Shared {
+	if p.cfg.Topics.Layout == cta.LayoutShared {
 		if len(p.net.Stations) == 0 {
 			return nil
 		}

@@ -40,7 +40,7 @@ func newTestProducer(tb testing.TB, sys *ctatest.System, net *cta.Network, cfg C
 }
 
 func layouts(t *testing.T, test func(t *testing.T, sys *ctatest.System)) {
-	for _, l := range []cta.Layout{cta.PerStation, cta.Shared} {
+	for _, l := range []cta.Layout{cta.LayoutPerStation, cta.LayoutShared} {
 		t.Run(string(l), func(t *testing.T) {
 			sys := ctatest.Start(t)
 			sys.Topics.Layout = l

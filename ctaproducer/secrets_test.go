@@ -73,7 +73,7 @@ func TestAddressesShowNoPassword(t *testing.T) {
 		check(address, err)
 		w, err := NewWeather(address, cta.Topics{}, WeatherConfig{Wait: 1, Log: logger})
 		if err == nil {
-			err = w.Run(ctx, time.Now(), cta.Weather{Status: cta.Sunny})
+			err = w.Run(ctx, time.Now(), cta.Weather{Status: cta.WeatherSunny})
 		}
 		check(address, err)
 	}

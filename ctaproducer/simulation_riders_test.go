@@ -150,9 +150,9 @@ func TestWeatherMovesRidersInsideTheHourOnly(t *testing.T) {
 		readings := newSky(rapid.Uint64().Draw(t, "seed")).hour(DefaultStart(net), start, time.Hour)
 		for i := range readings {
 			if rapid.Bool().Draw(t, "wet") {
-				readings[i].weather.Status = cta.Precipitation
+				readings[i].weather.Status = cta.WeatherPrecipitation
 			} else {
-				readings[i].weather.Status = cta.Sunny
+				readings[i].weather.Status = cta.WeatherSunny
 			}
 		}
 		local := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
@@ -187,7 +187,7 @@ func TestWeatherFitsItsMonth(t *testing.T) {
 			for _, r := range k.hour(at, 0, time.Hour) {
 				sum += float64(r.weather.Temperature)
 				n++
-				if r.weather.Status == cta.Precipitation {
+				if r.weather.Status == cta.WeatherPrecipitation {
 					wet++
 				}
 				if err := checkReading(r.weather); err != nil {

@@ -138,7 +138,7 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 	return w.proxy.Fail(err)
 }
 
-var weatherStatuses = []cta.WeatherStatus{cta.Sunny, cta.PartlyCloudy, cta.Cloudy, cta.Windy, cta.Precipitation}
+var weatherStatuses = []cta.WeatherStatus{cta.WeatherSunny, cta.WeatherPartlyCloudy, cta.WeatherCloudy, cta.WeatherWindy, cta.WeatherPrecipitation}
 
 func checkReading(r cta.Weather) error {
 	var faults []error

@@ -24,7 +24,7 @@ func TestWeatherLandsAsAvro(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.UnixMilli(1590000000000)
-	for _, reading := range []cta.Weather{{Temperature: 40.5, Status: cta.Sunny}, {Temperature: -4, Status: cta.Precipitation}} {
+	for _, reading := range []cta.Weather{{Temperature: 40.5, Status: cta.WeatherSunny}, {Temperature: -4, Status: cta.WeatherPrecipitation}} {
 		if err := w.Run(t.Context(), at, reading); err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ import (
 
 var (
 	morning = time.Date(2026, 10, 7, 7, 30, 0, 0, time.UTC)
-	sunny   = cta.Weather{Temperature: 40.5, Status: cta.Sunny}
+	sunny   = cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny}
 )
 
 func newTestWeather(t *testing.T, url string, cfg WeatherConfig) (*Weather, *[]time.Duration) {

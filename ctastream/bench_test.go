@@ -50,7 +50,7 @@ func BenchmarkCounting(b *testing.B) {
 func BenchmarkSummaryDrain(b *testing.B) {
 	const n = 1_000_000
 	sys := ctatest.Start(b)
-	sys.Topics.Layout = cta.Shared
+	sys.Topics.Layout = cta.LayoutShared
 	stations := cta.Chicago().Stations
 	for i := 0; i < n; i += len(stations) * 100 {
 		for _, st := range stations {

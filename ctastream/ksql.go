@@ -19,7 +19,7 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// ErrLayout is returned by [NewKSQL] for the layout [cta.PerStation]: a KSQL stream
+// ErrLayout is returned by [NewKSQL] for the layout [cta.LayoutPerStation]: a KSQL stream
 // reads one topic, not hundreds.
 var ErrLayout = errors.New("ksqlDB needs the shared layout: one topic of entries")
 
@@ -28,7 +28,7 @@ const ksqlType = "application/vnd.ksql.v1+json"
 
 // KSQLConfig holds the optional settings of a [KSQL].
 type KSQLConfig struct {
-	// Topics names the topics to read and to write; its layout must be [cta.Shared].
+	// Topics names the topics to read and to write; its layout must be [cta.LayoutShared].
 	Topics cta.Topics
 	// Access holds the credentials for the server. Default: the user and password in
 	// the URL, if any.
@@ -78,7 +78,7 @@ type KSQLStatus struct {
 func (s KSQLStatus) Counting() bool { return s.Stream != "" && s.Table != "" && len(s.Queries) > 0 }
 
 // NewKSQL returns a client of the server at a URL. The error lists every wrong setting,
-// and is [ErrLayout] unless the topics' layout is [cta.Shared]. Nothing is contacted
+// and is [ErrLayout] unless the topics' layout is [cta.LayoutShared]. Nothing is contacted
 // yet. Only Create needs the registry, which must be the server's.
 func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error) {
 	cfg.Wait = cmp.Or(cfg.Wait, time.Minute)
@@ -90,8 +90,8 @@ func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error
 		Passes: later, Hint: ksqlHint,
 	})
 	faults := []error{err, cfg.Topics.Validate()}
-	if cfg.Topics.Layout != cta.Shared {
-		faults = append(faults, fmt.Errorf("%w (layout is %q: set it to %q, for the producers too)", ErrLayout, cmp.Or(cfg.Topics.Layout, cta.PerStation), cta.Shared))
+	if cfg.Topics.Layout != cta.LayoutShared {
+		faults = append(faults, fmt.Errorf("%w (layout is %q: set it to %q, for the producers too)", ErrLayout, cmp.Or(cfg.Topics.Layout, cta.LayoutPerStation), cta.LayoutShared))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("ctastream: ksqlDB: %w", err)

@@ -62,7 +62,7 @@ func newRegistry(t *testing.T) (reg *wire.Registry, subjects func() []string) {
 func newKSQL(t *testing.T, url string) *ctastream.KSQL {
 	t.Helper()
 	reg, _ := newRegistry(t)
-	k, err := ctastream.NewKSQL(url, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "S"}, Wait: 30 * time.Second})
+	k, err := ctastream.NewKSQL(url, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared, Summary: "S"}, Wait: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestKSQLOfAnotherSystem(t *testing.T) {
 		"DROP ":      {fakeksql.Done("…", "…", "SUCCESS", "done", 4)},
 	})
 	reg, subjects := newRegistry(t)
-	k, err := ctastream.NewKSQL(s.URL, reg, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "b.", Layout: cta.Shared}})
+	k, err := ctastream.NewKSQL(s.URL, reg, ctastream.KSQLConfig{Topics: cta.Topics{Prefix: "b.", Layout: cta.LayoutShared}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestKSQLDrop(t *testing.T) {
 			t.Fatalf("%s: %v", version, err)
 		}
 		// What is over other topics goes, too: the error of Create says to drop it.
-		other, err := ctastream.NewKSQL(s.URL, nil, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared, Summary: "OTHER"}})
+		other, err := ctastream.NewKSQL(s.URL, nil, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared, Summary: "OTHER"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestKSQLComesBackWhenTold(t *testing.T) {
 	// It is asked once more when the patience ends, though it wants more.
 	starting.RetryAfter = 1000
 	k, err := ctastream.NewKSQL(newKSQLServer(t, "7.4.0", answers{"/info": {starting, fakeksql.OK(`{"KsqlServerInfo":{"version":"7.4.0"}}`)}}).URL, nil,
-		ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 100 * time.Millisecond})
+		ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared}, Wait: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newKSQLServer(t, "7.4.0", c.replayed)
 			reg, _ := newRegistry(t)
-			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}, Wait: 300 * time.Millisecond})
+			k, err := ctastream.NewKSQL(strings.Replace(s.URL, "//", "//me:secret@", 1), reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared}, Wait: 300 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -384,7 +384,7 @@ func TestKSQLCreatesNothingWithoutOurSchemas(t *testing.T) {
 			}
 			defer reg.Close()
 			s := newKSQLServer(t, "7.4.0", nil)
-			k, err := ctastream.NewKSQL(s.URL, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.Shared}})
+			k, err := ctastream.NewKSQL(s.URL, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ import (
 func BenchmarkSummaryDelay(b *testing.B) {
 	const rate, seconds = 1000, 5
 	sys := ctatest.Start(b)
-	sys.Topics.Layout = cta.Shared
+	sys.Topics.Layout = cta.LayoutShared
 	lake := cta.Chicago().Station(40380)
 	stations := cta.Chicago().Stations
 	templates := make([]kafka.Record, len(stations))

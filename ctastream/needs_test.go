@@ -15,7 +15,7 @@ import (
 func TestNeedsHoldTheCountsOfAPartition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in, out := rapid.Int32Range(1, 40).Draw(t, "in"), rapid.Int32Range(1, 40).Draw(t, "out")
-		topics := cta.Topics{Layout: rapid.SampledFrom([]cta.Layout{cta.Shared, cta.PerStation}).Draw(t, "layout")}
+		topics := cta.Topics{Layout: rapid.SampledFrom([]cta.Layout{cta.LayoutShared, cta.LayoutPerStation}).Draw(t, "layout")}
 		station := rapid.SampledFrom(cta.Chicago().Stations).Draw(t, "station")
 		key := cta.PartitionKey(station.ID)
 		s := &summarizer{}
@@ -28,7 +28,7 @@ func TestNeedsHoldTheCountsOfAPartition(t *testing.T) {
 		if !slices.Contains(needs, s.output[kafka.PartitionOf(key, out)]) {
 			t.Fatalf("%v is not needed, but %v", s.output[kafka.PartitionOf(key, out)], needs)
 		}
-		if one := in == out || in == 1 && topics.Layout == cta.PerStation; one && len(needs) != 1 {
+		if one := in == out || in == 1 && topics.Layout == cta.LayoutPerStation; one && len(needs) != 1 {
 			t.Fatalf("%v are needed, want one", needs)
 		}
 	})

@@ -56,7 +56,7 @@ func letters(t *testing.T, records []kafka.Record) (reasons, origins []string) {
 }
 
 func TestPoisonedEntriesDontStopTheCount(t *testing.T) {
-	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+	for _, layout := range []cta.Layout{cta.LayoutPerStation, cta.LayoutShared} {
 		t.Run(string(layout), func(t *testing.T) {
 			sys := ctatest.Start(t)
 			sys.Topics.Layout = layout
@@ -76,10 +76,10 @@ func TestPoisonedEntriesDontStopTheCount(t *testing.T) {
 			// An entry of another station is fine, but not here.
 			stray := sys.Read(sys.Topics.Turnstiles(western))
 			stray = slices.DeleteFunc(stray, func(r kafka.Record) bool {
-				return layout == cta.Shared && r.Partition != kafka.PartitionOf(cta.PartitionKey(western.ID), ctatest.SharedPartitions)
+				return layout == cta.LayoutShared && r.Partition != kafka.PartitionOf(cta.PartitionKey(western.ID), ctatest.SharedPartitions)
 			})
 			bad = append(bad, kafka.Record{Topic: sys.Topics.Turnstiles(lake), Key: stray[0].Key, Value: stray[0].Value, PartitionBy: cta.PartitionKey(lake.ID)})
-			want = append(want, map[cta.Layout]string{cta.PerStation: "wrong topic", cta.Shared: "wrong partition"}[layout])
+			want = append(want, map[cta.Layout]string{cta.LayoutPerStation: "wrong topic", cta.LayoutShared: "wrong partition"}[layout])
 			slices.Sort(want)
 			sys.Send(bad...)
 			sys.Enter(ctatest.At(7, 31), lake, 3)
@@ -97,7 +97,7 @@ func TestPoisonedEntriesDontStopTheCount(t *testing.T) {
 				t.Errorf("reasons (-want +got):\n%s", d)
 			}
 			p := int32(0)
-			if layout == cta.Shared {
+			if layout == cta.LayoutShared {
 				p = kafka.PartitionOf(cta.PartitionKey(lake.ID), ctatest.SharedPartitions)
 			}
 			for i := range bad {
@@ -134,7 +134,7 @@ func TestInspectorFindsPoison(t *testing.T) {
 	sys := ctatest.Start(t)
 	lake := cta.Chicago().Station(40380)
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.Sunny})
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
 	good := map[string]kafka.Record{
 		sys.Topics.Arrivals(lake): sys.Read(sys.Topics.Arrivals(lake))[0],
 		sys.Topics.Weather():      sys.Read(sys.Topics.Weather())[0],
@@ -190,7 +190,7 @@ func TestOneLetterThoughPositionsAreLost(t *testing.T) {
 				return ctastream.NewStationTransformer(sys.Kafka, nil, cfg)
 			}},
 		{"weather", func(sys *ctatest.System) {
-			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.Sunny})
+			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
 		},
 			cta.Topics.Weather,
 			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
@@ -226,7 +226,7 @@ func TestOneLetterThoughPositionsAreLost(t *testing.T) {
 // since, say nothing of the records that are there now.
 func TestLettersOfWhatIsGoneDontCount(t *testing.T) {
 	sys := ctatest.Start(t)
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.Sunny})
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
 	letter := func(offset string, more ...kafka.Header) kafka.Record {
 		return kafka.Record{Topic: sys.Topics.DeadLetter(), Value: []byte("bad"), Headers: append(more,
 			kafka.Header{Key: "topic", Value: []byte(sys.Topics.Weather())}, kafka.Header{Key: "partition", Value: []byte("0")},
@@ -267,7 +267,7 @@ func TestImpossibleValues(t *testing.T) {
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
 	sys.Arrive(ctatest.At(8, 0), unnamed)
 	for _, temperature := range []float32{185, 60, float32(math.NaN())} {
-		sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: temperature, Status: cta.Sunny})
+		sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: temperature, Status: cta.WeatherSunny})
 	}
 	for _, topic := range []string{sys.Topics.Arrivals(lake), sys.Topics.Weather()} { // all before it is inspected
 		sys.Send(kafka.Record{Topic: topic, Key: []byte("last"), Value: []byte("last")})

@@ -17,7 +17,7 @@ func TestSystemsWithOtherPrefixesCountApart(t *testing.T) {
 	base, station := sys.Topics.Prefix, cta.Chicago().Station(40380)
 	want := map[string]int64{"a.": 3, "b.": 13}
 	for prefix, n := range want {
-		sys.Topics = cta.Topics{Prefix: base + prefix, Layout: cta.Shared}
+		sys.Topics = cta.Topics{Prefix: base + prefix, Layout: cta.LayoutShared}
 		sys.Enter(ctatest.At(8, 0), station, int(n))
 		s, err := ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, ctastream.Config{Topics: sys.Topics})
 		if err != nil {

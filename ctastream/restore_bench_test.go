@@ -77,7 +77,7 @@ type past struct {
 
 func newPast(b *testing.B, stations int, entries int64, before int) *past {
 	sys := ctatest.Start(b)
-	sys.Topics.Layout = cta.Shared
+	sys.Topics.Layout = cta.LayoutShared
 	p := &past{System: sys, group: sys.Topics.Prefix + "g", stations: stations, count: entries / int64(stations)}
 	topic := sys.Topics.Turnstiles(&cta.Station{})
 	err := sys.Kafka.EnsureTopics(b.Context(), kafka.EventTopic(topic, ctatest.SharedPartitions), kafka.TableTopic(sys.Topics.TurnstileSummary(), 1))

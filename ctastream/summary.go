@@ -312,7 +312,7 @@ func (s *summarizer) placed(station int, p kafka.Partition) error {
 	return nil
 }
 
-// topicStation returns the station of a topic in the layout [cta.PerStation], from its
+// topicStation returns the station of a topic in the layout [cta.LayoutPerStation], from its
 // name: the part after the last dot begins with the id and a dash.
 func topicStation(topic string) (int, bool) {
 	slug := topic[strings.LastIndexByte(topic, '.')+1:]

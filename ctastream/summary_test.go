@@ -68,7 +68,7 @@ func startSummary(tb testing.TB, sys *ctatest.System, cfg ctastream.Config) (sto
 }
 
 func TestSummaryCountsAcrossRestarts(t *testing.T) {
-	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+	for _, layout := range []cta.Layout{cta.LayoutPerStation, cta.LayoutShared} {
 		t.Run(string(layout), func(t *testing.T) {
 			sys := ctatest.Start(t)
 			sys.Topics.Layout = layout
@@ -94,7 +94,7 @@ func TestSummaryCountsAcrossRestarts(t *testing.T) {
 // fall, and in the end everybody is counted once.
 func TestSummaryWorkersShareTheWork(t *testing.T) {
 	sys := ctatest.Start(t)
-	sys.Topics.Layout = cta.Shared
+	sys.Topics.Layout = cta.LayoutShared
 	stations := cta.Chicago().Stations[:40]
 	want := make(map[int]int64)
 	enter := func(n int) {
@@ -172,7 +172,7 @@ func TestSummaryFindsNewTopics(t *testing.T) {
 
 // A group without positions reads all entries again. They are counted already.
 func TestSummaryCountsOnceThoughPositionsAreLost(t *testing.T) {
-	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+	for _, layout := range []cta.Layout{cta.LayoutPerStation, cta.LayoutShared} {
 		t.Run(string(layout), func(t *testing.T) {
 			sys := ctatest.Start(t)
 			sys.Topics.Layout = layout
@@ -198,7 +198,7 @@ func TestSummaryKnowsLostEntriesFromANewTopic(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		t.Run(fmt.Sprintf("same topic %t", same), func(t *testing.T) {
 			sys := ctatest.Start(t)
-			sys.Topics.Layout = cta.Shared
+			sys.Topics.Layout = cta.LayoutShared
 			lake := cta.Chicago().Station(40380)
 			in := func(s *cta.Station) int32 { return kafka.PartitionOf(cta.PartitionKey(s.ID), ctatest.SharedPartitions) }
 			quiet := lake // another station of the same partition

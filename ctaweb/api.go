@@ -411,11 +411,11 @@ func (h *Handler) summarize(s *snapshot) []stationSummary {
 	return list
 }
 
-func accessible(a cta.Access) *bool {
-	if a == cta.AccessUnknown {
+func accessible(a cta.Accessibility) *bool {
+	if a == cta.AccessibilityUnknown {
 		return nil
 	}
-	free := a == cta.StepFree
+	free := a == cta.AccessibilityStepFree
 	return &free
 }
 

@@ -102,8 +102,8 @@ func (doc *openAPI) check(at string, s schema, v any) (faults []string) {
 func TestOpenAPIHolds(t *testing.T) {
 	m := busy()
 	event, wall := clockAt("08:00:05")
-	m.ApplyWeather(cta.KeyAt(event), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
-	serious := notice("1", alert.Severe, alert.Informed{Line: "blue", Station: ohare, Direction: cta.DirectionA, Mode: cta.Metro})
+	m.ApplyWeather(cta.KeyAt(event), cta.Weather{Temperature: 50, Status: cta.WeatherSunny}, wall)
+	serious := notice("1", alert.SeveritySevere, alert.Informed{Line: "blue", Station: ohare, Direction: cta.DirectionA, Mode: cta.ModeMetro})
 	serious.Active = []alert.Period{minutes(-1, 1)}
 	m.ApplyAlert(serious)
 	for name, m := range map[string]*Model{"busy": m, "empty": NewModel(cta.Chicago())} {

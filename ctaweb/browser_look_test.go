@@ -29,7 +29,7 @@ func TestScreenshots(t *testing.T) {
 	m, tell := rushing(t, 25*time.Minute)
 	tell(25 * time.Minute)
 	now := eight.Add(-20 * time.Minute)
-	m.ApplyWeather(cta.KeyAt(now), cta.Weather{Temperature: 41.3, Status: cta.PartlyCloudy}, time.Now())
+	m.ApplyWeather(cta.KeyAt(now), cta.Weather{Temperature: 41.3, Status: cta.WeatherPartlyCloudy}, time.Now())
 	for i, s := range m.Network().Stations {
 		m.ApplyCount(tables.TurnstileCount{StationID: s.ID, Count: int64(40 + i*i%977)}, time.Now())
 	}

@@ -46,7 +46,7 @@ func (b *tab) press(keys string) {
 // rushHour returns a server of a model with many trains, all pages of which exist.
 func rushHour(t *testing.T) (srv *httptest.Server, pages []string) {
 	m := busy()
-	for _, s := range []step{arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown), weatherAt("08:00:00", 50, cta.Sunny)} {
+	for _, s := range []step{arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown), weatherAt("08:00:00", 50, cta.WeatherSunny)} {
 		s(m)
 	}
 	announce(m)

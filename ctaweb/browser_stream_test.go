@@ -22,7 +22,7 @@ const looksLike = `document.body.className + ": " + document.querySelector("#fre
 func ticking(t *testing.T, m *Model) (sky func(cta.Weather)) {
 	t.Helper()
 	var reading atomic.Pointer[cta.Weather]
-	reading.Store(&cta.Weather{Temperature: 50, Status: cta.Sunny})
+	reading.Store(&cta.Weather{Temperature: 50, Status: cta.WeatherSunny})
 	ctx, cancel := context.WithCancel(t.Context())
 	var told sync.WaitGroup
 	told.Go(func() {

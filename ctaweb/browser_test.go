@@ -186,7 +186,7 @@ func TestPageLives(t *testing.T) {
 	of("red", "R1", jarvis, "b", cta.BrokenDown, 0)
 	of("red", "R2", howard, "a", cta.OutOfService, 0)
 	m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: 1234}, time.Now())
-	sky(cta.Weather{Temperature: 12.5, Status: cta.Precipitation})
+	sky(cta.Weather{Temperature: 12.5, Status: cta.WeatherPrecipitation})
 
 	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
 	b.await(`document.querySelector('[data-t=B2]').title`, "Train B2 towards Forest Park, at O'Hare")
@@ -203,12 +203,12 @@ func TestPageLives(t *testing.T) {
 	b.await(`document.querySelector('[data-m=R2]').getAttribute("class")`, "m out l0")
 
 	// The agency's alerts come and go, and one that is unfolded stays so.
-	strike := notice("strike", alert.Severe)
+	strike := notice("strike", alert.SeveritySevere)
 	strike.Description = []alert.Text{{Text: "Until noon."}}
 	m.ApplyAlert(strike)
 	b.await(`document.querySelector('#notices [data-key=strike] b').textContent`, "Header strike")
 	b.eval(`document.querySelector('#notices details').open = true`)
-	m.ApplyAlert(notice("note", alert.Info))
+	m.ApplyAlert(notice("note", alert.SeverityInfo))
 	b.await(`[...document.querySelectorAll('#notices b')].map(e => e.textContent).join()`, "Header strike,Header note")
 	b.await(`document.querySelector('#notices [data-key=strike] details').open`, "true")
 	m.RemoveAlert("strike")

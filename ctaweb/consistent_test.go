@@ -184,10 +184,10 @@ func (a *agreement) status(st *Status) {
 					a.t.Errorf("the %s page lacks %q", where, d.Sentence)
 				}
 			}
-			if (d.Level == live.Good || d.Level == live.NotRunning) && complaints.MatchString(d.Sentence) {
+			if (d.Level == live.LevelGood || d.Level == live.LevelNotRunning) && complaints.MatchString(d.Sentence) {
 				a.t.Errorf("the level is %s: %q", d.Level, d.Sentence)
 			}
-			if d.Level == live.NotRunning && d.Cause != live.NoService {
+			if d.Level == live.LevelNotRunning && d.Cause != live.CauseNoService {
 				a.t.Errorf("not running: %+v", d)
 			}
 		}
@@ -237,10 +237,10 @@ func (a *agreement) boards(st *Status) {
 			if !b.Ends && !strings.Contains(sections[i], `class="level `+string(d.Level)+`"`) {
 				a.t.Errorf("%s: the page doesn't say that the line is %s: %q", name, d.Level, says)
 			}
-			if d.Level == live.Good && complaints.MatchString(says) && len(b.Standing) == 0 {
+			if d.Level == live.LevelGood && complaints.MatchString(says) && len(b.Standing) == 0 {
 				a.t.Errorf("%s: good service, but %q", name, says)
 			}
-			if d.Level == live.NotRunning {
+			if d.Level == live.LevelNotRunning {
 				if len(b.Next) > 0 || !b.Ends && !strings.Contains(says, "again") {
 					a.t.Errorf("%s: not running, but %q", name, says)
 				}
@@ -253,12 +253,12 @@ func (a *agreement) boards(st *Status) {
 			}
 			for _, t := range b.Standing {
 				a.seen["standing"]++
-				if trains[t.Train].State != live.Standing || !trains[t.Train].Since.Equal(t.Since) || !strings.Contains(says, "Broken down at the platform since "+clockText(t.Since)) {
+				if trains[t.Train].State != live.StateStanding || !trains[t.Train].Since.Equal(t.Since) || !strings.Contains(says, "Broken down at the platform since "+clockText(t.Since)) {
 					a.t.Errorf("%s: %+v stands, the train is %+v, the page %q", name, t, trains[t.Train], says)
 				}
 			}
 			for _, id := range b.Here {
-				if t := trains[id]; t.State == live.Standing || t.Station != s.ID {
+				if t := trains[id]; t.State == live.StateStanding || t.Station != s.ID {
 					a.t.Errorf("%s: %s is here, as %+v", name, id, t)
 				}
 			}
@@ -309,7 +309,7 @@ func (a *agreement) trains(st *Status) {
 			a.json("/api/v1/trains/"+t.ID, &answer)
 			a.same("train "+t.ID, *answer.Train.Train, *t)
 			says := plainText(a.read("/trains/" + t.ID))
-			if ended := t.State == live.Turning; !strings.Contains(says, "towards "+t.Towards) && !ended || ended != strings.Contains(says, "has ended") && t.Status == cta.InService {
+			if ended := t.State == live.StateTurning; !strings.Contains(says, "towards "+t.Towards) && !ended || ended != strings.Contains(says, "has ended") && t.Status == cta.InService {
 				a.t.Errorf("train %+v: the page says %q", t, says)
 			}
 			// It runs to one place, but for the loop that it comes to, and round it.

@@ -70,14 +70,14 @@ func ensureTables(t *testing.T, sys *ctatest.System) {
 }
 
 func TestConsume(t *testing.T) {
-	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+	for _, layout := range []cta.Layout{cta.LayoutPerStation, cta.LayoutShared} {
 		t.Run(string(layout), func(t *testing.T) {
 			sys := ctatest.Start(t)
 			sys.Topics.Layout = layout
 			net := cta.Chicago()
 			first, second := net.Station(ohare), net.Station(rosemont)
 			ensureTables(t, sys)
-			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.Windy})
+			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
 			sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(first, "blue", "1"))
 			sys.Send(
 				summary(sys, `{"STATION_ID":40890,"COUNT":7}`),
@@ -116,11 +116,11 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	ensureTables(t, sys)
 	station := net.Station(ohare)
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(station, "blue", "1"))
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.Windy})
+	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
 	odd := ctatest.Arrival(station, "blue", "2")
 	odd.Direction = "sideways"
 	sys.Arrive(ctatest.At(8, 0), odd)
-	sys.ReadWeather(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.Sunny}) // a sensor that just started
+	sys.ReadWeather(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.WeatherSunny}) // a sensor that just started
 	arrivals := sys.Topics.Arrivals(station)
 	sys.Send(
 		kafka.Record{Topic: arrivals, Key: []byte("?"), Value: []byte("?")},

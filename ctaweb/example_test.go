@@ -45,7 +45,7 @@ func ExampleHandler() {
 	m := ctaweb.NewModel(yellow)
 	sent := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	at := time.Date(2026, 10, 7, 8, 0, 0, 0, yellow.Location)
-	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 61.5, Status: cta.Windy}, sent)
+	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 61.5, Status: cta.WeatherWindy}, sent)
 	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
 		StationID: 41680, TrainID: "Y7", Direction: cta.DirectionA, Line: "yellow", TrainStatus: cta.InService,
 	}, sent)

@@ -24,7 +24,7 @@ func TestUpdatesAreNarrowed(t *testing.T) {
 	for _, s := range []step{
 		arrive("08:00:30", "blue B2 b", clarkLake), arrive("08:00:20", "blue B1 a", rosemont),
 		arrive("08:00:30", "red R2 a", howard), counted("08:00:30", clarkLake, 7), counted("08:00:30", jarvis, 5),
-		weatherAt("08:00:30", 40, cta.Windy),
+		weatherAt("08:00:30", 40, cta.WeatherWindy),
 	} {
 		s(m)
 	}

@@ -44,7 +44,7 @@ func newHandler(t testing.TB, m *Model, cfg HandlerConfig) *Handler {
 func small(before ...step) *Model {
 	m := NewModel(cta.Chicago())
 	for _, s := range append(before,
-		weatherAt("08:00:00", 61.4, cta.PartlyCloudy),
+		weatherAt("08:00:00", 61.4, cta.WeatherPartlyCloudy),
 		arrive("08:00:00", "blue B1 a", ohare),
 		arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown),
 		counted("08:00:00", ohare, 1234567),
@@ -198,7 +198,7 @@ func TestUnchangedIsNotSentAgain(t *testing.T) {
 // As time passes and nothing happens, pollers are told that nothing has changed;
 // when something has, all that show it are sent anew.
 func TestTagsAreOfContent(t *testing.T) {
-	m := small(weatherAt("07:30:00", 60, cta.Sunny), counted("07:30:00", ohare, 1234560))
+	m := small(weatherAt("07:30:00", 60, cta.WeatherSunny), counted("07:30:00", ohare, 1234560))
 	_, now := clockAt("08:00:40")
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 	urls := []string{
@@ -417,7 +417,7 @@ func TestPageIsAsItWas(t *testing.T) {
 	}
 	m := NewModel(net)
 	for _, s := range []step{
-		weatherAt("08:00:00", 61.4, cta.PartlyCloudy),
+		weatherAt("08:00:00", 61.4, cta.WeatherPartlyCloudy),
 		arrive("08:00:00", "yellow Y1 a", 40140), arrive("07:58:00", "yellow Y2 b", 900_000),
 		arrive("07:58:00", "yellow Y3 b", howard), arrive("08:00:00", "yellow Y4 a", 41680, cta.BrokenDown),
 		counted("08:00:00", howard, 1234567),

@@ -24,7 +24,7 @@ func large(tb testing.TB, lines, stations int) *Model {
 	}
 	daily := &cta.Calendar{ID: "daily", Days: 0x7F}
 	for i := range lines {
-		l := &cta.Line{ID: fmt.Sprint("L", i), Name: fmt.Sprintf("%d Central Terminal and Eastern Suburbs", i), Color: "#336699", TextColor: "#ffffff", Mode: cta.Metro}
+		l := &cta.Line{ID: fmt.Sprint("L", i), Name: fmt.Sprintf("%d Central Terminal and Eastern Suburbs", i), Color: "#336699", TextColor: "#ffffff", Mode: cta.ModeMetro}
 		var calls, back []cta.Call
 		for c := range each {
 			calls = append(calls, cta.Call{Station: n.Stations[(i*42+c)%stations], Direction: cta.DirectionA})

@@ -131,8 +131,8 @@ func TestTrains(t *testing.T) {
 func TestWeatherAndCounts(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	for _, s := range []step{
-		weatherAt("08:00:00", 61.5, cta.Windy), weatherAt("07:00:00", 50, cta.Cloudy),
-		weatherAt("08:10:00", float32(nan()), cta.Cloudy),
+		weatherAt("08:00:00", 61.5, cta.WeatherWindy), weatherAt("07:00:00", 50, cta.WeatherCloudy),
+		weatherAt("08:10:00", float32(nan()), cta.WeatherCloudy),
 		// As after a fail-over: the newest of the log is from a machine whose clock is behind.
 		counted("08:00:00", ohare, 10), counted("08:05:00", ohare, 11), counted("08:00:01", ohare, 12),
 		counted("08:00:02", rosemont, 5),
@@ -146,7 +146,7 @@ func TestWeatherAndCounts(t *testing.T) {
 	_, wall := clockAt("08:00:00")
 	st := m.Status(wall)
 	event, _ := clockAt("08:00:00")
-	if d := cmp.Diff(&Weather{61.5, cta.Windy, event}, st.Weather); d != "" {
+	if d := cmp.Diff(&Weather{61.5, cta.WeatherWindy, event}, st.Weather); d != "" {
 		t.Errorf("weather (-want +got):\n%s", d)
 	}
 	blue := st.Lines[1]
@@ -289,7 +289,7 @@ func TestOrderOfDeliveryIsOfNoMatter(t *testing.T) {
 			d := delivery{event: base.Add(at), wall: wall0.Add(at)}
 			switch rapid.IntRange(0, 3).Draw(rt, "kind") {
 			case 0:
-				d.weather = &cta.Weather{Temperature: float32(rapid.IntRange(-10, 90).Draw(rt, "f")), Status: cta.Sunny}
+				d.weather = &cta.Weather{Temperature: float32(rapid.IntRange(-10, 90).Draw(rt, "f")), Status: cta.WeatherSunny}
 			case 1:
 				counts = append(counts, tables.TurnstileCount{StationID: ohare, Count: int64(rapid.IntRange(0, 100).Draw(rt, "n"))})
 				continue

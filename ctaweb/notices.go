@@ -86,7 +86,7 @@ func (n *alerts) at(now time.Time) []*Alert {
 		}
 		v := &Alert{
 			ID: a.ID, Cause: a.Cause, Effect: a.Effect, Severity: a.Severity, Informed: a.Informed, of: a, at: now,
-			Planned: a.Cause == alert.Maintenance || a.Cause == alert.Construction || p.From > ms,
+			Planned: a.Cause == alert.CauseMaintenance || a.Cause == alert.CauseConstruction || p.From > ms,
 		}
 		if p.From > 0 {
 			v.Begins = time.UnixMilli(p.From).In(now.Location())
@@ -112,7 +112,7 @@ func (n *alerts) at(now time.Time) []*Alert {
 
 // rank orders severities.
 func rank(s alert.Severity) int {
-	return slices.Index([]alert.Severity{alert.Info, alert.UnknownSeverity, alert.Warning, alert.Severe}, s)
+	return slices.Index([]alert.Severity{alert.SeverityInfo, alert.SeverityUnknown, alert.SeverityWarning, alert.SeveritySevere}, s)
 }
 
 // period returns the period of an alert that holds now, or else the next one that
@@ -235,10 +235,10 @@ func (l *language) notices(s *snapshot, most int, concerns func(*Alert) bool) (v
 func (l *language) notice(s *snapshot, a *Alert) noticeView {
 	v := noticeView{ID: a.ID, Level: "info", Mark: "i", Label: l.say("notice-info"), Header: a.Header.Text, URL: a.URL.Text}
 	switch a.Severity {
-	case alert.Severe:
-		v.Level, v.Mark, v.Label = "major", levelMark(live.Major), l.say("notice-severe")
-	case alert.Warning:
-		v.Level, v.Mark, v.Label = "minor", levelMark(live.Minor), l.say("notice-warning")
+	case alert.SeveritySevere:
+		v.Level, v.Mark, v.Label = "major", levelMark(live.LevelMajor), l.say("notice-severe")
+	case alert.SeverityWarning:
+		v.Level, v.Mark, v.Label = "minor", levelMark(live.LevelMinor), l.say("notice-warning")
 	}
 	v.Language, v.TextLanguage = l.foreign(a.Header.Language), l.foreign(a.Description.Language)
 	if a.Description.Text != a.Header.Text {

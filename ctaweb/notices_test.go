@@ -26,23 +26,23 @@ func notice(id string, severity alert.Severity, informed ...alert.Informed) aler
 		informed = []alert.Informed{{Line: "blue"}}
 	}
 	return alert.Alert{
-		ID: id, Informed: informed, Severity: severity, Cause: alert.UnknownCause, Effect: alert.UnknownEffect,
+		ID: id, Informed: informed, Severity: severity, Cause: alert.CauseUnknown, Effect: alert.EffectUnknown,
 		Header: []alert.Text{{Language: "en", Text: "Header " + id}},
 	}
 }
 
 // announce gives a model alerts of each kind.
 func announce(m *Model) {
-	strike := notice("strike", alert.Severe, alert.Informed{Line: "green"}, alert.Informed{Line: "red"}, alert.Informed{Line: "purple"})
+	strike := notice("strike", alert.SeveritySevere, alert.Informed{Line: "green"}, alert.Informed{Line: "red"}, alert.Informed{Line: "purple"})
 	strike.Header = []alert.Text{{Language: "en", Text: "Minor Delays / Trains stand at Howard because of a signal that has failed"}, {Language: "es", Text: "Retrasos"}}
 	strike.Description = []alert.Text{{Language: "en", Text: "Trains run with longer gaps.\nAllow extra time."}}
 	strike.URL = []alert.Text{{Text: "https://agency.example/1"}}
-	lift := notice("lift", alert.Info, alert.Informed{Station: 40380})
+	lift := notice("lift", alert.SeverityInfo, alert.Informed{Station: 40380})
 	lift.Header = []alert.Text{{Language: "en", Text: "Elevator at Clark/Lake Temporarily Out-of-Service"}}
 	lift.Description = lift.Header
-	work := notice("work", alert.Warning, alert.Informed{})
+	work := notice("work", alert.SeverityWarning, alert.Informed{})
 	work.Header = []alert.Text{{Language: "en", Text: "Bus Substitution Between Dempster-Skokie and Howard Stations"}}
-	work.Cause, work.Active = alert.Maintenance, []alert.Period{{Until: time.Now().Add(48 * time.Hour).UnixMilli()}}
+	work.Cause, work.Active = alert.CauseMaintenance, []alert.Period{{Until: time.Now().Add(48 * time.Hour).UnixMilli()}}
 	work.Description = []alert.Text{{Language: "en", Text: strings.Repeat("Averyveryverylongword", 9)}}
 	for _, a := range []alert.Alert{strike, lift, work} {
 		m.ApplyAlert(a)
@@ -81,12 +81,12 @@ func TestAlertsAreShownInTheirPeriods(t *testing.T) {
 		a.Active = periods
 		return a
 	}
-	work := with(notice("work", alert.Severe))
-	work.Cause = alert.Construction
+	work := with(notice("work", alert.SeveritySevere))
+	work.Cause = alert.CauseConstruction
 	for _, a := range []alert.Alert{
-		notice("always", alert.Info), with(notice("ends", alert.Severe), minutes(-5, 2)), with(notice("begins", alert.Severe), minutes(1, 3)),
-		with(notice("twice", alert.Warning), minutes(3, 4), minutes(-9, 1)), with(notice("later", alert.Severe), minutes(8*24*60, 0)),
-		with(notice("over", alert.Severe), minutes(-9, -1)), work, notice("unsure", alert.UnknownSeverity),
+		notice("always", alert.SeverityInfo), with(notice("ends", alert.SeveritySevere), minutes(-5, 2)), with(notice("begins", alert.SeveritySevere), minutes(1, 3)),
+		with(notice("twice", alert.SeverityWarning), minutes(3, 4), minutes(-9, 1)), with(notice("later", alert.SeveritySevere), minutes(8*24*60, 0)),
+		with(notice("over", alert.SeveritySevere), minutes(-9, -1)), work, notice("unsure", alert.SeverityUnknown),
 	} {
 		m.ApplyAlert(a)
 	}
@@ -115,25 +115,25 @@ func TestAlertsComeAndGo(t *testing.T) {
 	m := small()
 	_, wall := clockAt("08:00:10")
 	shown := func() string { return ids(m.Status(wall).Alerts) }
-	if !m.ApplyAlert(notice("1", alert.Info)) || !m.ApplyAlert(notice("2", alert.Severe)) || shown() != "2 1" {
+	if !m.ApplyAlert(notice("1", alert.SeverityInfo)) || !m.ApplyAlert(notice("2", alert.SeveritySevere)) || shown() != "2 1" {
 		t.Errorf("shown: %s", shown())
 	}
-	if m.ApplyAlert(alert.Alert{ID: "3"}) || m.ApplyAlert(notice("4", alert.Severe, alert.Informed{Line: "gold"}, alert.Informed{Station: 17}, alert.Informed{Mode: cta.Ferry})) || shown() != "2 1" {
+	if m.ApplyAlert(alert.Alert{ID: "3"}) || m.ApplyAlert(notice("4", alert.SeveritySevere, alert.Informed{Line: "gold"}, alert.Informed{Station: 17}, alert.Informed{Mode: cta.ModeFerry})) || shown() != "2 1" {
 		t.Errorf("with alerts of nothing: %s", shown())
 	}
-	if !m.ApplyAlert(notice("2", alert.Info, alert.Informed{Line: "gold"})) || shown() != "1" {
+	if !m.ApplyAlert(notice("2", alert.SeverityInfo, alert.Informed{Line: "gold"})) || shown() != "1" {
 		t.Errorf("an alert that has come to concern nothing: %s", shown())
 	}
 	if m.RemoveAlert("5") || !m.RemoveAlert("1") || shown() != "" {
 		t.Errorf("after the end: %s", shown())
 	}
 	for i := range maxAlerts + 5 {
-		m.ApplyAlert(notice(fmt.Sprint(i), alert.Info))
+		m.ApplyAlert(notice(fmt.Sprint(i), alert.SeverityInfo))
 	}
 	if n := len(m.alerts.all); n != maxAlerts || len(m.Status(wall).Alerts) != maxShown {
 		t.Errorf("%d kept, %d shown", n, len(m.Status(wall).Alerts))
 	}
-	if !m.ApplyAlert(notice("7", alert.Severe)) || !strings.HasPrefix(shown(), "7 ") {
+	if !m.ApplyAlert(notice("7", alert.SeveritySevere)) || !strings.HasPrefix(shown(), "7 ") {
 		t.Error("a full model takes no change")
 	}
 }
@@ -151,11 +151,11 @@ func TestAlertsAreWhereTheyBelong(t *testing.T) {
 		{[]alert.Informed{{Station: ohare}}, "/ /lines/blue /stations/40890 /board/40890"},
 		{[]alert.Informed{{Line: "brown", Station: clark}}, "/ /stations/40380"},
 		{[]alert.Informed{{Line: "red"}, {Station: clark}}, "/ /lines/blue /lines/red /stations/40380 /stations/41190"},
-		{[]alert.Informed{{Mode: cta.Metro}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
+		{[]alert.Informed{{Mode: cta.ModeMetro}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
 		{[]alert.Informed{{Line: "gold"}}, ""},
 	} {
 		m := small()
-		m.ApplyAlert(notice("x", alert.Severe, c.informed...))
+		m.ApplyAlert(notice("x", alert.SeveritySevere, c.informed...))
 		h := newHandler(t, m, HandlerConfig{})
 		var got []string
 		for _, page := range []string{"/", "/lines/blue", "/lines/red", "/stations/40890", "/board/40890", "/stations/40380", "/stations/41190"} {
@@ -172,17 +172,17 @@ func TestAlertsAreWhereTheyBelong(t *testing.T) {
 // What an agency writes is text, in the reader's language where it has it.
 func TestAlertsOnPages(t *testing.T) {
 	m := small()
-	a := notice(`"><x`, alert.Severe)
+	a := notice(`"><x`, alert.SeveritySevere)
 	a.Header = []alert.Text{{Language: "en", Text: "<script>alert(1)</script>"}, {Language: "es-MX", Text: "Huelga & más"}}
 	a.Description = []alert.Text{{Language: "de", Text: "Erste Zeile\n<b>zweite</b>"}}
 	a.URL = []alert.Text{{Text: "https://agency.example/?a=1&b=2"}}
 	a.Active = []alert.Period{minutes(-60, 90)}
 	m.ApplyAlert(a)
-	work := notice("work", alert.Warning)
-	work.Cause, work.Active = alert.Maintenance, []alert.Period{minutes(24*60, 25*60)}
+	work := notice("work", alert.SeverityWarning)
+	work.Cause, work.Active = alert.CauseMaintenance, []alert.Period{minutes(24*60, 25*60)}
 	m.ApplyAlert(work)
 	for i := range 12 {
-		m.ApplyAlert(notice(fmt.Sprint("n", i), alert.Info))
+		m.ApplyAlert(notice(fmt.Sprint("n", i), alert.SeverityInfo))
 	}
 	h := newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}})
 	for lang, want := range map[string][]string{
@@ -242,7 +242,7 @@ func TestAlertsSayWhen(t *testing.T) {
 	} {
 		silent, told := NewModel(cta.Chicago()), small()
 		for name, m := range map[string]*Model{"silent": silent, "told": told} {
-			a := notice("x", alert.Severe)
+			a := notice("x", alert.SeveritySevere)
 			a.Active = []alert.Period{c.period}
 			m.ApplyAlert(a)
 			event, wall := clockAt("08:00:10")
@@ -263,10 +263,10 @@ func TestAlertsForPrograms(t *testing.T) {
 	m := small()
 	h := newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}})
 	before := h.pub.snapshot().status
-	a := notice("x", alert.Severe, alert.Informed{Line: "blue", Station: ohare})
+	a := notice("x", alert.SeveritySevere, alert.Informed{Line: "blue", Station: ohare})
 	a.Header = append(a.Header, alert.Text{Language: "es", Text: "Huelga"})
 	m.ApplyAlert(a)
-	m.ApplyAlert(notice("red", alert.Info, alert.Informed{Line: "red"}))
+	m.ApplyAlert(notice("red", alert.SeverityInfo, alert.Informed{Line: "red"}))
 
 	var answer struct{ Alerts []Alert }
 	if err := json.Unmarshal([]byte(text(t, get(t, newHandler(t, m, HandlerConfig{Languages: []string{"en", "es"}}), "GET", "/api/v1/alerts?lang=es"))), &answer); err != nil {
@@ -309,8 +309,8 @@ func TestAlertsForPrograms(t *testing.T) {
 
 func TestAlertsInTheFeed(t *testing.T) {
 	m := small()
-	m.ApplyAlert(notice("x", alert.Severe))
-	over := notice("over", alert.Severe)
+	m.ApplyAlert(notice("x", alert.SeveritySevere))
+	over := notice("over", alert.SeveritySevere)
 	over.Active = []alert.Period{minutes(-9, -1)}
 	m.ApplyAlert(over)
 	h := newHandler(t, m, HandlerConfig{})
@@ -347,10 +347,10 @@ func TestAlertsFromTheirTopic(t *testing.T) {
 		}
 		sys.Send(r)
 	}
-	put(notice("1", alert.Info), false)
-	put(notice("2", alert.Severe), false)
+	put(notice("1", alert.SeverityInfo), false)
+	put(notice("2", alert.SeveritySevere), false)
 	put(notice("2", ""), true)
-	put(alert.Alert{ID: "empty", Cause: alert.UnknownCause, Effect: alert.UnknownEffect, Severity: alert.Info}, false)
+	put(alert.Alert{ID: "empty", Cause: alert.CauseUnknown, Effect: alert.EffectUnknown, Severity: alert.SeverityInfo}, false)
 	sys.Send(kafka.Record{Topic: sys.Topics.Alerts(), Key: []byte("odd"), Value: []byte("odd")})
 	m := NewModel(cta.Chicago())
 	consuming(t, sys, m, ConsumeConfig{})
@@ -358,7 +358,7 @@ func TestAlertsFromTheirTopic(t *testing.T) {
 		await(t, sys, m, what, func(st *Status) (string, bool) { return ids(st.Alerts), st.Ready && ids(st.Alerts) == want })
 	}
 	shows("the alert that is there", "1")
-	put(notice("3", alert.Severe), false)
+	put(notice("3", alert.SeveritySevere), false)
 	shows("a new alert", "3 1")
 	put(notice("1", ""), true)
 	shows("the end of an alert", "3")

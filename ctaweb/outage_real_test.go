@@ -40,7 +40,7 @@ func TestOutagesOfARealMinute(t *testing.T) {
 			t.Parallel()
 			o, sys, publish := failing(t)
 			ensureTables(t, sys)
-			sys.Topics.Layout = cta.Shared
+			sys.Topics.Layout = cta.LayoutShared
 			if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(sys.Topics.Arrivals(nil), ctatest.SharedPartitions)); err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func fresh(t *testing.T, url string) <-chan string {
 // newerReading is a reading of the weather in a record whose schema only the registry knows.
 func newerReading(t *testing.T, o *outage, sys *ctatest.System, formats *consumer, at time.Time) kafka.Record {
 	t.Helper()
-	rec, err := formats.weather.Record(t.Context(), sys.Topics.Weather(), cta.KeyAt(at), cta.Weather{Temperature: 61, Status: cta.Windy})
+	rec, err := formats.weather.Record(t.Context(), sys.Topics.Weather(), cta.KeyAt(at), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
 	if err != nil {
 		t.Fatal(err)
 	}

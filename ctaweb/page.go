@@ -68,7 +68,7 @@ func (v lineView) To(d cta.Direction) string { return v.towards(d) }
 
 // Brief is what is said of the line where there are many: of good service nothing.
 func (v lineView) Brief() []saidView {
-	if v.Level == live.Good {
+	if v.Level == live.LevelGood {
 		return nil
 	}
 	return v.Says()
@@ -190,7 +190,7 @@ func looks(t *Train) string {
 	switch {
 	case t.Status == cta.BrokenDown:
 		return "broken"
-	case t.State == live.Silent:
+	case t.State == live.StateSilent:
 		return "silent"
 	case t.Status == cta.OutOfService:
 		return "out"
@@ -202,9 +202,9 @@ func looks(t *Train) string {
 func (l *language) trainText(t *Train, station string) string {
 	where := "train-at"
 	switch {
-	case t.State == live.Turning && t.Status == cta.InService:
+	case t.State == live.StateTurning && t.Status == cta.InService:
 		where = "train-ended"
-	case t.State == live.Silent && len(t.Next) == 1:
+	case t.State == live.StateSilent && len(t.Next) == 1:
 		where = "train-due"
 	case t.Moving() && len(t.Next) == 1:
 		where = "train-approaching"
@@ -312,7 +312,7 @@ const (
 // falling is the name of a reading's sky, with what falls where something does.
 func falling(w *Weather) string {
 	switch {
-	case w.Status != cta.Precipitation:
+	case w.Status != cta.WeatherPrecipitation:
 		return string(w.Status)
 	case w.Temperature <= snowUpTo:
 		return "snow"

@@ -304,7 +304,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 			continue
 		}
 		m := stationMore{Accessible: st.Accessible != nil && *st.Accessible}
-		if st.Crowding != live.Usual { // said of the few where it tells something
+		if st.Crowding != live.CrowdingUsual { // said of the few where it tells something
 			m.Crowd = l.crowd(st.Crowding)
 		}
 		for _, id := range st.Lines {
@@ -327,7 +327,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 		d.Past = append(d.Past, l.viewPast(h.model.net, line, p, s.status.AsOf))
 	}
 	if own != nil && own.Scheduled() {
-		if own.Mode == cta.Bus {
+		if own.Mode == cta.ModeBus {
 			d.Ways = l.ways(own, d.Line, d.More)
 		}
 		if !s.status.AsOf.IsZero() {
@@ -442,7 +442,7 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 	}
 	station, _, _ := spot(t)
 	d.Text = l.trainText(t, names[station])
-	d.Ended = t.State == live.Turning && t.Status == cta.InService
+	d.Ended = t.State == live.StateTurning && t.Status == cta.InService
 	d.Says = l.platform(h.model.net, line, t.Direction, s.status.AsOf)
 	for _, a := range detail(s, t).Stops {
 		branch := ""
@@ -462,13 +462,13 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 // levelMark is a level's sign, so that it is never colour alone.
 func levelMark(l live.Level) string {
 	switch l {
-	case live.Good:
+	case live.LevelGood:
 		return "✓"
-	case live.Minor:
+	case live.LevelMinor:
 		return "!"
-	case live.Major:
+	case live.LevelMajor:
 		return "‼"
-	case live.NotRunning:
+	case live.LevelNotRunning:
 		return "–"
 	}
 	return "?"
@@ -476,7 +476,7 @@ func levelMark(l live.Level) string {
 
 // crowd says how crowded a station is; nothing when that isn't known.
 func (l *language) crowd(c live.Crowding) string {
-	if c == live.CrowdUnknown {
+	if c == live.CrowdingUnknown {
 		return ""
 	}
 	return l.say("crowd-" + string(c))

@@ -237,7 +237,7 @@ func TestLineAndStationPagesAgree(t *testing.T) {
 // An overdue train is told of with the gap that it makes, and where that is.
 func TestOverdueTrainsAreSaid(t *testing.T) {
 	net := cta.Chicago()
-	d := live.DirectionStatus{Towards: "Forest Park", Cause: live.TrainOverdue, Station: california, Lasts: 3*time.Minute + 50*time.Second}
+	d := live.DirectionStatus{Towards: "Forest Park", Cause: live.CauseOverdue, Station: california, Lasts: 3*time.Minute + 50*time.Second}
 	for _, tt := range []struct {
 		gap         live.Spot
 		says, habla string
@@ -256,7 +256,7 @@ func TestOverdueTrainsAreSaid(t *testing.T) {
 }
 
 func TestTrainsCloseTogetherComeEveryMinute(t *testing.T) {
-	d := live.DirectionStatus{Towards: "Forest Park", Level: live.Good, Cause: live.OnHeadway, Every: 20 * time.Second}
+	d := live.DirectionStatus{Towards: "Forest Park", Level: live.LevelGood, Cause: live.CauseRegular, Every: 20 * time.Second}
 	if got := english().sentence(cta.Chicago(), "Blue Line", d, wall0); !strings.HasSuffix(got, ": every 1 min") {
 		t.Errorf("says %q", got)
 	}
@@ -272,15 +272,15 @@ func TestHeadwaysAreSaid(t *testing.T) {
 		of          platformBoard
 		says, habla string
 	}{
-		{of(live.Regular, 360, 350, 0), "every 6 min", "cada 6 min"},
-		{of(live.Regular, 600, 660, 0), "every 11 min", "cada 11 min"},  // nobody feels it
-		{of(live.Regular, 900, 1080, 0), "every 18 min", "cada 18 min"}, // nor this, of so much
-		{of(live.Regular, 360, 0, 0), "every 6 min, as intended", "cada 6 min, como está previsto"},
-		{of(live.Regular, 240, 350, 0), "every 6 min, instead of 4 min", "cada 6 min, en lugar de 4 min"},
-		{of(live.Bunched, 240, 120, 0), "the last two trains came 2 min apart, instead of 4 min", "los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
-		{of(live.Gap, 240, 0, 600), "a gap of 10 min, instead of 4 min", "un intervalo de 10 min, en lugar de 4 min"},
-		{of(live.Unknown, 240, 0, 0), "intended every 4 min", "previsto cada 4 min"},
-		{of(live.None, 0, 0, 0), "", ""},
+		{of(live.SpacingRegular, 360, 350, 0), "every 6 min", "cada 6 min"},
+		{of(live.SpacingRegular, 600, 660, 0), "every 11 min", "cada 11 min"},  // nobody feels it
+		{of(live.SpacingRegular, 900, 1080, 0), "every 18 min", "cada 18 min"}, // nor this, of so much
+		{of(live.SpacingRegular, 360, 0, 0), "every 6 min, as intended", "cada 6 min, como está previsto"},
+		{of(live.SpacingRegular, 240, 350, 0), "every 6 min, instead of 4 min", "cada 6 min, en lugar de 4 min"},
+		{of(live.SpacingBunched, 240, 120, 0), "the last two trains came 2 min apart, instead of 4 min", "los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
+		{of(live.SpacingGap, 240, 0, 600), "a gap of 10 min, instead of 4 min", "un intervalo de 10 min, en lugar de 4 min"},
+		{of(live.SpacingUnknown, 240, 0, 0), "intended every 4 min", "previsto cada 4 min"},
+		{of(live.SpacingNone, 0, 0, 0), "", ""},
 	} {
 		if got := english().spacing(tt.of, false); got != tt.says {
 			t.Errorf("%+v: says %q, want %q", tt.of, got, tt.says)
@@ -290,7 +290,7 @@ func TestHeadwaysAreSaid(t *testing.T) {
 		}
 	}
 	// Where the line runs well, nothing is complained of.
-	for _, b := range []platformBoard{of(live.Regular, 240, 350, 0), of(live.Bunched, 240, 120, 0), of(live.Gap, 240, 0, 600)} {
+	for _, b := range []platformBoard{of(live.SpacingRegular, 240, 350, 0), of(live.SpacingBunched, 240, 120, 0), of(live.SpacingGap, 240, 0, 600)} {
 		if got := english().spacing(b, true); strings.Contains(got, "instead") {
 			t.Errorf("of a line that runs well %+v says %q", b, got)
 		}
@@ -300,7 +300,7 @@ func TestHeadwaysAreSaid(t *testing.T) {
 	s := h.pub.snapshot()
 	blue, _ := s.status.line("blue")
 	for _, b := range boards(s, loganSquare) {
-		if says := english().spacing(b, english().platform(m.net, blue, b.Direction, s.status.AsOf).Level == live.Good); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
+		if says := english().spacing(b, english().platform(m.net, blue, b.Direction, s.status.AsOf).Level == live.LevelGood); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
 			t.Errorf("the page of Logan Square lacks %q", says)
 		}
 	}
@@ -309,11 +309,11 @@ func TestHeadwaysAreSaid(t *testing.T) {
 // What falls from the sky goes by the temperature.
 func TestWhatFalls(t *testing.T) {
 	for degrees, want := range map[float32]string{-4: "Snow", 32: "Snow", 32.5: "Sleet", 37: "Sleet", 37.5: "Rain", 80: "Rain"} {
-		w := &Weather{Temperature: degrees, Status: cta.Precipitation}
+		w := &Weather{Temperature: degrees, Status: cta.WeatherPrecipitation}
 		if got := english().weather(w, "F").Sky; got != want {
 			t.Errorf("at %v °F falls %q, want %q", degrees, got, want)
 		}
-		w.Status = cta.Cloudy
+		w.Status = cta.WeatherCloudy
 		if got := english().weather(w, "F").Sky; got != "Cloudy" {
 			t.Errorf("at %v °F it is %q, want cloudy", degrees, got)
 		}

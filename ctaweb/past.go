@@ -92,9 +92,9 @@ func (l *language) pastSays(net *cta.Network, p live.Past, now time.Time) string
 	}
 	for i, s := range p.Slots {
 		switch {
-		case s.Level == live.Good && i < 2:
+		case s.Level == live.LevelGood && i < 2:
 			return l.say("past-none-all")
-		case s.Level == live.Good:
+		case s.Level == live.LevelGood:
 			return l.say("past-none", "time", l.moment(s.At, now))
 		}
 	}

@@ -54,7 +54,7 @@ func TestPastAfterARestart(t *testing.T) {
 		always.SetReady()
 
 		sys := ctatest.Start(t)
-		sys.Topics.Layout = cta.Shared
+		sys.Topics.Layout = cta.LayoutShared
 		topic := sys.Topics.Arrivals(net.Station(ohare))
 		ensureTables(t, sys)
 		if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(topic, 3)); err != nil {
@@ -91,7 +91,7 @@ func TestPastAfterARestart(t *testing.T) {
 			return m.tracker.Past(m.View(now), "blue")
 		}
 		want := of(always)
-		if s := want[0].Spells; len(s) == 0 || s[0].Level != live.Major || s[0].Wait.Station == 0 {
+		if s := want[0].Spells; len(s) == 0 || s[0].Level != live.LevelMajor || s[0].Wait.Station == 0 {
 			t.Fatalf("speed %d: the page that always ran knows of %+v", speed, s)
 		}
 		var got []live.Past

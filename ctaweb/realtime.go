@@ -148,7 +148,7 @@ func (h *Handler) findings(st *Status, closed map[int][]string) []alert.Alert {
 		if len(lines) == 0 {
 			continue
 		}
-		a := alert.Alert{ID: "closed-" + s.Slug(), Cause: alert.UnknownCause, Effect: alert.NoService, Severity: alert.Severe}
+		a := alert.Alert{ID: "closed-" + s.Slug(), Cause: alert.CauseUnknown, Effect: alert.EffectNoService, Severity: alert.SeveritySevere}
 		for _, id := range lines {
 			a.Informed = append(a.Informed, alert.Informed{Line: id, Station: s.ID})
 		}
@@ -169,26 +169,26 @@ func (h *Handler) findings(st *Status, closed map[int][]string) []alert.Alert {
 // of.
 func (h *Handler) finding(ls *LineStatus, d DirectionStatus, now time.Time) (alert.Alert, bool) {
 	a := alert.Alert{
-		ID: ls.ID + "-" + string(d.Direction), Cause: alert.UnknownCause, Effect: alert.SignificantDelays, Severity: alert.Warning,
+		ID: ls.ID + "-" + string(d.Direction), Cause: alert.CauseUnknown, Effect: alert.EffectSignificantDelays, Severity: alert.SeverityWarning,
 		Informed: []alert.Informed{{Line: ls.ID, Direction: d.Direction}},
 	}
 	switch d.Level {
-	case live.Minor:
-	case live.Major:
-		a.Severity = alert.Severe
+	case live.LevelMinor:
+	case live.LevelMajor:
+		a.Severity = alert.SeveritySevere
 	default:
 		return a, false
 	}
 	name := ""
 	switch d.Cause {
-	case live.TrainStuck:
-		name, a.Cause = "standing", alert.TechnicalProblem
-	case live.TrainOverdue:
+	case live.CauseStanding:
+		name, a.Cause = "standing", alert.CauseTechnicalProblem
+	case live.CauseOverdue:
 		name = "overdue"
-	case live.LongGap:
-		name, a.Effect = "gap", alert.ReducedService
-	case live.CloseUp:
-		name, a.Effect = "bunched", alert.ModifiedService
+	case live.CauseGap:
+		name, a.Effect = "gap", alert.EffectReducedService
+	case live.CauseBunched:
+		name, a.Effect = "bunched", alert.EffectModifiedService
 	default:
 		return a, false
 	}

@@ -72,7 +72,7 @@ func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) depa
 		l := l.of(modes(h.model.net, b.Line)...)
 		v := h.viewBoard(s, l, st.ID, b)
 		row := departuresRow{lineRef: v.lineRef, Towards: v.Towards, Times: l.times(b.Next, len(b.Here), s.status.AsOf), Last: v.Last}
-		if v.Says != nil && v.Says.Level != live.Good {
+		if v.Says != nil && v.Says.Level != live.LevelGood {
 			row.Says = v.Says
 		}
 		if row.Times == "" {

@@ -18,7 +18,7 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 	name := func(id int) string { return nameOf(net, id) }
 	says := ""
 	switch d.Cause {
-	case live.NoService:
+	case live.CauseNoService:
 		never, until, untilDay := "status-no-service", "status-no-service-until", "status-no-service-until-day"
 		if d.Idle {
 			never, until, untilDay = "status-no-service-today", "status-no-service-today-until", "status-no-service-today-until-day"
@@ -31,19 +31,19 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 		default:
 			says = l.say(untilDay, "time", at.Format("15:04"), "day", l.one("days", int(at.Weekday())))
 		}
-	case live.ServiceBegins:
+	case live.CauseBeginning:
 		says = l.say("status-beginning", "minutes", l.about(d.Intended))
-	case live.NeverHeard:
+	case live.CauseNeverHeard:
 		says = l.say("status-never-heard")
-	case live.LineSilent:
+	case live.CauseSilent:
 		says = l.say("status-silent", "minutes", l.over(d.Lasts))
-	case live.TrainStuck:
+	case live.CauseStanding:
 		says = l.say("status-standing", "station", name(d.Station), "minutes", l.over(d.Lasts))
 		if d.Gap.Station != 0 {
 			says = l.say("status-standing-gap", "station", name(d.Station), "minutes", l.over(d.Lasts),
 				"gap", l.about(d.Gap.Apart), "where", name(d.Gap.Station))
 		}
-	case live.TrainOverdue:
+	case live.CauseOverdue:
 		says = l.say("status-overdue", "station", name(d.Station), "minutes", l.over(d.Lasts))
 		switch d.Gap.Station {
 		case 0:
@@ -53,24 +53,24 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 			says = l.say("status-overdue-gap", "station", name(d.Station), "minutes", l.over(d.Lasts),
 				"gap", l.about(d.Gap.Apart), "where", name(d.Gap.Station))
 		}
-	case live.LongGap:
+	case live.CauseGap:
 		says = l.say("status-gap", "station", name(d.Station), "minutes", l.about(d.Lasts))
 		if d.Bunch.Station != 0 {
 			says = l.say("status-gap-bunched", "station", name(d.Station), "minutes", l.about(d.Lasts),
 				"apart", l.about(d.Bunch.Apart), "where", name(d.Bunch.Station))
 		}
-	case live.CloseUp:
+	case live.CauseBunched:
 		says = l.say("status-bunched", "station", name(d.Station), "minutes", l.about(d.Lasts))
-	case live.OnHeadway:
+	case live.CauseRegular:
 		says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
-	case live.LastTrains:
+	case live.CauseEnding:
 		says = l.say("status-ending")
-	case live.Pausing:
+	case live.CausePausing:
 		says = l.say("status-pausing", "time", d.Resumes.Format("15:04"))
 	default:
 		says = l.say("status-too-early", "minutes", l.about(d.Intended))
 	}
-	if trouble := d.Cause == live.TrainStuck || d.Cause == live.TrainOverdue || d.Cause == live.LongGap || d.Cause == live.CloseUp; trouble && d.Every > 0 {
+	if trouble := d.Cause == live.CauseStanding || d.Cause == live.CauseOverdue || d.Cause == live.CauseGap || d.Cause == live.CauseBunched; trouble && d.Every > 0 {
 		says = l.say("status-otherwise", "says", says, "minutes", l.about(max(d.Every, time.Minute)))
 	}
 	if d.Last.Station != 0 {

@@ -54,7 +54,7 @@ func replaying(t *testing.T, sys *ctatest.System, publish func(...kafka.Record),
 // delayed is replaying with arrivals that are sent later than they happen.
 func delayed(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), arrivals []ctaproducer.Event, speed time.Duration, now time.Time, sends func(time.Time) time.Time) *replay {
 	t.Helper()
-	sys.Topics.Layout = cta.Shared
+	sys.Topics.Layout = cta.LayoutShared
 	last := arrivals[len(arrivals)-1].At
 	r := &replay{
 		t: t, sys: sys, publish: publish, m: NewModel(cta.Chicago()), reg: prometheus.NewRegistry(),
@@ -227,7 +227,7 @@ func TestSituationsAreTold(t *testing.T) {
 				return a, began, began.Add(15 * time.Minute)
 			},
 			want:   "a train has been standing at Logan Square for ",
-			levels: map[live.Level]bool{live.Minor: true, live.Major: true},
+			levels: map[live.Level]bool{live.LevelMinor: true, live.LevelMajor: true},
 			then:   55 * time.Minute,
 		},
 		"a train stands and doesn't say so": {
@@ -240,7 +240,7 @@ func TestSituationsAreTold(t *testing.T) {
 				return changed, due, due.Add(15 * time.Minute)
 			},
 			want:   " overdue at California",
-			levels: map[live.Level]bool{live.Minor: true, live.Major: true},
+			levels: map[live.Level]bool{live.LevelMinor: true, live.LevelMajor: true},
 			behind: 150 * time.Second,
 			then:   55 * time.Minute,
 		},
@@ -249,7 +249,7 @@ func TestSituationsAreTold(t *testing.T) {
 				return incident.Bunch(a, at, 100*time.Second)
 			},
 			want:   "two trains 2 min apart at Logan Square",
-			levels: map[live.Level]bool{live.Minor: true},
+			levels: map[live.Level]bool{live.LevelMinor: true},
 			then:   15 * time.Minute,
 		},
 		"a line is silent": {
@@ -285,7 +285,7 @@ func TestSituationsAreTold(t *testing.T) {
 					t.Errorf("%v after it began: %s", now.Sub(from).Round(time.Second), got.sentence)
 				}
 				switch {
-				case got.level != live.Good:
+				case got.level != live.LevelGood:
 					well = time.Time{}
 				case well.IsZero():
 					well = now

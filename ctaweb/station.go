@@ -303,8 +303,8 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		good = v.Says != nil && v.Says.Level == live.Good
-		if v.Says != nil && v.Says.Level == live.NotRunning {
+		good = v.Says != nil && v.Says.Level == live.LevelGood
+		if v.Says != nil && v.Says.Level == live.LevelNotRunning {
 			v.None = "" // the line says so, and when its service begins again
 		}
 	}
@@ -352,7 +352,7 @@ func (s *snapshot) runs(l *language, b platformBoard) []runsView {
 // soon are a platform's trains, those at the platform first.
 func (s *snapshot) soon(l *language, b platformBoard, v boardView) []soonView {
 	var says *platformSays
-	if v.Says != nil && v.Says.Level != live.Good {
+	if v.Says != nil && v.Says.Level != live.LevelGood {
 		says = v.Says
 	}
 	var list []soonView
@@ -413,7 +413,7 @@ func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, n
 
 // none says why no train is expected at a platform, and when trains come again.
 func (l *language) none(b platformBoard, now time.Time) string {
-	if b.Spacing != live.None && b.Resumes.IsZero() {
+	if b.Spacing != live.SpacingNone && b.Resumes.IsZero() {
 		return l.say("none-expected")
 	}
 	switch at := b.Resumes; {
@@ -437,15 +437,15 @@ const (
 // feels the difference. Where the line runs well, it is no complaint.
 func (l *language) spacing(b platformBoard, good bool) string {
 	intended := l.about(time.Duration(b.IntendedSeconds) * time.Second)
-	if good && (b.Spacing == live.Gap || b.Spacing == live.Bunched) {
+	if good && (b.Spacing == live.SpacingGap || b.Spacing == live.SpacingBunched) {
 		return l.say("spacing-unknown", "intended", intended)
 	}
 	switch b.Spacing {
-	case live.Gap:
+	case live.SpacingGap:
 		return l.say("spacing-gap", "minutes", l.about(time.Duration(b.CurrentSeconds)*time.Second), "intended", intended)
-	case live.Bunched:
+	case live.SpacingBunched:
 		return l.say("spacing-bunched", "minutes", l.about(time.Duration(b.ObservedSeconds)*time.Second), "intended", intended)
-	case live.Regular:
+	case live.SpacingRegular:
 		every := l.about(time.Duration(b.ObservedSeconds) * time.Second)
 		if b.ObservedSeconds == 0 {
 			return l.say("spacing-intended", "intended", intended)
@@ -454,7 +454,7 @@ func (l *language) spacing(b platformBoard, good bool) string {
 			return l.say("spacing-every", "minutes", every)
 		}
 		return l.say("spacing-regular", "minutes", every, "intended", intended)
-	case live.Unknown:
+	case live.SpacingUnknown:
 		return l.say("spacing-unknown", "intended", intended)
 	}
 	return ""

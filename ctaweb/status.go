@@ -119,7 +119,7 @@ type Train struct {
 
 // Moving reports whether the train is known to have left its station.
 func (t *Train) Moving() bool {
-	return len(t.Next) > 0 && (t.State == live.Running || t.State == live.Silent)
+	return len(t.Next) > 0 && (t.State == live.StateRunning || t.State == live.StateSilent)
 }
 
 // Next is a possible next station, and the train's direction there.
@@ -213,7 +213,7 @@ func lineStatus(l lineLayout, counts map[int]count) *LineStatus {
 		ls.Entries += n
 		ls.Stations[i] = &Station{
 			ID: r.id, Name: r.name, Order: r.order, Branch: r.branch, Loop: r.loop, Closed: r.closed,
-			Entries: n, Crowding: live.CrowdUnknown, Trains: []string{}, Coming: []string{},
+			Entries: n, Crowding: live.CrowdingUnknown, Trains: []string{}, Coming: []string{},
 		}
 	}
 	return ls

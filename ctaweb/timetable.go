@@ -116,7 +116,7 @@ func (l *language) variants(line *cta.Line, day cta.Date) []variantView {
 		if v.Trips = l.say("variant-trip", "first", clockText(first)); len(runs) > 1 {
 			v.Trips = l.say("variant-trips", "n", strconv.Itoa(len(runs)), "first", clockText(first), "last", clockText(last))
 		}
-		if line.Mode != cta.Bus && d == p.Last().Direction {
+		if line.Mode != cta.ModeBus && d == p.Last().Direction {
 			if along[d] == nil {
 				along[d] = line.Along(d)
 			}

@@ -55,7 +55,7 @@ func modelOf(net *cta.Network, at time.Time) *Model {
 	m := NewModel(net)
 	m.SetReady()
 	_, wall := clockAt("08:00:10")
-	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 50, Status: cta.Sunny}, wall)
+	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 50, Status: cta.WeatherSunny}, wall)
 	return m
 }
 
@@ -122,7 +122,7 @@ func TestTrainsBeforeAPause(t *testing.T) {
 	at := time.Date(2026, 10, 7, 18, 0, 0, 0, net.Location)
 	want := [2]string{"trains are on their way; the next ones leave at 18:00", "hay trenes en camino; los próximos salen a las 18:00"}
 	for i, l := range Default(NewModel(cta.Chicago())).languages {
-		if says := l.says(net, live.DirectionStatus{Cause: live.Pausing, Resumes: at}, at.Add(-8*time.Hour)); says != want[i] {
+		if says := l.says(net, live.DirectionStatus{Cause: live.CausePausing, Resumes: at}, at.Add(-8*time.Hour)); says != want[i] {
 			t.Errorf("%s: %q, want %q", l.code, says, want[i])
 		}
 	}
@@ -163,16 +163,16 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 		{net, "/?lang=es", []string{"Vehículos en marcha:", "las paradas y los vehículos figuran", "Todas las paradas"}},
 		{net, "/lines/B", []string{"Where its buses run today"}},
 		{net, "/lines/" + rail, []string{"Where its trains run today"}},
-		{only(rail, cta.Metro), "/", []string{"Trains running:", "All stations"}},
+		{only(rail, cta.ModeMetro), "/", []string{"Trains running:", "All stations"}},
 		{only(rail, ""), "/?lang=es", []string{"Trenes en marcha:", "Buscar una estación"}},
-		{only("B", cta.Bus), "/", []string{"Buses running:", "Buses are where they were last seen", "Find a stop", "All stops"}},
-		{only("B", cta.Bus), "/?lang=es", []string{"Autobuses en marcha:", "Buscar una parada", "Todas las paradas"}},
-		{only("B", cta.Tram), "/lines/B?lang=es", []string{"Por dónde circulan hoy sus tranvías"}},
-		{only("B", cta.Bus), "/stations", []string{"Stops Type a part of a name above."}},
-		{only("B", cta.Bus), "/nothing", []string{"no such page, line, stop or bus"}},
-		{only("B", cta.Ferry), "/lines/B", []string{"Where its ferries run today"}},
-		{only("B", cta.Ferry), "/board/1", []string{"Next ferries", "no service at this hour; it begins again on Thursday at 08:00"}},
-		{only("B", cta.Ferry), "/board/1?lang=es", []string{"Próximos ferris"}},
+		{only("B", cta.ModeBus), "/", []string{"Buses running:", "Buses are where they were last seen", "Find a stop", "All stops"}},
+		{only("B", cta.ModeBus), "/?lang=es", []string{"Autobuses en marcha:", "Buscar una parada", "Todas las paradas"}},
+		{only("B", cta.ModeTram), "/lines/B?lang=es", []string{"Por dónde circulan hoy sus tranvías"}},
+		{only("B", cta.ModeBus), "/stations", []string{"Stops Type a part of a name above."}},
+		{only("B", cta.ModeBus), "/nothing", []string{"no such page, line, stop or bus"}},
+		{only("B", cta.ModeFerry), "/lines/B", []string{"Where its ferries run today"}},
+		{only("B", cta.ModeFerry), "/board/1", []string{"Next ferries", "no service at this hour; it begins again on Thursday at 08:00"}},
+		{only("B", cta.ModeFerry), "/board/1?lang=es", []string{"Próximos ferris"}},
 	} {
 		said := visited(t, c.net, at, c.page)
 		for _, want := range c.want {
@@ -181,7 +181,7 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 			}
 		}
 	}
-	if got := kindOf("", cta.Rail, cta.Metro); got != "train" {
+	if got := kindOf("", cta.ModeRail, cta.ModeMetro); got != "train" {
 		t.Errorf("on railways and metros runs %q", got)
 	}
 	m := modelOf(net, at)

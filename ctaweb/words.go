@@ -37,7 +37,7 @@ func kindOf(modes ...cta.Mode) string {
 	kind := ""
 	for _, m := range modes {
 		k := string(m)
-		if m == cta.Rail || m == cta.Metro || m == "" {
+		if m == cta.ModeRail || m == cta.ModeMetro || m == "" {
 			k = "train"
 		}
 		if kind != "" && k != kind {

@@ -156,18 +156,18 @@ type Cause string
 
 // Every Cause.
 const (
-	UnknownCause     Cause = "UNKNOWN_CAUSE"
-	OtherCause       Cause = "OTHER_CAUSE"
-	TechnicalProblem Cause = "TECHNICAL_PROBLEM"
-	Strike           Cause = "STRIKE"
-	Demonstration    Cause = "DEMONSTRATION"
-	Accident         Cause = "ACCIDENT"
-	Holiday          Cause = "HOLIDAY"
-	BadWeather       Cause = "WEATHER"
-	Maintenance      Cause = "MAINTENANCE"
-	Construction     Cause = "CONSTRUCTION"
-	PoliceActivity   Cause = "POLICE_ACTIVITY"
-	MedicalEmergency Cause = "MEDICAL_EMERGENCY"
+	CauseUnknown          Cause = "UNKNOWN_CAUSE"
+	CauseOther            Cause = "OTHER_CAUSE"
+	CauseTechnicalProblem Cause = "TECHNICAL_PROBLEM"
+	CauseStrike           Cause = "STRIKE"
+	CauseDemonstration    Cause = "DEMONSTRATION"
+	CauseAccident         Cause = "ACCIDENT"
+	CauseHoliday          Cause = "HOLIDAY"
+	CauseWeather          Cause = "WEATHER"
+	CauseMaintenance      Cause = "MAINTENANCE"
+	CauseConstruction     Cause = "CONSTRUCTION"
+	CausePoliceActivity   Cause = "POLICE_ACTIVITY"
+	CauseMedicalEmergency Cause = "MEDICAL_EMERGENCY"
 )
 
 // Effect is the effect of an alert on riders, by its GTFS-Realtime name.
@@ -175,17 +175,17 @@ type Effect string
 
 // Every Effect.
 const (
-	NoService          Effect = "NO_SERVICE"
-	ReducedService     Effect = "REDUCED_SERVICE"
-	SignificantDelays  Effect = "SIGNIFICANT_DELAYS"
-	Detour             Effect = "DETOUR"
-	AdditionalService  Effect = "ADDITIONAL_SERVICE"
-	ModifiedService    Effect = "MODIFIED_SERVICE"
-	OtherEffect        Effect = "OTHER_EFFECT"
-	UnknownEffect      Effect = "UNKNOWN_EFFECT"
-	StopMoved          Effect = "STOP_MOVED"
-	NoEffect           Effect = "NO_EFFECT"
-	AccessibilityIssue Effect = "ACCESSIBILITY_ISSUE"
+	EffectNoService          Effect = "NO_SERVICE"
+	EffectReducedService     Effect = "REDUCED_SERVICE"
+	EffectSignificantDelays  Effect = "SIGNIFICANT_DELAYS"
+	EffectDetour             Effect = "DETOUR"
+	EffectAdditionalService  Effect = "ADDITIONAL_SERVICE"
+	EffectModifiedService    Effect = "MODIFIED_SERVICE"
+	EffectOther              Effect = "OTHER_EFFECT"
+	EffectUnknown            Effect = "UNKNOWN_EFFECT"
+	EffectStopMoved          Effect = "STOP_MOVED"
+	EffectNone               Effect = "NO_EFFECT"
+	EffectAccessibilityIssue Effect = "ACCESSIBILITY_ISSUE"
 )
 
 // Severity is the severity of an alert, by its GTFS-Realtime name.
@@ -193,8 +193,8 @@ type Severity string
 
 // Every Severity.
 const (
-	UnknownSeverity Severity = "UNKNOWN_SEVERITY"
-	Info            Severity = "INFO"
-	Warning         Severity = "WARNING"
-	Severe          Severity = "SEVERE"
+	SeverityUnknown Severity = "UNKNOWN_SEVERITY"
+	SeverityInfo    Severity = "INFO"
+	SeverityWarning Severity = "WARNING"
+	SeveritySevere  Severity = "SEVERE"
 )

@@ -19,7 +19,7 @@ import (
 // [System.Patience] is set. It is long because only failures use it up.
 const Patience = 30 * time.Second
 
-// SharedPartitions is the number of partitions of event topics in the layout [cta.Shared].
+// SharedPartitions is the number of partitions of event topics in the layout [cta.LayoutShared].
 const SharedPartitions = 12
 
 // System is the services of one test, with its own topics. Call its methods from the
@@ -27,7 +27,7 @@ const SharedPartitions = 12
 type System struct {
 	Kafka    *kafka.Client
 	Registry *wire.Registry
-	// Topics are this test's topic names. For another layout than [cta.PerStation], set its
+	// Topics are this test's topic names. For another layout than [cta.LayoutPerStation], set its
 	// Layout before anything is sent.
 	Topics cta.Topics
 

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // TestEvents publishes every kind of event in both layouts and looks at the topics.
 func TestEvents(t *testing.T) {
-	for _, layout := range []cta.Layout{cta.PerStation, cta.Shared} {
+	for _, layout := range []cta.Layout{cta.LayoutPerStation, cta.LayoutShared} {
 		t.Run(string(layout), func(t *testing.T) {
 			t.Parallel()
 			sys := ctatest.Start(t)
@@ -35,7 +35,7 @@ func TestEvents(t *testing.T) {
 			sys.Arrive(ctatest.At(7, 30), ctatest.Arrival(lake, "blue", "BL001"))
 			sys.Arrive(ctatest.At(7, 32), ctatest.ArrivalFrom(lake, washington, cta.DirectionB, "blue", "BL001"))
 			sys.Enter(ctatest.At(7, 30), lake, 25)
-			sys.ReadWeather(ctatest.At(7, 0), cta.Weather{Temperature: 40.5, Status: cta.Sunny})
+			sys.ReadWeather(ctatest.At(7, 0), cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
 			sys.Rows(tables.Rows(net)[:3]...)
 
 			for topic, want := range map[string]int{
@@ -45,7 +45,7 @@ func TestEvents(t *testing.T) {
 				sys.Topics.Stations():       3,
 				sys.Topics.DeadLetter():     0,
 			} {
-				if layout == cta.Shared && topic == sys.Topics.Arrivals(lake) {
+				if layout == cta.LayoutShared && topic == sys.Topics.Arrivals(lake) {
 					want = 2 // both stations' are in one topic
 				}
 				records := sys.AwaitRecords(topic, want)

@@ -152,7 +152,7 @@ func event[V any](s *System, f wire.Events[V], topic string, station int, at tim
 func (s *System) sendEvents(records []kafka.Record) {
 	s.tb.Helper()
 	partitions := int32(1)
-	if s.Topics.Layout == cta.Shared {
+	if s.Topics.Layout == cta.LayoutShared {
 		partitions = SharedPartitions
 	}
 	for _, r := range records {

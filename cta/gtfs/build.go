@@ -116,7 +116,7 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 			made[owner.id] = st
 			n.Stations = append(n.Stations, st)
 		}
-		if st.Access == cta.AccessUnknown {
+		if st.Access == cta.AccessibilityUnknown {
 			st.Access = s.access
 		}
 		st.Stops = append(st.Stops, cta.Stop{
@@ -383,7 +383,7 @@ func (b *builder) profile(calls []call) *cta.Profile {
 
 // riders is the number of riders that a daily call brings to a station, by our own
 // model.
-var riders = map[cta.Mode]float64{cta.Rail: 25, cta.Metro: 20, cta.Tram: 12, cta.Bus: 4, cta.Ferry: 15}
+var riders = map[cta.Mode]float64{cta.ModeRail: 25, cta.ModeMetro: 20, cta.ModeTram: 12, cta.ModeBus: 4, cta.ModeFerry: 15}
 
 // measure finds the days of a timetable, and estimates ridership.
 func (f *feed) measure(n *cta.Network) {

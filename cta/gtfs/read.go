@@ -215,7 +215,7 @@ type stop struct {
 	kind                     int // location_type
 	parent                   string
 	lat, lon                 float64
-	access                   cta.Access
+	access                   cta.Accessibility
 	index                    int32
 	placed, called, closed   bool
 	also                     []string
@@ -292,15 +292,15 @@ func (f *feed) readAgency() {
 func Mode(kind int) cta.Mode {
 	switch {
 	case kind == 0 || kind == 5 || kind == 6 || kind >= 900 && kind < 1000 || kind >= 1300 && kind < 1400:
-		return cta.Tram
+		return cta.ModeTram
 	case kind == 1 || kind == 12 || kind >= 400 && kind < 500 || kind == 500 || kind == 600:
-		return cta.Metro
+		return cta.ModeMetro
 	case kind == 2 || kind == 7 || kind >= 100 && kind < 200 || kind >= 300 && kind < 400 || kind >= 1400 && kind < 1500:
-		return cta.Rail
+		return cta.ModeRail
 	case kind == 3 || kind == 11 || kind >= 200 && kind < 300 || kind >= 700 && kind < 900 || kind >= 1500 && kind < 1600:
-		return cta.Bus
+		return cta.ModeBus
 	case kind == 4 || kind >= 1000 && kind < 1100 || kind >= 1200 && kind < 1300:
-		return cta.Ferry
+		return cta.ModeFerry
 	}
 	return ""
 }
@@ -328,7 +328,7 @@ func (f *feed) readRoutes() {
 			}
 		}
 		if r.mode = Mode(w.integer("route_type", 0, math.MaxInt32, -1)); r.mode == "" {
-			r.mode = cta.Bus // the most frequent mode
+			r.mode = cta.ModeBus // the most frequent mode
 			odd++
 		}
 		r.sort = w.optional("route_sort_order", 0, 1<<30, 1<<30)
@@ -410,9 +410,9 @@ func (f *feed) readStops() {
 		}
 		switch w.optional("wheelchair_boarding", 0, 2, 0) {
 		case 1:
-			s.access = cta.StepFree
+			s.access = cta.AccessibilityStepFree
 		case 2:
-			s.access = cta.Steps
+			s.access = cta.AccessibilitySteps
 		}
 		f.stops[id] = s
 		f.stopList = append(f.stopList, s)

@@ -108,11 +108,11 @@ func TestReadTown(t *testing.T) {
 	if d := cmp.Diff([]string{"10 a, 20 a, 30 a, 40 a", "10 a, 20 a, 30 a", "40 b, 30 b, 20 b, 10 b", "10 a, 40 a"}, ways); d != "" {
 		t.Errorf("patterns of the metro (-want +got):\n%s", d)
 	}
-	if got := m.Towards(cta.DirectionA) + " / " + m.Towards(cta.DirectionB); got != "Far / Centre" || m.Color != "#c60c30" || m.TextColor != "#ffffff" || m.Mode != cta.Metro {
+	if got := m.Towards(cta.DirectionA) + " / " + m.Towards(cta.DirectionB); got != "Far / Centre" || m.Color != "#c60c30" || m.TextColor != "#ffffff" || m.Mode != cta.ModeMetro {
 		t.Errorf("towards %s, %s on %s, %s", got, m.TextColor, m.Color, m.Mode)
 	}
 	centre := net.Station(10)
-	if centre.Access != cta.StepFree || len(centre.Stops) != 2 || centre.Stops[1].Code != "2" || net.Station(20).Access != cta.Steps || net.Station(30).Access != cta.AccessUnknown {
+	if centre.Access != cta.AccessibilityStepFree || len(centre.Stops) != 2 || centre.Stops[1].Code != "2" || net.Station(20).Access != cta.AccessibilitySteps || net.Station(30).Access != cta.AccessibilityUnknown {
 		t.Errorf("Centre is %+v", centre)
 	}
 	// The missing time is interpolated by distance, and East is a bit nearer to North.
@@ -350,7 +350,7 @@ func TestUsualDayOfAWeekendLine(t *testing.T) {
 }
 
 func TestOptionsNarrow(t *testing.T) {
-	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.Bus, cta.Ferry}})
+	net, report, err := Read(files(town()), Options{Modes: []cta.Mode{cta.ModeBus, cta.ModeFerry}})
 	if err != nil || len(net.Lines) != 2 || net.Line("M") != nil || !slices.Contains(report.LeftOut, "1 route not asked for") {
 		t.Errorf("%v, %v", err, report)
 	}
@@ -365,11 +365,11 @@ func TestOptionsNarrow(t *testing.T) {
 	texts["routes.txt"] = strings.Replace(texts["routes.txt"], "bus/7,7,", "bus/7,7X,", 1)
 	bus := files(texts)
 	for _, name := range []string{"bus/7", "BUS/7", "7x"} { // riders know its short name
-		if net, _, err = Read(bus, Options{Lines: []string{name}}); err != nil || len(net.Lines) != 1 || net.Lines[0].Mode != cta.Bus {
+		if net, _, err = Read(bus, Options{Lines: []string{name}}); err != nil || len(net.Lines) != 1 || net.Lines[0].Mode != cta.ModeBus {
 			t.Errorf("line %q: %v", name, err)
 		}
 	}
-	if _, _, err = Read(files(town()), Options{Modes: []cta.Mode{cta.Tram}}); err == nil || err.Error() != "routes.txt: no route that is tram, want some of metro, bus, ferry" {
+	if _, _, err = Read(files(town()), Options{Modes: []cta.Mode{cta.ModeTram}}); err == nil || err.Error() != "routes.txt: no route that is tram, want some of metro, bus, ferry" {
 		t.Errorf("error %v", err)
 	}
 }
@@ -453,7 +453,7 @@ func TestOddValuesAreNotices(t *testing.T) {
 	if d := cmp.Diff(want, report.Notices); d != "" {
 		t.Errorf("notices (-want +got):\n%s", d)
 	}
-	if m := net.Line("M"); m.Color != unknownColor || net.Station(20).Access != cta.AccessUnknown || report.Trips != 8 {
+	if m := net.Line("M"); m.Color != unknownColor || net.Station(20).Access != cta.AccessibilityUnknown || report.Trips != 8 {
 		t.Errorf("colour %s, access %v, %d trips", m.Color, net.Station(20).Access, report.Trips)
 	}
 }
@@ -523,7 +523,7 @@ func TestReadRailway(t *testing.T) {
 		modes[l.Mode]++
 		trips += len(l.Runs(day))
 	}
-	if want := 200 - 67; modes[cta.Rail] != 3 || trips != want && trips != want+1 {
+	if want := 200 - 67; modes[cta.ModeRail] != 3 || trips != want && trips != want+1 {
 		t.Errorf("modes %v; %d trips on %s, want %d", modes, trips, day, want)
 	}
 	all, asTimed, calls, inTime := follow(t, net, day)

@@ -40,7 +40,7 @@ func TestTransfers(t *testing.T) {
 	if !slices.Contains(report.LeftOut, "2 transfers of single routes or trips") || !strings.Contains(strings.Join(report.Notices, "\n"), `transfers.txt: 1 odd value of to_stop_id, not a stop or a station of stops.txt; the first is "nowhere" in line 14`) {
 		t.Errorf("%v", report)
 	}
-	bus, err := Narrow(net, Options{Modes: []cta.Mode{cta.Bus}})
+	bus, err := Narrow(net, Options{Modes: []cta.Mode{cta.ModeBus}})
 	if err != nil || len(transfersOf(bus)) > 0 || len(net.Station(10).Transfers) != 1 {
 		t.Errorf("the bus alone has changes %v, the whole network %v, %v", transfersOf(bus), net.Station(10).Transfers, err)
 	}

@@ -125,7 +125,7 @@ func (p *printer) agency() {
 
 // RouteType returns the route_type of a mode; ok is false if the mode is unknown.
 func RouteType(m cta.Mode) (kind int32, ok bool) {
-	kind, ok = map[cta.Mode]int32{cta.Tram: 0, cta.Metro: 1, cta.Rail: 2, cta.Bus: 3, cta.Ferry: 4}[m]
+	kind, ok = map[cta.Mode]int32{cta.ModeTram: 0, cta.ModeMetro: 1, cta.ModeRail: 2, cta.ModeBus: 3, cta.ModeFerry: 4}[m]
 	return kind, ok
 }
 
@@ -142,7 +142,7 @@ func (p *printer) routes() {
 	p.file("routes.txt", "route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color", "route_sort_order")
 	for i, l := range p.net.Lines {
 		kind := ""
-		if n, ok := RouteType(cmp.Or(l.Mode, cta.Metro)); ok {
+		if n, ok := RouteType(cmp.Or(l.Mode, cta.ModeMetro)); ok {
 			kind = strconv.Itoa(int(n))
 		}
 		p.row(RouteID(l), "1", l.Code, l.Name, kind, strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))

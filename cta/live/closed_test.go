@@ -47,7 +47,7 @@ func TestClosedStations(t *testing.T) {
 		}
 	}
 	train, _ = tr.View(at.Add(6 * time.Minute)).Train("G1")
-	if train.State != Running || train.Station != state || len(train.Next) != 1 || train.Next[0].Station != wabash || !train.Since.After(at.Add(3*time.Minute)) {
+	if train.State != StateRunning || train.Station != state || len(train.Next) != 1 || train.Next[0].Station != wabash || !train.Since.After(at.Add(3*time.Minute)) {
 		t.Errorf("past the closed station the train is %+v", train)
 	}
 	if took := train.Stops[0].Expected.Sub(at.Add(3 * time.Minute)); took < 225*time.Second || took > 255*time.Second {

@@ -11,11 +11,11 @@ type Crowding string
 
 // Every Crowding.
 const (
-	CrowdUnknown Crowding = "unknown" // counted for too short a time, or too few riders
-	Quiet        Crowding = "quiet"   // under 0.6 of the usual
-	Usual        Crowding = "usual"
-	Busy         Crowding = "busy"      // over 1.4 of it
-	VeryBusy     Crowding = "very busy" // over twice
+	CrowdingUnknown  Crowding = "unknown" // counted for too short a time, or too few riders
+	CrowdingQuiet    Crowding = "quiet"   // under 0.6 of the usual
+	CrowdingUsual    Crowding = "usual"
+	CrowdingBusy     Crowding = "busy"      // over 1.4 of it
+	CrowdingVeryBusy Crowding = "very busy" // over twice
 )
 
 // Crowd compares the entries at a station with the usual for the day and hour.
@@ -101,7 +101,7 @@ func (t *Tracker) crowds(now int64) map[int]Crowd {
 	for _, st := range t.graph.net.Stations {
 		c := t.counters[st.ID]
 		if c == nil {
-			crowds[st.ID] = Crowd{Level: CrowdUnknown}
+			crowds[st.ID] = Crowd{Level: CrowdingUnknown}
 			continue
 		}
 		n, over := c.entered(now-crowdOver, now)
@@ -120,13 +120,13 @@ func crowdLevel(n, usual float64, over int64) Crowding {
 	chance := 2 * math.Sqrt(usual)
 	switch {
 	case over < crowdLeast || usual < 1:
-		return CrowdUnknown
+		return CrowdingUnknown
 	case n > 2*usual && n > usual+chance:
-		return VeryBusy
+		return CrowdingVeryBusy
 	case n > 1.4*usual && n > usual+chance:
-		return Busy
+		return CrowdingBusy
 	case n < 0.6*usual && n < usual-chance:
-		return Quiet
+		return CrowdingQuiet
 	}
-	return Usual
+	return CrowdingUsual
 }

@@ -65,9 +65,9 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 					for _, d := range l.Directions {
 						said[d.Cause]++
 						switch d.Cause {
-						case NeverHeard:
+						case CauseNeverHeard:
 							tb.Errorf("at %s: %s %+v", at.Format("15:04:05"), l.Line, d)
-						case LineSilent: // late at night the last train's report may be late
+						case CauseSilent: // late at night the last train's report may be late
 							tb.Logf("at %s: %s %+v", at.Format("15:04:05"), l.Line, d)
 						}
 					}
@@ -78,8 +78,8 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
 	tb.Log("causes of what was said:", said)
-	if said[LineSilent] > 4 {
-		tb.Errorf("lines are said to be silent %d times, though none was", said[LineSilent])
+	if said[CauseSilent] > 4 {
+		tb.Errorf("lines are said to be silent %d times, though none was", said[CauseSilent])
 	}
 	return tr.View(at).Scores
 }
@@ -93,7 +93,7 @@ func TestFirstMinutesHaveNoGaps(t *testing.T) {
 		for ; e.At.After(at); at = at.Add(30 * time.Second) {
 			for _, l := range tr.View(at).Lines {
 				for _, d := range l.Directions {
-					if at.Sub(start) < 5*time.Minute && (d.Cause == LongGap || d.Cause == CloseUp) {
+					if at.Sub(start) < 5*time.Minute && (d.Cause == CauseGap || d.Cause == CauseBunched) {
 						t.Errorf("after %v: %s %s: %v at %d", at.Sub(start), l.Line, d.Direction, d.Cause, d.Station)
 					}
 					causes[d.Cause]++
@@ -102,7 +102,7 @@ func TestFirstMinutesHaveNoGaps(t *testing.T) {
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
-	if causes[TooEarly] == 0 || causes[OnHeadway] == 0 {
+	if causes[CauseTooEarly] == 0 || causes[CauseRegular] == 0 {
 		t.Errorf("%v, want both the first minutes and those after", causes)
 	}
 }

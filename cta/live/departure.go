@@ -47,7 +47,7 @@ func (s *scratch) addDepartures(origin int32) {
 			return
 		}
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, bound: s.beginning(origin, next), timed: unknownCall, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.beginning(origin, next), timed: unknownCall, at: at, left: at, number: number, state: StateTurning,
 			variance: sq(spread), where: st.potential - (at - s.now),
 		})
 		next += headway
@@ -98,7 +98,7 @@ func (s *scratch) addScheduled(origin int32) {
 		number++
 		at := max(c.at, s.now+5*second)
 		s.vehicles = append(s.vehicles, vehicle{
-			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, timed: c, at: at, left: at, number: number, state: Turning,
+			train: -1, node: origin, bound: s.g.patterns[r.pattern].last, timed: c, at: at, left: at, number: number, state: StateTurning,
 			variance: sq(15), where: st.potential - (at - s.now),
 		})
 	}
@@ -143,7 +143,7 @@ func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread f
 func (s *scratch) waiting(origin int32) bool {
 	for i := range s.vehicles {
 		v := &s.vehicles[i]
-		if v.number == 0 && v.state == Turning && !v.dropped && s.g.nodes[v.node].turn == origin {
+		if v.number == 0 && v.state == StateTurning && !v.dropped && s.g.nodes[v.node].turn == origin {
 			return true
 		}
 	}

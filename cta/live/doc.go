@@ -22,13 +22,13 @@
 // A train is at the place of its last report, on whichever line that was. Its state is one
 // of these:
 //
-//   - [Stopped]: it arrived at a station less than 25 seconds ago.
-//   - [Running]: it is on its way to the next station. Its position follows the usual
+//   - [StateStopped]: it arrived at a station less than 25 seconds ago.
+//   - [StateRunning]: it is on its way to the next station. Its position follows the usual
 //     running time; a late train is shown just before the station.
-//   - [Silent]: it is overdue at the next station by three minutes, or by the running time
+//   - [StateSilent]: it is overdue at the next station by three minutes, or by the running time
 //     of its segment if that is longer. It is shown, but not predicted.
-//   - [Standing]: its last report was a breakdown.
-//   - [Turning]: it is at the end of its run, or out of service.
+//   - [StateStanding]: its last report was a breakdown.
+//   - [StateTurning]: it is at the end of its run, or out of service.
 //
 // A train is dropped fifteen minutes overdue, two minutes after it left service, or an
 // hour after it broke down or ended its run. It returns with its next report.
@@ -41,7 +41,7 @@
 //
 //   - holds up no other train
 //   - is not predicted at the station where it was passed, nor to depart
-//   - is no reason for [TrainStuck] or [TrainOverdue]
+//   - is no reason for [CauseStanding] or [CauseOverdue]
 //
 // An id belongs to one train, even if the train changes lines. If reports alternate
 // between two places, and each continues its own sequence, two trains share the id. After
@@ -115,31 +115,31 @@
 //
 // The first matching rule gives a direction its level and cause:
 //
-//  1. [NoService], not running: no service is intended, and no train is on its way.
+//  1. [CauseNoService], not running: no service is intended, and no train is on its way.
 //     This rule needs a known headway or trip of the line. A timetable has no service where
 //     none of its runs is on its way for more than an hour.
-//  2. No event of the line was seen in two hours. [ServiceBegins], good: service began less
+//  2. No event of the line was seen in two hours. [CauseBeginning], good: service began less
 //     than fifteen minutes ago, or is in the first half of a shorter time of a timetable.
-//     [NeverHeard], unknown: it began earlier.
-//  3. [LineSilent], unknown: one of the conditions below holds.
-//  4. [TrainStuck]: a train is broken down, and none has passed it; major after five
+//     [CauseNeverHeard], unknown: it began earlier.
+//  3. [CauseSilent], unknown: one of the conditions below holds.
+//  4. [CauseStanding]: a train is broken down, and none has passed it; major after five
 //     minutes, else minor.
-//  5. [TrainOverdue]: a train is overdue at its next station without a reported reason, and
+//  5. [CauseOverdue]: a train is overdue at its next station without a reported reason, and
 //     none has passed it. It is overdue after 25 seconds, or three standard deviations of
 //     the time to that station if that is more, and once another report came since. Major
 //     after five minutes or with a major gap, else minor.
-//  6. [TooEarly], good: the line's first report came less than ten minutes ago. Its other
+//  6. [CauseTooEarly], good: the line's first report came less than ten minutes ago. Its other
 //     trains have yet to report, and seem to leave gaps.
-//  7. [LongGap]: more than 1.5 of the intended headway lies between the last train at a
+//  7. [CauseGap]: more than 1.5 of the intended headway lies between the last train at a
 //     station and the next expected; major above 3, else minor. The longest gap is named.
-//  8. [CloseUp], minor: the latest two trains at a station came at less than half of the
+//  8. [CauseBunched], minor: the latest two trains at a station came at less than half of the
 //     intended headway, and closer than the median of all stations. The second
 //     train's last report must be from that station. The closest pair is named.
-//  9. [LastTrains], good: service has ended for the service day, but trains are on their
-//     way. [Pausing], good: it pauses.
-//  10. [OnHeadway], good: the median time between trains at the stations is known. With a
+//  9. [CauseEnding], good: service has ended for the service day, but trains are on their
+//     way. [CausePausing], good: it pauses.
+//  10. [CauseRegular], good: the median time between trains at the stations is known. With a
 //     timetable it is the median of averages over the latest trains.
-//     [TooEarly], good: trains run, but too few were seen for a median.
+//     [CauseTooEarly], good: trains run, but too few were seen for a median.
 //
 // A line is silent when one of these holds. Trains that fell silent while others of the
 // line reported don't count.
@@ -188,8 +188,8 @@
 // # Crowding
 //
 // The entries of the last fifteen minutes are compared with the station's average for the
-// type of day, times the hour's share. [Quiet] is under 0.6 of that, [Busy] over 1.4, and
-// [VeryBusy] over twice. The difference must exceed chance. [Tracker.Day] gives the entries
+// type of day, times the hour's share. [CrowdingQuiet] is under 0.6 of that, [CrowdingBusy] over 1.4, and
+// [CrowdingVeryBusy] over twice. The difference must exceed chance. [Tracker.Day] gives the entries
 // of each hour since midnight, as far back as counts reach.
 //
 // # Guarantees

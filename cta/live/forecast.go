@@ -156,9 +156,9 @@ func (s *scratch) addTrain(index int32, of []visit) {
 	next := s.onward(v.node, v.at, v.bound)
 	switch {
 	case v.status == outOfService:
-		ve.state, ve.dropped = Turning, s.now-v.since > outFor
+		ve.state, ve.dropped = StateTurning, s.now-v.since > outFor
 	case v.status == brokenDown:
-		ve.state, ve.dropped = Standing, s.now-v.since > standingFor
+		ve.state, ve.dropped = StateStanding, s.now-v.since > standingFor
 		ve.left = max(v.since+s.standing.mean(), s.now+90*second)
 		ve.variance = sq(150)
 		if !ve.dropped && !s.overtaken(&ve) {
@@ -166,17 +166,17 @@ func (s *scratch) addTrain(index int32, of []visit) {
 			s.nodes[v.node].stands = int32(len(s.vehicles)) + 1
 		}
 	case len(next) == 0 || s.ended(of, len(of)-1):
-		ve.state, ve.dropped = Turning, age > turningFor
+		ve.state, ve.dropped = StateTurning, age > turningFor
 	default:
 		if v.since > v.at { // repaired: it leaves without the usual stop
 			ve.left = v.since - 10*second
 		}
-		ve.state = Running
+		ve.state = StateRunning
 		if age < stop {
-			ve.state = Stopped
+			ve.state = StateStopped
 		}
 		// No report comes from a closed station: the train passes it when it is due there.
-		for ve.state == Running && len(next) == 1 && s.g.nodes[s.g.edges[next[0]].to].station.Closed {
+		for ve.state == StateRunning && len(next) == 1 && s.g.nodes[s.g.edges[next[0]].to].station.Closed {
 			took, _, timed := s.ride(next[0], ve.timed)
 			if ve.left+took > s.now {
 				break
@@ -197,11 +197,11 @@ func (s *scratch) addTrain(index int32, of []visit) {
 func (s *scratch) run(index int32) {
 	v := &s.vehicles[index]
 	v.forecasts = [2]int32{int32(len(s.forecasts)), int32(len(s.forecasts))}
-	if v.dropped || v.state == Turning && v.number == 0 {
+	if v.dropped || v.state == StateTurning && v.number == 0 {
 		return
 	}
 	first := step{node: v.node, timed: v.timed, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true, forecast: -1}
-	if b := s.nodes[v.node].stands; b > 0 && (v.state == Standing || s.vehicles[b-1].at < v.at) {
+	if b := s.nodes[v.node].stands; b > 0 && (v.state == StateStanding || s.vehicles[b-1].at < v.at) {
 		first.rests = b
 	}
 	if v.number > 0 {
@@ -217,7 +217,7 @@ func (s *scratch) run(index int32) {
 				break
 			}
 		}
-		if s.await(v, &first, ahead); v.state == Silent {
+		if s.await(v, &first, ahead); v.state == StateSilent {
 			return
 		}
 	}
@@ -282,8 +282,8 @@ func (s *scratch) await(v *vehicle, st *step, ahead *passage) {
 		}
 		patience = max(patience, took)
 	}
-	if late := s.now - v.by; v.state == Running && late > min(patience, goneAfter) {
-		v.state, v.dropped = Silent, late > goneAfter
+	if late := s.now - v.by; v.state == StateRunning && late > min(patience, goneAfter) {
+		v.state, v.dropped = StateSilent, late > goneAfter
 	}
 }
 

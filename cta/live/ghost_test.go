@@ -240,13 +240,13 @@ func TestVanishedTrainIsSilentThenGone(t *testing.T) {
 	for m := 2.0; m < 120; m += 0.5 { // it is due at three, or when the train ahead is far enough away
 		v := tr.View(at(m))
 		got, ok := v.Train("BR999")
-		if m <= 6 && got.State != Running || m >= 8 && m <= 18 && got.State != Silent || m > 20 && ok {
+		if m <= 6 && got.State != StateRunning || m >= 8 && m <= 18 && got.State != StateSilent || m > 20 && ok {
 			t.Errorf("after %v minutes: %v, %s", m, ok, got.State)
 		}
 		if m > 4 && len(got.Stops) > 0 {
 			t.Errorf("after %v minutes, when another has passed it, it is predicted", m)
 		}
-		if l, _ := v.Line("brown"); m > 4 && l.Directions[0].Cause == TrainOverdue {
+		if l, _ := v.Line("brown"); m > 4 && l.Directions[0].Cause == CauseOverdue {
 			t.Errorf("after %v minutes it is said to be overdue", m)
 		}
 	}
@@ -302,16 +302,16 @@ func TestPassedBreakdownIsInNobodysWay(t *testing.T) {
 		behind, _ := v.Train("BL102")
 		return l.Directions[0].Cause, behind
 	}
-	if c, _ := see(9); c != TrainStuck {
+	if c, _ := see(9); c != CauseStanding {
 		t.Errorf("before another has passed: %s", c)
 	}
 	along(tr, "BL101", at-1, 20, day(8).Add(9*time.Minute))
 	along(tr, "BL102", at-1, at-1, day(8).Add(19*time.Minute))
 	c, behind := see(20)
-	if c == TrainStuck || len(behind.Stops) < 2 || behind.Stops[1].Expected.After(day(8).Add(25*time.Minute)) {
+	if c == CauseStanding || len(behind.Stops) < 2 || behind.Stops[1].Expected.After(day(8).Add(25*time.Minute)) {
 		t.Errorf("after another has passed: %s, the one behind %+v", c, behind.Stops)
 	}
-	if shown, ok := tr.View(day(8).Add(20 * time.Minute)).Train("BL999"); !ok || shown.State != Standing || len(shown.Stops) > 0 {
+	if shown, ok := tr.View(day(8).Add(20 * time.Minute)).Train("BL999"); !ok || shown.State != StateStanding || len(shown.Stops) > 0 {
 		t.Errorf("it is shown: %v, %+v", ok, shown)
 	}
 }
@@ -322,7 +322,7 @@ func TestForgottenBreakdownHidesNone(t *testing.T) {
 	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL001", rosemont, cta.DirectionA, cta.BrokenDown))
 	tr.ApplyArrival(cta.KeyAt(day(9).Add(4*time.Minute)), arrived("BL002", cumberland, cta.DirectionA, cta.BrokenDown))
 	l, _ := tr.View(day(9).Add(5 * time.Minute)).Line("blue")
-	if ds := l.Directions[0]; ds.Cause != TrainStuck || ds.Train != "BL002" {
+	if ds := l.Directions[0]; ds.Cause != CauseStanding || ds.Train != "BL002" {
 		t.Errorf("said %+v, want BL002", ds)
 	}
 }
@@ -353,7 +353,7 @@ func TestDroppedTrainsDontSilenceALine(t *testing.T) {
 	along(tr, "BL002", 0, 0, day(8).Add(38*time.Minute))
 	for _, now := range []time.Time{day(8).Add(34 * time.Minute), day(8).Add(40*time.Minute + 10*time.Second)} {
 		l, _ := tr.View(now).Line("blue")
-		if ds := l.Directions[0]; ds.Cause == LineSilent || ds.Cause == TrainOverdue {
+		if ds := l.Directions[0]; ds.Cause == CauseSilent || ds.Cause == CauseOverdue {
 			t.Errorf("at %s: %+v", now.Format(time.TimeOnly), ds)
 		}
 	}
@@ -378,14 +378,14 @@ func TestOutage(t *testing.T) {
 			next += len(b.Next)
 		}
 		if m == 0 {
-			ran = states[Running] + states[Stopped]
+			ran = states[StateRunning] + states[StateStopped]
 		}
 		switch {
-		case m >= 8 && m < 15 && states[Silent] < ran*9/10, m >= 20 && states[Running] > 0, m >= 30 && states[Silent] > 0, m > 60 && len(v.Trains) > 0, m >= 25 && next > 0:
+		case m >= 8 && m < 15 && states[StateSilent] < ran*9/10, m >= 20 && states[StateRunning] > 0, m >= 30 && states[StateSilent] > 0, m > 60 && len(v.Trains) > 0, m >= 25 && next > 0:
 			t.Errorf("after %d minutes: %v of %d that ran, %d predictions", m, states, ran, next)
 		}
 		for _, l := range v.Lines {
-			if ds := l.Directions[0]; m >= 5 && ds.Cause != LineSilent && ds.Cause != NoService {
+			if ds := l.Directions[0]; m >= 5 && ds.Cause != CauseSilent && ds.Cause != CauseNoService {
 				t.Errorf("after %d minutes: %s %+v", m, l.Line, ds)
 			}
 		}
@@ -425,7 +425,7 @@ func TestHeldUpTrainIsntSilent(t *testing.T) {
 		if s == 14*60 {
 			along(tr, "BL100", 7, 7, now)
 		}
-		if train, _ := tr.View(now).Train("BL101"); s > 2*60 && (train.State != Running || len(train.Stops) == 0) {
+		if train, _ := tr.View(now).Train("BL101"); s > 2*60 && (train.State != StateRunning || len(train.Stops) == 0) {
 			t.Errorf("after %d s: %s, predicted at %d stations", s, train.State, len(train.Stops))
 		}
 	}
@@ -447,10 +447,10 @@ func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
 		l, _ := tr.View(now).Line("blue")
 		return l.Directions[0].Cause
 	}
-	if c := cause(tr, day(8).Add(20*time.Minute)); c != TrainOverdue {
-		t.Errorf("before it is dropped: %s, want %s", c, TrainOverdue)
+	if c := cause(tr, day(8).Add(20*time.Minute)); c != CauseOverdue {
+		t.Errorf("before it is dropped: %s, want %s", c, CauseOverdue)
 	}
-	if c := cause(tr, day(8).Add(36*time.Minute)); c == TrainOverdue {
+	if c := cause(tr, day(8).Add(36*time.Minute)); c == CauseOverdue {
 		t.Error("it is dropped, and said to be overdue")
 	}
 
@@ -460,7 +460,7 @@ func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
 	}
 	along(tr, "BL001", 12, 17, day(8)) // until 8:10; due at 8:12
 	along(tr, "BL002", 0, 0, day(8).Add(10*time.Minute))
-	if c := cause(tr, day(8).Add(12*time.Minute+20*time.Second)); c == LineSilent {
+	if c := cause(tr, day(8).Add(12*time.Minute+20*time.Second)); c == CauseSilent {
 		t.Error("trains that fell silent before others were heard of make the line silent")
 	}
 }
@@ -488,15 +488,15 @@ func TestTrainBehindALateOneIsNotOverdue(t *testing.T) {
 		arrive(minute, fmt.Sprint("after", minute), 0, cta.InService)
 	}
 	l, _ := tr.View(day(2).Add(22 * time.Minute)).Line("brown")
-	if ds := l.Directions[0]; ds.Cause == TrainOverdue {
+	if ds := l.Directions[0]; ds.Cause == CauseOverdue {
 		t.Errorf("said: %s of %q, though nothing was heard since it was due", ds.Cause, ds.Train)
 	}
 	for minute := 22; minute <= 30; minute += 4 { // the source lives
 		arrive(minute, fmt.Sprint("after", minute), 0, cta.InService)
 	}
 	l, _ = tr.View(day(2).Add(31 * time.Minute)).Line("brown")
-	if ds := l.Directions[0]; ds.Cause != TrainOverdue || ds.Train != "ahead" {
-		t.Errorf("said: %s of %q, want %s of the train ahead alone", ds.Cause, ds.Train, TrainOverdue)
+	if ds := l.Directions[0]; ds.Cause != CauseOverdue || ds.Train != "ahead" {
+		t.Errorf("said: %s of %q, want %s of the train ahead alone", ds.Cause, ds.Train, CauseOverdue)
 	}
 }
 

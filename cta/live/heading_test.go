@@ -121,7 +121,7 @@ func TestLastTrains(t *testing.T) {
 	if b := board(t, v, fullerton, "red", cta.DirectionA); !b.Last.IsZero() {
 		t.Errorf("the Red Line runs all night: %+v", b)
 	}
-	if l, _ := v.Line("brown"); l.Directions[0].Last.Station != kimball || !l.Directions[0].Last.At.Before(day(1)) || l.Level != Good {
+	if l, _ := v.Line("brown"); l.Directions[0].Last.Station != kimball || !l.Directions[0].Last.At.Before(day(1)) || l.Level != LevelGood {
 		t.Errorf("the Brown Line is %+v", l)
 	}
 	var came time.Time
@@ -135,7 +135,7 @@ func TestLastTrains(t *testing.T) {
 		}
 		if late := day(1).Add(20 * time.Minute); !looked && e.At.After(late) {
 			looked = true
-			if l, _ := tr.View(late).Line("brown"); l.Directions[0].Cause != LastTrains {
+			if l, _ := tr.View(late).Line("brown"); l.Directions[0].Cause != CauseEnding {
 				t.Errorf("after the last departure the Brown Line is %+v", l.Directions[0])
 			}
 		}
@@ -144,7 +144,7 @@ func TestLastTrains(t *testing.T) {
 		t.Errorf("the last train came at %v, told was %v", came, b.Last)
 	}
 	v = tr.View(day(3))
-	if l, _ := v.Line("brown"); l.Level != NotRunning || l.Directions[0].Cause != NoService || !l.Directions[0].Resumes.Equal(day(4)) {
+	if l, _ := v.Line("brown"); l.Level != LevelNotRunning || l.Directions[0].Cause != CauseNoService || !l.Directions[0].Resumes.Equal(day(4)) {
 		t.Errorf("at three the Brown Line is %+v", l)
 	}
 	if b := board(t, v, fullerton, "brown", cta.DirectionA); !b.Resumes.After(day(4)) || b.Resumes.After(day(5)) {

@@ -19,11 +19,11 @@ type Spacing string
 
 // Every Spacing.
 const (
-	Unknown Spacing = "unknown" // too few trains seen
-	Regular Spacing = "regular"
-	Bunched Spacing = "bunched" // the last two came at less than 0.75 of the intended headway
-	Gap     Spacing = "gap"     // more than 1.5 of it between the last train and the next
-	None    Spacing = "none"    // no service is intended
+	SpacingUnknown Spacing = "unknown" // too few trains seen
+	SpacingRegular Spacing = "regular"
+	SpacingBunched Spacing = "bunched" // the last two came at less than 0.75 of the intended headway
+	SpacingGap     Spacing = "gap"     // more than 1.5 of it between the last train and the next
+	SpacingNone    Spacing = "none"    // no service is intended
 )
 
 // Headway is the current and the intended time between trains at a platform.
@@ -96,9 +96,9 @@ func (s *scratch) edgesOf(n int32, uses []use) []int32 {
 func (s *scratch) headway(n int32) Headway {
 	st := &s.nodes[n]
 	intended := s.intended(n, s.now)
-	h := Headway{Intended: time.Duration(intended) * time.Millisecond, Spacing: Unknown}
+	h := Headway{Intended: time.Duration(intended) * time.Millisecond, Spacing: SpacingUnknown}
 	if intended == 0 {
-		h.Spacing = None
+		h.Spacing = SpacingNone
 	}
 	if st.n == 0 {
 		return h
@@ -120,11 +120,11 @@ func (s *scratch) headway(n int32) Headway {
 	before := s.usual(n, last, next, intended)
 	switch {
 	case float64(next-last) > gapAbove*float64(before) && float64(next-s.servedSince(n, last)) > gapAbove*float64(before):
-		h.Spacing = Gap
+		h.Spacing = SpacingGap
 	case s.bunched(n, intended):
-		h.Spacing = Bunched
+		h.Spacing = SpacingBunched
 	case st.n > 1:
-		h.Spacing = Regular
+		h.Spacing = SpacingRegular
 	}
 	return h
 }

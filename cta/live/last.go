@@ -43,7 +43,7 @@ func (s *scratch) endServices() {
 			began := v.at
 			switch {
 			case v.number > 0 && v.node == origin:
-			case v.number > 0 || v.state == Turning:
+			case v.number > 0 || v.state == StateTurning:
 				continue
 			default:
 				q := s.nodes[origin].passed(v.train)

@@ -42,7 +42,7 @@ type Slot struct {
 }
 
 // Wait is a measured time between two trains at a station that is a gap by the rules of
-// [LongGap], and the time that was intended there.
+// [CauseGap], and the time that was intended there.
 type Wait struct {
 	Station       int
 	Lasted, Usual time.Duration
@@ -117,11 +117,11 @@ type verdict uint8
 const major verdict = 0x80
 
 // causes are in the order of their verdicts, from 1.
-var causes = []Cause{NoService, ServiceBegins, NeverHeard, LineSilent, TrainStuck, TrainOverdue, LongGap, CloseUp, OnHeadway, LastTrains, TooEarly}
+var causes = []Cause{CauseNoService, CauseBeginning, CauseNeverHeard, CauseSilent, CauseStanding, CauseOverdue, CauseGap, CauseBunched, CauseRegular, CauseEnding, CauseTooEarly}
 
 func verdictOf(d *DirectionStatus) verdict {
 	v := verdict(slices.Index(causes, d.Cause) + 1)
-	if d.Level == Major {
+	if d.Level == LevelMajor {
 		v |= major
 	}
 	return v
@@ -136,20 +136,20 @@ func (v verdict) cause() Cause {
 
 func (v verdict) level() Level {
 	switch v.cause() {
-	case NoService:
-		return NotRunning
-	case "", NeverHeard, LineSilent:
+	case CauseNoService:
+		return LevelNotRunning
+	case "", CauseNeverHeard, CauseSilent:
 		return LevelUnknown
-	case TrainStuck, TrainOverdue, LongGap, CloseUp:
+	case CauseStanding, CauseOverdue, CauseGap, CauseBunched:
 		if v&major != 0 {
-			return Major
+			return LevelMajor
 		}
-		return Minor
+		return LevelMinor
 	}
-	return Good
+	return LevelGood
 }
 
-func (v verdict) trouble() bool { return v.level() == Minor || v.level() == Major }
+func (v verdict) trouble() bool { return v.level() == LevelMinor || v.level() == LevelMajor }
 
 func newHistory() history { return history{dirty: math.MaxInt64, start: math.MaxInt64} }
 
@@ -329,7 +329,7 @@ func (h *history) judge(s *scratch, v *View, line int) {
 		if h.next < h.start+starting && l.minutes[d][at%minutes].trouble() {
 			l.minutes[d][at%minutes] = 0 // trains that have yet to report seem to be late
 		}
-		if ds.Cause == LineSilent { // what was judged meanwhile was judged without word
+		if ds.Cause == CauseSilent { // what was judged meanwhile was judged without word
 			for m := at - 1; m*minute > h.next-ds.Lasts.Milliseconds() && m > at-minutes; m-- {
 				l.minutes[d][m%minutes] = verdictOf(ds)
 			}
@@ -368,7 +368,7 @@ func (h *history) measure(s *scratch, l *pastLine, d int, n int32, slot *spacing
 // Minutes before the first judged one don't count.
 func (l *pastLine) heard(d int, from, to int64) bool {
 	for m := from; m <= to; m++ {
-		if v := l.minutes[d][m%minutes]; v != 0 && (v.level() == LevelUnknown || v.level() == NotRunning) {
+		if v := l.minutes[d][m%minutes]; v != 0 && (v.level() == LevelUnknown || v.level() == LevelNotRunning) {
 			return false
 		}
 	}
@@ -432,7 +432,7 @@ func (h *history) tell(p *Past, clock func(ms int64) time.Time, line, d int, now
 			}
 		}
 		if !v.trouble() {
-			if better++; better >= calmed || v.level() == NotRunning {
+			if better++; better >= calmed || v.level() == LevelNotRunning {
 				end()
 			}
 			continue
@@ -460,7 +460,7 @@ type spelling struct {
 
 func (s *spelling) add(m int64, v verdict, wait Wait) {
 	s.to = m
-	if s.level != Major {
+	if s.level != LevelMajor {
 		s.level = v.level()
 	}
 	s.causes[v&^major]++

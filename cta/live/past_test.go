@@ -79,7 +79,7 @@ func TestPastIsWhatRidersWereTold(t *testing.T) {
 		if s.At.Before(day(8).Add(10*time.Minute)) || s.At.Add(PastSlot).After(until) {
 			continue
 		}
-		worst := NotRunning
+		worst := LevelNotRunning
 		for m := s.At; m.Before(s.At.Add(PastSlot)); m = m.Add(time.Minute) {
 			// Riders of a minute don't know of the events to come in it.
 			if l := told[m.Unix()/60].Level; slices.Index(worse, l) > slices.Index(worse, worst) {
@@ -94,7 +94,7 @@ func TestPastIsWhatRidersWereTold(t *testing.T) {
 		t.Fatal("no spell of trouble")
 	}
 	spell := p.Spells[0]
-	if d := spell.From.Sub(began); d <= -time.Minute || d > time.Minute || spell.Level != Major {
+	if d := spell.From.Sub(began); d <= -time.Minute || d > time.Minute || spell.Level != LevelMajor {
 		t.Errorf("a spell from %v, want from %v on: %+v", spell.From, began, spell)
 	}
 	// The longest wait is that of the trains that came.
@@ -183,11 +183,11 @@ func TestPastOfASilence(t *testing.T) {
 			if inside && s.Level != LevelUnknown {
 				t.Errorf("%v of silence: at %s %s by %q", lasts, s.At.Format("15:04"), s.Level, s.Cause)
 			}
-			if s.At.After(begin.Add(-PastSlot)) && (s.Level == Minor || s.Level == Major || s.Wait.Station != 0) {
+			if s.At.After(begin.Add(-PastSlot)) && (s.Level == LevelMinor || s.Level == LevelMajor || s.Wait.Station != 0) {
 				t.Errorf("%v of silence: at %s %+v", lasts, s.At.Format("15:04"), s)
 			}
 		}
-		if s := p.at(end.Add(20 * time.Minute)); s.Level != Good {
+		if s := p.at(end.Add(20 * time.Minute)); s.Level != LevelGood {
 			t.Errorf("%v of silence: later %+v", lasts, s)
 		}
 	}
@@ -211,11 +211,11 @@ func TestPastOfANight(t *testing.T) {
 		levels := map[Level]int{}
 		for i, s := range p.Slots {
 			levels[s.Level]++
-			if i > 0 && s.At.Sub(p.Slots[i-1].At) != PastSlot || s.Wait.Station != 0 || s.Level == NotRunning && s.Intended > 0 {
+			if i > 0 && s.At.Sub(p.Slots[i-1].At) != PastSlot || s.Wait.Station != 0 || s.Level == LevelNotRunning && s.Intended > 0 {
 				t.Errorf("slot %+v", s)
 			}
 		}
-		if levels[NotRunning] < 30 || levels[Good] < 30 || levels[LevelUnknown] < 130 {
+		if levels[LevelNotRunning] < 30 || levels[LevelGood] < 30 || levels[LevelUnknown] < 130 {
 			t.Errorf("levels %v", levels)
 		}
 	}
@@ -229,7 +229,7 @@ func TestPastBeginsAnew(t *testing.T) {
 	until := day(9)
 	begun := func(p Past) (n int) {
 		for _, s := range p.Slots {
-			if s.Level == Good && s.Cause != ServiceBegins {
+			if s.Level == LevelGood && s.Cause != CauseBeginning {
 				n++
 			}
 		}
@@ -247,7 +247,7 @@ func TestPastBeginsAnew(t *testing.T) {
 	later := until.Add(50 * time.Hour)
 	tr.ApplyArrival(cta.KeyAt(later), arrivals[0].Arrival)
 	for _, s := range past(tr, later.Add(5*time.Minute), "yellow", cta.DirectionA).Slots {
-		if s.Level == Good && s.Cause != ServiceBegins && s.At.Before(later.Add(-5*time.Minute)) || s.Every > 0 {
+		if s.Level == LevelGood && s.Cause != CauseBeginning && s.At.Before(later.Add(-5*time.Minute)) || s.Every > 0 {
 			t.Errorf("fifty hours later: %+v", s)
 		}
 	}

@@ -67,7 +67,7 @@ func TestRing(t *testing.T) {
 	}
 	for _, l := range v.Lines {
 		for _, d := range l.Directions {
-			if d.Level != Good {
+			if d.Level != LevelGood {
 				t.Errorf("%+v", d)
 			}
 		}
@@ -138,7 +138,7 @@ func TestScheduledDepartures(t *testing.T) {
 		t.Errorf("the express goes on to %v, want the last station", train.Next)
 	}
 	for _, d := range tr.View(eight.Add(5 * time.Hour)).Lines[0].Directions {
-		if want := eight.AddDate(0, 0, 1); d.Cause != NoService || d.Direction == cta.DirectionA && !d.Resumes.Equal(want) {
+		if want := eight.AddDate(0, 0, 1); d.Cause != CauseNoService || d.Direction == cta.DirectionA && !d.Resumes.Equal(want) {
 			t.Errorf("in the afternoon %+v, want no service until tomorrow", d)
 		}
 	}
@@ -158,7 +158,7 @@ func TestLineWithoutService(t *testing.T) {
 		t.Errorf("before anything is heard it is %+v, want unknown", s)
 	}
 	tr.ApplyArrival(cta.KeyAt(noon), cta.Arrival{StationID: 1, TrainID: "x", Line: l.ID, Direction: cta.DirectionA, TrainStatus: cta.InService})
-	if s := tr.View(noon.Add(30 * time.Second)).Lines[0]; s.Level != Good || s.Directions[0].Cause != TooEarly {
+	if s := tr.View(noon.Add(30 * time.Second)).Lines[0]; s.Level != LevelGood || s.Directions[0].Cause != CauseTooEarly {
 		t.Errorf("with a train it is %+v, want good, too early to say more", s)
 	}
 }

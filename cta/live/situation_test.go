@@ -50,15 +50,15 @@ func TestStandingTrainIsSaidAndForgotten(t *testing.T) {
 	play(arrivals, "blue", cta.DirectionA, day(7).Add(50*time.Minute), day(8).Add(80*time.Minute), 15*time.Second, func(now time.Time, ds DirectionStatus) {
 		switch since := now.Sub(began); {
 		case since >= 30*time.Second && since < 15*time.Minute:
-			if ds.Cause != TrainStuck || ds.Station != loganSquare {
+			if ds.Cause != CauseStanding || ds.Station != loganSquare {
 				t.Errorf("%v into a breakdown: %+v", since, ds)
 			}
-			if want := since >= 5*time.Minute+time.Second; (ds.Level == Major) != want {
+			if want := since >= 5*time.Minute+time.Second; (ds.Level == LevelMajor) != want {
 				t.Errorf("%v into a breakdown the level is %s", since, ds.Level)
 			}
-		case since >= 15*time.Minute+30*time.Second && ds.Cause == TrainStuck:
+		case since >= 15*time.Minute+30*time.Second && ds.Cause == CauseStanding:
 			t.Errorf("%v after the breakdown: %+v", since-15*time.Minute, ds)
-		case since >= 65*time.Minute && ds.Level == Major:
+		case since >= 65*time.Minute && ds.Level == LevelMajor:
 			t.Errorf("%v after the breakdown: %+v", since-15*time.Minute, ds)
 		}
 	})
@@ -81,13 +81,13 @@ func TestTrainThatStandsWithoutAWordIsOverdue(t *testing.T) {
 	}
 	play(arrivals, "blue", cta.DirectionA, day(8), due.Add(14*time.Minute), 5*time.Second, func(now time.Time, ds DirectionStatus) {
 		switch late := now.Sub(due); {
-		case late < 0 && ds.Cause == TrainOverdue:
+		case late < 0 && ds.Cause == CauseOverdue:
 			t.Errorf("%v before it is due: %+v", -late, ds)
-		case late > soon && (ds.Cause != TrainOverdue || ds.Station != california || ds.Lasts > late+10*time.Second || ds.Lasts < late-10*time.Second):
+		case late > soon && (ds.Cause != CauseOverdue || ds.Station != california || ds.Lasts > late+10*time.Second || ds.Lasts < late-10*time.Second):
 			t.Errorf("%v after it was due: %+v", late, ds)
 		case late > 4*time.Minute && ds.Gap.Station == 0: // trains come every four minutes
 			t.Errorf("%v after it was due there is no gap: %+v", late, ds)
-		case late > 6*time.Minute && ds.Level != Major:
+		case late > 6*time.Minute && ds.Level != LevelMajor:
 			t.Errorf("%v after it was due the level is %s", late, ds.Level)
 		}
 	})
@@ -131,12 +131,12 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 			known := knowable(all, line, begin)
 			var told time.Time
 			play(arrivals, line, cta.DirectionB, day(7).Add(50*time.Minute), day(8).Add(30*time.Minute), 10*time.Second, func(now time.Time, ds DirectionStatus) {
-				silent := ds.Cause == LineSilent && ds.Level == LevelUnknown
+				silent := ds.Cause == CauseSilent && ds.Level == LevelUnknown
 				if silent && told.IsZero() {
 					told = now
 				}
 				switch {
-				case now.Before(begin) && silent, now.After(back) && (silent || ds.Level == Major):
+				case now.Before(begin) && silent, now.After(back) && (silent || ds.Level == LevelMajor):
 					t.Errorf("at %s: %+v", now.Format(time.TimeOnly), ds)
 				case now.Sub(known) >= soon && now.Before(back) && !silent:
 					t.Errorf("%v after it could be known: %+v", now.Sub(known), ds)
@@ -190,7 +190,7 @@ func TestNoFalseAlarms(t *testing.T) {
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
-	if alarms[LineSilent] > 0 || alarms[TrainOverdue] > looks/500 {
+	if alarms[CauseSilent] > 0 || alarms[CauseOverdue] > looks/500 {
 		t.Errorf("of %d sentences, these are of each cause: %v", looks, alarms)
 	}
 }

@@ -13,33 +13,33 @@ type Level string
 
 // Every Level.
 const (
-	NotRunning   Level = "not_running" // no service is intended, and no train is on its way
-	Good         Level = "good"
-	Minor        Level = "minor"
-	Major        Level = "major"
-	LevelUnknown Level = "unknown"
+	LevelNotRunning Level = "not_running" // no service is intended, and no train is on its way
+	LevelGood       Level = "good"
+	LevelMinor      Level = "minor"
+	LevelMajor      Level = "major"
+	LevelUnknown    Level = "unknown"
 )
 
 // worse orders levels, best first. A line has the level of its worse direction.
-var worse = []Level{NotRunning, Good, LevelUnknown, Minor, Major}
+var worse = []Level{LevelNotRunning, LevelGood, LevelUnknown, LevelMinor, LevelMajor}
 
 // Cause is the rule that set a level. The constants are in the order of the rules.
 type Cause string
 
 // Every Cause. See the package comment for the rules.
 const (
-	NoService     Cause = "no service"
-	ServiceBegins Cause = "beginning" // no train has reported yet
-	NeverHeard    Cause = "never heard"
-	LineSilent    Cause = "silent"
-	TrainStuck    Cause = "standing"
-	TrainOverdue  Cause = "overdue"
-	LongGap       Cause = "gap"
-	CloseUp       Cause = "bunched"
-	OnHeadway     Cause = "regular"
-	Pausing       Cause = "pausing"   // trains are on their way, others leave later on the service day
-	LastTrains    Cause = "ending"    // service is over, the last trains are on their way
-	TooEarly      Cause = "too early" // trains run; the headway isn't known yet
+	CauseNoService  Cause = "no service"
+	CauseBeginning  Cause = "beginning" // no train has reported yet
+	CauseNeverHeard Cause = "never heard"
+	CauseSilent     Cause = "silent"
+	CauseStanding   Cause = "standing"
+	CauseOverdue    Cause = "overdue"
+	CauseGap        Cause = "gap"
+	CauseBunched    Cause = "bunched"
+	CauseRegular    Cause = "regular"
+	CausePausing    Cause = "pausing"   // trains are on their way, others leave later on the service day
+	CauseEnding     Cause = "ending"    // service is over, the last trains are on their way
+	CauseTooEarly   Cause = "too early" // trains run; the headway isn't known yet
 )
 
 // LineStatus is the status of a line.
@@ -176,7 +176,7 @@ func (s *scratch) goes(l *lineState, ve *vehicle) {
 
 // coming reports whether a vehicle is a train that is due at a station.
 func (v *vehicle) coming() bool {
-	return v.number == 0 && !v.dropped && (v.state == Running || v.state == Silent) && v.due < math.MaxInt64
+	return v.number == 0 && !v.dropped && (v.state == StateRunning || v.state == StateSilent) && v.due < math.MaxInt64
 }
 
 func (s *scratch) status(v *View) {
@@ -194,7 +194,7 @@ func (s *scratch) status(v *View) {
 		if !ve.coming() {
 			continue
 		}
-		if ve.state == Running || ve.by > l.heard { // one silent train is no sign of the line's silence
+		if ve.state == StateRunning || ve.by > l.heard { // one silent train is no sign of the line's silence
 			l.expected++
 			if s.now-ve.due > max(overdueBy, ve.slack) {
 				l.overdue++
@@ -211,7 +211,7 @@ func (s *scratch) status(v *View) {
 	v.Lines = make([]LineStatus, len(s.g.lines))
 	for i := range s.g.lines {
 		l := &v.Lines[i]
-		*l = LineStatus{Line: s.g.lines[i].ID, Level: NotRunning}
+		*l = LineStatus{Line: s.g.lines[i].ID, Level: LevelNotRunning}
 		if h := s.lines[i].heard; h > 0 {
 			l.Heard = s.time(h)
 		}
@@ -244,7 +244,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 		}
 		sv.served = true
 		switch h.Spacing {
-		case Gap:
+		case SpacingGap:
 			sv.gapped++
 			if sv.gap < 0 || h.Current.Round(time.Minute) > v.Boards[s.g.nodes[sv.gap].board].Headway.Current.Round(time.Minute) {
 				sv.gap = n
@@ -320,54 +320,54 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	}
 	early := s.now-state.first < reporting
 	stuck := state.standing[d]
-	ds.Level = Good
+	ds.Level = LevelGood
 	switch {
 	case l.planned && !sv.served && !runs && (state.heard == 0 || away == 0) && stuck == nil && state.behind[d] == nil:
-		ds.Cause, ds.Level = NoService, NotRunning
+		ds.Cause, ds.Level = CauseNoService, LevelNotRunning
 		ds.Resumes = s.resumes(s.g, line, d, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)
 	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-patience:
-		ds.Cause = ServiceBegins
+		ds.Cause = CauseBeginning
 	case state.heard == 0:
-		ds.Cause, ds.Level = NeverHeard, LevelUnknown
+		ds.Cause, ds.Level = CauseNeverHeard, LevelUnknown
 	case s.silent(line, runs):
-		ds.Cause, ds.Level = LineSilent, LevelUnknown
+		ds.Cause, ds.Level = CauseSilent, LevelUnknown
 		ds.Lasts = time.Duration(s.now-state.heard) * time.Millisecond
 	case stuck != nil:
-		ds.Cause, ds.Level = TrainStuck, Minor
+		ds.Cause, ds.Level = CauseStanding, LevelMinor
 		ds.Station, ds.Lasts = s.g.nodes[stuck.node].station.ID, time.Duration(s.now-stuck.since)*time.Millisecond
 		ds.Train = s.stuckTrain(stuck)
 		if s.now-stuck.since >= majorStand {
-			ds.Level = Major
+			ds.Level = LevelMajor
 		}
 	case state.behind[d] != nil:
 		ve := state.behind[d]
-		ds.Cause, ds.Level = TrainOverdue, Minor
+		ds.Cause, ds.Level = CauseOverdue, LevelMinor
 		ds.Train, ds.Lasts = s.order[ve.train].id, time.Duration(s.now-ve.by)*time.Millisecond
 		ds.Station = s.g.nodes[s.g.edges[s.onward(ve.node, ve.at, ve.bound)[0]].to].station.ID
 		if s.now-ve.by >= majorStand || sv.gap >= 0 && float64(gap.Current) > majorGap*float64(gap.Intended) {
-			ds.Level = Major
+			ds.Level = LevelMajor
 		}
 	case early:
-		ds.Cause = TooEarly
+		ds.Cause = CauseTooEarly
 	case sv.gap >= 0:
-		ds.Cause, ds.Level = LongGap, Minor
+		ds.Cause, ds.Level = CauseGap, LevelMinor
 		ds.Station, ds.Lasts = ds.Gap.Station, ds.Gap.Apart
 		if float64(ds.Lasts) > majorGap*float64(gap.Intended) {
-			ds.Level = Major
+			ds.Level = LevelMajor
 		}
 	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
-		ds.Cause, ds.Level = CloseUp, Minor
+		ds.Cause, ds.Level = CauseBunched, LevelMinor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
 	case l.planned && !leaves:
-		ds.Cause = LastTrains
+		ds.Cause = CauseEnding
 		if again := s.resumes(s.g, line, d, s.now); s.today(again) {
-			ds.Cause, ds.Resumes = Pausing, again
+			ds.Cause, ds.Resumes = CausePausing, again
 		}
 	case sv.every > 0:
-		ds.Cause = OnHeadway
+		ds.Cause = CauseRegular
 	default:
-		ds.Cause = TooEarly
+		ds.Cause = CauseTooEarly
 	}
 	return ds
 }

@@ -33,7 +33,7 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 			for _, l := range tr.View(next).Lines {
 				for _, d := range l.Directions {
 					looks++
-					if d.Level != Good && d.Level != NotRunning && d.Cause != NeverHeard {
+					if d.Level != LevelGood && d.Level != LevelNotRunning && d.Cause != CauseNeverHeard {
 						list = append(list, fmt.Sprintf("%s %s %s %v at %d for %v, intended %v, train %s", next.Format("15:04"), l.Line, d.Direction, d.Cause, d.Station, d.Lasts, d.Intended, d.Train))
 					}
 				}
@@ -168,7 +168,7 @@ func TestTimetableIsDescribed(t *testing.T) {
 	if d := cmp.Diff([]string{"08:30", "09:00", "09:30"}, leave); d != "" {
 		t.Errorf("departures where the ring closes (-want +got):\n%s", d)
 	}
-	if l, _ := v.Line("C"); l.Directions[0].Cause != Pausing || !l.Directions[0].Resumes.Equal(day.Add(950*time.Minute)) {
+	if l, _ := v.Line("C"); l.Directions[0].Cause != CausePausing || !l.Directions[0].Resumes.Equal(day.Add(950*time.Minute)) {
 		t.Errorf("before the afternoon %+v", l.Directions[0])
 	}
 }
@@ -194,7 +194,7 @@ func TestTrainOfATimetableIsMissed(t *testing.T) {
 		}
 	}
 	l, _ := tr.View(at).Line("R")
-	if d := l.Directions[0]; d.Gaps == 0 || d.Level == Good {
+	if d := l.Directions[0]; d.Gaps == 0 || d.Level == LevelGood {
 		t.Errorf("%+v, want a gap", d)
 	}
 }
@@ -433,13 +433,13 @@ func pauses(tb testing.TB, net *cta.Network, day cta.Date) (paused, served int, 
 					case close:
 					case on:
 						served++
-						wrong = d.Level == NotRunning || d.Cause == NeverHeard
+						wrong = d.Level == LevelNotRunning || d.Cause == CauseNeverHeard
 					case after.IsZero() || after.Sub(before) > time.Hour:
 						paused++
 						if !after.IsZero() && after.Sub(next) > 6*24*time.Hour {
 							after = d.Resumes // beyond a week, nobody is told
 						}
-						wrong = d.Level != NotRunning || d.Cause != NoService || !d.Resumes.Equal(after)
+						wrong = d.Level != LevelNotRunning || d.Cause != CauseNoService || !d.Resumes.Equal(after)
 					}
 					if wrong {
 						faults = append(faults, fmt.Sprintf("%s %s %s: %s, %s until %s; the last run ended at %s, the next begins at %s",
@@ -495,7 +495,7 @@ func TestPausesHaveNoLastTrains(t *testing.T) {
 	for ev := range sim.Events() {
 		for len(looks) > 0 && ev.At.Sub(start) >= looks[0].after {
 			l, _ := tr.View(start.Add(looks[0].after)).Line(commuters)
-			if d := l.Directions[looks[0].d]; l.Level != Good || (d.Cause == LastTrains) != looks[0].last {
+			if d := l.Directions[looks[0].d]; l.Level != LevelGood || (d.Cause == CauseEnding) != looks[0].last {
 				t.Errorf("after %v, direction %s: %s for %s, last trains: want %v", looks[0].after, d.Direction, d.Level, d.Cause, looks[0].last)
 			}
 			looks = looks[1:]
@@ -511,7 +511,7 @@ func TestPausesHaveNoLastTrains(t *testing.T) {
 	short := timetable(t, 10, 1)
 	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, short.Location)
 	length := time.Duration(short.Lines[0].Patterns[0].Trips[0].Profile.Arrivals[len(short.Lines[0].Patterns[0].Calls)-1]) * time.Second
-	for share, want := range map[float64]Cause{0.3: ServiceBegins, 0.7: NeverHeard, 1.3: NoService} {
+	for share, want := range map[float64]Cause{0.3: CauseBeginning, 0.7: CauseNeverHeard, 1.3: CauseNoService} {
 		l, _ := NewTracker(short).View(eight.Add(time.Duration(share * float64(length)))).Line("t")
 		if got := l.Directions[0].Cause; got != want {
 			t.Errorf("%v of a run of %v, never heard of: %s, want %s", share, length, got, want)
@@ -542,7 +542,7 @@ func TestPauseHidesNoTrain(t *testing.T) {
 		}
 		after := last.Arrival(len(calls) - 1).Add(2 * time.Minute)
 		l, _ := tr.View(after).Line(line.ID)
-		if d := l.Directions[0]; d.Level == NotRunning || d.Level == Good {
+		if d := l.Directions[0]; d.Level == LevelNotRunning || d.Level == LevelGood {
 			t.Errorf("%s: the line is said to be %v, for %v", name, d.Level, d.Cause)
 		}
 	}

@@ -111,17 +111,17 @@ func TestTrainIsWhereItsEventsSay(t *testing.T) {
 		moved bool
 		gone  bool
 	}{
-		"just come":                  {says: []says{{10 * time.Second, rosemont, cta.InService}}, want: Stopped, at: rosemont},
-		"on its way":                 {says: []says{{70 * time.Second, rosemont, cta.InService}}, want: Running, at: rosemont, moved: true},
-		"late event changes nothing": {says: []says{{10 * time.Second, rosemont, cta.InService}, {5 * time.Minute, ohare, cta.InService}}, want: Stopped, at: rosemont},
-		"broken down":                {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}}, want: Standing, at: rosemont},
-		"repaired":                   {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}, {70 * time.Second, rosemont, cta.InService}}, want: Running, at: rosemont, moved: true},
-		"silent":                     {says: []says{{12 * time.Minute, rosemont, cta.InService}}, want: Silent, at: rosemont, moved: true},
+		"just come":                  {says: []says{{10 * time.Second, rosemont, cta.InService}}, want: StateStopped, at: rosemont},
+		"on its way":                 {says: []says{{70 * time.Second, rosemont, cta.InService}}, want: StateRunning, at: rosemont, moved: true},
+		"late event changes nothing": {says: []says{{10 * time.Second, rosemont, cta.InService}, {5 * time.Minute, ohare, cta.InService}}, want: StateStopped, at: rosemont},
+		"broken down":                {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}}, want: StateStanding, at: rosemont},
+		"repaired":                   {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}, {70 * time.Second, rosemont, cta.InService}}, want: StateRunning, at: rosemont, moved: true},
+		"silent":                     {says: []says{{12 * time.Minute, rosemont, cta.InService}}, want: StateSilent, at: rosemont, moved: true},
 		"silent for long":            {says: []says{{30 * time.Minute, rosemont, cta.InService}}, gone: true},
-		"at the end of its run":      {says: []says{{5 * time.Minute, forestPark, cta.InService}}, want: Turning, at: forestPark},
-		"out of service":             {says: []says{{time.Minute, forestPark, cta.OutOfService}}, want: Turning, at: forestPark},
+		"at the end of its run":      {says: []says{{5 * time.Minute, forestPark, cta.InService}}, want: StateTurning, at: forestPark},
+		"out of service":             {says: []says{{time.Minute, forestPark, cta.OutOfService}}, want: StateTurning, at: forestPark},
 		"long out of service":        {says: []says{{3 * time.Minute, forestPark, cta.OutOfService}}, gone: true},
-		"event of the future":        {says: []says{{5 * time.Minute, ohare, cta.InService}, {-10 * time.Minute, rosemont, cta.InService}}, want: Running, at: ohare, moved: true},
+		"event of the future":        {says: []says{{5 * time.Minute, ohare, cta.InService}, {-10 * time.Minute, rosemont, cta.InService}}, want: StateRunning, at: ohare, moved: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := NewTracker(cta.Chicago())

@@ -91,7 +91,7 @@ func TestTwoTrainsUnderOneID(t *testing.T) {
 					if was, ok := id[what]; ok && was != x.ID {
 						t.Fatalf("after %v the %s train, %s, is called %s", now, what, was, x.ID)
 					}
-					if id[what] = x.ID; x.State == Running && len(x.Stops) == 0 {
+					if id[what] = x.ID; x.State == StateRunning && len(x.Stops) == 0 {
 						t.Errorf("after %v the %s train isn't predicted", now, what)
 					}
 				}

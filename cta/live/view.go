@@ -56,11 +56,11 @@ type State string
 
 // Every State.
 const (
-	Stopped  State = "stopped"  // at its station, just arrived
-	Running  State = "running"  // on its way to the next station
-	Standing State = "standing" // broken down at its station
-	Turning  State = "turning"  // at the end of its run, before it begins another
-	Silent   State = "silent"   // long overdue at its next station, without a report
+	StateStopped  State = "stopped"  // at its station, just arrived
+	StateRunning  State = "running"  // on its way to the next station
+	StateStanding State = "standing" // broken down at its station
+	StateTurning  State = "turning"  // at the end of its run, before it begins another
+	StateSilent   State = "silent"   // long overdue at its next station, without a report
 )
 
 // Train is a train and its position.
@@ -212,7 +212,7 @@ func (s *scratch) assign() {
 				if v.train < 0 || v.dropped || v.number > 0 {
 					continue
 				}
-				if v.state == Turning && s.g.nodes[v.node].turn == o && s.last(v).status == inService && !s.overtaken(v) {
+				if v.state == StateTurning && s.g.nodes[v.node].turn == o && s.last(v).status == inService && !s.overtaken(v) {
 					waiting = append(waiting, ready{v.at, v.train})
 					continue
 				}
@@ -279,7 +279,7 @@ func (s *scratch) spacings(v *View) {
 	for i := range s.g.lines {
 		for _, nodes := range s.g.lines[i].nodes {
 			for _, n := range nodes {
-				b := Board{Headway: Headway{Spacing: None}}
+				b := Board{Headway: Headway{Spacing: SpacingNone}}
 				if !s.g.nodes[n].station.Closed {
 					b.Headway = s.headway(n)
 				}
@@ -298,7 +298,7 @@ func (s *scratch) boards(v *View) {
 			for _, n := range nodes {
 				nd := &s.g.nodes[n]
 				if nd.station.Closed {
-					v.Boards = append(v.Boards, Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: Headway{Spacing: None}})
+					v.Boards = append(v.Boards, Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: Headway{Spacing: SpacingNone}})
 					continue
 				}
 				board := Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: s.headway(n)}
@@ -370,9 +370,9 @@ func (s *scratch) trains(v *View) {
 		v.Trains = append(v.Trains, t)
 		switch b := &v.Boards[s.g.nodes[ve.node].board]; {
 		case s.g.nodes[ve.node].station.Closed:
-		case t.State == Stopped, t.State == Turning && t.Status == cta.InService && s.now-ve.at < minute && s.g.nodes[ve.node].turn == ve.node:
+		case t.State == StateStopped, t.State == StateTurning && t.Status == cta.InService && s.now-ve.at < minute && s.g.nodes[ve.node].turn == ve.node:
 			b.Here = append(b.Here, t.ID)
-		case t.State == Standing:
+		case t.State == StateStanding:
 			b.Standing = append(b.Standing, t.ID)
 		}
 	}
@@ -398,7 +398,7 @@ func (s *scratch) train(ve *vehicle) Train {
 		to := &s.g.nodes[s.g.edges[e].to]
 		t.Next = append(t.Next, Hop{to.station.ID, to.direction})
 	}
-	if len(next) == 0 || ve.state == Standing {
+	if len(next) == 0 || ve.state == StateStanding {
 		return t
 	}
 	e := next[s.likely(ve, next)]

@@ -157,11 +157,11 @@ func TestWhatIsSaidWithoutTrains(t *testing.T) {
 		want    Cause
 		resumes time.Time
 	}{
-		"at night":                       {three, "pink", NoService, day(4)},
-		"late in the evening":            {day(23).Add(30 * time.Minute), "yellow", NoService, day(29)},
-		"when service begins":            {day(5).Add(5 * time.Minute), "yellow", ServiceBegins, time.Time{}},
-		"in service":                     {day(8), "blue", NeverHeard, time.Time{}},
-		"where trains turn at this hour": {day(12), "purple", NeverHeard, time.Time{}},
+		"at night":                       {three, "pink", CauseNoService, day(4)},
+		"late in the evening":            {day(23).Add(30 * time.Minute), "yellow", CauseNoService, day(29)},
+		"when service begins":            {day(5).Add(5 * time.Minute), "yellow", CauseBeginning, time.Time{}},
+		"in service":                     {day(8), "blue", CauseNeverHeard, time.Time{}},
+		"where trains turn at this hour": {day(12), "purple", CauseNeverHeard, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, _ := NewTracker(cta.Chicago()).View(tt.at).Line(tt.line)
@@ -184,12 +184,12 @@ func TestCrowding(t *testing.T) {
 		over  time.Duration // that are counted
 		want  Crowding
 	}{
-		"as usual":     {1, 20 * time.Minute, Usual},
-		"half":         {0.5, 20 * time.Minute, Quiet},
-		"half as much": {1.6, 20 * time.Minute, Busy},
-		"three times":  {3, 20 * time.Minute, VeryBusy},
-		"for a while":  {1, 8 * time.Minute, Usual},
-		"not for long": {3, 3 * time.Minute, CrowdUnknown},
+		"as usual":     {1, 20 * time.Minute, CrowdingUsual},
+		"half":         {0.5, 20 * time.Minute, CrowdingQuiet},
+		"half as much": {1.6, 20 * time.Minute, CrowdingBusy},
+		"three times":  {3, 20 * time.Minute, CrowdingVeryBusy},
+		"for a while":  {1, 8 * time.Minute, CrowdingUsual},
+		"not for long": {3, 3 * time.Minute, CrowdingUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := NewTracker(cta.Chicago())
@@ -204,7 +204,7 @@ func TestCrowding(t *testing.T) {
 			}
 		})
 	}
-	if got := NewTracker(cta.Chicago()).View(day(8)).Crowds[lake].Level; got != CrowdUnknown {
+	if got := NewTracker(cta.Chicago()).View(day(8)).Crowds[lake].Level; got != CrowdingUnknown {
 		t.Errorf("crowding without a count is %s", got)
 	}
 }
@@ -284,7 +284,7 @@ func TestLateCountIsNoCrowd(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	tr.ApplyCount(lake, 1000, day(8))
 	tr.ApplyCount(lake, 4000, day(9))
-	if got := tr.View(day(9).Add(time.Minute)).Crowds[lake]; got.Level != CrowdUnknown || got.Entries != 0 {
+	if got := tr.View(day(9).Add(time.Minute)).Crowds[lake]; got.Level != CrowdingUnknown || got.Entries != 0 {
 		t.Errorf("%+v, want an unknown crowd", got)
 	}
 }

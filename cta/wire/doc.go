@@ -9,7 +9,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	data, err := values.Encode(ctx, "org.chicago.cta.weather", cta.Weather{Temperature: 40.5, Status: cta.Sunny})
+//	data, err := values.Encode(ctx, "org.chicago.cta.weather", cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
 //
 // # Frames
 //

@@ -21,7 +21,7 @@ func TestEventErrorsSayWhich(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, v := cta.KeyAt(time.UnixMilli(1590000000000)), cta.Weather{Temperature: 60, Status: cta.Windy}
+	k, v := cta.KeyAt(time.UnixMilli(1590000000000)), cta.Weather{Temperature: 60, Status: cta.WeatherWindy}
 	rec, err := f.Record(t.Context(), "t", k, v)
 	if err != nil || rec.Topic != "t" {
 		t.Fatalf("record %v, %v", rec, err)

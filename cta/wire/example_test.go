@@ -27,7 +27,7 @@ func ExampleAvroValue() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	data, err := values.Encode(ctx, "weather", cta.Weather{Temperature: 40.5, Status: cta.Sunny})
+	data, err := values.Encode(ctx, "weather", cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
 	fmt.Printf("% x %v\n", data, err)
 	reading, err := values.Decode(ctx, "weather", data)
 	fmt.Println(reading.Temperature, reading.Status, err)

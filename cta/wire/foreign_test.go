@@ -80,7 +80,7 @@ func TestCourseSchemas(t *testing.T) {
 	reads(t, schemas.ArrivalValue, arrival, firstBytes, firstOfTheDay)
 	reads(t, schemas.ArrivalValue, arrival, arrivalBytes, blueTrain)
 	reads(t, schemas.WeatherValue, named("weather.value", `{"name":"temperature","type":"float"},{"name":"status","type":"string"}`),
-		[]byte("\x00\x00\x22\x42\x0asunny"), cta.Weather{Temperature: 40.5, Status: cta.Sunny})
+		[]byte("\x00\x00\x22\x42\x0asunny"), cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
 }
 
 // One entry, as different writers describe it. Names and defaults change no byte.
@@ -114,7 +114,7 @@ func TestWritersOfEntries(t *testing.T) {
 	reads(t, schemas.TurnstileKey, named("k", `{"name":"timestamp","type":{"type":"long","logicalType":"timestamp-millis"}}`), []byte{2}, cta.Key{Timestamp: 1})
 	reads(t, schemas.TurnstileKey, named("k", `{"name":"timestamp","type":"int"}`), []byte{2}, cta.Key{Timestamp: 1})
 	reads(t, schemas.WeatherValue, named("w", `{"name":"status","type":["null","string"]},{"name":"temperature","type":["null","double"]}`),
-		[]byte("\x02\x0asunny\x02\x00\x00\x00\x00\x00\x40\x44\x40"), cta.Weather{Temperature: 40.5, Status: cta.Sunny})
+		[]byte("\x02\x0asunny\x02\x00\x00\x00\x00\x00\x40\x44\x40"), cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
 }
 
 func TestWritersOfArrivals(t *testing.T) {

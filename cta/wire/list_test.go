@@ -37,7 +37,7 @@ func TestListsRoundTrip(t *testing.T) {
 			Informed: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) alert.Informed {
 				return alert.Informed{Line: rapid.String().Draw(t, "line"), Direction: cta.DirectionA, Station: rapid.Int().Draw(t, "station")}
 			}), 0, 4).Draw(t, "informed"),
-			Cause: alert.Construction, Effect: alert.Detour, Severity: alert.Severe,
+			Cause: alert.CauseConstruction, Effect: alert.EffectDetour, Severity: alert.SeveritySevere,
 			Header: texts.Draw(t, "header"), Description: texts.Draw(t, "description"), URL: texts.Draw(t, "url"),
 		}
 		data, err := a.write(1, want)
@@ -139,7 +139,7 @@ func FuzzLists(f *testing.F) {
 	a := alerts(f)
 	data, err := a.write(1, alert.Alert{
 		Active: []alert.Period{{From: 1, Until: 2}}, Informed: []alert.Informed{{Line: "red", Station: 40380}},
-		Cause: alert.Strike, Effect: alert.Detour, Severity: alert.Info, Header: []alert.Text{{Language: "en", Text: "x"}},
+		Cause: alert.CauseStrike, Effect: alert.EffectDetour, Severity: alert.SeverityInfo, Header: []alert.Text{{Language: "en", Text: "x"}},
 	})
 	if err != nil {
 		f.Fatal(err)

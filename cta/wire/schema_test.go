@@ -28,7 +28,7 @@ func TestUnknownSymbolCostsOneRecord(t *testing.T) {
 	a := value[cta.Weather](t, r, schemas.WeatherValue)
 
 	got, err := a.Decode(t.Context(), "w", wire.Frame(1, []byte{0, 0, 0x22, 0x42, 2}))
-	if want := (cta.Weather{Temperature: 40.5, Status: cta.Sunny}); got != want || err != nil {
+	if want := (cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny}); got != want || err != nil {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	_, err = a.Decode(t.Context(), "w", wire.Frame(1, []byte{0, 0, 0x22, 0x42, 0}))
@@ -229,7 +229,7 @@ func TestReferences(t *testing.T) {
 	seed(3, "weather", `{"type":"record","name":"weather","fields":[{"name":"gauge","type":"shared.Gauge"},{"name":"temperature","type":"float"},{"name":"status","type":"shared.Status"}]}`,
 		ref("Status"), ref("Gauge"))
 	got, err := value[cta.Weather](t, r, schemas.WeatherValue).Decode(t.Context(), "w", wire.Frame(3, []byte("\x00\x02m\x00\x00\x22\x42\x02")))
-	if want := (cta.Weather{Temperature: 40.5, Status: cta.Sunny}); got != want || err != nil {
+	if want := (cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny}); got != want || err != nil {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 

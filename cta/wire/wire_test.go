@@ -69,7 +69,7 @@ func TestGoldenBytes(t *testing.T) {
 	}
 	golden(t, r, "t1", key, cta.Key{Timestamp: 1590000000000}, "0000000001 80f094b6c65c")
 	golden(t, r, "t2", turnstile, cta.TurnstileEntry{StationID: 40380, StationName: "Clark/Lake", Line: "blue"}, "0000000002 f8f604 14436c61726b2f4c616b65 08626c7565")
-	golden(t, r, "t3", weather, cta.Weather{Temperature: 40.5, Status: cta.Sunny}, "0000000003 00002242 0a73756e6e79")
+	golden(t, r, "t3", weather, cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny}, "0000000003 00002242 0a73756e6e79")
 	golden(t, r, "t4", arrival, first, "0000000004 f8f604 0a424c303031 0261 08626c7565 14696e5f73657276696365 00 00")
 	golden(t, r, "t4", arrival, later, "0000000004 f8f604 0a424c303031 0261 08626c7565 14696e5f73657276696365 02 94f104 02 0261")
 }
@@ -111,7 +111,7 @@ func TestOwnSchemasRoundTrip(t *testing.T) {
 		}
 		roundTrip(t, arrivals, a)
 		roundTrip(t, weather, cta.Weather{Temperature: rapid.Float32().Draw(t, "°F"),
-			Status: rapid.SampledFrom([]cta.WeatherStatus{cta.Sunny, cta.PartlyCloudy, cta.Cloudy, cta.Windy, cta.Precipitation}).Draw(t, "status")})
+			Status: rapid.SampledFrom([]cta.WeatherStatus{cta.WeatherSunny, cta.WeatherPartlyCloudy, cta.WeatherCloudy, cta.WeatherWindy, cta.WeatherPrecipitation}).Draw(t, "status")})
 	})
 }
 

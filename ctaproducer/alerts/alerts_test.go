@@ -86,7 +86,7 @@ func TestCTAAnswer(t *testing.T) {
 	want := func(change func(*alert.Alert)) []alert.Alert {
 		a := alert.Alert{
 			ID: "7", Active: []alert.Period{{From: local(t, "2026-04-26T06:00:00")}}, Informed: []alert.Informed{{Line: "brown"}},
-			Cause: alert.UnknownCause, Effect: alert.SignificantDelays, Severity: alert.Warning,
+			Cause: alert.CauseUnknown, Effect: alert.EffectSignificantDelays, Severity: alert.SeverityWarning,
 			Header: []alert.Text{{Language: "en", Text: "Delays 7"}}, Description: []alert.Text{{Language: "en", Text: "Trains stand.\nWhy?\nA signal <failed>."}},
 			URL: []alert.Text{{Language: "en", Text: "http://agency.example/a?AlertId=7"}},
 		}
@@ -120,8 +120,8 @@ func TestCTAAnswer(t *testing.T) {
 		{"texts without a section", answer(item("7", "FullDescription", `"<b>Short</b>"`)), want(func(a *alert.Alert) { a.Description[0].Text = "Trains stand.\nShort" }), 0},
 		{"a text that begins with the short one", answer(item("7", "FullDescription", `{"#cdata-section":"<p>Trains <b>stand</b>. Long.</p>"}`)), want(func(a *alert.Alert) { a.Description[0].Text = "Trains stand. Long." }), 0},
 		{"a script for a link", answer(item("7", "AlertURL", `"javascript:alert(1)"`)), want(func(a *alert.Alert) { a.URL = nil }), 0},
-		{"planned", answer(item("7", "SeverityCSS", `"planned"`)), want(func(a *alert.Alert) { a.Cause, a.Severity = alert.Maintenance, alert.Info }), 0},
-		{"major", answer(item("7", "SeverityCSS", `"major"`)), want(func(a *alert.Alert) { a.Severity = alert.Severe }), 0},
+		{"planned", answer(item("7", "SeverityCSS", `"planned"`)), want(func(a *alert.Alert) { a.Cause, a.Severity = alert.CauseMaintenance, alert.SeverityInfo }), 0},
+		{"major", answer(item("7", "SeverityCSS", `"major"`)), want(func(a *alert.Alert) { a.Severity = alert.SeveritySevere }), 0},
 		{"everybody", services(`{"ServiceType":"X","ServiceId":"Systemwide"}`), want(func(a *alert.Alert) { a.Informed = []alert.Informed{{}} }), 0},
 		{"a bus", services(`{"ServiceType":"B","ServiceId":"22"}`), nil, 2},
 		{"a bus and a line", services(`[{"ServiceType":"B","ServiceId":"22"},{"ServiceType":"R","ServiceId":"Brn"}]`), want(same), 1},
@@ -167,7 +167,7 @@ func TestRealAlerts(t *testing.T) {
 		s, _ := v.(map[string]any)["#cdata-section"].(string)
 		return s
 	}
-	effects := map[string]alert.Effect{"Elevator Status": alert.AccessibilityIssue, "Special Note": alert.UnknownEffect, "Normal Service*": alert.NoEffect, "Added Service": alert.AdditionalService, "Planned Work": alert.ModifiedService, "Service Change": alert.ModifiedService}
+	effects := map[string]alert.Effect{"Elevator Status": alert.EffectAccessibilityIssue, "Special Note": alert.EffectUnknown, "Normal Service*": alert.EffectNone, "Added Service": alert.EffectAdditionalService, "Planned Work": alert.EffectModifiedService, "Service Change": alert.EffectModifiedService}
 	rail := 0
 	for _, p := range plain.CTAAlerts.Alert {
 		services, ok := p["ImpactedService"].(map[string]any)["Service"].([]any)
@@ -218,7 +218,7 @@ func TestRealAlerts(t *testing.T) {
 		if want, ok := effects[p["Impact"].(string)]; ok && a.Effect != want {
 			t.Errorf("%s: %s became %s", a.ID, p["Impact"], a.Effect)
 		}
-		if planned := p["SeverityCSS"] == "planned"; planned != (a.Cause == alert.Maintenance) || (p["SeverityCSS"] == "minor") != (a.Severity == alert.Warning) && p["Impact"] != "Planned Work" && p["Impact"] != "Service Change" && p["Impact"] != "Special Note" {
+		if planned := p["SeverityCSS"] == "planned"; planned != (a.Cause == alert.CauseMaintenance) || (p["SeverityCSS"] == "minor") != (a.Severity == alert.SeverityWarning) && p["Impact"] != "Planned Work" && p["Impact"] != "Service Change" && p["Impact"] != "Special Note" {
 			t.Errorf("%s: class %s became cause %s, severity %s", a.ID, p["SeverityCSS"], a.Cause, a.Severity)
 		}
 		if from := time.UnixMilli(a.Active[0].From).In(cta.Chicago().Location).Format("2006-01-02T15:04:05"); len(a.Active) != 1 || !strings.HasPrefix(from, p["EventStart"].(string)) {
@@ -241,9 +241,9 @@ func TestRealAlerts(t *testing.T) {
 
 func TestImpacts(t *testing.T) {
 	for impact, want := range map[form.Text]alert.Effect{
-		"Planned Reroute": alert.Detour, "Bus Stop Note": alert.StopMoved, "Elevator Status": alert.AccessibilityIssue, "Added Service": alert.AdditionalService,
-		"Normal Service*": alert.NoEffect, "Service Change": alert.ModifiedService, "Planned Work": alert.ModifiedService, "Minor Delays / Reroute": alert.SignificantDelays,
-		"Major Delays": alert.SignificantDelays, "Service Suspended": alert.NoService, "Special Note": alert.UnknownEffect, "": alert.UnknownEffect,
+		"Planned Reroute": alert.EffectDetour, "Bus Stop Note": alert.EffectStopMoved, "Elevator Status": alert.EffectAccessibilityIssue, "Added Service": alert.EffectAdditionalService,
+		"Normal Service*": alert.EffectNone, "Service Change": alert.EffectModifiedService, "Planned Work": alert.EffectModifiedService, "Minor Delays / Reroute": alert.EffectSignificantDelays,
+		"Major Delays": alert.EffectSignificantDelays, "Service Suspended": alert.EffectNoService, "Special Note": alert.EffectUnknown, "": alert.EffectUnknown,
 	} {
 		if got := ctaEffect(impact); got != want {
 			t.Errorf("%s: %s, want %s", impact, got, want)

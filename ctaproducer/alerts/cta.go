@@ -155,22 +155,22 @@ func ctaLine(route string, net *cta.Network) *cta.Line {
 func ctaSeverity(a ctaAlert) alert.Severity {
 	switch a.Class {
 	case "major":
-		return alert.Severe
+		return alert.SeveritySevere
 	case "minor":
-		return alert.Warning
+		return alert.SeverityWarning
 	}
 	switch a.Impact {
 	case "Planned Work", "Planned Reroute", "Service Change", "Bus Stop Relocation", "Special Note":
-		return alert.Warning
+		return alert.SeverityWarning
 	}
-	return alert.Info
+	return alert.SeverityInfo
 }
 
 func ctaCause(a ctaAlert) alert.Cause {
 	if a.Class == "planned" {
-		return alert.Maintenance
+		return alert.CauseMaintenance
 	}
-	return alert.UnknownCause
+	return alert.CauseUnknown
 }
 
 // ctaEffect returns the effect by the words of an impact, such as "Minor Delays /
@@ -180,15 +180,15 @@ func ctaEffect(impact form.Text) alert.Effect {
 		word   string
 		effect alert.Effect
 	}{
-		{"suspended", alert.NoService}, {"no service", alert.NoService}, {"delays", alert.SignificantDelays},
-		{"reroute", alert.Detour}, {"added service", alert.AdditionalService}, {"elevator", alert.AccessibilityIssue},
-		{"bus stop", alert.StopMoved}, {"normal service", alert.NoEffect}, {"service", alert.ModifiedService}, {"planned work", alert.ModifiedService},
+		{"suspended", alert.EffectNoService}, {"no service", alert.EffectNoService}, {"delays", alert.EffectSignificantDelays},
+		{"reroute", alert.EffectDetour}, {"added service", alert.EffectAdditionalService}, {"elevator", alert.EffectAccessibilityIssue},
+		{"bus stop", alert.EffectStopMoved}, {"normal service", alert.EffectNone}, {"service", alert.EffectModifiedService}, {"planned work", alert.EffectModifiedService},
 	} {
 		if strings.Contains(strings.ToLower(string(impact)), e.word) {
 			return e.effect
 		}
 	}
-	return alert.UnknownEffect
+	return alert.EffectUnknown
 }
 
 // ctaTime returns a local time in milliseconds since 1970; 0 when unknown. An end that

@@ -235,7 +235,7 @@ func TestRecordings(t *testing.T) {
 				switch has := slices.ContainsFunc(trains, func(e *traintrackertest.Train) bool { return e.Rn == run }); {
 				case has:
 					shown++
-				case x.State == live.Running:
+				case x.State == live.StateRunning:
 					extra++
 				}
 			}

@@ -100,7 +100,7 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.broker, "broker", "embedded", "embedded; or Apache Kafka, as testdata/stack downloads it: kafka is one broker, cluster three, with a control and a page")
 	fs.IntVar(&s.workers, "workers", 3, "`number` of workers")
 	fs.IntVar(&s.rate, "rate", 20000, "entries a second on average, in bursts, `number`; 0: as fast as possible")
-	fs.StringVar(&s.layout, "layout", string(cta.PerStation), "per-station or shared")
+	fs.StringVar(&s.layout, "layout", string(cta.LayoutPerStation), "per-station or shared")
 	fs.StringVar(&s.lines, "lines", "", "only the stations of these lines, `id,…`; empty: all")
 	fs.DurationVar(&s.every, "every", 1500*time.Millisecond, "a fault about every `duration`")
 	fs.StringVar(&s.only, "only", "", "only these `kinds` of faults, with commas between; none: no faults; empty: all ("+strings.Join(kindNames(), ", ")+")")

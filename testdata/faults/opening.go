@@ -29,7 +29,7 @@ func (h *run) allLines() (ids []string) {
 // holdBack has half of the lines open later. In the shared layout a new station
 // has no topic of its own.
 func (h *run) holdBack() {
-	if h.s.chosen("line-opens") && h.s.topics().Layout == cta.PerStation {
+	if h.s.chosen("line-opens") && h.s.topics().Layout == cta.LayoutPerStation {
 		h.unopened = len(h.network.Lines) / 2
 	}
 }

@@ -84,7 +84,7 @@ func (s *settings) validate() error {
 	if s.broker != "cluster" && (s.dedicated || s.copies != 3) {
 		faults = append(faults, errors.New("-dedicated and -copies are for -broker cluster"))
 	}
-	if s.copies != 3 && (s.copies != 1 || s.layout != string(cta.Shared)) {
+	if s.copies != 3 && (s.copies != 1 || s.layout != string(cta.LayoutShared)) {
 		faults = append(faults, errors.New("-copies wants 3, or 1 with -layout shared"))
 	}
 	if s.workers < 1 {

@@ -87,7 +87,7 @@ func (a *access) here(name string) string {
 	return name
 }
 
-func (a *access) topics() cta.Topics { return cta.Topics{Prefix: a.prefix, Layout: cta.Shared} }
+func (a *access) topics() cta.Topics { return cta.Topics{Prefix: a.prefix, Layout: cta.LayoutShared} }
 
 func (a *access) user(program string) string { return a.prefix + program }
 

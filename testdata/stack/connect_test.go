@@ -141,7 +141,7 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 		return ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, model, ctaweb.ConsumeConfig{Refresh: 100 * time.Millisecond})
 	})
 	background(t, transformer.Run)
-	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url, Kind: ctaproducer.Debezium})
+	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url, Kind: ctaproducer.ConnectorDebezium})
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestConnectFailures(t *testing.T) {
 			[]string{"127.0.0.1:1", "check that the worker reaches the database"}},
 		{"a database that doesn't exist", func(*testing.T) string { return db.url + "_nosuch" }, "", 0,
 			[]string{"does not exist", "examples/connector"}},
-		{"a connector that isn't installed", func(*testing.T) string { return db.url }, ctaproducer.AivenJDBC, 0,
+		{"a connector that isn't installed", func(*testing.T) string { return db.url }, ctaproducer.ConnectorAivenJDBC, 0,
 			[]string{"io.aiven.connect.jdbc.JdbcSourceConnector isn't installed", "plugin.path", "io.debezium.connector.postgresql.PostgresConnector"}},
 		{"a table that is missing", func(t *testing.T) string { return without(t, "DROP TABLE stations") }, "", 0,
 			[]string{"task 0 FAILED", "No table filters found", "has table public.stations"}},

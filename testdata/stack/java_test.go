@@ -49,7 +49,7 @@ func countsIn(sys *ctatest.System, topic string) map[int]int64 {
 // station by station, and a page that reads its topic shows the same.
 func TestKafkaStreamsCountsAsWeDo(t *testing.T) {
 	onBoth(t, func(t *testing.T, sys *ctatest.System) {
-		sys.Topics.Layout = cta.Shared
+		sys.Topics.Layout = cta.LayoutShared
 		stations := cta.Chicago().Stations
 		want := make(map[int]int64)
 		enter := func(hour, most int) {
@@ -105,7 +105,7 @@ func TestKafkaStreamsCountsAsWeDo(t *testing.T) {
 // our counts.
 func TestJavaClient(t *testing.T) {
 	onBoth(t, func(t *testing.T, sys *ctatest.System) {
-		sys.Topics.Layout = cta.Shared
+		sys.Topics.Layout = cta.LayoutShared
 		clark := cta.Chicago().Station(40380)
 		sys.Enter(ctatest.At(7, 0), clark, 5)
 		countEntries(t, sys)

@@ -84,7 +84,7 @@ func (p *Publisher) Publish(n Now) Feeds {
 	for i := range n.View.Trains {
 		t := &n.View.Trains[i]
 		a := runs[t.ID]
-		if t.Status == cta.OutOfService || a == nil && t.State == live.Turning || a != nil && a.over(t, asOf) {
+		if t.Status == cta.OutOfService || a == nil && t.State == live.StateTurning || a != nil && a.over(t, asOf) {
 			continue
 		}
 		vehicles = append(vehicles, p.vehicle(t, a, asOf))
@@ -171,7 +171,7 @@ func descriptor(t *live.Train, a *assignment) *pb.VehicleDescriptor {
 // heard returns the time of a train's data: now, or that of its last report if it is
 // silent.
 func heard(t *live.Train, now time.Time) *uint64 {
-	if t.State == live.Silent && t.Arrived.Before(now) {
+	if t.State == live.StateSilent && t.Arrived.Before(now) {
 		now = t.Arrived
 	}
 	return proto.Uint64(uint64(now.Unix()))
@@ -182,16 +182,16 @@ func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.Fee
 		Vehicle: descriptor(t, a), Timestamp: heard(t, now),
 		Position: &pb.Position{Latitude: proto.Float32(float32(t.Latitude)), Longitude: proto.Float32(float32(t.Longitude))},
 	}
-	if last := p.net.Station(t.Station); t.State == live.Silent && last != nil {
+	if last := p.net.Station(t.Station); t.State == live.StateSilent && last != nil {
 		v.Position.Latitude, v.Position.Longitude = proto.Float32(float32(last.Latitude)), proto.Float32(float32(last.Longitude))
 	}
 	if a != nil {
 		v.Trip = a.descriptor()
 		to, status := a.at, pb.VehiclePosition_STOPPED_AT
-		if on := a.next(); (t.State == live.Running || t.State == live.Silent) && on > a.at {
+		if on := a.next(); (t.State == live.StateRunning || t.State == live.StateSilent) && on > a.at {
 			to, status = on, pb.VehiclePosition_IN_TRANSIT_TO
 			const near = 0.9 // of the way
-			if t.State == live.Running && t.Fraction >= near {
+			if t.State == live.StateRunning && t.Fraction >= near {
 				status = pb.VehiclePosition_INCOMING_AT
 			}
 			if b, ok := bearing(a.Calls[a.at].Station, a.Calls[on].Station); ok {

@@ -81,13 +81,13 @@ func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, unknown int, err err
 		}
 		// A number that the vocabulary lacks is its own name.
 		if _, ok := pb.Alert_Cause_value[string(a.Cause)]; !ok {
-			a.Cause = alert.UnknownCause
+			a.Cause = alert.CauseUnknown
 		}
 		if _, ok := pb.Alert_Effect_value[string(a.Effect)]; !ok {
-			a.Effect = alert.UnknownEffect
+			a.Effect = alert.EffectUnknown
 		}
 		if _, ok := pb.Alert_SeverityLevel_value[string(a.Severity)]; !ok {
-			a.Severity = alert.UnknownSeverity
+			a.Severity = alert.SeverityUnknown
 		}
 		for _, p := range in.ActivePeriod {
 			a.Active = append(a.Active, alert.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})

@@ -56,7 +56,7 @@ func TestSelectors(t *testing.T) {
 		"unknown stop":          {&pb.EntitySelector{StopId: s("17")}, alert.Informed{}, false},
 		"route at a station":    {&pb.EntitySelector{RouteId: s("brown"), StopId: s("40380")}, alert.Informed{Line: "brown", Station: 40380}, true},
 		"route elsewhere":       {&pb.EntitySelector{RouteId: s("red"), StopId: s("40380")}, alert.Informed{}, false},
-		"route type":            {&pb.EntitySelector{RouteType: proto.Int32(1)}, alert.Informed{Mode: cta.Metro}, true},
+		"route type":            {&pb.EntitySelector{RouteType: proto.Int32(1)}, alert.Informed{Mode: cta.ModeMetro}, true},
 		"another type":          {&pb.EntitySelector{RouteType: proto.Int32(3)}, alert.Informed{}, false},
 		"direction":             {&pb.EntitySelector{RouteId: s("red"), DirectionId: &directionNumber}, alert.Informed{Line: "red", Direction: direction}, true},
 		"trip":                  {&pb.EntitySelector{Trip: &pb.TripDescriptor{TripId: &trip.ID}}, alert.Informed{Line: "red", Direction: direction}, true},
@@ -95,10 +95,10 @@ func TestReadAlerts(t *testing.T) {
 	elsewhere := &pb.Alert{InformedEntity: []*pb.EntitySelector{{RouteId: proto.String("22")}}, HeaderText: text("", "bus")}
 	want := []alert.Alert{{
 		ID: "x", Informed: []alert.Informed{{Line: "red"}}, Active: []alert.Period{{From: 100_000, Until: 200_000}, {From: 300_000}, {}},
-		Cause: alert.Strike, Effect: alert.NoService, Severity: alert.Severe,
+		Cause: alert.CauseStrike, Effect: alert.EffectNoService, Severity: alert.SeveritySevere,
 		Header: []alert.Text{{Language: "en", Text: "Strike"}, {Language: "es", Text: "Huelga"}}, Description: []alert.Text{{Text: "All day"}}, URL: []alert.Text{{Text: "https://agency.example"}},
 	}, {
-		ID: "x", Informed: []alert.Informed{{Line: "red"}}, Cause: alert.UnknownCause, Effect: alert.UnknownEffect, Severity: alert.UnknownSeverity, Header: []alert.Text{{Text: "x"}},
+		ID: "x", Informed: []alert.Informed{{Line: "red"}}, Cause: alert.CauseUnknown, Effect: alert.EffectUnknown, Severity: alert.SeverityUnknown, Header: []alert.Text{{Text: "x"}},
 	}}
 	data := alertFeed(t, full, odd, elsewhere, &pb.Alert{HeaderText: text("", "nobody")})
 	var message pb.FeedMessage
@@ -128,7 +128,7 @@ func TestAlertsComeBack(t *testing.T) {
 	p := publisher(t, net)
 	want := []alert.Alert{{
 		ID: "1", Informed: []alert.Informed{{Line: "red"}, {Station: 40380}}, Active: []alert.Period{{From: 1_000, Until: 2_000}},
-		Cause: alert.Construction, Effect: alert.Detour, Severity: alert.Warning, Header: []alert.Text{{Language: "en", Text: "x"}},
+		Cause: alert.CauseConstruction, Effect: alert.EffectDetour, Severity: alert.SeverityWarning, Header: []alert.Text{{Language: "en", Text: "x"}},
 	}}
 	got, unknown, err := NewReader(net).Alerts(alertFeed(t, p.alert(&want[0]).Alert))
 	for i := range got {

@@ -283,7 +283,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 	asItIs := func(*live.Train) {}
 
 	// A silent train's data are those of its last report: it is nowhere else for sure.
-	v, u := come(400, func(tr *live.Train) { tr.State, tr.Latitude, tr.Longitude = live.Silent, 41.715, -87.61 }, 0)
+	v, u := come(400, func(tr *live.Train) { tr.State, tr.Latitude, tr.Longitude = live.StateSilent, 41.715, -87.61 }, 0)
 	if v.GetTimestamp() != uint64(eight.Unix()) || u.GetTimestamp() != uint64(eight.Unix()) {
 		t.Errorf("a silent train is as of %d and %d, want %d", v.GetTimestamp(), u.GetTimestamp(), eight.Unix())
 	}

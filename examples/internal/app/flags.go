@@ -179,7 +179,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.IntVar(&s.replication, "replication-factor", 0, "replicas of topics that are created, `number`; 0: as the cluster has it")
 	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "min.insync.replicas of topics that are created, `number`; 0: as the cluster has it")
 	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "start of the topics' names, `text`")
-	fs.StringVar(&layout, "layout", string(cta.PerStation), "`layout`: per-station (a topic a station and kind) or shared (one a kind)")
+	fs.StringVar(&layout, "layout", string(cta.LayoutPerStation), "`layout`: per-station (a topic a station and kind) or shared (one a kind)")
 	if groups&Web != 0 {
 		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
 		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "let scripts of this `origin`, as https://example.org, read the API and the stream; *: of any; empty: of none")
@@ -429,8 +429,8 @@ func (s *Settings) narrow(network, lines, modes string) []error {
 		}
 	}
 	// A topic for each station and kind: a broker has its limits.
-	if n := len(s.Network.Stations); n > manyStations && !s.Given("layout") && s.Topics.Layout == cta.PerStation {
-		s.Topics.Layout = cta.Shared
+	if n := len(s.Network.Stations); n > manyStations && !s.Given("layout") && s.Topics.Layout == cta.LayoutPerStation {
+		s.Topics.Layout = cta.LayoutShared
 		fmt.Fprintf(s.Stderr, "%d stations: arrivals and entries share a topic each (-layout shared)\n", n)
 	}
 	return nil
