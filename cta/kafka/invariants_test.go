@@ -585,44 +585,76 @@ func TestTopicThatIsGoneIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// Batches that compaction has emptied are passed.
+// Batches that compaction has emptied are passed, alone in an answer or before a part of
+// the next batch, which then has no room.
 func TestEmptiedBatchesArePassed(t *testing.T) {
-	t.Parallel()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
-	if err != nil {
-		t.Fatal(err)
+	for _, cut := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cut=%t", cut), func(t *testing.T) {
+			t.Parallel()
+			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(c.Close)
+			produce(t, c, "in", 30)
+			empty := kmsg.RecordBatch{Magic: 2, LastOffsetDelta: 19, ProducerID: 7, FirstTimestamp: 1, MaxTimestamp: 1}
+			raw := empty.AppendTo(nil)
+			empty.Length = int32(len(raw) - 12)
+			raw = empty.AppendTo(nil)
+			empty.CRC = int32(crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+			raw = empty.AppendTo(nil)
+			if cut {
+				next := kmsg.RecordBatch{FirstOffset: 20, Length: 300_000, Magic: 2, LastOffsetDelta: 9, NumRecords: 10, Records: []byte("part")}
+				raw = next.AppendTo(raw)
+			}
+			c.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				req := r.(*kmsg.FetchRequest)
+				if len(req.Topics) != 1 || req.Topics[0].Topic != "in" || req.Topics[0].Partitions[0].FetchOffset >= 20 {
+					return nil, nil, false
+				}
+				resp := r.ResponseKind().(*kmsg.FetchResponse)
+				topic, p := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
+				p.HighWatermark, p.LastStableOffset, p.RecordBatches = 30, 30, raw
+				topic.Topic, topic.Partitions = "in", append(topic.Partitions, p)
+				resp.Topics = append(resp.Topics, topic)
+				return resp, nil, true
+			})
+			client := connect(t, c, testLog(t))
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			var first, n int64
+			err = client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+				if n++; n == 1 {
+					first = r.Offset
+				}
+				return nil
+			})
+			if err != nil || first != 20 || n != 10 {
+				t.Errorf("%d records from offset %d on (%v), want 10 from 20 on", n, first, err)
+			}
+		})
 	}
-	t.Cleanup(c.Close)
-	produce(t, c, "in", 30)
-	c.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		req := r.(*kmsg.FetchRequest)
-		if len(req.Topics) != 1 || req.Topics[0].Topic != "in" || req.Topics[0].Partitions[0].FetchOffset >= 20 {
-			return nil, nil, false
+}
+
+// A transaction that waits for its coordinator is logged once, with the reason.
+func TestTransactionThatWaitsIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	busy := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.ConcurrentTransactions, Count: -1})
+	var logs syncBuffer
+	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
+	s := newSummer(client)
+	start(t, client, config("g"), s)
+	const want = `msg="a transaction waits" group=g reason="the transaction before is still being ended"`
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), want); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("nobody says why no transaction begins:\n%s", logs.String())
 		}
-		empty := kmsg.RecordBatch{Magic: 2, LastOffsetDelta: 19, ProducerID: 7, FirstTimestamp: 1, MaxTimestamp: 1}
-		raw := empty.AppendTo(nil)
-		empty.Length = int32(len(raw) - 12)
-		raw = empty.AppendTo(nil)
-		empty.CRC = int32(crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
-		resp := r.ResponseKind().(*kmsg.FetchResponse)
-		topic, p := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
-		p.HighWatermark, p.LastStableOffset, p.RecordBatches = 30, 30, empty.AppendTo(nil)
-		topic.Topic, topic.Partitions = "in", append(topic.Partitions, p)
-		resp.Topics = append(resp.Topics, topic)
-		return resp, nil, true
-	})
-	client := connect(t, c, testLog(t))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	var first, n int64
-	err = client.Read(ctx, kafka.ReadConfig{Match: kafka.Names("in"), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
-		if n++; n == 1 {
-			first = r.Offset
-		}
-		return nil
-	})
-	if err != nil || first != 20 || n != 10 {
-		t.Errorf("%d records from offset %d on (%v), want 10 from 20 on", n, first, err)
+	}
+	busy.Remove()
+	<-s.begun
+	if n := strings.Count(logs.String(), "a transaction waits"); n != 1 {
+		t.Errorf("told %d times, want once:\n%s", n, logs.String())
 	}
 }

@@ -47,17 +47,17 @@ type Assigned struct {
 // Transformer is the work of a member. Its methods, and the functions that Assign
 // returns, are called one at a time. Only Assign may run in parallel with the others.
 type Transformer interface {
-	// Needs returns the partitions that Assign reads for an assigned one. The assigned one waits
+	// Needs returns the partitions that Assign reads for an assigned one. That one waits
 	// while any of them has no leader; no other does. It may be called at any time.
 	Needs(Assigned) []Partition
-	// Assign reads the state of assigned partitions before their first  Their
-	// positions are settled and they have a leader: everything published for them is
+	// Assign reads the state of assigned partitions before their first record. Their
+	// positions are known and they have a leader: everything published for them is
 	// readable.
 	//
 	// It may take long: neither the group nor the member's other partitions wait for it. So
-	// Assign must not touch what Transform and Revoke use; install sets
-	// the state. It is called at once, then Revoke for assigned partitions that
-	// have moved elsewhere meanwhile. When the member is lost, ctx ends, and the result is
+	// Assign must not touch what Transform and Revoke use; install sets the state. It is
+	// called at once, then Revoke for assigned partitions that have moved elsewhere
+	// meanwhile. When the member is lost, ctx ends, and the result is
 	// dropped. After an error that a partition it reads has no leader, Assign is called again.
 	Assign(ctx context.Context, assigned []Assigned) (install func(), err error)
 	// Revoke is called after the last record of partitions that move elsewhere.
@@ -66,6 +66,6 @@ type Transformer interface {
 	// batch's positions are committed together, or not at all. If not, Revoke and Assign are
 	// called for every partition before any of its records is passed again. The next batch
 	// may come before the last one is committed. A batch holds up to 8,192 records, and
-	// 8 MB or one  It is only valid during the call; the bytes of its records stay valid.
+	// 8 MB or one record. It is only valid during the call; the bytes of its records stay valid.
 	Transform(ctx context.Context, batch []Record) ([]Record, error)
 }
