@@ -149,10 +149,5 @@ func (c *Client) look(ctx context.Context, waits func(cluster.Trouble)) (*cluste
 }
 
 func (c *Client) serviceError(t cluster.Trouble) error {
-	return &cta.ServiceError{
-		Service: "Kafka broker",
-		Addr:    strings.Join(c.cfg.Brokers, ","),
-		Hint:    t.Hint,
-		Err:     t,
-	}
+	return &cta.ServiceError{Service: "Kafka broker", Addr: strings.Join(c.cfg.Brokers, ","), Hint: t.Hint, Err: t}
 }

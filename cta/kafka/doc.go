@@ -98,7 +98,8 @@
 //   - A member that was silent for too long counts nothing: TestTransformFencesZombies
 //
 // Sequence numbers: the log contains a record once, in order.
-//   - A batch is resent unchanged; each partition has one in flight: TestRestartLosesAndDoublesNothing
+//   - A batch is resent unchanged; each partition has one in flight: TestRestartLosesAndDoublesNothing,
+//     TestSealedBatchStaysAsItIs
 //   - Numbers grow by a batch's records. A batch that was given up, or whose sequence the
 //     broker has lost, ends its producer id: TestGivenUpBatchEndsItsProducerID
 //   - Records that wait for a deleted topic never follow later ones: TestOrderIsKeptOverADeletedTopic
@@ -112,7 +113,9 @@
 //     TestTransformEndsTransactionsOfTheDead, TestSweepLeavesTransactionsOfTheLivingAlone,
 //     TestTransformLeavesOtherGroupsTransactionsAlone
 //   - Only committed records are read: TestReadReadsCommittedRecords
-//   - Batches emptied by compaction are passed: TestEmptiedBatchesArePassed
+//   - Batches emptied by compaction are passed: TestEmptiedBatchesArePassed,
+//     TestDecodeGoesOnAtABatchThatIsCutOff
+//   - A position requested before a revocation is ignored after it: TestPositionOfAnEarlierAssignmentIsIgnored
 //
 // Assigning and revoking:
 //   - A member commits a partition's work before it gives the partition up and joins again:
@@ -133,14 +136,16 @@
 //   - A broker that was hung isn't believed until it has caught up: TestBrokerThatLagsIsNotBelieved
 //   - Nothing waits for a deleted topic: TestTopicThatIsGoneIsNotWaitedFor
 //   - A partition without a leader stops only itself; a state partition, only those that need it:
-//     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone
+//     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone,
+//     TestPositionsWaitForTheirOwnLeaderAlone
 //   - Partitions and positions are added to a transaction one after the other; the coordinator
 //     refuses both at once: TestTransactionAddsOneThingAtATime
 //   - A batch is transformed when its transaction can follow: TestBatchAndItsTransactionFollowEachOther
 //   - Ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
 //     TestTransformLeavesItsGroupThoughACommitHangs
 //   - A wait or an outage is logged once; a broker that waits for others is not reported as away:
-//     TestSendingThatWaitsIsToldOnce, TestOneOutageIsToldOnce, TestBrokerThatWaitsForOthersIsNotAway
+//     TestSendingThatWaitsIsToldOnce, TestTransactionThatWaitsIsLoggedOnce, TestOneOutageIsToldOnce,
+//     TestBrokerThatWaitsForOthersIsNotAway
 //
 // # Testing
 //

@@ -588,8 +588,8 @@ func TestTopicThatIsGoneIsNotWaitedFor(t *testing.T) {
 // Batches that compaction has emptied are passed, alone in an answer or before a part of
 // the next batch, which then has no room.
 func TestEmptiedBatchesArePassed(t *testing.T) {
-	for _, cut := range []bool{false, true} {
-		t.Run(fmt.Sprintf("cut=%t", cut), func(t *testing.T) {
+	for _, part := range []int{0, 5, 500} { // bytes of the next batch's records
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
 			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
 			if err != nil {
@@ -603,8 +603,8 @@ func TestEmptiedBatchesArePassed(t *testing.T) {
 			raw = empty.AppendTo(nil)
 			empty.CRC = int32(crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
 			raw = empty.AppendTo(nil)
-			if cut {
-				next := kmsg.RecordBatch{FirstOffset: 20, Length: 300_000, Magic: 2, LastOffsetDelta: 9, NumRecords: 10, Records: []byte("part")}
+			if part > 0 {
+				next := kmsg.RecordBatch{FirstOffset: 20, Length: 300_000, Magic: 2, LastOffsetDelta: 9, NumRecords: 10, Records: make([]byte, part)}
 				raw = next.AppendTo(raw)
 			}
 			c.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
 	"github.com/seed-921eec07/ctalive/internal/retry"
+	"github.com/seed-921eec07/ctalive/internal/topicname"
 )
 
 const (
@@ -190,7 +191,7 @@ func (p *Producer) acceptLocked(route *topicRoute, r *Record, size int, done fun
 
 // findTopic looks up a topic, and waits while the cluster is away.
 func (p *Producer) findTopic(ctx context.Context, topic string) error {
-	if !legalTopic.MatchString(topic) {
+	if !topicname.Legal(topic) {
 		return fmt.Errorf("kafka: topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", topic)
 	}
 	unknownSince := time.Time{}

@@ -27,9 +27,7 @@ func Names(topics ...string) Match {
 // AnyOf returns a Match for topics that at least one of matches selects.
 func AnyOf(matches ...Match) Match {
 	matches = slices.Clone(matches)
-	return func(topic string) bool {
-		return slices.ContainsFunc(matches, func(m Match) bool { return m(topic) })
-	}
+	return func(topic string) bool { return slices.ContainsFunc(matches, func(m Match) bool { return m(topic) }) }
 }
 
 // Read reads committed records of all partitions of the matching topics, without

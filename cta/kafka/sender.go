@@ -297,18 +297,17 @@ func (p *Producer) complete(err error, outboxes ...*outbox) {
 		batches[i] = o.Seal() // Send adds nothing more
 	}
 	p.mu.Unlock()
-	n, unreported := 0, 0
+	n, reported := 0, 0
 	for i, b := range batches {
 		n += len(b.Records.Records)
 		if err == nil {
 			p.client.stats.sentBytes.WithLabelValues(outboxes[i].Topic).Add(float64(b.Payload))
 			p.client.stats.sendSeconds.Observe(time.Since(b.Created).Seconds())
 		}
-		unreported += len(b.Records.Records)
 		for _, done := range b.Done { // before Flush returns
 			if done != nil {
 				done(err)
-				unreported--
+				reported++
 			}
 		}
 	}
@@ -339,8 +338,8 @@ func (p *Producer) complete(err error, outboxes ...*outbox) {
 			p.client.cfg.Log.Warn("records are given up; more of them are only counted", "topic", outboxes[0].Topic,
 				"partition", outboxes[0].Partition.Partition, "records", n, "reason", reason)
 		}
-		if unreported > 0 {
-			p.unreported.add(err, unreported)
+		if n > reported {
+			p.unreported.add(err, n-reported)
 		}
 	}
 	p.givingUp = err != nil

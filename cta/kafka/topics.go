@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/internal/retry"
+	"github.com/seed-921eec07/ctalive/internal/topicname"
 )
 
 const (
@@ -61,11 +61,9 @@ func TableTopic(name string, partitions int32) TopicSpec {
 
 func ms(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 
-var legalTopic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-
 func (s TopicSpec) validate() error {
 	var faults []error
-	if !legalTopic.MatchString(s.Name) || s.Name == "." || s.Name == ".." {
+	if !topicname.Legal(s.Name) {
 		faults = append(faults, fmt.Errorf("topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", s.Name))
 	}
 	if s.Partitions < 1 {

@@ -52,13 +52,19 @@ func appendBatch(p record.Partition, records []record.Record, batch *sarama.Reco
 		if batch.LogAppendTime {
 			at = batch.MaxTimestamp
 		}
-		rec := record.Record{Topic: p.Topic, Partition: p.Partition, Offset: offset, Key: r.Key, Value: r.Value, Time: at}
-		for _, h := range r.Headers {
-			rec.Headers = append(rec.Headers, record.Header{Key: string(h.Key), Value: h.Value})
-		}
+		rec := decoded(r)
+		rec.Topic, rec.Partition, rec.Offset, rec.Time = p.Topic, p.Partition, offset, at
 		records = append(records, rec)
 	}
 	return records
+}
+
+func decoded(r *sarama.Record) record.Record {
+	rec := record.Record{Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		rec.Headers = append(rec.Headers, record.Header{Key: string(h.Key), Value: h.Value})
+	}
+	return rec
 }
 
 // Partitioner selects a partition by Java's murmur2, as other Kafka clients do.

@@ -80,7 +80,7 @@ func (q *Queue) Add(r *record.Record, size int, number uint64, done func(error))
 	if n := len(q.queue); n > 0 && !q.queue[n-1].sealed && q.queue[n-1].Bytes+size <= cmp.Or(q.limit, maxBatchBytes) {
 		b = q.queue[n-1]
 	} else {
-		b = &Batch{First: number, Created: time.Now(), Records: &sarama.RecordBatch{Version: 2, FirstTimestamp: at, MaxTimestamp: at}}
+		b = &Batch{First: number, Created: time.Now()}
 		q.queue = append(q.queue, b)
 	}
 	b.append(r, at, size)
@@ -93,6 +93,9 @@ func (q *Queue) Add(r *record.Record, size int, number uint64, done func(error))
 }
 
 func (b *Batch) append(r *record.Record, at time.Time, size int) {
+	if b.Records == nil {
+		b.Records = &sarama.RecordBatch{Version: 2, FirstTimestamp: at, MaxTimestamp: at}
+	}
 	if len(b.slab) == cap(b.slab) {
 		// A quiet partition's batch is small. A busy one's grows by slabs, which never
 		// move, because the batch holds pointers.
@@ -181,23 +184,10 @@ func (q *Queue) Split() bool {
 
 // part returns a batch of some of b's records.
 func (b *Batch) part(from, to int) *Batch {
-	all := b.Records
-	first := all.FirstTimestamp.Add(all.Records[from].TimestampDelta)
-	p := &Batch{
-		First: b.First, Created: b.Created, sealed: true,
-		Records: &sarama.RecordBatch{Version: 2, FirstTimestamp: first, MaxTimestamp: all.MaxTimestamp},
-	}
-	for i, r := range all.Records[from:to] {
-		moved := *r
-		moved.OffsetDelta = int64(i)
-		moved.TimestampDelta = all.FirstTimestamp.Add(r.TimestampDelta).Sub(first)
-		p.Records.Records = append(p.Records.Records, &moved)
-		p.Payload += len(r.Key) + len(r.Value)
-	}
-	p.Records.LastOffsetDelta = int32(to - from - 1)
-	p.Bytes = b.Bytes / 2
-	if from > 0 {
-		p.Bytes = b.Bytes - b.Bytes/2 // both parts add up to the counted bytes
+	p := &Batch{First: b.First, Created: b.Created, sealed: true}
+	for _, r := range b.Records.Records[from:to] {
+		rec := decoded(r)
+		p.append(&rec, b.Records.FirstTimestamp.Add(r.TimestampDelta), Size(&rec))
 	}
 	if from < len(b.Done) {
 		p.Done = b.Done[from:min(to, len(b.Done))]

@@ -522,8 +522,8 @@ func (c *Cluster) probe(addr string) {
 	}
 	c.probed[addr] = true
 	c.helpers.Go(func() {
-		whatever := func(*sarama.ApiVersionsResponse) error { return nil }
-		err := c.request(c.ctx, addr, firstRoundTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), whatever))
+		var resp *sarama.ApiVersionsResponse
+		err := c.request(c.ctx, addr, firstRoundTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), Into(&resp)))
 		if isTimeout(err) {
 			c.warnSilent(addr, err)
 		}

@@ -268,7 +268,7 @@ type fetcher struct {
 	// buffers holds the memory of each response that may be fetched. Once its records are
 	// handled, the next response reuses it.
 	buffers    chan []record.Record
-	othersNext bool // after partitions that seem empty were fetched alone
+	othersNext bool // after a partition that seems empty was fetched alone
 }
 
 // wakeOrStart makes the broker's fetcher look for its partitions. e.mu is held.
@@ -337,11 +337,14 @@ func (f *fetcher) fetch(ctx context.Context, buffer []record.Record) (ok, idle b
 	}
 	requested, view := make(map[*Cursor]int64), f.cl.View()
 	f.mu.Lock()
-	for _, suspects := range []bool{!f.othersNext, f.othersNext} { // fetched alone, suspects are sure to have room
+	for _, suspects := range []bool{!f.othersNext, f.othersNext} {
 		for _, cur := range f.cursors {
 			if cur.broker == f.broker && (cur.emptyFetches > 0) == suspects && !time.Now().Before(cur.pausedUntil) {
 				requested[cur] = cur.position
 				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.position, partitionBytes, view.Epoch(cur.Partition))
+				if suspects {
+					break // fetched alone, it is sure to have room
+				}
 			}
 		}
 		if len(requested) > 0 {
@@ -378,7 +381,6 @@ func (f *fetcher) handle(ctx context.Context, resp *sarama.FetchResponse, reques
 		replica int32
 	}
 	got := make([]outcome, 0, len(requested))
-	nothing := true
 	for cur, from := range requested {
 		block := resp.GetBlock(cur.Topic, cur.Partition.Partition)
 		if block == nil {
@@ -389,8 +391,7 @@ func (f *fetcher) handle(ctx context.Context, resp *sarama.FetchResponse, reques
 			n := len(buffer)
 			buffer, o.Position = batch.Decode(cur.Partition, block, from, buffer)
 			o.Records = buffer[n:]
-			o.emptied = len(block.RecordsSet) == 0 && !block.Partial && block.LastStableOffset > from
-			nothing = nothing && len(block.RecordsSet) == 0
+			o.emptied = len(block.RecordsSet) == 0 && block.LastStableOffset > from
 		}
 		if len(block.RecordsSet) > 0 && block.RecordsSet[0].RecordBatch == nil { // from before Kafka 0.11
 			o.err = sarama.ErrUnsupportedForMessageFormat
@@ -416,7 +417,7 @@ func (f *fetcher) handle(ctx context.Context, resp *sarama.FetchResponse, reques
 			cur.emptyFetches = 0
 		case cur.emptyFetches < emptyRetries:
 			cur.emptyFetches++ // maybe for lack of room
-		case nothing:
+		default:
 			// Compaction has emptied a batch and kept it for its producer's sequence. Sarama
 			// omits the batch and its end. So the fetcher skips it offset by offset;
 			// otherwise a reader would stay here forever.

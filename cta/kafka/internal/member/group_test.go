@@ -86,10 +86,11 @@ func bare(t *testing.T, instance string) *member {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &member{
 		cfg: record.TransformConfig{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),
-		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, queue: make(chan func(), 4), events: make(chan func()),
+		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, queue: make(chan func(), 4), events: make(chan func()), loopEnded: make(chan struct{}),
 	}
 	t.Cleanup(func() {
 		cancel()
+		close(m.loopEnded)
 		cl.Close()
 		m.goroutines.Wait()
 	})

@@ -25,6 +25,24 @@ func atCluster(t *testing.T, c *kfake.Cluster, partitions ...int32) *session {
 	if _, err := m.cl.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	c.ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) { // the group has none
+		c.KeepControl()
+		req, resp := r.(*kmsg.OffsetFetchRequest), r.ResponseKind().(*kmsg.OffsetFetchResponse)
+		group := kmsg.NewOffsetFetchResponseGroup()
+		group.Group = "g"
+		for _, t := range req.Groups[0].Topics {
+			topic := kmsg.NewOffsetFetchResponseGroupTopic()
+			topic.Topic = t.Topic
+			for _, n := range t.Partitions {
+				p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+				p.Partition, p.Offset = n, -1
+				topic.Partitions = append(topic.Partitions, p)
+			}
+			group.Topics = append(group.Topics, topic)
+		}
+		resp.Groups = append(resp.Groups, group)
+		return resp, nil, true
+	})
 	m.onAssignment(generation{"id", 3}, nil, map[string][]int32{"in": partitions})
 	m.session = newSession(m, m.assigned)
 	return m.session
