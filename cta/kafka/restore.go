@@ -23,7 +23,9 @@ func (c *Client) Restore(ctx context.Context, partitions []Partition, handle fun
 		return nil
 	}
 	// Once those transactions have ended, all records up to the ends can be read.
-	of := func(topic string) bool { return slices.ContainsFunc(partitions, func(p Partition) bool { return p.Topic == topic }) }
+	of := func(topic string) bool {
+		return slices.ContainsFunc(partitions, func(p Partition) bool { return p.Topic == topic })
+	}
 	err := c.read(ctx, reading{ReadConfig: ReadConfig{Match: of, StopAtEnd: true}, only: partitions}, func(_ context.Context, r Record) error {
 		handle(r)
 		return nil
