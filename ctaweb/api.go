@@ -17,33 +17,35 @@ import (
 // status have as_of beside one member named for what was asked for.
 
 type lineSummary struct {
-	ID         string            `json:"id"`
-	Ref        string            `json:"ref,omitempty"`
-	Code       string            `json:"code,omitempty"`
-	Mode       cta.Mode          `json:"mode,omitempty"`
-	Name       string            `json:"name"`
-	Color      string            `json:"color"`
-	TextColor  string            `json:"text_color"`
-	LastHeard  time.Time         `json:"last_heard,omitzero"`
-	Level      live.Level        `json:"level"`
-	Directions []DirectionStatus `json:"directions"`
-	Trains     int               `json:"trains"` // in service
-	Entries    int64             `json:"entries"`
+	ID           string            `json:"id"`
+	Ref          string            `json:"ref,omitempty"`
+	Code         string            `json:"code,omitempty"`
+	Mode         cta.Mode          `json:"mode,omitempty"`
+	Name         string            `json:"name"`
+	Color        string            `json:"color"`
+	TextColor    string            `json:"text_color"`
+	LastHeard    time.Time         `json:"last_heard,omitzero"`
+	Level        live.Level        `json:"level"`
+	Directions   []DirectionStatus `json:"directions"`
+	Trains       int               `json:"trains"` // in service
+	Entries      int64             `json:"entries"`
+	EntriesToday int64             `json:"entries_today"`
 }
 
 type stationSummary struct {
-	ID         int           `json:"id"`
-	Ref        string        `json:"ref,omitempty"`  // the agency's own id, in its feed, when that isn't ID
-	Code       string        `json:"code,omitempty"` // by which riders know it
-	Name       string        `json:"name"`
-	Lines      []string      `json:"lines"`
-	Closed     bool          `json:"closed,omitempty"` // trains pass without a stop
-	Accessible *bool         `json:"accessible"`       // without steps; nil when it isn't known
-	Latitude   float64       `json:"latitude"`
-	Longitude  float64       `json:"longitude"`
-	Entries    int64         `json:"entries"`
-	CountsAsOf time.Time     `json:"counts_as_of,omitzero"`
-	Crowding   live.Crowding `json:"crowding"`
+	ID           int           `json:"id"`
+	Ref          string        `json:"ref,omitempty"`  // the agency's own id, in its feed, when that isn't ID
+	Code         string        `json:"code,omitempty"` // by which riders know it
+	Name         string        `json:"name"`
+	Lines        []string      `json:"lines"`
+	Closed       bool          `json:"closed,omitempty"` // trains pass without a stop
+	Accessible   *bool         `json:"accessible"`       // without steps; nil when it isn't known
+	Latitude     float64       `json:"latitude"`
+	Longitude    float64       `json:"longitude"`
+	Entries      int64         `json:"entries"`
+	EntriesToday int64         `json:"entries_today"`
+	CountsAsOf   time.Time     `json:"counts_as_of,omitzero"`
+	Crowding     live.Crowding `json:"crowding"`
 	// LatelySeconds is the time over which EntriesLately were counted and
 	// EntriesUsual are usual; 0 when there is no telling.
 	EntriesLately int64 `json:"entries_lately"`
@@ -265,7 +267,7 @@ func (h *Handler) routeAPI() {
 			a, b := l.running()
 			lines = append(lines, lineSummary{
 				ID: l.ID, Ref: l.Ref, Code: l.Code, Mode: l.Mode, Name: l.Name, Color: l.Color, TextColor: l.TextColor,
-				LastHeard: l.LastHeard, Level: l.Level, Directions: l.Directions, Trains: a + b, Entries: l.Entries,
+				LastHeard: l.LastHeard, Level: l.Level, Directions: l.Directions, Trains: a + b, Entries: l.Entries, EntriesToday: l.EntriesToday,
 			})
 		}
 		return lines
@@ -287,7 +289,7 @@ func (h *Handler) routeAPI() {
 	}))
 	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
 		if st, ok := h.station(s, idOf(r)); ok {
-			return stationDetail{st, stops(h.model.net.Station(st.ID)), boards(s, st.ID), today(h.model.tracker.Day(st.ID, s.status.AsOf))}
+			return stationDetail{st, stops(h.model.net.Station(st.ID)), boards(s, st.ID), today(h.dayOf(s, st))}
 		}
 		return nil
 	}))
@@ -394,7 +396,7 @@ func (h *Handler) summarize(s *snapshot) []stationSummary {
 			if !ok {
 				i = len(list)
 				found[st.ID] = i
-				sum := stationSummary{ID: st.ID, Name: st.Name, Closed: st.Closed, Entries: st.Entries, CountsAsOf: st.CountsAsOf, Crowding: st.Crowding}
+				sum := stationSummary{ID: st.ID, Name: st.Name, Closed: st.Closed, Entries: st.Entries, EntriesToday: st.EntriesToday, CountsAsOf: st.CountsAsOf, Crowding: st.Crowding}
 				if c, ok := s.view.Crowds[st.ID]; ok {
 					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
 				}
@@ -452,6 +454,20 @@ func boards(s *snapshot, station int) []platformBoard {
 		list = append(list, p)
 	}
 	return list
+}
+
+// dayOf is a station's day as of a snapshot: entries counted since are left out.
+func (h *Handler) dayOf(s *snapshot, st stationSummary) live.Day {
+	d := h.model.tracker.Day(st.ID, s.status.AsOf)
+	since := d.Entries - st.EntriesToday
+	d.Entries = st.EntriesToday
+	for i := len(d.Hours) - 1; i >= 0; i-- {
+		if hour := &d.Hours[i]; hour.Known {
+			hour.Entries = max(0, hour.Entries-since)
+			break
+		}
+	}
+	return d
 }
 
 func today(d live.Day) daySummary {

@@ -182,7 +182,7 @@ func TestAgesAreTold(t *testing.T) {
 		"/api/v1/lines":          `"text_color":"#000000","last_heard":"` + clock("08:19:00"),
 		"/api/v1/lines/blue":     `"last_heard":"` + clock("08:19:00"),
 		"/api/v1/status":         `"counts_as_of":"` + clock("08:05:00"),
-		"/api/v1/stations/40890": `"entries":1234567,"counts_as_of":"` + clock("08:00:00"),
+		"/api/v1/stations/40890": `"entries":1234567,"entries_today":1234567,"counts_as_of":"` + clock("08:00:00"),
 		"/lines/blue":            "Its trains were last heard of at 08:19. No counts have come since 08:05.",
 		"/lines/blue?lang=es":    "Última noticia de sus trenes: 08:19. No llegan recuentos desde las 08:05.",
 		"/stations/40890":        "Counted in all: 1,234,567; last at 08:00. No counts have come since 08:05.",
@@ -196,8 +196,8 @@ func TestAgesAreTold(t *testing.T) {
 	now = now.Add(time.Second)
 	for url, want := range map[string]string{
 		"/api/v1/status":  `"counts_as_of":"` + clock("08:20:25"),
-		"/stations/40890": "last at 08:00. Counts as of 08:20.",
-		"/":               `<span id="counted">Counts as of 08:20</span>`,
+		"/stations/40890": "last at 08:00. Counts from 08:00 to 08:20.",
+		"/":               `<span id="counted">Counts from 08:00 to 08:20</span>`,
 	} {
 		if body := text(t, get(t, h, "GET", url)); !strings.Contains(body, want) {
 			t.Errorf("once counts come again %s lacks %q", url, want)

@@ -77,7 +77,7 @@ func TestPagesOfAnotherLook(t *testing.T) {
 	ticking(t, m)
 	arriveNow(m, "B1", ohare)
 	head := regexp.MustCompile(`(?s)<header>.*</header>`).ReplaceAllString(source{}.read("base.html"), `<header><b>Ours</b></header>`)
-	system := regexp.MustCompile(`(?s)<ul id="alerts".*?</ul>|<p class="sum">.*?</p>|<figure.*?</figure>|<span class="strip".*?</span>|<details class="scores".*?</details>|<span class="n">.*?</span></span>`).
+	system := regexp.MustCompile(`(?s)<ul id="alerts".*?</ul>|<p class="sum">.*?</p>|<figure.*?</figure>|<span class="line-strip".*?</span>|<details class="scores".*?</details>|<span class="n">.*?</span></span>`).
 		ReplaceAllString(source{}.read("page.html"), "")
 	cfg := brisk()
 	cfg.Files = fstest.MapFS{"base.html": {Data: []byte(head)}, "page.html": {Data: []byte(system)}}

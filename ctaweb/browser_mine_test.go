@@ -58,11 +58,11 @@ func TestRidersOwnStations(t *testing.T) {
 	b.open(root + "/")
 	const cards = `[...document.querySelectorAll("#cards h2, #cards h3 a")].map(e => e.textContent).join()`
 	b.await(cards, "Favourites,Rosemont,Opened last,Jarvis")
-	if got := b.eval(`document.querySelector("main").firstElementChild.id + [...document.querySelectorAll("#cards .card:first-of-type .to")].map(e => e.textContent.trim()).join()`); got != "mineForest Park,O'Hare" {
+	if got := b.eval(`document.querySelector("main").firstElementChild.id + [...document.querySelectorAll("#cards .stop-card:first-of-type .to")].map(e => e.textContent.trim()).join()`); got != "mineForest Park,O'Hare" {
 		t.Errorf("first on the page are %s, want the favourite's trains both ways", got)
 	}
 	arriveNow(m, "B1", rosemont)
-	b.await(`document.querySelector("#cards .card .min").textContent.startsWith("Here")`, "true")
+	b.await(`document.querySelector("#cards .stop-card .min").textContent.startsWith("Here")`, "true")
 
 	// Six favourites are the most.
 	for _, s := range m.Network().Line("yellow").Stations {
@@ -86,7 +86,7 @@ func TestRidersOwnStations(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.open(root + "/")
-	b.await(`document.querySelectorAll("#cards .card").length`, "8")
+	b.await(`document.querySelectorAll("#cards .stop-card").length`, "8")
 	b.asked()
 	at(48.8566, 2.3522)
 	b.eval(`document.querySelector("#near").click()`)
@@ -104,14 +104,14 @@ func TestRidersOwnStations(t *testing.T) {
 	// Without a network: the last state at once, which says that it is old.
 	b.await(`navigator.serviceWorker.controller !== null`, "true")
 	b.open(root + "/")
-	b.await(`document.querySelectorAll("#cards .card").length`, "8")
+	b.await(`document.querySelectorAll("#cards .stop-card").length`, "8")
 	b.await(`(caches.keys().then(async (names) => { let n = 0; for (const name of names) n += (await (await caches.open(name)).keys()).length; window.stored = n; return 1 }), window.stored > 3)`, "true")
 	g.lead("")
 	began := time.Now()
 	b.open(root + "/")
 	t.Logf("without a network the page opens in %v", time.Since(began))
 	b.await(`/^not live, as of \d\d:\d\d$/.test(document.querySelector("#fresh").textContent) + document.body.className`, "truelost")
-	b.await(`document.querySelectorAll("#cards .card").length`, "8")
+	b.await(`document.querySelectorAll("#cards .stop-card").length`, "8")
 	b.await(`/^Favourites · not live, as of \d\d:\d\d$/.test(document.querySelector("#cards h2").textContent)`, "true")
 	b.open(fmt.Sprintf("%s/stations/%d", root, ohare))
 	b.await(`document.querySelector("h1").textContent + document.body.className`, "O'Harelost")

@@ -128,7 +128,7 @@ func TestPageSurvivesARestart(t *testing.T) {
 	const here = `document.querySelector("#boards").textContent.includes(%q)`
 	for page, moved := range map[string]string{ // from O'Hare to Rosemont, or on from there
 		"/":               `document.querySelector("[data-t=B1]").closest("li").dataset.s !== "40890"`,
-		"/lines/blue":     `document.querySelector("a.t").closest("li").dataset.s !== "40890"`,
+		"/lines/blue":     `document.querySelector("[data-t]").closest("li").dataset.s !== "40890"`,
 		"/trains/B1":      `/Rosemont|Cumberland/.test(document.querySelector("#where").textContent)`,
 		"/stations/40820": fmt.Sprintf(here, "At the platform now"),
 		"/board/40820":    fmt.Sprintf(here, "Here"),

@@ -57,7 +57,7 @@ func TestFavouriteThatIsGone(t *testing.T) {
 	b.open(srv.URL + "/")
 	b.eval(fmt.Sprintf(`localStorage.setItem("ctalive /", JSON.stringify({ favourites: [4711, %d], recent: [] }))`, ohare))
 	b.open(srv.URL + "/")
-	const cards = `[...document.querySelectorAll("#cards .card")].map(e => e.querySelector("h3 a")?.textContent ?? e.textContent).join("; ")`
+	const cards = `[...document.querySelectorAll("#cards .stop-card")].map(e => e.querySelector("h3 a")?.textContent ?? e.textContent).join("; ")`
 	b.await(cards, "Station 4711 is no longer in the network. Remove; O'Hare")
 	b.eval(`document.querySelector("#cards button").click()`)
 	b.await(cards, "O'Hare")

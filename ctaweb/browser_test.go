@@ -185,7 +185,9 @@ func TestPageLives(t *testing.T) {
 	arriveNow(m, "B2", ohare)
 	of("red", "R1", jarvis, "b", cta.BrokenDown, 0)
 	of("red", "R2", howard, "a", cta.OutOfService, 0)
-	m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: 1234}, time.Now())
+	for _, n := range []int64{5000, 6234} {
+		m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: n}, time.Now())
+	}
 	sky(cta.Weather{Temperature: 12.5, Status: cta.WeatherPrecipitation})
 
 	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
@@ -215,14 +217,15 @@ func TestPageLives(t *testing.T) {
 	b.await(`[...document.querySelectorAll('#notices b')].map(e => e.textContent).join()`, "Header note")
 
 	// The words and places that the script chooses are those of the server.
-	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.ariaLabel, e.getAttribute("href"), e.closest('li').dataset.s].join()).sort().join('\n')`
+	const trains = `[...doc.querySelectorAll('[data-t]')].map(e => [e.dataset.t, e.className, e.title, e.closest('li').dataset.s].join()).sort().join('\n')`
+	const lanes = `[...doc.querySelectorAll('#lines li > a:is(.a, .b)')].map(e => [e.className, e.getAttribute("href"), e.ariaLabel].join()).join('\n')`
 	const chart = `[...doc.querySelectorAll('[data-m]')].map(e => [e.dataset.m, e.getAttribute("class"), e.textContent].join()).sort().join('\n')`
-	const marks = `[...doc.querySelectorAll('.strip')].map(e => [...e.children].map(i => i.className).join()).join('\n')`
+	const marks = `[...doc.querySelectorAll('.line-strip')].map(e => [...e.children].map(i => i.className).join()).join('\n')`
 	const says = `[...doc.querySelectorAll('[data-status]')].map(e => e.innerHTML).join('\n')`
 	const head = `['#temperature', '#sky', '#date', '#fresh', '#alerts', '#trains'].map(s => doc.querySelector(s).textContent).join()`
 	b.eval(`fetch('./').then(r => r.text()).then(t => { window.rendered = new DOMParser().parseFromString(t, 'text/html') })`)
 	b.await(`typeof window.rendered`, "object")
-	for _, part := range []string{trains, chart, marks, says, head} {
+	for _, part := range []string{trains, lanes, chart, marks, says, head} {
 		page := b.eval(strings.ReplaceAll(part, "doc.", "document."))
 		if rendered := b.eval(strings.ReplaceAll(part, "doc.", "window.rendered.")); page != rendered {
 			t.Errorf("the page shows\n%s\nand the server would render\n%s", page, rendered)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -84,7 +85,10 @@ func agreeing(t *testing.T, net *cta.Network, now time.Time, seen map[string]int
 	var st Status
 	a.json("/api/v1/status", &st)
 	first := h.pub.snapshot()
-	streamed := a.streamed(first.snapshotEvent(net, filter{}), nil)
+	begun := first.snapshotEvent(net, filter{})
+	streamed := a.streamed(begun, nil)
+	counted := a.counted(begun, map[string]int64{})
+	a.same("the stream's entries", counted, entriesOf(&st))
 	a.same("the stream's trains", streamed, trainsOf(&st))
 	a.status(&st)
 	a.boards(&st)
@@ -98,6 +102,7 @@ func agreeing(t *testing.T, net *cta.Network, now time.Time, seen map[string]int
 	var then Status
 	a.json("/api/v1/status", &then)
 	a.same("the stream's trains, after an update", a.streamed(h.pub.tail.data, streamed), trainsOf(&then))
+	a.same("the stream's entries, after an update", a.counted(h.pub.tail.data, counted), entriesOf(&then))
 }
 
 // agreement holds what readers are told at one moment against one another.
@@ -141,14 +146,44 @@ func trainsOf(st *Status) map[string]Train {
 	return of
 }
 
-// streamed applies an event of the stream to what was known.
-func (a *agreement) streamed(c *chunk, known map[string]Train) map[string]Train {
+// entriesOf are today's entries, where there are some.
+func entriesOf(st *Status) map[string]int64 {
+	of := map[string]int64{}
+	for _, l := range st.Lines {
+		for _, s := range l.Stations {
+			if s.EntriesToday > 0 {
+				of[strconv.Itoa(s.ID)] = s.EntriesToday
+			}
+		}
+	}
+	return of
+}
+
+func (a *agreement) update(c *chunk) (u update) {
 	a.t.Helper()
 	_, data, _ := strings.Cut(string(c.plain), "data: ")
-	var u update
 	if err := json.Unmarshal([]byte(strings.TrimSpace(data)), &u); err != nil {
 		a.t.Fatal(err)
 	}
+	return u
+}
+
+// counted applies an event of the stream to the entries that were known.
+func (a *agreement) counted(c *chunk, known map[string]int64) map[string]int64 {
+	a.t.Helper()
+	now := maps.Clone(known)
+	for id, n := range a.update(c).EntriesToday {
+		if now[id] = n; n == 0 {
+			delete(now, id)
+		}
+	}
+	return now
+}
+
+// streamed applies an event of the stream to what was known.
+func (a *agreement) streamed(c *chunk, known map[string]Train) map[string]Train {
+	a.t.Helper()
+	u := a.update(c)
 	now := map[string]Train{}
 	for id, t := range known {
 		now[id] = t
@@ -191,17 +226,39 @@ func (a *agreement) status(st *Status) {
 				a.t.Errorf("not running: %+v", d)
 			}
 		}
-		var entries int64
+		var entries, today int64
+		of := page[strings.Index(page, `id="line-`+l.ID+`"`):]
 		for _, s := range l.Stations {
-			entries += s.Entries
+			entries, today = entries+s.Entries, today+s.EntriesToday
+			row := fmt.Sprintf(`(?s)<li data-s="%d">.*?</li>`, s.ID)
+			for where, want := range map[string]string{
+				regexp.MustCompile(row).FindString(of):       `<b>` + english().number(s.EntriesToday) + `</b>`,
+				regexp.MustCompile(row).FindString(linePage): `class="riders">` + english().number(s.EntriesToday) + ` entries`,
+			} {
+				if !strings.Contains(where, want) {
+					a.t.Errorf("%s has %d entries today, a page says %q", s.Name, s.EntriesToday, where)
+				}
+			}
 		}
-		if entries != l.Entries {
-			a.t.Errorf("%s has %d entries, its stations %d", l.ID, l.Entries, entries)
+		if entries != l.Entries || today != l.EntriesToday || !strings.Contains(of[:strings.Index(of, "</summary>")], "<b>"+english().number(today)+"</b> entries") {
+			a.t.Errorf("%s has %d and today %d entries, its stations %d and %d", l.ID, l.Entries, l.EntriesToday, entries, today)
 		}
 	}
 	if got := regexp.MustCompile(`id="trains">(\d+)<`).FindStringSubmatch(page); got[1] != strconv.Itoa(running) {
 		a.t.Errorf("%s trains run on the page, %d by the API", got[1], running)
 	}
+}
+
+// entriesToday are those of a station.
+func (st *Status) entriesToday(id int) int64 {
+	for _, l := range st.Lines {
+		for _, s := range l.Stations {
+			if s.ID == id {
+				return s.EntriesToday
+			}
+		}
+	}
+	return 0
 }
 
 var (
@@ -223,6 +280,9 @@ func (a *agreement) boards(st *Status) {
 		page := a.read(fmt.Sprintf("/stations/%d", s.ID))
 		sections := onePlatform.FindAllString(page, -1)
 		rows := oneRow.FindAllString(a.read(fmt.Sprintf("/board/%d", s.ID)), -1)
+		if n := st.entriesToday(s.ID); n != answer.Station.Today.Entries || n != answer.Station.EntriesToday || !strings.Contains(plainText(page), english().number(n)+" entries since") && n > 0 {
+			a.t.Errorf("%s has %d entries today, by its own answer %d of %+v, or its page differs", s.Name, n, answer.Station.EntriesToday, answer.Station.Today)
+		}
 		if len(sections) != len(answer.Station.Predictions) {
 			a.t.Fatalf("%s has %d platforms on its page, %d by the API", s.Name, len(sections), len(answer.Station.Predictions))
 		}
@@ -234,14 +294,20 @@ func (a *agreement) boards(st *Status) {
 				a.t.Errorf("%s: the page says %q", name, says)
 			}
 			d := english().platform(a.h.model.net, line, b.Direction, st.AsOf)
+			if idle := len(b.Next)+len(b.Ending)+len(b.Here)+len(b.Standing) == 0 && b.Spacing == live.SpacingNone; idle && d.Level != live.LevelUnknown {
+				d.Level = live.LevelNotRunning
+			}
 			if !b.Ends && !strings.Contains(sections[i], `class="level `+string(d.Level)+`"`) {
 				a.t.Errorf("%s: the page doesn't say that the line is %s: %q", name, d.Level, says)
+			}
+			if strings.Contains(sections[i], `class="level good"`) && (len(b.Next)+len(b.Here)+len(b.Ending) == 0 || strings.Contains(says, "o trains")) {
+				a.t.Errorf("%s: good service, but no trains: %q", name, says)
 			}
 			if d.Level == live.LevelGood && complaints.MatchString(says) && len(b.Standing) == 0 {
 				a.t.Errorf("%s: good service, but %q", name, says)
 			}
 			if d.Level == live.LevelNotRunning {
-				if len(b.Next) > 0 || !b.Ends && !strings.Contains(says, "again") {
+				if len(b.Next) > 0 || !b.Ends && !strings.Contains(says, "no trains come here until") {
 					a.t.Errorf("%s: not running, but %q", name, says)
 				}
 			}

@@ -12,21 +12,22 @@ import (
 // update is what changed from one Status to the next: the data of an "update"
 // event of the stream.
 type update struct {
-	AsOf       time.Time `json:"as_of,omitzero"`
-	Speed      float64   `json:"speed"`
-	AgeSeconds int64     `json:"age_seconds"`
-	Stale      bool      `json:"stale"`
-	Ready      bool      `json:"ready"`
-	Reason     string    `json:"reason,omitempty"`
-	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
+	AsOf        time.Time `json:"as_of,omitzero"`
+	Speed       float64   `json:"speed"`
+	AgeSeconds  int64     `json:"age_seconds"`
+	Stale       bool      `json:"stale"`
+	Ready       bool      `json:"ready"`
+	Reason      string    `json:"reason,omitempty"`
+	CountsAsOf  time.Time `json:"counts_as_of,omitzero"`
+	CountsSince time.Time `json:"counts_since,omitzero"`
 	// Layout names the shape of the page; a page of another shape is out of date.
 	Layout  string       `json:"layout"`
 	Weather *Weather     `json:"weather,omitempty"` // when it changed
 	Trains  []*Train     `json:"trains,omitempty"`  // new or changed
 	Gone    []string     `json:"gone,omitempty"`    // ids of trains no longer shown
 	Lines   []lineUpdate `json:"lines,omitempty"`   // how lines run, where that changed
-	// Entries holds the counts that changed, by station id.
-	Entries map[string]int64 `json:"entries,omitempty"`
+	// EntriesToday holds today's entries where they changed, by station id.
+	EntriesToday map[string]int64 `json:"entries_today,omitempty"`
 	// Alerts holds all alerts, when any changed.
 	Alerts *[]*Alert `json:"alerts,omitempty"`
 
@@ -47,7 +48,7 @@ type lineUpdate struct {
 func difference(from, to *Status, of *layout) *update {
 	u := &update{
 		AsOf: to.AsOf, Speed: to.Speed, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
-		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
+		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, CountsSince: to.CountsSince, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
 	}
 	if from == nil {
 		from = &Status{}
@@ -65,7 +66,7 @@ func difference(from, to *Status, of *layout) *update {
 			trains[t.ID] = t
 		}
 		for _, s := range l.Stations {
-			entries[s.ID] = s.Entries
+			entries[s.ID] = s.EntriesToday
 		}
 	}
 	for i, l := range to.Lines {
@@ -82,11 +83,11 @@ func difference(from, to *Status, of *layout) *update {
 			delete(trains, t.ID)
 		}
 		for _, s := range l.Stations {
-			if entries[s.ID] != s.Entries {
-				if u.Entries == nil {
-					u.Entries = map[string]int64{}
+			if entries[s.ID] != s.EntriesToday {
+				if u.EntriesToday == nil {
+					u.EntriesToday = map[string]int64{}
 				}
-				u.Entries[strconv.Itoa(s.ID)] = s.Entries
+				u.EntriesToday[strconv.Itoa(s.ID)] = s.EntriesToday
 			}
 		}
 	}
@@ -110,7 +111,7 @@ func sameToReaders(a, b DirectionStatus) bool {
 
 // empty reports whether an update says nothing that from didn't.
 func (u *update) empty(from *Status) bool {
-	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.Entries == nil && u.Lines == nil && u.Alerts == nil &&
+	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.EntriesToday == nil && u.Lines == nil && u.Alerts == nil &&
 		u.AsOf.Equal(from.AsOf) && u.Speed == from.Speed && u.AgeSeconds == from.AgeSeconds &&
 		u.Stale == from.Stale && u.Ready == from.Ready && u.Reason == from.Reason
 }

@@ -94,7 +94,7 @@
 //	minutes   the minutes of a number of seconds
 //	percent   the percentage of a share
 //
-// base.html defines top and end, which enclose a page, and badge, pill, next and mark.
+// base.html defines top and end, which enclose a page, and lane, pill, next and mark.
 //
 // All pages have these fields: .Site, .Title, .Root (the relative address of the
 // handler's root, where links begin), .Kind, .Part (true if the script asks for the page
@@ -125,14 +125,15 @@
 //   - for the reader's own stations: mine, cards, near and near-says on the system's page,
 //     star, star-says and choices on a station's
 //   - on the system's page: trains, alerts, counted, scores, map, chart, tracks and moving;
-//     tools and stop, for the map by hand
+//     moving-near, for the trains in the larger drawing; tools and stop, for the map by hand
 //
 // It leaves elements with data-own as they are.
 //
 // On the system's page it also looks for these attributes:
 //
 //   - data-line and data-mode: a line
-//   - data-s: a station's row
+//   - data-s: a station's row. Its links of the classes a and b are its lanes, for trains
+//     in each direction
 //   - data-t: a train
 //   - data-k: a track on the map
 //   - data-m: a train on the map

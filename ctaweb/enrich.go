@@ -35,8 +35,14 @@ func (m *Model) enrich(st *Status, view *live.View) {
 			}
 		}
 		for _, s := range l.Stations {
-			if c, ok := view.Crowds[s.ID]; ok {
-				s.Crowding = c.Level
+			c, ok := view.Crowds[s.ID]
+			if !ok {
+				continue
+			}
+			s.Crowding, s.EntriesToday = c.Level, c.Today
+			l.EntriesToday += c.Today
+			if !c.Since.IsZero() && (st.CountsSince.IsZero() || c.Since.Before(st.CountsSince)) {
+				st.CountsSince = c.Since.Truncate(time.Second)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 		return u
 	}
 	n := *u
-	n.Trains, n.Gone, n.Lines, n.Entries = nil, nil, nil, nil
+	n.Trains, n.Gone, n.Lines, n.EntriesToday = nil, nil, nil, nil
 	for _, t := range u.Trains {
 		if f.shows(t) {
 			n.Trains = append(n.Trains, t)
@@ -44,13 +44,13 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 			n.Lines = append(n.Lines, l)
 		}
 	}
-	for station, count := range u.Entries {
+	for station, count := range u.EntriesToday {
 		id, _ := strconv.Atoi(station)
 		if (f.station == 0 || f.station == id) && slices.ContainsFunc(u.stops[id], f.ofLine) {
-			if n.Entries == nil {
-				n.Entries = map[string]int64{}
+			if n.EntriesToday == nil {
+				n.EntriesToday = map[string]int64{}
 			}
-			n.Entries[station] = count
+			n.EntriesToday[station] = count
 		}
 	}
 	if u.Alerts != nil {

@@ -15,6 +15,9 @@ const clarkLake = 40380 // where six lines stop
 // What a filter leaves of an update is all that concerns its reader, and no more.
 func TestUpdatesAreNarrowed(t *testing.T) {
 	m := small()
+	for _, s := range []step{counted("08:00:05", clarkLake, 0), counted("08:00:05", jarvis, 0)} {
+		s(m)
+	}
 	_, before := clockAt("08:00:10")
 	_, wall := clockAt("08:00:30")
 	from := m.Status(before)
@@ -51,20 +54,20 @@ func TestUpdatesAreNarrowed(t *testing.T) {
 		want update
 	}{
 		"a line": {filter{line: "blue"}, update{
-			Trains: []*Train{trains["B1"], trains["B2"]}, Lines: run("blue"), Entries: map[string]int64{"40380": 7},
+			Trains: []*Train{trains["B1"], trains["B2"]}, Lines: run("blue"), EntriesToday: map[string]int64{"40380": 7},
 		}},
 		"another line": {filter{line: "red"}, update{
-			Trains: []*Train{trains["R2"]}, Lines: run("red"), Entries: map[string]int64{"41190": 5},
+			Trains: []*Train{trains["R2"]}, Lines: run("red"), EntriesToday: map[string]int64{"41190": 5},
 		}},
 		"a station of several lines": {filter{station: clarkLake}, update{
-			Trains: []*Train{trains["B2"]}, Entries: map[string]int64{"40380": 7},
+			Trains: []*Train{trains["B2"]}, EntriesToday: map[string]int64{"40380": 7},
 			Lines: run("blue", "brown", "green", "orange", "pink", "purple"),
 		}},
 		"a station that a train has left":    {filter{station: ohare}, update{Gone: []string{"B1"}, Lines: run("blue")}},
-		"a line at a station of others":      {filter{line: "pink", station: clarkLake}, update{Lines: run("pink"), Entries: map[string]int64{"40380": 7}}},
+		"a line at a station of others":      {filter{line: "pink", station: clarkLake}, update{Lines: run("pink"), EntriesToday: map[string]int64{"40380": 7}}},
 		"a line at a station where it isn't": {filter{line: "red", station: clarkLake}, update{}},
 	} {
-		tt.want.AsOf, tt.want.Speed, tt.want.AgeSeconds, tt.want.CountsAsOf = to.AsOf, to.Speed, to.AgeSeconds, to.CountsAsOf
+		tt.want.AsOf, tt.want.Speed, tt.want.AgeSeconds, tt.want.CountsAsOf, tt.want.CountsSince = to.AsOf, to.Speed, to.AgeSeconds, to.CountsAsOf, to.CountsSince
 		tt.want.Ready, tt.want.Layout, tt.want.Weather = true, of.id, to.Weather
 		if d := cmp.Diff(&tt.want, tt.f.narrow(m.Network(), u), cmpopts.IgnoreUnexported(update{}), cmpopts.IgnoreFields(DirectionStatus{}, "Facts")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)

@@ -47,7 +47,7 @@ func small(before ...step) *Model {
 		weatherAt("08:00:00", 61.4, cta.WeatherPartlyCloudy),
 		arrive("08:00:00", "blue B1 a", ohare),
 		arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown),
-		counted("08:00:00", ohare, 1234567),
+		counted("08:00:00", ohare, 0), counted("08:00:00", ohare, 1234567),
 	) {
 		s(m)
 	}
@@ -420,7 +420,7 @@ func TestPageIsAsItWas(t *testing.T) {
 		weatherAt("08:00:00", 61.4, cta.WeatherPartlyCloudy),
 		arrive("08:00:00", "yellow Y1 a", 40140), arrive("07:58:00", "yellow Y2 b", 900_000),
 		arrive("07:58:00", "yellow Y3 b", howard), arrive("08:00:00", "yellow Y4 a", 41680, cta.BrokenDown),
-		counted("08:00:00", howard, 1234567),
+		counted("08:00:00", howard, 0), counted("08:00:00", howard, 1234567),
 	} {
 		s(m)
 	}

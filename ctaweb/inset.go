@@ -173,25 +173,38 @@ func (c *chart) densest() (low, high point, ok bool) {
 	return point{low.x - insetMargin, low.y - insetMargin}, point{high.x + insetMargin, high.y + insetMargin}, true
 }
 
+// has reports whether a place is in the part, or so close to it that a train there is seen.
+func (i *inset) has(p point) bool {
+	const edge = 5.0
+	return p.x > i.low.x-edge && p.y > i.low.y-edge && p.x < i.high.x+edge && p.y < i.high.y+edge
+}
+
+// mapPlace is where an inset is on the map, and which part it shows.
+type mapPlace struct{ X, Y, Width, Height, View string }
+
+func (i *inset) place() mapPlace {
+	n := func(x float64) string { return fmt.Sprintf("%.1f", x) }
+	size := i.size()
+	return mapPlace{n(i.at.x), n(i.at.y), n(size.x), n(size.y), n(i.low.x) + " " + n(i.low.y) + " " + n(i.high.x-i.low.x) + " " + n(i.high.y-i.low.y)}
+}
+
 // mapInset is an inset as page.html draws it.
 type mapInset struct {
-	X, Y, Width, Height string // on the map
-	View                string
-	PartX, PartY        string // the part, on the map
-	PartWidth           string
-	PartHeight          string
-	Font, Stroke        string
-	Labels              []mapLabel
+	mapPlace
+	PartX, PartY string // the part, on the map
+	PartWidth    string
+	PartHeight   string
+	Font, Stroke string
+	Labels       []mapLabel
 }
 
 // drawn is an inset with the names that fit, those of several lines first.
 func (i *inset) drawn(spots map[int][]point, names map[int]string, order []int) *mapInset {
 	n := func(x float64) string { return fmt.Sprintf("%.1f", x) }
-	size, part := i.size(), point{i.high.x - i.low.x, i.high.y - i.low.y}
+	part := point{i.high.x - i.low.x, i.high.y - i.low.y}
 	v := &mapInset{
-		X: n(i.at.x), Y: n(i.at.y), Width: n(size.x), Height: n(size.y),
-		View:  n(i.low.x) + " " + n(i.low.y) + " " + n(part.x) + " " + n(part.y),
-		PartX: n(i.low.x), PartY: n(i.low.y), PartWidth: n(part.x), PartHeight: n(part.y),
+		mapPlace: i.place(),
+		PartX:    n(i.low.x), PartY: n(i.low.y), PartWidth: n(part.x), PartHeight: n(part.y),
 		Font: n(insetLetter / i.larger), Stroke: n(3 / i.larger),
 	}
 	order = slices.Clone(order)

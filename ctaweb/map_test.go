@@ -45,11 +45,15 @@ func TestInset(t *testing.T) {
 			}
 		}
 	}
-	h := newHandler(t, small(), HandlerConfig{})
+	h := newHandler(t, small(arrive("08:00:00", "blue B2 b", clarkLake)), HandlerConfig{})
 	page := text(t, get(t, h, "GET", "/"))
+	twins := regexp.MustCompile(`<g id="moving-near">(.*?)</g></svg>`).FindStringSubmatch(page)
+	if len(twins) < 2 || !strings.Contains(twins[1], `data-key="B2" class="m l1"`) || strings.Contains(twins[1], "B1") {
+		t.Errorf("the trains of the inset are %q, want the one at Clark/Lake alone", twins)
+	}
 	drawn := page[strings.Index(page, `<svg class="inset"`):]
 	drawn = drawn[:strings.Index(drawn, "</svg>")]
-	for _, want := range []string{`<use href="#tracks"/>`, `<use href="#moving"/>`, ">Clark/Lake<", ">Adams/Wabash<", ">Washington/Wells<", ">Monroe<"} {
+	for _, want := range []string{`<use href="#tracks"/>`, ">Clark/Lake<", ">Adams/Wabash<", ">Washington/Wells<", ">Monroe<"} {
 		if !strings.Contains(drawn, want) {
 			t.Errorf("the inset lacks %s", want)
 		}

@@ -18,10 +18,16 @@ import (
 type mapView struct {
 	Width, Height string
 	Fixed         template.HTML
-	Later         string // what the script loads Fixed and Trains from instead; empty where they are here
-	Far           bool   // the middle is drawn larger
-	Inset         bool   // the densest part is drawn once more
+	Later         string   // what the script loads Fixed and Trains from instead; empty where they are here
+	Far           bool     // the middle is drawn larger
+	Near          *mapNear // the densest part is drawn once more; nil if it isn't
 	Trains        []mapTrain
+}
+
+// mapNear is where the densest part is drawn once more, and the trains in it.
+type mapNear struct {
+	mapPlace
+	Trains []mapTrain
 }
 
 // mapFixed is the part of a map that stays.
@@ -54,6 +60,7 @@ type mapLabel struct{ X, Y, Anchor, Text string }
 type mapTrain struct {
 	Index                      int
 	ID, Class, Transform, Text string
+	at                         point
 }
 
 // many is from how many stations on a map draws them small.
@@ -69,7 +76,10 @@ func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML, later b
 	if c == nil {
 		return nil
 	}
-	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Far: c.far, Inset: c.inset != nil}
+	v := &mapView{Width: fmt.Sprintf("%.0f", c.width), Height: fmt.Sprintf("%.0f", c.height), Far: c.far}
+	if c.inset != nil {
+		v.Near = &mapNear{mapPlace: c.inset.place()}
+	}
 	if later {
 		v.Later = "map?" + s.layout.id
 		return v
@@ -78,7 +88,9 @@ func (h *Handler) viewMap(s *snapshot, l *language, fixed template.HTML, later b
 	for i, line := range s.status.Lines {
 		for _, t := range line.Trains {
 			if m, ok := mapTrainOf(c, l.of(line.Mode), s, i, t); ok {
-				v.Trains = append(v.Trains, m)
+				if v.Trains = append(v.Trains, m); v.Near != nil && c.inset.has(m.at) {
+					v.Near.Trains = append(v.Near.Trains, m)
+				}
 			}
 		}
 	}
@@ -222,5 +234,5 @@ func mapTrainOf(c *chart, l *language, s *snapshot, index int, t *Train) (mapTra
 	}
 	p, angle := along(way, f)
 	class := strings.TrimSpace("m " + looks(t))
-	return mapTrain{index, t.ID, class, fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), l.say("train-towards", "id", t.ID, "towards", t.Towards)}, true
+	return mapTrain{index, t.ID, class, fmt.Sprintf("translate(%.1f %.1f) rotate(%.0f)", p.x, p.y, angle), l.say("train-towards", "id", t.ID, "towards", t.Towards), p}, true
 }

@@ -101,8 +101,44 @@ type rowView struct {
 // badge is a train drawn beside the track.
 type badge struct{ ID, Class, Text string }
 
+// lane is a station's place beside the track, on the side of a direction. It is one link,
+// as trains may stand one upon another: to its train, or to its station if there are
+// several.
+type lane struct {
+	Class    string
+	To, Says string // both empty without a train
+	Trains   []badge
+}
+
+func laneOf(class, root string, station int, trains []badge) lane {
+	v := lane{Class: class, Trains: trains}
+	switch len(trains) {
+	case 0:
+		return v
+	case 1:
+		v.To = root + "trains/" + segment(trains[0].ID)
+	default:
+		v.To = root + "stations/" + strconv.Itoa(station)
+	}
+	texts := make([]string, len(trains))
+	for i, b := range trains {
+		texts[i] = b.Text
+	}
+	v.Says = strings.Join(texts, "; ")
+	return v
+}
+
+// Lane is the row's place on the side of a direction, on a page from which root leads to
+// the handler's own.
+func (r rowView) Lane(class, root string) lane {
+	if class == "a" {
+		return laneOf(class, root, r.ID, r.A)
+	}
+	return laneOf(class, root, r.ID, r.B)
+}
+
 func (h *Handler) systemPage(s *snapshot, l *language) any {
-	data := pageData{common: h.common(s, l, "system", "", ""), Counted: l.counted(s.status.CountsAsOf, s.status.AsOf), Located: h.chart != nil}
+	data := pageData{common: h.common(s, l, "system", "", ""), Counted: l.counted(s.status), Located: h.chart != nil}
 	data.Brief = s.status.brief()
 	parts := &fixedParts{}
 	if !data.Brief {
@@ -263,13 +299,16 @@ func (l *language) age(seconds int64) string {
 // countsOld is from when on counts are said to have stopped.
 const countsOld = 10 * time.Minute
 
-// counted says how old counts are.
-func (l *language) counted(at, now time.Time) string {
+// counted says from when today's counts are, and how old the newest is.
+func (l *language) counted(st *Status) string {
+	at, since := st.CountsAsOf, st.CountsSince
 	switch {
 	case at.IsZero():
 		return ""
-	case now.Sub(at) > countsOld:
+	case st.AsOf.Sub(at) > countsOld:
 		return l.say("counts-stopped", "time", clockText(at))
+	case !since.IsZero() && clockText(since) != "00:00":
+		return l.say("counts-since", "since", clockText(since), "time", clockText(at))
 	}
 	return l.say("counts-as-of", "time", clockText(at))
 }

@@ -292,7 +292,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 	l = l.of(line.Mode)
 	d := linePageData{
 		common: h.common(s, l, "line", "../", line.Name).of(r).choices(h, l, url.Values{"line": {line.ID}}, url.Values{}),
-		Line:   l.viewLine(i, line), More: map[int]stationMore{}, Counted: l.counted(s.status.CountsAsOf, s.status.AsOf),
+		Line:   l.viewLine(i, line), More: map[int]stationMore{}, Counted: l.counted(s.status),
 	}
 	own := h.model.net.Line(line.ID)
 	d.Notices = l.notices(s, maxOnPage, func(a *Alert) bool { return a.ofLine(own) })

@@ -418,13 +418,15 @@ func TestStreamIsNarrowed(t *testing.T) {
 	next := cta.Arrival{Line: "blue", TrainID: "1", StationID: rosemont, Direction: "a", TrainStatus: cta.InService}
 	m.ApplyArrival(cta.KeyAt(at), next, at)
 	until(t, station, hasTrain("1", rosemont))
-	m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
-	m.ApplyCount(tables.TurnstileCount{StationID: rosemont, Count: 7}, time.Now())
+	for _, n := range []int64{0, 1} {
+		m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 5 * n}, time.Now())
+		m.ApplyCount(tables.TurnstileCount{StationID: rosemont, Count: 7 * n}, time.Now())
+	}
 	for s := station(); ; s = station() {
-		if s.update.Entries["40890"] != 0 {
+		if s.update.EntriesToday["40890"] != 0 {
 			t.Error("Rosemont's stream tells of O'Hare's entries")
 		}
-		if s.update.Entries["40820"] == 7 {
+		if s.update.EntriesToday["40820"] == 7 {
 			break
 		}
 	}

@@ -58,7 +58,7 @@ func TestDepartures(t *testing.T) {
 
 	// A station that is named twice is there once.
 	again := text(t, get(t, h, "GET", fmt.Sprintf("/departures?part&station=%d&station=%d&station=%d", jarvis, cumberland, jarvis)))
-	if n := strings.Count(again, `class="card"`); n != 2 {
+	if n := strings.Count(again, `class="stop-card"`); n != 2 {
 		t.Errorf("two stations, one of them twice, are %d cards", n)
 	}
 
@@ -67,7 +67,7 @@ func TestDepartures(t *testing.T) {
 	for _, s := range m.Network().Stations[:20] {
 		many.Add("station", fmt.Sprint(s.ID))
 	}
-	if n := strings.Count(text(t, get(t, h, "GET", "/departures?"+many.Encode())), `class="card"`); n != maxDepartures {
+	if n := strings.Count(text(t, get(t, h, "GET", "/departures?"+many.Encode())), `class="stop-card"`); n != maxDepartures {
 		t.Errorf("%d stations are shown, want %d", n, maxDepartures)
 	}
 }

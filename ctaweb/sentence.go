@@ -61,6 +61,10 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 		}
 	case live.CauseBunched:
 		says = l.say("status-bunched", "station", name(d.Station), "minutes", l.about(d.Lasts))
+	case live.CauseRecovering:
+		if says = l.say("status-recovering"); d.Every > 0 {
+			says = l.say("status-recovering-every", "minutes", l.about(max(d.Every, time.Minute)))
+		}
 	case live.CauseRegular:
 		says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
 	case live.CauseEnding:

@@ -276,7 +276,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Walks = h.walks(s, st.ID)
 	}
 	if kind == "station" && !s.status.AsOf.IsZero() {
-		d.Day = l.viewDay(h.model.tracker.Day(st.ID, s.status.AsOf), s.status.AsOf)
+		d.Day = l.viewDay(h.dayOf(s, st), s.status.AsOf)
 		if st.LatelySeconds >= 60 { // less says nothing yet
 			d.Day.Lately = l.say("lately", "n", l.number(st.EntriesLately), "minutes", l.about(time.Duration(st.LatelySeconds)*time.Second),
 				"usual", l.number(st.EntriesUsual))
@@ -286,7 +286,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		if !st.CountsAsOf.IsZero() {
 			d.Day.All += "; " + l.say("counted-last", "time", clockText(st.CountsAsOf))
 		}
-		d.Day.Counted = l.counted(s.status.CountsAsOf, s.status.AsOf)
+		d.Day.Counted = l.counted(s.status)
 	}
 	return d
 }
@@ -294,7 +294,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 // viewBoard is a platform of a station, in words.
 func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoard) boardView {
 	v := boardView{
-		lineRef: ref(s, b.Line), Direction: b.Direction, Towards: b.Towards, Runs: s.runs(l, b), Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.none(b, s.status.AsOf), Vehicle: l.nouns["vehicle"],
+		lineRef: ref(s, b.Line), Direction: b.Direction, Towards: b.Towards, Runs: s.runs(l, b), Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.say("none-expected"), Vehicle: l.nouns["vehicle"],
 		Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
 	}
 	if !b.Last.IsZero() {
@@ -303,10 +303,13 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		good = v.Says != nil && v.Says.Level == live.LevelGood
-		if v.Says != nil && v.Says.Level == live.LevelNotRunning {
-			v.None = "" // the line says so, and when its service begins again
+		if v.Says != nil && v.Says.Level != live.LevelUnknown && b.idle() {
+			if !v.Says.allDay {
+				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.idle(b, s.status.AsOf)}
+			}
+			v.None = ""
 		}
+		good = v.Says != nil && v.Says.Level == live.LevelGood
 	}
 	v.Spacing = l.spacing(b, good)
 	l.hours(&v, h.model.tracker.Hours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net)))))
@@ -399,30 +402,35 @@ func stationCode(s *cta.Station) string {
 type platformSays struct {
 	Level live.Level
 	Text  string // behind the names of the line and where it runs to
+	// allDay is true without service on the whole service day.
+	allDay bool
 }
 
 // platform is how a line runs in a direction; nil while that isn't known.
 func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, now time.Time) *platformSays {
 	for _, s := range ls.Directions {
 		if s.Direction == d {
-			return &platformSays{s.Level, l.says(net, s.Facts, now)}
+			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning}
 		}
 	}
 	return nil
 }
 
-// none says why no train is expected at a platform, and when trains come again.
-func (l *language) none(b platformBoard, now time.Time) string {
-	if b.Spacing != live.SpacingNone && b.Resumes.IsZero() {
-		return l.say("none-expected")
-	}
+// idle reports whether no train is intended to come to a platform at this hour, and none is
+// to come. Its line may run elsewhere.
+func (b *platformBoard) idle() bool {
+	return b.Spacing == live.SpacingNone && len(b.Next)+len(b.Here)+len(b.Standing)+len(b.Ending) == 0
+}
+
+// idle says that no trains come to a platform, and until when.
+func (l *language) idle(b platformBoard, now time.Time) string {
 	switch at := b.Resumes; {
 	case at.IsZero():
-		return l.say("none-at-this-hour")
+		return l.say("here-not")
 	case cta.DateOf(at) == cta.DateOf(now):
-		return l.say("none-until", "time", clockText(at))
+		return l.say("here-not-until", "time", clockText(at))
 	default:
-		return l.say("none-until-day", "time", clockText(at), "day", l.one("days", int(at.Weekday())))
+		return l.say("here-not-until-day", "time", clockText(at), "day", l.one("days", int(at.Weekday())))
 	}
 }
 

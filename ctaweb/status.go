@@ -30,7 +30,10 @@ type Status struct {
 	// CountsAsOf is the time at which the newest count of entries was sent. If it
 	// stands still while AsOf advances, counting has stopped. Left out while unknown.
 	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
-	Weather    *Weather  `json:"weather"` // null while unknown
+	// CountsSince is the start of the known entries of today: the day's first moment, or
+	// later. Left out without any.
+	CountsSince time.Time `json:"counts_since,omitzero"`
+	Weather     *Weather  `json:"weather"` // null while unknown
 	// Alerts are the agency's: present ones before planned ones, by severity, up to a
 	// hundred. They are shared: don't change them.
 	Alerts []*Alert      `json:"alerts"`
@@ -55,10 +58,11 @@ type LineStatus struct {
 	Mode      cta.Mode `json:"mode,omitempty"`
 	Color     string   `json:"color"`      // "#rrggbb"
 	TextColor string   `json:"text_color"` // "#rrggbb", legible on Color
-	// Entries is the sum over the line's stations. A station of several lines counts
-	// for each.
-	Entries int64   `json:"entries"`
-	Towards Towards `json:"towards"`
+	// Entries and EntriesToday are sums over the line's stations. A station of several
+	// lines counts for each.
+	Entries      int64   `json:"entries"`
+	EntriesToday int64   `json:"entries_today"`
+	Towards      Towards `json:"towards"`
 	// Loop is the riders' name of the loop in which trains turn; left out without one.
 	Loop string `json:"loop,omitempty"`
 	// LastHeard is the time of the latest event of the line's trains; left out without
@@ -136,8 +140,11 @@ type Station struct {
 	Branch string `json:"branch,omitempty"` // empty on the trunk
 	Loop   bool   `json:"loop,omitempty"`   // on the loop that ends a run
 	Closed bool   `json:"closed,omitempty"` // trains pass without a stop
-	// Entries is the number of riders counted at the station, on all its lines.
-	Entries int64 `json:"entries"`
+	// Entries is the number of riders ever counted at the station, on all its lines.
+	// EntriesToday is the number of the local day, as far as counts reach back. Pages show
+	// EntriesToday.
+	Entries      int64 `json:"entries"`
+	EntriesToday int64 `json:"entries_today"`
 	// CountsAsOf is the time at which that count was sent; left out while unknown.
 	CountsAsOf time.Time `json:"counts_as_of,omitzero"`
 	// Crowding compares the entries of the last 15 minutes with the usual ones.

@@ -142,9 +142,11 @@ func TestStream(t *testing.T) {
 	if s.name != "update" {
 		t.Errorf("the event is %s, want an update", s.name)
 	}
-	m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 5}, time.Now())
-	if s := until(t, next, func(s served) bool { return s.update.Entries != nil }); s.update.Entries["40890"] != 5 {
-		t.Errorf("entries are %v, want 5 at 40890", s.update.Entries)
+	for _, n := range []int64{100, 105} { // the first says how many there were before
+		m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: n}, time.Now())
+	}
+	if s := until(t, next, func(s served) bool { return s.update.EntriesToday != nil }); s.update.EntriesToday["40890"] != 5 {
+		t.Errorf("today's entries are %v, want 5 at 40890", s.update.EntriesToday)
 	}
 }
 

@@ -171,6 +171,9 @@ type wayRow struct {
 	Next   []nextView
 }
 
+// Lane is the row's place beside the track.
+func (r wayRow) Lane() lane { return laneOf("a", "../", r.ID, r.Trains) }
+
 // ways are a line's lists by direction.
 func (l *language) ways(line *cta.Line, v lineView, more map[int]stationMore) []wayView {
 	rows := map[int]rowView{}

@@ -88,7 +88,7 @@ func TestPagesOfATimetable(t *testing.T) {
 		}, "01:30"},
 		{"a line on a Friday", at(9, 7, 0), rail, []string{"2 trips, 09:00 to 01:30 2 stops"}, ""},
 		{"a station", at(7, 12, 0), "/stations/1", []string{
-			"R1 towards Delta – Not running : no service at this hour; it begins again at 18:00 By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
+			"R1 towards Delta – Not running : no trains come here until about 18:00 By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
 		}, "Platform 1, 2"},
 		{"no more than three departures, and of what leaves", at(7, 5, 0), "/stations/4", []string{"By the timetable: 11:00 Today the first leaves at 11:00, the last at 11:00"}, "towards Delta By"},
 		{"a station where some trains end", at(7, 5, 0), "/stations/2", []string{"By the timetable: 08:06, 18:06 Today the first leaves at 08:06, the last at 18:06"}, "10:05"},
@@ -171,7 +171,7 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 		{only("B", cta.ModeBus), "/stations", []string{"Stops Type a part of a name above."}},
 		{only("B", cta.ModeBus), "/nothing", []string{"no such page, line, stop or bus"}},
 		{only("B", cta.ModeFerry), "/lines/B", []string{"Where its ferries run today"}},
-		{only("B", cta.ModeFerry), "/board/1", []string{"Next ferries", "no service at this hour; it begins again on Thursday at 08:00"}},
+		{only("B", cta.ModeFerry), "/board/1", []string{"Next ferries", "no ferries come here until Thursday at about 08:00"}},
 		{only("B", cta.ModeFerry), "/board/1?lang=es", []string{"Próximos ferris"}},
 	} {
 		said := visited(t, c.net, at, c.page)

@@ -20,6 +20,10 @@ const (
 
 // Crowd compares the entries at a station with the usual for the day and hour.
 type Crowd struct {
+	// Today holds the entries since Since, the start of known entries of the local day:
+	// see [Day]. Since is zero without counts.
+	Today   int64
+	Since   time.Time
 	Entries int64   // in the last Over
 	Usual   float64 // entries in Over
 	// Over is fifteen minutes, or less if counting began later.
@@ -98,6 +102,7 @@ func (c *counter) entered(from, to int64) (n, over int64) {
 
 func (t *Tracker) crowds(now int64) map[int]Crowd {
 	crowds := make(map[int]Crowd, len(t.graph.net.Stations))
+	start := firstMoment(t.scratch.time(now))
 	for _, st := range t.graph.net.Stations {
 		c := t.counters[st.ID]
 		if c == nil {
@@ -106,6 +111,7 @@ func (t *Tracker) crowds(now int64) map[int]Crowd {
 		}
 		n, over := c.entered(now-crowdOver, now)
 		crowd := Crowd{Entries: n, Over: time.Duration(over) * time.Millisecond}
+		crowd.Since, crowd.Today = c.today(start, now)
 		at := time.UnixMilli(now - over/2).In(t.graph.location)
 		crowd.Usual = st.Entries.On(at) * t.graph.net.Hourly[at.Hour()] * crowd.Over.Hours()
 		crowd.Level = crowdLevel(float64(n), crowd.Usual, over)

@@ -51,23 +51,45 @@ func (t *Tracker) Day(stationID int, now time.Time) Day {
 	for from := d.Start; from.Day() == d.Start.Day(); from = nextHour(from) {
 		d.Hours = append(d.Hours, Hour{From: from, Usual: d.Usual * t.graph.net.Hourly[from.Hour()]})
 	}
-	c := t.counters[stationID]
-	if c == nil || c.first > now.UnixMilli() {
-		return d
+	if c := t.counters[stationID]; c != nil {
+		c.day(&d, now.UnixMilli())
 	}
-	c.day(&d, now.UnixMilli())
 	return d
+}
+
+// today returns the entries of the day that begins at start, up to now, and the start of
+// known entries. since is zero without any.
+func (c *counter) today(start time.Time, now int64) (since time.Time, entries int64) {
+	if c.first > now {
+		return since, 0
+	}
+	begin := start.UnixMilli()
+	from := max(begin, c.first)
+	for _, b := range c.backlogs {
+		if b.from < begin && begin < b.to && b.to <= now {
+			from = max(from, b.to) // one count for riders of two days
+		}
+	}
+	for _, q := range c.quarters {
+		if at := q.slot * quarter; at >= begin && at <= now && at+quarter > from {
+			entries += q.count
+		}
+	}
+	for _, b := range c.backlogs {
+		if from <= b.from && b.to <= now {
+			entries += b.entries
+		}
+	}
+	return time.UnixMilli(from).In(start.Location()), entries
 }
 
 // day adds the counts up to now to an empty day.
 func (c *counter) day(d *Day, now int64) {
-	start, since := d.Start.UnixMilli(), max(d.Start.UnixMilli(), c.first)
-	for _, b := range c.backlogs {
-		if b.from < start && start < b.to && b.to <= now {
-			since = max(since, b.to) // one count for riders of two days
-		}
+	d.Since, d.Entries = c.today(d.Start, now)
+	if d.Since.IsZero() {
+		return
 	}
-	d.Since = time.UnixMilli(since).In(d.Start.Location())
+	since := d.Since.UnixMilli()
 	for i := range d.Hours {
 		h := &d.Hours[i]
 		from, to := h.From.UnixMilli(), nextHour(h.From).UnixMilli()
@@ -81,12 +103,6 @@ func (c *counter) day(d *Day, now int64) {
 			if since <= b.from && b.from < to && from < b.to && b.to <= now {
 				h.Known = false
 			}
-		}
-		d.Entries += h.Entries
-	}
-	for _, b := range c.backlogs {
-		if since <= b.from && b.to <= now {
-			d.Entries += b.entries
 		}
 	}
 }

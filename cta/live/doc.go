@@ -141,6 +141,10 @@
 //     timetable it is the median of averages over the latest trains.
 //     [CauseTooEarly], good: trains run, but too few were seen for a median.
 //
+// A level lasts. For five minutes after trouble, a direction that would run well is
+// [CauseRecovering], minor: gaps and bunched trains come and go by the minute. This follows
+// from the views so far; a view that is the first of a tracker knows of no trouble before.
+//
 // A line is silent when one of these holds. Trains that fell silent while others of the
 // line reported don't count.
 //
@@ -174,7 +178,7 @@
 //
 // [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
 // the measured and the intended time between trains, and the spells of trouble with the
-// longest wait of each. [Tracker.Follow] judges every minute by the status of a View of that
+// longest wait of each. A recovery is no part of a spell. [Tracker.Follow] judges every minute by the status of a View of that
 // minute, two minutes later.
 //
 //   - The past follows from the arrivals alone, in whichever order they come. An arrival that
@@ -189,14 +193,15 @@
 //
 // The entries of the last fifteen minutes are compared with the station's average for the
 // type of day, times the hour's share. [CrowdingQuiet] is under 0.6 of that, [CrowdingBusy] over 1.4, and
-// [CrowdingVeryBusy] over twice. The difference must exceed chance. [Tracker.Day] gives the entries
+// [CrowdingVeryBusy] over twice. The difference must exceed chance. [Crowd.Today] is the
+// number of the day. [Tracker.Day] gives the entries
 // of each hour since midnight, as far back as counts reach.
 //
 // # Guarantees
 //
 //   - All times are event times.
 //   - A [Tracker] keeps the arrivals of the last two hours. [Tracker.View] derives everything
-//     from them, so the order of delivery and duplicates don't matter.
+//     but recoveries from them, so the order of delivery and duplicates don't matter.
 //   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions waiting for their
 //     score, an agency's predictions of 4,000 trains, 155 counts per station, 10 kB per line
 //     for its last day. To judge minutes again, 300,000 arrivals at most are kept, usually

@@ -99,6 +99,19 @@ func TestBoardOfAServiceToCome(t *testing.T) {
 	}
 }
 
+// While a service gives way to another, its last departure isn't the direction's last. Where
+// all trains to come end, the platform is their last stop, whichever service comes later.
+func TestServicesThatFollowOneAnother(t *testing.T) {
+	at := day(14).Add(30 * time.Minute)
+	if l, _ := from(t, at, 2).View(at).Line("purple"); !l.Directions[1].Last.At.IsZero() || l.Directions[1].Level != LevelGood {
+		t.Errorf("half an hour before the express, the Purple Line is %+v", l.Directions[1])
+	}
+	b := board(t, NewTracker(cta.Chicago()).View(day(4)), howard, "purple", cta.DirectionA)
+	if !b.Ends || len(b.Next) > 0 || len(b.Ending) == 0 || b.Towards != "Howard" {
+		t.Errorf("at four Howard has %+v, want trains that end there", b)
+	}
+}
+
 // A train without a reported destination runs where the service of the hour does.
 func TestDestinationByTheService(t *testing.T) {
 	tr := NewTracker(cta.Chicago())

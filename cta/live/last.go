@@ -168,13 +168,13 @@ func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
 func (s *scratch) lastDeparture(line, d int) (last Departure) {
 	for _, k := range s.g.lines[line].patterns {
 		p, of := &s.g.patterns[k], &s.services[k]
-		if dir(p.Direction()) != d {
+		if !s.leads(p, d) {
 			continue
 		}
 		if !of.over {
 			return Departure{}
 		}
-		if of.last == 0 {
+		if of.last == 0 || dir(p.Direction()) != d { // a run round the Loop comes back without a departure
 			continue
 		}
 		if v := &s.vehicles[of.last-1]; v.number > 0 && v.at > last.At.UnixMilli() {

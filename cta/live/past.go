@@ -117,7 +117,7 @@ type verdict uint8
 const major verdict = 0x80
 
 // causes are in the order of their verdicts, from 1.
-var causes = []Cause{CauseNoService, CauseBeginning, CauseNeverHeard, CauseSilent, CauseStanding, CauseOverdue, CauseGap, CauseBunched, CauseRegular, CauseEnding, CauseTooEarly}
+var causes = []Cause{CauseNoService, CauseBeginning, CauseNeverHeard, CauseSilent, CauseStanding, CauseOverdue, CauseGap, CauseBunched, CauseRecovering, CauseRegular, CausePausing, CauseEnding, CauseTooEarly}
 
 func verdictOf(d *DirectionStatus) verdict {
 	v := verdict(slices.Index(causes, d.Cause) + 1)
@@ -145,11 +145,16 @@ func (v verdict) level() Level {
 			return LevelMajor
 		}
 		return LevelMinor
+	case CauseRecovering:
+		return LevelMinor
 	}
 	return LevelGood
 }
 
-func (v verdict) trouble() bool { return v.level() == LevelMinor || v.level() == LevelMajor }
+// trouble reports whether a minute belongs to a spell. One of recovery doesn't.
+func (v verdict) trouble() bool {
+	return v.cause() != CauseRecovering && (v.level() == LevelMinor || v.level() == LevelMajor)
+}
 
 func newHistory() history { return history{dirty: math.MaxInt64, start: math.MaxInt64} }
 
@@ -325,6 +330,7 @@ func (h *history) judge(s *scratch, v *View, line int) {
 	l, at := &h.lines[line], h.next/minute
 	for d := range v.Lines[line].Directions {
 		ds := &v.Lines[line].Directions[d]
+		settle(ds, l.trouble(d, at)*minute, h.next)
 		l.minutes[d][at%minutes] = verdictOf(ds)
 		if h.next < h.start+starting && l.minutes[d][at%minutes].trouble() {
 			l.minutes[d][at%minutes] = 0 // trains that have yet to report seem to be late
@@ -345,6 +351,20 @@ func (h *history) judge(s *scratch, v *View, line int) {
 			h.measure(s, l, d, n, slot)
 		}
 	}
+}
+
+// trouble returns the last minute of trouble from which a direction may still recover at a
+// minute; 0 without one.
+func (l *pastLine) trouble(d int, at int64) int64 {
+	for m := at - 1; (at-m)*minute < settled; m-- {
+		switch v := l.minutes[d][m%minutes]; {
+		case v.trouble():
+			return m
+		case v.level() == LevelUnknown || v.level() == LevelNotRunning:
+			return 0
+		}
+	}
+	return 0
 }
 
 // measure stores the gap that a train ended at a platform, if it is the slot's longest.

@@ -57,7 +57,8 @@ type scratch struct {
 	margins      *[2]margins        // of our predictions, and of the agency's
 	promises     map[string]promise // by train
 	prefer       Source
-	judging      bool // a view needs status alone: see history
+	judging      bool       // a view needs status alone: see history
+	trouble      [][2]int64 // ms: when a line's direction last had trouble, by the views so far
 }
 
 // visit is a train's stay at a platform.
@@ -140,6 +141,7 @@ func newScratch(g *graph) scratch {
 		hearings: make([]hearing, len(g.lines)),
 		headings: headings{}, latest: make([]latestHeading, len(g.nodes)), lineHeadings: make([][2]lineHeading, len(g.lines)),
 		services: make([]service, len(g.patterns)),
+		trouble:  make([][2]int64, len(g.lines)),
 	}
 }
 

@@ -36,6 +36,7 @@ const (
 	CauseOverdue    Cause = "overdue"
 	CauseGap        Cause = "gap"
 	CauseBunched    Cause = "bunched"
+	CauseRecovering Cause = "recovering" // there was trouble in the last five minutes
 	CauseRegular    Cause = "regular"
 	CausePausing    Cause = "pausing"   // trains are on their way, others leave later on the service day
 	CauseEnding     Cause = "ending"    // service is over, the last trains are on their way
@@ -217,12 +218,35 @@ func (s *scratch) status(v *View) {
 		}
 		for d := range l.Directions {
 			ds := s.direction(v, i, d)
+			if !s.judging { // a history knows its own minutes
+				s.trouble[i][d] = settle(&ds, s.trouble[i][d], s.now)
+			}
 			if slices.Index(worse, ds.Level) > slices.Index(worse, l.Level) {
 				l.Level = ds.Level
 			}
 			l.Directions[d] = ds
 		}
 	}
+}
+
+// settled is how long a direction runs well before its level is good again. Gaps and
+// bunched trains come and go by the minute.
+const settled = 5 * minute
+
+// settle makes a level last: after trouble, a direction recovers. trouble is when there last
+// was some, 0 if long ago. settle returns it as of now.
+func settle(ds *DirectionStatus, trouble, now int64) int64 {
+	switch ds.Level {
+	case LevelMinor, LevelMajor:
+		return now
+	case LevelGood:
+	default:
+		return 0
+	}
+	if (ds.Cause == CauseRegular || ds.Cause == CauseTooEarly) && trouble > 0 && now-trouble < settled {
+		ds.Level, ds.Cause = LevelMinor, CauseRecovering
+	}
+	return trouble
 }
 
 // survey summarizes the platforms of a direction.

@@ -210,6 +210,7 @@ func (t *Tracker) Reset() {
 	clear(t.trains)
 	clear(t.counters)
 	clear(t.promises)
+	clear(t.scratch.trouble)
 	t.order, t.floor, t.view, t.past = nil, 0, nil, newHistory()
 	t.score.forget()
 	t.version++

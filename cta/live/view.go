@@ -305,8 +305,11 @@ func (s *scratch) boards(v *View) {
 				board.Towards, board.Ends = s.passing(n)
 				board.Next, next = s.first(n, false, next)
 				board.Ending, next = s.first(n, true, next)
-				if board.Ends && len(board.Next) > 0 { // trains of a coming service continue
+				switch {
+				case board.Ends && len(board.Next) > 0: // trains of a coming service continue
 					board.Ends, board.Towards = false, board.Next[0].Towards
+				case len(board.Next) == 0 && len(board.Ending) > 0: // those of a service much later do
+					board.Ends, board.Towards = true, board.Ending[0].Towards
 				}
 				board.Last, board.Resumes = s.lastTrain(n), s.comesAgain(n, &board)
 				v.Boards = append(v.Boards, board)

@@ -26,7 +26,7 @@ const trains = new Map(); // id to the train, as the stream has it
 
 for (const el of document.querySelectorAll("[data-line]")) {
 	const id = el.dataset.line;
-	const marks = el.querySelector(".strip")?.children;
+	const marks = el.querySelector(".line-strip")?.children;
 	const line = {
 		id, el, mode: el.dataset.mode, name: el.querySelector(".pill, h3")?.textContent, rows: [],
 		total: el.querySelector(".total b"),
@@ -47,13 +47,15 @@ for (const el of document.querySelectorAll("[data-line]")) {
 
 // What the server has drawn: adopted at first, and after a page was fetched.
 const badges = new Map(); // of trains, in the lists
-const marks = new Map(); // of trains, on the map
+const marks = new Map(); // of trains, on the map: also where its densest part is drawn once more
+const near = byId("moving-near");
 function adopt() {
 	trains.clear();
 	badges.clear();
 	marks.clear();
 	for (const el of document.querySelectorAll("#lines [data-t]")) badges.set(el.dataset.t, el);
 	for (const el of document.querySelectorAll("[data-m]")) marks.set(el.dataset.m, { el });
+	for (const el of [...near?.children ?? []]) if (marks.has(el.dataset.key)) marks.get(el.dataset.key).near = el; else el.remove();
 	for (const row of rows.values()) row.count = Number(row.number?.textContent.replace(/\D/g, ""));
 }
 adopt();
@@ -81,9 +83,21 @@ function spot(t) {
 	return { cell, style: "t " + style, says };
 }
 
+// A lane is one link: to its train, or to its station if there are several, as in page.go.
+function dress(lane) {
+	const of = [...lane.children];
+	const to = of.length > 1 ? "stations/" + lane.parentNode.dataset.s : of.length ? "trains/" + segment(of[0].dataset.t) : null;
+	for (const [name, value] of [["href", to], ["aria-label", of.map((b) => b.title).join("; ")]]) {
+		if (!to) lane.removeAttribute(name);
+		else if (lane.getAttribute(name) !== value) lane.setAttribute(name, value);
+	}
+}
+
 function draw(changed, gone) {
+	const lanes = new Set();
+	const take = (b) => { lanes.add(b.parentNode); b.remove(); };
 	for (const id of gone) {
-		badges.get(id)?.remove();
+		if (badges.has(id)) take(badges.get(id));
 		badges.delete(id);
 		trains.delete(id);
 	}
@@ -92,23 +106,24 @@ function draw(changed, gone) {
 		const at = spot(t);
 		let b = badges.get(t.id);
 		if (!at) {
-			b?.remove();
+			if (b) take(b);
 			badges.delete(t.id);
 			continue;
 		}
 		if (!b) {
-			b = document.createElement("a");
+			b = document.createElement("b");
 			b.dataset.t = t.id;
-			b.href = "trains/" + segment(t.id);
 			badges.set(t.id, b);
 		}
 		if (b.className !== at.style) b.className = at.style;
-		if (b.title !== at.says) {
-			b.title = at.says;
-			b.setAttribute("aria-label", at.says);
+		if (b.title !== at.says) b.title = at.says;
+		lanes.add(at.cell);
+		if (b.parentNode !== at.cell) {
+			if (b.parentNode) lanes.add(b.parentNode);
+			at.cell.append(b);
 		}
-		if (b.parentNode !== at.cell) at.cell.append(b);
 	}
+	for (const lane of lanes) dress(lane);
 }
 
 function count(changed, flash) {
@@ -127,7 +142,8 @@ function count(changed, flash) {
 function counted(u) {
 	if (!u.counts_as_of) return;
 	const stopped = Date.parse(u.as_of) - Date.parse(u.counts_as_of) > 600000;
-	text(byId("counted"), say(stopped ? "counts-stopped" : "counts-as-of", { time: u.counts_as_of.slice(11, 16) }));
+	const since = u.counts_since?.slice(11, 16) ?? "00:00";
+	text(byId("counted"), say(stopped ? "counts-stopped" : since === "00:00" ? "counts-as-of" : "counts-since", { since, time: u.counts_as_of.slice(11, 16) }));
 }
 
 let told = ""; // the broken trains of a brief page
@@ -289,15 +305,41 @@ function place(t, now) {
 
 const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
 
+function sign() {
+	const path = svg("path");
+	path.setAttribute("d", "M8 5-5 11-3 5-5-1z"); // to the right of its line, and of trains the other way
+	return path;
+}
 function mark(t) {
-	const a = svg("a"), path = svg("path"), title = svg("title");
+	const a = svg("a");
 	a.setAttribute("href", "trains/" + segment(t.id));
 	a.setAttribute("tabindex", "-1");
 	a.dataset.m = t.id;
-	path.setAttribute("d", "M8 5-5 11-3 5-5-1z"); // to the right of its line, and of trains the other way
-	a.append(title, path);
+	a.append(svg("title"), sign());
 	map.append(a);
 	return { el: a };
+}
+
+// The trains in the densest part have a second sign there. A copy of all of them by SVG's use
+// would be made anew with each step of one.
+const { x: nearX = 0, y: nearY = 0, width: nearWidth = 0, height: nearHeight = 0 } = near?.ownerSVGElement.viewBox.baseVal ?? {};
+function twin(m, id) {
+	const edge = 5, inside = near && m.x > nearX - edge && m.y > nearY - edge && m.x < nearX + nearWidth + edge && m.y < nearY + nearHeight + edge;
+	if (!inside) {
+		m.near?.remove();
+		m.near = null;
+		return;
+	}
+	if (!m.near) {
+		m.near = svg("g");
+		m.near.dataset.key = id;
+		m.near.append(sign());
+		near.append(m.near);
+	}
+	for (const name of ["class", "transform"]) {
+		const value = m.el.getAttribute(name);
+		if (m.near.getAttribute(name) !== value) m.near.setAttribute(name, value);
+	}
 }
 
 const settle = 700; // ms in which most of the way to a new place is made up for
@@ -307,7 +349,7 @@ function move(at) {
 	const since = at - moved;
 	if (!time) return;
 	moved = at;
-	for (const [id, m] of marks) if (!trains.has(id)) { m.el.remove(); marks.delete(id); }
+	for (const [id, m] of marks) if (!trains.has(id)) { m.el.remove(); m.near?.remove(); marks.delete(id); }
 	for (const t of trains.values()) {
 		const to = place(t, now());
 		if (!to) continue;
@@ -328,6 +370,7 @@ function move(at) {
 		m.y = to.y + m.dy;
 		const transform = `translate(${half(m.x)} ${half(m.y)}) rotate(${Math.round(to.angle)})`;
 		if (m.transform !== transform) m.el.setAttribute("transform", m.transform = transform);
+		twin(m, t.id);
 	}
 }
 const half = (n) => Math.round(2 * n) / 2;
@@ -377,7 +420,8 @@ if (drawing && byId("stop")) {
 
 // patch makes an element what the server would render now. What stays the same
 // stays in the document, and with it a reader's place and what was unfolded.
-const key = (n) => n.dataset && (n.dataset.key ?? n.dataset.s ?? n.dataset.t ?? n.dataset.m ?? (n.id || n.getAttribute("href"))) || "";
+const isLane = (n) => n.className === "a" || n.className === "b";
+const key = (n) => n.dataset && (n.dataset.key ?? n.dataset.s ?? n.dataset.t ?? n.dataset.m ?? (n.id || (isLane(n) ? n.className : n.getAttribute("href")))) || "";
 function patch(el, to) {
 	if (el.isEqualNode(to) || el.dataset.own !== undefined) return;
 	for (const { name, value } of to.attributes) if (name !== "open" && el.getAttribute(name) !== value) el.setAttribute(name, value);
@@ -409,12 +453,17 @@ function drop(n) {
 
 // keepFocus has the focus where it was after a change: on the same element, on the
 // same train elsewhere, or as near as can be; without scrolling.
+let followed = {};
 function keepFocus(change) {
 	const el = document.activeElement, around = [];
 	for (let n = el; n && n !== body; n = n.parentElement) around.push(n);
+	// On a lane, the focus goes with a train.
+	const train = el && isLane(el) && (followed.lane === el && [...el.children].some((b) => b.dataset.t === followed.train) ? followed.train : el.firstElementChild?.dataset.t);
 	change();
-	if (!around.length || document.activeElement === el) return;
-	let to = el.isConnected ? el : el.dataset.t && document.querySelector(`[data-t="${CSS.escape(el.dataset.t)}"]`);
+	let to = el?.isConnected && (!train || el.hasAttribute("href")) ? el : null;
+	if (train) to = document.querySelector(`#main li [data-t="${CSS.escape(train)}"]`)?.parentNode ?? to;
+	followed = { lane: to, train };
+	if (!around.length || document.activeElement === to) return;
 	for (const n of around) to ||= n.isConnected && n.querySelector("a[href], summary");
 	if (to) to.focus({ preventScroll: true });
 }
@@ -497,14 +546,15 @@ async function search() {
 	if (q) {
 		try {
 			const r = await fetch(root + "stations?q=" + encodeURIComponent(q));
-			if (!r.ok) return;
+			if (!r.ok) throw new Error(String(r.status));
 			const page = new DOMParser().parseFromString(await r.text(), "text/html");
 			items = [...page.querySelectorAll("#results li")];
 			all = Number(page.getElementById("results")?.dataset.all ?? items.length);
 			items = items.slice(0, 12);
-		} catch { return; }
+		} catch { items = null; }
 	}
 	if (question !== questions) return; // there is a newer one
+	if (!items) return unfold(false); // what was found for another text is no answer to this one
 	items = items.filter((li) => li.querySelector("a"));
 	const links = (all) => all.map((li) => li.dataset.to).join();
 	const before = links([...found.children]);
@@ -538,6 +588,7 @@ if (box && found) {
 	for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", "found"], ["aria-expanded", "false"]]) box.setAttribute(name, value);
 	found.setAttribute("role", "listbox");
 	box.addEventListener("input", () => {
+		questions++;
 		clearTimeout(typed);
 		typed = setTimeout(search, 120);
 	});
@@ -620,7 +671,7 @@ function apply(u, whole) {
 	}
 	keepFocus(() => draw(changed, gone));
 	if (whole || performance.now() - moved > stride() - 100) beat();
-	count(u.entries ?? {}, !whole && u.speed < 3 && !calm.matches); // in a hurried simulation all would flash
+	count(u.entries_today ?? {}, !whole && u.speed < 3 && !calm.matches); // in a hurried simulation all would flash
 	counted(u);
 	keepFocus(() => service(u.lines ?? []));
 	sums();

@@ -134,7 +134,7 @@ export function start({ byId, root, patch, keepFocus }) {
 		let card;
 		try {
 			const r = await fetch(`${root}departures?part&station=${id}`, { signal: AbortSignal.timeout(10000) });
-			card = r.ok && new DOMParser().parseFromString(await r.text(), "text/html").querySelector(".card");
+			card = r.ok && new DOMParser().parseFromString(await r.text(), "text/html").querySelector(".stop-card");
 		} catch { /* no network */ }
 		if (question !== asked) return; // there is a newer one
 		if (!card) {

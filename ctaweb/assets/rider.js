@@ -16,10 +16,10 @@ export function start({ byId, root, patch, keepFocus, now }) {
 		own = { favourites: [], recent: [] };
 		try {
 			const kept = JSON.parse(localStorage.getItem(place)) ?? {};
-			for (const list in own) if (Array.isArray(kept[list])) own[list] = kept[list];
+			for (const list in own) if (Array.isArray(kept[list])) own[list] = kept[list].filter(Number.isInteger);
 		} catch { /* nothing is kept */ }
 	}
-	const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* then it is forgotten */ } };
+	const keep = (key, value) => { try { localStorage.setItem(key, value); return true; } catch { return false; } }; // no room
 	const keepOwn = () => keep(place, JSON.stringify(own));
 	look();
 	try { html = localStorage.getItem(place + " html") ?? ""; } catch { /* nothing is kept */ }
@@ -36,7 +36,10 @@ export function start({ byId, root, patch, keepFocus, now }) {
 			if (own.favourites.includes(id)) own.favourites = own.favourites.filter((other) => other !== id);
 			else if (own.favourites.length < most.favourites) own.favourites.push(id);
 			else says.textContent = say("favourites-full", { n: most.favourites });
-			keepOwn();
+			if (!keepOwn()) {
+				says.textContent = say("not-kept");
+				look();
+			}
 			show();
 		});
 		show();
@@ -77,7 +80,7 @@ export function start({ byId, root, patch, keepFocus, now }) {
 
 	// A favourite that the server no longer has: its own page is gone too.
 	function gone(id) {
-		const card = Object.assign(document.createElement("section"), { className: "card" });
+		const card = Object.assign(document.createElement("section"), { className: "stop-card" });
 		card.dataset.key = id;
 		card.append(say("gone", { n: id }), " ", Object.assign(document.createElement("button"), { type: "button", value: id, textContent: say("remove") }));
 		return card;
