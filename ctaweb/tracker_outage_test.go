@@ -82,7 +82,7 @@ func tracked(t *testing.T, net *cta.Network, came []time.Time, answer func(*trai
 	for _, now = range came {
 		answer(tracker, now)
 		w := httptest.NewRecorder()
-		tracker.ServeHTTP(w, httptest.NewRequest("GET", "/ttpositions.aspx?rt=red,blue,brn,g,org,p,pink,y&key="+traintrackertest.Key, nil))
+		tracker.ServeHTTP(w, httptest.NewRequest("GET", "/ttpositions.aspx?rt=red,blue,brn,g,org,p,pink,y&outputType=JSON&key="+traintrackertest.Key, nil))
 		body, err := io.ReadAll(w.Result().Body)
 		if err == nil {
 			err = recorder.Add(recording.Answer{Feed: "train-tracker", Came: now, Body: bytes.TrimSpace(body)})

@@ -23,7 +23,20 @@ type Error struct {
 	Message string // one line, cut short, without secrets
 	Body    []byte // the whole answer, which may hold secrets
 
-	after time.Duration // requested pause; 0: none
+	After time.Duration // least pause until the next try; 0: none
+	Lasts bool          // the next try can't go better, as its Code says
+}
+
+// Lasting reports whether the next try can't go better, as with a wrong key.
+func (e *Error) Lasting() bool {
+	if e == nil {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return true
+	}
+	return e.Lasts || e.Status/100 == 3
 }
 
 // Error names status, code and message.
@@ -39,7 +52,7 @@ func (e *Error) Error() string {
 
 // refusal reads an answer that is an error: the services' JSON, or any text.
 func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
-	e := &Error{Status: res.StatusCode, Body: body, after: seconds(res.Header)}
+	e := &Error{Status: res.StatusCode, Body: body, After: seconds(res.Header)}
 	var shape struct {
 		Code    json.Number     `json:"error_code"`
 		Message json.RawMessage `json:"message"`

@@ -31,6 +31,10 @@ type FeedConfig struct {
 	Every   time.Duration // usual time between calls, doubled by each failure up to 5m
 	Timeout time.Duration // of one request, from 1ms to 5m
 	Limit   int           // bytes of an answer, uncompressed; 0: 64 MB
+	// Daily bounds the calls from midnight to midnight in Zone. If they would not last at
+	// Every, calls become less frequent. 0: no bound.
+	Daily int
+	Zone  *time.Location
 	// Hint returns the remedy for a failure, or "" for the usual one.
 	Hint func(error) string
 	// Log receives the beginning and the end of each trouble. Default: silent.
@@ -52,10 +56,13 @@ type Feed struct {
 	read          bool              // sum is set
 
 	failures int
-	next     time.Time // no request before
-	err      error     // of the last request
-	said     string    // trouble that was logged
-	passed   bool      // the last request succeeded
+	next     time.Time     // no call before
+	interval time.Duration // from the last call to the next, if it succeeds
+	said     string        // trouble that was logged
+	passed   bool          // the last call succeeded
+
+	day  time.Time // its midnight
+	used int       // calls of the day
 }
 
 // longestPause bounds the time between tries after failures.
@@ -146,12 +153,23 @@ func (f *Feed) Scrub(text string) string {
 	return f.client.Scrub(text)
 }
 
-// Get returns the feed's content; nil if it is the same as that of the last call. After
-// a failure it makes no request until a growing pause is over, and returns the failure
-// again, a [*cta.ServiceError]. If ctx ends, it returns ctx's error.
+// Next returns the time of the next call.
+func (f *Feed) Next() time.Time { return f.next }
+
+// Interval returns the time from the last call to the next, if the last one succeeds.
+func (f *Feed) Interval() time.Duration { return f.interval }
+
+// Left returns the calls left of the day of the last one.
+func (f *Feed) Left() int { return f.cfg.Daily - f.used }
+
+// Get waits until the next call is due, and makes it. It returns the feed's content; nil if
+// it is the same as that of the last call. A failure is a [*cta.ServiceError]; the pause
+// until the next call grows with each. If ctx ends, Get returns ctx's error.
 func (f *Feed) Get(ctx context.Context) ([]byte, error) {
-	if f.Clock.Now().Before(f.next) {
-		return nil, f.err
+	if wait := f.next.Sub(f.Clock.Now()); wait > 0 {
+		if err := f.Clock.Pause(ctx, wait); err != nil {
+			return nil, err
+		}
 	}
 	if f.passed { // the last answer wasn't rejected
 		if f.said != "" {
@@ -159,6 +177,7 @@ func (f *Feed) Get(ctx context.Context) ([]byte, error) {
 		}
 		f.failures, f.said, f.passed = 0, "", false
 	}
+	f.count(f.Clock.Now())
 	body, err := f.get(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -171,15 +190,38 @@ func (f *Feed) Get(ctx context.Context) ([]byte, error) {
 	} else {
 		f.sum, f.read = sum, true
 	}
-	f.next, f.err, f.passed = time.Time{}, nil, true
+	f.passed = true
 	return body, nil
 }
 
-// Reject counts the last answer as a failure, such as one that can't be read. It
-// returns the error that Get returns until the next request, which is for the whole
-// content.
+// count counts a call, and sets the time of the next.
+func (f *Feed) count(now time.Time) {
+	scarce := f.interval > 2*f.cfg.Every
+	f.interval = f.cfg.Every
+	if f.cfg.Daily > 0 {
+		local := now.In(f.cfg.Zone)
+		day := func(n int) time.Time {
+			return time.Date(local.Year(), local.Month(), local.Day()+n, 0, 0, 0, 0, f.cfg.Zone)
+		}
+		if !day(0).Equal(f.day) {
+			f.day, f.used = day(0), 0
+		}
+		f.interval = max(f.interval, day(1).Sub(now)/time.Duration(max(1, f.Left())))
+		f.used++
+	}
+	if is := f.interval > 2*f.cfg.Every; is != scarce {
+		f.cfg.Log.Warn("the daily budget of calls sets their interval: "+f.cfg.Service, "interval", f.interval.Round(time.Second), "calls left", f.Left())
+	}
+	f.next = now.Add(f.interval)
+}
+
+// Forget makes the next answer new, even if it is the same as the last.
+func (f *Feed) Forget() { f.tag, f.modified, f.read = "", "", false }
+
+// Reject counts the last answer as a failure, such as one that can't be read. It returns
+// the failure as Get would. The next call is for the whole content.
 func (f *Feed) Reject(err error) error {
-	f.tag, f.modified, f.read = "", "", false
+	f.Forget()
 	return f.failed(err)
 }
 
@@ -189,33 +231,24 @@ func (f *Feed) failed(err error) error {
 	wait := longestPause
 	var refused *Error
 	errors.As(err, &refused)
-	if !lasting(refused) && f.failures < 8 {
+	if !refused.Lasting() && f.failures < 8 {
 		wait = min(f.cfg.Every<<(f.failures-1), longestPause)
 	}
 	wait = f.Clock.Spread(wait)
 	if refused != nil {
-		wait = max(wait, refused.after)
+		wait = max(wait, refused.After)
+		refused.Message = f.Scrub(refused.Message) // a caller of Reject has read it
 	}
-	// A source calls about every Every, so a bit less is the next call.
-	f.next = f.Clock.Now().Add(max(wait, f.cfg.Every) - f.cfg.Every/2)
-	f.err = f.fail(err)
-	if text := f.err.Error(); text != f.said {
+	now := f.Clock.Now()
+	if at := now.Add(wait); at.After(f.next) {
+		f.next = at
+	}
+	failure := f.fail(err)
+	if text := failure.Error(); text != f.said {
 		f.said = text
-		f.cfg.Log.Warn("waiting for the feed: "+f.cfg.Service, "addr", f.Addr(), "err", f.err, "next try in", f.next.Sub(f.Clock.Now()).Round(time.Second))
+		f.cfg.Log.Warn("waiting for the feed: "+f.cfg.Service, "addr", f.Addr(), "err", failure, "next try in", f.next.Sub(now).Round(time.Second))
 	}
-	return f.err
-}
-
-// lasting reports whether the next try can't go better, as with a wrong key.
-func lasting(refused *Error) bool {
-	if refused == nil {
-		return false
-	}
-	switch refused.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		return true
-	}
-	return refused.Status/100 == 3
+	return failure
 }
 
 func (f *Feed) fail(err error) error {

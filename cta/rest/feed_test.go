@@ -30,7 +30,10 @@ func newFeed(t *testing.T, cfg FeedConfig) (f *Feed, now *time.Time) {
 	}
 	t.Cleanup(f.Close)
 	at := time.Date(2026, 10, 7, 8, 0, 0, 0, time.UTC)
-	f.Clock = retry.Clock{Now: func() time.Time { return at }, Spread: func(d time.Duration) time.Duration { return d }}
+	f.Clock = retry.Clock{Now: func() time.Time { return at }, Spread: func(d time.Duration) time.Duration { return d }, Pause: func(ctx context.Context, d time.Duration) error {
+		at = at.Add(d)
+		return ctx.Err()
+	}}
 	return f, &at
 }
 
@@ -73,7 +76,6 @@ func TestFeedAsksConditionally(t *testing.T) {
 	}
 	// What couldn't be read is asked for as a whole.
 	f.Reject(errors.New("cut short"))
-	f.Clock.Now = func() time.Time { return time.Date(2026, 10, 7, 9, 0, 0, 0, time.UTC) }
 	if body, err := f.Get(t.Context()); string(body) != "two" || err != nil || sent != 3 {
 		t.Errorf("after Reject, Get returned %q, %v; want the whole content", body, err)
 	}
@@ -95,7 +97,7 @@ func TestFeedBacksOff(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		header string
-		want   []int // seconds at which calls come within 15 minutes, of tries each 30 s
+		want   []int // seconds at which calls come within 15 minutes
 		hint   string
 	}{
 		"trouble": {503, "", []int{0, 30, 90, 210, 450, 750}, "trouble of its own"},
@@ -124,7 +126,7 @@ func TestFeedBacksOff(t *testing.T) {
 			f, now := newFeed(t, FeedConfig{Source: server.URL + "/?k=0123456789", Log: slog.New(slog.NewTextHandler(&log, nil))})
 			start := *now
 			var at []int
-			for ; now.Sub(start) < 15*time.Minute; *now = now.Add(30 * time.Second) {
+			for f.Next().Sub(start) < 15*time.Minute {
 				before := asked
 				body, err := f.Get(t.Context())
 				var failed *cta.ServiceError
@@ -139,7 +141,6 @@ func TestFeedBacksOff(t *testing.T) {
 				t.Errorf("calls came at %v s, want %v", at, c.want)
 			}
 			healthy = true
-			*now = now.Add(time.Hour)
 			if body, err := f.Get(t.Context()); string(body) != "well" || err != nil {
 				t.Errorf("Get returned %q, %v", body, err)
 			}
@@ -148,6 +149,29 @@ func TestFeedBacksOff(t *testing.T) {
 				t.Errorf("log is\n%s", text)
 			}
 		})
+	}
+}
+
+// Calls of a day are spread so that they last, and one that fails counts.
+func TestFeedKeepsItsBudget(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) }))
+	defer server.Close()
+	zone := time.FixedZone("", -6*3600)
+	var log bytes.Buffer
+	f, now := newFeed(t, FeedConfig{Source: server.URL, Daily: 20, Zone: zone, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	*now = time.Date(2026, 10, 7, 20, 0, 0, 0, zone)
+	calls := map[int]int{}
+	for now.Day() < 9 {
+		f.Get(t.Context())
+		if calls[now.Day()]++; f.Left() != 20-calls[now.Day()] {
+			t.Fatalf("at %v, %d calls are left after %d", now, f.Left(), calls[now.Day()])
+		}
+	}
+	if calls[7] != 20 || calls[8] != 20 {
+		t.Errorf("%v calls by day, want 20 each", calls)
+	}
+	if n := strings.Count(log.String(), "the daily budget"); n != 1 {
+		t.Errorf("the budget is said %d times:\n%s", n, &log)
 	}
 }
 
@@ -161,11 +185,10 @@ func TestFeedBacksOffOfWhatCannotBeRead(t *testing.T) {
 	defer server.Close()
 	var log bytes.Buffer
 	f, now := newFeed(t, FeedConfig{Source: server.URL, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	for range 30 { // 15 minutes
+	for start := *now; f.Next().Sub(start) < 15*time.Minute; {
 		if body, _ := f.Get(t.Context()); body != nil {
 			f.Reject(errors.New("not a list"))
 		}
-		*now = now.Add(30 * time.Second)
 	}
 	if text := log.String(); asked > 6 || strings.Count(text, "not a list") != 1 || strings.Contains(text, "again") {
 		t.Errorf("%d calls; the log is\n%s", asked, text)
@@ -185,7 +208,7 @@ func TestFeedIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, source := range []string{server.URL, file} {
-		f, now := newFeed(t, FeedConfig{Source: source, Limit: 1000})
+		f, _ := newFeed(t, FeedConfig{Source: source, Limit: 1000})
 		if source == file { // read once, when it was shorter
 			if err := errors.Join(os.Truncate(file, 10), os.Chtimes(file, time.Time{}, time.Unix(1, 0))); err != nil {
 				t.Fatal(err)
@@ -198,7 +221,6 @@ func TestFeedIsBounded(t *testing.T) {
 			}
 		}
 		for range 2 { // the failure doesn't pass by itself
-			*now = now.Add(time.Hour)
 			if body, err := f.Get(t.Context()); body != nil || err == nil || !strings.Contains(err.Error(), "over 1000 bytes") {
 				t.Errorf("%s: Get returned %d bytes, %v", source, len(body), err)
 			}
@@ -208,12 +230,11 @@ func TestFeedIsBounded(t *testing.T) {
 
 func TestFeedReadsAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "feed.pb")
-	f, now := newFeed(t, FeedConfig{Source: file})
+	f, _ := newFeed(t, FeedConfig{Source: file})
 	if _, err := f.Get(t.Context()); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), file) {
 		t.Errorf("Get returned %v, want that the file doesn't exist", err)
 	}
 	for i, content := range []string{"one", "one", "three"} {
-		*now = now.Add(time.Hour)
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

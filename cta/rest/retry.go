@@ -37,7 +37,7 @@ func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(contex
 		c.ill(err)
 		c.cfg.Retried()
 		if refused := (*Error)(nil); errors.As(err, &refused) {
-			after = refused.after
+			after = refused.After
 		}
 		return after, true
 	}, try)

@@ -358,14 +358,14 @@ func (t *table) End(_ context.Context, id string) error {
 	return t.err
 }
 
-// poll runs a source against a server that gives one answer a minute, from 11:00 on, and
+// polled runs a source against a server that gives one answer a minute, from 11:00 on, and
 // returns what was written after each. An answer that begins with a digit is a status.
-func poll(t *testing.T, sink *table, answers ...string) (writes [][]string) {
+func polled(t *testing.T, sink *table, answers ...string) (writes [][]string) {
 	t.Helper()
 	return recorded(t, nil, sink, answers...)
 }
 
-// recorded is poll, and records the answers.
+// recorded is polled, and records the answers.
 func recorded(t *testing.T, recorder *recording.Recorder, sink *table, answers ...string) (writes [][]string) {
 	t.Helper()
 	now := time.UnixMilli(local(t, "2026-04-26T11:00:00"))
@@ -390,7 +390,7 @@ func recorded(t *testing.T, recorder *recording.Recorder, sink *table, answers .
 		}
 		return ctx.Err()
 	}}
-	s.clock, s.feed.Clock = clock, clock
+	s.poll.Clock = clock
 	if err := s.Run(ctx, sink); err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +421,7 @@ func TestWhatIsWritten(t *testing.T) {
 	} {
 		sink := &table{alerts: map[string]alert.Alert{}}
 		got := map[int][]string{}
-		for i, w := range poll(t, sink, c.answers...) {
+		for i, w := range polled(t, sink, c.answers...) {
 			if w != nil {
 				got[i] = w
 			}
@@ -480,14 +480,14 @@ func TestReplay(t *testing.T) {
 func TestRestart(t *testing.T) {
 	sink := &table{alerts: map[string]alert.Alert{}}
 	always := item("1", "EventStart", "null")
-	poll(t, sink, answer(always, item("2", "", "")))
+	polled(t, sink, answer(always, item("2", "", "")))
 	stored := sink.alerts["1"]
 	if stored.Active != nil {
 		t.Fatalf("%v, want no periods", stored.Active)
 	}
 	stored.Active = []alert.Period{} // as decoded
 	sink.alerts["1"] = stored
-	got := poll(t, sink, append(slices.Repeat([]string{answer(always)}, 7), answer(item("1", "", "")))...)
+	got := polled(t, sink, append(slices.Repeat([]string{answer(always)}, 7), answer(item("1", "", "")))...)
 	want := make([][]string, 8)
 	want[5] = []string{"end 2"}
 	want[7] = []string{"put 1"} // it has a period now
@@ -536,7 +536,7 @@ func TestSaid(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	polls := 0
-	s.clock.Pause = func(context.Context, time.Duration) error {
+	s.poll.Clock.Pause = func(context.Context, time.Duration) error {
 		if polls++; polls == 3 {
 			cancel()
 		}
@@ -561,7 +561,7 @@ func TestSaid(t *testing.T) {
 			got[f.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
-	want := map[string]float64{"ctalive_alert_answers_total": 3, "ctalive_alert_writes_total": 1, "ctalive_alert_set_aside_total": 2, "ctalive_alerts": 1}
+	want := map[string]float64{"ctalive_alert_calls_total": 3, "ctalive_alert_writes_total": 1, "ctalive_alert_set_aside_total": 2, "ctalive_alerts": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("metrics (-want +got):\n%s", d)
 	}

@@ -17,10 +17,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
 	"github.com/seed-921eec07/ctalive/cta/rest"
-	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/poll"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/metric"
-	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // DefaultURL is the address of the CTA's alerts. It needs no key.
@@ -77,18 +76,13 @@ type Sink interface {
 // Source reads alerts again and again. It is safe for concurrent use, but Run is for one
 // goroutine.
 type Source struct {
-	cfg    Config
 	net    *cta.Network
 	reader *realtime.Reader
-	feed   *rest.Feed
-	clock  retry.Clock // tests replace it
+	poll   *poll.Poll
 
-	answers *prometheus.CounterVec
 	written *prometheus.CounterVec
 	aside   prometheus.Counter
 	current prometheus.Gauge
-
-	state trouble.State
 }
 
 // New returns a source of alerts about net. The error lists every wrong setting. Nothing
@@ -97,35 +91,16 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	if net == nil {
 		return nil, errors.New("alerts: no network")
 	}
-	cfg.URL = cmp.Or(cfg.URL, DefaultURL)
-	cfg.Every = cmp.Or(cfg.Every, time.Minute)
-	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
-	cfg.Speed = cmp.Or(cfg.Speed, 1)
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	var fault error
-	if cfg.Every < 10*time.Second || cfg.Every > 10*time.Minute {
-		fault = fmt.Errorf("Every is %v, want 10s to 10m", cfg.Every)
-	}
-	if !(cfg.Speed > 0) {
-		fault = errors.Join(fault, fmt.Errorf("Speed is %v, want more than 0", cfg.Speed))
-	}
-	feed, err := rest.NewFeed(rest.FeedConfig{
-		Service: "alerts", Source: cfg.URL, Header: cfg.Header, Every: cfg.Every, Timeout: cfg.Timeout, Limit: maxAnswer, Log: cfg.Log,
+	p, err := poll.New(poll.Config{
+		Source: "alerts", Calls: "ctalive_alert_calls_total", Least: 10 * time.Second, Every: cmp.Or(cfg.Every, time.Minute),
+		Timeout: cfg.Timeout, Record: cfg.Record, Repeats: true, Replay: cfg.Replay, Speed: cfg.Speed, Log: cfg.Log, Metrics: cfg.Metrics,
+		Feeds: []poll.Feed{{Code: "alerts", FeedConfig: rest.FeedConfig{Service: "alerts", Source: cmp.Or(cfg.URL, DefaultURL), Header: cfg.Header, Limit: maxAnswer}}},
 	})
-	if err := errors.Join(fault, err); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("alerts: %w", err)
 	}
-	s := &Source{
-		cfg: cfg, net: net, reader: realtime.NewReader(net), feed: feed, clock: retry.System,
-	}
-	s.state.Set(errors.New("alerts: no answer yet"))
-	s.answers = metric.Counter(cfg.Metrics, "ctalive_alert_answers_total", "Answers of the feed of alerts, by result: ok or failed.", "result")
+	s := &Source{net: net, reader: realtime.NewReader(net), poll: p}
 	s.written = metric.Counter(cfg.Metrics, "ctalive_alert_writes_total", "Alerts written, by kind: put (new or changed) or ended.", "kind")
-	for _, result := range []string{"ok", "failed"} {
-		s.answers.WithLabelValues(result)
-	}
 	for _, kind := range []string{"put", "ended"} {
 		s.written.WithLabelValues(kind)
 	}
@@ -135,80 +110,44 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 }
 
 // Ready returns nil while answers arrive, else an error with the reason.
-func (s *Source) Ready() error { return s.state.Err() }
+func (s *Source) Ready() error { return s.poll.State.Err() }
 
 // Run reads alerts until ctx ends, then returns nil. It returns an error of sink.
 // Failures of the feed are retried, at growing intervals of up to five minutes.
 func (s *Source) Run(ctx context.Context, sink Sink) error {
-	defer s.feed.Close()
 	known, err := sink.Current(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
-		return ended(ctx, err)
+		return fmt.Errorf("alerts: %w", err)
 	}
-	r := &reading{Source: s, board: &board{known: make(map[string]alert.Alert), missing: map[string]absence{}}, sink: sink, log: trouble.Log{Log: s.cfg.Log}}
+	r := &reading{Source: s, board: &board{known: make(map[string]alert.Alert), missing: map[string]absence{}}}
 	maps.Copy(r.board.known, known) // which is the sink's, and may be nil
-	if s.cfg.Replay != "" {
-		return r.replay(ctx)
-	}
-	var last []byte // answer, to record
-	for {
-		body, err := s.feed.Get(ctx)
-		came := s.clock.Now()
-		if err == nil && body != nil {
-			last = body
-			if err = r.hear(body); err != nil {
-				last = []byte(s.feed.Scrub(string(body))) // a page may repeat a key
-				err = s.feed.Reject(err)
-			}
-		}
-		if ctx.Err() != nil {
+	err = s.poll.Run(ctx, r.hear, func(at time.Time, failed error) error {
+		s.poll.State.Set(failed)
+		if failed != nil {
 			return nil
 		}
-		if s.cfg.Record != nil && (err == nil || body != nil) {
-			err := s.cfg.Record.Add(recording.Answer{Feed: code, Came: came, Body: last})
-			r.log.Report("record", err != nil, "answers aren't recorded", "err", err)
-		}
-		if err := r.take(ctx, err, came); err != nil {
-			return ended(ctx, err)
-		}
-		if s.clock.Pause(ctx, s.cfg.Every) != nil {
-			return nil
-		}
+		return s.apply(ctx, r.board, r.latest, sink, at)
+	})
+	if errors.Is(err, recording.ErrNoAnswer) {
+		s.poll.Log.Info("the recording has no alerts", "folder", s.poll.Replay)
+		return nil
 	}
+	return err
 }
-
-// code names the feed in a recording.
-const code = "alerts"
 
 // reading is what a run remembers.
 type reading struct {
 	*Source
 	board  *board
-	sink   Sink
-	log    trouble.Log
 	latest []alert.Alert // of the last answer that could be read
 	said   int           // set aside, when it was last logged
 }
 
-// replay takes the answers of a recording.
-func (r *reading) replay(ctx context.Context) error {
-	err := recording.Play(ctx, r.cfg.Replay, r.cfg.Speed, func(a recording.Answer) error {
-		err := r.hear(a.Body)
-		r.log.Report("call", err != nil, "an answer of the recording can't be read", "err", err)
-		return r.take(ctx, err, a.Came)
-	}, code)
-	if errors.Is(err, recording.ErrNoAnswer) {
-		r.cfg.Log.Info("the recording has no alerts", "folder", r.cfg.Replay)
-		return nil
-	}
-	if err != nil {
-		return ended(ctx, err)
-	}
-	return nil
-}
-
 // hear reads the alerts of an answer.
-func (r *reading) hear(body []byte) error {
+func (r *reading) hear(_ int, body []byte, _ time.Time) error {
 	alerts, aside, err := r.read(body)
 	if err != nil {
 		return err
@@ -217,29 +156,9 @@ func (r *reading) hear(body []byte) error {
 	r.aside.Add(float64(aside))
 	if aside != r.said {
 		r.said = aside
-		r.cfg.Log.Info("alerts, or parts of them, concern nothing in the network and are left out", "addr", r.feed.Addr(), "network", r.net.Name, "parts", aside, "alerts kept", len(alerts))
+		r.poll.Log.Info("alerts, or parts of them, concern nothing in the network and are left out", "network", r.net.Name, "parts", aside, "alerts kept", len(alerts))
 	}
 	return nil
-}
-
-// take writes what a call has changed. failure is the call's; the result is an error of
-// the sink.
-func (r *reading) take(ctx context.Context, failure error, now time.Time) error {
-	r.state.Set(failure)
-	if failure != nil {
-		r.answers.WithLabelValues("failed").Inc()
-		return nil
-	}
-	r.answers.WithLabelValues("ok").Inc()
-	return r.apply(ctx, r.board, r.latest, r.sink, now)
-}
-
-// ended returns the result of Run after an error of its sink: nil if ctx has ended.
-func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("alerts: %w", err)
 }
 
 // read returns the alerts of an answer, each id once and within bounds, and how many

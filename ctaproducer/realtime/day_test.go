@@ -30,7 +30,7 @@ func TestADayOfFaults(t *testing.T) {
 		func(now time.Time, m *pb.FeedMessage) { *m.Header.Timestamp += uint64(now.Unix() % 200) },
 	}
 	f := evening(t, from, length)
-	start, change := f.now, f.now
+	start, change := f.Now, f.Now
 	switched, goroutines, outages := 0, 0, map[realtimetest.Outage]int{}
 	s, got := f.start(t, "vt", Config{}, func(now time.Time, _ *Source) {
 		goroutines = max(goroutines, runtime.NumGoroutine())
@@ -38,9 +38,9 @@ func TestADayOfFaults(t *testing.T) {
 			return
 		}
 		change = now.Add(time.Duration(30+random.IntN(300)) * time.Second)
-		if f.ends.Sub(now) < quiet {
+		if f.Ends.Sub(now) < quiet {
 			f.feed.Set(realtimetest.None)
-			change = f.ends.Add(time.Hour)
+			change = f.Ends.Add(time.Hour)
 			return
 		}
 		var faults []realtimetest.Fault
@@ -54,7 +54,7 @@ func TestADayOfFaults(t *testing.T) {
 		outages[outage]++
 		f.feed.Set(outage, faults...)
 	})
-	polls := int(f.ends.Sub(start)/(15*time.Second)) + 2
+	polls := int(f.Ends.Sub(start)/(15*time.Second)) + 2
 	t.Logf("%d faults, outages %v, %d events, %d requests in %d polls of two feeds, at most %d goroutines", switched, outages, len(got.all), f.requests, polls, goroutines)
 	if f.requests > 2*polls || f.requests < polls/2 {
 		t.Errorf("%d requests in %d polls of two feeds", f.requests, polls)
@@ -68,19 +68,19 @@ func TestADayOfFaults(t *testing.T) {
 		if a.at.Before(times[a.TrainID]) {
 			t.Errorf("%s goes back in time", a.TrainID)
 		}
-		if times[a.TrainID], last[a.TrainID] = a.at, a; f.ends.Sub(a.at) < 27*time.Minute {
+		if times[a.TrainID], last[a.TrainID] = a.at, a; f.Ends.Sub(a.at) < 27*time.Minute {
 			late = append(late, a)
 		}
 	}
 	for id, a := range last {
-		if away := f.ends.Sub(a.at); a.TrainStatus == cta.InService && away > 25*time.Minute {
+		if away := f.Ends.Sub(a.at); a.TrainStatus == cta.InService && away > 25*time.Minute {
 			t.Errorf("%s was left behind at %d %v ago", id, a.StationID, away)
 		}
 	}
 	if err := s.Ready(); err != nil {
 		t.Errorf("after the last fault, Ready returned %v", err)
 	}
-	if j := f.judge(t, late, f.ends.Add(-25*time.Minute), f.ends.Add(-2*time.Minute)); j.wanted < 10 || j.share() < 0.97 || j.false_ > 0 {
+	if j := f.judge(t, late, f.Ends.Add(-25*time.Minute), f.Ends.Add(-2*time.Minute)); j.wanted < 10 || j.share() < 0.97 || j.false_ > 0 {
 		t.Errorf("after the last fault, found %d of %d, %d false", j.found, j.wanted, j.false_)
 	}
 }

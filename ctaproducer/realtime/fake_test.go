@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/polltest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
-	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // fake serves GTFS-Realtime feeds of simulated trains, at /vehicle-positions and /trip-updates. A test
@@ -28,9 +27,7 @@ type fake struct {
 	feed  *realtimetest.Feed
 	truth []arrival // in order of time
 
-	mu       sync.Mutex
-	now      time.Time
-	ends     time.Time
+	polltest.Clock
 	requests int
 	edit     func(now time.Time, m *pb.FeedMessage)
 	replace  func(now time.Time, w http.ResponseWriter, r *http.Request) bool
@@ -44,7 +41,8 @@ func newFake(tb testing.TB, source, net *cta.Network, start time.Time, length ti
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &fake{net: net, now: start.Add(time.Minute), ends: start.Add(length)}
+	f := &fake{net: net}
+	f.Now, f.Ends = start.Add(time.Minute), start.Add(length)
 	for ev := range sim.Events() {
 		if ev.Kind == ctaproducer.ArrivalEvent {
 			f.truth = append(f.truth, arrival{ev.At, ev.Arrival})
@@ -57,7 +55,7 @@ func newFake(tb testing.TB, source, net *cta.Network, start time.Time, length ti
 			}
 		}
 	}
-	if f.feed, err = realtimetest.New(net, arrivals, func() time.Time { return f.now }); err != nil {
+	if f.feed, err = realtimetest.New(net, arrivals, func() time.Time { return f.Now }); err != nil {
 		tb.Fatal(err)
 	}
 	return f
@@ -75,10 +73,10 @@ func (f *fake) message(tb testing.TB, path string) *pb.FeedMessage {
 // handler serves the feeds.
 func (f *fake) handler(tb testing.TB) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
+		f.Mu.Lock()
+		defer f.Mu.Unlock()
 		f.requests++
-		if f.replace != nil && f.replace(f.now, w, r) {
+		if f.replace != nil && f.replace(f.Now, w, r) {
 			return
 		}
 		if f.edit == nil {
@@ -86,7 +84,7 @@ func (f *fake) handler(tb testing.TB) http.Handler {
 			return
 		}
 		m := f.message(tb, r.URL.Path)
-		f.edit(f.now, m)
+		f.edit(f.Now, m)
 		body, err := proto.MarshalOptions{AllowPartial: true}.Marshal(m)
 		if err != nil {
 			tb.Error(err)
@@ -104,10 +102,10 @@ type collected struct {
 }
 
 func (c *collected) Arrive(_ context.Context, at time.Time, a cta.Arrival) error {
-	c.f.mu.Lock()
-	defer c.f.mu.Unlock()
-	if at.After(c.f.now) {
-		c.tb.Errorf("%s arrives at %d at %v, after now, %v", a.TrainID, a.StationID, at, c.f.now)
+	c.f.Mu.Lock()
+	defer c.f.Mu.Unlock()
+	if at.After(c.f.Now) {
+		c.tb.Errorf("%s arrives at %d at %v, after now, %v", a.TrainID, a.StationID, at, c.f.Now)
 	}
 	c.all = append(c.all, arrival{at, a})
 	return nil
@@ -124,6 +122,17 @@ func (f *fake) run(tb testing.TB, feeds string, cfg Config) (*collected, *Source
 // start is run, which calls each after each round of calls, unless it is nil.
 func (f *fake) start(tb testing.TB, feeds string, cfg Config, each func(now time.Time, s *Source)) (*Source, *collected) {
 	tb.Helper()
+	sink := &collected{f: f, tb: tb}
+	s, err := f.drive(tb, feeds, cfg, each, sink)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s, sink
+}
+
+// drive is start with another sink.
+func (f *fake) drive(tb testing.TB, feeds string, cfg Config, each func(now time.Time, s *Source), sink Sink) (*Source, error) {
+	tb.Helper()
 	server := httptest.NewServer(f.handler(tb))
 	defer server.Close()
 	if strings.Contains(feeds, "v") {
@@ -136,28 +145,11 @@ func (f *fake) start(tb testing.TB, feeds string, cfg Config, each func(now time
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(tb.Context())
-	defer cancel()
-	s.clock = retry.Clock{
-		Now: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
-		Pause: func(ctx context.Context, d time.Duration) error {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			if each != nil {
-				each(f.now, s)
-			}
-			if f.now = f.now.Add(d); f.now.After(f.ends) {
-				cancel()
-			}
-			return ctx.Err()
-		},
-		Spread: func(d time.Duration) time.Duration { return d },
+	var before func(time.Time)
+	if each != nil {
+		before = func(now time.Time) { each(now, s) }
 	}
-	sink := &collected{f: f, tb: tb}
-	if err := s.Run(ctx, sink); err != nil {
-		tb.Fatal(err)
-	}
-	return s, sink
+	return s, f.Drive(tb, s.poll, before, func(ctx context.Context) error { return s.Run(ctx, sink) })
 }
 
 // judged is how arrivals compare with the truth.
@@ -168,13 +160,7 @@ type judged struct {
 	extra                 []arrival
 }
 
-func (j judged) quantile(q float64) time.Duration {
-	if len(j.errors) == 0 {
-		return 0
-	}
-	slices.Sort(j.errors)
-	return j.errors[int(q*float64(len(j.errors)-1))]
-}
+func (j judged) quantile(q float64) time.Duration { return polltest.Quantile(j.errors, q) }
 
 func (j judged) share() float64 { return float64(j.found) / float64(max(1, j.wanted)) }
 

@@ -14,7 +14,7 @@ import (
 func TestOwnFeedsGiveTheSameModel(t *testing.T) {
 	f := evening(t, rush, 30*time.Minute)
 	got, _ := f.run(t, "vt", Config{})
-	at := f.ends.Add(-time.Second)
+	at := f.Ends.Add(-time.Second)
 	view := func(list []arrival) map[string]live.Train {
 		tracker := live.NewTracker(f.net)
 		for _, a := range list {

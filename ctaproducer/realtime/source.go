@@ -1,12 +1,12 @@
 package realtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,10 +14,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
-	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/poll"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/metric"
-	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // Config holds the settings of a [Source]. One of Vehicles, Trips and Replay is required.
@@ -46,22 +45,6 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
-func (c Config) withDefaults() Config {
-	if c.Every == 0 {
-		c.Every = 15 * time.Second
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.Speed == 0 {
-		c.Speed = 1
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
-
 // Sink receives the arrivals. ctaproducer's Emitter is one. If it is a [PredictionSink]
 // too, it also receives the agency's predictions.
 type Sink interface {
@@ -73,22 +56,17 @@ type PredictionSink interface {
 	Predict(ctx context.Context, p cta.Prediction) error
 }
 
-// Source polls feeds and derives arrivals. It is safe for concurrent use, but each Run
-// polls.
+// Source polls feeds and derives arrivals. It is safe for concurrent use, but Run is for
+// one goroutine.
 type Source struct {
-	cfg   Config
-	net   *cta.Network
-	clock retry.Clock         // tests replace it
-	names []string            // of feeds, by index
-	feeds [2]*rest.FeedConfig // nil for one that isn't given
+	cfg  Config
+	net  *cta.Network
+	poll *poll.Poll
 
-	calls       *prometheus.CounterVec
-	arrivals    *prometheus.CounterVec
+	arrivals    prometheus.Counter
 	aside       *prometheus.CounterVec
-	predictions *prometheus.CounterVec
-	trains      *prometheus.GaugeVec
-
-	state trouble.State
+	predictions prometheus.Counter
+	trains      prometheus.Gauge
 }
 
 // maxFeed bounds a feed, in bytes. Feeds of whole countries have 10 to 20 MB.
@@ -98,52 +76,36 @@ const maxFeed = 32 << 20
 // package cta/gtfs have one. The error lists every wrong setting. Nothing is contacted
 // before Run.
 func New(net *cta.Network, cfg Config) (*Source, error) {
-	cfg = cfg.withDefaults()
 	if net == nil {
 		return nil, errors.New("realtime: no network")
 	}
-	s := &Source{cfg: cfg, net: net, clock: retry.System}
-	s.state.Set(errors.New("GTFS-Realtime: no answer yet"))
 	var faults []error
 	if cfg.Vehicles == "" && cfg.Trips == "" && cfg.Replay == "" {
 		faults = append(faults, errors.New("Vehicles and Trips are empty, want the URL or the file of at least one feed; agencies name theirs on the pages for developers"))
 	}
-	if cfg.Every < 5*time.Second || cfg.Every > 10*time.Minute {
-		faults = append(faults, fmt.Errorf("Every is %v, want 5s to 10m", cfg.Every))
-	}
-	if !(cfg.Speed > 0) {
-		faults = append(faults, fmt.Errorf("Speed is %v, want more than 0", cfg.Speed))
-	}
 	if !timetabled(net) {
 		faults = append(faults, fmt.Errorf("network %s has no timetable, which the trips of a feed belong to: load the agency's GTFS feed by package cta/gtfs", net.Name))
 	}
-	add := func(service, source string) {
-		if s.names = append(s.names, service); source == "" {
-			return
-		}
-		f := rest.FeedConfig{Service: service, Source: source, Header: cfg.Header, Accept: "application/x-protobuf, application/octet-stream, */*",
-			Every: cfg.Every, Timeout: cfg.Timeout, Limit: maxFeed, Hint: hint, Log: cfg.Log}
-		if _, err := rest.NewFeed(f); err != nil {
-			faults = append(faults, err)
-		}
-		s.feeds[len(s.names)-1] = &f
-	}
-	add("vehicle positions", cfg.Vehicles)
 	if cfg.Trips == cfg.Vehicles {
 		cfg.Trips = "" // one feed for both
 	}
-	add("trip updates", cfg.Trips)
-	if err := errors.Join(faults...); err != nil {
+	feed := func(code, service, source string) poll.Feed {
+		return poll.Feed{Code: code, FeedConfig: rest.FeedConfig{Service: service, Source: source, Header: cfg.Header,
+			Accept: "application/x-protobuf, application/octet-stream, */*", Limit: maxFeed, Hint: hint}}
+	}
+	p, err := poll.New(poll.Config{
+		Source: "realtime", Calls: "ctalive_realtime_calls_total", Least: 5 * time.Second, Every: cmp.Or(cfg.Every, 15*time.Second),
+		Timeout: cfg.Timeout, Record: cfg.Record, Replay: cfg.Replay, Speed: cfg.Speed, Log: cfg.Log, Metrics: cfg.Metrics,
+		Feeds: []poll.Feed{feed("vehicles", "vehicle positions", cfg.Vehicles), feed("trips", "trip updates", cfg.Trips)},
+	})
+	if err := errors.Join(errors.Join(faults...), err); err != nil {
 		return nil, fmt.Errorf("realtime: %w", err)
 	}
-	s.calls = metric.Counter(cfg.Metrics, "ctalive_realtime_calls_total", "Calls of the GTFS-Realtime feeds, by result: ok, unchanged, unreadable (not GTFS-Realtime) or failed.", "result")
-	for _, result := range []string{"ok", "unchanged", "unreadable", "failed"} {
-		s.calls.WithLabelValues(result)
-	}
-	s.arrivals = metric.Counter(cfg.Metrics, "ctalive_realtime_arrivals_total", "Arrivals derived from the GTFS-Realtime feeds.")
+	s := &Source{cfg: cfg, net: net, poll: p}
+	s.arrivals = metric.Counter(cfg.Metrics, "ctalive_realtime_arrivals_total", "Arrivals derived from the GTFS-Realtime feeds.").WithLabelValues()
 	s.aside = metric.Counter(cfg.Metrics, "ctalive_realtime_set_aside_total", "Observations from which nothing was derived, by reason.", "reason")
-	s.predictions = metric.Counter(cfg.Metrics, "ctalive_realtime_predictions_total", "Predictions of trains passed on from the GTFS-Realtime feeds.")
-	s.trains = metric.Gauge(cfg.Metrics, "ctalive_realtime_trains", "Trains in service by the latest answers.")
+	s.predictions = metric.Counter(cfg.Metrics, "ctalive_realtime_predictions_total", "Predictions of trains passed on from the GTFS-Realtime feeds.").WithLabelValues()
+	s.trains = metric.Gauge(cfg.Metrics, "ctalive_realtime_trains", "Trains in service by the latest answers.").WithLabelValues()
 	return s, nil
 }
 
@@ -167,125 +129,48 @@ func hint(err error) string {
 
 // Ready returns nil while answers arrive in which trains move, else an error with the
 // reason.
-func (s *Source) Ready() error { return s.state.Err() }
+func (s *Source) Ready() error { return s.poll.State.Err() }
 
 // Run polls until ctx ends, then returns nil. It returns an error of sink. Failures of
 // feeds are retried, at growing intervals of up to five minutes.
 func (s *Source) Run(ctx context.Context, sink Sink) error {
-	if s.cfg.Replay != "" {
-		return s.replay(ctx, sink)
+	r := &reading{Source: s, strays: map[string]bool{}}
+	r.in = newInference(s.net, len(s.poll.Feeds), s.poll.Every, func(reason string) { s.aside.WithLabelValues(reason).Inc() }, r.stray)
+	var heard *answer
+	of := 0
+	hear := func(feed int, body []byte, _ time.Time) (err error) {
+		of = feed
+		heard, err = parse(body)
+		return err
 	}
-	var feeds [2]*rest.Feed
-	for i, cfg := range s.feeds {
-		if cfg == nil {
-			continue
-		}
-		f, err := rest.NewFeed(*cfg)
-		if err != nil {
-			return fmt.Errorf("realtime: %w", err)
-		}
-		defer f.Close()
-		f.Clock = s.clock
-		feeds[i] = f
-	}
-	r := s.newReading()
-	for {
-		begun := s.clock.Now()
-		failed := make([]error, len(feeds))
-		for i, f := range feeds {
-			if f == nil {
-				continue
-			}
-			body, err := f.Get(ctx)
-			if ctx.Err() != nil {
-				return nil
-			}
-			switch {
-			case err != nil:
-				s.calls.WithLabelValues("failed").Inc()
-				failed[i] = err
-			case body == nil:
-				s.calls.WithLabelValues("unchanged").Inc()
-			default:
-				came := s.clock.Now()
-				err := r.take(ctx, i, body, came, sink)
-				r.record(i, body, came, err == nil, f)
-				if err != nil {
-					if ctx.Err() != nil {
-						return nil
-					}
-					if errors.As(err, new(*sinkError)) {
-						return err
-					}
-					failed[i] = f.Reject(err)
-				}
+	err := s.poll.Run(ctx, hear, func(at time.Time, failed error) error {
+		a := heard
+		heard = nil
+		if a != nil {
+			if err := r.take(ctx, of, a, at, sink); err != nil {
+				return err
 			}
 		}
-		s.state.Set(errors.Join(errors.Join(failed...), r.frozen(s.clock.Now())))
-		if s.clock.Pause(ctx, max(0, s.cfg.Every-s.clock.Now().Sub(begun))) != nil {
-			return nil
-		}
-	}
-}
-
-// codes name the feeds in a recording, by index.
-var codes = [...]string{"vehicles", "trips"}
-
-// record keeps an answer. What can't be read may be a page that repeats a key.
-func (r *reading) record(feed int, body []byte, came time.Time, readable bool, f *rest.Feed) {
-	if r.cfg.Record == nil {
-		return
-	}
-	if !readable {
-		body = []byte(f.Scrub(string(body)))
-	}
-	err := r.cfg.Record.Add(recording.Answer{Feed: codes[feed], Came: came, Body: body})
-	r.log.Report("record", err != nil, "answers aren't recorded", "err", err)
-}
-
-// replay takes the answers of a recording.
-func (s *Source) replay(ctx context.Context, sink Sink) error {
-	r := s.newReading()
-	err := recording.Play(ctx, s.cfg.Replay, s.cfg.Speed, func(a recording.Answer) error {
-		i := slices.Index(codes[:], a.Feed)
-		err := r.take(ctx, i, a.Body, a.Came, sink)
-		if errors.As(err, new(*sinkError)) {
-			return err
-		}
-		r.log.Report("call", err != nil, "an answer of the recording can't be read", "feed", r.names[i], "err", err)
-		s.state.Set(errors.Join(err, r.frozen(a.Came)))
+		s.poll.State.Set(errors.Join(failed, r.frozen(at)))
 		return nil
-	}, codes[:]...)
+	})
 	if errors.Is(err, recording.ErrNoAnswer) {
-		err = fmt.Errorf("realtime: the recording in %s has no GTFS-Realtime feed; perhaps it is one of the Train Tracker", s.cfg.Replay)
+		return fmt.Errorf("realtime: the recording in %s has no GTFS-Realtime feed; perhaps it is one of the Train Tracker", s.cfg.Replay)
 	}
 	return err
 }
-
-// sinkError is a failure to pass an arrival on.
-type sinkError struct{ err error }
-
-func (e *sinkError) Error() string { return "realtime: " + e.err.Error() }
-func (e *sinkError) Unwrap() error { return e.err }
 
 // reading is what a run remembers.
 type reading struct {
 	*Source
 	in     *inference
-	log    *trouble.Log
 	strays map[string]bool
-}
-
-func (s *Source) newReading() *reading {
-	r := &reading{Source: s, log: &trouble.Log{Log: s.cfg.Log}, strays: map[string]bool{}}
-	r.in = newInference(s.net, len(s.names), s.cfg.Every, func(reason string) { s.aside.WithLabelValues(reason).Inc() }, r.stray)
-	return r
 }
 
 // stray is told of a trip that isn't in the network. The log says it once.
 func (r *reading) stray(trip string) {
 	if len(r.strays) == 0 {
-		r.Source.cfg.Log.Warn("the feed has trips that the network doesn't have, and that match none of its trips for certain; they are left out: perhaps the GTFS feed is of another week", "first trip", trip)
+		r.poll.Log.Warn("the feed has trips that the network doesn't have, and that match none of its trips for certain; they are left out: perhaps the GTFS feed is of another week", "first trip", trip)
 	}
 	r.strays[trip] = true
 	if len(r.strays) >= maxTrains {
@@ -294,30 +179,20 @@ func (r *reading) stray(trip string) {
 	}
 }
 
-// take passes on what an answer of a feed shows. An error that isn't a sinkError means
-// that the answer can't be read.
-func (r *reading) take(ctx context.Context, feed int, body []byte, now time.Time, sink Sink) error {
-	a, err := parse(body)
-	if err != nil {
-		r.calls.WithLabelValues("unreadable").Inc()
-		return err
-	}
-	r.calls.WithLabelValues("ok").Inc()
-	name := r.names[feed]
-	r.log.Report("clock"+name, a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "feed", name, "answer", a.at, "now", now)
+// take passes on what an answer of a feed shows.
+func (r *reading) take(ctx context.Context, feed int, a *answer, now time.Time, sink Sink) error {
+	name, log := r.poll.Feeds[feed].Service, &r.poll.Trouble
+	log.Report("clock"+name, a.at.Sub(now) > maxAhead, "answers come from the future and are set aside: check this machine's clock", "feed", name, "answer", a.at, "now", now)
 	arrivals, predictions := r.in.apply(feed, a, now)
-	r.trains.WithLabelValues().Set(float64(r.in.active()))
-	r.log.Report("mute"+name, !r.in.feeds[feed].mute.IsZero(), "most trains are missing from the answers; they are kept for now", "feed", name)
+	r.trains.Set(float64(r.in.active()))
+	log.Report("mute"+name, !r.in.feeds[feed].mute.IsZero(), "most trains are missing from the answers; they are kept for now", "feed", name)
 	for _, arr := range arrivals {
 		if err := sink.Arrive(ctx, arr.at, arr.Arrival); err != nil {
-			return &sinkError{err}
+			return err
 		}
-		r.arrivals.WithLabelValues().Inc()
+		r.arrivals.Inc()
 	}
-	if err := foretold.Pass(ctx, sink, predictions, r.predictions.WithLabelValues()); err != nil {
-		return &sinkError{err}
-	}
-	return nil
+	return foretold.Pass(ctx, sink, predictions, r.predictions)
 }
 
 // frozen reports the feeds that answer, but whose content is old.
@@ -325,10 +200,10 @@ func (r *reading) frozen(now time.Time) error {
 	var all []error
 	for i := range r.in.feeds {
 		f := &r.in.feeds[i]
-		patience := max(3*time.Minute, 4*r.cfg.Every)
+		patience := max(3*time.Minute, 4*r.poll.Every)
 		frozen := f.began && (now.Sub(f.latest) > patience || f.latest.Sub(f.since) > patience)
-		name := r.names[i]
-		r.log.Report("frozen"+name, frozen, "the feed answers, but its content doesn't change", "feed", name, "since", f.since.In(r.net.Location))
+		name := r.poll.Feeds[i].Service
+		r.poll.Trouble.Report("frozen"+name, frozen, "the feed answers, but its content doesn't change", "feed", name, "since", f.since.In(r.net.Location))
 		if frozen {
 			all = append(all, fmt.Errorf("%s: nothing has changed since %s", name, f.since.In(r.net.Location).Format(time.TimeOnly)))
 		}

@@ -52,9 +52,9 @@ func TestArrivalsAreTheSimulations(t *testing.T) {
 // tally runs a source against a fake, and judges what came.
 func tally(t *testing.T, f *fake, feeds string) (judged, *Source) {
 	t.Helper()
-	from := f.now
+	from := f.Now
 	got, s := f.run(t, feeds, Config{})
-	j := f.judge(t, got.all, from.Add(4*time.Minute), f.ends.Add(-2*time.Minute))
+	j := f.judge(t, got.all, from.Add(4*time.Minute), f.Ends.Add(-2*time.Minute))
 	t.Logf("found %d of %d, %d false, error median %v, 90%% %v, most %v; %d requests", j.found, j.wanted, j.false_, j.quantile(.5), j.quantile(.9), j.quantile(1), f.requests)
 	return j, s
 }

@@ -88,7 +88,7 @@ func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 		if code == 0 {
 			code = codeServer
 		}
-		return nil, &rest.Error{Status: 200, Code: code, Message: name}
+		return nil, refuse(code, name)
 	}
 	a := &answer{at: localTime(root.At, came, zone), odd: root.Route.Odd}
 	if a.at.IsZero() {

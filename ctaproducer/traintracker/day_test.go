@@ -27,7 +27,7 @@ func TestADayOfFaults(t *testing.T) {
 		traintrackertest.Gaps, traintrackertest.Elsewhere, traintrackertest.Rubbish, traintrackertest.Without("p"),
 	}
 	codes := []int{100, 101, 102, 106, 500, 502, 900}
-	start, change := f.now, f.now.Add(2*time.Minute)
+	start, change := f.Now, f.Now.Add(2*time.Minute)
 	switched, goroutines, outages, refusals := 0, 0, map[traintrackertest.Outage]int{}, 0
 	f.each = func(now time.Time, _ *Source) {
 		goroutines = max(goroutines, runtime.NumGoroutine())
@@ -35,10 +35,10 @@ func TestADayOfFaults(t *testing.T) {
 			return
 		}
 		change = now.Add(time.Duration(30+random.IntN(300)) * time.Second)
-		if f.ends.Sub(now) < quiet {
+		if f.Ends.Sub(now) < quiet {
 			f.Set(traintrackertest.None)
 			f.MoveOnLate(false)
-			change = f.ends.Add(time.Hour)
+			change = f.Ends.Add(time.Hour)
 			return
 		}
 		var faults []traintrackertest.Fault
@@ -60,7 +60,7 @@ func TestADayOfFaults(t *testing.T) {
 	const budget = 2700 // of a day: a call every 21 s until midnight
 	f.Limit(budget)
 	midnight := cta.DateOf(start).Add(1).Begin(f.net.Location)
-	polls := int(budget*min(1, f.ends.Sub(start).Hours()/midnight.Sub(start).Hours())) + int(max(0, f.ends.Sub(midnight))/(15*time.Second)) + 2
+	polls := int(budget*min(1, f.Ends.Sub(start).Hours()/midnight.Sub(start).Hours())) + int(max(0, f.Ends.Sub(midnight))/(15*time.Second)) + 2
 	got, s, err := f.run(t, Config{DailyBudget: budget})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestADayOfFaults(t *testing.T) {
 		times[a.TrainID], last[a.TrainID] = a.at, a
 	}
 	for id, a := range last {
-		if away := f.ends.Sub(a.at); a.TrainStatus == cta.InService && away > endedAfter+7*time.Minute {
+		if away := f.Ends.Sub(a.at); a.TrainStatus == cta.InService && away > endedAfter+7*time.Minute {
 			t.Errorf("%s was left behind at %d %v ago", id, a.StationID, away)
 		}
 	}
@@ -88,7 +88,7 @@ func TestADayOfFaults(t *testing.T) {
 		t.Errorf("after the last fault, Ready returned %v", err)
 	}
 	sum := judged{}
-	for _, j := range f.judge(got.all, f.ends.Add(-quiet+10*time.Minute), f.ends.Add(-2*time.Minute)) {
+	for _, j := range f.judge(got.all, f.Ends.Add(-quiet+10*time.Minute), f.Ends.Add(-2*time.Minute)) {
 		sum.wanted, sum.found = sum.wanted+j.wanted, sum.found+j.found
 	}
 	if sum.wanted < 5 || sum.found*100 < sum.wanted*97 {

@@ -36,7 +36,7 @@ func TestOddAnswers(t *testing.T) {
 	rng := func() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 	// during reports whether it is that many minutes after the fake's start.
 	during := func(f *fake, now time.Time, from, to int) bool {
-		m := now.Sub(f.ends.Add(-time.Hour)).Minutes() + 30
+		m := now.Sub(f.Ends.Add(-time.Hour)).Minutes() + 30
 		return m >= float64(from)+30 && m < float64(to)+30
 	}
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func TestOddAnswers(t *testing.T) {
 		}},
 		{name: "frozen for ten minutes, then replayed", share: .7, within: 30 * time.Second, aside: asideOld, logs: "no train moves in its answers", odd: func(f *fake) {
 			f.edit = func(now time.Time, root *traintrackertest.Answer) {
-				begin := f.ends.Add(-40 * time.Minute)
+				begin := f.Ends.Add(-40 * time.Minute)
 				tmst := root.Tmst
 				switch {
 				case during(f, now, 20, 30): // new times, old trains
@@ -155,7 +155,7 @@ func TestOddAnswers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t, 1, "purple", "yellow")
-			from := f.now
+			from := f.Now
 			if c.odd != nil {
 				c.odd(f)
 			}
@@ -165,7 +165,7 @@ func TestOddAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			sum := judged{}
-			for k, j := range f.judge(got.all, from.Add(2*time.Minute), f.ends.Add(-90*time.Second)) {
+			for k, j := range f.judge(got.all, from.Add(2*time.Minute), f.Ends.Add(-90*time.Second)) {
 				sum.wanted, sum.found, sum.false_ = sum.wanted+j.wanted, sum.found+j.found, sum.false_+j.false_
 				sum.errors = append(sum.errors, j.errors...)
 				if j.found == 0 {
@@ -235,7 +235,7 @@ func value(tb testing.TB, c prometheus.Collector) float64 {
 func TestTrainsLeave(t *testing.T) {
 	f := newFake(t, 1, "red")
 	lost := ""
-	cut := f.ends.Add(-30 * time.Minute)
+	cut := f.Ends.Add(-30 * time.Minute)
 	f.edit = func(now time.Time, root *traintrackertest.Answer) {
 		entries(root, func(_ string, e *traintrackertest.Train) bool {
 			if lost == "" && !now.Before(cut) && e.NextStaID == "41400" { // before Roosevelt
@@ -275,7 +275,7 @@ func TestRefusals(t *testing.T) {
 				name := "refused for key " + traintrackertest.Key
 				*root = traintrackertest.Answer{Tmst: root.Tmst, ErrCd: fmt.Sprint(code), ErrNm: &name}
 			}
-			f.ends = f.now.Add(20 * time.Minute)
+			f.Ends = f.Now.Add(20 * time.Minute)
 			var log bytes.Buffer
 			_, s, err := f.run(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 			lasts := code >= 100 && code <= 112 && code != 102 || code == 500
@@ -293,7 +293,7 @@ func TestRefusals(t *testing.T) {
 			if n := strings.Count(log.String(), "level=WARN"); !lasts && n != 1 || lasts && f.requests != 1 || code == 102 && f.requests > 3 {
 				t.Errorf("%d warnings, %d calls", n, f.requests)
 			}
-			if got := value(t, s.calls.WithLabelValues("refused")); got != float64(f.requests) {
+			if got := value(t, s.poll.Results.WithLabelValues("refused")); got != float64(f.requests) {
 				t.Errorf("%v of %d refusals are counted", got, f.requests)
 			}
 		})
@@ -303,8 +303,8 @@ func TestRefusals(t *testing.T) {
 // After good answers, even a wrong key is waited for.
 func TestLaterRefusalsPass(t *testing.T) {
 	f := newFake(t, 1, "yellow")
-	f.ends = f.now.Add(40 * time.Minute)
-	begin := f.now
+	f.Ends = f.Now.Add(40 * time.Minute)
+	begin := f.Now
 	f.edit = func(now time.Time, root *traintrackertest.Answer) {
 		if m := now.Sub(begin).Minutes(); m > 5 && m < 12 {
 			*root = traintrackertest.Answer{Tmst: root.Tmst, ErrCd: "101"}
@@ -318,9 +318,9 @@ func TestLaterRefusalsPass(t *testing.T) {
 
 func TestDailyBudget(t *testing.T) {
 	f := newFake(t, 1, "yellow")
-	f.now = time.Date(2026, 10, 7, 20, 0, 0, 0, f.net.Location)
-	f.ends = f.now.Add(4*time.Hour + 30*time.Minute) // half an hour into the next day
-	midnight := f.now.Add(4 * time.Hour)
+	f.Now = time.Date(2026, 10, 7, 20, 0, 0, 0, f.net.Location)
+	f.Ends = f.Now.Add(4*time.Hour + 30*time.Minute) // half an hour into the next day
+	midnight := f.Now.Add(4 * time.Hour)
 	var today, tomorrow int
 	f.edit = func(now time.Time, _ *traintrackertest.Answer) {
 		if now.Before(midnight) {
@@ -335,15 +335,6 @@ func TestDailyBudget(t *testing.T) {
 	}
 	if got := value(t, s.left); got != float64(60-tomorrow) {
 		t.Errorf("%v calls are said to be left after %d", got, tomorrow)
-	}
-	b := budget{daily: 2, zone: f.net.Location}
-	for call, want := range []bool{true, true, false} {
-		if got := b.take(midnight.Add(-4 * time.Hour)); got != want {
-			t.Errorf("call %d of a budget of 2: %v", call+1, got)
-		}
-	}
-	if got := b.interval(midnight.Add(-4*time.Hour), time.Second); got != 4*time.Hour {
-		t.Errorf("next call after %v, want midnight", got)
 	}
 }
 
@@ -429,11 +420,11 @@ func TestSinkFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.clock.Now = func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now }
-	s.clock.Pause = func(ctx context.Context, d time.Duration) error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.now = f.now.Add(d)
+	s.poll.Clock.Now = func() time.Time { f.Mu.Lock(); defer f.Mu.Unlock(); return f.Now }
+	s.poll.Clock.Pause = func(ctx context.Context, d time.Duration) error {
+		f.Mu.Lock()
+		defer f.Mu.Unlock()
+		f.Now = f.Now.Add(d)
 		return ctx.Err()
 	}
 	if err := s.Run(t.Context(), refusing{broken}); !errors.Is(err, broken) {

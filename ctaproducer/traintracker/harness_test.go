@@ -16,24 +16,22 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/polltest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker/traintrackertest"
-	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // fake is a Train Tracker of simulated trains. A test sets its faults, changes its answers
 // by edit, or replaces them.
 type fake struct {
 	*traintrackertest.Tracker
+	polltest.Clock
 	net   *cta.Network
 	truth []arrival
 
-	mu       sync.Mutex
-	now      time.Time
 	requests int
 	edit     func(now time.Time, root *traintrackertest.Answer)
 	replace  func(now time.Time, w http.ResponseWriter) bool
 	each     func(now time.Time, s *Source) // before each pause
-	ends     time.Time
 }
 
 // newFake returns a Train Tracker of some hours of the simulation.
@@ -44,7 +42,8 @@ func newFake(tb testing.TB, hours int, lines ...string) *fake {
 		tb.Fatal(err)
 	}
 	start := ctaproducer.DefaultStart(net)
-	f := &fake{net: net, truth: simulated(tb, net, hours), now: start.Add(5 * time.Minute), ends: start.Add(time.Duration(hours) * time.Hour)}
+	f := &fake{net: net, truth: simulated(tb, net, hours)}
+	f.Now, f.Ends = start.Add(5*time.Minute), start.Add(time.Duration(hours)*time.Hour)
 	var arrivals iter.Seq2[time.Time, cta.Arrival] = func(yield func(time.Time, cta.Arrival) bool) {
 		for _, a := range f.truth {
 			if !yield(a.at, a.Arrival) {
@@ -52,7 +51,7 @@ func newFake(tb testing.TB, hours int, lines ...string) *fake {
 			}
 		}
 	}
-	f.Tracker = traintrackertest.New(net, arrivals, func() time.Time { return f.now }) // with mu held
+	f.Tracker = traintrackertest.New(net, arrivals, func() time.Time { return f.Now }) // with mu held
 	return f
 }
 
@@ -83,14 +82,14 @@ func simulated(tb testing.TB, net *cta.Network, hours int) []arrival {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
 	f.requests++
 	switch {
-	case f.replace != nil && f.replace(f.now, w):
+	case f.replace != nil && f.replace(f.Now, w):
 	case f.edit != nil:
-		root := f.Positions(f.now)
-		f.edit(f.now, root)
+		root := f.Positions(f.Now)
+		f.edit(f.Now, root)
 		json.NewEncoder(w).Encode(map[string]any{"ctatt": root})
 	default:
 		f.Tracker.ServeHTTP(w, r)
@@ -108,6 +107,14 @@ func (c *collected) Arrive(_ context.Context, at time.Time, a cta.Arrival) error
 // run runs a source against the fake until its hours are over, in the fake's time.
 func (f *fake) run(tb testing.TB, cfg Config) (*collected, *Source, error) {
 	tb.Helper()
+	sink := &collected{}
+	s, err := f.feed(tb, cfg, sink)
+	return sink, s, err
+}
+
+// feed is run with another sink.
+func (f *fake) feed(tb testing.TB, cfg Config, sink Sink) (*Source, error) {
+	tb.Helper()
 	server := httptest.NewServer(f)
 	defer server.Close()
 	cfg.Key, cfg.URL = cmp.Or(cfg.Key, traintrackertest.Key), server.URL+"/api/1.0/ttpositions.aspx"
@@ -115,26 +122,11 @@ func (f *fake) run(tb testing.TB, cfg Config) (*collected, *Source, error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(tb.Context())
-	defer cancel()
-	s.clock = retry.Clock{
-		Now: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
-		Pause: func(ctx context.Context, d time.Duration) error {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			if f.each != nil {
-				f.each(f.now, s)
-			}
-			if f.now = f.now.Add(d); f.now.After(f.ends) {
-				cancel()
-			}
-			return ctx.Err()
-		},
-		Spread: func(d time.Duration) time.Duration { return d },
+	var each func(time.Time)
+	if f.each != nil {
+		each = func(now time.Time) { f.each(now, s) }
 	}
-	sink := &collected{}
-	err = s.Run(ctx, sink)
-	return sink, s, err
+	return s, f.Drive(tb, s.poll, each, func(ctx context.Context) error { return s.Run(ctx, sink) })
 }
 
 // judged is how arrivals compare with the truth.
@@ -143,13 +135,7 @@ type judged struct {
 	errors                []time.Duration // absolute, of what was found
 }
 
-func (j judged) quantile(q float64) time.Duration {
-	if len(j.errors) == 0 {
-		return 0
-	}
-	slices.Sort(j.errors)
-	return j.errors[int(q*float64(len(j.errors)-1))]
-}
+func (j judged) quantile(q float64) time.Duration { return polltest.Quantile(j.errors, q) }
 
 // judge compares by line and direction what was emitted with what happened from one
 // time to another. The first call of a run is left out: it is emitted as a train leaves.

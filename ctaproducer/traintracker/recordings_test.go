@@ -163,7 +163,7 @@ func recorded(t *testing.T) (all []lineRecording) {
 
 // play calls each with what the Train Tracker would have answered, and when. Next stations
 // are those of positions.
-func (l lineRecording) play(t *testing.T, each func(now time.Time, a *answer, trains []*traintrackertest.Train)) {
+func (l lineRecording) play(t *testing.T, each func(now time.Time, body []byte, a *answer)) {
 	t.Helper()
 	last, moved := map[string]observed{}, map[string]int64{}
 	for i := 0; i < len(l.observations); {
@@ -192,7 +192,7 @@ func (l lineRecording) play(t *testing.T, each func(now time.Time, a *answer, tr
 		if err != nil {
 			t.Fatal(err)
 		}
-		each(now, a, trains)
+		each(now, body, a)
 	}
 }
 
@@ -216,7 +216,7 @@ func TestRecordings(t *testing.T) {
 		type guess struct{ made, ours, naive time.Time }
 		guesses, came := map[place][]guess{}, map[place][]time.Time{}
 		var end time.Time
-		l.play(t, func(now time.Time, a *answer, trains []*traintrackertest.Train) {
+		l.play(t, func(now time.Time, _ []byte, a *answer) {
 			arrivals, _ := in.apply(a, now, 15*time.Second)
 			for _, e := range arrivals {
 				tr.ApplyArrival(cta.KeyAt(e.at), e.Arrival)
@@ -229,10 +229,10 @@ func TestRecordings(t *testing.T) {
 				return
 			}
 			v := tr.View(now)
-			real += len(trains)
+			real += len(a.trains)
 			for _, x := range v.Trains {
 				run := runOf(arrival{Arrival: cta.Arrival{TrainID: x.ID}})
-				switch has := slices.ContainsFunc(trains, func(e *traintrackertest.Train) bool { return e.Rn == run }); {
+				switch has := slices.ContainsFunc(a.trains, func(r report) bool { return r.run == run }); {
 				case has:
 					shown++
 				case x.State == live.StateRunning:

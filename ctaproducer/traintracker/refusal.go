@@ -3,6 +3,7 @@ package traintracker
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
 )
@@ -17,32 +18,27 @@ const (
 	codeServer     = 900
 )
 
+// refuse returns the error of a code. Codes 501 to 503 and 900 pass, and so does one that
+// isn't documented.
+func refuse(code int, message string) *rest.Error {
+	e := &rest.Error{Status: http.StatusOK, Code: code, Message: message}
+	if e.Lasts = invalid(code); code == codeDailyLimit {
+		e.After = 15 * time.Minute
+	}
+	return e
+}
+
+// invalid reports whether a code says that the call itself is wrong.
+func invalid(code int) bool {
+	return code >= codeParameter && code <= codeInvalid && code != codeDailyLimit || code == codeUnknown
+}
+
 // code returns the Train Tracker's error code; 0 for any other failure.
 func code(err error) int {
 	if refused := (*rest.Error)(nil); errors.As(err, &refused) && refused.Status == http.StatusOK {
 		return refused.Code
 	}
 	return 0
-}
-
-// lasting reports whether the next try can't go better. Codes 501 to 503 and 900 pass,
-// and so does one that isn't documented.
-func lasting(err error) bool {
-	switch c := code(err); {
-	case c == codeDailyLimit:
-		return false
-	case c >= codeParameter && c <= codeInvalid, c == codeUnknown:
-		return true
-	}
-	refused := (*rest.Error)(nil)
-	if !errors.As(err, &refused) || errors.Is(err, errNotJSON) {
-		return false
-	}
-	switch refused.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		return true
-	}
-	return false
 }
 
 // hint is the remedy for a failure; "" for the usual one.
@@ -52,7 +48,7 @@ func hint(err error) string {
 		return "check the key (Config.Key); keys come from " + KeyURL
 	case c == codeDailyLimit:
 		return "calls begin again at midnight in Chicago; lower Config.DailyBudget, or end other programs that use the key"
-	case c >= codeParameter && c <= codeInvalid, c == codeUnknown:
+	case invalid(c):
 		return "check that Config.URL is that of ttpositions"
 	case c != 0:
 		return "nothing to do: the Train Tracker has trouble of its own"

@@ -15,7 +15,7 @@ import (
 // the density of the rush takes under 100 MB.
 func TestReplay(t *testing.T) {
 	f := newFake(t, 1)
-	f.ends = f.now.Add(30 * time.Minute)
+	f.Ends = f.Now.Add(30 * time.Minute)
 	dir := t.TempDir()
 	recorder, err := recording.New(dir)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 // time, and none is made up.
 func TestArrivalsAreTheSimulations(t *testing.T) {
 	f := newFake(t, 1)
-	from := f.now
+	from := f.Now
 	got, _, err := f.run(t, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := f.judge(got.all, from.Add(2*time.Minute), f.ends.Add(-time.Minute))
+	all := f.judge(got.all, from.Add(2*time.Minute), f.Ends.Add(-time.Minute))
 	if len(all) != 16 {
 		t.Errorf("%d lines and directions have arrivals, want 16", len(all))
 	}
@@ -51,13 +51,13 @@ func TestSettingsAreChecked(t *testing.T) {
 // out by distance, and none is after the moment at which it is told.
 func TestSparseCalls(t *testing.T) {
 	f := newFake(t, 1, "purple", "yellow")
-	from := f.now
+	from := f.Now
 	got, _, err := f.run(t, Config{Every: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := judged{}
-	for _, j := range f.judge(got.all, from.Add(3*time.Minute), f.ends.Add(-3*time.Minute)) {
+	for _, j := range f.judge(got.all, from.Add(3*time.Minute), f.Ends.Add(-3*time.Minute)) {
 		sum.wanted, sum.found, sum.false_ = sum.wanted+j.wanted, sum.found+j.found, sum.false_+j.false_
 		sum.errors = append(sum.errors, j.errors...)
 	}

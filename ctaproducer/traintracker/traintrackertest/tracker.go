@@ -7,9 +7,10 @@
 //	tracker.Set(traintrackertest.None, traintrackertest.NoPlatforms)
 //
 // It serves ttpositions.aspx, ttarrivals.aspx, ttfollow.aspx and alerts.aspx, under any
-// path, as JSON. The shape of the answers, the parameters and the error codes are those of
-// the CTA's documentation (https://www.transitchicago.com/developers/ttdocs/); forms of
-// values are those of answers that users have published. XML is not served.
+// path, as XML, or as JSON where outputType=JSON asks for it. The shape of the answers, the
+// parameters and the error codes are those of the CTA's documentation
+// (https://www.transitchicago.com/developers/ttdocs/); forms of values are those of answers
+// that users have published, in XML those of ttarrivals.
 //
 // Positions are 10 seconds old and those of track circuits, so a train keeps one for a
 // while. Trains pass closed stations.
@@ -148,6 +149,7 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	now, q := t.now(), r.URL.Query()
 	var answer any
+	var body bytes.Buffer // the answer in JSON
 	switch path.Base(r.URL.Path) {
 	case "ttpositions.aspx":
 		if code := t.refusal(now, q, "rt", 8); code != 0 {
@@ -155,9 +157,8 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		if raw := t.raw(now); raw != nil && t.outage == None && len(t.faults) == 0 {
-			w.Header().Set("Content-Type", "application/json; charset=utf-8")
-			_, _ = w.Write(raw)
-			return
+			body.Write(raw) // byte by byte
+			break
 		}
 		answer = root(t.faulty(now, q["rt"]))
 	case "ttarrivals.aspx":
@@ -170,15 +171,23 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	var body bytes.Buffer
-	out := json.NewEncoder(&body)
-	out.SetEscapeHTML(false)
-	if err := out.Encode(answer); err != nil {
+	var err error
+	if answer != nil {
+		out := json.NewEncoder(&body)
+		out.SetEscapeHTML(false)
+		err = out.Encode(answer)
+	}
+	text, kind := body.Bytes(), "application/json"
+	if !strings.EqualFold(q.Get("outputType"), "JSON") && err == nil {
+		kind = "text/xml"
+		text, err = asXML(text)
+	}
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = body.WriteTo(w)
+	w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	_, _ = w.Write(text)
 }
 
 func root(a any) any { return map[string]any{"ctatt": a} }

@@ -2,6 +2,7 @@ package traintrackertest
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"iter"
@@ -57,6 +58,12 @@ func simulated(t *testing.T) *Tracker {
 }
 
 func get(t *testing.T, tr *Tracker, path string) (status int, body []byte) {
+	t.Helper()
+	return raw(t, tr, path+"&outputType=JSON")
+}
+
+// raw is get, in XML where the path doesn't ask for JSON.
+func raw(t *testing.T, tr *Tracker, path string) (status int, body []byte) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	tr.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/1.0/"+path, nil))
@@ -163,7 +170,7 @@ func samples(t *testing.T, names ...string) (bodies [][]byte) {
 // Member by member, arrivals have the form of real ones.
 func TestArrivalsLookLikeRealOnes(t *testing.T) {
 	real := shapesOf(t, samples(t, "cta-eta-dn/train-ttarrivals-40380-2026-02-06.json")...)
-	_, body := get(t, simulated(t), "ttarrivals.aspx?key="+Key+"&mapid=40380&outputType=JSON")
+	_, body := get(t, simulated(t), "ttarrivals.aspx?key="+Key+"&mapid=40380")
 	differ(t, shapesOf(t, body), real)
 }
 
@@ -172,7 +179,7 @@ func TestAlertsLookLikeRealOnes(t *testing.T) {
 	real := shapesOf(t, samples(t, "cta-insights/cta-alerts-live.json")...)
 	tr := simulated(t)
 	tr.Alert(alerts()...)
-	_, body := get(t, tr, "alerts.aspx?outputType=JSON")
+	_, body := get(t, tr, "alerts.aspx?")
 	differ(t, shapesOf(t, body), real)
 }
 
@@ -188,7 +195,7 @@ func alerts() []Alert {
 func TestAnswers(t *testing.T) {
 	tr := simulated(t)
 	all := strings.Join([]string{"Red", "Blue", "Brn", "G", "Org", "P", "Pink", "Y"}, ",")
-	_, body := get(t, tr, "ttpositions.aspx?key="+Key+"&rt="+all+"&outputType=JSON")
+	_, body := get(t, tr, "ttpositions.aspx?key="+Key+"&rt="+all)
 	train := map[string]map[string]bool{}
 	for _, m := range []string{"rn", "destSt", "destNm", "trDr", "nextStaId", "nextStpId", "nextStaNm", "prdt", "arrT", "isApp", "isDly", "flags", "lat", "lon", "heading"} {
 		train[m] = nil
@@ -247,14 +254,14 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("lists of one are not objects: %s", body)
 	}
 	tr.Alert(alerts()[:1]...)
-	if _, body := get(t, tr, "alerts.aspx"); !strings.Contains(string(body), `"Alert":{"AlertId":"93306"`) {
+	if _, body := get(t, tr, "alerts.aspx?"); !strings.Contains(string(body), `"Alert":{"AlertId":"93306"`) {
 		t.Errorf("one alert is no object: %s", body)
 	}
 }
 
 // Each error of the documentation comes of the call that it is for, with status 200.
 func TestErrors(t *testing.T) {
-	const ok = "&key=" + Key + "&outputType=JSON"
+	const ok = "&key=" + Key
 	for call, want := range map[string]int{
 		"ttpositions.aspx?rt=red": 100, "ttpositions.aspx?key=" + Key: 100, "ttarrivals.aspx?key=" + Key: 100, "ttfollow.aspx?key=" + Key: 100,
 		"ttpositions.aspx?rt=red&key=wrong": 101, "ttarrivals.aspx?mapid=1" + ok: 103, "ttarrivals.aspx?mapid=x" + ok: 104,
@@ -329,5 +336,48 @@ func TestRecorded(t *testing.T) {
 	tr.Set(None)
 	if _, body := get(t, tr, path); strings.Contains(string(body), "route") {
 		t.Errorf("a minute later: %s", body)
+	}
+}
+
+// Unless JSON is asked for, answers are XML, with the elements of real ones.
+func TestXML(t *testing.T) {
+	tr := simulated(t)
+	_, body := raw(t, tr, "ttarrivals.aspx?mapid=40380&key="+Key)
+	var got, want struct {
+		XMLName xml.Name `xml:"ctatt"`
+		Tmst    string   `xml:"tmst"`
+		ErrNm   *string  `xml:"errNm"`
+		Eta     []struct {
+			Elements []struct {
+				XMLName xml.Name
+				Text    string `xml:",chardata"`
+			} `xml:",any"`
+		} `xml:"eta"`
+	}
+	if err := xml.Unmarshal(body, &got); err != nil || len(got.Eta) < 5 || got.ErrNm == nil {
+		t.Fatalf("%v, %d arrivals: %.300s", err, len(got.Eta), body)
+	}
+	if _, err := time.Parse("20060102 15:04:05", got.Tmst); err != nil {
+		t.Error(err)
+	}
+	if _, body := raw(t, tr, "ttpositions.aspx?rt=red&key="+Key); !strings.Contains(string(body), `<errNm></errNm><route name="red"><train><rn>`) {
+		t.Errorf("positions are %.300s", body)
+	}
+	if _, body := raw(t, tr, "ttpositions.aspx?rt=red&key=wrong"); !strings.Contains(string(body), "<errCd>101</errCd>") {
+		t.Errorf("refused with %s", body)
+	}
+	tr.Alert(alerts()...)
+	if _, body := raw(t, tr, "alerts.aspx"); strings.Count(string(body), "<Alert><AlertId>") != 2 || !strings.Contains(string(body), "<FullDescription><![CDATA[<p>A signal failed.</p>]]></FullDescription>") {
+		t.Errorf("alerts are %.900s", body)
+	}
+	for _, body := range samples(t, "cta-reliability/traindemo.xml") {
+		if err := xml.Unmarshal(body, &want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, e := range want.Eta[0].Elements {
+		if name := got.Eta[0].Elements[i].XMLName.Local; name != e.XMLName.Local {
+			t.Errorf("element %d is %s, want %s", i, name, e.XMLName.Local)
+		}
 	}
 }
