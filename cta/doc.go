@@ -8,21 +8,21 @@
 //
 // # Concepts
 //
-//   - A [Station] has one or more stops, and is on one or more lines. A [Stop] is a
-//     platform. Station names are not unique; ids are.
-//   - A [Line] has patterns. A [Pattern] is the ordered list of calls of a run, from its
-//     first station to its last. It may call at a station twice, on a ring or a loop.
+//   - A [Station] has stops, and is on lines. A [Stop] is a platform. Names are not
+//     unique: [Network.StationsNamed] and [Network.LinesNamed] look them up.
+//   - A [Line] has patterns. A [Pattern] is the ordered list of calls of a run. It may
+//     call at a station twice, on a ring or a loop.
 //   - Each [Call] has a direction, a or b. [Line.Towards] returns the riders' name of a
-//     direction.
-//   - [Line.Stations] lists the stations in drawing order: the main line, then the
-//     branches.
+//     direction, [Heading] that of the trains at some positions.
 //   - A [Trip] is a timetabled run. It departs at a fixed time on the service days of its
 //     [Calendar], and calls at the times of its [Profile].
-//   - A [Headway] gives only the time between trains during some hours, as the Chicago
-//     data do.
-//   - [Pattern.Runs] and [Pattern.HeadwayAt] look up trips and headways.
+//   - A [Headway] gives only the time between trains, as the Chicago data do. [Together]
+//     is that of two services. [Pattern.Runs] and [Pattern.HeadwayAt] look both up.
 //   - The events are [Arrival], [TurnstileEntry] and [Weather]. The [Key] of each holds
-//     the event time. [Topics] names the topics that carry them.
+//     the event time. [Topics] names their topics, and [PartitionKey] keeps a station's
+//     events in order.
+//   - [Plain] reduces a text to what searches compare, and [Redacted] hides the secrets
+//     of an address.
 //
 // Another agency's network comes from its GTFS feed (package gtfs), or from a few CSV
 // files: see [Load]. Package tables has the JSON records of the stations table and of

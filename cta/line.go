@@ -55,8 +55,26 @@ func (l *Line) index(location *time.Location) {
 	for _, s := range l.Stations {
 		l.orders[s.ID] = s.Order
 	}
+	type shown struct {
+		end, last string // last is empty for any station
+		direction Direction
+	}
+	seen := make(map[shown]bool)
 	for _, p := range l.Patterns {
-		p.line = l
+		p.line, p.apart = l, ""
+		last := p.Last()
+		seen[shown{p.end(), "", last.Direction}] = true
+		seen[shown{p.end(), last.Station.Name, last.Direction}] = true
+	}
+	for _, p := range l.Patterns {
+		last, other := p.Last(), p.Last().Direction.Opposite()
+		switch {
+		case !seen[shown{p.end(), "", other}]:
+		case seen[shown{p.end(), last.Station.Name, other}] || p.Headsign == last.Station.Name:
+			p.apart = "via " + p.Calls[1].Station.Name
+		default:
+			p.apart = last.Station.Name
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ type loader struct {
 //	* loop_from        id of the first station of the loop at the end of a run; of the
 //	                   line's first station for a ring; else empty
 //	* loop_name        for riders, such as: Loop; default: the name of its first station
-//	* mode             rail, metro, tram, bus or ferry
+//	* mode             rail, metro, tram, bus or ferry; default: metro
 //	stations.csv
 //	  station_id       1 to 2147483647
 //	  station_name     need not be unique
@@ -217,7 +217,7 @@ func (l *loader) readLines() {
 		l.lineTable.fault(0, 0, "no row", "one for each line")
 	}
 	for _, r := range l.lineTable.rows {
-		line := &Line{}
+		line := &Line{Mode: ModeMetro}
 		line.Name, _ = r.text("name")
 		line.Color = l.color(r, "color")
 		line.TextColor = l.color(r, "text_color")

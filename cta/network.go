@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type Network struct {
 
 	lines    map[string]*Line
 	stations map[int]*Station
+	back     int      // days for which a service day's trips may be on their way, after the day
 	columns  []string // line ids in the order of the stations table
 }
 
@@ -55,6 +57,11 @@ func (n *Network) index() {
 	for _, l := range n.Lines {
 		n.lines[l.ID] = l
 		l.index(n.Location)
+		for _, p := range l.Patterns {
+			for i := range p.Trips {
+				n.back = max(n.back, int(p.Trips[i].ends())/(24*3600))
+			}
+		}
 	}
 	n.stations = make(map[int]*Station, len(n.Stations))
 	for _, s := range n.Stations {
@@ -75,6 +82,42 @@ func (n *Network) Line(id string) *Line { return n.lines[id] }
 
 // Station returns the station with that id, or nil.
 func (n *Network) Station(id int) *Station { return n.stations[id] }
+
+// LinesNamed returns the lines that riders or the agency call name: by id, short name or
+// name, in any case, with or without accents.
+func (n *Network) LinesNamed(name string) (found []*Line) {
+	for _, l := range n.Lines {
+		if named(name, l.ID, l.Ref, l.Code, l.Name) {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// StationsNamed is like LinesNamed, for stations.
+func (n *Network) StationsNamed(name string) (found []*Station) {
+	for _, s := range n.Stations {
+		if named(name, strconv.Itoa(s.ID), s.Ref, s.Code, s.Name, s.Label()) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// named reports whether a name is one of those that something has.
+func named(name string, has ...string) bool {
+	name = Plain(strings.TrimSpace(name))
+	return name != "" && slices.ContainsFunc(has, func(own string) bool { return Plain(own) == name })
+}
+
+// ServiceDays returns the first and the last service day with trips that may be on their
+// way at a time between two moments.
+func (n *Network) ServiceDays(from, until time.Time) (first, last Date) {
+	if n.Location != nil {
+		from, until = from.In(n.Location), until.In(n.Location)
+	}
+	return DateOf(from).Add(-n.back - 1), DateOf(until).Add(1) // clocks may change
+}
 
 // LineColumns returns the names of the boolean columns of the stations table, one per
 // line, in the table's order.

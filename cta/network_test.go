@@ -237,3 +237,21 @@ func TestDistance(t *testing.T) {
 		t.Errorf("State/Lake to Clark/Lake is %v m, want about 250", d)
 	}
 }
+
+// Lines and stations are found by what riders or the agency call them.
+func TestNames(t *testing.T) {
+	net := Chicago()
+	for _, name := range []string{"blue", "Blue Line", " BLUE line "} {
+		if found := net.LinesNamed(name); len(found) != 1 || found[0].ID != "blue" {
+			t.Errorf("%q is %v", name, found)
+		}
+	}
+	for name, want := range map[string]int{"O'Hare": 1, "o'hare": 1, "Western": 5, "Western (O'Hare)": 1, "40380": 1, "": 0, "nowhere": 0} {
+		if found := net.StationsNamed(name); len(found) != want {
+			t.Errorf("%d stations are named %q, want %d", len(found), name, want)
+		}
+	}
+	if net.LinesNamed("Line") != nil {
+		t.Error("a part of a name is no name")
+	}
+}

@@ -17,7 +17,8 @@ type Pattern struct {
 	// Trips are the timetabled runs, by departure.
 	Trips []Trip
 
-	line *Line
+	line  *Line
+	apart string // from trains in the opposite direction that show the same; may be empty
 }
 
 // Call is a stop of a run at a station, and the direction of travel.
@@ -54,6 +55,11 @@ type Trip struct {
 	// Both are 0 for a single run. If Exact is false, only the interval is promised.
 	Every, Until int32
 	Exact        bool
+}
+
+// ends returns when the trip's last run ends, in seconds of the service day.
+func (t *Trip) ends() int32 {
+	return max(t.Departure, t.Until) + t.Profile.Arrivals[len(t.Profile.Arrivals)-1]
 }
 
 // Profile holds the times of a trip's calls, in seconds after the departure from the
@@ -140,6 +146,17 @@ func (r Run) Arrival(i int) time.Time {
 	return r.Departure.Add(time.Duration(r.Profile.Arrivals[i]) * time.Second)
 }
 
+// DepartureAt returns the departure from the i-th call.
+func (r Run) DepartureAt(i int) time.Time {
+	return r.Departure.Add(time.Duration(r.Profile.Departures[i]) * time.Second)
+}
+
+// Headsign returns what the train shows: the trip's headsign, or else the pattern's, or
+// else the name of the last station. [Pattern.Towards] depends on the call.
+func (r Run) Headsign() string {
+	return cmp.Or(r.Trip.Headsign, r.Pattern.Headsign, r.Last().Station.Name)
+}
+
 // Direction returns the direction of the first call.
 func (p *Pattern) Direction() Direction { return p.Calls[0].Direction }
 
@@ -156,19 +173,24 @@ func (p *Pattern) Ring() bool {
 //
 //   - the line's loop before the train reaches it, such as "Loop"
 //   - inside the loop, the end of the run, such as "Kimball via the Loop"
-//   - else the end of the run
+//   - else the end of the run. Where the line's trains in both directions show the same,
+//     the last station or the next one tells them apart: "Shasta Lake (Downtown)",
+//     "Circle (via Lake)".
 func (p *Pattern) Towards(call int) string {
 	last := p.Last()
 	if p.Calls[call].Direction == last.Direction {
 		if p.Headsign == "" && p.Ring() && p.line != nil && p.line.Loop != "" {
 			return p.line.Loop
 		}
-		return cmp.Or(p.Headsign, last.Station.Name)
+		if p.apart != "" {
+			return p.end() + " (" + p.apart + ")"
+		}
+		return p.end()
 	}
 	if p.line == nil || p.line.Loop == "" {
 		return p.Calls[p.turn()].Station.Name
 	}
-	switch end := cmp.Or(p.Headsign, last.Station.Name); {
+	switch end := p.end(); {
 	case !p.line.inLoop(p.Calls[call].Station):
 		return p.line.Loop
 	case p.line.inLoop(p.Calls[call+1].Station):
@@ -177,6 +199,9 @@ func (p *Pattern) Towards(call int) string {
 		return end
 	}
 }
+
+// end returns what trains show at the end of the run.
+func (p *Pattern) end() string { return cmp.Or(p.Headsign, p.Last().Station.Name) }
 
 // turn returns the last call before the direction changes, or the last call of all.
 func (p *Pattern) turn() int {

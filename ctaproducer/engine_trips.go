@@ -73,14 +73,13 @@ func (e *engine) plan(from, until time.Duration) {
 		return
 	}
 	begin, end := e.time(from), e.time(until)
-	local := begin.In(e.net.Location)
+	first, last := e.net.ServiceDays(begin, end)
 	var runs []cta.Run
 	var due []*journey
 	for i := range e.timetable.patterns {
 		p := &e.timetable.patterns[i]
 		runs = runs[:0]
-		// A trip may leave a week of hours after its day has begun, but hardly does.
-		for d := cta.DateOf(local).Add(-2); d <= cta.DateOf(local).Add(1); d = d.Add(1) {
+		for d := first; d <= last; d = d.Add(1) {
 			runs = p.Runs(runs, d)
 		}
 		for _, r := range runs {

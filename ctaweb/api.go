@@ -108,6 +108,7 @@ type platformBoard struct {
 	IntendedSeconds int64            `json:"intended_seconds"`
 	ObservedSeconds int64            `json:"observed_seconds"` // between the last two trains; 0 when unknown
 	CurrentSeconds  int64            `json:"current_seconds"`  // from the last train to the next
+	uneven          bool             // no headway describes the timetable
 }
 
 // standingTrain is one that is broken down at a platform.
@@ -444,7 +445,7 @@ func boards(s *snapshot, station int) []platformBoard {
 			Here: append([]string{}, b.Here...), Standing: []standingTrain{}, Next: s.arrivals(b.Next), Ending: s.arrivals(b.Ending),
 			Last: b.Last.Truncate(time.Second), Resumes: b.Resumes.Truncate(time.Minute),
 			Spacing: b.Headway.Spacing, IntendedSeconds: int64(b.Headway.Intended / time.Second),
-			ObservedSeconds: int64(b.Headway.Observed / time.Second), CurrentSeconds: int64(b.Headway.Current / time.Second),
+			ObservedSeconds: int64(b.Headway.Observed / time.Second), CurrentSeconds: int64(b.Headway.Current / time.Second), uneven: b.Headway.Uneven,
 		}
 		for _, id := range b.Standing {
 			if t, ok := s.view.Train(id); ok {

@@ -14,6 +14,7 @@ import (
 type update struct {
 	AsOf        time.Time `json:"as_of,omitzero"`
 	Speed       float64   `json:"speed"`
+	RealTime    bool      `json:"real_time"`
 	AgeSeconds  int64     `json:"age_seconds"`
 	Stale       bool      `json:"stale"`
 	Ready       bool      `json:"ready"`
@@ -47,7 +48,7 @@ type lineUpdate struct {
 // difference is the update from one Status to another, of a layout; from may be nil.
 func difference(from, to *Status, of *layout) *update {
 	u := &update{
-		AsOf: to.AsOf, Speed: to.Speed, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
+		AsOf: to.AsOf, Speed: to.Speed, RealTime: to.RealTime, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
 		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, CountsSince: to.CountsSince, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
 	}
 	if from == nil {

@@ -100,7 +100,7 @@
 // handler's root, where links begin), .Kind, .Part (true if the script asks for the page
 // without head and foot), .Events, .ID, .Layout, .Quiet, .Pace, .Style, .Live, .Icon,
 // .Picture (the icon as PNG), .Manifest (to install the pages), .Status (a [Status]), .Clock, .Date, .Fresh (its Class and Text), .Weather, .Degrees
-// (C or F), .Query, .Language and .Languages. Each page has more:
+// (C or F), .Query, .FindLabel and .FoundLabel (of the search), .Language and .Languages. Each page has more:
 //
 //	page.html      .Lines, .Map, .Trains, .Alerts, .Notices, .Scores, .Rivals, .Prefer, .Counted, .Brief (too many stations to list), .Located (stations have coordinates)
 //	line.html      .Line, .More (by station id), .Notices, .Heard, .Counted, .Ways, .Variants and .Past
@@ -204,7 +204,8 @@
 // Every time above is event time. The model derives it from pairs of an event's time
 // (the record's key) and the wall time of sending (the record's timestamp). Both run
 // alike in real time. In an accelerated simulation or a replay, event time runs faster;
-// ages and minutes are right in each.
+// ages and minutes are right in each. Where event time is over two hours from the wall time,
+// pages say that they show a simulation or a recording, and of which year.
 //
 // Between events the clock runs on at the observed speed, up to two minutes past the
 // last event. Then it stops, and the age of the data, which is wall time, grows. Data is

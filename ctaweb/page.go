@@ -282,6 +282,9 @@ func (l *language) fresh(st *Status) freshness {
 	case !st.Ready:
 		return freshness{"wait", l.say("catching-up")}
 	}
+	if !st.RealTime {
+		return freshness{"live", l.say("other-time")}
+	}
 	return freshness{"live", l.say("live")}
 }
 
@@ -313,10 +316,12 @@ func (l *language) counted(st *Status) string {
 	return l.say("counts-as-of", "time", clockText(at))
 }
 
-// date is the date and, where the clock isn't the real one, its speed.
+// date is the date and, where the clock isn't the real one, the year and its speed.
 func (l *language) date(st *Status) string {
-	at := st.AsOf
-	date := l.day(at)
+	date := l.day(st.AsOf)
+	if !st.RealTime {
+		date = l.say("date-year", "date", date, "year", strconv.Itoa(st.AsOf.Year()))
+	}
 	if st.Speed == 1 {
 		return date
 	}

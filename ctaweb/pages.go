@@ -33,9 +33,12 @@ type common struct {
 	Weather           *weatherView
 	Degrees           string // of temperatures: C or F
 	Query             string // searched for
-	Language          string
-	Languages         []otherLanguage // to choose from; none where there is one only
-	speaks            *language
+	// FindLabel and FoundLabel name the search field and its list, which are of all
+	// stations.
+	FindLabel, FoundLabel string
+	Language              string
+	Languages             []otherLanguage // to choose from; none where there is one only
+	speaks                *language
 }
 
 // in is the language of a page, as of what runs there.
@@ -116,6 +119,8 @@ func (h *Handler) common(s *snapshot, l *language, kind, root, title string) com
 	if h.model.net.Celsius {
 		c.Degrees = "C"
 	}
+	all := l.of(modes(h.model.net)...)
+	c.FindLabel, c.FoundLabel = all.say("find-station"), all.say("found-list")
 	c.Weather = l.weather(st.Weather, c.Degrees)
 	if !st.AsOf.IsZero() {
 		c.Clock = st.AsOf.Format("15:04:05")

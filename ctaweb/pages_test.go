@@ -267,6 +267,12 @@ func TestHeadwaysAreSaid(t *testing.T) {
 	of := func(s live.Spacing, intended, observed, current int64) platformBoard {
 		return platformBoard{Spacing: s, IntendedSeconds: intended, ObservedSeconds: observed, CurrentSeconds: current}
 	}
+	then := func(b platformBoard, minutes ...int) platformBoard {
+		for _, n := range minutes {
+			b.Next = append(b.Next, plannedArrival{Expected: wall0.Add(time.Duration(n) * time.Minute)})
+		}
+		return b
+	}
 	spanish := mustSpeak(t, "es")
 	for _, tt := range []struct {
 		of          platformBoard
@@ -275,7 +281,10 @@ func TestHeadwaysAreSaid(t *testing.T) {
 		{of(live.SpacingRegular, 360, 350, 0), "every 6 min", "cada 6 min"},
 		{of(live.SpacingRegular, 600, 660, 0), "every 11 min", "cada 11 min"},  // nobody feels it
 		{of(live.SpacingRegular, 900, 1080, 0), "every 18 min", "cada 18 min"}, // nor this, of so much
-		{of(live.SpacingRegular, 360, 0, 0), "every 6 min, as intended", "cada 6 min, como está previsto"},
+		{of(live.SpacingRegular, 360, 0, 0), "intended every 6 min", "previsto cada 6 min"},
+		{then(of(live.SpacingRegular, 360, 350, 0), 2, 8), "every 6 min", "cada 6 min"},
+		{then(of(live.SpacingRegular, 360, 350, 0), 2, 13), "intended every 6 min", "previsto cada 6 min"}, // the page has both times
+		{platformBoard{Spacing: live.SpacingRegular, IntendedSeconds: 240, ObservedSeconds: 240, uneven: true}, "", ""},
 		{of(live.SpacingRegular, 240, 350, 0), "every 6 min, instead of 4 min", "cada 6 min, en lugar de 4 min"},
 		{of(live.SpacingBunched, 240, 120, 0), "the last two trains came 2 min apart, instead of 4 min", "los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
 		{of(live.SpacingGap, 240, 0, 600), "a gap of 10 min, instead of 4 min", "un intervalo de 10 min, en lugar de 4 min"},

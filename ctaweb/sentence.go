@@ -32,7 +32,9 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 			says = l.say(untilDay, "time", at.Format("15:04"), "day", l.one("days", int(at.Weekday())))
 		}
 	case live.CauseBeginning:
-		says = l.say("status-beginning", "minutes", l.about(d.Intended))
+		if says = l.say("status-begins"); !d.Uneven {
+			says = l.say("status-beginning", "minutes", l.about(d.Intended))
+		}
 	case live.CauseNeverHeard:
 		says = l.say("status-never-heard")
 	case live.CauseSilent:
@@ -66,15 +68,20 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 			says = l.say("status-recovering-every", "minutes", l.about(max(d.Every, time.Minute)))
 		}
 	case live.CauseRegular:
+		if says = l.say("status-uneven"); d.Uneven {
+			break
+		}
 		says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
 	case live.CauseEnding:
 		says = l.say("status-ending")
 	case live.CausePausing:
 		says = l.say("status-pausing", "time", d.Resumes.Format("15:04"))
 	default:
-		says = l.say("status-too-early", "minutes", l.about(d.Intended))
+		if says = l.say("status-uneven"); !d.Uneven {
+			says = l.say("status-too-early", "minutes", l.about(d.Intended))
+		}
 	}
-	if trouble := d.Cause == live.CauseStanding || d.Cause == live.CauseOverdue || d.Cause == live.CauseGap || d.Cause == live.CauseBunched; trouble && d.Every > 0 {
+	if trouble := d.Cause == live.CauseStanding || d.Cause == live.CauseOverdue || d.Cause == live.CauseGap || d.Cause == live.CauseBunched; trouble && d.Every > 0 && !d.Uneven {
 		says = l.say("status-otherwise", "says", says, "minutes", l.about(max(d.Every, time.Minute)))
 	}
 	if d.Last.Station != 0 {

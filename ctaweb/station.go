@@ -444,6 +444,9 @@ const (
 // spacing says how often trains come to a platform, beside what is intended where a rider
 // feels the difference. Where the line runs well, it is no complaint.
 func (l *language) spacing(b platformBoard, good bool) string {
+	if b.uneven {
+		return "" // the times say more
+	}
 	intended := l.about(time.Duration(b.IntendedSeconds) * time.Second)
 	if good && (b.Spacing == live.SpacingGap || b.Spacing == live.SpacingBunched) {
 		return l.say("spacing-unknown", "intended", intended)
@@ -455,8 +458,8 @@ func (l *language) spacing(b platformBoard, good bool) string {
 		return l.say("spacing-bunched", "minutes", l.about(time.Duration(b.ObservedSeconds)*time.Second), "intended", intended)
 	case live.SpacingRegular:
 		every := l.about(time.Duration(b.ObservedSeconds) * time.Second)
-		if b.ObservedSeconds == 0 {
-			return l.say("spacing-intended", "intended", intended)
+		if b.ObservedSeconds == 0 || !goesOn(b) {
+			return l.say("spacing-unknown", "intended", intended)
 		}
 		if good || !felt(b) {
 			return l.say("spacing-every", "minutes", every)
@@ -470,10 +473,24 @@ func (l *language) spacing(b platformBoard, good bool) string {
 
 // felt reports whether a rider feels how far the time between a board's trains is from the
 // one intended.
-func felt(b platformBoard) bool {
+func felt(b platformBoard) bool { return feltApart(b.ObservedSeconds, b.IntendedSeconds) }
+
+// goesOn reports whether the next trains of a board come about as far apart as the latest
+// two did: the board shows both.
+func goesOn(b platformBoard) bool {
+	for i := 1; i < min(len(b.Next), 3); i++ {
+		if feltApart(int64(b.Next[i].Expected.Sub(b.Next[i-1].Expected)/time.Second), b.ObservedSeconds) {
+			return false
+		}
+	}
+	return true
+}
+
+// feltApart reports whether a rider feels how far seconds between trains are from others.
+func feltApart(seconds, from int64) bool {
 	told := func(seconds int64) time.Duration { return (time.Duration(seconds) * time.Second).Round(time.Minute) }
-	off := (told(b.ObservedSeconds) - told(b.IntendedSeconds)).Abs()
-	return off >= feltLeast && off.Seconds() >= feltPart*float64(b.IntendedSeconds)
+	off := (told(seconds) - told(from)).Abs()
+	return off >= feltLeast && off.Seconds() >= feltPart*float64(from)
 }
 
 // dayView is a station's entries of today, in words, as a chart and as a table.

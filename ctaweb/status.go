@@ -19,6 +19,9 @@ type Status struct {
 	AsOf time.Time `json:"as_of,omitzero"`
 	// Speed is the number of event seconds per second: 1 in real time.
 	Speed float64 `json:"speed"`
+	// RealTime is false if the events aren't of the present: in a simulation, or in a
+	// recording that is played.
+	RealTime bool `json:"real_time"`
 	// AgeSeconds is the time since the newest arrival or weather reading was sent.
 	AgeSeconds int64 `json:"age_seconds"`
 	// Stale is true if no data has come for longer than usual, or ever.
@@ -155,6 +158,10 @@ type Station struct {
 	Coming []string `json:"coming"`
 }
 
+// present is how far event time may be from the time of sending, in ms, to be of the
+// present: a feed may be late, and a source's zone an hour wrong.
+const present = 2 * 3600 * 1000
+
 // derive returns the Status of a state at a wall time, without its trains: see enrich.
 // It changes only the clock's memory of its last result.
 func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Status {
@@ -163,6 +170,7 @@ func derive(net *cta.Network, lines []lineLayout, s *state, wall time.Time) *Sta
 	if s.clock.known {
 		st.AsOf = time.UnixMilli(s.clock.now(now)).In(loc).Truncate(time.Second)
 		st.Speed = rounded(s.clock.speed)
+		st.RealTime = max(s.clock.event-s.clock.newest, s.clock.newest-s.clock.event) <= present
 		age := s.clock.age(now)
 		st.AgeSeconds = int64(age / time.Second)
 		st.Stale = age > s.clock.patient

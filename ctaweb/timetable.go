@@ -94,44 +94,97 @@ type variantView struct {
 }
 
 // variants are the ways in which trains of a line run on a service day, those with
-// most trips first.
+// most trips first. Where there are many, those between the same stations are one.
 func (l *language) variants(line *cta.Line, day cta.Date) []variantView {
-	const most = 5 // stations that are named, where trains don't stop
+	const many = 8
 	type variant struct {
-		variantView
-		trips int
+		from, to    *cta.Station
+		patterns    []*cta.Pattern
+		trips       int
+		first, last time.Time
 	}
-	var list []variant
-	along := map[cta.Direction][]cta.LineStation{}
+	var list []*variant
+	add := func(v *variant, of variant) {
+		v.patterns = append(v.patterns, of.patterns...)
+		v.trips += of.trips
+		v.first = earliest(v.first, of.first)
+		if of.last.After(v.last) {
+			v.last = of.last
+		}
+	}
 	for _, p := range line.Patterns {
-		runs := p.Runs(nil, day)
-		if len(runs) == 0 {
-			continue
+		of := variant{from: p.Calls[0].Station, to: p.Last().Station, patterns: []*cta.Pattern{p}}
+		for _, r := range p.Runs(nil, day) {
+			add(&of, variant{trips: 1, first: r.Departure, last: r.Departure})
 		}
-		slices.SortFunc(runs, func(a, b cta.Run) int { return a.Departure.Compare(b.Departure) })
-		d, first, last := p.Direction(), runs[0].Departure, runs[len(runs)-1].Departure
-		v := variant{trips: len(runs)}
-		v.Ends = l.say("variant", "from", p.Calls[0].Station.Name, "to", p.Last().Station.Name)
-		v.Stops = l.say("variant-stops", "n", strconv.Itoa(len(p.Calls)))
-		if v.Trips = l.say("variant-trip", "first", clockText(first)); len(runs) > 1 {
-			v.Trips = l.say("variant-trips", "n", strconv.Itoa(len(runs)), "first", clockText(first), "last", clockText(last))
+		if of.trips > 0 {
+			list = append(list, &of)
 		}
-		if line.Mode != cta.ModeBus && d == p.Last().Direction {
-			if along[d] == nil {
-				along[d] = line.Along(d)
-			}
-			if names := skipped(p, along[d]); 0 < len(names) && len(names) <= most {
-				v.Skips = l.say("variant-not-at", "stations", strings.Join(names, ", "))
-			}
-		}
-		list = append(list, v)
 	}
-	slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.trips, a.trips) })
+	if len(list) > many {
+		var joined []*variant
+		for _, of := range list {
+			i := slices.IndexFunc(joined, func(v *variant) bool { return v.from == of.from && v.to == of.to })
+			if i < 0 {
+				joined = append(joined, of)
+				continue
+			}
+			add(joined[i], *of)
+		}
+		list = joined
+	}
+	slices.SortStableFunc(list, func(a, b *variant) int { return cmp.Compare(b.trips, a.trips) })
+	along := map[cta.Direction][]cta.LineStation{}
 	views := make([]variantView, len(list))
-	for i, v := range list {
-		views[i] = v.variantView
+	for i, of := range list {
+		v := variantView{Ends: l.say("variant", "from", of.from.Name, "to", of.to.Name), Stops: l.variantStops(of.patterns)}
+		if v.Trips = l.say("variant-trip", "first", clockText(of.first)); of.trips > 1 {
+			v.Trips = l.say("variant-trips", "n", strconv.Itoa(of.trips), "first", clockText(of.first), "last", clockText(of.last))
+		}
+		if len(of.patterns) == 1 {
+			v.Skips = l.variantSkips(line, of.patterns[0], along)
+		}
+		views[i] = v
 	}
 	return views
+}
+
+// variantStops says at how many stops trains of some patterns call.
+func (l *language) variantStops(patterns []*cta.Pattern) string {
+	few, many := len(patterns[0].Calls), len(patterns[0].Calls)
+	for _, p := range patterns {
+		few, many = min(few, len(p.Calls)), max(many, len(p.Calls))
+	}
+	n := strconv.Itoa(few)
+	if many > few {
+		n += "–" + strconv.Itoa(many)
+	}
+	return l.say("variant-stops", "n", n)
+}
+
+// variantSkips says where trains of a pattern don't stop, if that is at a few stations.
+// along keeps the line's stations by direction.
+func (l *language) variantSkips(line *cta.Line, p *cta.Pattern, along map[cta.Direction][]cta.LineStation) string {
+	const most = 5 // stations that are named
+	d := p.Direction()
+	if line.Mode == cta.ModeBus || d != p.Last().Direction {
+		return ""
+	}
+	if along[d] == nil {
+		along[d] = line.Along(d)
+	}
+	if names := skipped(p, along[d]); 0 < len(names) && len(names) <= most {
+		return l.say("variant-not-at", "stations", strings.Join(names, ", "))
+	}
+	return ""
+}
+
+// earliest returns the earlier of two times, of which a zero one doesn't count.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // skipped are the stations of the main line between a pattern's first and last call,

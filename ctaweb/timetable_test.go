@@ -4,6 +4,7 @@ import (
 	"html"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -397,5 +398,88 @@ func TestOutskirtsDontCrushTheMiddle(t *testing.T) {
 	}
 	if where, larger = project(town(10, 1)); larger || middle(where) > 0.1 {
 		t.Errorf("of a few stations the middle has %.2f, larger: %v", middle(where), larger)
+	}
+}
+
+// Events of another time than the present are a simulation or a recording, and the page
+// says so, with the year; those of the present aren't.
+func TestOtherTimesAreSaid(t *testing.T) {
+	net := village(t)
+	_, wall := clockAt("08:00:10")
+	for _, c := range []struct {
+		at         time.Time
+		says, date string
+		query      string
+	}{
+		{time.Date(2015, 10, 7, 8, 0, 0, 0, net.Location), "simulation or recording", "Wed 7 Oct 2015", ""},
+		{time.Date(2015, 10, 7, 8, 0, 0, 0, net.Location), "simulación o grabación", "mié 7 oct de 2015", "?lang=es"},
+		{wall, "live", wall.In(net.Location).Format("Mon 2 Jan"), ""},
+		{wall.Add(-time.Hour), "live", wall.In(net.Location).Format("Mon 2 Jan"), ""},
+	} {
+		h := newHandler(t, modelOf(net, c.at), HandlerConfig{})
+		page := text(t, get(t, h, "GET", "/"+c.query))
+		if !strings.Contains(page, `role="status">`+c.says+"</p>") || !strings.Contains(page, `<span id="date">`+c.date+"</span>") {
+			t.Errorf("at %v the page lacks %q or %q", c.at, c.says, c.date)
+		}
+	}
+}
+
+// The search field finds all stations, and is called the same on every page.
+func TestSearchHasOneName(t *testing.T) {
+	net := village(t)
+	at := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
+	for _, page := range []string{"/", "/lines/" + net.Lines[0].ID, "/stations/" + strconv.Itoa(stationNamed(t, net, "Beta").ID)} {
+		h := newHandler(t, modelOf(net, at), HandlerConfig{})
+		if !strings.Contains(text(t, get(t, h, "GET", page)), `placeholder="Find a stop"`) {
+			t.Errorf("%s finds something else than a stop", page)
+		}
+	}
+}
+
+// A timetable without a headway isn't told one.
+func TestUnevenServiceHasNoHeadway(t *testing.T) {
+	d := live.DirectionStatus{Towards: "Far", Level: live.LevelGood, Uneven: true, Every: time.Hour}
+	for cause, want := range map[live.Cause]string{
+		live.CauseRegular: "trains run at uneven intervals", live.CauseTooEarly: "trains run at uneven intervals", live.CauseBeginning: "service begins",
+	} {
+		d.Cause = cause
+		if got := english().sentence(cta.Chicago(), "Hill", d, wall0); got != "Hill towards Far: "+want {
+			t.Errorf("%s says %q, want %q", cause, got, want)
+		}
+	}
+}
+
+// Where a line runs in many ways, those between the same stations are told as one.
+func TestManyVariantsAreJoined(t *testing.T) {
+	line := &cta.Line{Mode: cta.ModeRail}
+	daily := &cta.Calendar{Days: 0x7f}
+	stations := make([]*cta.Station, 10)
+	for i := range stations {
+		stations[i] = &cta.Station{ID: i + 1, Name: "S" + strconv.Itoa(i+1)}
+	}
+	for i := range 8 { // each leaves out other stations
+		p := &cta.Pattern{Calls: []cta.Call{{Station: stations[0], Direction: "a"}}, Trips: []cta.Trip{{Calendar: daily, Departure: int32(3600 * (6 + i))}}}
+		for j := 1; j < 9; j++ {
+			if j < i || j == 8 {
+				p.Calls = append(p.Calls, cta.Call{Station: stations[j], Direction: "a"})
+			}
+		}
+		line.Patterns = append(line.Patterns, p)
+	}
+	line.Patterns = append(line.Patterns, &cta.Pattern{
+		Calls: []cta.Call{{Station: stations[2], Direction: "a"}, {Station: stations[8], Direction: "a"}},
+		Trips: []cta.Trip{{Calendar: daily, Departure: 3600}},
+	})
+	want := []variantView{{Ends: "S1 to S9", Stops: "2–8 stops", Trips: "8 trips, 06:00 to 13:00"}, {Ends: "S3 to S9", Stops: "2 stops", Trips: "1 trip, at 01:00"}}
+	got := english().variants(line, 20261007)
+	for i := range got {
+		got[i].Skips = ""
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("says %+v, want %+v", got, want)
+	}
+	line.Patterns = line.Patterns[1:]
+	if n := len(english().variants(line, 20261007)); n != 8 {
+		t.Errorf("of 8 ways %d are told", n)
 	}
 }

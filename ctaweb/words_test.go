@@ -170,7 +170,7 @@ func TestSpanish(t *testing.T) {
 		got = append(got, d.Sentence)
 	}
 	if d := cmp.Diff([]string{
-		"Red Line con destino a 95th/Dan Ryan: hay trenes, cada 4 min si todo va según lo previsto",
+		"Red Line con destino a 95th/Dan Ryan: hay trenes, previsto cada 4 min",
 		"Red Line con destino a Howard: un tren lleva menos de un minuto detenido en Jarvis, y hay un intervalo de 65 min en Jarvis",
 	}, got); d != "" {
 		t.Errorf("sentences (-want +got):\n%s", d)

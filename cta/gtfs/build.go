@@ -80,13 +80,8 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 	var ids []string
 	unused := 0
 	for _, s := range f.stopList {
-		switch {
-		case s.called:
-			ids = append(ids, s.id)
-			if s.parent != "" {
-				ids = append(ids, s.parent)
-			}
-		case s.kind == 0:
+		ids = append(ids, s.id) // of all, so that numbers don't depend on the lines asked for
+		if !s.called && s.kind == 0 {
 			unused++
 		}
 	}
@@ -340,6 +335,7 @@ func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
 		p.Trips = append(p.Trips, trip)
 		return
 	}
+	b.report.Repeating++
 	for _, r := range repeats {
 		trip.Departure, trip.Every, trip.Until, trip.Exact = r.from, r.every, r.until, r.exact
 		p.Trips = append(p.Trips, trip)

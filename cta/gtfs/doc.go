@@ -4,7 +4,10 @@
 //	net, report, err := gtfs.Load("feed.zip", gtfs.Options{})
 //	err = gtfs.WriteFolder("town", net) // to edit; gtfs.Load("town", …) reads it back
 //
-// Load also reads a folder of hand-written CSV files without a timetable (see [cta.Load]).
+// [Load] takes the name of a zip or a folder, and [LoadFS] any file system. Both also read
+// a folder of hand-written CSV files without a timetable (see [cta.Load]). [Read] takes a
+// feed alone.
+//
 // An error lists every fault, each a [*cta.DataError] with file, line and column.
 // Harmless oddities are notices of the [Report]. Unknown files and columns are ignored.
 //
@@ -16,7 +19,8 @@
 //   - Directions come from direction_id (0 is a), or from the order of the calls.
 //   - A trip that returns the way it came runs in direction a until it turns, and in b
 //     afterwards. The Loop lines of the 'L' are such trips.
-//   - Missing times between two calls are interpolated by distance.
+//   - Missing times between two calls are interpolated by distance. A stop without a place
+//     gets one between its neighbours.
 //   - transfers.txt becomes [cta.Station.Transfers]: of several between the platforms of two
 //     stations, the shortest one.
 //

@@ -29,6 +29,7 @@ type Report struct {
 	Agency                 string
 	Lines, Stations, Stops int
 	Patterns, Trips, Calls int
+	Repeating              int      // trips that stand for several, at intervals (frequencies.txt)
 	From, To               cta.Date // first and last day of the timetable; 0 without bounds
 	LeftOut                []string // with reasons
 	Notices                []string // harmless oddities
@@ -44,8 +45,13 @@ func (r *Report) String() string {
 	if r.From != 0 {
 		days = fmt.Sprintf("%s to %s", r.From, r.To)
 	}
-	fmt.Fprintf(&b, "%s: %d lines, %d stations with %d stops, %d patterns, %d trips with %d calls, %s",
-		r.Agency, r.Lines, r.Stations, r.Stops, r.Patterns, r.Trips, r.Calls, days)
+	repeating := ""
+	if r.Repeating > 0 {
+		repeating = fmt.Sprintf(" (%d at intervals)", r.Repeating)
+	}
+	fmt.Fprintf(&b, "%s: %s, %s with %s, %s, %s%s with %s, %s", r.Agency,
+		many(r.Lines, "line", "lines"), many(r.Stations, "station", "stations"), many(r.Stops, "stop", "stops"),
+		many(r.Patterns, "pattern", "patterns"), many(r.Trips, "trip", "trips"), repeating, many(r.Calls, "call", "calls"), days)
 	for _, s := range r.LeftOut {
 		b.WriteString("\nleft out: " + s)
 	}
@@ -88,11 +94,21 @@ func LoadFS(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 
 // Narrow reduces a network to the lines and modes of o.
 func Narrow(net *cta.Network, o Options) (*cta.Network, error) {
-	lines := o.Lines
+	var lines []string
+	for _, name := range o.Lines {
+		found := net.LinesNamed(name)
+		if found == nil {
+			lines = append(lines, name) // for the error
+		}
+		for _, l := range found {
+			lines = append(lines, l.ID)
+		}
+	}
 	if len(o.Modes) > 0 {
+		asked := lines
 		lines = nil
 		for _, l := range net.Lines {
-			if slices.Contains(o.Modes, l.Mode) && (len(o.Lines) == 0 || slices.Contains(o.Lines, l.ID)) {
+			if slices.Contains(o.Modes, l.Mode) && (len(asked) == 0 || slices.Contains(asked, l.ID)) {
 				lines = append(lines, l.ID)
 			}
 		}
@@ -113,7 +129,7 @@ func joinModes(modes []cta.Mode) string {
 
 // Read reads a GTFS feed.
 func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
-	fsys, err := inner(fsys)
+	fsys, dir, err := inner(fsys)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +153,10 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readTransfers()
 	f.readRiders()
 	f.tellOdd()
-	if err := f.Err(func(fault *sheet.Fault) error { return (*cta.DataError)(fault) }); err != nil {
+	if err := f.Err(func(fault *sheet.Fault) error {
+		fault.File = path.Join(dir, fault.File)
+		return (*cta.DataError)(fault)
+	}); err != nil {
 		return nil, nil, err
 	}
 	net, err := f.build()
@@ -147,26 +166,27 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	return net, f.report, nil
 }
 
-// inner returns the folder with a feed's files. Some zips have them one or two folders
-// deep. Files that macOS adds have other names.
-func inner(fsys fs.FS) (fs.FS, error) {
+// inner returns the folder with a feed's files, and its name; empty for fsys itself. Some
+// zips have them one or two folders deep. Files that macOS adds have other names.
+func inner(fsys fs.FS) (in fs.FS, dir string, err error) {
 	for _, name := range []string{"stops.txt", "agency.txt", "routes.txt", "trips.txt", "stop_times.txt"} {
 		if _, err := fs.Stat(fsys, name); err == nil {
-			return fsys, nil
+			return fsys, "", nil
 		}
 	}
 	var folders, names []string
 	for _, pattern := range []string{"*/stops.txt", "*/*/stops.txt"} {
 		found, err := fs.Glob(fsys, pattern)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		for _, name := range found {
 			folders = append(folders, path.Dir(name))
 		}
 	}
 	if len(folders) == 1 {
-		return fs.Sub(fsys, folders[0])
+		in, err := fs.Sub(fsys, folders[0])
+		return in, folders[0], err
 	}
 	found := "missing"
 	if folders != nil {
@@ -177,7 +197,7 @@ func inner(fsys fs.FS) (fs.FS, error) {
 		}
 		found = "missing among " + sheet.Cut(strings.Join(names, ", "), 200)
 	}
-	return nil, &cta.DataError{File: "stops.txt", Found: found, Want: "the files of one feed, in the zip or in a folder of it", Err: fs.ErrNotExist}
+	return nil, "", &cta.DataError{File: "stops.txt", Found: found, Want: "the files of one feed, in the zip or in a folder of it", Err: fs.ErrNotExist}
 }
 
 // feed holds the contents of a feed.
@@ -193,6 +213,7 @@ type feed struct {
 	stops     map[string]*stop
 	stopList  []*stop
 	services  map[string]*cta.Calendar
+	regular   bool             // there is a calendar.txt
 	trips     map[string]int32 // index in tripList; -1 when left out
 	tripList  []trip
 	calls     []call
@@ -404,8 +425,9 @@ func (f *feed) readStops() {
 			if s.name == "" && s.parent == "" {
 				w.Bad("stop_name", "a name")
 			}
-			if s.placed = s.parent == "" || w.Cell("stop_lat")+w.Cell("stop_lon") != ""; s.placed {
+			if w.Cell("stop_lat")+w.Cell("stop_lon") != "" {
 				s.lat, s.lon = w.number("stop_lat", -90, 90), w.number("stop_lon", -180, 180)
+				s.placed = s.lat != 0 || s.lon != 0 // which is in the sea
 			}
 		}
 		switch w.optional("wheelchair_boarding", 0, 2, 0) {
@@ -428,24 +450,15 @@ func (f *feed) readStops() {
 				continue // missing parts are reported by line
 			}
 			lost++
-			if s.parent = ""; s.kind <= 1 && (s.name == "" || !s.placed) {
-				f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a name, a place or a station that has them", s.id), Want: "a stop_name, a stop_lat and a stop_lon"})
+			if s.parent = ""; s.kind <= 1 && s.name == "" {
+				f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a name or a station that has one", s.id), Want: "a stop_name"})
 			}
 			continue
 		}
 		s.name = cmp.Or(s.name, p.name)
-		if !s.placed || s.lat == 0 && s.lon == 0 {
-			s.lat, s.lon = p.lat, p.lon
+		if !s.placed {
+			s.lat, s.lon, s.placed = p.lat, p.lon, p.placed
 		}
-	}
-	adrift := 0
-	for _, s := range f.stopList {
-		if s.kind <= 1 && s.lat == 0 && s.lon == 0 {
-			adrift++
-		}
-	}
-	if adrift > 0 {
-		f.notice("%s at latitude 0 and longitude 0, which is in the sea: want their places", many(adrift, "stop", "stops"))
 	}
 	if lost > 0 {
 		f.notice("%s whose parent_station isn't a station, taken for stations of their own", many(lost, "stop", "stops"))
@@ -512,6 +525,7 @@ func (f *feed) readCalendar() {
 			w.Bad("exception_type", "1 or 2")
 		}
 	})
+	f.regular = regular
 	if !regular && !special {
 		f.missing("calendar.txt", "it, or calendar_dates.txt")
 	}
@@ -521,6 +535,7 @@ func (f *feed) readCalendar() {
 }
 
 func (f *feed) readTrips() {
+	unscheduled := false // for want of calendar.txt
 	if !f.each("trips.txt", []string{"route_id", "service_id", "trip_id"}, func(w row) {
 		id, ok := w.id("trip_id")
 		if !ok {
@@ -540,7 +555,16 @@ func (f *feed) readTrips() {
 			return
 		}
 		c := f.services[w.Cell("service_id")]
-		if c == nil {
+		switch {
+		case c == nil && len(f.services) == 0:
+			return // one cause, which is reported
+		case c == nil && !f.regular && w.Cell("service_id") != "":
+			if !unscheduled {
+				f.missing("calendar.txt", fmt.Sprintf("it: calendar_dates.txt lacks service %s, of line %d of trips.txt", sheet.Quote(w.Cell("service_id")), w.Line))
+			}
+			unscheduled = true
+			return
+		case c == nil:
 			w.refers("service_id", "a service of calendar.txt or calendar_dates.txt")
 			return
 		}
@@ -646,6 +670,7 @@ func (f *feed) readCalls() {
 	if !slices.IsSortedFunc(f.calls, order) {
 		slices.SortStableFunc(f.calls, order)
 	}
+	f.placeStops()
 	kept := f.calls[:0]
 	for i := 0; i < len(f.calls); {
 		from := i
@@ -663,6 +688,47 @@ func (f *feed) readCalls() {
 		t.last = int32(len(kept))
 	}
 	f.calls = kept
+}
+
+// placeStops gives stops without a place one between their neighbours of a trip, so that
+// they can be drawn. The calls are in order.
+func (f *feed) placeStops() {
+	const reach = 50 // calls
+	at := func(c call) *stop { return f.stopList[max(c.stop, ^c.stop)] }
+	found := 0
+	for i, c := range f.calls {
+		s := at(c)
+		if !s.placed {
+			near := make([]*stop, 0, 2) // the nearest that have a place, on either side
+			for _, step := range []int{-1, 1} {
+				for k := i + step; k >= 0 && k < len(f.calls) && f.calls[k].trip == c.trip && max(k-i, i-k) <= reach; k += step {
+					if o := at(f.calls[k]); o.placed {
+						near = append(near, o)
+						break
+					}
+				}
+			}
+			for _, o := range near {
+				s.lat += o.lat / float64(len(near))
+				s.lon += o.lon / float64(len(near))
+				s.placed = true
+			}
+			if s.placed {
+				found++
+			}
+		}
+		if owner := f.owner(s); s.placed && !owner.placed {
+			owner.lat, owner.lon, owner.placed = s.lat, s.lon, true
+		}
+	}
+	if found > 0 {
+		f.notice("%s without a place, drawn between the neighbours: want stop_lat and stop_lon", many(found, "stop", "stops"))
+	}
+	for _, s := range f.stopList {
+		if s.called && !f.owner(s).placed {
+			f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a place", s.id), Want: "a stop_lat and a stop_lon"})
+		}
+	}
 }
 
 // travelled returns the distance along a trip at a call, -1 if not given.

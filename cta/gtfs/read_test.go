@@ -369,6 +369,9 @@ func TestOptionsNarrow(t *testing.T) {
 			t.Errorf("line %q: %v", name, err)
 		}
 	}
+	if net, err = Narrow(cta.Chicago(), Options{Lines: []string{"Blue Line", "RED"}}); err != nil || len(net.Lines) != 2 {
+		t.Errorf("lines by name: %v", err)
+	}
 	if _, _, err = Read(files(town()), Options{Modes: []cta.Mode{cta.ModeTram}}); err == nil || err.Error() != "routes.txt: no route that is tram, want some of metro, bus, ferry" {
 		t.Errorf("error %v", err)
 	}
@@ -387,6 +390,9 @@ func TestReadTakesWhatSpreadsheetsWrite(t *testing.T) {
 // Zips and files with peculiarities of other programs.
 func TestReadTakesWhatAgenciesPublish(t *testing.T) {
 	for name, edit := range map[string]func(feed map[string]string){
+		"places": func(feed map[string]string) { // of a station with platforms, and a stop alone
+			feed["stops.txt"] = strings.NewReplacer("47.80,13.04,", ",,", "47.82,13.06", ",", "47.78,13.06", "0,0").Replace(feed["stops.txt"])
+		},
 		"zipped by macOS": func(feed map[string]string) {
 			for file, text := range town() {
 				delete(feed, file)
@@ -544,7 +550,7 @@ func TestLostLettersAndPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"1 stop at latitude 0 and longitude 0, which is in the sea: want their places",
+		"1 stop without a place, drawn between the neighbours: want stop_lat and stop_lon",
 		`stops.txt: 2 odd values of stop_name, with letters that are lost, for want of UTF-8; the first is "H�gel" in line 8`,
 		"no service runs on any day",
 	}
@@ -597,7 +603,7 @@ func TestReadRefuses(t *testing.T) {
 		{"latitude", "stops.txt", "47.83", "x", `stops.txt:7:9: stop_lat is "x", want a number from -90 to 90`},
 		{"semicolons", "agency.txt", "agency_id,agency_name,agency_url,agency_timezone", "agency_id;agency_name;agency_url;agency_timezone", `agency.txt:1: a header with semicolons between its fields, want columns agency_name, agency_timezone, in UTF-8, with commas between`},
 		{"route type", "routes.txt", "Metro,1", "Metro,metro", `routes.txt:2:10: route_type is "metro", want a whole number from 0 to 2147483647`},
-		{"no place", "stops.txt", "47.81,13.04,,,2", ",,,11,2", `stops.txt: stop "20" without a name, a place or a station that has them, want a stop_name, a stop_lat and a stop_lon`},
+		{"no name", "stops.txt", "North,47.81,13.04,,,2", ",47.81,13.04,,11,2", `stops.txt: stop "20" without a name or a station that has one, want a stop_name`},
 		{"quote", "routes.txt", "Metro", `"Metro`, `routes.txt:4:21: extraneous or missing " in quoted-field, want fields as RFC 4180 has them`},
 		{"twice", "trips.txt", "M,wd,m2", "M,wd,m1", `trips.txt:3:6: trip_id is "m1", want each trip once`},
 		{"headway", "frequencies.txt", "1800", "0", `frequencies.txt:2:22: headway_secs is "0", want a whole number from 1 to 604800`},
@@ -737,5 +743,71 @@ func TestIDsStay(t *testing.T) {
 			break
 		}
 		seen[n] = id
+	}
+}
+
+// Stops without a place stand between their neighbours; without any, they are a fault.
+func TestStopsWithoutAPlace(t *testing.T) {
+	texts := town()
+	texts["stops.txt"] = strings.NewReplacer("47.82,13.06", ",", "47.83,13.08", "0,0").Replace(texts["stops.txt"])
+	net, report, err := Read(files(texts), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// East is between North and Far, which has the place of East's neighbour.
+	if east, far := net.Station(30), net.Station(40); east.Latitude != 47.81 || far.Latitude != 47.81 || far.Longitude != 13.04 {
+		t.Errorf("East is at %v, %v, Far at %v, %v", east.Latitude, east.Longitude, far.Latitude, far.Longitude)
+	}
+	if want := "2 stops without a place, drawn between the neighbours: want stop_lat and stop_lon"; !slices.Contains(report.Notices, want) {
+		t.Errorf("%v, want %s", report, want)
+	}
+	texts["stops.txt"] = strings.NewReplacer("47.80,13.00", ",", "47.80,12.98", ",").Replace(texts["stops.txt"]) // both piers of the boat
+	want := "stops.txt: stop \"90\" without a place, want a stop_lat and a stop_lon\nstops.txt: stop \"91\" without a place, want a stop_lat and a stop_lon"
+	if _, _, err := Read(files(texts), Options{}); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A missing calendar is one fault, whatever else refers to it.
+func TestMissingCalendarIsOneFault(t *testing.T) {
+	for want, missing := range map[string][]string{
+		"calendar.txt: missing, want it, or calendar_dates.txt":                                         {"calendar.txt", "calendar_dates.txt"},
+		`calendar.txt: missing, want it: calendar_dates.txt lacks service "su", of line 7 of trips.txt`: {"calendar.txt"},
+	} {
+		texts := map[string]string{}
+		for name, text := range town() {
+			if !slices.Contains(missing, name) {
+				texts["2026/"+name] = strings.NewReplacer("bus/7,wd,", "bus/7,su,").Replace(text)
+			}
+		}
+		want = "2026/" + want // the folder in which the feed is
+		if _, _, err := Load(zipped(t, texts), Options{}); err == nil || err.Error() != want {
+			t.Errorf("without %v: %v, want %s", missing, err, want)
+		}
+	}
+}
+
+// A report says which trips are several, and counts as people do.
+func TestReportIsInWords(t *testing.T) {
+	_, report, err := Read(files(town()), Options{Lines: []string{"F"}})
+	if want := "Town: 1 line, 2 stations with 2 stops, 1 pattern, 1 trip (1 at intervals) with 2 calls, 2026-01-01 to 2026-12-31"; err != nil || !strings.HasPrefix(report.String(), want+"\n") {
+		t.Errorf("%v: %v, want %s", err, report, want)
+	}
+}
+
+// A line with one headsign in both directions names its ends as well.
+func TestOneHeadsignBothWays(t *testing.T) {
+	texts := town()
+	texts["trips.txt"] = strings.NewReplacer("0,Far,b1", "0,Metropolis,b1", "0,Far,", "0,Metropolis,", "1,Centre,", "1,Metropolis,").Replace(texts["trips.txt"])
+	net, _, err := Read(files(texts), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := net.Line("M")
+	if a, b := m.Towards(cta.DirectionA), m.Towards(cta.DirectionB); a != "Metropolis (Far)" || b != "Metropolis (Centre)" {
+		t.Errorf("towards %q and %q", a, b)
+	}
+	if r := m.Runs(20261007)[0]; r.Headsign() != "Metropolis" || !r.DepartureAt(1).Equal(r.Departure.Add(4*time.Minute)) || !r.Arrival(1).Equal(r.Departure.Add(210*time.Second)) {
+		t.Errorf("%s leaves North at %v", r.Headsign(), r.DepartureAt(1))
 	}
 }

@@ -708,3 +708,70 @@ func TestHeadwaysAreFrequencies(t *testing.T) {
 		}
 	}
 }
+
+// oddities is a feed with what real ones have, and few readers expect: see the comments in
+// it.
+func oddities() map[string]string {
+	feed := map[string]string{
+		// Several agencies, of which one has routes without an id; columns that nobody knows.
+		"agency.txt": "agency_id,agency_name,agency_url,agency_timezone\nA,\"Verkehr, Nord\",,Europe/Lisbon\n,Süd,,Europe/Lisbon\n",
+		// Extended types, no color, one color for both.
+		"routes.txt": "route_id,agency_id,route_short_name,route_long_name,route_type,route_color,route_text_color,\n" +
+			"N-1,A,N1,Night,109,,,\nRing,,,Ring,900,FFFF00,FFFF00,\nL ,A,L, Lake ,1200,,,\nIv,A,,Intervals,704,,,\nX,A,,Nobody,1700,,,\n",
+		// A station with platforms, entrances and a boarding area; one at which trips call
+		// themselves; a stop without a place, and one in the sea; quotes, spaces, too many and
+		// too few commas.
+		"stops.txt": "stop_id,stop_name,stop_lat,stop_lon,location_type,parent_station,wheelchair_boarding,stop_code\n" +
+			"S,\"Central \"\"Hall\"\"\",41.1,-8.6,1,,1,\nS1,,,,0,S,,1\nS2,,41.1,-8.6,0,S,2,2,,,\nE,Door,41.1,-8.6,2,S\nB,,,,4,S1,,\nnode,,,,3,S,,\n" +
+			"T ,Town, 41.12 , -8.61 ,1\nU,Unplaced,,\nV,Sea,0,0\nW,West,41.15,-8.65,,\nP,Pier,41.11,-8.7,0,\nalone,Never,41,-8,1,,,\n",
+		// Dates alone, with services that run on one day.
+		"calendar_dates.txt": "service_id,date,exception_type\nd,20261007,1\nd,20261008,1\nd,20261009,2\nx,20261006,1\nsu,20261025,1\nwi,20260329,1\n",
+		"trips.txt": "route_id,service_id,trip_id,direction_id,block_id,trip_headsign\n" +
+			"N-1,d,24h,0,b,\nN-1,d,48h,0,b,\nN-1,x,day3,1,,\nN-1,x,long,,,\nN-1,su,autumn,0,,\nN-1,wi,spring,0,,\n" +
+			"Ring,d,round,0,,\nRing,d,round2,0,,\nRing,d,lolly,0,,\nL,d,boat,,,Sea\nIv,d,exact,0,,\nIv,d,about,1,,\nX,d,one,0,,\n",
+		// Sequences with gaps, calls of one minute, no times between, seconds without a leading
+		// zero, pick-up and drop-off, rows of trips mixed.
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence,pickup_type,drop_off_type,timepoint\n" +
+			"24h,23:50:00,23:50:00,S1,10,0,1,1\n24h,,,U,20,,,0\n24h,,,V,25,,,0\n24h,24:20:00,24:21:00,W,400,1,0,1\n" +
+			"48h,47:59:00,47:59:00,S1,1,,,\n48h,48:30:00,48:30:00,W,2,,,\n" +
+			"day3,99:00:00,99:00:00,W,1,,,\nday3,100:10:00,100:10:00,S2,2,,,\n" +
+			"long,10:00:00,10:00:00,S1,1,,,\nlong,40:00:00,41:00:00,T,2,3,3,\nlong,70:00:00,70:00:00,W,3,,,\n" +
+			"autumn,0:30:00,0:30:00,S1,1,,,\nautumn,2:30:00,2:30:00,T,2,,,\nautumn,4:30:00,4:30:00,W,3,,,\n" +
+			"spring,0:30:00,0:30:00,S1,1,,,\nspring,2:30:00,2:30:00,T,2,,,\nspring,4:30:00,4:30:00,W,3,,,\n" +
+			"round,7:00:00,7:00:00,T,1,,,\nround,7:00:00,7:00:00,S1,2,,,\nround,7:00:00,7:00:00,W,3,,,\nround,7:09:00,7:09:00,T,4,,,\n" +
+			"lolly,9:00:00,9:00:00,P,1,,,\nround2,7:09:00,7:09:00,T,1,,,\nlolly,9:05:00,9:05:00,T,2,,,\nround2,7:12:00,7:12:00,S1,2,,,\n" +
+			"lolly,9:06:00,9:06:00,S2,3,,,\nlolly,9:09:00,9:09:00,W,4,,,\nlolly,9:12:00,9:12:00,T,5,,,\nlolly,9:20:00,9:20:00,P,6,,,\n" +
+			"round2,7:15:00,7:15:00,W,3,,,\nround2,7:18:00,7:18:00,T,4,,,\n" +
+			"boat, 8:00:00,08:00:00,P,0,,,\nboat,8:30:00,8:30:00,W,7,,,\n" +
+			"exact,0:00:00,0:00:00,S1,1,,,\nexact,0:04:00,0:05:00,T,2,,,\nexact,0:10:00,0:10:00,W,3,,,\n" +
+			"about,5:00:00,5:00:00,W,1,,,\nabout,5:10:00,5:10:00,S2,2,,,\none,8:00:00,8:00:00,S1,1,,,\n",
+		"frequencies.txt":  "trip_id,start_time,end_time,headway_secs,exact_times\nexact,6:00:00,8:00:00,900,1\nexact,23:00:00,26:00:00,1800,1\nabout,6:00:00,7:00:00,1200,0\n",
+		"feed_info.txt":    "feed_publisher_name,feed_publisher_url,feed_lang,feed_start_date,feed_end_date\nP,,pt,20200101,20200131\n",
+		"translations.txt": "table_name,field_name,language,translation\nstops,stop_name,en,Hall\n", "shapes.txt": "broken \"file",
+	}
+	for name, text := range feed {
+		feed[name] = "\uFEFF" + strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return feed
+}
+
+// A feed of oddities loses no trip, on any day: not past midnight, nor days later, nor when
+// clocks change.
+func TestOddFeedLosesNoTrip(t *testing.T) {
+	net, report, err := Read(files(oddities()), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+		t.Errorf("(-written +read):\n%s", d)
+	}
+	if report.Trips != 12 || report.Repeating != 2 || len(net.Lines) != 4 {
+		t.Errorf("%v", report)
+	}
+	for day, want := range map[cta.Date]int{20261006: 2, 20261007: 2 + 3 + 1 + 8 + 6 + 3, 20261008: 23, 20261009: 0, 20261025: 1, 20260329: 1} {
+		trips, asTimed, calls, inTime := follow(t, net, day)
+		if trips != want || asTimed != trips || inTime != calls {
+			t.Errorf("%v: %d trips, want %d; %d as timed; %d of %d calls", day, trips, want, asTimed, inTime, calls)
+		}
+	}
+}

@@ -170,6 +170,8 @@
 //   - A station's intended headway is that of the hour in which its trains began their runs.
 //     Where only some routes of the line pass, it is a multiple.
 //   - When headways change, the longer one counts for gaps and the shorter for bunching.
+//   - A timetable's trains have a headway if the times between them are within 1.5 of each
+//     other or up to 15 minutes: [Headway.Uneven] and [DirectionStatus.Uneven] are for others.
 //   - Trains run unseen while their line is silent. An interval with two unusually silent
 //     minutes in it doesn't count. For eight minutes after a
 //     silence, no gap and no overdue train is reported: feeds may repeat old answers.

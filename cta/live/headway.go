@@ -37,6 +37,9 @@ type Headway struct {
 	// none is expected.
 	Current time.Duration
 	Spacing Spacing
+	// Uneven is true if the timetable's trains come at such different times that no
+	// headway describes them.
+	Uneven bool
 }
 
 // intended returns the intended headway at a platform in ms, 0 without service. Headway
@@ -96,7 +99,7 @@ func (s *scratch) edgesOf(n int32, uses []use) []int32 {
 func (s *scratch) headway(n int32) Headway {
 	st := &s.nodes[n]
 	intended := s.intended(n, s.now)
-	h := Headway{Intended: time.Duration(intended) * time.Millisecond, Spacing: SpacingUnknown}
+	h := Headway{Intended: time.Duration(intended) * time.Millisecond, Spacing: SpacingUnknown, Uneven: s.uneven(n, s.now)}
 	if intended == 0 {
 		h.Spacing = SpacingNone
 	}

@@ -17,6 +17,7 @@ type schedule struct {
 	headways [][]int64         // by pattern and slot: ms between departures; nil with a timetable
 	rows     [][][2]slot       // by line, slot and direction
 	periods  [][2][]period     // by line and direction, in order of time
+	departs  [][2][]int64      // of runs of timetables, likewise
 	runs     []run             // of timetables
 	named    map[string]int32  // runs by id
 	calls    [][]call          // by node, in order of time
@@ -60,6 +61,8 @@ const (
 	noService = 3 * 60 * minute
 	// A line's service pauses where no run is on its way for longer than pause.
 	pause = 60 * minute
+	// Trains that come within often of each other have a headway, however uneven.
+	often = 15 * minute
 )
 
 func (s *schedule) fill(g *graph, now int64) {
@@ -101,7 +104,7 @@ func (s *schedule) fillRuns(g *graph) {
 		s.calls[i] = s.calls[i][:0]
 	}
 	until := s.from + slots*slotLength
-	first, last := cta.DateOf(s.begins(g, 0)).Add(-2), cta.DateOf(s.begins(g, slots)).Add(1)
+	first, last := g.net.ServiceDays(s.begins(g, 0), s.begins(g, slots))
 	var runs []cta.Run
 	var times []time.Duration
 	for i := range g.patterns {
@@ -140,7 +143,7 @@ func (s *schedule) fillRuns(g *graph) {
 
 // fillLines combines the patterns by line and direction.
 func (s *schedule) fillLines(g *graph) {
-	s.rows, s.periods = make([][][2]slot, len(g.lines)), make([][2][]period, len(g.lines))
+	s.rows, s.periods, s.departs = make([][][2]slot, len(g.lines)), make([][2][]period, len(g.lines)), make([][2][]int64, len(g.lines))
 	s.later = map[int32]cta.Run{}
 	for i := range g.lines {
 		l := &g.lines[i]
@@ -154,6 +157,7 @@ func (s *schedule) fillLines(g *graph) {
 			for d := range s.periods[i] {
 				if s.leads(p, d) {
 					s.periods[i][d] = append(s.periods[i][d], period{r.depart, r.depart, r.last})
+					s.departs[i][d] = append(s.departs[i][d], r.depart)
 				}
 			}
 			for j := max(0, (r.depart-departing-s.from)/slotLength); j <= (r.depart+departing-s.from)/slotLength && j < slots; j++ {
@@ -166,6 +170,7 @@ func (s *schedule) fillLines(g *graph) {
 		}
 		for d, of := range s.periods[i] {
 			s.periods[i][d] = unbroken(of)
+			slices.Sort(s.departs[i][d])
 		}
 		for j := range s.rows[i] {
 			for d := range s.rows[i][j] {
@@ -260,6 +265,54 @@ func (s *schedule) between(n int32, t int64) int64 {
 		return 0
 	}
 	return max(gap, minute)
+}
+
+// even returns the time between the trains of a timetable that come about t; ok is false
+// if it differs so much that no headway describes it. The times are in order.
+func even(times []int64, t int64) (every int64, ok bool) {
+	i := sort.Search(len(times), func(i int) bool { return times[i] > t })
+	from, to := i, i // without a pause between, beside t
+	for to < len(times) && to-i < 2*beside && (to == from || times[to]-times[to-1] <= noService) {
+		to++
+	}
+	for from > 0 && i-from < 2*beside && (from == to || times[from]-times[from-1] <= noService) {
+		from--
+	}
+	from, to = max(from, min(i-beside, to-2*beside)), min(to, max(i, from+beside)+beside)
+	var buf [4 * beside]int64
+	gaps := buf[:0]
+	for i := from + 1; i < to; i++ {
+		gaps = append(gaps, times[i]-times[i-1])
+	}
+	slices.Sort(gaps)
+	n := len(gaps)
+	switch {
+	case n < 2:
+		return 0, false
+	case gaps[n-1] <= often: // on the average
+		return (times[to-1] - times[from]) / int64(n), true
+	}
+	return gaps[n/2], float64(gaps[n-1]) <= gapAbove*float64(gaps[0])
+}
+
+// beside is how many trains on either side of a moment show how even its service is.
+const beside = 3
+
+// uneven reports whether the timetable's trains come to a node at such different times
+// about t that no headway describes them.
+func (s *schedule) uneven(n int32, t int64) bool {
+	calls := s.calls[n]
+	if len(calls) == 0 {
+		return false
+	}
+	var times [4 * beside]int64
+	i := sort.Search(len(calls), func(i int) bool { return calls[i].at > t })
+	near := calls[max(0, i-2*beside):min(len(calls), i+2*beside)]
+	for i, c := range near {
+		times[i] = c.at
+	}
+	_, ok := even(times[:len(near)], t)
+	return !ok
 }
 
 // lull returns the longest time between calls of the timetable at a node that overlaps
@@ -429,7 +482,7 @@ func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
 		}
 	}
 	var runs []cta.Run
-	for d := cta.DateOf(t).Add(-1); d <= cta.DateOf(t).Add(7); d = d.Add(1) {
+	for d, last := g.net.ServiceDays(t, t.AddDate(0, 0, 6)); d <= last; d = d.Add(1) {
 		for _, r := range p.Runs(runs[:0], d) {
 			if r.Departure.UnixMilli() > now && (next.Departure.IsZero() || r.Departure.Before(next.Departure)) {
 				next = r

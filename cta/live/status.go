@@ -64,7 +64,8 @@ type DirectionStatus struct {
 	// Every is the time between trains, the median of all platforms; 0 when unknown. With
 	// a timetable it is an average of the latest trains, as they may come in pairs.
 	Every    time.Duration
-	Intended time.Duration // on the trunk; 0 without service
+	Intended time.Duration // on the trunk; 0 without service, or if Uneven
+	Uneven   bool          // the timetable's trains leave at such different times that no headway describes them
 	Resumes  time.Time     // when service begins again; zero while trains leave, or if it is unknown
 	Idle     bool          // no service on the whole service day
 	Last     Departure     // of the service's last train, while known and still to come; else zero
@@ -324,8 +325,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	patience := goneAfter // for the first report
 	if l.timed {
 		p, ok := s.during(int32(line), d, s.now)
-		if sv.served, runs, leaves, away = ok, ok, ok && s.now <= p.leaves, state.away[d]; !ok {
-			headway = 0
+		sv.served, runs, leaves, away = ok, ok, ok && s.now <= p.leaves, state.away[d]
+		if headway = 0; ok {
+			if headway, ok = even(s.departs[line][d], s.now); !ok {
+				headway, ds.Uneven = 0, true
+			}
 		}
 		patience = min(patience, (p.to-p.from)/2)
 	}

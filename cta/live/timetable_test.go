@@ -580,3 +580,39 @@ func TestRealTimetablesKept(t *testing.T) {
 		}
 	}
 }
+
+// A headway describes trains that come about as far apart, or often; others have none.
+func TestEvenTimes(t *testing.T) {
+	for _, c := range []struct {
+		times []int64 // min
+		at    int64
+		every int64 // 0 for none
+	}{
+		{[]int64{0, 60, 120, 180, 240, 300, 360}, 200, 60},
+		{[]int64{0, 5, 14, 18, 30, 33, 40, 50}, 20, 7},
+		{[]int64{0, 4, 60, 64, 120, 124, 180, 184}, 70, 0},   // pairs
+		{[]int64{0, 130, 515, 630}, 200, 0},                  // a few a day
+		{[]int64{0, 30, 60, 90, 510, 540, 570, 600}, 95, 30}, // a pause at noon
+		{[]int64{0, 30, 60, 75, 90, 105, 120}, 10, 0},        // about to change
+		{[]int64{0, 30, 60, 90, 510}, 80, 30},
+		{[]int64{0, 60}, 10, 0},
+		{nil, 10, 0},
+	} {
+		var times []int64
+		for _, m := range c.times {
+			times = append(times, m*minute)
+		}
+		if every, ok := even(times, c.at*minute); ok != (c.every > 0) || ok && every != c.every*minute {
+			t.Errorf("%v at %d: every %d min, %v, want %d", c.times, c.at, every/minute, ok, c.every)
+		}
+	}
+	net := valley(t)
+	at := time.Date(2026, 10, 7, 8, 10, 0, 0, net.Location)
+	v := NewTracker(net).View(at)
+	for line, uneven := range map[string]bool{"R": true, "P": true, "B": false, "O": false, "W": false} {
+		l, _ := v.Line(line)
+		if d := l.Directions[0]; d.Uneven != uneven || uneven != (d.Intended == 0) {
+			t.Errorf("line %s: uneven %v, every %v", line, d.Uneven, d.Intended)
+		}
+	}
+}

@@ -622,13 +622,14 @@ function clock(u) {
 		text(byId("clock"), time.slice(0, 8));
 		byId("clock")?.setAttribute("datetime", u.as_of);
 		const at = new Date(date + "T00:00:00Z");
-		const day = say("date", { day: words["days-short"].split(",")[at.getUTCDay()], n: at.getUTCDate(), month: words["months-short"].split(",")[at.getUTCMonth()] });
+		let day = say("date", { day: words["days-short"].split(",")[at.getUTCDay()], n: at.getUTCDate(), month: words["months-short"].split(",")[at.getUTCMonth()] });
+		if (!u.real_time) day = say("date-year", { date: day, year: at.getUTCFullYear() });
 		text(byId("date"), u.speed === 1 ? day : say("at-speed", { date: day, n: Math.round(u.speed * 10) / 10 }));
 	}
 	if (!u.as_of) state("wait", say(u.ready ? "waiting" : "starting"));
 	else if (u.stale) state("stale", say("stale", { age: age(u.age_seconds) }));
 	else if (!u.ready) state("wait", say("catching-up"));
-	else state("live", say("live"));
+	else state("live", say(u.real_time ? "live" : "other-time"));
 }
 
 // What this tab remembers; a page embedded elsewhere may not be allowed to.

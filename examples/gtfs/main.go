@@ -2,7 +2,7 @@
 // a folder.
 //
 //	go run ./examples/gtfs feed.zip                      # check and tell: days, lines, trips
-//	go run ./examples/gtfs -o town feed.zip              # the feed as a folder of CSV files, to edit
+//	go run ./examples/gtfs -o town feed.zip              # the feed unpacked into a folder, to edit
 //	go run ./examples/gtfs -o town.zip town              # the folder as a feed
 //	go run ./examples/gtfs -o chicago.zip                # the 'L' with its intended headways
 //	go run ./examples/gtfs -seed 1 -day 2026-10-07 -o chicago.zip  # the 'L' with a simulated day
@@ -47,8 +47,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("gtfs", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	out := fs.String("o", "", "write the network as a GTFS feed: a `name` that ends in .zip is a zip, - a zip to standard output, any other a new folder")
-	lines := fs.String("lines", "", "only these lines, `id,…`")
+	out := fs.String("o", "", "write the network as a GTFS feed: a new `name`, that of a zip if it ends in .zip, else of a folder; -: a zip to standard output")
+	lines := fs.String("lines", "", "only these lines, by id or short name, `line,…`")
 	modes := fs.String("modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry")
 	on := fs.String("day", "", "the service `day` to tell of, or to simulate, as 2026-10-07; empty: a usual one")
 	seed := fs.Uint64("seed", 0, "write the timetable of a simulated day, by this `number`, where there are only headways; 0: write the headways")
@@ -121,8 +121,8 @@ func load(name string, o gtfs.Options, stderr io.Writer) (*cta.Network, *gtfs.Re
 	return net, report, err
 }
 
-// tell writes the lines, and the number of their trips on a day, the next Saturday and
-// the next Sunday.
+// tell writes the lines, and the number of their runs on a day, the next Saturday and the
+// next Sunday.
 func tell(w io.Writer, net *cta.Network, day cta.Date) {
 	days := []cta.Date{day}
 	for _, want := range []time.Weekday{time.Saturday, time.Sunday} {
@@ -132,7 +132,7 @@ func tell(w io.Writer, net *cta.Network, day cta.Date) {
 		}
 		days = append(days, d)
 	}
-	fmt.Fprintf(w, "%s, %v: %d lines, %d stations\n", net.Name, net.Location, len(net.Lines), len(net.Stations))
+	fmt.Fprintf(w, "%s, %v: %s, %s\n", net.Name, net.Location, many(len(net.Lines), "line"), many(len(net.Stations), "station"))
 	fmt.Fprintf(w, "%-14s %-6s %9s %9s", "line", "mode", "stations", "patterns")
 	for _, d := range days {
 		fmt.Fprintf(w, " %14s", d.Weekday().String()[:3]+" "+d.String())
@@ -141,7 +141,7 @@ func tell(w io.Writer, net *cta.Network, day cta.Date) {
 	for _, l := range net.Lines {
 		fmt.Fprintf(w, "%-14s %-6s %9d %9d", l.ID, l.Mode, len(l.Stations), len(l.Patterns))
 		for _, d := range days {
-			n := fmt.Sprintf("%d trips", len(l.Runs(d)))
+			n := many(len(l.Runs(d)), "run") // a trip at intervals has several
 			if !l.Scheduled() {
 				n = "headways"
 			}
@@ -151,6 +151,14 @@ func tell(w io.Writer, net *cta.Network, day cta.Date) {
 		ends = slices.DeleteFunc(ends, func(end string) bool { return end == "" }) // of lines in one direction
 		fmt.Fprintf(w, "  %s: %s\n", l.Name, strings.Join(ends, " - "))
 	}
+}
+
+// many formats a count, such as "1 line" or "2 lines".
+func many(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func scheduled(net *cta.Network) bool {
@@ -189,9 +197,15 @@ func write(name string, stdout io.Writer, net *cta.Network) error {
 	if !strings.EqualFold(filepath.Ext(name), ".zip") {
 		return gtfs.WriteFolder(name, net)
 	}
-	f, err := os.Create(name)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already: want a new name, or remove the file", name)
+	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(gtfs.Write(f, net), f.Close())
+	if err := errors.Join(gtfs.Write(f, net), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }

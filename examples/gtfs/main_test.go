@@ -46,10 +46,28 @@ func TestThereAndBack(t *testing.T) {
 	if second := told("-day", "2026-10-07", feed); second != first {
 		t.Errorf("the folder tells\n%s\nand the feed of it\n%s", first, second)
 	}
-	if !strings.Contains(before, "headways") || !strings.Contains(first, "Pink Line") || !strings.Contains(first, " trips ") {
+	if !strings.Contains(before, "headways") || !strings.Contains(first, "Pink Line") || !strings.Contains(first, " runs ") {
 		t.Errorf("Chicago tells\n%s\nand the folder\n%s", before, first)
 	}
 	if err := run(context.Background(), []string{"-lines", "yellow", "-o", folder}, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), folder) {
 		t.Errorf("over another network: %v", err)
+	}
+}
+
+// A file that is there already is kept, as a folder is.
+func TestWritesOverNothing(t *testing.T) {
+	feed := filepath.Join(t.TempDir(), "town.zip")
+	for range 2 {
+		if err := os.WriteFile(feed, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		err := run(context.Background(), []string{"-lines", "yellow", "-o", feed}, &out, &bytes.Buffer{})
+		if kept, _ := os.ReadFile(feed); err == nil || !strings.Contains(err.Error(), feed) || string(kept) != "mine" {
+			t.Errorf("%v, and the file has %d bytes", err, len(kept))
+		}
+		if !strings.Contains(out.String(), ": 1 line, 3 stations\n") {
+			t.Errorf("says %s", out.String())
+		}
 	}
 }

@@ -282,7 +282,7 @@ func (r *runs) named(train string, line *cta.Line, ways []way) *assignment {
 func near(s scheduled, w way, before, after time.Duration) (near []cta.Run) {
 	came := w.made[w.at]
 	from, to := came.Add(-before), came.Add(after)
-	for d := cta.DateOf(from).Add(-2); d <= cta.DateOf(to).Add(1); d = d.Add(1) {
+	for d := cta.DateOf(from).Add(-nights(s.trip.Departure + s.trip.Profile.Arrivals[w.at])); d <= cta.DateOf(to).Add(1); d = d.Add(1) {
 		near = s.pattern.RunsOf(near, s.trip, d)
 	}
 	return slices.DeleteFunc(near, func(r cta.Run) bool {
@@ -290,6 +290,9 @@ func near(s scheduled, w way, before, after time.Duration) (near []cta.Run) {
 		return comes.Before(from) || comes.After(to)
 	})
 }
+
+// nights returns how many days before it a time of a service day may belong to.
+func nights(seconds int32) int { return int(max(0, seconds))/(24*3600) + 1 }
 
 // candidates returns the runs of a pattern that a train may make.
 func candidates(line *cta.Line, w way) (list []*assignment) {
@@ -330,7 +333,7 @@ func frequency(line *cta.Line, w way, trips []scheduled) *assignment {
 	left := w.made[first].Add(-time.Duration(trips[0].trip.Profile.Arrivals[first]) * time.Second).Truncate(time.Second)
 	var best *assignment
 	for _, s := range trips {
-		for d := cta.DateOf(left).Add(-2); d <= cta.DateOf(left).Add(1); d = d.Add(1) {
+		for d := cta.DateOf(left).Add(-nights(s.trip.Until)); d <= cta.DateOf(left).Add(1); d = d.Add(1) {
 			if !s.trip.Calendar.Runs(d) {
 				continue
 			}

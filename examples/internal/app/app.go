@@ -65,7 +65,11 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintf(stderr, "%s: %v\n(run with -h to see every flag)\n", p.Name, err)
+		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		if data := (*cta.DataError)(nil); errors.As(err, &data) {
+			return 1 // the flags are right, the network isn't
+		}
+		fmt.Fprintln(stderr, "(run with -h to see every flag)")
 		return 2
 	}
 	err = p.Run(ctx, s)

@@ -232,7 +232,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "the agency's alerts: the CTA's or a GTFS-Realtime feed, `URL` or file; empty: none")
 	}
 	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files (see cta.Load); empty: the program's own")
-	fs.StringVar(&lines, "lines", "", "only these lines, `id,…` as red,blue; empty: all")
+	fs.StringVar(&lines, "lines", "", "only these lines, by id or short name, `line,…` as red,blue; empty: all")
 	fs.StringVar(&modes, "modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry; empty: all")
 
 	return func() (faults []error) {
