@@ -241,12 +241,13 @@ func TestPartitionWithoutALeaderCostsItselfAlone(t *testing.T) {
 	}
 }
 
-// A topic is deleted and made anew, and soon holds more than was read of the old one:
-// readers and members begin at its first record.
+// A topic is deleted and made anew, and holds more than was read of the old one before it is
+// fetched again: readers and members begin at its first record.
 func TestTopicMadeAnewIsReadFromItsBeginning(t *testing.T) {
 	t.Parallel()
 	cl, _ := three(t)
-	client := connect(t, cl, testLog(t))
+	var logs syncBuffer
+	client := connect(t, cl, slog.New(slog.NewTextHandler(&logs, nil)))
 	var old, fresh atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
 	read := make(chan error, 1)
@@ -303,8 +304,21 @@ func TestTopicMadeAnewIsReadFromItsBeginning(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	release := make(chan struct{})
+	cl.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cl.KeepControl()
+		cl.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
 	remake()
 	send("new", 300)
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "topic in was made anew"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			close(release)
+			t.Fatalf("the reader doesn't see that the topic is another:\n%s", logs.String())
+		}
+	}
+	close(release)
 	start(t, client, config("g"), kept)
 	reached("new records read", fresh.Load, 300)
 	reached("new records transformed", kept.of("new"), 300)

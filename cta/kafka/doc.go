@@ -44,7 +44,7 @@
 // partitions it leads, and writes that need its replica, until the controller removes
 // it: after broker.session.timeout.ms (9 s by default), plus an election if it was the
 // controller. A partition without a leader stops only itself. Close takes at most about
-// 5 s, and logs how many records were accepted, delivered and given up.
+// 3 s, and logs how many records were accepted, delivered and given up.
 //
 // # Concurrency
 //
@@ -122,7 +122,7 @@
 //     TestLeavingPartitionsAreCommittedFirst, TestLeavingPartitionsOutlastAnotherRebalance
 //   - State is read after open transactions, from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
 //     TestRestoreReadsAllWhateverAnAnswerLeavesOut, TestRestoreOfATopicThatIsGoneFails
-//   - State of a partition revoked meanwhile is dropped: TestTransformRestoresWhatItNeverBegan
+//   - State of a partition revoked meanwhile is dropped: TestStateOfAPartitionRevokedMeanwhileIsDropped
 //   - Whichever step fails, uncommitted work is dropped and read again: TestTransformSurvivesRefusedSteps,
 //     TestTransformSurvivesLostConnections, TestTransformRestoresWhereAPositionIsGone
 //   - After an error of the Transformer nothing is committed: TestNothingIsCommittedAfterAFailure

@@ -21,8 +21,8 @@ const (
 	// deliveryTimeout bounds the time from adding a record to a batch to its
 	// acknowledgement, over all retries: the Java producer's delivery.timeout.ms.
 	deliveryTimeout = 2 * time.Minute
-	// closeTimeout bounds Close.
-	closeTimeout = 5 * time.Second
+	// closeTimeout bounds Close: a program that must end within five seconds still reports.
+	closeTimeout = 3 * time.Second
 	// unknownTopicTimeout bounds the wait for an unknown topic: metadata trails the
 	// creation of a topic.
 	unknownTopicTimeout = 5 * time.Second
@@ -299,7 +299,7 @@ func (p *Producer) wakeLocked() {
 	}
 }
 
-// Close delivers accepted records, for up to 5 s, and returns unreported failures.
+// Close delivers accepted records, for up to 3 s, and returns unreported failures.
 // Remaining records then fail with [ErrClosed]; they may or may not have been written.
 func (p *Producer) Close() error { return p.closeWithin(closeTimeout) }
 

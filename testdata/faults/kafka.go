@@ -123,6 +123,7 @@ inter.broker.listener.name=DIRECT
 log.dirs=%[5]s
 broker.session.timeout.ms=%[6]d
 broker.heartbeat.interval.ms=500
+initial.broker.registration.timeout.ms=600000
 auto.create.topics.enable=false
 default.replication.factor=%[7]d
 min.insync.replicas=%[8]d

@@ -1,6 +1,8 @@
 package member
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,5 +102,35 @@ func TestPositionsWaitForTheirOwnLeaderAlone(t *testing.T) {
 	led, held := s.parts[record.Partition{Topic: "in"}], s.parts[record.Partition{Topic: "in", Partition: 1}]
 	if led.state != stateLocated || held.state != stateLocating {
 		t.Errorf("states are %d and %d, want located (%d), and locating (%d) while its leader hangs", led.state, held.state, stateLocated, stateLocating)
+	}
+}
+
+// revocations notes what is revoked.
+type revocations struct {
+	none
+	all []record.Partition
+}
+
+func (*revocations) Assign(context.Context, []record.Assigned) (func(), error) { return func() {}, nil }
+
+func (r *revocations) Revoke(lost []record.Partition) { r.all = append(r.all, lost...) }
+
+// What Assign has read of a partition that was revoked meanwhile is dropped at once.
+func TestStateOfAPartitionRevokedMeanwhileIsDropped(t *testing.T) {
+	m, r := bare(t, ""), &revocations{}
+	m.transformer = r
+	m.onAssignment(generation{"id", 3}, nil, map[string][]int32{"in": {0, 1}})
+	m.session = newSession(m, m.assigned)
+	for _, p := range m.session.parts {
+		p.state = stateLocated
+	}
+	m.session.restore()
+	assigned := <-m.events
+	m.session.assign([]record.Partition{{Topic: "in"}})
+	assigned()
+	go (<-m.queue)()
+	(<-m.events)()
+	if want := []record.Partition{{Topic: "in", Partition: 1}}; !slices.Equal(r.all, want) {
+		t.Errorf("revoked %v, want %v", r.all, want)
 	}
 }
