@@ -165,7 +165,7 @@ func (h *history) add(train string, e event) {
 		return
 	}
 	r := logged{e, train}
-	if n := len(h.log); n > 0 && !h.mixed && compareLogged(h.log[n-1], r) >= 0 {
+	if n := len(h.log); n > 0 && !h.mixed && h.log[n-1].at >= e.at && compareLogged(h.log[n-1], r) >= 0 {
 		if _, known := slices.BinarySearchFunc(h.log, r, compareLogged); known {
 			return
 		}
