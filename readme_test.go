@@ -186,3 +186,36 @@ func TestReadmeListsThePackages(t *testing.T) {
 		}
 	}
 }
+
+// The tests that cta/kafka/INVARIANTS.md names exist.
+func TestInvariantsNameTests(t *testing.T) {
+	text, err := os.ReadFile("cta/kafka/INVARIANTS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defined := make(map[string]bool)
+	for _, pattern := range []string{"cta/kafka/*_test.go", "cta/kafka/internal/*/*_test.go", "cta/ctatest/*_test.go", "ctastream/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			code, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(code), -1) {
+				defined[m[1]] = true
+			}
+		}
+	}
+	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(text), -1)
+	if len(named) < 30 {
+		t.Errorf("INVARIANTS.md names %d tests, want 30 or more", len(named))
+	}
+	for _, m := range named {
+		if !defined[m[1]] {
+			t.Errorf("INVARIANTS.md names %s, which does not exist", m[1])
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (e *DataError) Unwrap() error { return e.Err }
 type ServiceError struct {
 	Service string // such as "schema registry"
 	Addr    string // without credentials
-	Hint    string // the remedy, such as "start it, or leave out -registry"; may be empty
+	Hint    string // the remedy, such as "start it, or check RegistryConfig.URL"; may be empty
 	Err     error  // the cause
 }
 

@@ -117,7 +117,7 @@ func sourceClasses(plugins []Plugin) string {
 }
 
 // Create creates the connector, or updates an existing one of that name and restarts
-// its failed parts; created tells which. The worker checks the settings first; some
+// its failed parts; created is false for an update. The worker checks the settings first; some
 // connectors check the database's password too. Create doesn't prove delivery: see
 // [Connector.AwaitDelivery].
 func (c *Connector) Create(ctx context.Context) (created bool, err error) {
@@ -214,8 +214,8 @@ func (c *Connector) Delete(ctx context.Context) error {
 // The JDBC sources create none.
 func (c *Connector) Slot() string { return debeziumSlot(c.cfg.Name) }
 
-// unknown reports whether a worker says that it has no such connector: it names
-// it then, which a 404 of something else at that address does not.
+// unknown reports whether the worker has no such connector. Only then does the message
+// contain the name; a 404 of another service does not.
 func (c *Connector) unknown(err error) bool {
 	var e *rest.Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && strings.Contains(e.Message, c.cfg.Name)
@@ -240,7 +240,7 @@ func (c *Connector) fail(ctx context.Context, err error) error {
 
 // A settings fault is told by words of the worker's message: all have status 400.
 var connectHints = []struct{ word, hint string }{
-	{"password authentication failed", "check the database's user and password, and the server's pg_hba.conf"},
+	{"password authentication failed", "check the user and password in Postgres, and the server's pg_hba.conf"},
 	{"Failed to find any class", "put the connector's jar on the worker's plugin.path and restart it"},
 	{"wal_level", "set wal_level=logical in the database and restart it"},
 	{"must be superuser or replication role", "let the database's user replicate: ALTER ROLE … REPLICATION"},
@@ -250,9 +250,9 @@ var connectHints = []struct{ word, hint string }{
 	{"could not be established", "check that the worker reaches the database at {db}, and that user and password are right"},
 	{"connection attempt failed", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
 	{"UnknownHost", "use a name of the database that the worker can resolve, instead of {db}"},
-	{"not assigned a table nor a query", "check that the database has table public.stations, and that its user may read it: examples/connector loads it"},
-	{"No table filters found", "check that the database has table public.stations: examples/connector loads it"},
-	{"does not exist", "create what is missing: examples/connector loads the table"},
+	{"not assigned a table nor a query", "check that the database has table public.stations, and that its user may read it; CreateStations loads it"},
+	{"No table filters found", "check that the database has table public.stations; CreateStations loads it"},
+	{"does not exist", "create what is missing; CreateStations loads the table"},
 }
 
 func (c *Connector) hint(err error) string {

@@ -169,10 +169,11 @@ func (k *track) platform(c cta.Call, r *riders) *platform {
 
 const day = 24 * time.Hour
 
-// Running times are our model: trains reach 55 mph, which is the top speed of
-// the 'L', but in a loop with its sharp curves 18 mph; speed changes by a metre a
-// second each second; track is a tenth longer than the great circle; and curves,
-// signals and slow zones cost a sixth and twelve seconds more.
+// Running times are our model:
+//   - The top speed is 55 mph, that of the 'L', and 18 mph in a loop with its sharp curves.
+//   - Trains accelerate and brake by 1 m/s².
+//   - Track is a tenth longer than the great circle.
+//   - Curves, signals and slow zones add a sixth and 12 seconds.
 const (
 	topSpeed   = 24_600 // mm/s
 	loopSpeed  = 8_000  // mm/s

@@ -75,7 +75,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	since := func(text string) func() bool {
 		return func() bool { return strings.Contains(logs.String()[held:], text) }
 	}
-	until("clock that waits", since("the simulated clock waits: an event isn't taken"))
+	until("clock that waits", since("simulated clock stopped: the sink blocks"))
 	if n := gauge(t, metrics, "ctalive_kafka_buffered_records"); n > buffered {
 		t.Errorf("%v events wait, want at most %d", n, buffered)
 	}
@@ -87,7 +87,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	if services, err = embedded.Start(t.Context(), embedded.Config{DataDir: dir, Kafka: addr}); err != nil {
 		t.Fatal(err)
 	}
-	until("clock that goes on", since("the simulated clock goes on"))
+	until("clock that goes on", since("simulated clock runs again"))
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -160,9 +160,9 @@ func (d *database) hint(err error) string {
 	name, user := d.config.Database, d.config.User
 	switch code := pgCode(err); {
 	case code == pgNoDatabase:
-		return "create database " + name + ", or let examples/connector create and load it"
+		return "create database " + name + " and its table with CreateStations"
 	case code == pgNoTable:
-		return "load the table first: examples/connector does, by CreateStations"
+		return "load the table first, with CreateStations"
 	case code == pgNoColumn, errors.Is(err, errNoStops):
 		return "table " + stationsTable + " is not the stops' table: rename it and let CreateStations make a new one"
 	case code == pgNoUnique:
@@ -170,7 +170,7 @@ func (d *database) hint(err error) string {
 	case code == pgNotAllowed:
 		return "make " + user + " the owner of database " + name + " and of its table " + stationsTable
 	case code == pgWrongPassword, code == pgWrongUser:
-		return "check the database's user and password, and the server's pg_hba.conf"
+		return "check the user and password in Postgres, and the server's pg_hba.conf"
 	case strings.HasPrefix(code, "53"):
 		return "raise the server's limit, as max_connections"
 	case strings.HasPrefix(code, "57P"):
@@ -178,9 +178,9 @@ func (d *database) hint(err error) string {
 	case code != "":
 		return "see the server's log"
 	case rest.Unreachable(err):
-		return "start the server, or check the database's address"
+		return "start it, or check the address in Postgres"
 	}
-	return "check the database's address, and that the server is up"
+	return "check the address in Postgres, and that the server is up"
 }
 
 // lasting reports whether waiting won't mend an error.

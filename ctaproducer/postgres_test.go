@@ -390,7 +390,7 @@ func testOddValues(t *testing.T, server *postgresServer) {
 			}
 		}
 	}
-	if strings.Contains(text, "closed") || strings.Contains(text, "server") || strings.Contains(text, "station rows wait") {
+	if strings.Contains(text, "closed") || strings.Contains(text, "server") || strings.Contains(text, "cannot send station rows; retrying") {
 		t.Errorf("the log blames what is right:\n%s", text)
 	}
 }
@@ -432,13 +432,13 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 		err  error
 		want string
 	}{
-		{"load with a wrong password", load(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the database's user and password, and the server's pg_hba.conf)`},
-		{"read with a wrong password", run(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the database's user and password, and the server's pg_hba.conf)`},
-		{"read a missing table", run(empty), "PostgreSQL at " + without(empty) + `: relation "public.stations" does not exist (SQLSTATE 42P01) (load the table first: examples/connector does, by CreateStations)`},
+		{"load with a wrong password", load(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the user and password in Postgres, and the server's pg_hba.conf)`},
+		{"read with a wrong password", run(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the user and password in Postgres, and the server's pg_hba.conf)`},
+		{"read a missing table", run(empty), "PostgreSQL at " + without(empty) + `: relation "public.stations" does not exist (SQLSTATE 42P01) (load the table first, with CreateStations)`},
 		{"read a table of other ids", run(fractional), "PostgreSQL at " + without(fractional) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
 		{"read a table of textual ids", run(textual), "PostgreSQL at " + without(textual) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
-		{"read a missing database", run(missing), "PostgreSQL at " + without(missing) + `: database "` + name + `" does not exist (SQLSTATE 3D000) (create database ` + name + `, or let examples/connector create and load it)`},
-		{"load where nobody listens", load(nobody), "PostgreSQL at " + without(nobody) + ": dial tcp " + closed + ": connect: connection refused (start the server, or check the database's address)"},
+		{"read a missing database", run(missing), "PostgreSQL at " + without(missing) + `: database "` + name + `" does not exist (SQLSTATE 3D000) (create database ` + name + ` and its table with CreateStations)`},
+		{"load where nobody listens", load(nobody), "PostgreSQL at " + without(nobody) + ": dial tcp " + closed + ": connect: connection refused (start it, or check the address in Postgres)"},
 	} {
 		if d := cmp.Diff(c.want, errorTextOf(c.err, "")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
@@ -461,7 +461,7 @@ func testSourceOutlivesServer(t *testing.T, server *postgresServer) {
 	awaitRows(t, sys, 300)
 	server.stop()
 	sys.Await("the log to say that the server is away", func(context.Context) (string, bool, error) {
-		return logged.String(), strings.Contains(logged.String(), "station rows wait"), nil
+		return logged.String(), strings.Contains(logged.String(), "cannot send station rows; retrying"), nil
 	})
 	if err := server.start(); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ type run struct {
 func (r *run) watchSink() (end func()) {
 	r.stalled = time.AfterFunc(time.Hour, func() {
 		r.waiting.Store(true)
-		r.sim.cfg.Log.Warn("the simulated clock waits: an event isn't taken", "for", maxLag)
+		r.sim.cfg.Log.Warn("simulated clock stopped: the sink blocks", "for", maxLag)
 	})
 	r.stalled.Stop()
 	return func() { r.stalled.Stop() }
@@ -57,7 +57,7 @@ func (r *run) pass(ctx context.Context, ev *Event) (err error) {
 	}
 	r.stalled.Stop()
 	if r.waiting.Swap(false) {
-		r.sim.cfg.Log.Info("the simulated clock goes on", "at", ev.At)
+		r.sim.cfg.Log.Info("simulated clock runs again", "at", ev.At)
 	}
 	return err
 }
@@ -95,7 +95,7 @@ func (r *run) await(ctx context.Context, at time.Time) error {
 	wait := r.pace.wait(now, at)
 	if -wait > maxLag && at.After(r.pace.sim) {
 		if !r.warned {
-			r.sim.cfg.Log.Warn("the simulated clock waits: events are taken more slowly than the speed wants",
+			r.sim.cfg.Log.Warn("simulated clock is slower than Speed: the sink is too slow",
 				"speed", r.pace.speed, "at", at)
 			r.warned = true
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Summary says what a run of a [Simulation] passed on.
+// Summary counts the events of a run of a [Simulation].
 type Summary struct {
 	Arrivals int64 // of trains, and changes of their status
 	Entries  int64

@@ -61,25 +61,24 @@ func (c StationSourceConfig) validate() error {
 	return errors.Join(faults...)
 }
 
-// StationSource does the work of a [Connector] without Kafka Connect: it copies
-// the rows of table stations to topic [cta.Topics.Stations], as the JDBC source
-// in incrementing mode does. The values are the very bytes that Connect's
-// JsonConverter would write, of the table's columns in their order; keys are null.
-// Columns are written when they are integers, floats, texts (text, varchar, char),
-// booleans, dates or timestamps. Others are left out, and the log names each once.
-// A value that can't be written is null, and the log names its row and column: a
-// float that is infinite or no number, a date or timestamp that is infinite or before
-// the year 1. A row that exceeds the limit of the brokers or the topic is left out, and
-// the log names it. As with the JDBC source, rows with a higher stop_id than those sent are
-// found, changed and deleted rows are not.
+// StationSource copies the rows of table stations to topic [cta.Topics.Stations],
+// without Kafka Connect. Like the JDBC source in incrementing mode, it finds rows with a
+// new, higher stop_id; it does not see changes and deletions.
 //
-// Its position is kept nowhere but in the topic: a start reads which stops are
-// there and then sends those of the table that aren't. So a restart goes on where
-// any run, or Connect, has stopped, in whatever way it stopped, and misses no row
-// that was inserted meanwhile. A row may be sent twice: when a run is killed
-// between a send and its acknowledgement, when two sources run at a time, and
-// when the topic's retention has dropped it before a start. A second copy
-// changes nothing, since rows are upserts by stop_id.
+// Values are the bytes that Connect's JsonConverter would write, of the table's columns in
+// their order; keys are null:
+//
+//   - Integers, floats, texts (text, varchar, char), booleans, dates and timestamps are
+//     written. Columns of other types are skipped, and logged once.
+//   - A value that JSON can't hold is null, and logged with row and column: a float that is
+//     infinite or no number, a date or timestamp that is infinite or before the year 1.
+//   - A row that exceeds the limit of the brokers or the topic is skipped and logged.
+//
+// Its position is the topic itself: at the start it sends the rows that the topic lacks.
+// So a restart misses no row, however the last run, or Connect, ended. A row may be sent
+// twice, without effect: rows are upserts by stop_id. That happens when a run is killed
+// between a send and its acknowledgement, when two sources run at a time, and when the
+// topic's retention has dropped the row before a start.
 //
 // The network's own rows, without a database, are sent again if they differ from the
 // topic's: an agency's next feed has other names. The rows of stops that a network no
@@ -216,7 +215,7 @@ func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 			return &sendError{err}
 		}
 		for _, odd := range row.odd {
-			o.source.cfg.Log.Warn("value can't be written, null is sent instead",
+			o.source.cfg.Log.Warn("cannot write value; sent null",
 				"stop_id", row.stopID, "column", odd.column, "value", odd.value, "err", odd.err)
 		}
 	}
@@ -262,7 +261,7 @@ func (o *rowSender) follow(ctx context.Context) error {
 		s.failures.WithLabelValues().Inc()
 		if err := o.failure(err); err.Error() != said {
 			said = err.Error()
-			s.cfg.Log.Warn("station rows wait", "err", err)
+			s.cfg.Log.Warn("cannot send station rows; retrying", "err", err)
 		}
 		return 0, true
 	}

@@ -166,8 +166,8 @@ func (w *Weather) refused(ids schemaIDs) {
 func (w *Weather) learn(ids schemaIDs) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// Karapace knows a schema's id from another topic, gives it, and then refuses
-	// it for this one: its answer to the schema itself doesn't change that.
+	// Karapace returns an id registered for another topic, and later refuses it for
+	// this topic. Sending the schema again does not help.
 	if ids.known() && ids != w.bad {
 		w.ids = ids
 	}

@@ -133,7 +133,7 @@ func (d *deadLetters) letter(r kafka.Record, err error) kafka.Record {
 	d.logged[[2]string{r.Topic, reason}] = true
 	d.mu.Unlock()
 	if first {
-		d.log.Warn("record can't be read, put aside; more of the kind are only counted", "topic", r.Topic,
+		d.log.Warn("moved unreadable record to the dead-letter topic; further ones with this reason are only counted", "topic", r.Topic,
 			"partition", r.Partition, "offset", r.Offset, "reason", reason, "err", err, "to", d.topic)
 	}
 	text := err.Error()

@@ -75,7 +75,7 @@
 // Package ctatest runs a broker and a registry inside a test; every example here
 // uses package embedded in the same way.
 //
-// # Invariants that once cost a bug
+// # How it works: invariants
 //
 //   - An aborted transaction doesn't rewind the position in a partition. So the worker
 //     leaves the session and drops all state. The group then assigns the partitions
@@ -84,14 +84,13 @@
 //     time, open transactions included ([kafka.Client.Restore]). A transaction's markers
 //     reach its topics one after the other. So the committed part of the output may lack
 //     counts that the positions include.
-//   - The state of partitions that a worker keeps is not read again. It may be ahead of
-//     the published state, by the batch that is being committed.
-//   - A partition without a leader can be assigned to a worker, to another and back before
-//     the first could begin. So the assignment and its generation decide whether its
-//     state is read.
-//   - A topic may end before the position up to which it is counted. Either it was made
-//     anew under the same name, or it lost its end in a crash. The topic id in each count
-//     tells which. If the topic id is unchanged, the lost entries are already counted.
+//   - A worker keeps the state of partitions that stay with it: that state may include a
+//     batch whose commit is in flight.
+//   - A partition may leave a worker and return before the worker has begun with it. So a
+//     worker reads the state again for every generation of an assignment.
+//   - A topic may end before the position up to which it is counted. Either it was
+//     recreated under the same name, or it lost its end in a crash. The topic id in each
+//     count shows which. If the topic id is unchanged, the lost entries are already counted.
 //   - The group's positions can be lost. They expire with an unused group, and a broker
 //     that was killed has been seen to answer without them after its restart. So each
 //     count names the entries it includes, and those are skipped. Each dead letter names

@@ -115,7 +115,7 @@ func ksqlHint(err error) string {
 	var e *rest.Error
 	switch {
 	case errors.As(err, new(inTheWay)):
-		return "drop it first, if nobody else needs it: examples/turnstiles -engine ksqldb -drop"
+		return "remove it with KSQL.Drop if nobody else needs it"
 	case !errors.As(err, &e):
 		return ""
 	}

@@ -215,12 +215,12 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 		return nil, &cta.ServiceError{
 			Service: "Kafka",
 			Addr:    "topic " + s.cfg.Output,
-			Hint:    "delete the topic and start with a -group that has not counted before: all entries that are still there are counted anew",
+			Hint:    "delete the topic, and set a Group that has not counted before: it counts all stored entries",
 			Err:     fmt.Errorf("the count of station %d can't be read: %w", id, err),
 		}
 	}
 	for _, c := range foreign {
-		err = fmt.Errorf("%w: %d of them, as %d entries at station %d, don't say which entries they count", ErrForeignCounts, len(foreign), c.Count, c.StationID)
+		err = fmt.Errorf("%w: %d counts (such as %d entries at station %d) lack the position they include", ErrForeignCounts, len(foreign), c.Count, c.StationID)
 		break
 	}
 	if windowed != nil {
@@ -230,7 +230,7 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 		return nil, &cta.ServiceError{
 			Service: "Kafka",
 			Addr:    "topic " + s.cfg.Output,
-			Hint:    "end that engine, delete the topic and start with a -group that has not counted before: all entries that are still there are counted anew",
+			Hint:    "stop that engine, delete the topic, and set a Group that has not counted before: it counts all stored entries",
 			Err:     err,
 		}
 	}

@@ -123,7 +123,7 @@ func readable[T any](ctx context.Context, w *worker, f func(context.Context) (T,
 			return v, ctx.Err()
 		}
 		if !logged {
-			w.cfg.Log.Warn("decoding waits", "err", err)
+			w.cfg.Log.Warn("waiting for the Schema Registry", "err", err)
 			logged = true
 		}
 		if err := retry.Pause(ctx, retry.Spread(wait)); err != nil {

@@ -183,10 +183,10 @@ func TestAgesAreTold(t *testing.T) {
 		"/api/v1/lines/blue":     `"last_heard":"` + clock("08:19:00"),
 		"/api/v1/status":         `"counts_as_of":"` + clock("08:05:00"),
 		"/api/v1/stations/40890": `"entries":1234567,"entries_today":1234567,"counts_as_of":"` + clock("08:00:00"),
-		"/lines/blue":            "Its trains were last heard of at 08:19. No counts have come since 08:05.",
-		"/lines/blue?lang=es":    "Última noticia de sus trenes: 08:19. No llegan recuentos desde las 08:05.",
-		"/stations/40890":        "Counted in all: 1,234,567; last at 08:00. No counts have come since 08:05.",
-		"/":                      `<span id="counted">No counts have come since 08:05</span>`,
+		"/lines/blue":            "Last report: 08:19. No counts since 08:05.",
+		"/lines/blue?lang=es":    "Último informe: 08:19. Sin recuentos desde las 08:05.",
+		"/stations/40890":        "Total entries: 1,234,567; last at 08:00. No counts since 08:05.",
+		"/":                      `<span id="counted">No counts since 08:05</span>`,
 	} {
 		if body := text(t, get(t, h, "GET", url)); !strings.Contains(body, want) {
 			t.Errorf("%s lacks %q", url, want)

@@ -73,7 +73,7 @@ func TestRidersOwnStations(t *testing.T) {
 	}
 	b.await(`document.querySelector("#star").getAttribute("aria-pressed")`, "true")
 	star(40380)
-	b.await(`document.querySelector("#star-says").textContent + document.querySelector("#star").getAttribute("aria-pressed")`, "6 favourites are the most. Remove one first.false")
+	b.await(`document.querySelector("#star-says").textContent + document.querySelector("#star").getAttribute("aria-pressed")`, "You can have 6 favourites. Remove one first.false")
 
 	// The nearest stations, on request.
 	at := func(latitude, longitude float64) {

@@ -167,7 +167,7 @@ func TestPageWithoutAStream(t *testing.T) {
 		_, leave := follow(t, srv.URL+"/events", "")
 		b.open(srv.URL + page)
 		b.eval(`window.mark = "not reloaded"`)
-		b.await(looksLike, "polled: updated now and then")
+		b.await(looksLike, "polled: updated every half minute")
 		arriveNow(m, "B1", cumberland)
 		b.await(`["40230", "40750"].includes(`+where+`)`, "true") // there, or on the way to Harlem
 		leave()
@@ -184,7 +184,7 @@ func TestPageWithoutAStream(t *testing.T) {
 	_, leave := follow(t, srv.URL+"/events", "")
 	defer leave()
 	b.open(srv.URL + "/trains/gone")
-	b.await(looksLike, "polled: updated now and then")
+	b.await(looksLike, "polled: updated every half minute")
 	b.clean(host(srv.URL), append(missed(srv.URL, "/trains/gone"), "the server responded with a status of 503")...)
 }
 
@@ -201,7 +201,7 @@ func TestPageIsLoadedAnew(t *testing.T) {
 	b.await(looksLike, "live: live")
 	b.eval(`window.mark = "the old one"`)
 	m.ApplyStation(tables.StationRecord{StationID: rosemont, Line: "blue", StationName: "<b>Rose</b>"})
-	b.await(`window.mark ? `+looksLike+` : "loaded anew"`, "stale: out of date, loading anew")
+	b.await(`window.mark ? `+looksLike+` : "loaded anew"`, "stale: out of date, reloading")
 	b.await(`document.querySelector('#line-blue [data-s="40820"] .s').textContent`, "<b>Rose</b>")
 	b.await(looksLike, "live: live")
 	b.clean(host(srv.URL))

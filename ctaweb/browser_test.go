@@ -192,7 +192,7 @@ func TestPageLives(t *testing.T) {
 
 	b.await(`document.querySelector('[data-t=B1]').closest('li').dataset.s`, "40820")
 	b.await(`document.querySelector('[data-t=B2]').title`, "Train B2 towards Forest Park, at O'Hare")
-	b.await(`document.querySelector('[data-t=B3]').title`, "Train B3 towards Forest Park, due at Harlem (O'Hare); nothing was heard of it for longer than expected")
+	b.await(`document.querySelector('[data-t=B3]').title`, "Train B3 towards Forest Park, due at Harlem (O'Hare); no report for longer than expected")
 	b.await(`document.querySelector('#line-blue .dir.a b').textContent`, "3")
 	b.await(`[...document.querySelectorAll('[data-s="40380"] .n b')].map(e => e.textContent).join()`, "1,234,1,234,1,234,1,234,1,234,1,234")
 	b.await(`document.querySelector('#line-blue .total b').textContent`, "1,234")
@@ -266,7 +266,7 @@ func TestPageTellsOfItsPredictions(t *testing.T) {
 	b.open(srv.URL + "/")
 	b.await(`document.body.className !== "lost"`, "true")
 	b.eval(`document.querySelector("#scores summary").click()`)
-	b.await(`document.querySelector("#score-table").textContent`, "None has been put to the test yet.")
+	b.await(`document.querySelector("#score-table").textContent`, "No predictions have been checked yet.")
 	const counts = `[...document.querySelectorAll("#score-table td:nth-child(2)")].map(e => e.textContent).join()`
 	tell(10 * time.Minute)
 	b.await(counts+` !== ""`, "true")
@@ -274,7 +274,7 @@ func TestPageTellsOfItsPredictions(t *testing.T) {
 	tell(10 * time.Minute)
 	b.await(counts+` !== window.counts`, "true")
 	row := b.eval(`document.querySelector("#score-table tbody tr").textContent`)
-	if !regexp.MustCompile(`^0–3 min[\d,]+\d+ s \d+ s by distance alone\d+ %\d+ % 30 s early to 90 s late$`).MatchString(row) {
+	if !regexp.MustCompile(`^0–3 min[\d,]+\d+ s \d+ s using distance only\d+ %\d+ % 30 s early to 90 s late$`).MatchString(row) {
 		t.Errorf("the scores say %q", row)
 	}
 	b.clean(host(srv.URL))

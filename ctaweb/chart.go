@@ -281,9 +281,8 @@ func offset(line string, pieces []edge, shared map[edge][]string, where map[int]
 	return at
 }
 
-// orient is the direction of a track and its normal: towards the middle where
-// the track runs round it, clockwise where it runs out from it, so that lines keep
-// their order from one piece to the next.
+// orient returns a track's direction and normal. The normal points inwards on a ring and
+// clockwise on a radial track, so that parallel lines keep their order.
 func orient(a, b point) (dir, normal point) {
 	length := max(math.Hypot(b.x-a.x, b.y-a.y), 1e-9)
 	dir = point{(b.x - a.x) / length, (b.y - a.y) / length}

@@ -221,7 +221,7 @@ func (c *consumer) kind(topic string) string {
 func (c *consumer) lastWeather(ctx context.Context, client Client) error {
 	records, err := client.Last(ctx, func(topic string) bool { return topic == c.topics.Weather() })
 	if err != nil {
-		c.log.Warn("latest weather not read", "err", err)
+		c.log.Warn("cannot read the latest weather", "err", err)
 		return nil
 	}
 	for _, r := range records {
@@ -261,7 +261,7 @@ func (c *consumer) insist(ctx context.Context, kind string, r record.Record) (re
 			return "", ctx.Err()
 		}
 		if c.status(away, true) {
-			c.log.Warn("schema registry is needed and doesn't answer, trying on", "err", err)
+			c.log.Warn("Schema Registry does not answer; retrying", "err", err)
 		}
 		if err := retry.Pause(ctx, wait); err != nil {
 			return "", err

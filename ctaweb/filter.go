@@ -96,9 +96,9 @@ func (t *Train) concerns(station int) bool {
 	return false
 }
 
-// narrowed holds an event as the readers of each filter get it, so that it is made
-// once for all of them: until forget, which bounds the memory that distinct filters
-// take. From then on it is made for each reader.
+// narrowed caches an event for each filter, so that it is encoded once per filter. forget
+// drops the cache: many distinct filters would fill the memory. From then on the event is
+// encoded for each reader.
 type narrowed struct {
 	mu        sync.Mutex
 	made      map[filter]*chunk

@@ -165,7 +165,7 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	}
 	publisher, err := realtime.NewPublisher(m.Network())
 	if err != nil { // only a hand-made network has such ids; pages can show them
-		cfg.Log.Warn("no GTFS-Realtime of this network", "err", err)
+		cfg.Log.Warn("GTFS-Realtime feeds unavailable for this network", "err", err)
 	}
 	a := newAssets(m.Network(), src, languages)
 	h := &Handler{

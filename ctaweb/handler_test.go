@@ -103,7 +103,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/trains/B1", 200, "text/html; charset=utf-8", "Train B1 towards Forest Park, at O&#39;Hare"},
 		{"GET", "/trains/B9", 404, "text/html; charset=utf-8", "no longer shown"},
 		{"GET", "/stations", 200, "text/html; charset=utf-8", "Wilson"},
-		{"GET", "/departures", 200, "text/html; charset=utf-8", "No station is chosen."},
+		{"GET", "/departures", 200, "text/html; charset=utf-8", "No station selected."},
 		{"GET", "/departures?station=40890&station=1&station=x", 200, "text/html; charset=utf-8", "O&#39;Hare</a></h3>"},
 		{"GET", "/worker.js", 200, "text/javascript; charset=utf-8", "skipWaiting"},
 		{"GET", "/stations?q=OHARE", 200, "text/html; charset=utf-8", "stations/40890"},

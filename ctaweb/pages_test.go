@@ -140,19 +140,17 @@ func TestPagesAreReplaced(t *testing.T) {
 	}
 }
 
-// The package comment names all that templates are given and all that the script
-// looks for.
+// TEMPLATES.md names all fields of templates, and all elements that the script looks for.
 func TestContractOfPagesIsDocumented(t *testing.T) {
-	doc, err := os.ReadFile("doc.go")
+	doc, err := os.ReadFile("TEMPLATES.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, contract, _ := strings.Cut(string(doc), "# Pages of one's own")
-	contract, _, _ = strings.Cut(contract, "// # ")
+	contract := string(doc)
 	for _, data := range []any{common{}, pageData{}, linePageData{}, stationPageData{}, searchData{}, trainPageData{}, departuresData{}} {
 		for f := range reflect.TypeOf(data).Fields() {
 			if !f.Anonymous && f.IsExported() && !regexp.MustCompile(`\.`+f.Name+`\b`).MatchString(contract) {
-				t.Errorf("doc.go doesn't tell of %T's .%s", data, f.Name)
+				t.Errorf("TEMPLATES.md lacks %T's .%s", data, f.Name)
 			}
 		}
 	}
@@ -162,7 +160,7 @@ func TestContractOfPagesIsDocumented(t *testing.T) {
 	}
 	for _, m := range looked {
 		if name := m[1] + m[2]; !regexp.MustCompile(`\b` + name + `\b`).MatchString(contract) {
-			t.Errorf("doc.go doesn't tell of %s, which the script looks for", name)
+			t.Errorf("TEMPLATES.md lacks %s, which the script looks for", name)
 		}
 	}
 }

@@ -306,7 +306,7 @@ func TestDataDirKeepsTheSystem(t *testing.T) {
 		var n int64
 		fmt.Sscan(p.await(`entries (\d+), weather`), &n)
 		entries += n
-		if strings.Contains(p.out.String(), "going on from there") != (entries != n) {
+		if strings.Contains(p.out.String(), "continuing after the stored events") != (entries != n) {
 			t.Error("only the second run goes on from the first")
 		}
 	}

@@ -34,10 +34,9 @@ const (
 	memorySegment = 32 << 10
 )
 
-// versions are those of the newest Kafka that kfake knows, without what ends Java
-// clients with an exception: in its answers settings of created topics have no
-// source (CreateTopics from version 5), and described partitions null for a list
-// that must be there (DescribeTopicPartitions; Metadata says the same).
+// versions are those of the newest Kafka that kfake supports, except two that crash Java
+// clients: CreateTopics from version 5 (settings without a source) and
+// DescribeTopicPartitions (null instead of a list; Metadata has the same content).
 func versions() *kversion.Versions {
 	v := kversion.Stable()
 	v.SetMaxKeyVersion(kmsg.CreateTopics.Int16(), 4)
@@ -216,9 +215,8 @@ func (b *broker) fetchUnknownGroup(kreq kmsg.Request) kmsg.Response {
 	return resp
 }
 
-// stop has the broker answer nothing any more, and keeps its logs as they are. kfake
-// goes on to write to them: to end a transaction without one of its markers, and what
-// it has in memory at its end.
+// stop ends all answers and keeps the logs as they are. kfake would still append to them:
+// the end of a transaction without its markers, and its memory at shutdown.
 func (b *broker) stop() {
 	if b.ln.stop() && b.dir != "" {
 		setLogsAside(b.dir)

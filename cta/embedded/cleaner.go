@@ -88,7 +88,7 @@ func (c *cleaner) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := c.clean(ctx); err != nil && ctx.Err() == nil {
-				c.log.Warn("embedded broker: old records are left for now", "err", err)
+				c.log.Warn("embedded broker: retention failed; retrying", "err", err)
 			}
 		}
 	}
@@ -168,7 +168,7 @@ func (c *cleaner) compactWhenQuiet(tables []string) {
 		c.cluster.DropControl()
 		c.waiting, c.own = false, nil
 		if err := c.spare.keep(c.partitions(tables)); err != nil {
-			c.log.Warn("embedded broker: compacted topics are left as they are for now", "err", err)
+			c.log.Warn("embedded broker: compaction failed; retrying", "err", err)
 			return nil, nil, false
 		}
 		before, _ := c.state(tables)

@@ -58,7 +58,7 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 			}
 		}
 	}
-	c.log.Info("embedded broker: the oldest records went, to stay within memory",
+	c.log.Info("embedded broker: dropped the oldest records to bound memory",
 		"bytes_before", size, "bytes_kept_at_most", c.atMost)
 	return nil
 }

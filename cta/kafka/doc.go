@@ -23,28 +23,34 @@
 //
 // # Guarantees
 //
-// Sending: all in-sync replicas acknowledge a record. The log contains the record once,
-// in order within its partition. At most [ProducerConfig.MaxBuffered] records wait in
-// memory; then Send blocks. A failed delivery is reported to the record's callback.
-// Without a callback, the next Flush or Close returns the failure. While the cluster is
-// away, a record waits for up to two minutes before it fails. A failed record may have
-// been written: only the answer may have been lost.
+// Sending:
 //
-// One limit: a broker may lose its state of a producer, with its disk or in an unclean
-// leader election. Then it cannot tell a repeated batch from a new one. The producer
-// continues under a new id and logs that.
+//   - All in-sync replicas acknowledge a record. The log contains the record once, in order
+//     within its partition.
+//   - At most [ProducerConfig.MaxBuffered] records wait in memory; then Send blocks.
+//   - While the cluster is away, a record waits for up to two minutes before it fails.
+//   - A failed delivery is reported to the record's callback, otherwise by the next Flush or
+//     Close. A failed record may have been written: only the answer may have been lost.
+//   - One limit: a broker may lose its state of a producer, with its disk or in an unclean
+//     leader election. Then it cannot tell a repeated batch from a new one. The producer
+//     continues under a new id and logs that.
 //
 // Reading: only committed records are read, in order within a partition. Positions
 // decide whether a reader has caught up, not counts: offsets have gaps where
 // transactions ended or aborted, and after compaction.
 //
-// Outages: after [Connect], calls retry while the cluster is away, with pauses that grow
-// to a second or two. The log reports a silent broker once, and its return once.
-// Sending that waits is one warning, with its reason. A dead or hung broker stops the
-// partitions it leads, and writes that need its replica, until the controller removes
-// it: after broker.session.timeout.ms (9 s by default), plus an election if it was the
-// controller. A partition without a leader stops only itself. Close takes at most about
-// 3 s, and logs how many records were accepted, delivered and given up.
+// Outages:
+//
+//   - After [Connect], every call retries while the cluster is away. Pauses grow to one or
+//     two seconds.
+//   - A silent broker is logged once, its return once. Sending that waits is one warning,
+//     with its reason.
+//   - A dead or hung broker stops its partitions, and writes that need its replica, until the
+//     controller removes the broker: after broker.session.timeout.ms (9 s by default), plus
+//     an election if it was the controller.
+//   - A partition without a leader stops only itself.
+//   - Close takes at most about 3 s, and logs how many records were accepted, delivered and
+//     given up.
 //
 // # Concurrency
 //
@@ -71,10 +77,12 @@
 //
 // An open transaction blocks everything after it in its partitions: readers of committed
 // records, [Client.Restore], and members that need the group's positions. Usually the
-// delay is milliseconds. After a member dies, the other members end its transaction once
-// its session has timed out; if there are none, the broker does, within 30 s. A broker
-// that hangs while it ends a transaction delays the end until it is back, or until the
-// other brokers' request.timeout.ms has passed (30 s by default).
+// delay is milliseconds. Otherwise the transaction is ended:
+//
+//   - by another member, after the dead member's session time-out
+//   - by the broker within 30 s, if no member is left
+//   - by nobody while the coordinator hangs: the delay lasts until the coordinator is back,
+//     or until request.timeout.ms of the other brokers (30 s by default)
 //
 // A broker that was killed under load may forget a transaction (seen with Apache Kafka
 // 4.3.1). The broker's metric PartitionsWithLateTransactionsCount reports that;
@@ -85,69 +93,8 @@
 //     drops committed counts. To make them exact again: stop the workers, abort, delete the
 //     topic of counts, set the group's positions to the earliest, start the workers.
 //
-// # Invariants
-//
-// Each has an everyday test that fails when the rule is broken.
-//
-// Fencing: a member outside the group publishes nothing.
-//   - Positions carry the group's generation and the member's id; a transactional id names
-//     its member: TestPositionsNameGenerationAndMember
-//   - A transactional id belongs to its newest process: TestTransformOfTheSameInstanceIsFenced
-//   - A request that may arrive late has an older epoch: TestTransformChangesItsEpochAfterALostAnswer
-//   - A static member drops all it may have lost: TestStaticMemberThatMissesAGenerationBeginsAnew
-//   - A member that was silent for too long counts nothing: TestTransformFencesZombies
-//
-// Sequence numbers: the log contains a record once, in order.
-//   - A batch is resent unchanged; each partition has one in flight: TestRestartLosesAndDoublesNothing,
-//     TestSealedBatchStaysAsItIs
-//   - Numbers grow by a batch's records. A batch that was given up, or whose sequence the
-//     broker has lost, ends its producer id: TestGivenUpBatchEndsItsProducerID
-//   - Records that wait for a deleted topic never follow later ones: TestOrderIsKeptOverADeletedTopic
-//
-// Positions:
-//   - A position is the offset after the last record: TestTransformCountsAcrossRestarts
-//   - A position of another topic or outside the log is ignored: TestPositionOfAnotherLogIsNone
-//   - A topic that is recreated is read from its start: TestTopicMadeAnewIsReadFromItsBeginning
-//   - Positions wait for open transactions. The member ends its own first, then those of
-//     dead members, and no others: TestTransformEndsItsOwnTransactionFirst,
-//     TestTransformEndsTransactionsOfTheDead, TestSweepLeavesTransactionsOfTheLivingAlone,
-//     TestTransformLeavesOtherGroupsTransactionsAlone
-//   - Only committed records are read: TestReadReadsCommittedRecords
-//   - Batches emptied by compaction are passed: TestEmptiedBatchesArePassed,
-//     TestDecodeGoesOnAtABatchThatIsCutOff
-//   - A position requested before a revocation is ignored after it: TestPositionOfAnEarlierAssignmentIsIgnored
-//
-// Assigning and revoking:
-//   - A member commits a partition's work before it gives the partition up and joins again:
-//     TestLeavingPartitionsAreCommittedFirst, TestLeavingPartitionsOutlastAnotherRebalance
-//   - State is read after open transactions, from all partitions: TestTransformLeavesOtherGroupsTransactionsAlone,
-//     TestRestoreReadsAllWhateverAnAnswerLeavesOut, TestRestoreOfATopicThatIsGoneFails
-//   - State of a partition revoked meanwhile is dropped: TestStateOfAPartitionRevokedMeanwhileIsDropped
-//   - Whichever step fails, uncommitted work is dropped and read again: TestTransformSurvivesRefusedSteps,
-//     TestTransformSurvivesLostConnections, TestTransformRestoresWhereAPositionIsGone
-//   - After an error of the Transformer nothing is committed: TestNothingIsCommittedAfterAFailure
-//   - A member joins without the partitions that it lost, so that others get them: TestMemberJoinsWithoutWhatItLost
-//
-// Bounds and brokers:
-//   - Batches are bounded in records and bytes, buffers in records: TestBatchesAreBounded, TestSendBlocksWhenBufferIsFull
-//   - A request ends in time, or when another broker serves it: TestOneBrokerOfThreeIsGone, TestJoiningFollowsTheCoordinator
-//   - EnsureTopics waits for the brokers that topics need, and until all brokers know the topics:
-//     TestEnsureTopicsWaitsForBrokers, TestEnsureTopicsWaitsUntilAllBrokersKnow
-//   - A broker that was hung isn't believed until it has caught up: TestBrokerThatLagsIsNotBelieved
-//   - Nothing waits for a deleted topic: TestTopicThatIsGoneIsNotWaitedFor
-//   - A partition without a leader stops only itself; a state partition, only those that need it:
-//     TestPartitionWithoutALeaderCostsItselfAlone, TestStateWithoutALeaderCostsWhatNeedsItAlone,
-//     TestPositionsWaitForTheirOwnLeaderAlone
-//   - Partitions and positions are added to a transaction one after the other; the coordinator
-//     refuses both at once: TestTransactionAddsOneThingAtATime
-//   - A batch is transformed when its transaction can follow: TestBatchAndItsTransactionFollowEachOther
-//   - Ending is bounded: TestCloseIsBoundedWhileTheBrokerIsMute, TestTransformLeavesWithoutItsCluster,
-//     TestTransformLeavesItsGroupThoughACommitHangs
-//   - A wait or an outage is logged once; a broker that waits for others is not reported as away:
-//     TestSendingThatWaitsIsToldOnce, TestTransactionThatWaitsIsLoggedOnce, TestOneOutageIsToldOnce,
-//     TestBrokerThatWaitsForOthersIsNotAway
-//
 // # Testing
 //
-// Package embedded runs a broker inside the process; every example here uses it.
+// Package embedded runs a broker inside the process; most examples here use it. The rules
+// of exactly-once processing, with the test of each, are in INVARIANTS.md.
 package kafka

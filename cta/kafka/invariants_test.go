@@ -211,7 +211,7 @@ func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"sending waits for the Kafka cluster", "fewer in-sync replicas than required", "sending goes on"} {
+	for _, want := range []string{"waiting to send to the Kafka cluster", "fewer in-sync replicas than required", "sending again"} {
 		if n := strings.Count(logs.String(), want); n != 1 {
 			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs.String())
 		}

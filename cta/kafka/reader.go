@@ -154,7 +154,7 @@ func (r *reader) finish(f fetch.Fetched) {
 	switch {
 	case mine && errors.Is(f.Err, fetch.ErrGone):
 		p.cursor = nil // discoverPartitions finds the next position
-		r.client.cfg.Log.Warn("records were removed before they were read; going on at the oldest",
+		r.client.cfg.Log.Warn("records expired before they were read; continuing at the oldest",
 			"topic", f.Cursor.Topic, "partition", f.Cursor.Partition.Partition, "reason", f.Err)
 	case mine && f.Err != nil:
 		r.cancel(fmt.Errorf("kafka: read: %w", f.Err))
@@ -198,11 +198,11 @@ func (r *reader) discoverPartitions(ctx context.Context) {
 			return
 		case err != nil:
 			if text := r.client.cl.Explain(err).Text; text != last {
-				log.Warn("reading waits for the Kafka cluster", "reason", text)
+				log.Warn("waiting to read from the Kafka cluster", "reason", text)
 				last = text
 			}
 		case last != "":
-			log.Info("reading goes on", "brokers", r.client.cfg.Brokers)
+			log.Info("reading again", "brokers", r.client.cfg.Brokers)
 			last = ""
 		}
 		if err != nil || !all {
@@ -262,7 +262,7 @@ func (r *reader) discoverOnce(ctx context.Context) (all bool, _ error) {
 	}
 	for p, known := range r.parts {
 		if len(r.only) == 0 && view.Topics[p.Topic] == nil {
-			r.client.cfg.Log.Info("topic is gone", "topic", p.Topic, "partition", p.Partition)
+			r.client.cfg.Log.Info("topic deleted", "topic", p.Topic, "partition", p.Partition)
 			if known.cursor != nil {
 				r.engine.Remove(known.cursor)
 			}

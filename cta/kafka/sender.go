@@ -266,7 +266,7 @@ func (p *Producer) handleFailure(o *outbox) bool {
 		kerr == sarama.ErrInvalidProducerEpoch, kerr == sarama.ErrProducerFenced, kerr == sarama.ErrInvalidProducerIDMapping:
 		// The broker has lost this producer's state, perhaps with acknowledged records.
 		// Its log lacks this batch under this sequence.
-		p.client.cfg.Log.Warn("broker has lost the producer's sequence; going on with a new producer id",
+		p.client.cfg.Log.Warn("broker lost the producer's sequence; continuing with a new producer id",
 			"topic", o.Topic, "partition", o.Partition.Partition, "reason", p.client.cl.Explain(cause).Text)
 		p.retireProducerID(o.PID)
 		o.PID = -1
@@ -335,7 +335,7 @@ func (p *Producer) complete(err error, outboxes ...*outbox) {
 		p.report.GivenUp += uint64(n)
 		p.report.Reasons[reason] += uint64(n)
 		if !p.givingUp && !errors.Is(err, ErrClosed) {
-			p.client.cfg.Log.Warn("records are given up; more of them are only counted", "topic", outboxes[0].Topic,
+			p.client.cfg.Log.Warn("records dropped; further ones are only counted", "topic", outboxes[0].Topic,
 				"partition", outboxes[0].Partition.Partition, "records", n, "reason", reason)
 		}
 		if n > reported {
@@ -345,7 +345,7 @@ func (p *Producer) complete(err error, outboxes ...*outbox) {
 	p.givingUp = err != nil
 	if len(p.waiting) == 0 && !p.waitingSince.IsZero() {
 		if err == nil {
-			p.client.cfg.Log.Info("sending goes on", "after", time.Since(p.waitingSince).Round(time.Millisecond))
+			p.client.cfg.Log.Info("sending again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
 		}
 		p.waitingSince = time.Time{}
 	}
@@ -392,7 +392,7 @@ func (p *Producer) warnWaiting(outboxes []*outbox) {
 		p.waiting[o] = true
 		if p.waitingSince.IsZero() {
 			p.waitingSince = time.Now()
-			p.client.cfg.Log.Warn("sending waits for the Kafka cluster", "reason", p.client.cl.Explain(o.cause).Text,
+			p.client.cfg.Log.Warn("waiting to send to the Kafka cluster", "reason", p.client.cl.Explain(o.cause).Text,
 				"topic", o.Topic, "partition", o.Partition.Partition)
 		}
 	}

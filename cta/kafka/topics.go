@@ -141,7 +141,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) error {
 				continue
 			case sarama.ErrInvalidReplicationFactor: // while a cluster starts, brokers are missing
 				if !told {
-					c.cfg.Log.Warn("topics wait for more brokers", "reason", te.Error(), "for", c.cfg.Wait)
+					c.cfg.Log.Warn("waiting for brokers to create topics", "reason", te.Error(), "for", c.cfg.Wait)
 				}
 				told = true
 				again = append(again, s)
@@ -234,7 +234,7 @@ func (c *Client) warnOfOneReplica(want map[string]TopicSpec) {
 		}
 	}
 	if len(alone) > 0 {
-		c.cfg.Log.Warn("topics have one replica each, although there are more brokers: what they hold is gone while its broker is, and lost with its disk",
+		c.cfg.Log.Warn("topics have one replica on a cluster of several brokers: records are unavailable while their broker is down, and lost with its disk",
 			"topics", len(alone), "first", alone[0], "brokers", brokers,
 			"hint", "set default.replication.factor of the cluster, or Config.ReplicationFactor, before the topics are created")
 	}

@@ -50,7 +50,7 @@ func TestEnsureTopicsReplicates(t *testing.T) {
 			if inSync != test.inSync {
 				t.Errorf("min.insync.replicas is %q, want %q", inSync, test.inSync)
 			}
-			if warned := strings.Contains(logs.String(), "one replica each"); warned != test.warns {
+			if warned := strings.Contains(logs.String(), "one replica on a cluster"); warned != test.warns {
 				t.Errorf("warns: %v, want %v:\n%s", warned, test.warns, logs)
 			}
 		})
@@ -63,7 +63,7 @@ func TestEnsureTopicsWaitsForBrokers(t *testing.T) {
 	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.InvalidReplicationFactor, Count: 3})
 	c, logs := newClient(t, Config{Brokers: cluster.ListenAddrs()})
 	ensure(t, c, EventTopic("t", 1))
-	if n := logs.count("topics wait for more brokers"); n != 1 {
+	if n := logs.count("waiting for brokers to create topics"); n != 1 {
 		t.Errorf("told %d times, want once:\n%s", n, logs)
 	}
 }

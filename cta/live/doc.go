@@ -17,10 +17,22 @@
 //   - Cut the time to whole seconds to share a View: there is one View for each time.
 //   - Call [Tracker.Reset] when the source of events restarts at an earlier time.
 //
+// # Guarantees
+//
+//   - All times are event times.
+//   - A [Tracker] keeps the arrivals of the last two hours. [Tracker.View] derives everything
+//     but recoveries from them, so the order of delivery and duplicates don't matter.
+//   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions waiting for their
+//     score, an agency's predictions of 4,000 trains, 155 counts per station, 10 kB per line
+//     for its last day. At most 300,000 arrivals are kept to judge past minutes again,
+//     usually those of four hours: 0.2 MB for the 'L'.
+//   - A View of the 'L' takes about a millisecond, and is computed only when events or the
+//     time have changed.
+//   - Everything is safe for concurrent use.
+//
 // # Trains
 //
-// A train is at the place of its last report, on whichever line that was. Its state is one
-// of these:
+// A train is at the place of its last report, on whichever line. Its state is one of these:
 //
 //   - [StateStopped]: it arrived at a station less than 25 seconds ago.
 //   - [StateRunning]: it is on its way to the next station. Its position follows the usual
@@ -33,87 +45,31 @@
 // A train is dropped fifteen minutes overdue, two minutes after it left service, or an
 // hour after it broke down or ended its run. It returns with its next report.
 //
-// No report is expected from a closed station: the train passes it when it is due there.
-// Its time over the segments before and behind follows from the reports around them.
+// Its destination is the reported one, or follows from the services by which its run may
+// have begun. Boards, trains and arrivals use the same name: the loop before the train
+// reaches it, "Kimball via the Loop" inside it.
 //
-// A train isn't overdue while a train ahead holds it up. The train ahead must be on its
-// way or broken down, and not silent. A train that another has passed:
+// # Boards and predictions
 //
-//   - holds up no other train
-//   - is not predicted at the station where it was passed, nor to depart
-//   - is no reason for [CauseStanding] or [CauseOverdue]
+//   - [Board.Next] has the trains that riders may board. Trains that end their runs at a
+//     platform are listed apart.
+//   - [Arrival.Expected] has a range, from [Arrival.Earliest] to [Arrival.Latest]. Nine of
+//     ten trains should arrive in it.
+//   - [Arrival.Maybe]: the train may take another branch.
+//   - [Arrival.Rests]: the prediction assumes that a broken-down train moves again.
+//   - [Board.Last] and [DirectionStatus.Last]: the last train of a headway service, known
+//     at most 70 minutes ahead.
+//   - [Tracker.Record] stores the predictions on the boards. [View.Scores] has their errors
+//     by [Horizons], and those of distance over mean speed for the same trains.
 //
-// An id belongs to one train, even if the train changes lines. If reports alternate
-// between two places, and each continues its own sequence, two trains share the id. After
-// six such reports they are shown as two: the train that was seen later becomes "id (2)".
-//
-// # Destinations
-//
-// A train's destination is the one that it reported. Otherwise it follows from the services
-// by which its run may have begun. Boards, trains and arrivals use the same name: the loop
-// before the train reaches it, "Kimball via the Loop" inside it. Arrivals of trains that
-// end their runs at a platform are listed apart from those that riders may board.
-//
-// The last train of a headway service is known at most 70 minutes ahead: see [Board.Last]
-// and [DirectionStatus.Last].
-//
-// # Predictions
-//
-// The prediction of a train on its way adds up times from its last report:
-//
-//  1. A segment's time, from arrival to arrival, is the mean of its last eight trains. Newer
-//     trains weigh more. Trains that broke down are left out, and so are times far from
-//     the median.
-//  2. Without observations, a segment takes its distance over the mean speed of the line's
-//     other segments, or over 9 m/s. One or two observations are averaged with that.
-//  3. A broken-down train departs after the mean length of breakdowns, and at the
-//     earliest in a minute and a half.
-//  4. Trains don't overtake: each arrives at least a minute after the one ahead.
-//  5. A train closer to the one ahead than 0.7 of the intended headway is held, for up to
-//     four minutes.
-//  6. An overdue train is expected in a few seconds, or in up to a minute when very late.
-//  7. A run ends at an end of the line, or where the hour's service turns back. The next run
-//     departs a headway after the last, probably with the train that has waited longest.
-//     At three quarters of a headway overdue, the run after it is expected instead. Trains
-//     run through round the Loop and back.
-//  8. With a timetable, a segment takes the time of the train's own run, plus the mean delay
-//     that recent trains gained there. A train that is up to two minutes early waits for
-//     its departure. By the timetable, an express overtakes. Calls of one minute are spread
-//     over it: see [cta.Profile.Times].
-//  9. Where branches part, a train is predicted for both until its branch is known: see
-//     [Arrival.Maybe].
-//
-// Predictions of a broken-down train, and of trains behind it, assume that it moves again.
-// They name it in [Arrival.Rests].
-//
-// A prediction's range grows with the spread of every segment's times, with distance,
-// lateness, a breakdown and a departure still to come. Ranges also widen until nine of ten
-// recorded predictions hold: real trains are less regular than their running times.
-//
-// [Tracker.Record] stores the predictions on the boards. [View.Scores] gives their errors by
-// [Horizons], next to those of distance over mean speed for the same trains.
-//
-// # The agency's predictions
-//
-// [Tracker.ApplyPrediction] keeps an agency's predictions of a train, which belong to it by
-// the train's id, or by the trip's id for a run of the timetable that has not begun.
-// [Arrival.Agency] gives them beside [Arrival.Ours]. One doesn't count if it is:
-//
-//   - over five minutes old, or from more than a minute ahead of now
-//   - of a time that has passed
-//   - more than half an hour from ours, as it may be of another round
-//   - older than the train's last report, if that said out of service
-//   - of a train that we don't predict, such as a silent one
-//
-// [Tracker.Record] scores both sides alike. [Score.Ours] and [Score.Agency] are their errors
-// over the same arrivals, and [Score.Better] is whose are the better. [Tracker.Prefer] sets
-// whose [Arrival.Expected] is. The ranges of the agency's widen with its own errors. A
-// train's stops are always in order: where the agency has the train later, our times of the
-// stops after that move with it. Headways and status follow our predictions always.
+// An agency's own predictions are added with [Tracker.ApplyPrediction]. They belong to a
+// train by its id, or by the trip's id for a run that has not begun. [Arrival.Agency] is
+// the agency's prediction, [Arrival.Ours] ours. [Tracker.Prefer] sets which of them
+// [Arrival.Expected] is. [Score.Better] is the more accurate side, for the same arrivals.
 //
 // # Status
 //
-// The first matching rule gives a direction its level and cause:
+// The first matching rule sets a direction's level and cause:
 //
 //  1. [CauseNoService], not running: no service is intended, and no train is on its way.
 //     This rule needs a known headway or trip of the line. A timetable has no service where
@@ -121,13 +77,13 @@
 //  2. No event of the line was seen in two hours. [CauseBeginning], good: service began less
 //     than fifteen minutes ago, or is in the first half of a shorter time of a timetable.
 //     [CauseNeverHeard], unknown: it began earlier.
-//  3. [CauseSilent], unknown: one of the conditions below holds.
+//  3. [CauseSilent], unknown: the line is silent, see below.
 //  4. [CauseStanding]: a train is broken down, and none has passed it; major after five
 //     minutes, else minor.
-//  5. [CauseOverdue]: a train is overdue at its next station without a reported reason, and
-//     none has passed it. It is overdue after 25 seconds, or three standard deviations of
-//     the time to that station if that is more, and once another report came since. Major
-//     after five minutes or with a major gap, else minor.
+//  5. [CauseOverdue]: a train has not reported at its next station, and no other train
+//     passed it. Threshold: 25 seconds, or three standard deviations of the running time if
+//     longer, and one later report of any train. Major after five minutes or with a major
+//     gap, else minor.
 //  6. [CauseTooEarly], good: the line's first report came less than ten minutes ago. Its other
 //     trains have yet to report, and seem to leave gaps.
 //  7. [CauseGap]: more than 1.5 of the intended headway lies between the last train at a
@@ -143,9 +99,85 @@
 //
 // A level lasts. For five minutes after trouble, a direction that would run well is
 // [CauseRecovering], minor: gaps and bunched trains come and go by the minute. This follows
-// from the views so far; a view that is the first of a tracker knows of no trouble before.
+// from the views so far; the first view of a tracker knows of no earlier trouble.
 //
-// A line is silent when one of these holds. Trains that fell silent while others of the
+// Trouble shows within half a minute of the earliest time at which it can be known:
+//
+//   - A breakdown is reported by its train.
+//   - A train that stops without a report is noticed when it is due at the next station.
+//   - A line's silence is noticed when two of its trains should have reported: after seconds
+//     on the Red and the Blue Line in the rush hour, after a minute and a half at headways
+//     of eight minutes, after minutes on the Yellow Line.
+//
+// # The last day
+//
+// [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
+// the measured and the intended time between trains, and the spells of trouble with the
+// longest wait of each. A recovery is no part of a spell. [Tracker.Follow] judges every
+// minute by the status of a View of that minute, two minutes later. [Tracker.Recall] adds the arrivals of a day at once, for example
+// after a restart. [Tracker.Reset] drops the past, too.
+//
+// # Crowding
+//
+// The entries of the last fifteen minutes are compared with the station's average for the
+// type of day, times the hour's share. [CrowdingQuiet] is under 0.6 of that, [CrowdingBusy] over 1.4, and
+// [CrowdingVeryBusy] over twice. The difference must exceed chance. [Crowd.Today]
+// is the number of the day. [Tracker.Day] returns the entries
+// of each hour since midnight, as far back as counts reach.
+//
+// # How it works: predictions
+//
+// The prediction of a train on its way adds up times from its last report:
+//
+//  1. A segment's time, from arrival to arrival, is the mean of its last eight trains. Newer
+//     trains weigh more. Trains that broke down and times far from the median are ignored.
+//  2. Without observations, a segment takes its distance over the mean speed of the line's
+//     other segments, or over 9 m/s. One or two observations are averaged with that.
+//  3. With a timetable, a segment takes the scheduled time plus the mean delay of recent
+//     trains. A train up to two minutes early waits. An express overtakes as scheduled.
+//     Calls within one minute are spread over that minute: see [cta.Profile.Times].
+//  4. A broken-down train departs after the mean length of breakdowns, and at the
+//     earliest in a minute and a half.
+//  5. Without a timetable, trains don't overtake: each arrives at least a minute after the
+//     one ahead.
+//  6. A train closer to the one ahead than 0.7 of the intended headway is held, for up to
+//     four minutes.
+//  7. An overdue train is expected in a few seconds, or in up to a minute when very late.
+//  8. A run ends at the end of the line, or where this hour's service turns back. The next
+//     run departs one headway after the previous one, probably with the train that has
+//     waited longest. A run three quarters of a headway late is skipped; the run after it
+//     is expected. Trains run through on the Loop.
+//  9. Where branches part, a train is predicted for both until its branch is known.
+//
+// A prediction's range grows with the spread of every segment's times, with distance,
+// lateness, a breakdown and a departure still to come. Ranges also widen until nine of ten
+// recorded predictions hold: real trains are less regular than their running times.
+//
+// An agency's prediction is ignored if:
+//
+//   - it is over five minutes old, or more than a minute ahead of now
+//   - its time has passed
+//   - it is more than half an hour from ours: it may belong to another round
+//   - the train has since reported out of service
+//   - we do not predict the train, such as a silent one
+//
+// The ranges of the agency's predictions widen with its own errors. A train's stops are
+// always in order: where the agency has the train later, our times of the following stops
+// move with it. Headways and status always follow our predictions.
+//
+// # How it works: trains that don't report
+//
+//   - Trains do not report from a closed station. A train passes the station when it is due.
+//     The running times of both segments come from the reports before and after.
+//   - A train isn't overdue while a train ahead holds it up. The train ahead must be on its
+//     way or broken down, and not silent.
+//   - A train that another has passed holds up no other train, causes neither [CauseStanding]
+//     nor [CauseOverdue], and is not predicted at the station where it was passed.
+//   - An id belongs to one train, even if the train changes lines. If reports alternate
+//     between two places, and each continues its own sequence, two trains share the id. After
+//     six such reports they are shown as two: the train seen later becomes "id (2)".
+//
+// A line is silent if one of these holds. Trains that fell silent while others of the
 // line reported don't count.
 //
 //   - The line sent nothing for two minutes, and three trains or departures, or all there
@@ -153,62 +185,22 @@
 //   - The line sent nothing for 25 seconds while other lines did, and three trains are late
 //     by 8 seconds, or two by 20. Where at most two run, one late by 40 seconds is enough.
 //   - The line sent nothing for fifteen minutes of service, and no train is known.
-//   - No line sent anything for a minute. By the reports of the last hour, six are missing,
-//     and three trains came due: the source of all lines is silent. Meanwhile, no train
+//   - No line sent anything for a minute, six reports are missing at the rate of the last
+//     hour, and three trains are due. Then the source of all lines is silent, and no train
 //     becomes more overdue.
 //
-// Trouble shows within half a minute of the earliest time at which it can be known:
-//
-//   - A breakdown is reported by its train.
-//   - A train that stops without a report is noticed when it is due at the next station.
-//   - A line's silence is noticed when two of its trains should have reported. That takes
-//     seconds on the Red and the Blue Line in the rush hour. It takes a minute and a half
-//     at headways of eight minutes, and minutes on the Yellow Line.
-//
-// Headways:
+// # How it works: headways and the past
 //
 //   - A station's intended headway is that of the hour in which its trains began their runs.
 //     Where only some routes of the line pass, it is a multiple.
 //   - When headways change, the longer one counts for gaps and the shorter for bunching.
 //   - A timetable's trains have a headway if the times between them are within 1.5 of each
 //     other or up to 15 minutes: [Headway.Uneven] and [DirectionStatus.Uneven] are for others.
-//   - Trains run unseen while their line is silent. An interval with two unusually silent
-//     minutes in it doesn't count. For eight minutes after a
-//     silence, no gap and no overdue train is reported: feeds may repeat old answers.
-//
-// # The last day
-//
-// [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
-// the measured and the intended time between trains, and the spells of trouble with the
-// longest wait of each. A recovery is no part of a spell. [Tracker.Follow] judges every minute by the status of a View of that
-// minute, two minutes later.
-//
-//   - The past follows from the arrivals alone, in whichever order they come. An arrival that
-//     comes up to two hours late has the minutes from then on judged again.
-//   - [Tracker.Recall] adds the arrivals of a day at once, for example after a restart.
+//   - An interval with two unusually silent minutes in it doesn't count. For eight minutes
+//     after a silence, no gap and no overdue train is reported: feeds may repeat old answers.
+//   - The past follows from the arrivals alone, in whichever order they come. An arrival up
+//     to two hours late changes the minutes after it.
 //   - When a line turns out to be silent, all minutes since its last event are unknown. No
 //     wait is measured across them, or across a pause of the service.
 //   - In the twenty minutes after the first arrival of all, no trouble is known.
-//   - [Tracker.Reset] drops the past, too.
-//
-// # Crowding
-//
-// The entries of the last fifteen minutes are compared with the station's average for the
-// type of day, times the hour's share. [CrowdingQuiet] is under 0.6 of that, [CrowdingBusy] over 1.4, and
-// [CrowdingVeryBusy] over twice. The difference must exceed chance. [Crowd.Today] is the
-// number of the day. [Tracker.Day] gives the entries
-// of each hour since midnight, as far back as counts reach.
-//
-// # Guarantees
-//
-//   - All times are event times.
-//   - A [Tracker] keeps the arrivals of the last two hours. [Tracker.View] derives everything
-//     but recoveries from them, so the order of delivery and duplicates don't matter.
-//   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions waiting for their
-//     score, an agency's predictions of 4,000 trains, 155 counts per station, 10 kB per line
-//     for its last day. To judge minutes again, 300,000 arrivals at most are kept, usually
-//     those of four hours: 0.2 MB for the 'L'.
-//   - A View of the 'L' takes about a millisecond, and is computed only when events or the
-//     time have changed.
-//   - Everything is safe for concurrent use.
 package live

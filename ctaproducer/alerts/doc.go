@@ -1,4 +1,4 @@
-// Package alerts reads an agency's alerts to riders, and keeps them in a topic: those of
+// Package alerts reads an agency's alerts to riders and writes them to a topic: those of
 // the CTA, or of a GTFS-Realtime feed.
 //
 //	table, err := ctaproducer.NewAlertTable(client, registry, cta.Topics{})
@@ -15,9 +15,10 @@
 // # What an alert becomes
 //
 //   - Its selectors of riders become lines, directions, stations and modes of the network.
-//     A trip becomes its line and direction. A selector with an id that the network lacks
-//     is left out and counted, and so is an alert without any other: an alert is never
-//     shown to everybody because its ids are wrong.
+//     A trip becomes its line and direction. A selector with an unknown id is dropped and
+//     counted.
+//   - An alert whose selectors are all unknown is dropped and counted: it must not apply to
+//     everybody.
 //   - Its texts become plain text within bounds, in each language of the feed.
 //   - The CTA's alerts name no language: they are English. A station together with a line
 //     means that line at that station. An end that is a date is the end of that day.
@@ -25,13 +26,13 @@
 // # When an alert is over
 //
 // It is over once all its periods are, or once it has been missing from three answers and
-// for five minutes: alerts flicker. A failed call says nothing. After a restart, the
-// source goes on from what the topic holds, and writes only what has changed.
+// for five minutes: alerts flicker. Failed calls do not count. After a restart, the
+// source continues with the alerts in the topic, and writes only the changes.
 //
 // A topic has one source: a second one with another feed would end the first one's alerts.
 //
 // # Recordings
 //
-// Config.Record keeps each answer, and Config.Replay takes them from there: the same
-// recording writes the same alerts.
+// Config.Record stores every answer, Config.Replay reads them: the same recording writes
+// the same alerts.
 package alerts

@@ -45,7 +45,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context(), &collected{f: f, tb: t}); err == nil || !strings.Contains(err.Error(), "has no file") {
+	if err := s.Run(t.Context(), &collected{f: f, tb: t}); err == nil || !strings.Contains(err.Error(), "contains no recording") {
 		t.Errorf("of an empty folder, Run returned %v", err)
 	}
 }

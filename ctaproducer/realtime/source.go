@@ -170,7 +170,7 @@ type reading struct {
 // stray is told of a trip that isn't in the network. The log says it once.
 func (r *reading) stray(trip string) {
 	if len(r.strays) == 0 {
-		r.poll.Log.Warn("the feed has trips that the network doesn't have, and that match none of its trips for certain; they are left out: perhaps the GTFS feed is of another week", "first trip", trip)
+		r.poll.Log.Warn("skipped trips that are not in the network; the GTFS feed may be of another week", "first trip", trip)
 	}
 	r.strays[trip] = true
 	if len(r.strays) >= maxTrains {

@@ -124,7 +124,7 @@ func Play(ctx context.Context, dir string, speed float64, take func(Answer) erro
 		return fmt.Errorf("recording: %w", err)
 	}
 	if len(files) == 0 {
-		return fmt.Errorf("recording: folder %s has no file *%s; a recording is made by -record of examples/trains, or a Recorder", dir, suffix)
+		return fmt.Errorf("recording: folder %s contains no recording (no file *%s)", dir, suffix)
 	}
 	slices.Sort(files)
 	var first, begun time.Time

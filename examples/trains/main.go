@@ -29,7 +29,7 @@ import (
 func main() {
 	app.Main(app.Program{
 		Name:  "trains",
-		About: "Emits the arrivals and the alerts of the real 'L' to Kafka, from the CTA.",
+		About: "Emits the arrivals, predictions and alerts of the real 'L', or of any agency with GTFS-Realtime feeds.",
 		Flags: app.Tracked | app.Database,
 		Run:   run,
 	})

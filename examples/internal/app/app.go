@@ -43,7 +43,7 @@ func Main(p Program) {
 	context.AfterFunc(ctx, func() {
 		stop() // from here on a signal has its usual effect
 		time.AfterFunc(Leave, func() {
-			fmt.Fprintf(os.Stderr, "%s: no clean end within %v, leaving\n", p.Name, Leave)
+			fmt.Fprintf(os.Stderr, "%s: did not stop within %v; exiting\n", p.Name, Leave)
 			os.Exit(1)
 		})
 	})
@@ -85,7 +85,7 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 		if down := (*cta.ServiceError)(nil); errors.As(err, &down) && flagOf[down.Service] != "" {
-			fmt.Fprintf(stderr, "(%s says where the %s is)\n", flagOf[down.Service], down.Service)
+			fmt.Fprintf(stderr, "(set its address with %s)\n", flagOf[down.Service])
 		}
 		return 1
 	}

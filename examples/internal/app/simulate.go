@@ -48,7 +48,7 @@ func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress 
 		return sum, err
 	}
 	if !cfg.After.IsZero() {
-		fmt.Fprintf(s.Stderr, "%s: the topics hold events until %s, going on from there\n", s.name, cfg.After.In(s.Network.Location).Format("Mon 2006-01-02 15:04:05 MST"))
+		fmt.Fprintf(s.Stderr, "%s: continuing after the stored events, which end at %s\n", s.name, cfg.After.In(s.Network.Location).Format("Mon 2006-01-02 15:04:05 MST"))
 	}
 	emitter := ctaproducer.NewEmitter(producer, weather)
 	sum, err = sim.Run(ctx, emitter)

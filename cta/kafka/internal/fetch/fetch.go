@@ -252,7 +252,7 @@ func (e *Engine) warnUnreadable(now time.Time) {
 	case len(waiting) > 0 && !e.warned:
 		e.warned = true
 		slices.Sort(waiting)
-		e.log.Warn("partitions can't be read; the others are", "waiting", strings.Join(waiting, " "),
+		e.log.Warn("cannot read partitions; reading the others; retrying", "waiting", strings.Join(waiting, " "),
 			"reason", e.cl.Explain(cause).Text)
 	case !failing && e.warned:
 		e.warned = false

@@ -23,14 +23,14 @@ type membership struct {
 	instanceID      *string // of a static member; else nil
 	joined          bool
 	joining         bool
-	rejoin          bool     // a rebalance has begun, or revoked partitions must be assigned up
+	rejoin          bool     // a rebalance has begun, or revoked partitions must be given up
 	subscribed      []string // topics at the last join
 	partitionCounts string   // of the topics to read
 	assigned        []record.Partition
 	heartbeating    bool
 	lastHeartbeat   time.Time // its start
 	// strategy is sarama's cooperative one. It moves only partitions that must move, and only
-	// after their member has assigned them up.
+	// after their member has given them up.
 	strategy sarama.BalanceStrategy
 }
 

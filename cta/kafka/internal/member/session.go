@@ -599,7 +599,7 @@ func (m *member) startPositions(ctx context.Context, of []record.Partition) (map
 			committed[p] = b.Offset
 			if b.Metadata != "" && t.ID != "" && b.Metadata != t.ID {
 				committed[p] = -1
-				m.log.log.Warn("the topic was made anew; it is read from its oldest record on", "topic", p.Topic, "partition", p.Partition)
+				m.log.log.Warn("topic was recreated; reading from its oldest record", "topic", p.Topic, "partition", p.Partition)
 			}
 			readable = append(readable, p)
 		}
@@ -616,7 +616,7 @@ func (m *member) startPositions(ctx context.Context, of []record.Partition) (map
 		}
 		at := committed[p]
 		if at >= 0 && (at < has.Oldest || at > has.Newest) {
-			m.log.log.Warn("records were removed before they were read; going on at the oldest",
+			m.log.log.Warn("records expired before they were read; continuing at the oldest",
 				"topic", p.Topic, "partition", p.Partition, "from", at, "oldest", has.Oldest)
 			at = -1
 		}
