@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log"
 	"net/http/httptest"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -43,26 +41,4 @@ func ExampleConnect_tls() {
 	defer client.Close()
 	fmt.Println("connected:", client.EnsureTopics(ctx, kafka.EventTopic("arrivals", 1)))
 	// Output: connected: <nil>
-}
-
-// tokenFile is a file with a token, which another program keeps fresh. A source for AWS
-// MSK or for OpenID Connect has the same method.
-type tokenFile string
-
-func (f tokenFile) Token(context.Context) (kafka.Token, error) {
-	token, err := os.ReadFile(string(f))
-	return kafka.Token{Value: strings.TrimSpace(string(token))}, err
-}
-
-// A cluster that wants OAUTHBEARER. The token is read for each new connection.
-func ExampleConnect_tokens() {
-	client, err := kafka.Connect(context.Background(), kafka.Config{
-		Brokers: []string{"kafka.example.org:9094"},
-		TLS:     &tls.Config{},
-		SASL:    kafka.SASL{Mechanism: "OAUTHBEARER", Tokens: tokenFile("/run/secrets/kafka-token")},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
 }
