@@ -106,14 +106,14 @@ func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 
 // none is the error that the worker has no connector of that name.
 func (c *Connector) none() error {
-	return c.worker.FailWith(fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it: examples/connector does")
+	return c.worker.FailWith(fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it with Connector.Create")
 }
 
 // noneYet is the error that the worker tells nothing of a connector for as long as
 // was to be waited: a JDBC source tries to reach its database first.
 func (c *Connector) noneYet() error {
 	return c.worker.FailWith(fmt.Errorf("connector %s: %w within %v", c.cfg.Name, ErrNoConnector, c.cfg.Wait),
-		"create it: examples/connector does; if that is done, check that the worker reaches the database at "+c.db.Host+", and see its log")
+		"create it with Connector.Create; if that is done, check that the worker reaches the database at "+c.db.Host+", and see its log")
 }
 
 // trimTrace keeps the first line of a Java stack trace and the last cause, which
@@ -179,7 +179,7 @@ func (c *Connector) notRunning(s ConnectorStatus) error {
 	case s.failed() && hint == "":
 		hint = "see the worker's log, mend the cause and create the connector again"
 	case s.State == "RUNNING" && len(s.Tasks) == 0:
-		hint = "check that the database has table public." + stationsTable + " and that its user may read it: examples/connector loads it"
+		hint = "check that the database has table public." + stationsTable + " and that its user may read it; CreateStations loads it"
 	case s.State == "PAUSED", s.State == "STOPPED":
 		hint = "resume it by PUT " + c.path() + "/resume"
 	case hint == "":

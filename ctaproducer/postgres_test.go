@@ -385,7 +385,7 @@ func testOddValues(t *testing.T, server *postgresServer) {
 	}
 	for column, value := range map[string]string{"valid_to": "infinity", "opened": `"0044-03-15 BC"`, "depth": "NaN", "length": "-Infinity", "checked": "-infinity"} {
 		for _, stop := range []int{tables.Rows(net)[0].StopID, 90001} {
-			if n := strings.Count(text, fmt.Sprintf("null is sent instead\" stop_id=%d column=%s value=%s ", stop, column, value)); n != 1 {
+			if n := strings.Count(text, fmt.Sprintf("sent null\" stop_id=%d column=%s value=%s ", stop, column, value)); n != 1 {
 				t.Errorf("%d lines tell of %s of stop %d, want one", n, column, stop)
 			}
 		}

@@ -65,7 +65,7 @@ func TestConnectorShowsAndDeletes(t *testing.T) {
 	rows := tables.Rows(cta.Chicago())
 	sys.Rows(rows...)
 
-	prints(t, 1, []string{"connector stations: no such connector (create it: examples/connector does)"}, "connector", append(args, "-status")...)
+	prints(t, 1, []string{"connector stations: no such connector (create it with Connector.Create)"}, "connector", append(args, "-status")...)
 	records := []string{fmt.Sprintf("topic %s: %d records of %d stops", topic, len(rows), len(rows))}
 	for i, row := range rows[:3] {
 		records = append(records, fmt.Sprintf("partition 0, offset %d, key null: %s", i, row.AppendJSON(nil)))
