@@ -124,6 +124,8 @@
 // Every time above is event time. The model derives event time from pairs of an event's
 // time (the record's key) and the wall time of sending (the record's timestamp). In an
 // accelerated simulation or a replay, event time runs faster; ages and minutes are right.
+// Where event time is over two hours from the wall time, pages say that they show a
+// simulation or a recording, and of which year.
 //
 //   - Between events the clock runs on at the observed speed, up to two minutes past the
 //     last event. Then it stops, and the age of the data, which is wall time, grows.
