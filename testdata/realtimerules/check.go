@@ -267,6 +267,11 @@ func (c *Checker) position(e *pb.FeedEntity, vehicles map[string]bool, runs map[
 		c.say("W004", "%s: speed %v m/s", what, p.GetSpeed())
 	}
 	if t != nil {
+		if shape := c.static.shapes[t.shape]; len(shape) > 1 && p != nil {
+			if d := off(shape, lat, lon); d > 200 {
+				c.say("E029", "%s: position %v %v is %.0f m from the shape of trip %q", what, lat, lon, d, v.GetTrip().GetTripId())
+			}
+		}
 		c.stop(what, t, v.CurrentStopSequence, v.StopId)
 	}
 }
@@ -326,8 +331,12 @@ func (c *Checker) update(e *pb.FeedEntity, runs map[string]string) {
 			c.say("E040", "%s: update %d has no stop", what, i)
 			continue
 		}
+		place := -1
 		if t != nil {
-			c.stop(what, t, s.StopSequence, s.StopId)
+			place = c.stop(what, t, s.StopSequence, s.StopId)
+		}
+		if s.ScheduleRelationship == nil {
+			c.say("W009", "%s: no schedule_relationship of update %d", what, i)
 		}
 		if s.StopSequence != nil {
 			switch n := int(s.GetStopSequence()); {
@@ -362,6 +371,9 @@ func (c *Checker) update(e *pb.FeedEntity, runs map[string]string) {
 				continue
 			}
 			if at.Time == nil {
+				if place >= 0 && []int{t.calls[place].arrival, t.calls[place].departure}[k] < 0 {
+					c.say("E046", "%s: a delay at stop_sequence %d, which has no time in the static feed", what, sequence)
+				}
 				continue
 			}
 			if n := uint64(*at.Time); n < 1_104_537_600 || n > 4_102_444_800 {
@@ -370,7 +382,7 @@ func (c *Checker) update(e *pb.FeedEntity, runs map[string]string) {
 			if k == 1 && s.Arrival != nil && *at.Time < s.Arrival.GetTime() {
 				c.say("E025", "%s: leaves stop_sequence %d before it comes", what, sequence)
 			}
-			if k == 0 && *at.Time <= time || k == 1 && *at.Time < time {
+			if later := k == 0 || s.Arrival == nil; later && *at.Time <= time || *at.Time < time {
 				c.say("E022", "%s: at stop_sequence %d at %d, at the one before at %d", what, sequence, *at.Time, time)
 			}
 			time = *at.Time
@@ -387,6 +399,13 @@ func (c *Checker) update(e *pb.FeedEntity, runs map[string]string) {
 
 func (c *Checker) alert(e *pb.FeedEntity) {
 	a, what := e.GetAlert(), e.GetId()
+	for _, of := range a.GetActivePeriod() {
+		for _, at := range []*uint64{of.Start, of.End} {
+			if at != nil && (*at < 1_104_537_600 || *at > 4_102_444_800) {
+				c.say("E001", "%s: %d isn't in POSIX seconds", what, *at)
+			}
+		}
+	}
 	if len(a.GetInformedEntity()) == 0 {
 		c.say("E032", "%s: informs nobody", what)
 	}

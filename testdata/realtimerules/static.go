@@ -23,6 +23,7 @@ type Static struct {
 	routes                   map[string]bool
 	stops                    map[string]stop
 	trips                    map[string]*trip
+	shapes                   map[string][]shapePoint // by shape_pt_sequence
 	services                 map[string]*service
 	south, north, west, east float64
 }
@@ -34,8 +35,14 @@ type stop struct {
 
 type trip struct {
 	route, service, direction string
+	shape                     string
 	calls                     []call // by stop_sequence
 	spans                     []span
+}
+
+type shapePoint struct {
+	sequence int
+	lat, lon float64
 }
 
 type call struct {
@@ -70,7 +77,7 @@ func (s *service) runs(day time.Time) bool {
 // ReadStatic reads a feed's files.
 func ReadStatic(fsys fs.FS) (*Static, error) {
 	s := &Static{
-		agencies: map[string]bool{}, routes: map[string]bool{}, stops: map[string]stop{}, trips: map[string]*trip{}, services: map[string]*service{},
+		agencies: map[string]bool{}, routes: map[string]bool{}, stops: map[string]stop{}, trips: map[string]*trip{}, shapes: map[string][]shapePoint{}, services: map[string]*service{},
 		south: 90, north: -90, west: 180, east: -180,
 	}
 	var faults []error
@@ -112,7 +119,7 @@ func ReadStatic(fsys fs.FS) (*Static, error) {
 		of(get("service_id")).exceptions[get("date")] = get("exception_type")
 	})
 	table("trips.txt", func(get func(string) string) {
-		s.trips[get("trip_id")] = &trip{route: get("route_id"), service: get("service_id"), direction: get("direction_id")}
+		s.trips[get("trip_id")] = &trip{route: get("route_id"), service: get("service_id"), direction: get("direction_id"), shape: get("shape_id")}
 	})
 	table("stop_times.txt", func(get func(string) string) {
 		if t := s.trips[get("trip_id")]; t != nil {
@@ -124,6 +131,12 @@ func ReadStatic(fsys fs.FS) (*Static, error) {
 			t.spans = append(t.spans, span{seconds(get("start_time")), seconds(get("end_time")), int(number(get("headway_secs"))), get("exact_times") == "1"})
 		}
 	})
+	table("shapes.txt", func(get func(string) string) {
+		s.shapes[get("shape_id")] = append(s.shapes[get("shape_id")], shapePoint{int(number(get("shape_pt_sequence"))), number(get("shape_pt_lat")), number(get("shape_pt_lon"))})
+	})
+	for _, of := range s.shapes {
+		slices.SortFunc(of, func(a, b shapePoint) int { return a.sequence - b.sequence })
+	}
 	for _, t := range s.trips {
 		slices.SortFunc(t.calls, func(a, b call) int { return a.sequence - b.sequence })
 	}
@@ -168,6 +181,22 @@ func seconds(text string) int {
 		return -1
 	}
 	return h*3600 + m*60 + s
+}
+
+// off returns the distance of a place from a shape.
+func off(shape []shapePoint, lat, lon float64) float64 {
+	best := math.Inf(1)
+	scale := math.Cos(lat * math.Pi / 180)
+	for i := 1; i < len(shape); i++ {
+		a, b := shape[i-1], shape[i]
+		dx, dy := (b.lon-a.lon)*scale, b.lat-a.lat
+		f := 0.0
+		if d := dx*dx + dy*dy; d > 0 {
+			f = min(max(((lon-a.lon)*scale*dx+(lat-a.lat)*dy)/d, 0), 1)
+		}
+		best = min(best, metres(lat, lon, a.lat+f*dy, a.lon+f*dx/scale))
+	}
+	return best
 }
 
 // metres between two places.
