@@ -356,7 +356,7 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		{"dashboard", append(free, "-brokers", taken.Addr().String(), "-listen", "127.0.0.1:0"), 1, "address already in use"},
 		{"dashboard", []string{"-speed", "fast"}, 2, "want a number above 0, or max"},
 		{"dashboard", []string{"-services", "docker", "-layout", "wide", "-lines", "red,mauve"}, 2, "-services: found \"docker\", want auto, embedded or external\n-layout: layout is \"wide\""},
-		{"dashboard", []string{"-network", "."}, 1, "-network: stops.txt: missing among connector, "},
+		{"dashboard", []string{"-network", "."}, 1, "-network: stops.txt: missing among "},
 		{"turnstiles", []string{"-sasl", "OAUTHBEARER"}, 2, "-sasl: OAUTHBEARER wants -sasl-token-file or -sasl-token-command"},
 		{"turnstiles", []string{"-sasl", "OAUTHBEARER", "-sasl-token-file", "a", "-sasl-token-command", "b"}, 2, "-sasl-token-file: not together with -sasl-token-command"},
 		{"dashboard", []string{"-colour"}, 2, "flag provided but not defined: -colour"},

@@ -36,6 +36,8 @@ type Program struct {
 // usageError is a fault in the command line: exit code 2.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // Main runs p as the whole process and ends it: with code 0 after a clean end, 2 after
 // a wrong flag, else 1 with one message. A second signal ends it at once.
 func Main(p Program) {
