@@ -253,15 +253,15 @@ func TestRestartedSource(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	event, wall := clockAt("08:00:00")
-	for i := range 2 * maxEntries {
+	for i := range maxEntries + 1000 {
 		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: fmt.Sprint(i), Direction: "a", Line: "blue"}, wall)
 		m.ApplyCount(tables.TurnstileCount{StationID: i + 1, Count: 1}, wall)
 		m.ApplyStation(tables.StationRecord{StationID: i + 1, Line: "blue", StationName: "x"})
 	}
 	m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: strings.Repeat("x", 1000), Direction: "a", Line: "blue"}, wall)
 	m.ApplyArrival(cta.KeyAt(event.Add(time.Hour)), cta.Arrival{StationID: ohare, TrainID: "late", Direction: "a", Line: "blue"}, wall.Add(time.Hour))
-	for i := range 2 * maxSources {
-		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: i % (maxSources + 100), TrainID: "1", Direction: "a", Line: "blue"}, wall)
+	for i := range maxSources + 100 {
+		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: i, TrainID: "1", Direction: "a", Line: "blue"}, wall)
 	}
 	if n := len(m.state.clock.sensors); n != maxSources {
 		t.Errorf("%d stations are remembered, want %d", n, maxSources)
@@ -273,7 +273,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // In whatever order events come, and however often, the outcome is the same.
 func TestOrderOfDeliveryIsOfNoMatter(t *testing.T) {
-	net := cta.Chicago()
+	net := only(t, "red", "blue") // what others do is as much of the work, and shows nothing
 	rapid.Check(t, func(rt *rapid.T) {
 		type delivery struct {
 			event, wall time.Time

@@ -141,6 +141,9 @@ func TestAlertsComeAndGo(t *testing.T) {
 // An alert is on the pages of what it concerns, and on no others.
 func TestAlertsAreWhereTheyBelong(t *testing.T) {
 	const clark = 40380 // Blue, Brown, Green, Orange, Pink, Purple
+	m := small()
+	_, wall := clockAt("08:00:10")
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }})
 	for _, c := range []struct {
 		informed []alert.Informed
 		want     string // pages that show it
@@ -154,9 +157,8 @@ func TestAlertsAreWhereTheyBelong(t *testing.T) {
 		{[]alert.Informed{{Mode: cta.ModeMetro}}, "/ /lines/blue /lines/red /stations/40890 /board/40890 /stations/40380 /stations/41190"},
 		{[]alert.Informed{{Line: "gold"}}, ""},
 	} {
-		m := small()
 		m.ApplyAlert(notice("x", alert.SeveritySevere, c.informed...))
-		h := newHandler(t, m, HandlerConfig{})
+		wall = wall.Add(time.Second)
 		var got []string
 		for _, page := range []string{"/", "/lines/blue", "/lines/red", "/stations/40890", "/board/40890", "/stations/40380", "/stations/41190"} {
 			if strings.Contains(text(t, get(t, h, "GET", page)), "Header x") {
@@ -231,7 +233,7 @@ func TestAlertsSayWhen(t *testing.T) {
 	day := func(d, hour int) int64 {
 		return time.Date(2026, 10, d, hour, 30*min(hour, 1), 0, 0, cta.Chicago().Location).UnixMilli()
 	}
-	for _, c := range []struct {
+	cases := []struct {
 		period alert.Period
 		want   string
 	}{
@@ -239,20 +241,28 @@ func TestAlertsSayWhen(t *testing.T) {
 		{alert.Period{Until: day(9, 0)}, "until Thu 8 Oct"}, {alert.Period{Until: day(9, 5)}, "until Fri 9 Oct 05:30"}, {alert.Period{From: day(7, 9)}, "from 09:30"},
 		{alert.Period{From: day(8, 0)}, "from Thu 8 Oct"}, {alert.Period{From: day(7, 9), Until: day(7, 10)}, "from 09:30 until 10:30"},
 		{alert.Period{From: day(8, 9), Until: day(10, 0)}, "from Thu 8 Oct 09:30 until Fri 9 Oct"},
-	} {
-		silent, told := NewModel(cta.Chicago()), small()
-		for name, m := range map[string]*Model{"silent": silent, "told": told} {
-			a := notice("x", alert.SeveritySevere)
+	}
+	for name, m := range map[string]*Model{"silent": NewModel(cta.Chicago()), "told": small()} {
+		for i, c := range cases {
+			a := notice(strconv.Itoa(i), alert.SeveritySevere)
 			a.Active = []alert.Period{c.period}
 			m.ApplyAlert(a)
-			event, wall := clockAt("08:00:10")
-			if name == "silent" {
-				wall = event // the wall clock is the only one
+		}
+		event, wall := clockAt("08:00:10")
+		if name == "silent" {
+			wall = event // the wall clock is the only one
+		}
+		s := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }}).pub.snapshot()
+		if len(s.status.Alerts) != len(cases) {
+			t.Fatalf("%s: %d alerts, want %d", name, len(s.status.Alerts), len(cases))
+		}
+		for _, a := range s.status.Alerts {
+			i, err := strconv.Atoi(a.ID)
+			if err != nil {
+				t.Fatal(err)
 			}
-			h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall }})
-			v := h.pub.snapshot().speaks.notice(h.pub.snapshot(), h.pub.snapshot().status.Alerts[0])
-			if v.When != c.want {
-				t.Errorf("%s, %v: %q, want %q", name, c.period, v.When, c.want)
+			if v := s.speaks.notice(s, a); v.When != cases[i].want {
+				t.Errorf("%s, %v: %q, want %q", name, cases[i].period, v.When, cases[i].want)
 			}
 		}
 	}
