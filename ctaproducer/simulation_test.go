@@ -65,25 +65,27 @@ func smallTown(tb testing.TB) *cta.Network {
 const hourOfSeed1 = "447f70190ae8da810a80f0246f424469df6c7181ef078b8ece1dfa6da357b37c"
 
 func TestSameSeedSameEventsAtAnySpeed(t *testing.T) {
-	digest := func(seed uint64, speed float64) string {
-		s := newTestSimulation(t, cta.Chicago(), SimulationConfig{Seed: seed, For: time.Hour, Speed: speed})
+	digest := func(seed uint64, speed float64, length time.Duration) string {
+		s := newTestSimulation(t, cta.Chicago(), SimulationConfig{Seed: seed, For: length, Speed: speed})
 		sink := &tally{}
 		sum, err := s.Run(t.Context(), sink)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sum.Events() != sink.sum.Events() || sum.To != s.Begin().Add(time.Hour) {
+		if sum.Events() != sink.sum.Events() || sum.To != s.Begin().Add(length) {
 			t.Errorf("the summary has %d events until %v, the sink %d", sum.Events(), sum.To, sink.sum.Events())
 		}
 		return sum.Digest
 	}
-	if got := digest(1, math.Inf(1)); got != hourOfSeed1 {
+	if got := digest(1, math.Inf(1), time.Hour); got != hourOfSeed1 {
 		t.Errorf("seed 1: digest %s, want %s", got, hourOfSeed1)
 	}
-	if got := digest(1, 20_000); got != hourOfSeed1 {
-		t.Errorf("seed 1 at speed 20,000: digest %s, want %s", got, hourOfSeed1)
+	const short = 10 * time.Minute
+	of := digest(1, math.Inf(1), short)
+	if got := digest(1, 20_000, short); got != of {
+		t.Errorf("seed 1 at speed 20,000: digest %s, want %s", got, of)
 	}
-	if got := digest(2, math.Inf(1)); got == hourOfSeed1 {
+	if got := digest(2, math.Inf(1), short); got == of {
 		t.Error("seed 2 has the digest of seed 1")
 	}
 }

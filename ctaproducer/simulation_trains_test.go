@@ -4,22 +4,61 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
-// chicagoDay is a weekday of seed 1, from midnight.
-func chicagoDay(tb testing.TB, noFaults bool) *Simulation {
-	tb.Helper()
+// simulatedDay is what trains and riders do on a weekday of seed 1, from midnight.
+type simulatedDay struct {
+	*Simulation
+	arrivals []Event
+	entries  map[int]*[24]float64 // by station and hour
+	riders   map[rider]bool
+}
+
+// rider is where, for which line and in which hour somebody enters.
+type rider struct {
+	station int
+	line    string
+	hour    time.Time
+}
+
+// chicagoDay and its twin without faults are simulated once, for all tests that look at
+// them: a day is half a million events.
+var (
+	chicagoDay   = sync.OnceValue(func() *simulatedDay { return simulateDay(false) })
+	faultlessDay = sync.OnceValue(func() *simulatedDay { return simulateDay(true) })
+)
+
+func simulateDay(noFaults bool) *simulatedDay {
 	net := cta.Chicago()
-	return newTestSimulation(tb, net, SimulationConfig{
+	s, err := NewSimulation(net, SimulationConfig{
 		Seed:     1,
 		Start:    time.Date(2026, time.October, 7, 0, 0, 0, 0, net.Location),
 		For:      24 * time.Hour,
 		NoFaults: noFaults,
 	})
+	if err != nil {
+		panic(err)
+	}
+	d := &simulatedDay{Simulation: s, entries: map[int]*[24]float64{}, riders: map[rider]bool{}}
+	for _, st := range net.Stations {
+		d.entries[st.ID] = new([24]float64)
+	}
+	for ev := range s.events() {
+		switch ev.Kind {
+		case ArrivalEvent:
+			d.arrivals = append(d.arrivals, *ev)
+		case EntryEvent:
+			d.entries[ev.Entry.StationID][ev.At.Hour()]++
+			d.riders[rider{ev.Entry.StationID, ev.Entry.Line, ev.At.Truncate(time.Hour)}] = true
+		}
+	}
+	return d
 }
 
 func arrivals(s *Simulation) []Event {
@@ -140,10 +179,10 @@ func TestTripsPassClosedStations(t *testing.T) {
 }
 
 func TestTrainsNeverJumpNorRunBackwards(t *testing.T) {
-	s := chicagoDay(t, false)
+	s := chicagoDay()
 	last := make(map[string]*cta.Arrival)
 	moves := make(map[move]int)
-	for _, ev := range arrivals(s) {
+	for _, ev := range s.arrivals {
 		a := ev.Arrival
 		before := last[a.TrainID]
 		m := moveOf(s.net, before, a)
@@ -169,7 +208,7 @@ func TestTrainsNeverJumpNorRunBackwards(t *testing.T) {
 }
 
 func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
-	s := chicagoDay(t, false)
+	s := chicagoDay()
 	type visit struct {
 		train string
 		place place
@@ -181,7 +220,7 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 	visits := make(map[string]visit)  // the latest of each train
 	order := make(map[[2]place]int)   // the visit to a platform of the latest train that went on to another
 	seen := make(map[place]int)
-	for _, ev := range arrivals(s) {
+	for _, ev := range s.arrivals {
 		a := ev.Arrival
 		p := placeOf(a)
 		if before := standing[p]; before.train == a.TrainID && a.TrainStatus != cta.OutOfService {
@@ -218,10 +257,10 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 }
 
 func TestHeadwaysStayInTheirBand(t *testing.T) {
-	s := chicagoDay(t, true)
+	s := faultlessDay()
 	last := make(map[place]Event)
 	checked, least, most := 0, 1.0, 1.0
-	for _, ev := range arrivals(s) {
+	for _, ev := range s.arrivals {
 		p := placeOf(ev.Arrival)
 		before, ok := last[p]
 		if ev.Arrival.TrainStatus == cta.OutOfService || ok && before.Arrival.TrainID == ev.Arrival.TrainID {
@@ -312,11 +351,11 @@ func TestAllLinesRunAtTheDefaultStart(t *testing.T) {
 
 func TestPurpleRunsToTheLoopInRushHoursOnly(t *testing.T) {
 	const howard = 40900
-	s := chicagoDay(t, false)
+	s := chicagoDay()
 	purple := s.net.Line("purple")
 	last, _ := purple.Order(howard)
 	express, turned := make(map[int]int), 0
-	for _, ev := range arrivals(s) {
+	for _, ev := range s.arrivals {
 		if ev.Arrival.Line != purple.ID {
 			continue
 		}
@@ -343,7 +382,7 @@ func TestPurpleRunsToTheLoopInRushHoursOnly(t *testing.T) {
 }
 
 func TestBreakdownDelaysThoseBehind(t *testing.T) {
-	s := chicagoDay(t, false)
+	s := chicagoDay()
 	type fault struct {
 		train string
 		at    time.Time
@@ -351,7 +390,7 @@ func TestBreakdownDelaysThoseBehind(t *testing.T) {
 	}
 	faults := make(map[place]*fault)
 	n, delayed := 0, 0
-	for _, ev := range arrivals(s) {
+	for _, ev := range s.arrivals {
 		a := ev.Arrival
 		p := placeOf(a)
 		f := faults[p]
@@ -404,6 +443,12 @@ func TestTrainPrefixesTellLinesApart(t *testing.T) {
 // ever more trains into service.
 func TestFleetsDoNotGrow(t *testing.T) {
 	net := cta.Chicago()
+	if race.Enabled {
+		var err error
+		if net, err = net.Only("purple", "yellow"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	e := newEngine(net, 1, DefaultStart(net), true)
 	fleets := func() map[string]int {
 		n := make(map[string]int)

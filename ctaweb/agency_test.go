@@ -20,7 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // foreseen is what a source derives from an agency's feeds.
@@ -139,7 +139,7 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 		{4 * time.Minute, live.Ours, "This site shows the better predictions."},
 	} {
 		t.Run(fmt.Sprint(c.off, " late"), func(t *testing.T) {
-			if incident.Race && c.better == live.Agency {
+			if race.Enabled && c.better == live.Agency {
 				t.Skip("without -race: half an hour of a line is ten times slower with it")
 			}
 			f := foresee(t, from, 30*time.Minute, c.off)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // pair is an event time and the wall time of its record, both since the start of
@@ -75,7 +75,7 @@ func TestClock(t *testing.T) {
 		}},
 	}
 	judged := 10
-	if incident.Race {
+	if race.Enabled {
 		judged = 50
 	}
 	for _, tt := range tests {

@@ -19,7 +19,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // What pages, API and stream say of a simulated day never contradicts itself: where trains
@@ -29,7 +29,7 @@ func TestPagesAgree(t *testing.T) {
 	net := cta.Chicago()
 	at := func(hour, minute int) time.Time { return time.Date(2026, 10, 7, hour, minute, 0, 0, net.Location) }
 	moments := []time.Time{at(0, 30), at(5, 0), at(9, 15), at(12, 0), at(23, 50)}
-	if incident.Race {
+	if race.Enabled {
 		moments = []time.Time{at(1, 15)} // some lines run, some end, some don't run
 	}
 	if os.Getenv("CTALIVE_DAY") != "" {
@@ -272,7 +272,7 @@ func (a *agreement) boards(st *Status) {
 	trains := trainsOf(st)
 	stops := map[string]map[string]plannedArrival{} // by train, then platform
 	for i, s := range a.h.model.net.Stations {
-		if incident.Race && i%4 > 0 {
+		if race.Enabled && i%4 > 0 {
 			continue // each page is as another
 		}
 		var answer struct{ Station stationDetail }
@@ -367,7 +367,7 @@ func (a *agreement) boards(st *Status) {
 func (a *agreement) trains(st *Status) {
 	for _, l := range st.Lines {
 		for i, t := range l.Trains {
-			if incident.Race && i%4 > 0 {
+			if race.Enabled && i%4 > 0 {
 				continue
 			}
 			a.seen["train"]++

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 const clarkLake = 40380 // where six lines stop
@@ -91,7 +91,7 @@ func TestNarrowedUpdatesAddUp(t *testing.T) {
 	}
 	var from *Status
 	gone, few, length := 0, 50, 30*time.Minute
-	if incident.Race {
+	if race.Enabled {
 		few, length = 15, 10*time.Minute
 	}
 	for now := eight.Add(-length); now.Before(eight); now = now.Add(20 * time.Second) {

@@ -22,7 +22,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/tables"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // newHandler returns a handler of m whose wall clock stands at 08:00:10 of the
@@ -258,7 +258,7 @@ func TestMountedUnderAPrefix(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if seen[to.String()] || incident.Race && len(seen)%4 > 0 && strings.Contains(to.Path, "/stations/") {
+			if seen[to.String()] || race.Enabled && len(seen)%4 > 0 && strings.Contains(to.Path, "/stations/") {
 				seen[to.String()] = true
 				continue
 			}

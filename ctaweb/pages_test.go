@@ -19,7 +19,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/tables"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 func TestSearch(t *testing.T) {
@@ -211,7 +211,7 @@ func TestLineAndStationPagesAgree(t *testing.T) {
 	}
 	few := 250
 	for i, st := range m.Network().Stations {
-		if incident.Race && i%4 > 0 { // each page is as another
+		if race.Enabled && i%4 > 0 { // each page is as another
 			few = 50
 			maps.DeleteFunc(onLine, func(platform, _ string) bool { return strings.HasSuffix(platform, " "+strconv.Itoa(st.ID)) })
 			continue

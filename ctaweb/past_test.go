@@ -16,6 +16,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // stood is the rush hour of the Blue Line, in which a train broke down at Logan Square at
@@ -32,7 +33,7 @@ func stood(t testing.TB) (net *cta.Network, arrivals []ctaproducer.Event, began 
 // of a source that ran before at a later time.
 func TestPastAfterARestart(t *testing.T) {
 	speeds := []time.Duration{20, 1}
-	if incident.Race {
+	if race.Enabled {
 		speeds = speeds[:1]
 	}
 	for _, speed := range speeds {

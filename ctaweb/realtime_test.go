@@ -21,7 +21,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 	"github.com/seed-921eec07/ctalive/testdata/realtimerules"
 )
 
@@ -339,7 +339,7 @@ func TestFeedsKeepTheRules(t *testing.T) {
 		{"a coast on the day of 25 hours", small, staticOf(t, coast()), at(small, 20261025, 12, 0), 4, false},
 	}
 	times := 10 * 4 * 3
-	if incident.Race {
+	if race.Enabled {
 		times, cities = 2*4*3, cities[1:]
 	}
 	if samples := os.Getenv("CTALIVE_GTFS_SAMPLES"); samples != "" {

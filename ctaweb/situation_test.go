@@ -20,6 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // replay passes arrivals through the whole chain: Kafka, Consume, and a handler
@@ -263,11 +264,11 @@ func TestSituationsAreTold(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if incident.Race && name != "trains are bunched" {
+			if race.Enabled && name != "trains are bunched" {
 				t.Skip("without -race: an hour of a city is ten times slower with it")
 			}
 			arrivals, from, until := tt.happen(rush(t))
-			if incident.Race { // the other lines are ten times the work
+			if race.Enabled { // the other lines are ten times the work
 				arrivals = slices.DeleteFunc(arrivals, func(e ctaproducer.Event) bool { return e.Arrival.Line != "blue" })
 			}
 			now := eight.Add(-time.Minute)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/internal/sheet"
-	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // town is a small feed: a metro with a parent station, a short turn and a loop; a bus
@@ -681,7 +681,7 @@ func TestZipBombIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	size := int64(200 << 20)
-	if incident.Race {
+	if race.Enabled {
 		size = 40 << 20
 	}
 	z := zip.NewWriter(f)

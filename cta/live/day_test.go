@@ -10,6 +10,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // simulated returns the arrivals of a simulation of the 'L'.
@@ -31,7 +32,7 @@ func day(hour int) time.Time {
 // runs whole days.
 func TestPredictionsWithFaults(t *testing.T) {
 	hours := int64(5)
-	if incident.Race {
+	if race.Enabled {
 		hours = 2
 	}
 	for _, s := range scoresOf(t, 1, day(6), time.Duration(hours)*time.Hour) {

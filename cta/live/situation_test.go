@@ -9,6 +9,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // morning returns the traffic of the 'L' from 7:00 to 9:30, without faults.
@@ -122,7 +123,7 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 		"yellow": 4 * time.Minute, // two trains, each up to five minutes to the next station
 	} {
 		t.Run(line, func(t *testing.T) {
-			if incident.Race && line != "blue" && line != "yellow" {
+			if race.Enabled && line != "blue" && line != "yellow" {
 				t.Skip("without -race: the morning of a city is ten times slower with it")
 			}
 			begin, end := day(8), day(8).Add(12*time.Minute)
@@ -176,7 +177,7 @@ func TestNoFalseAlarms(t *testing.T) {
 	now := day(7).Add(15 * time.Minute)
 	alarms := map[Cause]int{}
 	looks, step := 0, 10*time.Second
-	if incident.Race {
+	if race.Enabled {
 		step = time.Minute
 	}
 	for _, e := range morning(t) {

@@ -1,7 +1,0 @@
-//go:build race
-
-package incident
-
-// Race says whether the race detector is on. What one goroutine computes is ten times
-// slower then and shows nothing new, so that long simulations may do less of it.
-const Race = true
