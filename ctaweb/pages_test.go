@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -211,7 +212,7 @@ func TestLineAndStationPagesAgree(t *testing.T) {
 	}
 	few := 250
 	for i, st := range m.Network().Stations {
-		if race.Enabled && i%4 > 0 { // each page is as another
+		if race.Enabled && i%4 > 0 && !slices.Contains(st.Lines, "green") { // each page is as another
 			few = 50
 			maps.DeleteFunc(onLine, func(platform, _ string) bool { return strings.HasSuffix(platform, " "+strconv.Itoa(st.ID)) })
 			continue

@@ -21,6 +21,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // day is a day of the Purple and Yellow Line as a timetable, until three at night.
@@ -61,7 +62,7 @@ const (
 
 // Each fault of feeds: what the feed shows despite it is found, and nothing is made up.
 func TestFaults(t *testing.T) {
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name, feeds string
 		from        time.Duration
 		edit        realtimetest.Fault
@@ -93,6 +94,9 @@ func TestFaults(t *testing.T) {
 		{"trips that were added", "vt", rush, realtimetest.Added, 0.9, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if race.Enabled && i%4 > 0 {
+				t.Skip("without -race: half an hour of feeds is ten times slower with it")
+			}
 			f := evening(t, c.from, 30*time.Minute)
 			f.edit = c.edit
 			j, s := tally(t, f, c.feeds)
@@ -251,7 +255,7 @@ func TestSkippedStops(t *testing.T) {
 func TestOutages(t *testing.T) {
 	from := 15 * time.Minute
 	const length = 12 * time.Minute
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name        string
 		outage      realtimetest.Outage
 		said, ready string
@@ -262,6 +266,9 @@ func TestOutages(t *testing.T) {
 		{"trouble", realtimetest.Trouble, "HTTP 503", "HTTP 503"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if race.Enabled && i%2 > 0 {
+				t.Skip("without -race: an hour of feeds is ten times slower with it")
+			}
 			f := evening(t, rush, 50*time.Minute)
 			begin := f.Now.Add(from)
 			notReady := ""
