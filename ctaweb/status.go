@@ -10,7 +10,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Status is the state of a [Model] at one moment, and the JSON of GET /api/v1/status.
+// Status is the state of a [Model] at one moment. It is part of the JSON of GET /api/v1/status.
 // Times are event times, in the network's own zone.
 type Status struct {
 	Network string `json:"network"`
