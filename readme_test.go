@@ -57,7 +57,7 @@ func TestReadmesProgramRuns(t *testing.T) {
 	probe.Close()
 	program = strings.NewReplacer(
 		address, page,
-		"services.Config{}", "services.Config{Mode: services.Embedded}", // not a broker that happens to run here
+		"services.Config{}", "services.Config{Where: services.WhereEmbedded}", // not a broker that happens to run here
 		"import (\n", "import (\n\t\"time\"\n\t\"github.com/seed-921eec07/ctalive/ctaproducer\"\n",
 	).Replace(before + addition + last + after)
 	binary := filepath.Join(t.TempDir(), "program")

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// New returns a network made of n's name, location, lines with patterns, and stations
+// NewNetwork returns a network made of n's name, location, lines with patterns, and stations
 // with stops. It fills in the lines of each station and stop, and drops transfers to
 // other networks. A line without Stations gets them in the order of its patterns. Don't
 // use n afterwards.
 //
 // A line without headways and trips is shown with its vehicles. Whether it runs as
 // intended is unknown.
-func New(n Network) (*Network, error) {
+func NewNetwork(n Network) (*Network, error) {
 	slices.SortFunc(n.Stations, func(a, b *Station) int { return cmp.Compare(a.ID, b.ID) })
 	lineIDs := make(map[string]bool)
 	here := make(map[*Station][]string)

@@ -63,8 +63,8 @@ type Calendar struct {
 	Added, Removed []Date
 }
 
-// Runs reports whether the service runs on d.
-func (c *Calendar) Runs(d Date) bool {
+// Includes reports whether the service runs on d.
+func (c *Calendar) Includes(d Date) bool {
 	if _, ok := slices.BinarySearch(c.Removed, d); ok {
 		return false
 	}

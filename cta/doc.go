@@ -16,8 +16,8 @@
 //     direction, [Heading] that of the trains at some positions.
 //   - A [Trip] is a timetabled run. It departs at a fixed time on the service days of its
 //     [Calendar], and calls at the times of its [Profile].
-//   - A [Headway] gives only the time between trains, as the Chicago data do. [Together]
-//     is that of two services. [Pattern.Runs] and [Pattern.HeadwayAt] look both up.
+//   - A [Headway] gives only the time between trains, as the Chicago data do. [CombinedHeadway]
+//     is that of two services. [Pattern.AppendRuns] and [Pattern.HeadwayAt] look both up.
 //   - The events are [Arrival], [TurnstileEntry] and [Weather]. The [Key] of each holds
 //     the event time. [Topics] names their topics, and [PartitionKey] keeps a station's
 //     events in order.

@@ -202,15 +202,15 @@ func (l *Line) HeadwayAt(t time.Time, d Direction) time.Duration {
 	var together time.Duration
 	for _, p := range l.Patterns {
 		if p.has(d) {
-			together = Together(together, p.HeadwayAt(t))
+			together = CombinedHeadway(together, p.HeadwayAt(t))
 		}
 	}
 	return together
 }
 
-// Together returns the combined headway of two services on the same track; 0 stands for
+// CombinedHeadway returns the combined headway of two services on the same track; 0 stands for
 // no service.
-func Together(a, b time.Duration) time.Duration {
+func CombinedHeadway(a, b time.Duration) time.Duration {
 	if a <= 0 || b <= 0 {
 		return max(a, b)
 	}
@@ -222,7 +222,7 @@ func Together(a, b time.Duration) time.Duration {
 func (l *Line) Runs(d Date) []Run {
 	var runs []Run
 	for _, p := range l.Patterns {
-		runs = p.Runs(runs, d)
+		runs = p.AppendRuns(runs, d)
 	}
 	return runs
 }

@@ -194,7 +194,7 @@ func TestTimesWithinAMinute(t *testing.T) {
 		{"two in a second, before the next", []int32{0, 70, 70, 90}, []float64{0, 70, 80, 90}},
 		{"all", []int32{0, 0, 0}, []float64{0, 20, 40}},
 	} {
-		got := (&Profile{Arrivals: tt.arrivals}).Times(nil)
+		got := (&Profile{Arrivals: tt.arrivals}).AppendTimes(nil)
 		for i, at := range got {
 			if len(got) != len(tt.want) || at.Seconds() != tt.want[i] {
 				t.Errorf("%s: %v, want %v s", tt.name, got, tt.want)

@@ -26,12 +26,12 @@ func (l *loader) readService() {
 			continue
 		}
 		for _, other := range services[line] {
-			if ok && s.Calendar.Days&other.Calendar.Days != 0 && s.From < other.To && other.From < s.To {
+			if ok && s.Calendar.Days&other.Calendar.Days != 0 && s.FromHour < other.ToHour && other.FromHour < s.ToHour {
 				r.bad("from", fmt.Sprintf("hours apart from those of line %d", other.row.Line))
 			}
 		}
 		if !ok {
-			s.Calendar, s.To = usualCalendars[0], s.From // an empty span overlaps nothing
+			s.Calendar, s.ToHour = usualCalendars[0], s.FromHour // an empty span overlaps nothing
 		}
 		services[line] = append(services[line], s)
 	}
@@ -100,9 +100,9 @@ func (l *loader) service(r row, line *Line) (s service, ok bool) {
 		r.bad("days", "daily, weekday, weekend, saturday or sunday")
 	}
 	var fromOK, toOK bool
-	s.From, fromOK = r.integer("from", 0, 23)
-	s.To, toOK = r.integer("to", 1, 24)
-	if fromOK && toOK && s.From >= s.To {
+	s.FromHour, fromOK = r.integer("from", 0, 23)
+	s.ToHour, toOK = r.integer("to", 1, 24)
+	if fromOK && toOK && s.FromHour >= s.ToHour {
 		r.bad("to", "a later hour than from; a service past midnight takes two rows")
 		toOK = false
 	}

@@ -31,8 +31,8 @@ type Call struct {
 // Headway is the time between trains of a pattern during some hours of local time.
 type Headway struct {
 	Calendar *Calendar
-	From     int // first hour of local time, 0 to 23
-	To       int // end hour, From < To <= 24
+	FromHour int // first hour of local time, 0 to 23
+	ToHour   int // end hour, FromHour < ToHour <= 24
 	Every    time.Duration
 }
 
@@ -78,10 +78,10 @@ func (p *Profile) Sequence(i int) int {
 	return int(p.Sequences[i])
 }
 
-// Times appends the expected times of the calls to times, after the departure from the
+// AppendTimes appends the expected times of the calls to times, after the departure from the
 // first call. Timetables are often cut to minutes, so that a bus calls at several stops
 // in one. Those calls are spread over what is left of the minute.
-func (p *Profile) Times(times []time.Duration) []time.Duration {
+func (p *Profile) AppendTimes(times []time.Duration) []time.Duration {
 	n := len(p.Arrivals)
 	at := func(i int) int32 {
 		if i == 0 {
@@ -220,15 +220,15 @@ func (p *Pattern) HeadwayAt(t time.Time) time.Duration {
 		t = t.In(p.line.location)
 	}
 	for _, h := range p.Headways {
-		if h.From <= t.Hour() && t.Hour() < h.To && h.Calendar.Runs(DateOf(t)) {
+		if h.FromHour <= t.Hour() && t.Hour() < h.ToHour && h.Calendar.Includes(DateOf(t)) {
 			return h.Every
 		}
 	}
 	return 0
 }
 
-// Runs appends the runs of a service day to runs, in the order of the trips.
-func (p *Pattern) Runs(runs []Run, d Date) []Run {
+// AppendRuns appends the runs of a service day to runs, in the order of the trips.
+func (p *Pattern) AppendRuns(runs []Run, d Date) []Run {
 	if len(p.Trips) == 0 {
 		return runs
 	}
@@ -239,13 +239,13 @@ func (p *Pattern) Runs(runs []Run, d Date) []Run {
 	return runs
 }
 
-// RunsOf appends the runs of one of the pattern's trips on a service day to runs.
-func (p *Pattern) RunsOf(runs []Run, t *Trip, d Date) []Run {
+// AppendRunsOf appends the runs of one of the pattern's trips on a service day to runs.
+func (p *Pattern) AppendRunsOf(runs []Run, t *Trip, d Date) []Run {
 	return p.runsOf(runs, t, d, d.Begin(p.location()))
 }
 
 func (p *Pattern) runsOf(runs []Run, t *Trip, d Date, begin time.Time) []Run {
-	if !t.Calendar.Runs(d) {
+	if !t.Calendar.Includes(d) {
 		return runs
 	}
 	for at := t.Departure; ; at += t.Every {

@@ -41,9 +41,9 @@ func ParseLayout(s string) (Layout, error) {
 type Topics struct {
 	Prefix string // default: DefaultPrefix
 	Layout Layout // default: PerStation
-	// Summary is the topic of counts. Default: TURNSTILE_SUMMARY with the default
+	// Counts is the topic of counts. Default: TURNSTILE_SUMMARY with the default
 	// prefix, and <Prefix>TURNSTILE_SUMMARY with another.
-	Summary string
+	Counts string
 }
 
 func (t Topics) prefix() string {
@@ -99,8 +99,8 @@ func (t Topics) DeadLetter() string { return t.prefix() + "dead-letter" }
 // TurnstileSummary returns the compacted topic of the counts of entries.
 func (t Topics) TurnstileSummary() string {
 	switch {
-	case t.Summary != "":
-		return t.Summary
+	case t.Counts != "":
+		return t.Counts
 	case t.prefix() == DefaultPrefix:
 		return "TURNSTILE_SUMMARY"
 	}
@@ -114,9 +114,9 @@ func (t Topics) Group(worker string) string { return t.prefix() + worker }
 // longestTopic is the longest name after the prefix, without a station's slug.
 const longestTopic = "station.turnstiles."
 
-// Validate returns every fault of t's fields: an unknown layout, a name that Kafka
+// Check returns every fault of t's fields: an unknown layout, a name that Kafka
 // would refuse, or a name shared by two topics of the system or with another system.
-func (t Topics) Validate() error {
+func (t Topics) Check() error {
 	var faults []error
 	if t.Layout != "" {
 		if _, err := ParseLayout(string(t.Layout)); err != nil {
@@ -130,7 +130,7 @@ func (t Topics) Validate() error {
 		faults = append(faults, fmt.Errorf("prefix is %s, want one without station.arrivals. and station.turnstiles.: another system would read its topics", sheet.Quote(t.prefix())))
 	}
 	switch name := t.TurnstileSummary(); {
-	case t.Summary == "": // legal if the prefix is
+	case t.Counts == "": // legal if the prefix is
 	case !topicname.Legal(name):
 		faults = append(faults, fmt.Errorf("summary topic is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(name), topicname.Max))
 	case name == t.Weather() || name == t.Alerts() || name == t.Predictions() || name == t.Stations() || name == t.StationsTable() || name == t.DeadLetter() || t.IsArrivals(name) || t.IsTurnstiles(name):

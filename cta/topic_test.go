@@ -21,7 +21,7 @@ func TestTopicNames(t *testing.T) {
 			"org.chicago.cta.station.arrivals.40380-clark-lake", "org.chicago.cta.station.turnstiles.40380-clark-lake",
 			"org.chicago.cta.weather", "org.chicago.cta.stations", "org.chicago.cta.stations.table",
 			"org.chicago.cta.dead-letter", "TURNSTILE_SUMMARY"}},
-		{"shared, of another agency", Topics{Prefix: "tram-", Layout: LayoutShared, Summary: "tram-counts"}, []string{
+		{"shared, of another agency", Topics{Prefix: "tram-", Layout: LayoutShared, Counts: "tram-counts"}, []string{
 			"tram-station.arrivals", "tram-station.turnstiles", "tram-weather", "tram-stations", "tram-stations.table",
 			"tram-dead-letter", "tram-counts"}},
 		{"of another system on the cluster", Topics{Prefix: "b."}, []string{
@@ -33,7 +33,7 @@ func TestTopicNames(t *testing.T) {
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
 		}
-		if err := tp.Validate(); err != nil {
+		if err := tp.Check(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -90,12 +90,12 @@ func TestTopicsRefuseWrongSettings(t *testing.T) {
 		{"illegal prefix", Topics{Prefix: "chicago/"}, `prefix is "chicago/", want up to 130 ASCII letters, digits, dots, hyphens or underscores`},
 		{"long prefix", Topics{Prefix: strings.Repeat("p", 131)}, `prefix is "` + strings.Repeat("p", 40) + `"…, want up to 130 ASCII letters, digits, dots, hyphens or underscores`},
 		{"prefix inside another system's", Topics{Prefix: "a.station.arrivals."}, `prefix is "a.station.arrivals.", want one without station.arrivals. and station.turnstiles.: another system would read its topics`},
-		{"two faults", Topics{Layout: "one", Summary: "a b"}, `layout is "one", want per-station or shared` + "\n" +
+		{"two faults", Topics{Layout: "one", Counts: "a b"}, `layout is "one", want per-station or shared` + "\n" +
 			`summary topic is "a b", want up to 249 ASCII letters, digits, dots, hyphens or underscores`},
-		{"one name for two topics", Topics{Prefix: "t.", Summary: "t.stations.table"}, `summary topic is "t.stations.table", want a name that no other topic has`},
-		{"a name among the entries", Topics{Prefix: "t.", Summary: "t.station.turnstiles.all"}, `summary topic is "t.station.turnstiles.all", want a name that no other topic has`},
+		{"one name for two topics", Topics{Prefix: "t.", Counts: "t.stations.table"}, `summary topic is "t.stations.table", want a name that no other topic has`},
+		{"a name among the entries", Topics{Prefix: "t.", Counts: "t.station.turnstiles.all"}, `summary topic is "t.station.turnstiles.all", want a name that no other topic has`},
 	} {
-		if err := c.topics.Validate(); err == nil || err.Error() != c.want {
+		if err := c.topics.Check(); err == nil || err.Error() != c.want {
 			t.Errorf("%s: error %v, want %s", c.name, err, c.want)
 		}
 	}

@@ -74,9 +74,9 @@ type ConnectorConfig struct {
 	// PollInterval is how often the JDBC sources look for new rows. From 100ms.
 	// Default: 5s.
 	PollInterval time.Duration
-	// Partitions and Replication are those of the topic, if the worker has to
+	// Partitions and ReplicationFactor are those of the topic, if the worker has to
 	// create it. Default: 1 partition, and the broker's default replication.
-	Partitions, Replication int
+	Partitions, ReplicationFactor int
 	// Access says how the worker lets this program in. Default: the user and
 	// password in its URL, if any.
 	Access rest.Access
@@ -130,8 +130,8 @@ func (c ConnectorConfig) validate() error {
 	if c.Partitions < 1 {
 		fault("Partitions is %d, want 1 or more", c.Partitions)
 	}
-	if c.Replication < 0 {
-		fault("Replication is %d, want 1 or more, or 0 for the broker's default", c.Replication)
+	if c.ReplicationFactor < 0 {
+		fault("ReplicationFactor is %d, want 1 or more, or 0 for the broker's default", c.ReplicationFactor)
 	}
 	return errors.Join(faults...)
 }
@@ -154,8 +154,8 @@ func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]st
 		"topic.creation.default.replication.factor": "-1", // the broker's default
 		"topic.creation.default.cleanup.policy":     "delete",
 	}
-	if c.Replication > 0 {
-		s["topic.creation.default.replication.factor"] = strconv.Itoa(c.Replication)
+	if c.ReplicationFactor > 0 {
+		s["topic.creation.default.replication.factor"] = strconv.Itoa(c.ReplicationFactor)
 	}
 	if kind == ConnectorDebezium {
 		c.debeziumSettings(s, db)

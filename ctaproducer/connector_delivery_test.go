@@ -78,7 +78,7 @@ func TestAwaitDelivery(t *testing.T) {
 					t.Fatal(err)
 				}
 			case "before", "new":
-				sys.Rows(rows...)
+				sys.SendRows(rows...)
 				sys.Send(
 					kafka.Record{Topic: topic, Value: rows[0].AppendJSON(nil)},
 					kafka.Record{Topic: topic, Key: []byte(`{"stop_id":1}`)})

@@ -124,7 +124,7 @@ func TestConnectorSettingsForJDBC(t *testing.T) {
 	}
 	got := created(t, ConnectorConfig{
 		Kind: ConnectorAivenJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
-		PollInterval: time.Minute, Replication: 3,
+		PollInterval: time.Minute, ReplicationFactor: 3,
 	})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("settings (-want +got):\n%s", d)
@@ -132,7 +132,7 @@ func TestConnectorSettingsForJDBC(t *testing.T) {
 	want["connector.class"] = "io.confluent.connect.jdbc.JdbcSourceConnector"
 	got = created(t, ConnectorConfig{
 		Kind: ConnectorConfluentJDBC, Postgres: "postgres://cta_admin:p%40ss@db:5433/cta?sslmode=require",
-		PollInterval: time.Minute, Replication: 3,
+		PollInterval: time.Minute, ReplicationFactor: 3,
 	})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("Confluent's settings (-want +got):\n%s", d)
@@ -170,7 +170,7 @@ func TestConnectorSettingsForDebezium(t *testing.T) {
 
 func TestConnectorListsWrongSettings(t *testing.T) {
 	_, err := NewConnector("connect:8083", ConnectorConfig{
-		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, Partitions: -1, Replication: -1,
+		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, Partitions: -1, ReplicationFactor: -1,
 	})
 	want := `ctaproducer: connector: URL is "connect:8083", want http://host:port
 Postgres is "mysql://***@db/cta", want postgres://user:password@host:5432/database

@@ -2,7 +2,7 @@
 // trains, entries of riders, the weather, and the rows of the stations table. It
 // also simulates a whole network as a source of events.
 //
-//	p, err := ctaproducer.New(client, registry, cta.Chicago(), ctaproducer.Config{})
+//	p, err := ctaproducer.NewProducer(client, registry, cta.Chicago(), ctaproducer.ProducerConfig{})
 //	if err != nil {
 //		return err // names every setting that is wrong
 //	}
@@ -22,6 +22,9 @@
 // Their Run methods emit arrivals and entries as Avro, to a topic for each station or
 // to a shared one ([cta.Layout]). The key of an event is the time at which it happened;
 // the record's timestamp is the time of sending.
+//
+// Run of a [Station], a [Turnstile] or a [Weather] emits one event and returns: the name
+// is that of the course. Every other Run in this module blocks until its context ends.
 //
 // [Weather] simulates hardware that speaks HTTP only: it posts through a REST Proxy.
 //
@@ -49,7 +52,7 @@
 //   - They turn at the end of the line, or earlier where the service does.
 //   - A platform holds one train of a line and direction, and no train overtakes another.
 //   - Trains too close to the one ahead are held, and late trains hurry. So, without
-//     faults, headways stay between [MinHeadway] and [MaxHeadway] of the intended ones.
+//     faults, headways stay between 0.6 and 1.4 of the intended ones.
 //   - Lines that share tracks don't hinder one another.
 //
 // The status of a train changes at its arrivals:
@@ -78,7 +81,7 @@
 // delivered at least once; readers can't tell a repetition from a single delivery.
 //
 // A simulation with the same seed, network, start and faults yields the same events on
-// every platform and at every speed ([Summary.Digest]). It never skips an event. When its
+// every platform and at every speed ([SimulationSummary.Digest]). It never skips an event. When its
 // sink is slow, its clock waits, and it logs a warning. Trains pass closed stations without
 // an event, and nobody enters there.
 //

@@ -48,7 +48,7 @@ func (e *engine) serve(k *track, local time.Time) {
 				continue
 			}
 			d.origins = append(d.origins, origin{path: p})
-			d.headway = cta.Together(d.headway, p.headway)
+			d.headway = cta.CombinedHeadway(d.headway, p.headway)
 			longest = max(longest, p.nominal())
 		}
 		for i := range d.origins {

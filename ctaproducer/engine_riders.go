@@ -121,7 +121,7 @@ func trainsAnHour(tracks []*track, line string, stationID int) uint64 {
 			var every time.Duration
 			if p := k.platforms[hopKey{stationID, d}]; p != nil {
 				for _, u := range p.uses {
-					every = cta.Together(every, u.path.headway)
+					every = cta.CombinedHeadway(every, u.path.headway)
 				}
 			}
 			if every > 0 {

@@ -87,9 +87,9 @@ func (p *platform) every(now time.Duration) time.Duration {
 	for _, u := range p.uses {
 		h := u.path.headwayAt(now - u.offset)
 		if u.path.pattern.Direction() == cta.DirectionA {
-			out = cta.Together(out, h)
+			out = cta.CombinedHeadway(out, h)
 		} else {
-			back = cta.Together(back, h)
+			back = cta.CombinedHeadway(back, h)
 		}
 	}
 	if out == 0 || back == 0 {

@@ -80,7 +80,7 @@ func (e *engine) plan(from, until time.Duration) {
 		p := &e.timetable.patterns[i]
 		runs = runs[:0]
 		for d := first; d <= last; d = d.Add(1) {
-			runs = p.Runs(runs, d)
+			runs = p.AppendRuns(runs, d)
 		}
 		for _, r := range runs {
 			if r.Departure.Before(begin) || !r.Departure.Before(end) {
@@ -88,7 +88,7 @@ func (e *engine) plan(from, until time.Duration) {
 			}
 			times, ok := e.timetable.times[r.Profile]
 			if !ok {
-				times = r.Profile.Times(nil)
+				times = r.Profile.AppendTimes(nil)
 				e.timetable.times[r.Profile] = times
 			}
 			due = append(due, &journey{

@@ -35,7 +35,7 @@ func ExampleEmitter() {
 	}
 
 	net := cta.Chicago()
-	producer, err := ctaproducer.New(client, registry, net, ctaproducer.Config{})
+	producer, err := ctaproducer.NewProducer(client, registry, net, ctaproducer.ProducerConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func ExampleProducer() {
 	}
 
 	net := cta.Chicago()
-	producer, err := ctaproducer.New(client, registry, net, ctaproducer.Config{})
+	producer, err := ctaproducer.NewProducer(client, registry, net, ctaproducer.ProducerConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func ExampleProducer_vehicles() {
 		log.Fatal(err)
 	}
 	topics := cta.Topics{Prefix: "smalltown.", Layout: cta.LayoutShared}
-	producer, err := ctaproducer.New(client, registry, net, ctaproducer.Config{Topics: topics})
+	producer, err := ctaproducer.NewProducer(client, registry, net, ctaproducer.ProducerConfig{Topics: topics})
 	if err != nil {
 		log.Fatal(err)
 	}

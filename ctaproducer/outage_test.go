@@ -41,12 +41,12 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(sys.Registry.Close)
-	p := newTestProducer(t, sys, net, Config{Log: log, MaxBuffered: buffered})
+	p := newTestProducer(t, sys, net, ProducerConfig{Log: log, MaxBuffered: buffered})
 	emitter := NewEmitter(p, nil)
 	sink := &held{Sink: emitter, after: 50, reached: make(chan struct{}), away: make(chan struct{})}
 	sim := newTestSimulation(t, net, SimulationConfig{For: 90 * time.Second, Speed: 45, Log: log})
 	done := make(chan error, 1)
-	var sum Summary
+	var sum SimulationSummary
 	go func() {
 		var err error
 		sum, err = sim.Run(t.Context(), sink)
@@ -102,12 +102,12 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(sys.Registry.Close)
-	reader, err := New(sys.Kafka, sys.Registry, net, Config{})
+	reader, err := NewProducer(sys.Kafka, sys.Registry, net, ProducerConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = reader.Close() })
-	var got Summary
+	var got SimulationSummary
 	latest := make(map[string]int64) // by topic
 	order := func(r kafka.Record, k cta.Key) {
 		if k.Timestamp < latest[r.Topic] {
@@ -124,7 +124,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
 	})
 	got.To = time.Time{}
-	if d := cmp.Diff(Summary{Arrivals: sum.Arrivals, Entries: sum.Entries}, got); d != "" {
+	if d := cmp.Diff(SimulationSummary{Arrivals: sum.Arrivals, Entries: sum.Entries}, got); d != "" {
 		t.Errorf("events in the topics (-summary +topics):\n%s", d)
 	}
 }

@@ -161,7 +161,7 @@ func (s *postgresServer) exec(t *testing.T, address, sql string, args ...any) {
 	}
 }
 
-func (s *postgresServer) create(t *testing.T, address string, net *cta.Network) StationsTable {
+func (s *postgresServer) create(t *testing.T, address string, net *cta.Network) StationsChange {
 	t.Helper()
 	done, err := CreateStations(t.Context(), address, net)
 	if err != nil {
@@ -193,16 +193,16 @@ func TestPostgres(t *testing.T) {
 func testCreateStations(t *testing.T, server *postgresServer) {
 	address := server.database(t)
 	net := cta.Chicago()
-	if d := cmp.Diff(StationsTable{Inserted: 300}, server.create(t, address, net)); d != "" {
+	if d := cmp.Diff(StationsChange{Inserted: 300}, server.create(t, address, net)); d != "" {
 		t.Errorf("first (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(StationsTable{Unchanged: 300}, server.create(t, address, net)); d != "" {
+	if d := cmp.Diff(StationsChange{Unchanged: 300}, server.create(t, address, net)); d != "" {
 		t.Errorf("again (-want +got):\n%s", d)
 	}
 	server.exec(t, address, "UPDATE stations SET stop_name = 'Nowhere' WHERE stop_id IN (30001, 30002)")
 	server.exec(t, address, "DELETE FROM stations WHERE stop_id = 30003")
 	server.exec(t, address, "INSERT INTO stations SELECT 99999, direction_id, stop_name, station_name, station_descriptive_name, station_id FROM stations WHERE stop_id = 30004")
-	if d := cmp.Diff(StationsTable{Inserted: 1, Updated: 2, Unchanged: 297}, server.create(t, address, net)); d != "" {
+	if d := cmp.Diff(StationsChange{Inserted: 1, Updated: 2, Unchanged: 297}, server.create(t, address, net)); d != "" {
 		t.Errorf("after changes (-want +got):\n%s", d)
 	}
 }
@@ -516,7 +516,7 @@ func smalltown(t *testing.T, market string) *cta.Network {
 func TestStationSourceLeavesOutALargeRow(t *testing.T) {
 	sys := ctatest.Start(t)
 	topic := kafka.EventTopic(sys.Topics.Stations(), 1)
-	topic.Config["max.message.bytes"] = "400" // of a compressed batch
+	topic.Settings["max.message.bytes"] = "400" // of a compressed batch
 	if err := sys.Kafka.EnsureTopics(t.Context(), topic); err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,8 @@ const predictionsKept, predictionsSegment = time.Hour, 10 * time.Minute
 // before its first use. Close the table before the client.
 func NewPredictionTable(client *kafka.Client, reg *wire.Registry, topics cta.Topics) (*PredictionTable, error) {
 	spec := kafka.EventTopic(topics.Predictions(), 1)
-	spec.Config["retention.ms"] = strconv.FormatInt(predictionsKept.Milliseconds(), 10)
-	spec.Config["segment.ms"] = strconv.FormatInt(predictionsSegment.Milliseconds(), 10)
+	spec.Settings["retention.ms"] = strconv.FormatInt(predictionsKept.Milliseconds(), 10)
+	spec.Settings["segment.ms"] = strconv.FormatInt(predictionsSegment.Milliseconds(), 10)
 	t, err := newTable[cta.PredictionKey, cta.Prediction]("predictions", client, reg, spec, schemas.PredictionKey, schemas.PredictionValue)
 	if err != nil {
 		return nil, err

@@ -19,8 +19,8 @@ import (
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
-// Config holds the optional settings of a [Producer]. The zero value is ready to use.
-type Config struct {
+// ProducerConfig holds the optional settings of a [Producer]. The zero value is ready to use.
+type ProducerConfig struct {
 	// Topics names the topics, and determines whether each station has its own.
 	Topics cta.Topics
 	// Partitions is the number of partitions of a topic in the shared layout, if
@@ -35,7 +35,7 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
-func (c Config) withDefaults() Config {
+func (c ProducerConfig) withDefaults() ProducerConfig {
 	if c.Topics.Layout == "" {
 		c.Topics.Layout = cta.LayoutPerStation
 	}
@@ -48,7 +48,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func (c Config) validate() error {
+func (c ProducerConfig) validate() error {
 	var faults []error
 	if _, err := cta.ParseLayout(string(c.Topics.Layout)); err != nil {
 		faults = append(faults, fmt.Errorf("Topics: %w", err))
@@ -68,7 +68,7 @@ type Producer struct {
 	client *kafka.Client
 	out    *kafka.Producer
 	net    *cta.Network
-	cfg    Config
+	cfg    ProducerConfig
 
 	arrivals   wire.Events[cta.Arrival]
 	turnstiles wire.Events[cta.TurnstileEntry]
@@ -77,10 +77,10 @@ type Producer struct {
 	gates      map[int]*Turnstile
 }
 
-// New returns a producer for the stations of net. The error lists every wrong setting.
+// NewProducer returns a producer for the stations of net. The error lists every wrong setting.
 // Nothing is contacted yet. A station's first event needs its topic, so call Prepare
 // before. Close the producer before the client.
-func New(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg Config) (*Producer, error) {
+func NewProducer(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg ProducerConfig) (*Producer, error) {
 	if client == nil || reg == nil || net == nil {
 		return nil, errors.New("ctaproducer: producer: a Kafka client, a registry and a network are wanted")
 	}

@@ -21,10 +21,10 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-func newTestProducer(tb testing.TB, sys *ctatest.System, net *cta.Network, cfg Config) *Producer {
+func newTestProducer(tb testing.TB, sys *ctatest.System, net *cta.Network, cfg ProducerConfig) *Producer {
 	tb.Helper()
 	cfg.Topics = sys.Topics
-	p, err := New(sys.Kafka, sys.Registry, net, cfg)
+	p, err := NewProducer(sys.Kafka, sys.Registry, net, cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 	layouts(t, func(t *testing.T, sys *ctatest.System) {
 		net := cta.Chicago()
 		metrics := prometheus.NewRegistry()
-		p := newTestProducer(t, sys, net, Config{Metrics: metrics})
+		p := newTestProducer(t, sys, net, ProducerConfig{Metrics: metrics})
 		at := DefaultStart(net)
 		const lake = 40380
 
@@ -159,7 +159,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 func TestPrepareMayBeCalledByManyAtOnce(t *testing.T) {
 	sys := ctatest.Start(t)
 	net := smallTown(t)
-	p := newTestProducer(t, sys, net, Config{})
+	p := newTestProducer(t, sys, net, ProducerConfig{})
 	errs := make(chan error, 3)
 	for range cap(errs) {
 		go func() { errs <- p.Prepare(t.Context()) }()
@@ -177,7 +177,7 @@ func TestPrepareMayBeCalledByManyAtOnce(t *testing.T) {
 
 func TestWrongEventsAreRefused(t *testing.T) {
 	sys := ctatest.Start(t)
-	p := newTestProducer(t, sys, smallTown(t), Config{})
+	p := newTestProducer(t, sys, smallTown(t), ProducerConfig{})
 	st := p.net.Stations[0]
 	s, err := p.Station(st.ID)
 	if err != nil {
@@ -205,20 +205,20 @@ func TestWrongEventsAreRefused(t *testing.T) {
 		}
 	}
 
-	_, err = New(sys.Kafka, sys.Registry, p.net, Config{Topics: cta.Topics{Layout: "odd"}, Partitions: -1, MaxBuffered: -1})
+	_, err = NewProducer(sys.Kafka, sys.Registry, p.net, ProducerConfig{Topics: cta.Topics{Layout: "odd"}, Partitions: -1, MaxBuffered: -1})
 	for _, want := range []string{`layout is "odd"`, "Partitions is -1", "MaxBuffered is -1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v doesn't say %q", err, want)
 		}
 	}
-	if _, err := New(nil, nil, nil, Config{}); err == nil {
+	if _, err := NewProducer(nil, nil, nil, ProducerConfig{}); err == nil {
 		t.Error("a producer of nothing")
 	}
 }
 
 func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 	layouts(t, func(t *testing.T, sys *ctatest.System) {
-		p := newTestProducer(t, sys, cta.Chicago(), Config{})
+		p := newTestProducer(t, sys, cta.Chicago(), ProducerConfig{})
 		w, err := NewWeather(sys.RESTProxyURL, sys.Topics, WeatherConfig{})
 		if err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		var got Summary
+		var got SimulationSummary
 		inOrder := make(map[int]int64) // by station, the time of the latest entry
 		read(t, sys, sys.Topics.IsArrivals, p.arrivals, func(_ kafka.Record, k cta.Key, a cta.Arrival) {
 			got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
@@ -252,7 +252,7 @@ func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 		read(t, sys, kafka.Names(sys.Topics.Weather()), p.weather, func(_ kafka.Record, k cta.Key, w cta.Weather) {
 			got.count(&Event{At: k.Time(), Kind: WeatherEvent, Weather: w})
 		})
-		want := Summary{Arrivals: sum.Arrivals, Entries: sum.Entries, Readings: sum.Readings}
+		want := SimulationSummary{Arrivals: sum.Arrivals, Entries: sum.Entries, Readings: sum.Readings}
 		got.To = time.Time{}
 		if d := cmp.Diff(want, got); d != "" || want.Readings != 6 {
 			t.Errorf("events in the topics (-summary +topics):\n%s", d)
@@ -276,7 +276,7 @@ func TestEmitterOutlastsTheProxy(t *testing.T) {
 	}))
 	defer proxy.Close()
 	sys := ctatest.Start(t)
-	p := newTestProducer(t, sys, smallTown(t), Config{})
+	p := newTestProducer(t, sys, smallTown(t), ProducerConfig{})
 	w, err := NewWeather(proxy.URL, sys.Topics, WeatherConfig{Wait: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestEmitterReturnsARefusal(t *testing.T) {
 	}))
 	defer proxy.Close()
 	sys := ctatest.Start(t)
-	p := newTestProducer(t, sys, smallTown(t), Config{})
+	p := newTestProducer(t, sys, smallTown(t), ProducerConfig{})
 	metrics := prometheus.NewRegistry()
 	w, err := NewWeather(proxy.URL, sys.Topics, WeatherConfig{Metrics: metrics})
 	if err != nil {
@@ -397,7 +397,7 @@ func TestEmitterReturnsARefusal(t *testing.T) {
 // the end of his own context.
 func TestEmitterTellsWhatItLeavesBehind(t *testing.T) {
 	sys := ctatest.Start(t)
-	p := newTestProducer(t, sys, smallTown(t), Config{})
+	p := newTestProducer(t, sys, smallTown(t), ProducerConfig{})
 	w, err := NewWeather("http://127.0.0.1:1", sys.Topics, WeatherConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -418,7 +418,7 @@ func TestEmitterTellsWhatItLeavesBehind(t *testing.T) {
 // One entry after the other, each from its own call, into the embedded broker.
 func BenchmarkTurnstileRun(b *testing.B) {
 	sys := ctatest.Start(b)
-	p := newTestProducer(b, sys, cta.Chicago(), Config{})
+	p := newTestProducer(b, sys, cta.Chicago(), ProducerConfig{})
 	var gates []*Turnstile
 	for _, s := range p.net.Stations {
 		t, err := p.Turnstile(s.ID)
@@ -447,7 +447,7 @@ func BenchmarkDayEmitted(b *testing.B) {
 	var events int64
 	for b.Loop() {
 		sys := ctatest.Start(b)
-		p := newTestProducer(b, sys, cta.Chicago(), Config{})
+		p := newTestProducer(b, sys, cta.Chicago(), ProducerConfig{})
 		w, err := NewWeather(sys.RESTProxyURL, sys.Topics, WeatherConfig{})
 		if err != nil {
 			b.Fatal(err)

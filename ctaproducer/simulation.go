@@ -28,8 +28,8 @@ func DefaultStart(net *cta.Network) time.Time {
 // before and after are on the line together. Then the band spans the shorter and the
 // longer one.
 const (
-	MinHeadway = 0.6
-	MaxHeadway = 1.4
+	minHeadway = 0.6
+	maxHeadway = 1.4
 )
 
 // maxReplay is the simulated time that a simulation goes over again to take up
@@ -65,7 +65,7 @@ type SimulationConfig struct {
 
 	// Progress, if not nil, is called about once a second of wall time during Run, from
 	// Run's goroutine. It should return soon.
-	Progress func(Progress)
+	Progress func(SimulationProgress)
 
 	// Log receives a warning when the sink blocks for a second, such as while the
 	// brokers are away, and one when the sink can't keep up with Speed. Default:
@@ -217,7 +217,7 @@ type Sink interface {
 //
 // Run never skips an event. If sink falls behind by more than a second, the simulated
 // clock waits for it, then continues at Speed without catching up.
-func (s *Simulation) Run(ctx context.Context, sink Sink) (Summary, error) {
+func (s *Simulation) Run(ctx context.Context, sink Sink) (SimulationSummary, error) {
 	r := run{sim: s, sink: sink, digest: newDigest(), began: time.Now()}
 	r.sum.From = s.Begin()
 	r.sum.To = r.sum.From

@@ -22,7 +22,7 @@ const (
 type run struct {
 	sim    *Simulation
 	sink   Sink
-	sum    Summary
+	sum    SimulationSummary
 	digest *digest
 	began  time.Time
 	told   time.Time // when Progress was last told
@@ -120,7 +120,7 @@ func (r *run) progress(now time.Time) {
 		return
 	}
 	r.told = now
-	p := Progress{Summary: r.sum}
+	p := SimulationProgress{SimulationSummary: r.sum}
 	p.Wall = now.Sub(r.began)
 	if d := r.sim.cfg.For; d > 0 {
 		p.Done = float64(r.sum.To.Sub(r.sum.From)) / float64(d)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Summary counts the events of a run of a [Simulation].
-type Summary struct {
+// SimulationSummary counts the events of a run of a [Simulation].
+type SimulationSummary struct {
 	Arrivals int64 // of trains, and changes of their status
 	Entries  int64
 	Readings int64 // of the weather
@@ -19,17 +19,17 @@ type Summary struct {
 	Digest string
 }
 
-// Progress says how far a run has come.
-type Progress struct {
-	Summary         // so far; To is the simulated time
-	Done    float64 // part of For, 0 to 1; 0 when the run has no end
+// SimulationProgress says how far a run has come.
+type SimulationProgress struct {
+	SimulationSummary         // so far; To is the simulated time
+	Done              float64 // part of For, 0 to 1; 0 when the run has no end
 }
 
 // Events is the number of all events.
-func (s Summary) Events() int64 { return s.Arrivals + s.Entries + s.Readings }
+func (s SimulationSummary) Events() int64 { return s.Arrivals + s.Entries + s.Readings }
 
 // Rate is events a second of wall time.
-func (s Summary) Rate() float64 {
+func (s SimulationSummary) Rate() float64 {
 	if s.Wall <= 0 {
 		return 0
 	}
@@ -37,7 +37,7 @@ func (s Summary) Rate() float64 {
 }
 
 // String is the summary as lines for people, the last one "digest: <hex>".
-func (s Summary) String() string {
+func (s SimulationSummary) String() string {
 	return fmt.Sprintf(`simulated: %s to %s (%s)
 events: %d (arrivals %d, entries %d, weather %d)
 wall time: %.2f s (%.0f events/s)
@@ -47,7 +47,7 @@ digest: %s`,
 		s.Wall.Seconds(), s.Rate(), s.Digest)
 }
 
-func (s *Summary) count(ev *Event) {
+func (s *SimulationSummary) count(ev *Event) {
 	switch ev.Kind {
 	case ArrivalEvent:
 		s.Arrivals++

@@ -18,7 +18,7 @@ import (
 
 // tally is a sink that counts, and may fail or take its time.
 type tally struct {
-	sum  Summary
+	sum  SimulationSummary
 	each func(at time.Time) error
 }
 
@@ -134,10 +134,10 @@ func TestEventsAreInOrder(t *testing.T) {
 
 func TestPacedRunTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []Progress
+		var told []SimulationProgress
 		s := newTestSimulation(t, cta.Chicago(), SimulationConfig{
 			For: 5 * time.Minute, Speed: 20,
-			Progress: func(p Progress) { told = append(told, p) },
+			Progress: func(p SimulationProgress) { told = append(told, p) },
 		})
 		began := time.Now()
 		lag := time.Duration(0)
@@ -246,7 +246,7 @@ func TestSmallNetworkLives(t *testing.T) {
 	net := smallTown(t)
 	s := newTestSimulation(t, net, SimulationConfig{For: 24 * time.Hour})
 	trains := make(map[string]bool)
-	var sum Summary
+	var sum SimulationSummary
 	for ev := range s.Events() {
 		sum.count(&ev)
 		if ev.Kind == ArrivalEvent {
@@ -268,7 +268,7 @@ func TestNetworkWithoutRidersOrService(t *testing.T) {
 		lines = append(lines, &c)
 	}
 	net.Lines = lines
-	var sum Summary
+	var sum SimulationSummary
 	for ev := range newTestSimulation(t, &net, SimulationConfig{For: 3 * time.Hour}).Events() {
 		sum.count(&ev)
 	}

@@ -275,7 +275,7 @@ func TestHeadwaysStayInTheirBand(t *testing.T) {
 		least = min(least, float64(gap)/float64(shortest))
 		most = max(most, float64(gap)/float64(longest))
 		checked++
-		if float64(gap) < MinHeadway*float64(shortest) || float64(gap) > MaxHeadway*float64(longest) {
+		if float64(gap) < minHeadway*float64(shortest) || float64(gap) > maxHeadway*float64(longest) {
 			t.Errorf("%v: %v after %v at %v, intended every %v to %v", ev.At, gap, before.At, p, shortest, longest)
 		}
 	}
@@ -300,7 +300,7 @@ func serviceOver(l *cta.Line, at place, from, to time.Time) (shortest, longest t
 				s.which |= 1 << i
 			}
 			if slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return c.Station.ID == at.station && c.Direction == at.direction }) {
-				s.here = cta.Together(s.here, h)
+				s.here = cta.CombinedHeadway(s.here, h)
 			}
 		}
 		return s
@@ -409,7 +409,7 @@ func TestBreakdownDelaysThoseBehind(t *testing.T) {
 				if ev.At.Before(f.until) {
 					t.Errorf("%s came to %v at %v, before %s was repaired", a.TrainID, p, ev.At, f.train)
 				}
-				if float64(ev.At.Sub(f.at)) > MaxHeadway*float64(h) {
+				if float64(ev.At.Sub(f.at)) > maxHeadway*float64(h) {
 					delayed++
 				}
 			}

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
-// StationsTable reports what [CreateStations] did, in rows.
-type StationsTable struct {
+// StationsChange reports what [CreateStations] did, in rows.
+type StationsChange struct {
 	Inserted, Updated, Unchanged int
 }
 
@@ -28,20 +28,20 @@ type StationsTable struct {
 // updated by their stop_id if they differ, columns of new lines are added, and nothing
 // is removed. All changes are made in one transaction. If the database can't be reached
 // or refuses, the error is a [*cta.ServiceError] without the password.
-func CreateStations(ctx context.Context, postgres string, net *cta.Network) (StationsTable, error) {
+func CreateStations(ctx context.Context, postgres string, net *cta.Network) (StationsChange, error) {
 	db, err := newDatabase(postgres)
 	table := tableOf(net)
 	if err := errors.Join(err, table.validate()); err != nil {
-		return StationsTable{}, fmt.Errorf("ctaproducer: create stations: %w", err)
+		return StationsChange{}, fmt.Errorf("ctaproducer: create stations: %w", err)
 	}
 	conn, err := db.connectOrCreate(ctx)
 	if err != nil {
-		return StationsTable{}, db.failUnless(ctx, err)
+		return StationsChange{}, db.failUnless(ctx, err)
 	}
 	defer closeConn(conn)
 	done, err := table.load(ctx, conn)
 	if err != nil {
-		return StationsTable{}, db.failUnless(ctx, err)
+		return StationsChange{}, db.failUnless(ctx, err)
 	}
 	return done, nil
 }
@@ -142,7 +142,7 @@ const incomingTable = "ctalive_incoming_stations"
 const loadTimeout = time.Minute
 
 // load creates and fills the table in one transaction.
-func (t stopsTable) load(ctx context.Context, conn *pgx.Conn) (done StationsTable, err error) {
+func (t stopsTable) load(ctx context.Context, conn *pgx.Conn) (done StationsChange, err error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -214,7 +214,7 @@ func (t stopsTable) create(ctx context.Context, tx pgx.Tx) error {
 
 // merge brings the copied rows into the table. Rows that are the same are not
 // written, so that whoever follows the table's changes sees none.
-func (t stopsTable) merge(ctx context.Context, tx pgx.Tx) (StationsTable, error) {
+func (t stopsTable) merge(ctx context.Context, tx pgx.Tx) (StationsChange, error) {
 	var names, sets, olds, news []string
 	for _, c := range t.columns {
 		name := pgx.Identifier{c.name}.Sanitize()
@@ -233,13 +233,13 @@ func (t stopsTable) merge(ctx context.Context, tx pgx.Tx) (StationsTable, error)
 		" WHERE ("+strings.Join(olds, ", ")+") IS DISTINCT FROM ("+strings.Join(news, ", ")+")"+
 		" RETURNING xmax = 0")
 	if err != nil {
-		return StationsTable{}, err
+		return StationsChange{}, err
 	}
 	inserted, err := pgx.CollectRows(rows, pgx.RowTo[bool])
 	if err != nil {
-		return StationsTable{}, err
+		return StationsChange{}, err
 	}
-	done := StationsTable{Unchanged: len(t.rows) - len(inserted)}
+	done := StationsChange{Unchanged: len(t.rows) - len(inserted)}
 	for _, new := range inserted {
 		if new {
 			done.Inserted++

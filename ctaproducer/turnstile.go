@@ -44,7 +44,7 @@ func newTurnstile(p *Producer, s *cta.Station, emitted prometheus.Counter) *Turn
 	}
 }
 
-// Run emits that many entries of riders for a line, all at the given time, to the
+// Run emits one group of that many entries of riders for a line, all at the given time, to the
 // station's topic. It returns once they are accepted for delivery, and blocks while too
 // many wait. [Producer.Flush] and [Producer.Close] return delivery failures. If Run
 // itself returns an error, some of the entries may have been accepted. A line that

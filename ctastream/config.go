@@ -52,7 +52,7 @@ func (c Config) withDefaults(kind, output string) Config {
 }
 
 func (c Config) validate() error {
-	faults := []error{c.Topics.Validate()}
+	faults := []error{c.Topics.Check()}
 	for name, d := range map[string]time.Duration{"Refresh": c.Refresh, "SessionTimeout": c.SessionTimeout} {
 		if d < 0 {
 			faults = append(faults, fmt.Errorf("%s is %v, want a positive duration", name, d))

@@ -89,7 +89,7 @@ func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error
 		Accept: ksqlType + ", application/json", Type: ksqlType,
 		Passes: later, Hint: ksqlHint,
 	})
-	faults := []error{err, cfg.Topics.Validate()}
+	faults := []error{err, cfg.Topics.Check()}
 	if cfg.Topics.Layout != cta.LayoutShared {
 		faults = append(faults, fmt.Errorf("%w (layout is %q: set it to %q, for the producers too)", ErrLayout, cmp.Or(cfg.Topics.Layout, cta.LayoutPerStation), cta.LayoutShared))
 	}

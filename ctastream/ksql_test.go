@@ -62,7 +62,7 @@ func newRegistry(t *testing.T) (reg *wire.Registry, subjects func() []string) {
 func newKSQL(t *testing.T, url string) *ctastream.KSQL {
 	t.Helper()
 	reg, _ := newRegistry(t)
-	k, err := ctastream.NewKSQL(url, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared, Summary: "S"}, Wait: 30 * time.Second})
+	k, err := ctastream.NewKSQL(url, reg, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared, Counts: "S"}, Wait: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestKSQLDrop(t *testing.T) {
 			t.Fatalf("%s: %v", version, err)
 		}
 		// What is over other topics goes, too: the error of Create says to drop it.
-		other, err := ctastream.NewKSQL(s.URL, nil, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared, Summary: "OTHER"}})
+		other, err := ctastream.NewKSQL(s.URL, nil, ctastream.KSQLConfig{Topics: cta.Topics{Layout: cta.LayoutShared, Counts: "OTHER"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -134,7 +134,7 @@ func TestInspectorFindsPoison(t *testing.T) {
 	sys := ctatest.Start(t)
 	lake := cta.Chicago().Station(40380)
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
+	sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
 	good := map[string]kafka.Record{
 		sys.Topics.Arrivals(lake): sys.Read(sys.Topics.Arrivals(lake))[0],
 		sys.Topics.Weather():      sys.Read(sys.Topics.Weather())[0],
@@ -185,12 +185,12 @@ func TestOneLetterThoughPositionsAreLost(t *testing.T) {
 			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
 				return ctastream.NewTurnstileSummary(sys.Kafka, sys.Registry, cfg)
 			}},
-		{"rows", func(sys *ctatest.System) { sys.Rows(row(1, 40380, 7, "blue")) }, cta.Topics.Stations,
+		{"rows", func(sys *ctatest.System) { sys.SendRows(row(1, 40380, 7, "blue")) }, cta.Topics.Stations,
 			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
 				return ctastream.NewStationTransformer(sys.Kafka, nil, cfg)
 			}},
 		{"weather", func(sys *ctatest.System) {
-			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
+			sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
 		},
 			cta.Topics.Weather,
 			func(sys *ctatest.System, cfg ctastream.Config) (runner, error) {
@@ -226,7 +226,7 @@ func TestOneLetterThoughPositionsAreLost(t *testing.T) {
 // since, say nothing of the records that are there now.
 func TestLettersOfWhatIsGoneDontCount(t *testing.T) {
 	sys := ctatest.Start(t)
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
+	sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 60, Status: cta.WeatherSunny})
 	letter := func(offset string, more ...kafka.Header) kafka.Record {
 		return kafka.Record{Topic: sys.Topics.DeadLetter(), Value: []byte("bad"), Headers: append(more,
 			kafka.Header{Key: "topic", Value: []byte(sys.Topics.Weather())}, kafka.Header{Key: "partition", Value: []byte("0")},
@@ -267,7 +267,7 @@ func TestImpossibleValues(t *testing.T) {
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
 	sys.Arrive(ctatest.At(8, 0), unnamed)
 	for _, temperature := range []float32{185, 60, float32(math.NaN())} {
-		sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: temperature, Status: cta.WeatherSunny})
+		sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: temperature, Status: cta.WeatherSunny})
 	}
 	for _, topic := range []string{sys.Topics.Arrivals(lake), sys.Topics.Weather()} { // all before it is inspected
 		sys.Send(kafka.Record{Topic: topic, Key: []byte("last"), Value: []byte("last")})

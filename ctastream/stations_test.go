@@ -64,7 +64,7 @@ func TestStationsFollowTheirRows(t *testing.T) {
 			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: fmt.Appendf(nil, key, stop), Value: value})
 		}
 	}
-	rows := func(rows ...tables.StationRow) func() { return func() { sys.Rows(rows...) } }
+	rows := func(rows ...tables.StationRow) func() { return func() { sys.SendRows(rows...) } }
 	blue, _ := cta.Chicago().Line("blue").Order(40380)
 	brown, _ := cta.Chicago().Line("brown").Order(40380)
 	record := func(station, order int, line string) tables.StationRecord {
@@ -97,7 +97,7 @@ func TestStationsFollowTheirRows(t *testing.T) {
 		marker := row(1000+i, 1000+i, 0, "red")
 		stop := startStations(t, sys)
 		step.do()
-		sys.Rows(marker)
+		sys.SendRows(marker)
 		want := make(map[string]tables.StationRecord)
 		for _, r := range step.want {
 			want[r.Key()] = r
@@ -124,7 +124,7 @@ func TestStationsFollowTheirRows(t *testing.T) {
 
 func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	sys := ctatest.Start(t)
-	sys.Rows(tables.Rows(cta.Chicago())...)
+	sys.SendRows(tables.Rows(cta.Chicago())...)
 	enveloped := append(row(1, 1, 0, "red").AppendJSON([]byte(`{"schema":{"type":"struct"},"payload":`)), '}')
 	sys.Send(
 		kafka.Record{Topic: sys.Topics.Stations(), Value: []byte("not JSON")},
@@ -157,8 +157,8 @@ func TestStationsAreIdempotentAndSurvivePoison(t *testing.T) {
 	stop()
 
 	startStations(t, sys)
-	sys.Rows(tables.Rows(cta.Chicago())...)
-	sys.Rows(row(2, 2, 0, "red"))
+	sys.SendRows(tables.Rows(cta.Chicago())...)
+	sys.SendRows(row(2, 2, 0, "red"))
 	sys.AwaitRecords(sys.Topics.StationsTable(), want+1)
 	if n := len(sys.Read(sys.Topics.StationsTable())); n != want+1 {
 		t.Errorf("%d records after the rows came again, want %d", n, want+1)
@@ -173,7 +173,7 @@ func TestLinesAreTheNetworks(t *testing.T) {
 		rows = append(rows, kafka.Record{Topic: sys.Topics.Stations(), Value: fmt.Appendf(nil,
 			`{"stop_id":%d,"direction_id":"S","stop_name":"n","station_name":"S","station_descriptive_name":"d","station_id":%d,"order":3,%s}`, 109+i, 50109+i, flags)})
 	}
-	sys.Rows(row(1, 1, 0, "red"))
+	sys.SendRows(row(1, 1, 0, "red"))
 	sys.Send(rows...)
 	startStations(t, sys)
 	sys.AwaitRecords(sys.Topics.StationsTable(), 5)
@@ -211,12 +211,12 @@ func TestTableWithTextualNulls(t *testing.T) {
 	}
 	sys.Send(record("blue", value("blue")), record("red", value("red")), record("blue", []byte("null")))
 	startStations(t, sys)
-	sys.Rows(row(1, 40380, 7, "red")) // one stop supports red, and blue is no more: only red is published
+	sys.SendRows(row(1, 40380, 7, "red")) // one stop supports red, and blue is no more: only red is published
 	records := sys.AwaitRecords(sys.Topics.StationsTable(), 4)
 	if len(records) != 4 || string(records[3].Key) != "40380/red" {
 		t.Errorf("%d records, the last %q", len(records), records[len(records)-1].Key)
 	}
-	sys.Rows(row(1, 40380, 7, "red", "blue"))
+	sys.SendRows(row(1, 40380, 7, "red", "blue"))
 	if records = sys.AwaitRecords(sys.Topics.StationsTable(), 5); string(records[4].Key) != "40380/blue" {
 		t.Errorf("the last of %d records is %q, want blue again", len(records), records[4].Key)
 	}
@@ -244,7 +244,7 @@ func TestStationsTakeOverWhatFaustWrote(t *testing.T) {
 		name string
 		do   func()
 	}{
-		{"a row of the same content moves the record to its own key", func() { sys.Rows(row(1, 40380, 7, "blue")) }},
+		{"a row of the same content moves the record to its own key", func() { sys.SendRows(row(1, 40380, 7, "blue")) }},
 		{"a deletion leaves nothing behind", func() {
 			sys.Send(kafka.Record{Topic: sys.Topics.Stations(), Key: []byte(`1`)})
 			delete(want, "40380/blue")

@@ -328,7 +328,7 @@ func TestSummaryRefusesForeignCounts(t *testing.T) {
 				t.Errorf("%d counts are published beside the other engine's", n-published)
 			}
 			// The remedy; a new topic stands for the old one, deleted.
-			sys.Topics.Summary = counts + ".anew"
+			sys.Topics.Counts = counts + ".anew"
 			cfg := testConfig(sys)
 			cfg.Group += ".anew"
 			startSummary(t, sys, cfg)

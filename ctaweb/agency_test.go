@@ -43,7 +43,7 @@ func (f *foreseen) Predict(_ context.Context, p cta.Prediction) error {
 // trains will come, and is off by a time.
 func foresee(t *testing.T, from time.Time, length, off time.Duration) *foreseen {
 	t.Helper()
-	net, err := gtfs.Frequencies(only(t, "orange"))
+	net, err := gtfs.WithFrequencies(only(t, "orange"))
 	if err != nil {
 		t.Fatal(err)
 	}

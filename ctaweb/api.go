@@ -327,12 +327,12 @@ func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
 	_, err := b.get(func() ([]byte, error) {
 		still := *s.status
 		still.AsOf, still.AgeSeconds = time.Time{}, 0
-		data, err := json.Marshal(statusAnswer{&still, scores(s.view), s.view.Prefer})
+		data, err := json.Marshal(statusAnswer{&still, scores(s.view), s.view.Preferred})
 		if err != nil {
 			return nil, err
 		}
 		b.tag = "W/" + hash(string(data))
-		return json.Marshal(statusAnswer{s.status, scores(s.view), s.view.Prefer})
+		return json.Marshal(statusAnswer{s.status, scores(s.view), s.view.Preferred})
 	})
 	if err != nil {
 		h.cfg.Log.Error("status not rendered", "err", err)
@@ -514,8 +514,8 @@ func (s *snapshot) arrivals(of []live.Arrival) []plannedArrival {
 		if !a.Agency.IsZero() {
 			list[i].Ours, list[i].Agency = a.Ours.Truncate(time.Second), a.Agency.Truncate(time.Second)
 		}
-		if r := a.Rests; r != nil {
-			list[i].RestsOn = &restsOn{r.Train, r.Station, r.GoesOn.Truncate(time.Second)}
+		if r := a.Behind; r != nil {
+			list[i].RestsOn = &restsOn{r.Train, r.Station, r.Until.Truncate(time.Second)}
 		}
 	}
 	return list

@@ -46,10 +46,10 @@ const (
 // ConsumeConfig holds the optional settings of [Consume]. The zero value is
 // ready to use.
 type ConsumeConfig struct {
-	// Arrivals is how far back, by the wall clock, arrivals are read at the start. From
+	// ArrivalsBack is how far back, by the wall clock, arrivals are read at the start. From
 	// 1m to 24h. Default: 2h. Older arrivals tell nothing of the present; those of a day
 	// are read later, for the history of lines.
-	Arrivals time.Duration
+	ArrivalsBack time.Duration
 	// Refresh is the time between searches for new topics. From 10ms to 1m. Default:
 	// 2s.
 	Refresh time.Duration
@@ -61,8 +61,8 @@ type ConsumeConfig struct {
 }
 
 func (c ConsumeConfig) withDefaults() ConsumeConfig {
-	if c.Arrivals == 0 {
-		c.Arrivals = 2 * time.Hour
+	if c.ArrivalsBack == 0 {
+		c.ArrivalsBack = 2 * time.Hour
 	}
 	if c.Refresh == 0 {
 		c.Refresh = 2 * time.Second
@@ -75,8 +75,8 @@ func (c ConsumeConfig) withDefaults() ConsumeConfig {
 
 func (c ConsumeConfig) validate() error {
 	var faults []error
-	if c.Arrivals < time.Minute || c.Arrivals > 24*time.Hour {
-		faults = append(faults, fmt.Errorf("Arrivals is %v, want 1m to 24h", c.Arrivals))
+	if c.ArrivalsBack < time.Minute || c.ArrivalsBack > 24*time.Hour {
+		faults = append(faults, fmt.Errorf("ArrivalsBack is %v, want 1m to 24h", c.ArrivalsBack))
 	}
 	if c.Refresh < 10*time.Millisecond || c.Refresh > time.Minute {
 		faults = append(faults, fmt.Errorf("Refresh is %v, want 10ms to 1m", c.Refresh))
@@ -131,7 +131,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 	defer probing.Wait()
 	defer cancel()
 	probing.Go(func() { c.probe(ctx, client, cfg.Refresh) })
-	probing.Go(func() { c.past(ctx, client, cfg.Refresh, cfg.Arrivals) })
+	probing.Go(func() { c.past(ctx, client, cfg.Refresh, cfg.ArrivalsBack) })
 
 	if err := c.lastWeather(ctx, client); err != nil {
 		return consumed(ctx, err)
@@ -142,7 +142,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 		Since: func(topic string) time.Time {
 			switch c.kind(topic) {
 			case kindArrivals:
-				return now.Add(-cfg.Arrivals)
+				return now.Add(-cfg.ArrivalsBack)
 			case kindWeather:
 				return now.Add(-weatherSince)
 			case kindPredictions:
@@ -356,7 +356,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		case err != nil:
 			return "count that does not fit", err
 		case deleted:
-			c.model.ForgetCount(v.StationID, r.Time)
+			c.model.RemoveCount(v.StationID, r.Time)
 		default:
 			c.model.ApplyCount(v, r.Time)
 		}

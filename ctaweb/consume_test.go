@@ -77,7 +77,7 @@ func TestConsume(t *testing.T) {
 			net := cta.Chicago()
 			first, second := net.Station(ohare), net.Station(rosemont)
 			ensureTables(t, sys)
-			sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
+			sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
 			sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(first, "blue", "1"))
 			sys.Send(
 				summary(sys, `{"STATION_ID":40890,"COUNT":7}`),
@@ -116,11 +116,11 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	ensureTables(t, sys)
 	station := net.Station(ohare)
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(station, "blue", "1"))
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
+	sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
 	odd := ctatest.Arrival(station, "blue", "2")
 	odd.Direction = "sideways"
 	sys.Arrive(ctatest.At(8, 0), odd)
-	sys.ReadWeather(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.WeatherSunny}) // a sensor that just started
+	sys.Observe(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.WeatherSunny}) // a sensor that just started
 	arrivals := sys.Topics.Arrivals(station)
 	sys.Send(
 		kafka.Record{Topic: arrivals, Key: []byte("?"), Value: []byte("?")},
@@ -194,8 +194,8 @@ func (b *syncBuffer) String() string {
 }
 
 func TestConsumeRefusesWrongSettings(t *testing.T) {
-	err := Consume(t.Context(), nil, nil, cta.Topics{}, NewModel(cta.Chicago()), ConsumeConfig{Arrivals: time.Second, Refresh: time.Hour})
-	want := "ctaweb: consume: Arrivals is 1s, want 1m to 24h\nRefresh is 1h0m0s, want 10ms to 1m"
+	err := Consume(t.Context(), nil, nil, cta.Topics{}, NewModel(cta.Chicago()), ConsumeConfig{ArrivalsBack: time.Second, Refresh: time.Hour})
+	want := "ctaweb: consume: ArrivalsBack is 1s, want 1m to 24h\nRefresh is 1h0m0s, want 10ms to 1m"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}

@@ -20,8 +20,8 @@ func (m *Model) enrich(st *Status, view *live.View) {
 		places[l.ID] = i
 		if s, ok := view.Line(l.ID); ok {
 			l.Level = s.Level
-			if !s.Heard.IsZero() {
-				l.LastHeard = s.Heard.Truncate(time.Second)
+			if !s.LastHeard.IsZero() {
+				l.LastHeard = s.LastHeard.Truncate(time.Second)
 			}
 			for _, d := range s.Directions {
 				if l.Towards.of(d.Direction) == "" {

@@ -381,12 +381,11 @@ type readiness struct {
 
 func (h *Handler) serveReady(w http.ResponseWriter, _ *http.Request) {
 	st := h.pub.snapshot().status
-	ok, reason := h.model.Ready() // newer than the snapshot
-	code := http.StatusOK
-	if !ok {
-		code = http.StatusServiceUnavailable
+	code, answer := http.StatusOK, readiness{Ready: true, AgeSeconds: st.AgeSeconds, Stale: st.Stale}
+	if err := h.model.Ready(); err != nil { // newer than the snapshot
+		code, answer.Ready, answer.Reason = http.StatusServiceUnavailable, false, err.Error()
 	}
-	writeJSON(w, code, readiness{ok, reason, st.AgeSeconds, st.Stale})
+	writeJSON(w, code, answer)
 }
 
 func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {

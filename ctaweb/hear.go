@@ -49,7 +49,7 @@ func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) 
 		m.settleAt(r.got)
 	}
 	if changed && m.ready && c.known {
-		m.tracker.Record(m.at(time.UnixMilli(c.newest))) // r.wall may be wrong
+		m.tracker.ScorePredictions(m.at(time.UnixMilli(c.newest))) // r.wall may be wrong
 	}
 	if changed {
 		m.touch()
@@ -119,7 +119,7 @@ func (m *Model) turn(id int, s *sensor) {
 	if id == weatherSensor {
 		m.state.weather = nil
 	} else {
-		m.tracker.Forget(id)
+		m.tracker.RemoveArrivals(id)
 	}
 	if m.wrong != nil {
 		m.wrong(id, s.wrong)

@@ -33,11 +33,11 @@ func large(tb testing.TB, lines, stations int) *Model {
 		for c := range each {
 			back = append(back, cta.Call{Station: calls[each-1-c].Station, Direction: cta.DirectionB})
 		}
-		often := []cta.Headway{{Calendar: daily, From: 0, To: 24, Every: 5 * time.Minute}}
+		often := []cta.Headway{{Calendar: daily, FromHour: 0, ToHour: 24, Every: 5 * time.Minute}}
 		l.Patterns = []*cta.Pattern{{Calls: calls, Headways: often}, {Calls: back, Headways: often}}
 		n.Lines = append(n.Lines, l)
 	}
-	net, err := cta.New(n)
+	net, err := cta.NewNetwork(n)
 	if err != nil {
 		tb.Fatal(err)
 	}

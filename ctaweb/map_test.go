@@ -88,7 +88,7 @@ func TestInset(t *testing.T) {
 	}
 	l.Patterns = []*cta.Pattern{{Calls: calls}}
 	spread.Lines = []*cta.Line{l}
-	net, err := cta.New(spread)
+	net, err := cta.NewNetwork(spread)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -100,9 +101,9 @@ func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) bool {
 	})
 }
 
-// ForgetCount applies a tombstone of a station's count. It reports whether the model
+// RemoveCount applies a tombstone of a station's count. It reports whether the model
 // changed.
-func (m *Model) ForgetCount(stationID int, wall time.Time) bool {
+func (m *Model) RemoveCount(stationID int, wall time.Time) bool {
 	return m.quietly(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
 }
 
@@ -228,11 +229,15 @@ func (m *Model) setReason(ready bool, reason string) {
 	}
 }
 
-// Ready reports whether the model is complete and current, and if not, why.
-func (m *Model) Ready() (ok bool, reason string) {
+// Ready returns nil while the model is complete and current, and else the reason given
+// to [Model.SetNotReady].
+func (m *Model) Ready() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.ready, m.reason
+	if m.ready {
+		return nil
+	}
+	return errors.New(m.reason)
 }
 
 // Version returns a number that grows with every change of the model.
@@ -301,7 +306,7 @@ func (m *Model) look(wall time.Time) moment {
 	st := derive(m.net, m.lines, &m.state, wall)
 	st.Ready, st.Reason = m.ready, m.reason
 	st.Alerts = m.alerts.at(alertTime(st, wall).In(location(m.net)))
-	view := &live.View{Prefer: live.Ours}
+	view := &live.View{Preferred: live.Ours}
 	if m.state.clock.known {
 		view = m.tracker.View(st.AsOf)
 		m.enrich(st, view)

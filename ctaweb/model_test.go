@@ -138,7 +138,7 @@ func TestWeatherAndCounts(t *testing.T) {
 		counted("08:00:02", rosemont, 5),
 		func(m *Model) {
 			_, wall := clockAt("08:00:03")
-			m.ForgetCount(rosemont, wall)
+			m.RemoveCount(rosemont, wall)
 		},
 	} {
 		s(m)

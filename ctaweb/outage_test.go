@@ -306,7 +306,7 @@ func TestBrokerOutageIsToldAndForgotten(t *testing.T) {
 	r.live("before the outage")
 
 	o.stop()
-	r.await("the model to tell of the outage", func() bool { ok, _ := r.m.Ready(); return !ok })
+	r.await("the model to tell of the outage", func() bool { return r.m.Ready() != nil })
 	if code, reason := r.readyz(); code != http.StatusServiceUnavailable || reason != "the Kafka cluster does not answer" {
 		t.Errorf("in the outage /readyz answers %d, %q", code, reason)
 	}
@@ -321,7 +321,7 @@ func TestBrokerOutageIsToldAndForgotten(t *testing.T) {
 
 	o.start()
 	r.to(after)
-	r.await("the model to be ready again", func() bool { ok, _ := r.m.Ready(); return ok })
+	r.await("the model to be ready again", func() bool { return r.m.Ready() == nil })
 	r.live("after the outage")
 	r.clear(after, all)
 	select {
@@ -348,7 +348,7 @@ func TestRegistryOutageIsToldAndForgotten(t *testing.T) {
 	rec.Time = r.now
 	publish(rec)
 	r.sent++
-	r.await("the model to tell of the outage", func() bool { ok, _ := r.m.Ready(); return !ok })
+	r.await("the model to tell of the outage", func() bool { return r.m.Ready() != nil })
 	if code, reason := r.readyz(); code != http.StatusServiceUnavailable || reason != "the schema registry does not answer" {
 		t.Errorf("in the outage /readyz answers %d, %q", code, reason)
 	}
@@ -357,7 +357,7 @@ func TestRegistryOutageIsToldAndForgotten(t *testing.T) {
 
 	o.registry.lead(o.registryAddr())
 	r.to(after)
-	r.await("the model to be ready again", func() bool { ok, _ := r.m.Ready(); return ok })
+	r.await("the model to be ready again", func() bool { return r.m.Ready() == nil })
 	r.live("after the outage")
 	r.clear(after, all)
 }

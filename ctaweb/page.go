@@ -161,7 +161,7 @@ func (h *Handler) systemPage(s *snapshot, l *language) any {
 	}
 	data.Notices = l.notices(s, maxOnSystem, func(*Alert) bool { return true })
 	data.Map = h.viewMap(s, l, parts.chart, data.Brief)
-	data.Prefer = s.view.Prefer
+	data.Prefer = s.view.Preferred
 	for _, sc := range scores(s.view) {
 		if sc.Predictions > 0 {
 			data.Scores = append(data.Scores, sc)

@@ -50,7 +50,7 @@ type waitSummary struct {
 // pastOf is how a line has run up to a snapshot, in the directions that it has.
 func (h *Handler) pastOf(s *snapshot, line *LineStatus) (list []live.Past) {
 	if s.status.Ready { // Consume has followed already, and reads older arrivals first
-		h.model.tracker.Follow(s.status.AsOf, 60)
+		h.model.tracker.JudgePast(s.status.AsOf, 60)
 	}
 	for _, p := range h.model.tracker.Past(s.view, line.ID) {
 		if line.Towards.of(p.Direction) != "" { // vehicles of a ring may run one way round only
@@ -82,7 +82,7 @@ func waited(w live.Wait) *waitSummary {
 	if w.Station == 0 {
 		return nil
 	}
-	return &waitSummary{w.Station, int64(w.Lasted / time.Second), int64(w.Usual / time.Second)}
+	return &waitSummary{w.Station, int64(w.Lasted / time.Second), int64(w.Intended / time.Second)}
 }
 
 // pastSays is the latest spell of trouble in a sentence, or since when there was none.
@@ -109,7 +109,7 @@ func (l *language) spell(net *cta.Network, s live.Spell, now time.Time) string {
 	}
 	if w := s.Wait; w.Station != 0 {
 		says = l.say("past-longest", "says", says, "minutes", l.about(w.Lasted), "station", nameOf(net, w.Station),
-			"usual", strconv.Itoa(int(w.Usual.Round(time.Minute)/time.Minute)))
+			"usual", strconv.Itoa(int(w.Intended.Round(time.Minute)/time.Minute)))
 	}
 	return says
 }

@@ -49,7 +49,7 @@ func TestPastAfterARestart(t *testing.T) {
 			always.ApplyArrival(cta.KeyAt(e.At), e.Arrival, wall(e.At))
 			if e.At.After(next) {
 				at, _ := always.Now(wall(e.At))
-				always.tracker.Follow(at, 1000)
+				always.tracker.JudgePast(at, 1000)
 				next = next.Add(time.Minute)
 			}
 		}
@@ -88,7 +88,7 @@ func TestPastAfterARestart(t *testing.T) {
 
 		of := func(m *Model) []live.Past {
 			at, _ := m.Now(now)
-			for m.tracker.Follow(at, 1000) {
+			for m.tracker.JudgePast(at, 1000) {
 			}
 			return m.tracker.Past(m.View(now), "blue")
 		}
@@ -168,7 +168,7 @@ func TestPastIsTold(t *testing.T) {
 			m.ApplyArrival(cta.KeyAt(e.At), e.Arrival, wall(e.At))
 			if e.At.Minute() != e.At.Add(-10*time.Second).Minute() {
 				at, _ := m.Now(wall(e.At))
-				m.tracker.Follow(at, 1000)
+				m.tracker.JudgePast(at, 1000)
 			}
 		}
 	}

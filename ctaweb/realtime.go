@@ -81,7 +81,7 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
 	wall := h.cfg.Now()
-	if ready, _ := h.model.Ready(); ready {
+	if h.model.Ready() == nil {
 		rt.known = true
 	}
 	if rt.publisher == nil || !rt.known {
@@ -96,8 +96,8 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 		return f, false
 	}
 	closed := closedStations(h.model.net, look.status)
-	made := rt.publisher.Publish(realtime.Now{
-		View: look.view, Said: h.model.tracker.Said,
+	made := rt.publisher.Publish(realtime.State{
+		View: look.view, Reports: h.model.tracker.Reports,
 		Closed: func(line string, station int) bool { return slices.Contains(closed[station], line) },
 		Alerts: append(h.findings(look.status, closed), h.agencys(alertTime(look.status, wall))...),
 	})

@@ -73,7 +73,7 @@ func (c *consumer) recall(ctx context.Context, client Client, since time.Time) e
 		return nil
 	})
 	if err == nil {
-		c.model.tracker.Recall(c.model.right(newest(list)))
+		c.model.tracker.AddPast(c.model.right(newest(list)))
 	}
 	return err
 }
@@ -152,7 +152,7 @@ func (m *Model) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		now, _, ok := m.latest()
-		if !ok || !m.tracker.Follow(now, some) {
+		if !ok || !m.tracker.JudgePast(now, some) {
 			return
 		}
 		_ = retry.Pause(ctx, time.Since(began)) // the loop sees that ctx has ended

@@ -70,9 +70,9 @@ func delayed(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), a
 		t.Fatal(err)
 	}
 	r.send(now)
-	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, Arrivals: 24 * time.Hour})
+	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, ArrivalsBack: 24 * time.Hour})
 	// Not by its status: being asked about the present, its clock would go ahead.
-	r.await("the model to be ready", func() bool { ok, _ := r.m.Ready(); return ok })
+	r.await("the model to be ready", func() bool { return r.m.Ready() == nil })
 	r.h = newHandler(t, r.m, HandlerConfig{Interval: 10 * time.Millisecond, Now: func() time.Time { return r.now }})
 	r.to(now)
 	return r
@@ -83,8 +83,7 @@ func (r *replay) await(what string, ok func() bool) {
 	r.t.Helper()
 	for deadline := time.Now().Add(ctatest.Patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			_, reason := r.m.Ready()
-			r.t.Fatalf("waited %v for %s; %s", ctatest.Patience, what, reason)
+			r.t.Fatalf("waited %v for %s; ready: %v", ctatest.Patience, what, r.m.Ready())
 		}
 	}
 }

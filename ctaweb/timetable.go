@@ -22,7 +22,7 @@ func departures(l *cta.Line, station int, d cta.Direction, day cta.Date) []time.
 				continue
 			}
 			if len(runs) == 0 {
-				runs = p.Runs(runs, day)
+				runs = p.AppendRuns(runs, day)
 			}
 			for _, r := range runs {
 				list = append(list, r.Departure.Add(time.Duration(r.Profile.Departures[i])*time.Second))
@@ -114,7 +114,7 @@ func (l *language) variants(line *cta.Line, day cta.Date) []variantView {
 	}
 	for _, p := range line.Patterns {
 		of := variant{from: p.Calls[0].Station, to: p.Last().Station, patterns: []*cta.Pattern{p}}
-		for _, r := range p.Runs(nil, day) {
+		for _, r := range p.AppendRuns(nil, day) {
 			add(&of, variant{trips: 1, first: r.Departure, last: r.Departure})
 		}
 		if of.trips > 0 {

@@ -148,7 +148,7 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 	only := func(line string, mode cta.Mode) *cta.Network {
 		l := *net.Line(line)
 		l.Mode, l.Stations = mode, nil
-		cut, err := cta.New(cta.Network{Name: net.Name, Location: net.Location, Stations: net.Stations, Lines: []*cta.Line{&l}})
+		cut, err := cta.NewNetwork(cta.Network{Name: net.Name, Location: net.Location, Stations: net.Stations, Lines: []*cta.Line{&l}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestOneWayLine(t *testing.T) {
 	net := village(t)
 	l := net.Line("B")
 	one := cta.Line{ID: l.ID, Name: l.Name, Color: l.Color, TextColor: l.TextColor, Patterns: []*cta.Pattern{l.Patterns[0]}}
-	way, err := cta.New(cta.Network{Name: "One way", Location: net.Location, Stations: net.Stations, Lines: []*cta.Line{&one}})
+	way, err := cta.NewNetwork(cta.Network{Name: "One way", Location: net.Location, Stations: net.Stations, Lines: []*cta.Line{&one}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +376,7 @@ func TestOutskirtsDontCrushTheMiddle(t *testing.T) {
 			l.Patterns[0].Calls = append(l.Patterns[0].Calls, cta.Call{Station: s, Direction: cta.DirectionA})
 		}
 		n.Lines = []*cta.Line{l}
-		net, err := cta.New(n)
+		net, err := cta.NewNetwork(n)
 		if err != nil {
 			t.Fatal(err)
 		}

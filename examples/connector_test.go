@@ -63,7 +63,7 @@ func TestConnectorShowsAndDeletes(t *testing.T) {
 	worker, there := connectWorker(t, topic)
 	args := []string{"-brokers", strings.Join(sys.Brokers, ","), "-prefix", sys.Topics.Prefix, "-connect", worker, "-name", "stations"}
 	rows := tables.Rows(cta.Chicago())
-	sys.Rows(rows...)
+	sys.SendRows(rows...)
 
 	prints(t, 1, []string{"connector stations: no such connector (create it with Connector.Create)"}, "connector", append(args, "-status")...)
 	records := []string{fmt.Sprintf("topic %s: %d records of %d stops", topic, len(rows), len(rows))}

@@ -91,7 +91,7 @@ func TestKilledTransformerIsReplaced(t *testing.T) {
 	row := func(stop int, line string) tables.StationRow {
 		return tables.StationRow{StopID: stop, StationID: 40380, StationName: "Clark/Lake", Order: stop, Lines: []tables.LineFlag{{Line: line, Set: true}}}
 	}
-	sys.Rows(row(1, "blue"), row(2, "red"))
+	sys.SendRows(row(1, "blue"), row(2, "red"))
 	works := start(t, "stations", workers(sys)...)
 	works.await(`partitions assigned.* group=\S+stations `)
 	sys.AwaitRecords(sys.Topics.StationsTable(), 2)
@@ -100,7 +100,7 @@ func TestKilledTransformerIsReplaced(t *testing.T) {
 
 	printed := next.printed()
 	works.kill()
-	sys.Rows(row(2, "brown")) // the stop is no longer on the red line
+	sys.SendRows(row(2, "brown")) // the stop is no longer on the red line
 	next.awaitSince(printed, `partitions assigned.* group=\S+stations partitions=1 `, `caught up.* group=\S+stations partitions=1 `)
 	var keys []string
 	for _, r := range sys.AwaitRecords(sys.Topics.StationsTable(), 4) {

@@ -77,7 +77,7 @@ func TestBrokerGetsPartitionsAsJavas(t *testing.T) {
 func TestBrokerKeepsTheOrderOfKeys(t *testing.T) {
 	sys := ctatest.Start(t)
 	small := kafka.EventTopic(sys.Topics.Prefix+"small-batches", 3)
-	small.Config["max.message.bytes"] = "4000"
+	small.Settings["max.message.bytes"] = "4000"
 	const keys, each = 12, 500
 	for _, topic := range []kafka.TopicSpec{kafka.EventTopic(sys.Topics.Prefix+"usual", 3), small} {
 		ensure(t, sys.Kafka, topic)
@@ -109,7 +109,7 @@ func TestBrokerKeepsTheOrderOfKeys(t *testing.T) {
 func TestBrokerTakesLargeRecords(t *testing.T) {
 	sys := ctatest.Start(t)
 	topic, small := sys.Topics.Prefix+"large", kafka.EventTopic(sys.Topics.Prefix+"small", 1)
-	small.Config["max.message.bytes"] = "4000"
+	small.Settings["max.message.bytes"] = "4000"
 	ensure(t, sys.Kafka, kafka.EventTopic(topic, 1), small)
 	var sent []kafka.Record
 	for i := range 6 {

@@ -35,8 +35,8 @@ func TestEvents(t *testing.T) {
 			sys.Arrive(ctatest.At(7, 30), ctatest.Arrival(lake, "blue", "BL001"))
 			sys.Arrive(ctatest.At(7, 32), ctatest.ArrivalFrom(lake, washington, cta.DirectionB, "blue", "BL001"))
 			sys.Enter(ctatest.At(7, 30), lake, 25)
-			sys.ReadWeather(ctatest.At(7, 0), cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
-			sys.Rows(tables.Rows(net)[:3]...)
+			sys.Observe(ctatest.At(7, 0), cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
+			sys.SendRows(tables.Rows(net)[:3]...)
 
 			for topic, want := range map[string]int{
 				sys.Topics.Arrivals(lake):   1,

@@ -64,9 +64,9 @@ func (s *System) Enter(at time.Time, station *cta.Station, n int) {
 	s.sendEvents(records)
 }
 
-// ReadWeather publishes a reading of the weather hardware, and returns when the
+// Observe publishes a reading of the weather hardware, and returns when the
 // broker has it.
-func (s *System) ReadWeather(at time.Time, w cta.Weather) {
+func (s *System) Observe(at time.Time, w cta.Weather) {
 	s.tb.Helper()
 	format := avroFormat(s, &s.formats.weather, schemas.WeatherKey, schemas.WeatherValue)
 	r := event(s, format, s.Topics.Weather(), 0, at, w)
@@ -75,9 +75,9 @@ func (s *System) ReadWeather(at time.Time, w cta.Weather) {
 	s.Send(r)
 }
 
-// Rows publishes rows of the stations table as Kafka Connect would, and returns
+// SendRows publishes rows of the stations table as Kafka Connect would, and returns
 // when the broker has them.
-func (s *System) Rows(rows ...tables.StationRow) {
+func (s *System) SendRows(rows ...tables.StationRow) {
 	s.tb.Helper()
 	s.ensure(kafka.EventTopic(s.Topics.Stations(), 1))
 	records := make([]kafka.Record, len(rows))

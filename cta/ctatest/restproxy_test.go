@@ -87,7 +87,7 @@ func TestRESTProxyTakesAvro(t *testing.T) {
 	if second.Status != http.StatusOK || len(second.Offsets) != 2 {
 		t.Fatalf("with ids: %+v, want two offsets", second)
 	}
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherSunny}) // as without the proxy
+	sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherSunny}) // as without the proxy
 
 	for suffix, id := range map[string]int{"-key": first.KeySchema, "-value": first.ValueSchema} {
 		schema := map[string]string{"-key": schemas.WeatherKey, "-value": schemas.WeatherValue}[suffix]

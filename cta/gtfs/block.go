@@ -60,7 +60,7 @@ func (s sharedDays) some(a, b *cta.Calendar) bool {
 	key := [2]*cta.Calendar{a, b}
 	shared, ok := s[key]
 	if !ok {
-		shared = slices.ContainsFunc(a.Added, b.Runs) || slices.ContainsFunc(b.Added, a.Runs) || a.Days&b.Days != 0 && regularly(a, b)
+		shared = slices.ContainsFunc(a.Added, b.Includes) || slices.ContainsFunc(b.Added, a.Includes) || a.Days&b.Days != 0 && regularly(a, b)
 		s[key] = shared
 	}
 	return shared
@@ -71,7 +71,7 @@ func regularly(a, b *cta.Calendar) bool {
 	const longest = 366 // days to look at
 	from, to := cmp.Or(max(a.From, b.From), ever), min(cmp.Or(a.To, forever), cmp.Or(b.To, forever))
 	for d, n := from, 0; d <= to && n < longest; d, n = d.Add(1), n+1 {
-		if a.Runs(d) && b.Runs(d) {
+		if a.Includes(d) && b.Includes(d) {
 			return true
 		}
 	}

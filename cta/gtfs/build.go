@@ -37,7 +37,7 @@ func (f *feed) build() (*cta.Network, error) {
 		return nil, errEmpty
 	}
 	f.measure(&n)
-	net, err := cta.New(n)
+	net, err := cta.NewNetwork(n)
 	if err != nil {
 		return nil, fmt.Errorf("gtfs: %w", err)
 	}
@@ -448,7 +448,7 @@ func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date, often [3]in
 		if c.Days != 0 {
 			for d := from; d <= to && seen < longest; d = d.Add(1) {
 				seen++
-				if c.Runs(d) {
+				if c.Includes(d) {
 					days[d] += trips
 				}
 			}
@@ -521,7 +521,7 @@ func estimate(n *cta.Network) (map[*cta.Station]cta.Ridership, [24]float64) {
 				var here float64
 				for i := range p.Trips {
 					t := &p.Trips[i]
-					if !t.Calendar.Runs(d) {
+					if !t.Calendar.Includes(d) {
 						continue
 					}
 					here += each * float64(runs(t))

@@ -10,11 +10,11 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Timetable returns a network whose timetable is the observed service of one day. Each
+// WithTimetable returns a network whose timetable is the observed service of one day. Each
 // run that began on the day becomes a trip, identified by the train's id and the run's
 // number on that day. Patterns without a run are left out. The arrivals must start
 // before the day, and continue until its last trains have ended.
-func Timetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta.Arrival]) (*cta.Network, error) {
+func WithTimetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta.Arrival]) (*cta.Network, error) {
 	t := table{net: net, day: day, begin: day.Begin(net.Location), end: day.Add(1).Begin(net.Location),
 		calendar: &cta.Calendar{ID: "seen-" + day.String(), Added: []cta.Date{day}},
 		trains:   make(map[string]*seen), trips: make(map[*cta.Pattern][]cta.Trip), profiles: make(map[string]*cta.Profile)}
@@ -70,7 +70,7 @@ func withTrips(net *cta.Network, typical cta.Date, trips map[*cta.Pattern][]cta.
 	if len(n.Lines) == 0 {
 		return nil, errEmpty
 	}
-	return cta.New(n)
+	return cta.NewNetwork(n)
 }
 
 // table collects the runs of a day.
@@ -192,11 +192,11 @@ func directionID(p *cta.Pattern) string {
 	return "0"
 }
 
-// Frequencies returns a network in which headways are repeated trips (frequencies.txt,
+// WithFrequencies returns a network in which headways are repeated trips (frequencies.txt,
 // without exact times), one per pattern and calendar. Patterns with trips keep them. A
 // network without headways is returned itself. Call times assume a usual speed, since
 // headways promise none.
-func Frequencies(net *cta.Network) (*cta.Network, error) {
+func WithFrequencies(net *cta.Network) (*cta.Network, error) {
 	trips := make(map[*cta.Pattern][]cta.Trip)
 	some := false
 	for _, l := range net.Lines {
@@ -209,7 +209,7 @@ func Frequencies(net *cta.Network) (*cta.Network, error) {
 			for _, h := range p.Headways {
 				trips[p] = append(trips[p], cta.Trip{
 					ID: fmt.Sprintf("%s-%d-%s", l.ID, i+1, h.Calendar.ID), Calendar: h.Calendar, DirectionID: directionID(p), Profile: profile,
-					Departure: int32(h.From) * 3600, Until: int32(h.To) * 3600, Every: int32(h.Every / time.Second),
+					Departure: int32(h.FromHour) * 3600, Until: int32(h.ToHour) * 3600, Every: int32(h.Every / time.Second),
 				})
 			}
 		}

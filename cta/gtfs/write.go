@@ -18,7 +18,7 @@ import (
 )
 
 // Write writes a network as a zipped feed. Reading the feed returns the network, with
-// trips in place of headways: see [Frequencies].
+// trips in place of headways: see [WithFrequencies].
 func Write(w io.Writer, net *cta.Network) error {
 	z := zip.NewWriter(w)
 	if err := write(net, z.Create); err != nil {
@@ -59,7 +59,7 @@ func WriteFolder(dir string, net *cta.Network) error {
 // write writes each file of a feed to the writer that create returns for the file's
 // name.
 func write(net *cta.Network, create func(name string) (io.Writer, error)) error {
-	net, err := Frequencies(net)
+	net, err := WithFrequencies(net)
 	if err != nil {
 		return err
 	}

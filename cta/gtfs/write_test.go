@@ -155,7 +155,7 @@ func seenChicago(tb testing.TB) *cta.Network {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seen, err := Timetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
+	seen, err := WithTimetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
 		for ev := range sim.Events() {
 			if ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
 				return
@@ -672,7 +672,7 @@ func large() map[string]string {
 // TestHeadwaysAreFrequencies writes the 'L', which has only headways.
 func TestHeadwaysAreFrequencies(t *testing.T) {
 	net := cta.Chicago()
-	headways, err := Frequencies(net)
+	headways, err := WithFrequencies(net)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -698,8 +698,8 @@ func TestHeadwaysAreFrequencies(t *testing.T) {
 		want := 0.0
 		for _, p := range l.Patterns {
 			for _, h := range p.Headways {
-				if h.Calendar.Runs(day) {
-					want += float64(h.To-h.From) * float64(time.Hour) / float64(h.Every)
+				if h.Calendar.Includes(day) {
+					want += float64(h.ToHour-h.FromHour) * float64(time.Hour) / float64(h.Every)
 				}
 			}
 		}

@@ -26,16 +26,16 @@ const (
 	createTimeout    = 15 * time.Second // of one request, as sent to the controller
 )
 
-// TopicSpec describes a topic. [Config] sets its replication factor.
+// TopicSpec describes a topic. The client's [Config] sets its replication factor.
 type TopicSpec struct {
 	Name       string
 	Partitions int32
-	Config     map[string]string // topic settings, such as "cleanup.policy"
+	Settings   map[string]string // topic settings, such as "cleanup.policy"
 }
 
 // EventTopic returns a topic that holds events for a week.
 func EventTopic(name string, partitions int32) TopicSpec {
-	return TopicSpec{Name: name, Partitions: partitions, Config: map[string]string{
+	return TopicSpec{Name: name, Partitions: partitions, Settings: map[string]string{
 		"cleanup.policy":         "delete",
 		"retention.ms":           ms(7 * 24 * time.Hour),
 		"message.timestamp.type": "CreateTime", // the dashboard derives its clock from the producer's
@@ -44,7 +44,7 @@ func EventTopic(name string, partitions int32) TopicSpec {
 
 // TableTopic returns a compacted topic: the latest value of each key.
 func TableTopic(name string, partitions int32) TopicSpec {
-	return TopicSpec{Name: name, Partitions: partitions, Config: map[string]string{
+	return TopicSpec{Name: name, Partitions: partitions, Settings: map[string]string{
 		"cleanup.policy": "compact",
 		// The active segment is never compacted, and readers of a table read all of it.
 		// By default it grows to 1 GB or a week: millions of records at a thousand a
@@ -165,8 +165,8 @@ func (c *Client) details(specs []TopicSpec) map[string]*sarama.TopicDetail {
 	replication := int16(cmp.Or(c.cfg.ReplicationFactor, -1)) // -1: the broker's default, since Kafka 2.4 (KIP-464)
 	d := make(map[string]*sarama.TopicDetail, len(specs))
 	for _, s := range specs {
-		entries := make(map[string]*string, len(s.Config))
-		for k, v := range s.Config {
+		entries := make(map[string]*string, len(s.Settings))
+		for k, v := range s.Settings {
 			entries[k] = &v
 		}
 		if c.cfg.MinInSyncReplicas > 0 {
@@ -250,9 +250,9 @@ func (c *Client) warnOfDifferences(ctx context.Context, specs []TopicSpec) {
 			c.cfg.Log.Warn("topic exists with another number of partitions",
 				"topic", s.Name, "partitions", len(t.Leaders), "wanted", s.Partitions)
 		}
-		if len(s.Config) > 0 {
+		if len(s.Settings) > 0 {
 			resources = append(resources, &sarama.ConfigResource{
-				Type: sarama.TopicResource, Name: s.Name, ConfigNames: slices.Sorted(maps.Keys(s.Config)),
+				Type: sarama.TopicResource, Name: s.Name, ConfigNames: slices.Sorted(maps.Keys(s.Settings)),
 			})
 		}
 	}
@@ -272,7 +272,7 @@ func (c *Client) warnOfDifferences(ctx context.Context, specs []TopicSpec) {
 			continue
 		}
 		for _, e := range r.Configs {
-			if want, ok := byName[r.Name].Config[e.Name]; ok && want != e.Value {
+			if want, ok := byName[r.Name].Settings[e.Name]; ok && want != e.Value {
 				c.cfg.Log.Warn("topic exists with another setting", "topic", r.Name, "setting", e.Name, "is", e.Value, "wanted", want)
 			}
 		}

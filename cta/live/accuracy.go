@@ -150,10 +150,10 @@ type sums struct{ n, err, bias, inBand, inRange int64 }
 
 func newScore() score { return score{departures: map[int32]*departures{}} }
 
-// Record stores the current predictions, to be scored when the trains come. It stores
+// ScorePredictions stores the current predictions, to be scored when the trains come. It stores
 // what riders saw: the next trains on the boards, up to fifteen minutes ahead. Call it
 // at regular event times. Calls less than half a minute after the latest do nothing.
-func (t *Tracker) Record(now time.Time) {
+func (t *Tracker) ScorePredictions(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixMilli()

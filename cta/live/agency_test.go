@@ -58,7 +58,7 @@ func (u *uneven) to(until time.Time) {
 			}
 			u.tr.ApplyPrediction(p)
 		}
-		u.tr.Record(u.now)
+		u.tr.ScorePredictions(u.now)
 	}
 }
 
@@ -372,7 +372,7 @@ func timetable(t *testing.T, every, runs int) *cta.Network {
 		p.Trips = append(p.Trips, cta.Trip{ID: fmt.Sprintf("trip-%02d", k), Calendar: &cta.Calendar{ID: "daily", Days: 0x7F}, Departure: int32(8*3600 + 60*every*k), Profile: profile})
 	}
 	l := &cta.Line{ID: "t", Name: "Timed", Color: "#000000", TextColor: "#ffffff", Patterns: []*cta.Pattern{p}}
-	timed, err := cta.New(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
+	timed, err := cta.NewNetwork(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +403,7 @@ func TestLateRunsAreScoredByTheirTrains(t *testing.T) {
 				}
 				tr.ApplyPrediction(f)
 			}
-			tr.Record(now)
+			tr.ScorePredictions(now)
 		}
 		for _, s := range tr.View(eight.Add(3 * time.Hour)).Scores {
 			if s.Agency.Count < 50 || s.Agency.Error > time.Second || s.All.Missed > 0 {
@@ -424,7 +424,7 @@ func TestAgencyPredictsDepartures(t *testing.T) {
 		p.Calls = append(p.Calls, cta.Call{Station: s.Station, Direction: cta.DirectionA})
 	}
 	l.Patterns = []*cta.Pattern{p}
-	timed, err := cta.New(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
+	timed, err := cta.NewNetwork(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func scoresOf(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 	said := map[Cause]int{}
 	for _, e := range events {
 		for e.At.After(at) {
-			tr.Record(at)
+			tr.ScorePredictions(at)
 			if at.Sub(from) > 90*time.Minute {
 				for _, l := range tr.View(at).Lines {
 					for _, d := range l.Directions {
@@ -133,7 +133,7 @@ func TestRangesFollowTheErrors(t *testing.T) {
 	tr, at := NewTracker(net), day(6)
 	for _, e := range events {
 		for ; e.At.After(at) && at.Before(day(9)); at = at.Add(30 * time.Second) {
-			tr.Record(at)
+			tr.ScorePredictions(at)
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
@@ -150,7 +150,7 @@ func TestScoresOfTheLastHourForgetEarlierOnes(t *testing.T) {
 	at := day(7)
 	for _, e := range simulated(t, ctaproducer.SimulationConfig{Seed: 1, Start: day(7), For: 40 * time.Minute, NoFaults: true}) {
 		for ; e.At.After(at); at = at.Add(time.Minute) {
-			tr.Record(at)
+			tr.ScorePredictions(at)
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
@@ -160,7 +160,7 @@ func TestScoresOfTheLastHourForgetEarlierOnes(t *testing.T) {
 	}
 	for range 90 { // no more events
 		at = at.Add(time.Minute)
-		tr.Record(at)
+		tr.ScorePredictions(at)
 	}
 	after := tr.View(at).Scores[0]
 	if after.Recent.Count != 0 || after.All.Count < before.All.Count {

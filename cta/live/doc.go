@@ -56,10 +56,10 @@
 //   - [Arrival.Expected] has a range, from [Arrival.Earliest] to [Arrival.Latest]. Nine of
 //     ten trains should arrive in it.
 //   - [Arrival.Maybe]: the train may take another branch.
-//   - [Arrival.Rests]: the prediction assumes that a broken-down train moves again.
+//   - [Arrival.Behind]: the prediction assumes that a broken-down train moves again.
 //   - [Board.Last] and [DirectionStatus.Last]: the last train of a headway service, known
 //     at most 70 minutes ahead.
-//   - [Tracker.Record] stores the predictions on the boards. [View.Scores] has their errors
+//   - [Tracker.ScorePredictions] stores the predictions on the boards. [View.Scores] has their errors
 //     by [Horizons], and those of distance over mean speed for the same trains.
 //
 // An agency's own predictions are added with [Tracker.ApplyPrediction]. They belong to a
@@ -113,7 +113,7 @@
 //
 // [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
 // the measured and the intended time between trains, and the spells of trouble with the
-// longest wait of each. A recovery is no part of a spell. [Tracker.Follow] judges every
+// longest wait of each. A recovery is no part of a spell. [Tracker.JudgePast] judges every
 // minute by the status of a View of that minute, two minutes later. [Tracker.Recall] adds the arrivals of a day at once, for example
 // after a restart. [Tracker.Reset] drops the past, too.
 //
@@ -135,7 +135,7 @@
 //     other segments, or over 9 m/s. One or two observations are averaged with that.
 //  3. With a timetable, a segment takes the scheduled time plus the mean delay of recent
 //     trains. A train up to two minutes early waits. An express overtakes as scheduled.
-//     Calls within one minute are spread over that minute: see [cta.Profile.Times].
+//     Calls within one minute are spread over that minute: see [cta.Profile.AppendTimes].
 //  4. A broken-down train departs after the mean length of breakdowns, and at the
 //     earliest in a minute and a half.
 //  5. Without a timetable, trains don't overtake: each arrives at least a minute after the

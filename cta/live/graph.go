@@ -149,7 +149,7 @@ func (g *graph) addLine(l *lineGraph) {
 			}
 		}
 		for i := range p.Trips {
-			times = p.Trips[i].Profile.Times(times[:0])
+			times = p.Trips[i].Profile.AppendTimes(times[:0])
 			came := times[0]
 			for j, e := range w.edges {
 				if w.nodes[j+1] == w.nodes[j] {

@@ -179,15 +179,15 @@ func TestPredictionsRestOnABreakdown(t *testing.T) {
 		t.Errorf("the board has %v here, %v standing; want %s standing", b.Here, b.Standing, first.Train)
 	}
 	for _, a := range b.Next {
-		if a.Rests == nil || a.Rests.Train != first.Train || a.Rests.Station != fullerton || !a.Rests.GoesOn.After(v.AsOf) {
+		if a.Behind == nil || a.Behind.Train != first.Train || a.Behind.Station != fullerton || !a.Behind.Until.After(v.AsOf) {
 			t.Errorf("behind it comes %+v, which doesn't rest on it", a)
 		}
 	}
 	standing, _ := v.Train(first.Train)
-	if len(standing.Stops) == 0 || standing.Stops[0].Rests == nil || standing.Stops[0].Rests.Train != first.Train {
+	if len(standing.Stops) == 0 || standing.Stops[0].Behind == nil || standing.Stops[0].Behind.Train != first.Train {
 		t.Errorf("its own stops are %+v", standing.Stops)
 	}
-	if b := board(t, v, fullerton, "red", cta.DirectionB); len(b.Next) == 0 || b.Next[0].Rests != nil {
+	if b := board(t, v, fullerton, "red", cta.DirectionB); len(b.Next) == 0 || b.Next[0].Behind != nil {
 		t.Errorf("the other way is %+v", b)
 	}
 }

@@ -44,8 +44,8 @@ type Slot struct {
 // Wait is a measured time between two trains at a station that is a gap by the rules of
 // [CauseGap], and the time that was intended there.
 type Wait struct {
-	Station       int
-	Lasted, Usual time.Duration
+	Station          int
+	Lasted, Intended time.Duration
 }
 
 // Spell is a time in which a line had minor or major trouble in one direction. Better
@@ -66,7 +66,7 @@ const (
 	// A minute is judged judgeAfter later. Arrivals that come later still have the minutes
 	// from then on judged again.
 	judgeAfter = 2 * minute
-	// maxLog bounds the arrivals kept to judge minutes again, and those of Recall.
+	// maxLog bounds the arrivals kept to judge minutes again, and those of AddPast.
 	maxLog = 300_000
 	// calmed is the number of better minutes that end a spell.
 	calmed = 11
@@ -215,9 +215,9 @@ func (h *history) drop(gone func(event) bool) {
 	h.fed = h.from(h.next - minute + slack + 1)
 }
 
-// Recall adds a day's arrivals from before the tracker's first, up to now and in any order,
-// for [Tracker.Past] only. Call [Tracker.Follow] afterwards.
-func (t *Tracker) Recall(arrivals iter.Seq2[cta.Key, cta.Arrival]) {
+// AddPast adds a day's arrivals from before the tracker's first, up to now and in any order,
+// for [Tracker.Past] only. Call [Tracker.JudgePast] afterwards.
+func (t *Tracker) AddPast(arrivals iter.Seq2[cta.Key, cta.Arrival]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := &t.past
@@ -243,10 +243,10 @@ func (t *Tracker) Recall(arrivals iter.Seq2[cta.Key, cta.Arrival]) {
 	h.forget(max(0, len(h.log)-maxLog))
 }
 
-// Follow judges the minutes before now that [Tracker.Past] lacks, the oldest first and at
+// JudgePast judges the minutes before now that [Tracker.Past] lacks, the oldest first and at
 // most most of them. It reports whether more are left. A minute takes as long as a View.
 // Call it at least once a minute of event time.
-func (t *Tracker) Follow(now time.Time, most int) (more bool) {
+func (t *Tracker) JudgePast(now time.Time, most int) (more bool) {
 	for range most {
 		if !t.follow(now.UnixMilli()) {
 			return false
@@ -399,7 +399,7 @@ func seconds(ms int64) uint16 { return uint16(min(max(ms/second, 0), math.MaxUin
 
 // Past returns how a line has run, a direction after the other, until the time of a View
 // of the tracker. The status of that view stands for the latest minutes. Minutes that
-// [Tracker.Follow] has not judged are unknown, such as those of before the first arrival.
+// [Tracker.JudgePast] has not judged are unknown, such as those of before the first arrival.
 func (t *Tracker) Past(v *View, line string) []Past {
 	status, ok := v.Line(line)
 	if !ok {

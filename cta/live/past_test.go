@@ -34,7 +34,7 @@ func followed(net *cta.Network, arrivals []ctaproducer.Event, from, until time.T
 			tr.ApplyArrival(cta.KeyAt(arrivals[0].At), arrivals[0].Arrival)
 			arrivals = arrivals[1:]
 		}
-		tr.Follow(now, 1e6)
+		tr.JudgePast(now, 1e6)
 		if see != nil {
 			see(now, tr)
 		}
@@ -44,7 +44,7 @@ func followed(net *cta.Network, arrivals []ctaproducer.Event, from, until time.T
 
 // past returns how a line has run in a direction.
 func past(tr *Tracker, now time.Time, line string, d cta.Direction) Past {
-	for tr.Follow(now, 100) {
+	for tr.JudgePast(now, 100) {
 	}
 	return tr.Past(tr.View(now), line)[dir(d)]
 }
@@ -108,7 +108,7 @@ func TestPastIsWhatRidersWereTold(t *testing.T) {
 			last[a.StationID] = e.At
 		}
 	}
-	if w := spell.Wait; w.Station != where || w.Lasted.Round(time.Second) != longest.Round(time.Second) && w.Lasted != longest.Truncate(time.Second) || w.Usual != 4*time.Minute {
+	if w := spell.Wait; w.Station != where || w.Lasted.Round(time.Second) != longest.Round(time.Second) && w.Lasted != longest.Truncate(time.Second) || w.Intended != 4*time.Minute {
 		t.Errorf("the longest wait is %+v, want %v at %d, usually 4 min", w, longest, where)
 	}
 }
@@ -121,7 +121,7 @@ func TestPastDependsOnArrivalsAlone(t *testing.T) {
 	now := day(9).Add(5 * time.Minute)
 	events := slices.DeleteFunc(stood, func(e ctaproducer.Event) bool { return e.Arrival.Line != "blue" || e.At.After(now) })
 	all := func(tr *Tracker) []Past {
-		for tr.Follow(now, 1000) {
+		for tr.JudgePast(now, 1000) {
 		}
 		return tr.Past(tr.View(now), "blue")
 	}
@@ -151,12 +151,12 @@ func TestPastDependsOnArrivalsAlone(t *testing.T) {
 			for _, e := range slices.Concat(sent[at], sent[at]) {
 				tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 			}
-			tr.Follow(at, random.IntN(60))
+			tr.JudgePast(at, random.IntN(60))
 		}
 		mixed := slices.Clone(events)
 		random.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
 		if begin.After(day(7)) {
-			tr.Recall(keyed(mixed))
+			tr.AddPast(keyed(mixed))
 			for _, e := range mixed { // for the view
 				tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 			}
@@ -254,7 +254,7 @@ func TestPastBeginsAnew(t *testing.T) {
 	tr = followed(net, arrivals, day(7), until, nil)
 	before := len(tr.past.log)
 	for _, s := range net.Line("yellow").Stations {
-		tr.Forget(s.ID)
+		tr.RemoveArrivals(s.ID)
 	}
 	if n := begun(past(tr, until, "yellow", cta.DirectionA)); before == 0 || len(tr.past.log) > 0 || n > 0 {
 		t.Errorf("%d of %d arrivals kept, %d slots known", len(tr.past.log), before, n)
@@ -276,10 +276,10 @@ func TestPastIsBounded(t *testing.T) {
 		t.Errorf("%d arrivals kept", n)
 	}
 	now := day(7).Add(5 * time.Minute)
-	for tr.Follow(now, 100) {
+	for tr.JudgePast(now, 100) {
 	}
 	tr.ApplyArrival(cta.KeyAt(now.Add(5*time.Hour)), a)
-	for tr.Follow(now.Add(6*time.Hour), 100) {
+	for tr.JudgePast(now.Add(6*time.Hour), 100) {
 	}
 	if n := len(tr.past.log); n > 2 {
 		t.Errorf("%d arrivals kept six hours later", n)

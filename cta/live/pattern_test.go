@@ -109,7 +109,7 @@ func TestScheduledDepartures(t *testing.T) {
 			{ID: "express", Calendar: daily, Departure: 8*3600 + 600, Profile: &cta.Profile{Arrivals: []int32{0, 500}, Departures: []int32{0, 500}}},
 		}},
 	}
-	timed, err := cta.New(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
+	timed, err := cta.NewNetwork(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestLineWithoutService(t *testing.T) {
 	net := ring(t)
 	l := *net.Lines[0]
 	l.Patterns = []*cta.Pattern{{Calls: l.Patterns[0].Calls}}
-	own, err := cta.New(cta.Network{Name: "Own", Location: net.Location, Lines: []*cta.Line{&l}, Stations: net.Stations})
+	own, err := cta.NewNetwork(cta.Network{Name: "Own", Location: net.Location, Lines: []*cta.Line{&l}, Stations: net.Stations})
 	if err != nil {
 		t.Fatal(err)
 	}

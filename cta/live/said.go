@@ -6,30 +6,30 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// Said is one report of a train.
-type Said struct {
+// Report is one report of a train.
+type Report struct {
 	At time.Time
 	Hop
 	Status cta.TrainStatus
 	Bound  int // station at which its run ends; 0 if not reported
 }
 
-// Said returns a train's remembered reports up to now, in order: those on which a
+// Report returns a train's remembered reports up to now, in order: those on which a
 // [Tracker.View] of that time is based.
-func (t *Tracker) Said(train string, now time.Time) []Said {
+func (t *Tracker) Reports(train string, now time.Time) []Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tr := t.trains[train]
 	if tr == nil {
 		return nil
 	}
-	said := make([]Said, 0, len(tr.events))
+	said := make([]Report, 0, len(tr.events))
 	for _, e := range tr.events {
 		if e.at > now.UnixMilli()+slack {
 			break
 		}
 		n := &t.graph.nodes[e.node]
-		said = append(said, Said{
+		said = append(said, Report{
 			At: t.scratch.time(e.at), Hop: Hop{n.station.ID, n.direction}, Status: e.status.name(), Bound: int(e.bound),
 		})
 	}

@@ -114,7 +114,7 @@ func (s *schedule) fillRuns(g *graph) {
 		}
 		runs = runs[:0]
 		for d := first; d <= last; d = d.Add(1) {
-			runs = p.Runs(runs, d)
+			runs = p.AppendRuns(runs, d)
 		}
 		for _, r := range runs {
 			depart := r.Departure.UnixMilli()
@@ -122,7 +122,7 @@ func (s *schedule) fillRuns(g *graph) {
 			if end < s.from || depart > until {
 				continue
 			}
-			times = r.Profile.Times(times[:0])
+			times = r.Profile.AppendTimes(times[:0])
 			for j, n := range p.nodes {
 				if j > 0 && p.nodes[j-1] == n {
 					continue // already there, at another of the station's stops
@@ -483,7 +483,7 @@ func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
 	}
 	var runs []cta.Run
 	for d, last := g.net.ServiceDays(t, t.AddDate(0, 0, 6)); d <= last; d = d.Add(1) {
-		for _, r := range p.Runs(runs[:0], d) {
+		for _, r := range p.AppendRuns(runs[:0], d) {
 			if r.Departure.UnixMilli() > now && (next.Departure.IsZero() || r.Departure.Before(next.Departure)) {
 				next = r
 			}
@@ -498,8 +498,8 @@ func (s *schedule) idle(g *graph, line, d int, now int64) bool {
 	day := cta.ServiceDay(time.UnixMilli(now).In(g.location))
 	for _, i := range g.lines[line].patterns {
 		p := &g.patterns[i]
-		if s.leads(p, d) && (slices.ContainsFunc(p.Trips, func(t cta.Trip) bool { return t.Calendar.Runs(day) }) ||
-			slices.ContainsFunc(p.Headways, func(h cta.Headway) bool { return h.Calendar.Runs(day) })) {
+		if s.leads(p, d) && (slices.ContainsFunc(p.Trips, func(t cta.Trip) bool { return t.Calendar.Includes(day) }) ||
+			slices.ContainsFunc(p.Headways, func(h cta.Headway) bool { return h.Calendar.Includes(day) })) {
 			return false
 		}
 	}

@@ -47,7 +47,7 @@ const (
 type LineStatus struct {
 	Line       string
 	Level      Level              // of the worse direction
-	Heard      time.Time          // when one of its trains last reported; zero if none has
+	LastHeard  time.Time          // when one of its trains last reported; zero if none has
 	Directions [2]DirectionStatus // a, b
 }
 
@@ -215,7 +215,7 @@ func (s *scratch) status(v *View) {
 		l := &v.Lines[i]
 		*l = LineStatus{Line: s.g.lines[i].ID, Level: LevelNotRunning}
 		if h := s.lines[i].heard; h > 0 {
-			l.Heard = s.time(h)
+			l.LastHeard = s.time(h)
 		}
 		for d := range l.Directions {
 			ds := s.direction(v, i, d)

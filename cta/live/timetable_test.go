@@ -287,7 +287,7 @@ func TestTimetableIsScored(t *testing.T) {
 	tr, next := NewTracker(net), start
 	for ev := range sim.Events() {
 		for ; ev.At.Add(delay).After(next); next = next.Add(30 * time.Second) {
-			tr.Record(next)
+			tr.ScorePredictions(next)
 		}
 		if ev.Kind == ctaproducer.ArrivalEvent {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)

@@ -216,9 +216,9 @@ func (t *Tracker) Reset() {
 	t.version++
 }
 
-// Forget drops the arrivals at a station, for example after its clock was found to be
+// RemoveArrivals drops the arrivals at a station, for example after its clock was found to be
 // wrong.
-func (t *Tracker) Forget(stationID int) {
+func (t *Tracker) RemoveArrivals(stationID int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	there := func(e event) bool { return t.graph.nodes[e.node].station.ID == stationID }

@@ -11,13 +11,13 @@ import (
 
 // View is the state of a network at one moment. It is read-only and may be kept.
 type View struct {
-	AsOf   time.Time
-	Trains []Train         // by id
-	Lines  []LineStatus    // in the network's order
-	Boards []Board         // by line, then direction, in running order
-	Crowds map[int]Crowd   // by station
-	Scores [horizons]Score // of past predictions, by horizon: see [Tracker.Record]
-	Prefer Source          // as [Tracker.Prefer] has set it
+	AsOf      time.Time
+	Trains    []Train         // by id
+	Lines     []LineStatus    // in the network's order
+	Boards    []Board         // by line, then direction, in running order
+	Crowds    map[int]Crowd   // by station
+	Scores    [horizons]Score // of past predictions, by horizon: see [Tracker.ScorePredictions]
+	Preferred Source          // as [Tracker.Prefer] has set it
 
 	trains map[string]int
 	boards map[int][]int // by station
@@ -136,17 +136,17 @@ type Arrival struct {
 	Basis               Basis // of Ours
 	// Maybe is true while the train may still take another branch.
 	Maybe bool
-	// Rests is the broken-down train that must move before this arrival: this train or
+	// Behind is the broken-down train that must move before this arrival: this train or
 	// one ahead; nil without one.
-	Rests *Stand
+	Behind *Breakdown
 }
 
-// Stand is a broken-down train, its station, and when it moves again if the breakdown
+// Breakdown is a broken-down train, its station, and when it moves again if the breakdown
 // has the usual length.
-type Stand struct {
+type Breakdown struct {
 	Train   string
 	Station int
-	GoesOn  time.Time
+	Until   time.Time
 }
 
 // Basis is the source of a predicted arrival.
@@ -176,7 +176,7 @@ func (t *Tracker) derive(now int64) *View {
 	s.forecasts = s.forecasts[:0]
 	s.forecast()
 	s.assign()
-	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards, Scores: t.score.scores(now), Prefer: s.prefer}
+	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards, Scores: t.score.scores(now), Preferred: s.prefer}
 	if s.judging {
 		s.spacings(v)
 		s.status(v)
@@ -260,7 +260,7 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	}
 	if f.rests > 0 {
 		b := &s.vehicles[f.rests-1]
-		a.Rests = &Stand{s.order[b.train].id, s.g.nodes[b.node].station.ID, s.time(b.left)}
+		a.Behind = &Breakdown{s.order[b.train].id, s.g.nodes[b.node].station.ID, s.time(b.left)}
 	}
 	switch {
 	case v.number > 0 && v.timed.run >= 0:

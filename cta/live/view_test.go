@@ -55,7 +55,7 @@ func TestAnyEventsGiveASoundView(t *testing.T) {
 				slices.SortFunc(p.Stops, func(a, b cta.PredictedStop) int { return int(a.At - b.At) })
 				tr.ApplyPrediction(p)
 			}
-			tr.Record(now)
+			tr.ScorePredictions(now)
 			sound(rt, tr.View(now))
 			now = now.Add(time.Minute)
 		}

@@ -13,7 +13,7 @@ import (
 // Without Mode, it takes the broker at the usual address if there is one.
 func Example() {
 	ctx := context.Background()
-	s, err := services.Open(ctx, services.Config{Mode: services.Embedded})
+	s, err := services.Open(ctx, services.Config{Where: services.WhereEmbedded})
 	if err != nil {
 		log.Fatal(err)
 	}

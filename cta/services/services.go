@@ -24,20 +24,20 @@ const (
 	UsualRESTProxy = "http://127.0.0.1:8082"
 )
 
-// Mode says where the services run.
-type Mode string
+// Where says where the services run.
+type Where string
 
-// The modes. Auto means External if [Config] has an address or a broker answers at
-// [UsualBroker], else Embedded.
+// Every Where. WhereAuto means WhereExternal if [Config] has an address or a broker answers at
+// [UsualBroker], else WhereEmbedded.
 const (
-	Auto     Mode = "auto"
-	External Mode = "external"
-	Embedded Mode = "embedded" // in this process
+	WhereAuto     Where = "auto"
+	WhereExternal Where = "external"
+	WhereEmbedded Where = "embedded" // in this process
 )
 
 // Config holds the settings of [Open]. The zero value is ready to use.
 type Config struct {
-	Mode Mode // Default: Auto
+	Where Where // Default: WhereAuto
 	// Kafka.Brokers, Registry.URL and RESTProxy are the addresses of external services, or
 	// those at which embedded services listen. Default: the usual addresses; embedded
 	// services take a free port of 127.0.0.1 where a usual one is in use.
@@ -76,11 +76,11 @@ func Open(ctx context.Context, cfg Config) (*Services, error) {
 }
 
 func (s *Services) open(ctx context.Context, cfg Config) (err error) {
-	var mode Mode
-	if mode, s.why, err = choose(ctx, cfg); err != nil {
+	var where Where
+	if where, s.why, err = choose(ctx, cfg); err != nil {
 		return err
 	}
-	if mode == Embedded {
+	if where == WhereEmbedded {
 		s.embedded, err = embedded.Start(ctx, embedded.Config{
 			DataDir:   cfg.DataDir,
 			Kafka:     listenAt(strings.Join(cfg.Kafka.Brokers, ","), UsualBroker),
@@ -107,30 +107,30 @@ func (s *Services) open(ctx context.Context, cfg Config) (err error) {
 	return s.Registry.Wait(ctx)
 }
 
-// choose returns External or Embedded, and the reason.
-func choose(ctx context.Context, cfg Config) (mode Mode, why string, err error) {
-	switch cfg.Mode {
-	case External, Embedded:
-		return cfg.Mode, "as chosen", nil
-	case Auto, "":
+// choose returns WhereExternal or WhereEmbedded, and the reason.
+func choose(ctx context.Context, cfg Config) (where Where, why string, err error) {
+	switch cfg.Where {
+	case WhereExternal, WhereEmbedded:
+		return cfg.Where, "as chosen", nil
+	case WhereAuto, "":
 	default:
-		return "", "", fmt.Errorf("services: Config.Mode is %q, want auto, external or embedded", cfg.Mode)
+		return "", "", fmt.Errorf("services: Config.Where is %q, want auto, external or embedded", cfg.Where)
 	}
 	if len(cfg.Kafka.Brokers) > 0 || cfg.Registry.URL != "" || cfg.RESTProxy != "" {
-		return External, "an address is given", nil
+		return WhereExternal, "an address is given", nil
 	}
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", UsualBroker)
 	if err != nil {
-		return Embedded, "no broker at " + UsualBroker, ctx.Err()
+		return WhereEmbedded, "no broker at " + UsualBroker, ctx.Err()
 	}
 	conn.Close()
 	// Any program may listen there.
 	cfg.Kafka.Brokers, cfg.Kafka.Wait, cfg.Kafka.Metrics = []string{UsualBroker}, 3*time.Second, nil
 	client, err := kafka.Connect(ctx, cfg.Kafka)
 	if err != nil {
-		return Embedded, "the program at " + UsualBroker + " is no Kafka broker", ctx.Err()
+		return WhereEmbedded, "the program at " + UsualBroker + " is no Kafka broker", ctx.Err()
 	}
-	return External, "a broker answers at " + UsualBroker, client.Close()
+	return WhereExternal, "a broker answers at " + UsualBroker, client.Close()
 }
 
 // listenAt returns the host and port at which an embedded service listens. Without an

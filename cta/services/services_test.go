@@ -49,7 +49,7 @@ func running(t *testing.T) *embedded.Services {
 }
 
 func TestOpenEmbedded(t *testing.T) {
-	s := open(t, services.Config{Mode: services.Embedded})
+	s := open(t, services.Config{Where: services.WhereEmbedded})
 	if !s.Embedded() {
 		t.Error("the services aren't embedded")
 	}
@@ -97,11 +97,11 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("Open: %v, want a ServiceError of %s", err, service)
 		}
 	}
-	if _, err := services.Open(t.Context(), services.Config{Mode: "nowhere"}); err == nil || !strings.Contains(err.Error(), "Config.Mode") {
+	if _, err := services.Open(t.Context(), services.Config{Where: "nowhere"}); err == nil || !strings.Contains(err.Error(), "Config.Mode") {
 		t.Errorf("Open with an unknown mode: %v, want an error that names Config.Mode", err)
 	}
 	// Two services at one address: what was started is closed, as goleak sees.
-	_, err := services.Open(t.Context(), services.Config{Mode: services.Embedded, RESTProxy: sys.RESTProxyURL()})
+	_, err := services.Open(t.Context(), services.Config{Where: services.WhereEmbedded, RESTProxy: sys.RESTProxyURL()})
 	if missing := (*cta.ServiceError)(nil); !errors.As(err, &missing) || missing.Service != "embedded REST Proxy" {
 		t.Errorf("Open at an address in use: %v, want a ServiceError of the REST Proxy", err)
 	}

@@ -42,7 +42,6 @@ const (
 	ReasonLarge      = "too large"
 	ReasonNotJSON    = "not JSON"
 	ReasonJSONMisfit = "JSON that does not fit"
-	ReasonNotUTF8    = "not UTF-8"
 )
 
 // Error returns the reason and the cause.

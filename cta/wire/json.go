@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"unicode/utf8"
 )
 
 // maxBody bounds a record's key or value, in bytes. The system's largest are under 1
@@ -52,23 +51,6 @@ func (JSON[T]) Decode(_ context.Context, _ string, data []byte) (v T, err error)
 // isNull reports whether data is JSON null, which encoding/json accepts for any type as
 // the zero value.
 func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
-
-// Text encodes and decodes plain text.
-type Text struct{}
-
-// Encode returns the bytes of v.
-func (Text) Encode(_ context.Context, _ string, v string) ([]byte, error) { return []byte(v), nil }
-
-// Decode returns data as text, which must be UTF-8.
-func (Text) Decode(_ context.Context, _ string, data []byte) (string, error) {
-	if err := checkBody(data); err != nil {
-		return "", err
-	}
-	if !utf8.Valid(data) {
-		return "", &DecodeError{Reason: ReasonNotUTF8}
-	}
-	return string(data), nil
-}
 
 func checkBody(data []byte) error {
 	switch {

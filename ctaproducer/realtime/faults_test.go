@@ -42,7 +42,7 @@ var day = sync.OnceValues(func() (*cta.Network, error) {
 			}
 		}
 	}
-	return gtfs.Timetable(source, date, arrivals)
+	return gtfs.WithTimetable(source, date, arrivals)
 })
 
 // evening returns a fake from an hour of that day on.
@@ -471,7 +471,7 @@ func FuzzAnswer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	net, err := gtfs.Frequencies(source) // small, for many runs
+	net, err := gtfs.WithFrequencies(source) // small, for many runs
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestArrivalsAreTheSimulations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := gtfs.Frequencies(source)
+	net, err := gtfs.WithFrequencies(source)
 	if err != nil {
 		t.Fatal(err)
 	}

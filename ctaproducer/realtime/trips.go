@@ -150,7 +150,7 @@ func (x *index) named(d *descriptor, vehicle string, seen []evidence, now time.T
 			dates = []cta.Date{today.Add(-2), today.Add(-1), today, today.Add(1)}
 		}
 		for _, date := range dates {
-			if d.date == 0 && !s.trip.Calendar.Runs(date) {
+			if d.date == 0 && !s.trip.Calendar.Includes(date) {
 				continue
 			}
 			begin := date.Begin(x.zone).Add(time.Duration(depart) * time.Second)
@@ -214,7 +214,7 @@ func (x *index) similar(d *descriptor, seen []evidence, now time.Time, taken fun
 				dates = []cta.Date{d.date}
 			}
 			for _, date := range dates {
-				if !t.Calendar.Runs(date) {
+				if !t.Calendar.Includes(date) {
 					continue
 				}
 				r := &run{way: w, trip: t, id: t.ID, date: date, depart: date.Begin(x.zone).Add(time.Duration(t.Departure) * time.Second)}

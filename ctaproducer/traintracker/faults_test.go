@@ -204,7 +204,7 @@ func (f *fake) runs(line, run string, at time.Time) bool {
 	before := 0
 	var since time.Time
 	for _, a := range f.truth {
-		if a.Line != line || f.Run(a.TrainID) != run {
+		if a.Line != line || f.RunNumber(a.TrainID) != run {
 			continue
 		}
 		if a.at.After(at) {

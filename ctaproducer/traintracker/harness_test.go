@@ -148,7 +148,7 @@ func (f *fake) judge(got []arrival, from, to time.Time) map[string]*judged {
 		}
 	}
 	for _, a := range f.truth {
-		k := key{a.Line, f.Run(a.TrainID)}
+		k := key{a.Line, f.RunNumber(a.TrainID)}
 		truth[k] = append(truth[k], a)
 	}
 	all := map[string]*judged{}

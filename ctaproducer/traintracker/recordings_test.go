@@ -223,7 +223,7 @@ func TestRecordings(t *testing.T) {
 				p := place{e.StationID, e.Direction}
 				came[p] = append(came[p], e.at)
 			}
-			tr.Record(now)
+			tr.ScorePredictions(now)
 			end = now
 			if now.Sub(time.UnixMilli(l.observations[0].At)) <= 20*time.Minute {
 				return

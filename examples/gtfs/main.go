@@ -181,7 +181,7 @@ func simulate(ctx context.Context, net *cta.Network, day cta.Date, seed uint64) 
 	if err != nil {
 		return nil, err
 	}
-	return gtfs.Timetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
+	return gtfs.WithTimetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
 		for ev := range sim.Events() {
 			if ctx.Err() != nil || ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
 				return

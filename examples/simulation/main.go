@@ -47,7 +47,7 @@ func run(ctx context.Context, s *app.Settings) error {
 			return err
 		}
 	}
-	var sum ctaproducer.Summary
+	var sum ctaproducer.SimulationSummary
 	working, done := context.WithCancel(ctx)
 	defer done()
 	roles = append(roles, func(ctx context.Context) (err error) {

@@ -59,7 +59,7 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	producer, err := ctaproducer.New(v.Kafka, v.Registry, s.Network, ctaproducer.Config{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
+	producer, err := ctaproducer.NewProducer(v.Kafka, v.Registry, s.Network, ctaproducer.ProducerConfig{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
 	if err != nil {
 		return err
 	}

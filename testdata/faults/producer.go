@@ -63,7 +63,7 @@ func runProducer(ctx context.Context, s *settings) error {
 	if err := registry.Wait(ctx); err != nil {
 		return err
 	}
-	p, err := ctaproducer.New(client, registry, network, ctaproducer.Config{Topics: s.topics(), Log: log})
+	p, err := ctaproducer.NewProducer(client, registry, network, ctaproducer.ProducerConfig{Topics: s.topics(), Log: log})
 	if err != nil {
 		return err
 	}

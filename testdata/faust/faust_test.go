@@ -92,7 +92,7 @@ func sendRows(t *testing.T, sys *ctatest.System) {
 	stop := background(t, source.Run)
 	sys.AwaitRecords(sys.Topics.Stations(), 300)
 	stop()
-	sys.Rows(added()...)
+	sys.SendRows(added()...)
 }
 
 // transform runs our transformer; without a network it orders as the rows do.
@@ -161,8 +161,8 @@ func status(t *testing.T, m *ctaweb.Model) string {
 func TestFaustTransforms(t *testing.T) {
 	onBoth(t, func(t *testing.T, sys *ctatest.System) {
 		sendRows(t, sys)
-		plain := cta.Topics{Prefix: sys.Topics.Prefix + "plain.", Summary: sys.Topics.Summary}
-		ours := cta.Topics{Prefix: sys.Topics.Prefix + "ours.", Summary: sys.Topics.Summary}
+		plain := cta.Topics{Prefix: sys.Topics.Prefix + "plain.", Counts: sys.Topics.Counts}
+		ours := cta.Topics{Prefix: sys.Topics.Prefix + "ours.", Counts: sys.Topics.Counts}
 		transform(t, sys, nil, plain, nil)
 		transform(t, sys, cta.Chicago(), ours, nil)
 		worker := start(t, sys, "stations.py", "GUARANTEE=at_least_once")
@@ -217,7 +217,7 @@ func TestFaustTransforms(t *testing.T) {
 		// A deletion among them, which it leaves out, doesn't stop it.
 		worker = start(t, sys, "stations.py", "GUARANTEE=exactly_once")
 		sys.Send(deletion(sys, 39999))
-		sys.Rows(stationRow(39997, 49997, 97, "Halfway", "blue"))
+		sys.SendRows(stationRow(39997, 49997, 97, "Halfway", "blue"))
 		sys.Await("Faust to add a station to our table", func(context.Context) (string, bool, error) {
 			text := status(t, faustPage)
 			return text, strings.Contains(text, "Halfway"), worker.failure()

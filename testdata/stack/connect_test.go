@@ -154,8 +154,8 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 		return "no record", ok && r.StationName == "Clark/Lake", nil
 	})
 	sys.Await("the model to be ready", func(context.Context) (string, bool, error) {
-		ok, reason := model.Ready()
-		return reason, ok, nil
+		err := model.Ready()
+		return fmt.Sprint(err), err == nil, nil
 	})
 	page := openPage(t, server.URL)
 

@@ -39,9 +39,9 @@ func countEntries(t *testing.T, sys *ctatest.System) {
 
 // countsIn returns the counts that a topic holds, read as TURNSTILE_SUMMARY.
 func countsIn(sys *ctatest.System, topic string) map[int]int64 {
-	ours := sys.Topics.Summary
-	defer func() { sys.Topics.Summary = ours }()
-	sys.Topics.Summary = topic
+	ours := sys.Topics.Counts
+	defer func() { sys.Topics.Counts = ours }()
+	sys.Topics.Counts = topic
 	return sys.Counts()
 }
 
@@ -63,12 +63,12 @@ func TestKafkaStreamsCountsAsWeDo(t *testing.T) {
 		countEntries(t, sys)
 
 		theirs := sys.Topics
-		theirs.Summary = sys.Topics.Prefix + "streams.TURNSTILE_SUMMARY"
-		if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(theirs.Summary, 1)); err != nil {
+		theirs.Counts = sys.Topics.Prefix + "streams.TURNSTILE_SUMMARY"
+		if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(theirs.Counts, 1)); err != nil {
 			t.Fatal(err)
 		}
 		app := start(t, javaProgram(t, "EntryCounter.java", sys.Brokers[0], sys.RegistryURL,
-			sys.Topics.Prefix+"streams", sys.Topics.Turnstiles(stations[0]), theirs.Summary, t.TempDir()))
+			sys.Topics.Prefix+"streams", sys.Topics.Turnstiles(stations[0]), theirs.Counts, t.TempDir()))
 		sys.Await("the application to run", func(context.Context) (string, bool, error) {
 			return app.printed(), strings.Contains(app.printed(), "RUNNING"), app.failure()
 		})
@@ -79,10 +79,10 @@ func TestKafkaStreamsCountsAsWeDo(t *testing.T) {
 				return "a difference (-entered +counted):\n" + d, d == "", nil
 			})
 		}
-		await(theirs.Summary)
+		await(theirs.Counts)
 		enter(8, 7) // while both are at work
-		await(sys.Topics.Summary)
-		await(theirs.Summary)
+		await(sys.Topics.Counts)
+		await(theirs.Counts)
 
 		model := ctaweb.NewModel(cta.Chicago())
 		background(t, func(ctx context.Context) error {

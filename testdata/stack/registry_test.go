@@ -62,7 +62,7 @@ func TestRegistryWithBasicAuth(t *testing.T) {
 func TestRegistryFailures(t *testing.T) {
 	sys := newSystem(t)
 	topic := sys.Topics.Weather()
-	sys.ReadWeather(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
+	sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: 61, Status: cta.WeatherWindy})
 	for _, test := range []struct {
 		name, url, schema string
 		want              []string

@@ -6,7 +6,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	feeds := p.Publish(realtime.Now{View: tracker.View(now), Said: tracker.Said})
+//	feeds := p.Publish(realtime.State{View: tracker.View(now), Reports: tracker.Reports})
 //	w.Write(feeds.TripUpdates.Protobuf)
 //
 // Package ctaweb serves the feeds under the dashboard's handler.
@@ -16,7 +16,7 @@
 // The feeds refer to a static feed: the agency's own if the network was read from one,
 // else the output of [gtfs.Write]. They use the static feed's ids of routes, trips and
 // stops, its stop sequences and its directions. Where only headways are known, trips are
-// those of [gtfs.Frequencies], and start_time is the train's departure.
+// those of [gtfs.WithFrequencies], and start_time is the train's departure.
 //
 //   - A train makes the run that its id names (see [cta.Run]).
 //   - Otherwise it makes the only run that fits its calls, its destination and the

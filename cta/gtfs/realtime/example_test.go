@@ -25,7 +25,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	feeds := publisher.Publish(realtime.Now{View: tracker.View(now), Said: tracker.Said})
+	feeds := publisher.Publish(realtime.State{View: tracker.View(now), Reports: tracker.Reports})
 	text, err := feeds.VehiclePositions.JSON()
 	if err != nil {
 		fmt.Println(err)

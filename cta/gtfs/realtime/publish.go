@@ -18,11 +18,11 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// Now is the state of a network at a moment.
-type Now struct {
+// State is the state of a network at a moment.
+type State struct {
 	View *live.View
-	// Said returns a train's reports up to now, as [live.Tracker.Said] does.
-	Said func(train string, now time.Time) []live.Said
+	// Reports returns a train's reports up to now, as [live.Tracker.Reports] does.
+	Reports func(train string, now time.Time) []live.Report
 	// Closed reports whether a line's trains pass a station without stopping. If nil,
 	// they stop everywhere.
 	Closed func(line string, station int) bool
@@ -63,7 +63,7 @@ type Publisher struct {
 
 // NewPublisher returns a publisher of a network.
 func NewPublisher(net *cta.Network) (*Publisher, error) {
-	net, err := gtfs.Frequencies(net)
+	net, err := gtfs.WithFrequencies(net)
 	if err != nil {
 		return nil, fmt.Errorf("realtime: %w", err)
 	}
@@ -72,14 +72,14 @@ func NewPublisher(net *cta.Network) (*Publisher, error) {
 
 // Publish returns the feeds of a moment. A feed is unchanged if its time and content
 // are.
-func (p *Publisher) Publish(n Now) Feeds {
+func (p *Publisher) Publish(n State) Feeds {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n.Closed == nil {
 		n.Closed = func(string, int) bool { return false }
 	}
 	asOf := n.View.AsOf
-	runs := p.runs.assign(n.View, func(train string) []live.Said { return n.Said(train, asOf) })
+	runs := p.runs.assign(n.View, func(train string) []live.Report { return n.Reports(train, asOf) })
 	var vehicles, trips, alerts []*pb.FeedEntity
 	for i := range n.View.Trains {
 		t := &n.View.Trains[i]

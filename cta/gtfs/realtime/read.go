@@ -57,9 +57,9 @@ func NewReader(net *cta.Network) *Reader {
 }
 
 // Alerts reads a feed, in protobuf or in its JSON mapping. It leaves out alerts of which
-// no selector fits the network, and selectors that don't; unknown counts both. Texts are
+// no selector fits the network, and selectors that don't; leftOut counts both. Texts are
 // as the feed has them.
-func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, unknown int, err error) {
+func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, leftOut int, err error) {
 	var feed pb.FeedMessage
 	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); bytes.HasPrefix(text, []byte("{")) {
 		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, &feed)
@@ -96,18 +96,18 @@ func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, unknown int, err err
 			i, ok := r.informed(s)
 			switch {
 			case !ok:
-				unknown++
+				leftOut++
 			case !slices.Contains(a.Informed, i):
 				a.Informed = append(a.Informed, i)
 			}
 		}
 		if len(a.Informed) == 0 {
-			unknown++
+			leftOut++
 			continue
 		}
 		alerts = append(alerts, a)
 	}
-	return alerts, unknown, nil
+	return alerts, leftOut, nil
 }
 
 // milliseconds returns the time of seconds since 1970. Some feeds write the largest

@@ -29,7 +29,7 @@ func alertFeed(t *testing.T, alerts ...*pb.Alert) []byte {
 // A selector is the line, station, direction or mode that its ids mean; one with an id
 // that the network lacks selects nobody.
 func TestSelectors(t *testing.T) {
-	net, err := gtfs.Frequencies(cta.Chicago())
+	net, err := gtfs.WithFrequencies(cta.Chicago())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func TestRunsAreFoundByPatternAndTime(t *testing.T) {
 		}
 		right, wrong, none := 0, 0, 0
 		follows(t, net, ctaproducer.SimulationConfig{Start: net.Typical.Begin(net.Location).Add(7 * time.Hour), For: 3 * time.Hour}, rename, func(now time.Time, tracker *live.Tracker) {
-			for _, e := range feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions).GetEntity() {
+			for _, e := range feed(t, p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).VehiclePositions).GetEntity() {
 				switch v := e.GetVehicle(); v.GetTrip().GetTripId() {
 				case "":
 					none++
@@ -106,7 +106,7 @@ func TestRunsOfTheL(t *testing.T) {
 	calls := map[string]uint32{}
 	changes, steps, unsaid := 0, 0, 0
 	follows(t, net, ctaproducer.SimulationConfig{Seed: 5, Start: time.Date(2026, 10, 7, 22, 15, 0, 0, net.Location), For: 150 * time.Minute}, func(id string) string { return id }, func(now time.Time, tracker *live.Tracker) {
-		for _, e := range feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions).GetEntity() {
+		for _, e := range feed(t, p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).VehiclePositions).GetEntity() {
 			v := e.GetVehicle()
 			train, trip := v.GetVehicle().GetId(), v.GetTrip()
 			if trip == nil {
@@ -146,7 +146,7 @@ func TestServiceDays(t *testing.T) {
 		Calls: []cta.Call{{Station: a, Direction: cta.DirectionA}, {Station: b, Direction: cta.DirectionA}},
 		Trips: []cta.Trip{{ID: "night", Calendar: daily, Departure: 25 * 3600, Profile: profile, DirectionID: "1"}},
 	}
-	net, err := cta.New(cta.Network{Name: "N", Location: zone, Stations: []*cta.Station{a, b}, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
+	net, err := cta.NewNetwork(cta.Network{Name: "N", Location: zone, Stations: []*cta.Station{a, b}, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestServiceDays(t *testing.T) {
 	now := time.Date(2026, 10, 8, 1, 4, 0, 0, zone)
 	tracker := live.NewTracker(net)
 	tracker.ApplyArrival(cta.KeyAt(now.Add(-2*time.Minute)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
-	updates := feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).TripUpdates).GetEntity()
+	updates := feed(t, p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).TripUpdates).GetEntity()
 	if len(updates) != 1 {
 		t.Fatalf("%d trip updates, want one", len(updates))
 	}
@@ -169,7 +169,7 @@ func TestServiceDays(t *testing.T) {
 	end := now.Add(20 * time.Minute)
 	tracker.ApplyArrival(cta.KeyAt(end), cta.Arrival{StationID: 2, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
 	for want, after := range []time.Duration{70 * time.Second, 50 * time.Second} {
-		f := p.Publish(Now{View: tracker.View(end.Add(after)), Said: tracker.Said})
+		f := p.Publish(State{View: tracker.View(end.Add(after)), Reports: tracker.Reports})
 		if v, u := len(feed(t, f.VehiclePositions).GetEntity()), len(feed(t, f.TripUpdates).GetEntity()); v != want || u != want {
 			t.Errorf("%v after the end: %d vehicles, %d updates, want %d", after, v, u, want)
 		}
@@ -191,7 +191,7 @@ func TestTwoRunsThatFitAlike(t *testing.T) {
 			pattern.Trips = append(pattern.Trips, cta.Trip{ID: fmt.Sprint("t", i), Calendar: calendar, Departure: 8*3600 + i*apart,
 				Profile: &cta.Profile{Arrivals: []int32{0, 900}, Departures: []int32{0, 900}}})
 		}
-		net, err := cta.New(cta.Network{Name: "N", Location: chicago.Location, Stations: []*cta.Station{a, b}, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
+		net, err := cta.NewNetwork(cta.Network{Name: "N", Location: chicago.Location, Stations: []*cta.Station{a, b}, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestTwoRunsThatFitAlike(t *testing.T) {
 		tracker := live.NewTracker(net)
 		tracker.ApplyArrival(cta.KeyAt(at(8*3600+20)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
 		now := at(8*3600 + 60)
-		f := p.Publish(Now{View: tracker.View(now), Said: tracker.Said})
+		f := p.Publish(State{View: tracker.View(now), Reports: tracker.Reports})
 		vehicles, updates := feed(t, f.VehiclePositions).GetEntity(), feed(t, f.TripUpdates).GetEntity()
 		if len(vehicles) != 1 || vehicles[0].GetVehicle().GetTrip().GetTripId() != want || len(updates) != min(1, len(want)) {
 			t.Errorf("%d s apart: %v, %v, want trip %q", apart, vehicles, updates, want)
@@ -222,7 +222,9 @@ func TestHeaderTimesGrow(t *testing.T) {
 	p := publisher(t, net)
 	now := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
 	tracker := live.NewTracker(net)
-	publish := func() *Feed { return p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions }
+	publish := func() *Feed {
+		return p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).VehiclePositions
+	}
 	first := publish()
 	if again := publish(); again != first {
 		t.Error("the same content at the same time isn't the same feed")
@@ -255,7 +257,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 	for _, s := range stations {
 		pattern.Calls = append(pattern.Calls, cta.Call{Station: s, Direction: cta.DirectionA})
 	}
-	net, err := cta.New(cta.Network{Name: "N", Location: zone, Stations: stations, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
+	net, err := cta.NewNetwork(cta.Network{Name: "N", Location: zone, Stations: stations, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{pattern}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +275,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 		for i := range v.Trains {
 			change(&v.Trains[i])
 		}
-		f := publisher(t, net).Publish(Now{View: &v, Said: tracker.Said})
+		f := publisher(t, net).Publish(State{View: &v, Reports: tracker.Reports})
 		vehicles, trips := feed(t, f.VehiclePositions).GetEntity(), feed(t, f.TripUpdates).GetEntity()
 		if len(vehicles) != 1 || len(trips) != 1 {
 			return nil, nil
@@ -338,7 +340,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 	}
 	tracker := live.NewTracker(net)
 	tracker.ApplyArrival(cta.KeyAt(at(5*3600)), cta.Arrival{StationID: 3, TrainID: "another", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
-	f := publisher(t, net).Publish(Now{View: tracker.View(at(5*3600 + 30)), Said: tracker.Said})
+	f := publisher(t, net).Publish(State{View: tracker.View(at(5*3600 + 30)), Reports: tracker.Reports})
 	if got := feed(t, f.VehiclePositions).GetEntity(); len(got) > 0 {
 		t.Errorf("a train at the end of an unknown run: %v", got)
 	}
@@ -368,7 +370,7 @@ func TestRunsStay(t *testing.T) {
 		}
 		return p
 	}
-	net, err := cta.New(cta.Network{Name: "N", Location: zone, Stations: stations, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{
+	net, err := cta.NewNetwork(cta.Network{Name: "N", Location: zone, Stations: stations, Lines: []*cta.Line{{ID: "l", Name: "L", Patterns: []*cta.Pattern{
 		pattern(0, 3, cta.Trip{ID: "t0", Departure: 8 * 3600}, cta.Trip{ID: "t1", Departure: 8*3600 + 600}),
 		pattern(0, 1, cta.Trip{ID: "short", Departure: 9 * 3600}),
 		pattern(1, 3, cta.Trip{ID: "onward", Departure: 9*3600 + 900}),
@@ -382,7 +384,7 @@ func TestRunsStay(t *testing.T) {
 		at := day.Begin(zone).Add(time.Duration(seconds) * time.Second)
 		tracker.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: station, TrainID: train, Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService, Destination: &bound})
 		now := at.Add(5 * time.Second)
-		for _, e := range feed(t, p.Publish(Now{View: tracker.View(now), Said: tracker.Said}).VehiclePositions).GetEntity() {
+		for _, e := range feed(t, p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).VehiclePositions).GetEntity() {
 			if e.GetVehicle().GetVehicle().GetId() == train {
 				trip = e.GetVehicle().GetTrip().GetTripId()
 			}
@@ -412,7 +414,7 @@ func TestRunsStay(t *testing.T) {
 	if trip := come(9*3600+1200, 3, "unheard", 4); trip == "short" || trip == "t1" {
 		t.Errorf("behind the end of its run: trip %q", trip)
 	}
-	if ways := follow(p.net.Line("l"), tracker.Said("unheard", day.Begin(zone).Add(10*time.Hour))); len(ways) == 0 || slices.ContainsFunc(ways, func(w way) bool { return !w.made[0].IsZero() && len(w.made) == 4 }) {
+	if ways := follow(p.net.Line("l"), tracker.Reports("unheard", day.Begin(zone).Add(10*time.Hour))); len(ways) == 0 || slices.ContainsFunc(ways, func(w way) bool { return !w.made[0].IsZero() && len(w.made) == 4 }) {
 		t.Errorf("the run behind the end began before it: %v", ways)
 	}
 }
@@ -436,7 +438,7 @@ func BenchmarkPublish(b *testing.B) {
 	view := tracker.View(now)
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Publish(Now{View: view, Said: tracker.Said})
+		p.Publish(State{View: view, Reports: tracker.Reports})
 	}
 	b.ReportMetric(float64(len(view.Trains)), "trains")
 }

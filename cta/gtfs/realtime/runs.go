@@ -66,7 +66,7 @@ func newRuns(net *cta.Network) *runs {
 
 // assign returns the runs of a view's trains, without trains that may make one of
 // several.
-func (r *runs) assign(v *live.View, said func(train string) []live.Said) map[string]*assignment {
+func (r *runs) assign(v *live.View, said func(train string) []live.Report) map[string]*assignment {
 	now := make(map[string]*assignment, len(v.Trains))
 	for i := range v.Trains {
 		t := &v.Trains[i]
@@ -129,9 +129,9 @@ func (r *runs) settle(now map[string]*assignment) {
 func frequent(t *cta.Trip) bool { return t.Every > 0 && !t.Exact }
 
 // follow returns a train's possible positions, from its reports since its run began.
-func follow(line *cta.Line, said []live.Said) []way {
+func follow(line *cta.Line, said []live.Report) []way {
 	var ways []way
-	var before live.Said
+	var before live.Report
 	for i, s := range said {
 		if s.Status == cta.OutOfService {
 			ways = nil
@@ -165,7 +165,7 @@ func follow(line *cta.Line, said []live.Said) []way {
 func at(c cta.Call, h live.Hop) bool { return c.Station.ID == h.Station && c.Direction == h.Direction }
 
 // ended reports whether a train's run ended at its last report.
-func ended(ways []way, last live.Said) bool {
+func ended(ways []way, last live.Report) bool {
 	over := func(w way) bool { return w.at == len(w.pattern.Calls)-1 }
 	if last.Bound != 0 {
 		return last.Bound == last.Station && slices.ContainsFunc(ways, over)
@@ -174,7 +174,7 @@ func ended(ways []way, last live.Said) bool {
 }
 
 // begin returns the possible positions of a train at its first report.
-func begin(line *cta.Line, s live.Said) (ways []way) {
+func begin(line *cta.Line, s live.Report) (ways []way) {
 	for _, p := range line.Patterns {
 		for i, c := range p.Calls {
 			if !at(c, s.Hop) || i == len(p.Calls)-1 && at(p.Calls[0], s.Hop) {
@@ -189,7 +189,7 @@ func begin(line *cta.Line, s live.Said) (ways []way) {
 }
 
 // onward returns the ways that lead to the next report within most calls.
-func onward(ways []way, s live.Said, most int) (on []way) {
+func onward(ways []way, s live.Report, most int) (on []way) {
 	for _, w := range ways {
 		for i := w.at + 1; i < len(w.pattern.Calls) && i <= w.at+most; i++ {
 			if at(w.pattern.Calls[i], s.Hop) {
@@ -283,7 +283,7 @@ func near(s scheduled, w way, before, after time.Duration) (near []cta.Run) {
 	came := w.made[w.at]
 	from, to := came.Add(-before), came.Add(after)
 	for d := cta.DateOf(from).Add(-nights(s.trip.Departure + s.trip.Profile.Arrivals[w.at])); d <= cta.DateOf(to).Add(1); d = d.Add(1) {
-		near = s.pattern.RunsOf(near, s.trip, d)
+		near = s.pattern.AppendRunsOf(near, s.trip, d)
 	}
 	return slices.DeleteFunc(near, func(r cta.Run) bool {
 		comes := r.Arrival(w.at)
@@ -334,7 +334,7 @@ func frequency(line *cta.Line, w way, trips []scheduled) *assignment {
 	var best *assignment
 	for _, s := range trips {
 		for d := cta.DateOf(left).Add(-nights(s.trip.Until)); d <= cta.DateOf(left).Add(1); d = d.Add(1) {
-			if !s.trip.Calendar.Runs(d) {
+			if !s.trip.Calendar.Includes(d) {
 				continue
 			}
 			begin := d.Begin(left.Location())

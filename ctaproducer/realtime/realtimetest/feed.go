@@ -81,7 +81,7 @@ func (f *Feed) Message(path string) *pb.FeedMessage {
 	for ; len(f.arrivals) > 0 && !f.arrivals[0].at.After(at); f.arrivals = f.arrivals[1:] {
 		f.tracker.ApplyArrival(cta.KeyAt(f.arrivals[0].at), f.arrivals[0].Arrival)
 	}
-	feeds := f.publisher.Publish(realtime.Now{View: f.tracker.View(at), Said: f.tracker.Said})
+	feeds := f.publisher.Publish(realtime.State{View: f.tracker.View(at), Reports: f.tracker.Reports})
 	feed := feeds.VehiclePositions
 	if strings.HasSuffix(path, "/trip-updates") {
 		feed = feeds.TripUpdates

@@ -83,8 +83,8 @@ func Recorded(net *cta.Network, dir string, now func() time.Time) (*Tracker, err
 	return t, nil
 }
 
-// Run returns the run number of a train of New's arrivals.
-func (t *Tracker) Run(train string) string {
+// RunNumber returns the run number of a train of New's arrivals.
+func (t *Tracker) RunNumber(train string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.runs[train]

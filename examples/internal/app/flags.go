@@ -240,7 +240,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fault := func(flag, format string, a ...any) {
 			faults = append(faults, fmt.Errorf("-%s: %s", flag, fmt.Sprintf(format, a...)))
 		}
-		if !slices.Contains([]services.Mode{services.Auto, services.Embedded, services.External}, services.Mode(s.Services)) {
+		if !slices.Contains([]services.Where{services.WhereAuto, services.WhereEmbedded, services.WhereExternal}, services.Where(s.Services)) {
 			fault("services", "found %q, want auto, embedded or external", s.Services)
 		}
 		s.Brokers = strings.FieldsFunc(brokers, func(r rune) bool { return r == ',' || r == ' ' })
@@ -282,7 +282,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		if s.Topics.Layout, err = cta.ParseLayout(layout); err != nil {
 			fault("layout", "%v", err)
 		}
-		if err := s.Topics.Validate(); err != nil {
+		if err := s.Topics.Check(); err != nil {
 			fault("prefix", "%v", err)
 		}
 		if s.Listen != "" {

@@ -21,7 +21,7 @@ import (
 // Open chooses the services as the flags say, prints on stderr which, and waits for them.
 // The end of the program closes them.
 func (s *Settings) Open(ctx context.Context) (*services.Services, error) {
-	cfg := services.Config{Mode: services.Mode(s.Services), DataDir: s.DataDir, Log: s.Log}
+	cfg := services.Config{Where: services.Where(s.Services), DataDir: s.DataDir, Log: s.Log}
 	var err error
 	if cfg.Kafka, err = s.kafka(); err != nil {
 		return nil, err

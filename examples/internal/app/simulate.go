@@ -19,8 +19,8 @@ const countedWithin = 30 * time.Second
 
 // Simulate runs the simulation until ctx or -for ends it, and delivers its events.
 // Without -start, it continues after the stored data.
-func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress func(ctaproducer.Progress)) (sum ctaproducer.Summary, err error) {
-	producer, err := ctaproducer.New(v.Kafka, v.Registry, s.Network, ctaproducer.Config{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
+func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress func(ctaproducer.SimulationProgress)) (sum ctaproducer.SimulationSummary, err error) {
+	producer, err := ctaproducer.NewProducer(v.Kafka, v.Registry, s.Network, ctaproducer.ProducerConfig{Topics: s.Topics, Log: s.Log, Metrics: s.Metrics})
 	if err != nil {
 		return sum, err
 	}
@@ -87,8 +87,8 @@ func (s *Settings) Counted(ctx context.Context, v *services.Services, entries in
 
 // ShowProgress returns a function that writes the progress of a simulation to w, on one
 // line.
-func ShowProgress(w io.Writer) func(ctaproducer.Progress) {
-	return func(p ctaproducer.Progress) {
+func ShowProgress(w io.Writer) func(ctaproducer.SimulationProgress) {
+	return func(p ctaproducer.SimulationProgress) {
 		done := ""
 		if p.Done > 0 && !math.IsInf(p.Done, 0) {
 			done = fmt.Sprintf(" %3.0f%%", 100*p.Done)
