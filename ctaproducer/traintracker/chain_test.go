@@ -3,6 +3,7 @@ package traintracker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"net/http/httptest"
@@ -69,7 +70,7 @@ func newChain(t *testing.T, f *fake) *chain {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, m, ctaweb.ConsumeConfig{Metrics: c.reg, Arrivals: 24 * time.Hour})
+		done <- ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, m, ctaweb.ConsumeConfig{Metrics: c.reg, ArrivalsBack: 24 * time.Hour})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -78,8 +79,8 @@ func newChain(t *testing.T, f *fake) *chain {
 		}
 	})
 	sys.Await("the page to be ready", func(context.Context) (string, bool, error) {
-		ok, reason := m.Ready()
-		return reason, ok, nil
+		err := m.Ready()
+		return fmt.Sprint(err), err == nil, nil
 	})
 	if c.page, err = ctaweb.NewHandler(m, ctaweb.HandlerConfig{Now: c.wall}); err != nil {
 		t.Fatal(err)
