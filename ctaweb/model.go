@@ -38,7 +38,6 @@ type Model struct {
 	due     map[string]dueAt // by train
 	lines   []lineLayout     // from state.records; nil if out of date
 	layout  uint64           // changes with lines
-	version uint64           // changes with every part of a Status
 	urgent  uint64           // changes with all that readers see at once: everything but counts
 	waiting chan struct{}
 	ready   bool
@@ -196,16 +195,11 @@ func (m *Model) apply(f func(*state) bool) bool {
 func (m *Model) quietly(f func(*state) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	changed := f(&m.state)
-	if changed {
-		m.version++
-	}
-	return changed
+	return f(&m.state)
 }
 
 // touch wakes those who wait for a change. It is called with mu held.
 func (m *Model) touch() {
-	m.version++
 	m.urgent++
 	if m.waiting != nil {
 		close(m.waiting)
@@ -238,13 +232,6 @@ func (m *Model) Ready() error {
 		return nil
 	}
 	return errors.New(m.reason)
-}
-
-// Version returns a number that grows with every change of the model.
-func (m *Model) Version() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.version
 }
 
 // changed returns a channel that is closed once urgent is no longer v.

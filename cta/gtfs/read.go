@@ -149,7 +149,6 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readTrips()
 	f.readCalls()
 	f.readFrequencies()
-	f.checkBlocks()
 	f.readTransfers()
 	f.readRiders()
 	f.tellOdd()

@@ -245,13 +245,6 @@ func (t *Tracker) drop(old func(event) bool) {
 	})
 }
 
-// Version returns a number that grows with every event that changes something.
-func (t *Tracker) Version() uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.version
-}
-
 // View returns the state of the network at an event time. Times must not decrease,
 // except after [Tracker.Reset]. The result is shared: don't change it.
 func (t *Tracker) View(now time.Time) *View {
