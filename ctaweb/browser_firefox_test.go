@@ -31,7 +31,7 @@ addEventListener("load", async () => {
 	q.value = "lake";
 	q.dispatchEvent(new Event("input"));
 	const still = document.body.dataset.kind === "search", done = () => document.body.className === "live" && of("#found li") > 3 && (still || changes > 5);
-	for (let i = 0; i < 600 && !done(); i++) await new Promise((then) => setTimeout(then, 50));
+	for (let i = 0; i < 2400 && !done(); i++) await new Promise((then) => setTimeout(then, 50));
 	const map = document.querySelector("#map")?.getBoundingClientRect();
 	const seen = { page: location.pathname, class: document.body.className, found: of("#found li"), changes, marks: of("#moving > *"), mapWidth: Math.round(map?.width ?? 0), wide: document.documentElement.scrollWidth > innerWidth, width: innerWidth, faults };
 	const next = await (await fetch("/probe", { method: "POST", body: JSON.stringify(seen) })).text();

@@ -294,10 +294,10 @@ func (a *agreement) boards(st *Status) {
 				a.t.Errorf("%s: the page says %q", name, says)
 			}
 			d := english().platform(a.h.model.net, line, b.Direction, st.AsOf)
-			if idle := len(b.Next)+len(b.Ending)+len(b.Here)+len(b.Standing) == 0 && b.Spacing == live.SpacingNone; idle && d.Level != live.LevelUnknown {
+			if (b.Spacing == live.SpacingNone || d.ending) && b.empty() && d.Level != live.LevelUnknown {
 				d.Level = live.LevelNotRunning
 			}
-			if !b.Ends && !strings.Contains(sections[i], `class="level `+string(d.Level)+`"`) {
+			if !b.Ends && (d.Level != live.LevelGood || !b.empty()) && !strings.Contains(sections[i], `class="level `+string(d.Level)+`"`) {
 				a.t.Errorf("%s: the page doesn't say that the line is %s: %q", name, d.Level, says)
 			}
 			if strings.Contains(sections[i], `class="level good"`) && (len(b.Next)+len(b.Here)+len(b.Ending) == 0 || strings.Contains(says, "o trains")) {
@@ -307,7 +307,7 @@ func (a *agreement) boards(st *Status) {
 				a.t.Errorf("%s: good service, but %q", name, says)
 			}
 			if d.Level == live.LevelNotRunning {
-				if len(b.Next) > 0 || !b.Ends && !strings.Contains(says, "no trains come here until") {
+				if len(b.Next) > 0 || !b.Ends && !strings.Contains(says, "no trains come here") {
 					a.t.Errorf("%s: not running, but %q", name, says)
 				}
 			}

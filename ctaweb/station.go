@@ -303,13 +303,16 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		if v.Says != nil && v.Says.Level != live.LevelUnknown && b.idle() {
+		gone := v.Says != nil && v.Says.ending && b.empty() // its last train has passed
+		if v.Says != nil && v.Says.Level != live.LevelUnknown && (b.idle() || gone) {
 			if !v.Says.allDay {
 				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.idle(b, s.status.AsOf)}
 			}
 			v.None = ""
 		}
-		good = v.Says != nil && v.Says.Level == live.LevelGood
+		if good = v.Says != nil && v.Says.Level == live.LevelGood; good && b.empty() {
+			v.Says = nil // nothing good is seen here
+		}
 	}
 	v.Spacing = l.spacing(b, good)
 	l.hours(&v, h.model.tracker.Hours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net)))))
@@ -404,13 +407,15 @@ type platformSays struct {
 	Text  string // behind the names of the line and where it runs to
 	// allDay is true without service on the whole service day.
 	allDay bool
+	// ending is true once the line's last trains are on their way.
+	ending bool
 }
 
 // platform is how a line runs in a direction; nil while that isn't known.
 func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, now time.Time) *platformSays {
 	for _, s := range ls.Directions {
 		if s.Direction == d {
-			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning}
+			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning, s.Cause == live.CauseEnding}
 		}
 	}
 	return nil
@@ -419,7 +424,12 @@ func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, n
 // idle reports whether no train is intended to come to a platform at this hour, and none is
 // to come. Its line may run elsewhere.
 func (b *platformBoard) idle() bool {
-	return b.Spacing == live.SpacingNone && len(b.Next)+len(b.Here)+len(b.Standing)+len(b.Ending) == 0
+	return b.Spacing == live.SpacingNone && b.empty()
+}
+
+// empty reports whether no train is at a platform or known to come.
+func (b *platformBoard) empty() bool {
+	return len(b.Next)+len(b.Here)+len(b.Standing)+len(b.Ending) == 0
 }
 
 // idle says that no trains come to a platform, and until when.
