@@ -178,7 +178,7 @@ Name is "a b", want letters, digits, dots, dashes and underscores
 Kind is "oracle", want one of ["aiven" "confluent" "debezium"]
 PollInterval is 1ns, want 100ms or more
 Partitions is -1, want 1 or more
-Replication is -1, want 1 or more, or 0 for the broker's default`
+ReplicationFactor is -1, want 1 or more, or 0 for the broker's default`
 	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}

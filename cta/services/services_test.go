@@ -97,8 +97,8 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("Open: %v, want a ServiceError of %s", err, service)
 		}
 	}
-	if _, err := services.Open(t.Context(), services.Config{Where: "nowhere"}); err == nil || !strings.Contains(err.Error(), "Config.Mode") {
-		t.Errorf("Open with an unknown mode: %v, want an error that names Config.Mode", err)
+	if _, err := services.Open(t.Context(), services.Config{Where: "nowhere"}); err == nil || !strings.Contains(err.Error(), "Config.Where") {
+		t.Errorf("Open with an unknown Where: %v, want an error that names Config.Where", err)
 	}
 	// Two services at one address: what was started is closed, as goleak sees.
 	_, err := services.Open(t.Context(), services.Config{Where: services.WhereEmbedded, RESTProxy: sys.RESTProxyURL()})
