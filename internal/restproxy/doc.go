@@ -1,5 +1,5 @@
 // Package restproxy serves the part of Confluent's REST Proxy v2 API that
-// produces records, as version 7.4 answers it.
+// produces records and looks at topics, as version 7.4 answers it.
 //
 //	h, err := restproxy.New(restproxy.Config{Brokers: brokers, Registry: registry})
 //	if err != nil {
@@ -12,6 +12,10 @@
 //
 //	POST /topics/{topic}                   records, to partitions by their keys
 //	POST /topics/{topic}/partitions/{n}    records, to one partition
+//	GET  /topics                           the names of topics
+//	GET  /topics/{topic}                   its settings and partitions
+//	GET  /topics/{topic}/partitions[/{n}]  its partitions, or one of them
+//	GET  /brokers                          the brokers' ids
 //
 // Records are Avro (application/vnd.kafka.avro.v2+json, with a schema as text or by its
 // id), JSON (application/vnd.kafka.json.v2+json) or base64
@@ -22,7 +26,6 @@
 //
 // # What is left out
 //
-//	looking at topics and brokers          404 or 405
 //	consumers, API v3, v1                  404 or 415
 //	Protobuf and JSON Schema               415
 //	a fraction, as 1.0, for an int         400: Confluent cuts it off

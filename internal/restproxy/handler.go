@@ -69,6 +69,11 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h := &Handler{mux: http.NewServeMux(), client: client, registry: cfg.Registry, log: cfg.Log}
 	h.mux.HandleFunc("GET /{$}", h.reads(func(*http.Request) (any, error) { return struct{}{}, nil }))
+	h.mux.HandleFunc("GET /topics", h.reads(h.topics))
+	h.mux.HandleFunc("GET /topics/{topic}", h.reads(h.topic))
+	h.mux.HandleFunc("GET /topics/{topic}/partitions", h.reads(h.partitions))
+	h.mux.HandleFunc("GET /topics/{topic}/partitions/{partition}", h.reads(h.partition))
+	h.mux.HandleFunc("GET /brokers", h.reads(h.brokers))
 	h.mux.HandleFunc("POST /topics/{topic}", h.answers(h.produce))
 	h.mux.HandleFunc("POST /topics/{topic}/partitions/{partition}", h.answers(h.produce))
 	return h, nil

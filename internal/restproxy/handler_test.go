@@ -267,8 +267,7 @@ func TestRefused(t *testing.T) {
 		{"partition in words", "POST", "/partitions/first", avro, "", good, 404, 404},
 		{"other method", "DELETE", "", "", "", "", 405, 405},
 		{"unknown path", "GET", "/../../consumers", "", "", "", 404, 404},
-		{"GET of HTML", "GET", "/../../", "", "text/html", "", 406, 406},
-		{"a look at a topic", "GET", "", "", "", "", 405, 405},
+		{"GET of HTML", "GET", "", "", "text/html", "", 406, 406},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := do(t, c.method, s.RESTProxyURL()+"/topics/weather"+c.path, c.format, c.accept, c.body)
@@ -286,6 +285,42 @@ func TestRefused(t *testing.T) {
 	}
 	if got := do(t, "POST", s.RESTProxyURL()+"/topics/weather", avro, "", good); !strings.Contains(got.body, `"offset":1,`) {
 		t.Errorf("a record of a refused request was sent: %s", got.body)
+	}
+}
+
+func TestTopics(t *testing.T) {
+	s := services(t)
+	create(t, s, "two", 2)
+	const p0 = `{"partition":0,"leader":0,"replicas":[{"broker":0,"leader":true,"in_sync":true}]}`
+	p1 := strings.Replace(p0, `"partition":0`, `"partition":1`, 1)
+	for path, want := range map[string]reply{
+		"/":                        {200, v2, `{}`},
+		"/brokers":                 {200, v2, `{"brokers":[0]}`},
+		"/topics":                  {200, v2, `["two"]`},
+		"/topics/two/partitions":   {200, v2, "[" + p0 + "," + p1 + "]"},
+		"/topics/two/partitions/1": {200, v2, p1},
+		"/topics/two/partitions/2": {404, v2, `{"error_code":40402,"message":"Partition not found."}`},
+		"/topics/one":              {404, v2, `{"error_code":40401,"message":"Topic not found."}`},
+		"/topics/one/partitions":   {404, v2, `{"error_code":40401,"message":"Topic not found."}`},
+	} {
+		if got := do(t, "GET", s.RESTProxyURL()+path, "", "application/json", ""); got != want {
+			t.Errorf("GET %s: %+v, want %+v", path, got, want)
+		}
+	}
+	var info struct {
+		Name       string
+		Configs    map[string]string
+		Partitions []json.RawMessage
+	}
+	got := do(t, "GET", s.RESTProxyURL()+"/topics/two", "", "", "")
+	if err := json.Unmarshal([]byte(got.body), &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Name != "two" || len(info.Partitions) != 2 || info.Configs["cleanup.policy"] != "delete" {
+		t.Errorf("GET /topics/two: %s", got.body)
+	}
+	if again := do(t, "GET", s.RESTProxyURL()+"/topics", "", "", ""); again.body != `["two"]` {
+		t.Errorf("topics are %s: looking at one has made it", again.body)
 	}
 }
 
