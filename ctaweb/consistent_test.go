@@ -280,7 +280,7 @@ func (a *agreement) boards(st *Status) {
 		page := a.read(fmt.Sprintf("/stations/%d", s.ID))
 		sections := onePlatform.FindAllString(page, -1)
 		rows := oneRow.FindAllString(a.read(fmt.Sprintf("/board/%d", s.ID)), -1)
-		if n := st.entriesToday(s.ID); n != answer.Station.Today.Entries || n != answer.Station.EntriesToday || !strings.Contains(plainText(page), english().number(n)+" entries since") && n > 0 {
+		if n := st.entriesToday(s.ID); n != answer.Station.Today.Entries || n != answer.Station.EntriesToday || !strings.Contains(plainText(page), english().entries(n)+" since ") && n > 0 {
 			a.t.Errorf("%s has %d entries today, by its own answer %d of %+v, or its page differs", s.Name, n, answer.Station.EntriesToday, answer.Station.Today)
 		}
 		if len(sections) != len(answer.Station.Predictions) {

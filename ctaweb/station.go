@@ -530,6 +530,13 @@ const (
 	dayHeight       = 110.0
 )
 
+func (l *language) entries(n int64) string {
+	if n == 1 {
+		return l.say("entries-one")
+	}
+	return l.say("entries-many", "n", l.number(n))
+}
+
 // viewDay is a day up to now.
 func (l *language) viewDay(d live.Day, now time.Time) dayView {
 	v := dayView{Says: l.say("day-unknown")}
@@ -539,10 +546,10 @@ func (l *language) viewDay(d live.Day, now time.Time) dayView {
 	switch {
 	case d.Since.IsZero():
 	case d.Since.After(d.Start):
-		v.Says = l.say("day-since", "n", l.number(d.Entries), "time", clockText(d.Since))
+		v.Says = l.say("day-since", "entries", l.entries(d.Entries), "time", clockText(d.Since))
 		v.Unknown = l.say("chart-unknown", "time", clockText(d.Since))
 	default:
-		v.Says = l.say("day-whole", "n", l.number(d.Entries))
+		v.Says = l.say("day-whole", "entries", l.entries(d.Entries))
 	}
 	var most float64
 	for _, hour := range d.Hours {
