@@ -296,7 +296,7 @@ func TestConnectFailures(t *testing.T) {
 		{"a database that is away", func(*testing.T) string { return "postgres://cta_admin:seekrit@127.0.0.1:1/cta" }, "", 0,
 			[]string{"127.0.0.1:1", "check that the worker reaches the database"}},
 		{"a database that doesn't exist", func(*testing.T) string { return db.url + "_nosuch" }, "", 0,
-			[]string{"does not exist", "examples/connector"}},
+			[]string{"does not exist", "CreateStations"}},
 		{"a connector that isn't installed", func(*testing.T) string { return db.url }, ctaproducer.ConnectorAivenJDBC, 0,
 			[]string{"io.aiven.connect.jdbc.JdbcSourceConnector isn't installed", "plugin.path", "io.debezium.connector.postgresql.PostgresConnector"}},
 		{"a table that is missing", func(t *testing.T) string { return without(t, "DROP TABLE stations") }, "", 0,
