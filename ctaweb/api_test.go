@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/alert"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
 // schema is the part of OpenAPI's schemas that ours use.
@@ -263,5 +264,20 @@ func TestPredictions(t *testing.T) {
 	a := got.Predictions[0].Next[0]
 	if !a.Earliest.Before(a.Latest) || a.Expected.Before(a.Earliest) || a.Expected.After(a.Latest) {
 		t.Errorf("%v isn't within %v to %v", a.Expected, a.Earliest, a.Latest)
+	}
+}
+
+// All entries show before the first train has told the time, without which there is no today.
+func TestTotalsShowBeforeTheFirstTrain(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	m.SetReady()
+	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	for _, n := range []int64{0, 5, 7} {
+		m.ApplyCount(tables.TurnstileCount{StationID: 40010, Count: n}, now)
+		now = now.Add(2 * time.Second)
+		if got, want := text(t, get(t, h, "GET", "/api/v1/stations/40010")), fmt.Sprintf(`"entries":%d,"entries_today":0`, n); !strings.Contains(got, want) {
+			t.Errorf("lacks %s: %s", want, got)
+		}
 	}
 }

@@ -27,7 +27,7 @@ type update struct {
 	Trains  []*Train     `json:"trains,omitempty"`  // new or changed
 	Gone    []string     `json:"gone,omitempty"`    // ids of trains no longer shown
 	Lines   []lineUpdate `json:"lines,omitempty"`   // how lines run, where that changed
-	// EntriesToday holds today's entries where they changed, by station id.
+	// EntriesToday holds today's entries, where they or all entries changed, by station id.
 	EntriesToday map[string]int64 `json:"entries_today,omitempty"`
 	// Alerts holds all alerts, when any changed.
 	Alerts *[]*Alert `json:"alerts,omitempty"`
@@ -61,13 +61,13 @@ func difference(from, to *Status, of *layout) *update {
 		u.Alerts = &to.Alerts
 	}
 	trains := map[string]*Train{}
-	entries := map[int]int64{}
+	entries := map[int][2]int64{}
 	for _, l := range from.Lines {
 		for _, t := range l.Trains {
 			trains[t.ID] = t
 		}
 		for _, s := range l.Stations {
-			entries[s.ID] = s.EntriesToday
+			entries[s.ID] = [2]int64{s.Entries, s.EntriesToday}
 		}
 	}
 	for i, l := range to.Lines {
@@ -84,7 +84,7 @@ func difference(from, to *Status, of *layout) *update {
 			delete(trains, t.ID)
 		}
 		for _, s := range l.Stations {
-			if entries[s.ID] != s.EntriesToday {
+			if entries[s.ID] != [2]int64{s.Entries, s.EntriesToday} {
 				if u.EntriesToday == nil {
 					u.EntriesToday = map[string]int64{}
 				}
