@@ -13,6 +13,19 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", l.says(net, d, now))
 }
 
+// resumes says that trains don't run, by the text never, or by another where it is known
+// when they run again: until names the time of today, untilDay the day of the week too.
+func (l *language) resumes(at, now time.Time, never, until, untilDay string) string {
+	switch {
+	case at.IsZero():
+		return l.say(never)
+	case cta.DateOf(at) == cta.DateOf(now):
+		return l.say(until, "time", clockText(at))
+	default:
+		return l.say(untilDay, "time", clockText(at), "day", l.one("days", int(at.Weekday())))
+	}
+}
+
 // says is a sentence without the names of the line and its destination.
 func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time) string {
 	name := func(id int) string { return nameOf(net, id) }
@@ -23,14 +36,7 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 		if d.Idle {
 			never, until, untilDay = "status-no-service-today", "status-no-service-today-until", "status-no-service-today-until-day"
 		}
-		switch at := d.Resumes; {
-		case at.IsZero():
-			says = l.say(never)
-		case cta.DateOf(at) == cta.DateOf(now):
-			says = l.say(until, "time", at.Format("15:04"))
-		default:
-			says = l.say(untilDay, "time", at.Format("15:04"), "day", l.one("days", int(at.Weekday())))
-		}
+		says = l.resumes(d.Resumes, now, never, until, untilDay)
 	case live.CauseBeginning:
 		if says = l.say("status-begins"); !d.Uneven {
 			says = l.say("status-beginning", "minutes", l.about(d.Intended))
@@ -68,10 +74,9 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 			says = l.say("status-recovering-every", "minutes", l.about(max(d.Every, time.Minute)))
 		}
 	case live.CauseRegular:
-		if says = l.say("status-uneven"); d.Uneven {
-			break
+		if says = l.say("status-uneven"); !d.Uneven {
+			says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
 		}
-		says = l.say("status-regular", "minutes", l.about(max(d.Every, time.Minute)))
 	case live.CauseEnding:
 		says = l.say("status-ending")
 	case live.CausePausing:

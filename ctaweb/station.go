@@ -306,7 +306,7 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 		gone := v.Says != nil && v.Says.ending && b.empty() // its last train has passed
 		if v.Says != nil && v.Says.Level != live.LevelUnknown && (b.idle() || gone) {
 			if !v.Says.allDay {
-				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.idle(b, s.status.AsOf)}
+				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.resumes(b.Resumes, s.status.AsOf, "here-not", "here-not-until", "here-not-until-day")}
 			}
 			v.None = ""
 		}
@@ -430,18 +430,6 @@ func (b *platformBoard) idle() bool {
 // empty reports whether no train is at a platform or known to come.
 func (b *platformBoard) empty() bool {
 	return len(b.Next)+len(b.Here)+len(b.Standing)+len(b.Ending) == 0
-}
-
-// idle says that no trains come to a platform, and until when.
-func (l *language) idle(b platformBoard, now time.Time) string {
-	switch at := b.Resumes; {
-	case at.IsZero():
-		return l.say("here-not")
-	case cta.DateOf(at) == cta.DateOf(now):
-		return l.say("here-not-until", "time", clockText(at))
-	default:
-		return l.say("here-not-until-day", "time", clockText(at), "day", l.one("days", int(at.Weekday())))
-	}
 }
 
 // A headway that differs from the intended one by less than feltLeast, or by less than

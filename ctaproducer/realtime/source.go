@@ -98,7 +98,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 		Timeout: cfg.Timeout, Record: cfg.Record, Replay: cfg.Replay, Speed: cfg.Speed, Log: cfg.Log, Metrics: cfg.Metrics,
 		Feeds: []poll.Feed{feed("vehicles", "vehicle positions", cfg.Vehicles), feed("trips", "trip updates", cfg.Trips)},
 	})
-	if err := errors.Join(errors.Join(faults...), err); err != nil {
+	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, fmt.Errorf("realtime: %w", err)
 	}
 	s := &Source{cfg: cfg, net: net, poll: p}

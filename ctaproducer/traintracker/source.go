@@ -120,7 +120,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 		Feeds: []poll.Feed{{Code: "train-tracker", FeedConfig: rest.FeedConfig{Service: "Train Tracker", Source: cfg.URL + "?" + query.Encode(),
 			Accept: "application/json", Limit: 4 << 20, Daily: cfg.DailyBudget, Zone: net.Location, Hint: hint}}},
 	})
-	if err := errors.Join(errors.Join(faults...), err); err != nil {
+	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, fmt.Errorf("traintracker: %w", err)
 	}
 	s := &Source{cfg: cfg, net: net, poll: p}
