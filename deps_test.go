@@ -94,7 +94,7 @@ func TestSeams(t *testing.T) {
 		"github.com/IBM/sarama":        {"/cta/kafka"},
 		"github.com/riferrei/srclient": {"/cta/wire"},
 		"github.com/hamba/avro/v2":     {"/cta/wire"},
-		gtfs:                           {"/cta/gtfs/realtime", "/ctaproducer/realtime"}, // written, and read
+		gtfs:                           {"/cta/gtfs/realtime", "/ctaproducer/realtime", "/internal/gtfsrt"}, // written, and read
 	}
 	out, err := exec.Command("go", "list", "-f", `{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}`, module+"/...").Output()
 	if err != nil {

@@ -331,30 +331,6 @@ func TestVehiclesFreezeAlone(t *testing.T) {
 	}
 }
 
-// An answer is bounded in its entities, and an entity in its size.
-func TestAnswersAreBounded(t *testing.T) {
-	header, err := proto.Marshal(&pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	empty := []byte{0x12, 0}
-	if a, err := parse(append(bytes.Clone(header), bytes.Repeat(empty, maxEntities)...)); err != nil || len(a.vehicles) != 0 {
-		t.Errorf("parse returned %v of empty entities", err)
-	}
-	if _, err := parse(append(bytes.Clone(header), bytes.Repeat(empty, maxEntities+1)...)); err == nil || !strings.Contains(err.Error(), "entities") {
-		t.Errorf("parse returned %v of too many entities", err)
-	}
-	big, err := proto.MarshalOptions{AllowPartial: true}.Marshal(&pb.FeedMessage{Entity: []*pb.FeedEntity{
-		{Id: proto.String(strings.Repeat("x", maxEntity)), Vehicle: &pb.VehiclePosition{}}, {Id: proto.String("1"), Vehicle: &pb.VehiclePosition{}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err := parse(append(header, big...)); err != nil || a.odd != 1 || len(a.vehicles) != 1 {
-		t.Errorf("parse returned %+v, %v, want the small entity alone", a, err)
-	}
-}
-
 // lockedBuffer is a buffer for a log.
 type lockedBuffer struct {
 	mu sync.Mutex

@@ -1,26 +1,21 @@
 package realtime
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/internal/gtfsrt"
 )
 
-// The limits of what one answer may hold.
+// The limits of what an entity may hold.
 const (
-	maxEntities = 50_000
-	maxEntity   = 256 << 10 // bytes
-	maxCalls    = 500       // of a trip
-	maxID       = 150       // bytes: an arrival's train id has up to 200
+	maxCalls = 500 // of a trip
+	maxID    = 150 // bytes: an arrival's train id has up to 200
 )
 
 // answer is the content of a feed.
@@ -88,63 +83,23 @@ type expected struct {
 	noData   bool
 }
 
-// errNotFeed is an answer of something else than a feed, such as a page of HTML.
-var errNotFeed = errors.New("the answer is not GTFS-Realtime")
-
 // parse reads an answer. What single entities have wrong doesn't concern the others.
 func parse(body []byte) (*answer, error) {
 	a := &answer{}
-	header, entities := false, 0
-	for len(body) > 0 {
-		number, kind, n := protowire.ConsumeTag(body)
-		if n < 0 {
-			return nil, errNotFeed
+	header, odd, err := gtfsrt.Read(body, func(e *pb.FeedEntity) {
+		if v := e.GetVehicle(); v != nil {
+			a.vehicle(v)
 		}
-		body = body[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, body); n < 0 {
-			return nil, fmt.Errorf("%w, or cut short", errNotFeed)
+		if u := e.GetTripUpdate(); u != nil {
+			a.update(u)
 		}
-		value := body[:n]
-		body = body[n:]
-		if kind != protowire.BytesType || number > 2 {
-			continue
-		}
-		value, _ = protowire.ConsumeBytes(value)
-		if number == 1 {
-			var h pb.FeedHeader
-			if (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, &h) != nil || h.GtfsRealtimeVersion == nil {
-				return nil, errNotFeed
-			}
-			header, a.at = true, posix(h.GetTimestamp())
-			continue
-		}
-		if entities++; entities > maxEntities {
-			return nil, fmt.Errorf("the feed has over %d entities", maxEntities)
-		}
-		a.entity(value)
+	})
+	if err != nil {
+		return nil, err
 	}
-	if !header {
-		return nil, fmt.Errorf("%w: it has no header", errNotFeed)
-	}
+	a.at = posix(header.GetTimestamp())
+	a.odd += odd
 	return a, nil
-}
-
-// entity reads one entity.
-func (a *answer) entity(value []byte) {
-	var e pb.FeedEntity
-	if len(value) > maxEntity || (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, &e) != nil {
-		a.odd++
-		return
-	}
-	if e.GetIsDeleted() {
-		return
-	}
-	if v := e.GetVehicle(); v != nil {
-		a.vehicle(v)
-	}
-	if u := e.GetTripUpdate(); u != nil {
-		a.update(u)
-	}
 }
 
 func (a *answer) vehicle(p *pb.VehiclePosition) {

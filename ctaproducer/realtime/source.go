@@ -16,6 +16,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/poll"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
+	"github.com/seed-921eec07/ctalive/internal/gtfsrt"
 	"github.com/seed-921eec07/ctalive/internal/metric"
 )
 
@@ -121,7 +122,7 @@ func timetabled(net *cta.Network) bool {
 }
 
 func hint(err error) string {
-	if errors.Is(err, errNotFeed) {
+	if errors.Is(err, gtfsrt.ErrNotFeed) {
 		return "usually it passes; if it doesn't, check that the URL is that of the feed as protobuf"
 	}
 	return ""

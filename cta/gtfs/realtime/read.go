@@ -1,19 +1,17 @@
 package realtime
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
 	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
+	"github.com/seed-921eec07/ctalive/internal/gtfsrt"
 )
 
 // Reader reads the alerts of an agency's feed. It is safe for concurrent use.
@@ -56,58 +54,60 @@ func NewReader(net *cta.Network) *Reader {
 	return r
 }
 
-// Alerts reads a feed, in protobuf or in its JSON mapping. It leaves out alerts of which
-// no selector fits the network, and selectors that don't; leftOut counts both. Texts are
-// as the feed has them.
+// Alerts reads a feed, in protobuf or in its JSON mapping. It leaves out entities that
+// can't be read, alerts without an id, alerts of which no selector fits the network, and
+// selectors that don't; leftOut counts them all. Texts are as the feed has them.
 func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, leftOut int, err error) {
-	var feed pb.FeedMessage
-	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); bytes.HasPrefix(text, []byte("{")) {
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, &feed)
-	} else {
-		err = proto.Unmarshal(data, &feed)
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("realtime: no GTFS-Realtime feed: %w", err)
-	}
-	for _, e := range feed.Entity {
+	_, odd, err := gtfsrt.Read(data, func(e *pb.FeedEntity) {
 		in := e.GetAlert()
-		if in == nil || e.GetIsDeleted() {
-			continue
+		if in == nil {
+			return
 		}
-		a := alert.Alert{
-			ID:    e.GetId(),
-			Cause: alert.Cause(in.GetCause().String()), Effect: alert.Effect(in.GetEffect().String()), Severity: alert.Severity(in.GetSeverityLevel().String()),
-			Header: texts(in.HeaderText), Description: texts(in.DescriptionText), URL: texts(in.Url),
-		}
-		// A number that the vocabulary lacks is its own name.
-		if _, ok := pb.Alert_Cause_value[string(a.Cause)]; !ok {
-			a.Cause = alert.CauseUnknown
-		}
-		if _, ok := pb.Alert_Effect_value[string(a.Effect)]; !ok {
-			a.Effect = alert.EffectUnknown
-		}
-		if _, ok := pb.Alert_SeverityLevel_value[string(a.Severity)]; !ok {
-			a.Severity = alert.SeverityUnknown
-		}
-		for _, p := range in.ActivePeriod {
-			a.Active = append(a.Active, alert.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})
-		}
-		for _, s := range in.InformedEntity {
-			i, ok := r.informed(s)
-			switch {
-			case !ok:
-				leftOut++
-			case !slices.Contains(a.Informed, i):
-				a.Informed = append(a.Informed, i)
-			}
-		}
-		if len(a.Informed) == 0 {
+		a, unfit := r.alert(e.GetId(), in)
+		leftOut += unfit
+		if a.ID == "" || len(a.Informed) == 0 {
 			leftOut++
-			continue
+			return
 		}
 		alerts = append(alerts, a)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("realtime: %w", err)
 	}
-	return alerts, leftOut, nil
+	return alerts, leftOut + odd, nil
+}
+
+// alert returns an alert of a feed, and the number of its selectors that don't fit the
+// network.
+func (r *Reader) alert(id string, in *pb.Alert) (a alert.Alert, unfit int) {
+	a = alert.Alert{
+		ID:    id,
+		Cause: alert.Cause(in.GetCause().String()), Effect: alert.Effect(in.GetEffect().String()), Severity: alert.Severity(in.GetSeverityLevel().String()),
+		Header: texts(in.HeaderText), Description: texts(in.DescriptionText), URL: texts(in.Url),
+	}
+	// A number that the vocabulary lacks is its own name.
+	if _, ok := pb.Alert_Cause_value[string(a.Cause)]; !ok {
+		a.Cause = alert.CauseUnknown
+	}
+	if _, ok := pb.Alert_Effect_value[string(a.Effect)]; !ok {
+		a.Effect = alert.EffectUnknown
+	}
+	if _, ok := pb.Alert_SeverityLevel_value[string(a.Severity)]; !ok {
+		a.Severity = alert.SeverityUnknown
+	}
+	for _, p := range in.ActivePeriod {
+		a.Active = append(a.Active, alert.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})
+	}
+	for _, s := range in.InformedEntity {
+		i, ok := r.informed(s)
+		switch {
+		case !ok:
+			unfit++
+		case !slices.Contains(a.Informed, i):
+			a.Informed = append(a.Informed, i)
+		}
+	}
+	return a, unfit
 }
 
 // milliseconds returns the time of seconds since 1970. Some feeds write the largest
@@ -121,7 +121,9 @@ func milliseconds(seconds uint64) int64 {
 
 func texts(s *pb.TranslatedString) (list []alert.Text) {
 	for _, t := range s.GetTranslation() {
-		list = append(list, alert.Text{Language: t.GetLanguage(), Text: t.GetText()})
+		if t.Text != nil { // required, but missing in some feeds
+			list = append(list, alert.Text{Language: t.GetLanguage(), Text: *t.Text})
+		}
 	}
 	return list
 }

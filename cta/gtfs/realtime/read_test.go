@@ -1,6 +1,9 @@
 package realtime
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
@@ -120,6 +123,70 @@ func TestReadAlerts(t *testing.T) {
 			t.Errorf("%q is read as %v", body, got)
 		}
 	}
+}
+
+// What one entity has wrong, or lacks, doesn't cost the others.
+func TestOddEntityCostsNoOther(t *testing.T) {
+	good := func(id string) *pb.FeedEntity {
+		return &pb.FeedEntity{Id: &id, Alert: &pb.Alert{InformedEntity: []*pb.EntitySelector{{RouteId: proto.String("red")}},
+			HeaderText: &pb.TranslatedString{Translation: []*pb.TranslatedString_Translation{{Text: proto.String("Delays")}}}}}
+	}
+	oneText := good("b")
+	oneText.Alert.HeaderText.Translation = append(oneText.Alert.HeaderText.Translation, &pb.TranslatedString_Translation{Language: proto.String("es")})
+	nameless := good("")
+	nameless.Id = nil
+	bodies := map[string][]byte{}
+	for name, odd := range map[string]*pb.FeedEntity{
+		"a translation without text":  oneText,
+		"a vehicle without longitude": {Id: proto.String("b"), Vehicle: &pb.VehiclePosition{Position: &pb.Position{Latitude: proto.Float32(1)}}},
+		"an update without a trip":    {Id: proto.String("b"), TripUpdate: &pb.TripUpdate{}},
+		"an alert without an id":      nameless,
+	} {
+		m := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0")}, Entity: []*pb.FeedEntity{good("a"), odd, good("c")}}
+		body, err := proto.MarshalOptions{AllowPartial: true}.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies[name] = body
+	}
+	// An alert whose bytes are none: field 5 of the entity ends in the middle of a tag.
+	bodies["bytes that are no alert"] = slices.Concat([]byte("\x0a\x05\x0a\x032.0"), entityBytes(t, good("a")), []byte("\x12\x06\x0a\x01b\x2a\x01\xff"), entityBytes(t, good("c")))
+	const alerted = `"alert":{"informed_entity":[{"route_id":"red"}],"header_text":{"translation":[{"text":"Delays"}]}%s}`
+	plain := fmt.Sprintf(alerted, "")
+	for name, odd := range map[string]string{
+		"JSON: text null":           `{"id":"b","alert":{"informed_entity":[{"route_id":"red"}],"header_text":{"translation":[{"text":null}]}}}`,
+		"JSON: an end before 1970":  `{"id":"b",` + fmt.Sprintf(alerted, `,"active_period":[{"end":-1}]`) + `}`,
+		"JSON: a number for an id":  `{"id":7,` + plain + `}`,
+		"JSON: an entity that is 7": `7`,
+	} {
+		bodies[name] = []byte(`{"header":{"gtfs_realtime_version":"2.0","timestamp":1700000000.5},"entity":[{"id":"a",` + plain + `},` + odd + `,{"id":"c",` + plain + `}]}`)
+	}
+	for name, body := range bodies {
+		alerts, leftOut, err := NewReader(cta.Chicago()).Alerts(body)
+		var ids []string
+		for _, a := range alerts {
+			if a.Check() == nil {
+				ids = append(ids, a.ID)
+			}
+		}
+		want := "a c"
+		if name == "a translation without text" {
+			want = "a b c" // its other text is right
+		}
+		if got := strings.Join(ids, " "); got != want || err != nil {
+			t.Errorf("%s: read the alerts %q, left out %d, %v; want %q", name, got, leftOut, err, want)
+		}
+	}
+}
+
+// entityBytes returns an entity as a field of a message.
+func entityBytes(t *testing.T, e *pb.FeedEntity) []byte {
+	t.Helper()
+	body, err := proto.MarshalOptions{AllowPartial: true}.Marshal(&pb.FeedMessage{Entity: []*pb.FeedEntity{e}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
 }
 
 // What the publisher writes of alerts, the reader reads.
