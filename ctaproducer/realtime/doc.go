@@ -46,14 +46,15 @@
 //
 // A sink that is also a [PredictionSink] receives the expected times of trip updates, by
 // train: its next stops of half an hour. They are passed on when a stop's time has moved by
-// 5 s or more, when the list has changed, and else every two minutes. NO_DATA holds for the
-// stops that follow. A train that is cancelled, or at its end, gets a prediction without
-// stops.
+// 5 s or more, when the list has changed, and else every two minutes. A stop without a time
+// is as late as the departure before it. NO_DATA holds for the stops that follow. A train
+// that is cancelled, or at its end, gets a prediction without stops.
 //
 // # What is set aside
 //
 //   - An answer no newer than the last, or more than two minutes ahead of this machine's
 //     clock.
+//   - A time or a delay that is two days off.
 //   - A position five minutes older than its feed.
 //   - A step that no train can make in the time, or that leads far from the coordinates,
 //     until a second answer confirms it.

@@ -24,6 +24,7 @@ const (
 	muteFor    = 30 * time.Minute // after which trains of a feed without most of them count as missing
 	oldAfter   = 5 * time.Minute  // of a vehicle's position, which then counts as missing
 	maxAhead   = 2 * time.Minute  // of a feed's time before this machine's
+	maxAway    = 48 * time.Hour   // of a call's time from its feed's; some feeds have tomorrow's trips
 	maxBack    = 3                // answers in a row that show a train further back
 	maxTrains  = 20_000           // known at a time
 )
@@ -321,11 +322,15 @@ func (s *step) mark(t *train) {
 // update takes the times of one trip, and returns its train; nil without one.
 func (s *step) update(u *update) *train {
 	seen := make([]evidence, 0, len(u.calls))
-	for _, c := range u.calls {
-		seen = append(seen, evidence{c.stop, c.sequence, c.at, 0, false})
-		if e := &seen[len(seen)-1]; c.delayed && !c.at.IsZero() {
-			e.late, e.exact = c.delay, true
+	for i := range u.calls {
+		c := &u.calls[i]
+		s.credible(&c.arrival)
+		s.credible(&c.departure)
+		e, leaves := c.arrival, false
+		if e.at.IsZero() {
+			e, leaves = c.departure, true
 		}
+		seen = append(seen, evidence{c.stop, c.sequence, e.at, e.delay, leaves})
 	}
 	t := s.of(&u.descriptor, u.vehicle, seen)
 	if t == nil {
@@ -365,6 +370,19 @@ func (s *step) update(u *update) *train {
 	return t
 }
 
+// credible removes a time or a delay that can't be: one wrong number would otherwise end a
+// train, or put its calls in the past.
+func (s *step) credible(e *event) {
+	if !e.at.IsZero() && e.at.Sub(s.end).Abs() > maxAway {
+		s.aside(asideOdd)
+		e.at = time.Time{}
+	}
+	if e.delay.Abs() > maxAway {
+		s.aside(asideOdd)
+		e.delay, e.delayed = 0, false
+	}
+}
+
 // foretell passes on what the agency predicts of a train, if that is news.
 func (s *step) foretell(t *train) {
 	p := cta.Prediction{TrainID: t.id, Made: s.end.UnixMilli(), Line: t.line.ID}
@@ -383,16 +401,21 @@ func (s *step) foretell(t *train) {
 }
 
 // plan takes the expected times of an update, and returns the first call that has one;
-// -1 without.
+// -1 without. An update is complete from its first call on: what an earlier one had of
+// these calls is over. Calls without a time are as late as the train was on its last
+// departure from a call with one.
 func (s *step) plan(t *train, u *update) int {
-	listed, from := -1, 0
+	listed, from, begun := -1, s.start(t.run, u.calls), false
 	var late time.Duration // of the calls that follow
 	known, none := false, false
+	begin := func(i int) {
+		begun = true
+		clear(t.expected[i:])
+		clear(t.skipped[i:])
+	}
 	follow := func(to int) {
-		for ; (known || none) && from < to; from++ {
-			if at := t.scheduled(from); none {
-				t.expected[from] = time.Time{}
-			} else if !at.IsZero() {
+		for ; known && !none && from < to; from++ {
+			if at := t.scheduled(from); !at.IsZero() {
 				t.expected[from] = at.Add(late)
 			}
 		}
@@ -401,38 +424,49 @@ func (s *step) plan(t *train, u *update) int {
 	for k := range u.calls {
 		c := &u.calls[k]
 		i := s.call(t.run, c.stop, c.sequence, from)
-		if i < from {
+		// Where a platform changes, some feeds skip a call, and then have it again.
+		if again := i >= 0 && i == from-1 && t.skipped[i] && !c.skipped; i < from && !again {
+			continue
+		}
+		if !begun {
+			begin(i)
+		}
+		arrival, departure := t.times(i)
+		arrives, leaves := c.arrival.time(arrival), c.departure.time(departure)
+		if !c.skipped && !c.noData && arrives.IsZero() && leaves.IsZero() {
 			continue
 		}
 		follow(i)
 		from = i + 1
-		t.skipped[i] = c.skipped
-		if c.noData {
-			known, none = false, true
-			t.expected[i] = time.Time{}
+		if t.skipped[i] = c.skipped; c.skipped {
 			continue
 		}
-		if c.skipped {
-			t.expected[i] = time.Time{}
+		if none = c.noData; none {
 			continue
 		}
-		planned := t.scheduled(i)
-		switch {
-		case !c.at.IsZero():
-			t.expected[i] = c.at
-			if known = !planned.IsZero(); known {
-				late = c.at.Sub(planned)
+		if known = !arrival.IsZero(); known {
+			switch {
+			case leaves.IsZero():
+				late = arrives.Sub(arrival)
+			case leaves.Before(arrives): // it can't be
+				late = arrives.Sub(departure)
+			default:
+				late = leaves.Sub(departure)
 			}
-		case c.delayed && !planned.IsZero():
-			late, known = c.delay, true
-			t.expected[i] = planned.Add(late)
-		default:
-			continue
 		}
-		none = false
+		switch {
+		case arrives.IsZero() && known && i > 0:
+			arrives = arrival.Add(late)
+		case arrives.IsZero(), i == 0 && !leaves.IsZero(): // the first call is when the train leaves
+			arrives = leaves
+		}
+		t.expected[i] = arrives
 		if listed < 0 {
 			listed = i
 		}
+	}
+	if !begun {
+		begin(t.reached + 1)
 	}
 	follow(len(t.Calls))
 	return listed
@@ -444,7 +478,7 @@ func (s *step) vehicle(v *vehicle) {
 		s.aside(asideNoTrip)
 		return
 	}
-	t := s.of(&v.descriptor, v.id, []evidence{{v.stop, v.sequence, v.at, 0, false}})
+	t := s.of(&v.descriptor, v.id, []evidence{{stop: v.stop, sequence: v.sequence, at: v.at}})
 	if t == nil {
 		return
 	}

@@ -72,15 +72,29 @@ type update struct {
 	calls   []expected
 }
 
-// expected is a call's expected, or actual, time.
+// expected is what a feed says of one call.
 type expected struct {
-	sequence int // -1 when unknown
-	stop     string
-	at       time.Time     // zero when unknown
-	delay    time.Duration // if at is unknown
-	delayed  bool          // delay is known
-	skipped  bool
-	noData   bool
+	sequence           int // -1 when unknown
+	stop               string
+	arrival, departure event
+	skipped            bool
+	noData             bool
+}
+
+// event is the expected, or actual, time of an arrival or a departure.
+type event struct {
+	at      time.Time     // zero when unknown
+	delay   time.Duration // against the timetable
+	delayed bool          // delay is known
+}
+
+// time returns the event's time, zero when unknown. planned is the timetable's, zero
+// without one.
+func (e event) time(planned time.Time) time.Time {
+	if e.at.IsZero() && e.delayed && !planned.IsZero() {
+		return planned.Add(e.delay)
+	}
+	return e.at
 }
 
 // parse reads an answer. What single entities have wrong doesn't concern the others.
@@ -135,24 +149,21 @@ func (a *answer) update(p *pb.TripUpdate) {
 		case pb.TripUpdate_StopTimeUpdate_NO_DATA:
 			c.noData = true
 		default:
-			c.time(s.GetArrival())
-			c.time(s.GetDeparture())
+			c.arrival, c.departure = eventOf(s.GetArrival()), eventOf(s.GetDeparture())
 		}
 		u.calls = append(u.calls, c)
 	}
 	a.updates = append(a.updates, u)
 }
 
-// time takes the time of an event, unless one is known.
-func (c *expected) time(e *pb.TripUpdate_StopTimeEvent) {
-	if e == nil || !c.at.IsZero() {
-		return
-	}
+func eventOf(e *pb.TripUpdate_StopTimeEvent) (to event) {
 	if e.GetTime() > 0 {
-		c.at = posix(uint64(e.GetTime()))
-	} else if e.Delay != nil && !c.delayed {
-		c.delay, c.delayed = time.Duration(e.GetDelay())*time.Second, true
+		to.at = posix(uint64(e.GetTime()))
 	}
+	if e != nil && e.Delay != nil {
+		to.delay, to.delayed = time.Duration(e.GetDelay())*time.Second, true
+	}
+	return to
 }
 
 func describe(t *pb.TripDescriptor) descriptor {

@@ -35,10 +35,18 @@ type run struct {
 
 // scheduled returns the timetabled arrival at a call, zero when unknown.
 func (r *run) scheduled(i int) time.Time {
+	arrival, _ := r.times(i)
+	return arrival
+}
+
+// times returns the timetabled arrival at a call and the departure from it, zero when
+// unknown.
+func (r *run) times(i int) (arrival, departure time.Time) {
 	if r.depart.IsZero() || r.trip == nil {
-		return time.Time{}
+		return time.Time{}, time.Time{}
 	}
-	return r.depart.Add(time.Duration(r.trip.Profile.Arrivals[i]) * time.Second)
+	after := func(seconds int32) time.Time { return r.depart.Add(time.Duration(seconds) * time.Second) }
+	return after(r.trip.Profile.Arrivals[i]), after(r.trip.Profile.Departures[i])
 }
 
 // index finds the call that a stop of a feed means, from call from on if it can; -1 if
@@ -65,6 +73,30 @@ func (x *index) call(r *run, stop string, sequence, from int) int {
 		}
 	}
 	return -1
+}
+
+// start returns the call at which the stops of an update begin: where they follow each
+// other most closely, as a round trip has most stops twice; 0 if they aren't the run's,
+// or have a sequence.
+func (x *index) start(r *run, calls []expected) (start int) {
+	if len(calls) == 0 || calls[0].sequence >= 0 && r.trip != nil {
+		return 0
+	}
+	span := math.MaxInt
+	for i := range r.Calls {
+		if !x.at(r.way, i, calls[0].stop) {
+			continue
+		}
+		last := i
+		for _, c := range calls[1:] {
+			for last++; last < len(r.Calls) && !x.at(r.way, last, c.stop); last++ {
+			}
+		}
+		if last < len(r.Calls) && last-i < span {
+			start, span = i, last-i
+		}
+	}
+	return start
 }
 
 // index finds the runs that feeds name.
@@ -113,8 +145,8 @@ type evidence struct {
 	stop     string
 	sequence int
 	at       time.Time
-	late     time.Duration // by how much at is later than the timetable
-	exact    bool          // late is known
+	late     time.Duration // by how much at is later than the timetable; 0 when unknown, too
+	leaves   bool          // at is the departure's, else the arrival's
 }
 
 // named returns the run that a descriptor names; nil if the network doesn't have it.
@@ -144,7 +176,7 @@ func (x *index) named(d *descriptor, vehicle string, seen []evidence, now time.T
 				break
 			}
 		}
-		dates := []cta.Date{d.date}
+		dates := []cta.Date{serviceDay(s.trip, d.date, depart)}
 		if d.date == 0 {
 			today := cta.DateOf(at.In(x.zone))
 			dates = []cta.Date{today.Add(-2), today.Add(-1), today, today.Add(1)}
@@ -169,6 +201,15 @@ func (x *index) named(d *descriptor, vehicle string, seen []evidence, now time.T
 		}
 	}
 	return best
+}
+
+// serviceDay returns the service day that a feed's start_date means. Some feeds have the
+// calendar day of a departure after midnight, on which its trip may not run.
+func serviceDay(t *cta.Trip, date cta.Date, depart int32) cta.Date {
+	if before := date.Add(-1); depart >= 24*60*60 && !t.Calendar.Includes(date) && t.Calendar.Includes(before) {
+		return before
+	}
+	return date
 }
 
 // By how much the run that fits best may differ from the timetable, and by how much
@@ -211,7 +252,7 @@ func (x *index) similar(d *descriptor, seen []evidence, now time.Time, taken fun
 			today := cta.DateOf(now.In(x.zone))
 			dates := []cta.Date{today.Add(-1), today}
 			if d.date != 0 {
-				dates = []cta.Date{d.date}
+				dates = []cta.Date{serviceDay(t, d.date, t.Departure)}
 			}
 			for _, date := range dates {
 				if !t.Calendar.Includes(date) {
@@ -220,7 +261,11 @@ func (x *index) similar(d *descriptor, seen []evidence, now time.Time, taken fun
 				r := &run{way: w, trip: t, id: t.ID, date: date, depart: date.Begin(x.zone).Add(time.Duration(t.Departure) * time.Second)}
 				off := r.depart.Sub(now).Abs()
 				if first != nil {
-					off = first.at.Add(-first.late).Sub(r.scheduled(at)).Abs()
+					planned, departure := r.times(at)
+					if first.leaves {
+						planned = departure
+					}
+					off = first.at.Add(-first.late).Sub(planned).Abs()
 				}
 				if off >= next || taken(r) {
 					continue
@@ -236,7 +281,7 @@ func (x *index) similar(d *descriptor, seen []evidence, now time.Time, taken fun
 	switch {
 	case d.start >= 0: // the departure is the same: only the day is to be told
 		most, margin = 6*time.Hour, looseMargin
-	case first.exact:
+	case first.late != 0:
 		most, margin = exactFit, exactMargin
 	}
 	if best == nil || cost > most || next-cost < margin {

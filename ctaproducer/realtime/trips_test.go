@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -10,19 +11,35 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
-// village has a line of eight stops, two minutes apart, with a trip for each departure.
+// village has a line of eight stops, two minutes apart, with a daily trip for each
+// departure.
 func village(t *testing.T, departures ...int) *cta.Network {
 	t.Helper()
-	stops, trips, times := "", "", ""
+	var times []string
+	for k, at := range departures { // minutes of the service day
+		for i := range 8 {
+			times = append(times, fmt.Sprintf("trip-%d %s %s s%d %d", k, minutes(at+2*i), minutes(at+2*i), i, 10*(i+1)))
+		}
+	}
+	return timetable(t, "1,1,1,1,1,1,1", times...)
+}
+
+func minutes(m int) string { return fmt.Sprintf("%02d:%02d:00", m/60, m%60) }
+
+// timetable has a line of up to eight stops. times are the rows of stop_times.txt, days
+// those of the week, from Monday on.
+func timetable(t *testing.T, days string, times ...string) *cta.Network {
+	t.Helper()
+	stops, trips, rows := "", "", ""
 	for i := range 8 {
 		stops += fmt.Sprintf("s%d,Stop %d,50.%02d,8.0\n", i, i, i)
 	}
-	for k, at := range departures { // minutes of the service day
-		trips += fmt.Sprintf("7,daily,trip-%d\n", k)
-		for i := range 8 {
-			clock := fmt.Sprintf("%02d:%02d:00", (at+2*i)/60, (at+2*i)%60)
-			times += fmt.Sprintf("trip-%d,%s,%s,s%d,%d\n", k, clock, clock, i, 10*(i+1))
+	for _, row := range times {
+		trip, _, _ := strings.Cut(row, " ")
+		if line := "7,daily," + trip + "\n"; !strings.Contains(trips, line) {
+			trips += line
 		}
+		rows += strings.ReplaceAll(row, " ", ",") + "\n"
 	}
 	files := fstest.MapFS{}
 	for name, text := range map[string]string{
@@ -30,8 +47,8 @@ func village(t *testing.T, departures ...int) *cta.Network {
 		"stops.txt":      "stop_id,stop_name,stop_lat,stop_lon\n" + stops,
 		"routes.txt":     "route_id,agency_id,route_short_name,route_type\n7,1,7,3\n",
 		"trips.txt":      "route_id,service_id,trip_id\n" + trips,
-		"calendar.txt":   "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\ndaily,1,1,1,1,1,1,1,20200101,20991231\n",
-		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" + times,
+		"calendar.txt":   "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\ndaily," + days + ",20200101,20991231\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" + rows,
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
@@ -65,12 +82,35 @@ func TestServiceDays(t *testing.T) {
 	}
 }
 
+// Some feeds date a trip after midnight by the calendar. Where the trip doesn't run on that
+// service day, but on the one before, it is that.
+func TestCalendarDayOfTripAfterMidnight(t *testing.T) {
+	x := newIndex(timetable(t, "0,0,0,0,0,0,1", // Sundays
+		"night 28:10:00 28:10:00 s0 1", "night 28:12:00 28:12:00 s1 2", "day 08:00:00 08:00:00 s0 1", "day 08:10:00 08:10:00 s1 2"))
+	for _, c := range []struct {
+		trip       string
+		date, want cta.Date
+	}{
+		{"night", 20261004, 20261004}, {"night", 20261005, 20261004}, {"night", 20261006, 20261006}, {"day", 20261005, 20261005},
+	} {
+		now := c.date.Begin(x.zone).Add(4 * time.Hour)
+		if r := x.named(&descriptor{trip: c.trip, start: -1, date: c.date}, "", nil, now); r == nil || r.date != c.want {
+			t.Errorf("%s of %v is %+v, want the service day %v", c.trip, c.date, r, c.want)
+		}
+		seen := []evidence{{stop: "s0", sequence: -1, at: c.want.Begin(x.zone).Add(28*time.Hour + 10*time.Minute)}}
+		r := x.similar(&descriptor{trip: "old", start: -1, date: c.date}, seen, now, func(*run) bool { return false })
+		if found := c.trip == "night" && c.want == 20261004; found != (r != nil && r.date == c.want) {
+			t.Errorf("a trip like %s of %v is %+v", c.trip, c.date, r)
+		}
+	}
+}
+
 // A trip with an unknown id is matched if exactly one fits.
 func TestSimilarTrips(t *testing.T) {
 	x := newIndex(village(t, 480, 490, 600)) // 08:00, 08:10, 10:00
 	at := func(minutes int) time.Time { return time.Date(2026, 10, 7, 0, minutes, 0, 0, x.zone) }
 	late := func(stop string, minutes int, late time.Duration) []evidence {
-		return []evidence{{stop, -1, at(minutes), late, true}}
+		return []evidence{{stop, -1, at(minutes), late, false}}
 	}
 	for _, c := range []struct {
 		name string
@@ -126,6 +166,49 @@ func TestNothingIsSaidTwice(t *testing.T) {
 	}
 }
 
+// A train arrives at a stop that is skipped no more, and not at one that is, also after
+// the feed has dropped the stop as passed.
+func TestSkippedNoMore(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		skips  int // answers that have the stop as skipped
+		passed bool
+		want   int // arrivals at s2
+	}{
+		{"never skipped", 0, false, 1}, {"skipped no more", 3, false, 1}, {"skipped", 100, false, 0}, {"skipped and dropped", 100, true, 0},
+	} {
+		net := village(t, 480)
+		in := newInference(net, 1, 15*time.Second, func(string) {}, func(string) {})
+		eight := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+		found := 0
+		for i := range 24 {
+			now := eight.Add(time.Duration(i-2) * 30 * time.Second)
+			u := update{descriptor: descriptor{trip: "trip-0", start: -1}, at: now}
+			for stop := range 8 {
+				call := expected{sequence: 10 * (stop + 1), arrival: event{at: eight.Add(time.Duration(2*stop) * time.Minute)}}
+				if c.passed && stop <= 2 && !now.Before(eight.Add(4*time.Minute)) {
+					continue
+				}
+				if stop == 2 {
+					if call.arrival, call.skipped = (event{}), true; i >= c.skips {
+						continue
+					}
+				}
+				u.calls = append(u.calls, call)
+			}
+			arrivals, _ := in.apply(0, &answer{at: now, updates: []update{u}}, now)
+			for _, a := range arrivals {
+				if a.TrainStatus == cta.InService && net.Station(a.StationID).Name == "Stop 2" {
+					found++
+				}
+			}
+		}
+		if found != c.want {
+			t.Errorf("%s: %d arrivals at the stop, want %d", c.name, found, c.want)
+		}
+	}
+}
+
 // An added trip is one train, whether a feed dates it or not, also after midnight.
 func TestAddedTripIsOneTrain(t *testing.T) {
 	for _, c := range []struct {
@@ -147,7 +230,7 @@ func addedOnce(t *testing.T, from time.Duration, start int32) {
 		now = now.Add(time.Minute)
 		u := update{descriptor: descriptor{trip: "extra", route: "7", date: date, start: start, relation: fresh}, at: now}
 		for i := range 8 {
-			u.calls = append(u.calls, expected{sequence: -1, stop: fmt.Sprintf("s%d", i), at: now.Add(time.Duration(i) * time.Minute)})
+			u.calls = append(u.calls, expected{sequence: -1, stop: fmt.Sprintf("s%d", i), arrival: event{at: now.Add(time.Duration(i) * time.Minute)}})
 		}
 		in.apply(0, &answer{at: now, updates: []update{u}}, now)
 	}
