@@ -98,18 +98,10 @@ func (c ConnectorConfig) withDefaults() ConnectorConfig {
 		c.Name = "stations"
 	}
 	c.Name = cmp.Or(c.Name, c.Topics.Stations())
-	if c.PollInterval == 0 {
-		c.PollInterval = 5 * time.Second
-	}
-	if c.Partitions == 0 {
-		c.Partitions = 1
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 100 * time.Second
-	}
-	if c.Wait == 0 {
-		c.Wait = 60 * time.Second
-	}
+	c.PollInterval = cmp.Or(c.PollInterval, 5*time.Second)
+	c.Partitions = cmp.Or(c.Partitions, 1)
+	c.Timeout = cmp.Or(c.Timeout, 100*time.Second)
+	c.Wait = cmp.Or(c.Wait, 60*time.Second)
 	return c
 }
 
@@ -201,10 +193,7 @@ func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
 	s["snapshot.mode"] = "initial"
 	s["table.include.list"] = "public." + stationsTable
 	// Debezium's own name of the database; its topics are <name>.<schema>.<table>.
-	server := strings.Trim(topicPrefix(c.Topics), "._-")
-	if server == "" {
-		server = "cta"
-	}
+	server := cmp.Or(strings.Trim(topicPrefix(c.Topics), "._-"), "cta")
 	s["topic.prefix"] = server
 	slot := debeziumSlot(c.Name)
 	s["slot.name"] = slot

@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,15 +37,9 @@ type ProducerConfig struct {
 }
 
 func (c ProducerConfig) withDefaults() ProducerConfig {
-	if c.Topics.Layout == "" {
-		c.Topics.Layout = cta.LayoutPerStation
-	}
-	if c.Partitions == 0 {
-		c.Partitions = 12
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Topics.Layout = cmp.Or(c.Topics.Layout, cta.LayoutPerStation)
+	c.Partitions = cmp.Or(c.Partitions, 12)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 

@@ -1,6 +1,7 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,12 +78,8 @@ func (c SimulationConfig) withDefaults(net *cta.Network) SimulationConfig {
 	if c.Start.IsZero() {
 		c.Start = DefaultStart(net)
 	}
-	if c.Speed == 0 {
-		c.Speed = 1
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Speed = cmp.Or(c.Speed, 1)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 

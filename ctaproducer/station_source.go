@@ -2,6 +2,7 @@ package ctaproducer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,15 +39,9 @@ type StationSourceConfig struct {
 }
 
 func (c StationSourceConfig) withDefaults() StationSourceConfig {
-	if c.PollInterval == 0 {
-		c.PollInterval = 5 * time.Second
-	}
-	if c.Wait == 0 {
-		c.Wait = 30 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.PollInterval = cmp.Or(c.PollInterval, 5*time.Second)
+	c.Wait = cmp.Or(c.Wait, 30*time.Second)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 

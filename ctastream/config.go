@@ -44,10 +44,7 @@ type Config struct {
 func (c Config) withDefaults(kind, output string) Config {
 	c.Group = cmp.Or(c.Group, c.Topics.Group(kind))
 	c.Output = cmp.Or(c.Output, output)
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	c.Log = c.Log.With("worker", c.Group)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler)).With("worker", c.Group)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package ctastream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -56,10 +57,7 @@ func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
 // unreadable returns an error for an unreadable record, with the reason that metrics
 // and the letter's header contain.
 func unreadable(reason string, err error) error {
-	if err == nil {
-		err = errors.New(reason)
-	}
-	return &wire.DecodeError{Reason: reason, Err: err}
+	return &wire.DecodeError{Reason: reason, Err: cmp.Or(err, errors.New(reason))}
 }
 
 // begin prepares for records of newly assigned partitions.

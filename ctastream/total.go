@@ -1,6 +1,7 @@
 package ctastream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -23,10 +24,7 @@ func Total(ctx context.Context, client *kafka.Client, topic string) (int64, erro
 		}
 		return nil
 	})
-	if err == nil {
-		err = ctx.Err() // an interrupted reading has no sum
-	}
-	if err != nil {
+	if err = cmp.Or(err, ctx.Err()); err != nil { // an interrupted reading has no sum
 		return 0, fmt.Errorf("ctastream: total of %s: %w", topic, err)
 	}
 	var total int64

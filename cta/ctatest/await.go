@@ -1,6 +1,7 @@
 package ctatest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -30,10 +31,7 @@ func (s *System) read(ctx context.Context, topic string) ([]kafka.Record, error)
 			records = append(records, r)
 			return nil
 		})
-	if err == nil {
-		err = ctx.Err() // Read returns nil then, and may have missed records
-	}
-	return records, err
+	return records, cmp.Or(err, ctx.Err()) // Read returns nil when ctx ends, and may have missed records
 }
 
 // AwaitRecords waits until a topic holds at least n committed records, and returns all.

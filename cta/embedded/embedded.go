@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,9 +65,7 @@ type Services struct {
 // [*cta.ServiceError] when one of them can't listen on its address, for example because
 // it is in use. ctx bounds only the start: end the services with [Services.Close].
 func Start(ctx context.Context, cfg Config) (*Services, error) {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -193,9 +192,7 @@ func (s *Services) startProxy(log *slog.Logger) (err error) {
 
 // listen listens on addr, or on a free port of 127.0.0.1 when that is empty.
 func listen(ctx context.Context, service, addr string) (net.Listener, error) {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
+	addr = cmp.Or(addr, "127.0.0.1:0")
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {

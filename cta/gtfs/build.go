@@ -438,13 +438,8 @@ func busiest(perService map[*cta.Calendar]int) (busiest [3]cta.Date, often [3]in
 	const week = cta.Date(20261005) // for services without bounds
 	days := make(map[cta.Date]int)
 	for c, trips := range perService {
-		seen, from, to := 0, c.From, c.To
-		if from == 0 {
-			from = week
-		}
-		if to == 0 {
-			to = from.Add(6)
-		}
+		seen, from := 0, cmp.Or(c.From, week)
+		to := cmp.Or(c.To, from.Add(6))
 		if c.Days != 0 {
 			for d := from; d <= to && seen < longest; d = d.Add(1) {
 				seen++

@@ -234,10 +234,7 @@ func (p *printer) calendars() {
 	slices.SortStableFunc(all, func(a, b *cta.Calendar) int { return strings.Compare(a.ID, b.ID) })
 	all = slices.Compact(all)
 	compact := func(d, otherwise cta.Date) string {
-		if d == 0 {
-			d = otherwise
-		}
-		return strconv.Itoa(int(d))
+		return strconv.Itoa(int(cmp.Or(d, otherwise)))
 	}
 	p.file("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...)...)
 	for _, c := range all {
@@ -281,10 +278,7 @@ func (p *printer) trips() {
 		if !first {
 			return
 		}
-		headsign := t.Headsign
-		if headsign == "" {
-			headsign = pt.Headsign
-		}
+		headsign := cmp.Or(t.Headsign, pt.Headsign)
 		if pt.Direction() != pt.Last().Direction && headsign == "" {
 			headsign = l.Loop
 		}

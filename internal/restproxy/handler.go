@@ -1,6 +1,7 @@
 package restproxy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,9 +54,7 @@ func New(cfg Config) (*Handler, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("restproxy: settings: %w", errors.Join(faults...))
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.ClientID("ctalive-rest-proxy"),
