@@ -8,10 +8,10 @@
 //
 // # Concepts
 //
-//   - A [Station] has stops, and is on lines. A [Stop] is a platform. Names are not
-//     unique: [Network.StationsNamed] and [Network.LinesNamed] look them up.
-//   - A [Line] has patterns. A [Pattern] is the ordered list of calls of a run. It may
-//     call at a station twice, on a ring or a loop.
+//   - A [Station] has stops, and is on lines. A [Stop] is a platform. Station names are
+//     not unique, ids are.
+//   - A [Line] has patterns; [Network.LinesNamed] finds one by name. A [Pattern] is the
+//     ordered list of calls of a run. It may call at a station twice, on a ring or a loop.
 //   - Each [Call] has a direction, a or b. [Line.Towards] returns the riders' name of a
 //     direction, [Heading] that of the trains at some positions.
 //   - A [Trip] is a timetabled run. It departs at a fixed time on the service days of its

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -86,28 +85,13 @@ func (n *Network) Station(id int) *Station { return n.stations[id] }
 // LinesNamed returns the lines that riders or the agency call name: by id, short name or
 // name, in any case, with or without accents.
 func (n *Network) LinesNamed(name string) (found []*Line) {
+	name = Plain(strings.TrimSpace(name))
 	for _, l := range n.Lines {
-		if named(name, l.ID, l.Ref, l.Code, l.Name) {
+		if name != "" && slices.ContainsFunc([]string{l.ID, l.Ref, l.Code, l.Name}, func(own string) bool { return Plain(own) == name }) {
 			found = append(found, l)
 		}
 	}
 	return found
-}
-
-// StationsNamed is like LinesNamed, for stations.
-func (n *Network) StationsNamed(name string) (found []*Station) {
-	for _, s := range n.Stations {
-		if named(name, strconv.Itoa(s.ID), s.Ref, s.Code, s.Name, s.Label()) {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-// named reports whether a name is one of those that something has.
-func named(name string, has ...string) bool {
-	name = Plain(strings.TrimSpace(name))
-	return name != "" && slices.ContainsFunc(has, func(own string) bool { return Plain(own) == name })
 }
 
 // ServiceDays returns the first and the last service day with trips that may be on their

@@ -146,17 +146,6 @@ func (r Run) Arrival(i int) time.Time {
 	return r.Departure.Add(time.Duration(r.Profile.Arrivals[i]) * time.Second)
 }
 
-// DepartureAt returns the departure from the i-th call.
-func (r Run) DepartureAt(i int) time.Time {
-	return r.Departure.Add(time.Duration(r.Profile.Departures[i]) * time.Second)
-}
-
-// Headsign returns what the train shows: the trip's headsign, or else the pattern's, or
-// else the name of the last station. [Pattern.Towards] depends on the call.
-func (r Run) Headsign() string {
-	return cmp.Or(r.Trip.Headsign, r.Pattern.Headsign, r.Last().Station.Name)
-}
-
 // Direction returns the direction of the first call.
 func (p *Pattern) Direction() Direction { return p.Calls[0].Direction }
 

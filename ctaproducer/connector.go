@@ -161,42 +161,6 @@ func (c *Connector) restartFailed(ctx context.Context) error {
 	return nil
 }
 
-// Validate has the worker check the connector's settings without creating it.
-// The error lists every setting that it refuses.
-func (c *Connector) Validate(ctx context.Context) error {
-	kind, err := c.Kind(ctx)
-	if err != nil {
-		return err
-	}
-	var answer struct {
-		ErrorCount int `json:"error_count"`
-		Configs    []struct {
-			Value struct {
-				Name   string   `json:"name"`
-				Errors []string `json:"errors"`
-			} `json:"value"`
-		} `json:"configs"`
-	}
-	path := "/connector-plugins/" + url.PathEscape(kind.Class()) + "/config/validate"
-	if _, err := c.worker.Call(ctx, http.MethodPut, path, c.cfg.settings(kind, c.db), &answer); err != nil {
-		return c.fail(ctx, err)
-	}
-	if answer.ErrorCount == 0 { // the status is 200 either way
-		return nil
-	}
-	var faults []string
-	for _, config := range answer.Configs {
-		for _, text := range config.Value.Errors {
-			faults = append(faults, config.Value.Name+": "+text)
-		}
-	}
-	refused := &rest.Error{
-		Status:  http.StatusBadRequest,
-		Message: rest.OneLine(c.worker.Scrub(fmt.Sprintf("%d settings refused: %s", answer.ErrorCount, strings.Join(faults, "; ")))),
-	}
-	return c.fail(ctx, refused)
-}
-
 // Delete deletes the connector; a missing one is no error. The worker keeps the
 // connector's position in the table, and a later connector of the same name continues
 // there. Debezium's replication slot stays in the database too, and makes the database

@@ -69,8 +69,6 @@ func callConnector(ctx context.Context, c *Connector, method string) (string, er
 	case "Plugins":
 		plugins, err := c.Plugins(ctx)
 		return sourceClasses(plugins), err
-	case "Validate":
-		return "valid", c.Validate(ctx)
 	case "Status":
 		s, err := c.Status(ctx)
 		return s.String(), err

@@ -147,38 +147,20 @@ func (p *Producer) Prepare(ctx context.Context) error {
 	register(p.arrivals, arrivals...)
 	register(p.turnstiles, turnstiles...)
 	register(p.weather, p.cfg.Topics.Weather())
-	defer every(progressInterval, func() {
-		if n := int(done.Load()); n < subjects {
-			p.cfg.Log.Info("registering schemas", "topics", n, "of", subjects)
-		}
-	})()
-	if err := g.Wait(); err != nil {
-		return fmt.Errorf("ctaproducer: prepare: %w", err)
-	}
-	p.cfg.Log.Info("topics and schemas are ready", "topics", len(topics), "took", time.Since(began).Round(time.Millisecond))
-	return nil
-}
-
-// progressInterval is how often Prepare tells how far it has come.
-const progressInterval = 5 * time.Second
-
-// every calls f at an interval, until the function that it returns is called.
-func every(interval time.Duration, f func()) (stop func()) {
-	end, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				f()
-			case <-end:
-				return
+	ended := make(chan error, 1)
+	go func() { ended <- g.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("ctaproducer: prepare: %w", err)
 			}
+			p.cfg.Log.Info("topics and schemas are ready", "topics", len(topics), "took", time.Since(began).Round(time.Millisecond))
+			return nil
+		case <-time.After(5 * time.Second):
+			p.cfg.Log.Info("registering schemas", "topics", done.Load(), "of", subjects)
 		}
-	}()
-	return func() { close(end); <-ended }
+	}
 }
 
 // topicNames returns the topics of a kind of event, each once.

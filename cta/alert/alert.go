@@ -4,6 +4,7 @@ package alert
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,24 +91,11 @@ func WebURL(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// ActiveAt reports whether a applies at a time.
-func (a Alert) ActiveAt(at time.Time) bool {
-	for _, p := range a.Active {
-		if ms := at.UnixMilli(); p.From <= ms && (p.Until == 0 || ms < p.Until) {
-			return true
-		}
-	}
-	return len(a.Active) == 0
-}
-
 // Over reports whether all periods of a have ended by a time.
 func (a Alert) Over(at time.Time) bool {
-	for _, p := range a.Active {
-		if p.Until == 0 || at.UnixMilli() < p.Until {
-			return false
-		}
-	}
-	return len(a.Active) > 0
+	return len(a.Active) > 0 && !slices.ContainsFunc(a.Active, func(p Period) bool {
+		return p.Until == 0 || at.UnixMilli() < p.Until
+	})
 }
 
 // In returns the text for a reader of a language such as "es": in that language, else

@@ -37,24 +37,24 @@ func TestAlertCheck(t *testing.T) {
 func TestAlertPeriods(t *testing.T) {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
 	for _, c := range []struct {
-		periods      []alert.Period
-		at           int64
-		active, over bool
+		periods []alert.Period
+		at      int64
+		over    bool
 	}{
-		{nil, 7, true, false},
-		{[]alert.Period{{From: 5, Until: 10}}, 4, false, false},
-		{[]alert.Period{{From: 5, Until: 10}}, 5, true, false},
-		{[]alert.Period{{From: 5, Until: 10}}, 9, true, false},
-		{[]alert.Period{{From: 5, Until: 10}}, 10, false, true},
-		{[]alert.Period{{From: 5}}, 1 << 40, true, false},
-		{[]alert.Period{{Until: 10}}, 0, true, false},
-		{[]alert.Period{{From: 5, Until: 10}, {From: 20, Until: 30}}, 15, false, false},
-		{[]alert.Period{{From: 20, Until: 30}, {From: 5, Until: 10}}, 25, true, false},
-		{[]alert.Period{{From: 20, Until: 30}, {From: 5, Until: 10}}, 30, false, true},
+		{nil, 7, false},
+		{[]alert.Period{{From: 5, Until: 10}}, 4, false},
+		{[]alert.Period{{From: 5, Until: 10}}, 5, false},
+		{[]alert.Period{{From: 5, Until: 10}}, 9, false},
+		{[]alert.Period{{From: 5, Until: 10}}, 10, true},
+		{[]alert.Period{{From: 5}}, 1 << 40, false},
+		{[]alert.Period{{Until: 10}}, 0, false},
+		{[]alert.Period{{From: 5, Until: 10}, {From: 20, Until: 30}}, 15, false},
+		{[]alert.Period{{From: 20, Until: 30}, {From: 5, Until: 10}}, 25, false},
+		{[]alert.Period{{From: 20, Until: 30}, {From: 5, Until: 10}}, 30, true},
 	} {
 		a := alert.Alert{Active: c.periods}
-		if active, over := a.ActiveAt(at(c.at)), a.Over(at(c.at)); active != c.active || over != c.over {
-			t.Errorf("%v at %d: active %v, over %v", c.periods, c.at, active, over)
+		if over := a.Over(at(c.at)); over != c.over {
+			t.Errorf("%v at %d: over %v", c.periods, c.at, over)
 		}
 	}
 }

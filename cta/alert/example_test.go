@@ -21,14 +21,13 @@ func Example() {
 	}
 	fmt.Println("plausible:", a.Check() == nil)
 	fmt.Println(alert.In("es", a.Header).Text)
-	for _, at := range []time.Time{begin.Add(-time.Hour), begin.Add(time.Hour), begin.Add(5 * time.Hour)} {
-		fmt.Println(at.Format("15:04"), "active:", a.ActiveAt(at), "over:", a.Over(at))
+	for _, at := range []time.Time{begin.Add(time.Hour), begin.Add(5 * time.Hour)} {
+		fmt.Println(at.Format("15:04"), "over:", a.Over(at))
 	}
 
 	// Output:
 	// plausible: true
 	// Menos trenes esta noche
-	// 21:00 active: false over: false
-	// 23:00 active: true over: false
-	// 03:00 active: false over: true
+	// 23:00 over: false
+	// 03:00 over: true
 }
