@@ -173,7 +173,6 @@ type consumer struct {
 	metrics       *consumeMetrics
 	arrivals      wire.Events[cta.Arrival]
 	weather       wire.Events[cta.Weather]
-	stations      wire.JSON[tables.StationRecord]
 	counts        tables.TurnstileCounts
 	alertKey      *wire.Avro[alert.Key]
 	alert         *wire.Avro[alert.Alert]
@@ -306,7 +305,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			c.model.RemoveStation(id, line)
 			return "", nil
 		}
-		v, err := c.stations.Decode(ctx, r.Topic, r.Value)
+		v, err := wire.DecodeJSON[tables.StationRecord](r.Value)
 		if err != nil {
 			return wire.Reason(err), err
 		}

@@ -3,9 +3,9 @@ package ctatest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // Patience is how long a method waits before it fails the test, unless
@@ -46,7 +47,9 @@ type System struct {
 
 	tb       testing.TB
 	producer *kafka.Producer
-	formats  formats
+	arrivals wire.Events[cta.Arrival]
+	entries  wire.Events[cta.TurnstileEntry]
+	weather  wire.Events[cta.Weather]
 	ensured  map[string]bool
 }
 
@@ -77,6 +80,13 @@ func Start(tb testing.TB) *System {
 		tb.Fatalf("ctatest: start: %v", err)
 	}
 	tb.Cleanup(s.Registry.Close)
+	var errs [3]error
+	s.arrivals, errs[0] = wire.AvroEvents[cta.Arrival](s.Registry, schemas.ArrivalKey, schemas.ArrivalValue)
+	s.entries, errs[1] = wire.AvroEvents[cta.TurnstileEntry](s.Registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	s.weather, errs[2] = wire.AvroEvents[cta.Weather](s.Registry, schemas.WeatherKey, schemas.WeatherValue)
+	if err := errors.Join(errs[:]...); err != nil {
+		tb.Fatalf("ctatest: start: %v", err)
+	}
 	if s.producer, err = s.Kafka.NewProducer(kafka.ProducerConfig{}); err != nil {
 		tb.Fatalf("ctatest: start: %v", err)
 	}
@@ -105,26 +115,4 @@ func (s *System) context() (context.Context, context.CancelFunc) {
 		}
 	}
 	return context.WithDeadline(s.tb.Context(), limit)
-}
-
-// formats are the codecs of the events, made when first needed.
-type formats struct {
-	arrivals lazy[wire.Events[cta.Arrival]]
-	entries  lazy[wire.Events[cta.TurnstileEntry]]
-	weather  lazy[wire.Events[cta.Weather]]
-}
-
-type lazy[T any] struct {
-	once sync.Once
-	v    T
-	err  error
-}
-
-func avroFormat[V any](s *System, f *lazy[wire.Events[V]], keySchema, valueSchema string) wire.Events[V] {
-	s.tb.Helper()
-	f.once.Do(func() { f.v, f.err = wire.AvroEvents[V](s.Registry, keySchema, valueSchema) })
-	if f.err != nil {
-		s.tb.Fatalf("ctatest: %v", f.err)
-	}
-	return f.v
 }

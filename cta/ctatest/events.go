@@ -9,7 +9,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
-	"github.com/seed-921eec07/ctalive/schemas"
 )
 
 // At returns a time of day on Wednesday 7 October 2026 in Chicago, the day on
@@ -41,8 +40,7 @@ func (s *System) Arrive(at time.Time, arrivals ...cta.Arrival) {
 	s.tb.Helper()
 	records := make([]kafka.Record, len(arrivals))
 	for i, a := range arrivals {
-		format := avroFormat(s, &s.formats.arrivals, schemas.ArrivalKey, schemas.ArrivalValue)
-		records[i] = event(s, format, s.Topics.Arrivals(s.station(a.StationID)), a.StationID, at, a)
+		records[i] = event(s, s.arrivals, s.Topics.Arrivals(s.station(a.StationID)), a.StationID, at, a)
 	}
 	s.sendEvents(records)
 }
@@ -55,8 +53,7 @@ func (s *System) Enter(at time.Time, station *cta.Station, n int) {
 	if len(station.Lines) > 0 {
 		entry.Line = station.Lines[0]
 	}
-	format := avroFormat(s, &s.formats.entries, schemas.TurnstileKey, schemas.TurnstileValue)
-	r := event(s, format, s.Topics.Turnstiles(station), station.ID, at, entry)
+	r := event(s, s.entries, s.Topics.Turnstiles(station), station.ID, at, entry)
 	records := make([]kafka.Record, n)
 	for i := range records {
 		records[i] = r
@@ -68,8 +65,7 @@ func (s *System) Enter(at time.Time, station *cta.Station, n int) {
 // broker has it.
 func (s *System) Observe(at time.Time, w cta.Weather) {
 	s.tb.Helper()
-	format := avroFormat(s, &s.formats.weather, schemas.WeatherKey, schemas.WeatherValue)
-	r := event(s, format, s.Topics.Weather(), 0, at, w)
+	r := event(s, s.weather, s.Topics.Weather(), 0, at, w)
 	r.PartitionBy = nil
 	s.ensure(kafka.EventTopic(r.Topic, 1))
 	s.Send(r)

@@ -72,7 +72,7 @@ func keyPart(key []byte) string {
 	if !strings.HasPrefix(text, "{") {
 		return ""
 	}
-	members, err := jsonMembers(key)
+	members, err := objectMembers(payload(key))
 	if err != nil || len(members) == 1 {
 		return ""
 	}

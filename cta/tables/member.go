@@ -57,7 +57,7 @@ func StopID(data []byte) (int64, error) {
 // payload returns the payload in Connect's envelope of schema and payload, or data
 // itself if there is no envelope.
 func payload(data []byte) []byte {
-	if !bytes.HasPrefix(data, []byte("{")) || !bytes.Contains(data, []byte(`"payload"`)) {
+	if !bytes.Contains(data, []byte(`"payload"`)) {
 		return data
 	}
 	members, err := objectMembers(data)
@@ -68,26 +68,7 @@ func payload(data []byte) []byte {
 	return members[i].value
 }
 
-// jsonMembers returns the members of a JSON object in order, or those of its payload in
-// Connect's envelope.
-func jsonMembers(data []byte) ([]member, error) {
-	members, err := objectMembers(data)
-	if err != nil {
-		return nil, err
-	}
-	if len(members) == 2 {
-		for i, m := range members {
-			if m.name == "payload" && members[1-i].name == "schema" {
-				if members, err = objectMembers(m.value); err != nil {
-					return nil, fmt.Errorf("payload: %w", err)
-				}
-				break
-			}
-		}
-	}
-	return members, nil
-}
-
+// objectMembers returns the members of a JSON object in order.
 func objectMembers(data []byte) ([]member, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8")

@@ -85,7 +85,7 @@ func ParseTurnstileCount(key, value []byte) (count TurnstileCount, deleted bool,
 }
 
 func parseTurnstileCount(key, value []byte) (TurnstileCount, error) {
-	members, err := jsonMembers(value)
+	members, err := objectMembers(payload(value))
 	if err != nil {
 		return TurnstileCount{}, fmt.Errorf("value: %w", err)
 	}
@@ -183,7 +183,7 @@ func keyStationID(key []byte) (int, error) {
 }
 
 func objectID(key []byte) (int, bool) {
-	members, err := jsonMembers(key)
+	members, err := objectMembers(payload(key))
 	if err != nil {
 		return 0, false
 	}

@@ -146,7 +146,7 @@ func ParseStationRow(data []byte, lines ...string) (StationRow, error) {
 }
 
 func parseStationRow(data []byte, lines []string) (StationRow, error) {
-	members, err := jsonMembers(data)
+	members, err := objectMembers(payload(data))
 	if err != nil {
 		return StationRow{}, err
 	}

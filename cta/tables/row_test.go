@@ -150,7 +150,7 @@ func TestParseStationRowRefuses(t *testing.T) {
 		{"no JSON", "hello", `not JSON: invalid character 'h' looking for beginning of value`},
 		{"a list", "[1]", `is "[1]", want a JSON object`},
 		{"null", "null", `is "null", want a JSON object`},
-		{"empty envelope", `{"schema":null,"payload":null}`, `payload: is "null", want a JSON object`},
+		{"empty envelope", `{"schema":null,"payload":null}`, `is "null", want a JSON object`},
 		{"another object", `{"station_id":40380}`, `member "stop_id" is missing; member "station_name" is missing; member "order" is missing`},
 		{"text for a number", with(`"stop_id":30374`, `"stop_id":"30374"`), `member "stop_id" is "\"30374\"", want an integer from 1 to 2147483647`},
 		{"fraction", with(`"order":16`, `"order":1.5`), `member "order" is "1.5", want an integer from 0 to 2147483647`},
