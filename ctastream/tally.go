@@ -137,19 +137,13 @@ func (s *source) take(offset int64) bool {
 }
 
 func parsePosition(s string) (p kafka.Partition, next int64, ok bool) {
-	rest, offset, ok1 := cutLast(s)
-	topic, partition, ok2 := cutLast(rest)
-	next, err1 := strconv.ParseInt(offset, 10, 64)
-	n, err2 := strconv.ParseInt(partition, 10, 32)
-	return kafka.Partition{Topic: topic, Partition: int32(n)}, next, ok1 && ok2 && err1 == nil && err2 == nil
-}
-
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, '/')
-	if i < 0 {
-		return "", "", false
+	parts := strings.Split(s, "/") // topic names contain no slash
+	if len(parts) != 3 {
+		return p, 0, false
 	}
-	return s[:i], s[i+1:], true
+	n, err1 := strconv.ParseInt(parts[1], 10, 32)
+	next, err2 := strconv.ParseInt(parts[2], 10, 64)
+	return kafka.Partition{Topic: parts[0], Partition: int32(n)}, next, err1 == nil && err2 == nil
 }
 
 // station returns the tally of a station whose entries come from p.

@@ -124,15 +124,22 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 	}
 	// Listen on all addresses before anything is written or started, so that a failed
 	// start leaves nothing behind.
-	listeners := make([]net.Listener, 0, 3)
+	var listeners []net.Listener // that no service has yet
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close() // never used
+		}
+	}()
+	take := func() net.Listener {
+		l := listeners[0]
+		listeners = listeners[1:]
+		return l
+	}
 	for _, a := range []struct{ service, addr string }{
 		{"Kafka broker", cfg.Kafka}, {"schema registry", cfg.Registry}, {"REST Proxy", cfg.RESTProxy},
 	} {
 		ln, err := listen(ctx, a.service, a.addr)
 		if err != nil {
-			for _, l := range listeners {
-				_ = l.Close() // never used
-			}
 			return err
 		}
 		listeners = append(listeners, ln)
@@ -145,23 +152,18 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 	s.proxyURL = "http://" + listeners[2].Addr().String()
 
 	var err error
-	if s.broker, err = startBroker(listeners[0], brokerDir, cfg); err != nil {
-		_ = listeners[1].Close()
-		_ = listeners[2].Close()
+	if s.broker, err = startBroker(take(), brokerDir, cfg); err != nil {
 		return err
 	}
 	if s.registry, err = openRegistry(journal, cfg.Log); err != nil {
-		_ = listeners[1].Close()
-		_ = listeners[2].Close()
 		return err
 	}
 	hosts := cfg.hosts()
-	s.web = append(s.web, serve("schema registry", listeners[1], ownHosts(s.registry, hosts), cfg.Log))
+	s.web = append(s.web, serve("schema registry", take(), ownHosts(s.registry, hosts), cfg.Log))
 	if err := s.startProxy(cfg.Log); err != nil {
-		_ = listeners[2].Close()
 		return err
 	}
-	s.web = append(s.web, serve("REST Proxy", listeners[2], ownHosts(s.proxy, hosts), cfg.Log))
+	s.web = append(s.web, serve("REST Proxy", take(), ownHosts(s.proxy, hosts), cfg.Log))
 	return nil
 }
 
