@@ -96,7 +96,7 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, stats: newStats(cfg.Metrics)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.cl = cluster.New(cfg.Brokers, c.config(), cfg.Log)
+	c.cl = cluster.New(cfg.Brokers, c.config(), cfg.SASL.token(), cfg.Log)
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Wait, fmt.Errorf("no answer within %v", cfg.Wait))
 	defer cancel()
 	said := ""

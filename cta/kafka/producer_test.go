@@ -317,6 +317,48 @@ func TestSendToAnUnknownTopicFails(t *testing.T) {
 	}
 }
 
+// A broker that throttles a producer delays neither other requests nor Close.
+func TestThrottledResponseDelaysNothingElse(t *testing.T) {
+	t.Parallel()
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("t", 1))
+	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.ProduceResponse)
+		resp.ThrottleMillis = 60_000
+		topic, partition := kmsg.NewProduceResponseTopic(), kmsg.NewProduceResponseTopicPartition()
+		topic.Topic, topic.TopicID = "t", r.(*kmsg.ProduceRequest).Topics[0].TopicID
+		topic.Partitions = append(topic.Partitions, partition)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	p := newProducer(t, c, ProducerConfig{})
+	delivered := make(chan error, 1)
+	if err := p.Send(t.Context(), text("t", "x"), func(err error) { delivered <- err }); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 20 { // some of them after the response
+			if _, err := c.Topics(t.Context(), Names("t")); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := p.closeWithin(10 * time.Millisecond); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if err := <-delivered; err != nil {
+			t.Errorf("the record that was written failed: %v", err)
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(25 * time.Second):
+		t.Fatal("what isn't throttled waits")
+	}
+}
+
 func TestCloseIsBoundedWhileTheBrokerIsMute(t *testing.T) {
 	cluster, c := newPair(t)
 	ensure(t, c, EventTopic("t", 1))

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
+
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
 // oauthbearer is the mechanism of tokens.
@@ -26,7 +27,8 @@ type SASL struct {
 
 // TokenSource provides the tokens of OAUTHBEARER, such as those of an OpenID Connect
 // provider or of AWS MSK's IAM. Several goroutines call it. A source that asks a service
-// should cache a token while it is valid: there are many connections.
+// should cache a token while it is valid: there are many connections. ctx ends with the
+// request that waits for the connection, after 2 to 5 s.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
 }
@@ -36,9 +38,6 @@ type Token struct {
 	Value      string
 	Extensions map[string]string // SASL extensions, which some providers require
 }
-
-// tokenTimeout bounds the wait for a token.
-const tokenTimeout = 10 * time.Second
 
 var mechanisms = []string{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512, oauthbearer}
 
@@ -84,8 +83,8 @@ func (s SASL) String() string {
 // GoString is String.
 func (s SASL) GoString() string { return s.String() }
 
-// apply sets up sarama's authentication; ctx bounds the wait for tokens.
-func (s SASL) apply(ctx context.Context, conf *sarama.Config) {
+// apply sets up sarama's authentication.
+func (s SASL) apply(conf *sarama.Config) {
 	if s.Mechanism == "" {
 		return
 	}
@@ -98,29 +97,24 @@ func (s SASL) apply(ctx context.Context, conf *sarama.Config) {
 		conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: scram.SHA256} }
 	case sarama.SASLTypeSCRAMSHA512:
 		conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: scram.SHA512} }
-	case oauthbearer:
-		conf.Net.SASL.TokenProvider = tokens{ctx, s.Tokens}
 	}
 }
 
-// tokens adapts a TokenSource to sarama, which passes no context.
-type tokens struct {
-	ctx    context.Context
-	source TokenSource
-}
-
-// Token returns the token for one connection.
-func (t tokens) Token() (*sarama.AccessToken, error) {
-	ctx, cancel := context.WithTimeout(t.ctx, tokenTimeout)
-	defer cancel()
-	token, err := t.source.Token(ctx)
-	if err == nil && token.Value == "" {
-		err = errors.New("it is empty")
+// token returns how a connection gets its token; nil without OAUTHBEARER.
+func (s SASL) token() cluster.Token {
+	if s.Mechanism != oauthbearer {
+		return nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("no token for OAUTHBEARER: %w", err)
+	return func(ctx context.Context) (*sarama.AccessToken, error) {
+		token, err := s.Tokens.Token(ctx)
+		if err == nil && token.Value == "" {
+			err = errors.New("it is empty")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("no token for OAUTHBEARER: %w", err)
+		}
+		return &sarama.AccessToken{Token: token.Value, Extensions: token.Extensions}, nil
 	}
-	return &sarama.AccessToken{Token: token.Value, Extensions: token.Extensions}, nil
 }
 
 // scramClient is one SCRAM exchange, as sarama asks for it.

@@ -26,7 +26,7 @@ func (c *Client) config() *sarama.Config {
 		conf.Net.TLS.Enable = true
 		conf.Net.TLS.Config = c.cfg.TLS.Clone()
 	}
-	c.cfg.SASL.apply(c.ctx, conf)
+	c.cfg.SASL.apply(conf)
 
 	// Sarama keeps meters for every broker and topic, with a goroutine that never
 	// ends. The package has its own metrics.

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A token is that of now, from a file or a command; a command that fails is quoted.
@@ -26,5 +28,28 @@ func TestTokens(t *testing.T) {
 	}
 	if _, err := tokenCommand("echo denied >&2; exit 3").Token(t.Context()); err == nil || !strings.Contains(err.Error(), "denied") || !strings.Contains(err.Error(), "-sasl-token-command") {
 		t.Errorf("command that fails: %v", err)
+	}
+}
+
+// The shell ends with ctx. A pipeline of its children may keep its output open.
+func TestTokenCommandEndsWithItsContext(t *testing.T) {
+	begun := filepath.Join(t.TempDir(), "begun")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := tokenCommand("touch '" + begun + "'; sleep 30 | cat").Token(ctx)
+		ended <- err
+	}()
+	for _, err := os.Stat(begun); err != nil; _, err = os.Stat(begun) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("no error without a token")
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the command is still waited for")
 	}
 }

@@ -11,7 +11,7 @@
 // A [View] holds the known state of the cluster. It never changes; a new one replaces it.
 // A connection serves one request at a time. Idle connections are kept, by address, and
 // more are opened while all are busy: a request that waits, such as a fetch, delays no
-// other.
+// other. Nor does one that the broker throttles: its response is held back for that time.
 package cluster
 
 import (
@@ -56,6 +56,7 @@ var ErrClosed = errors.New("the Kafka client is closed")
 // Cluster is a Kafka cluster, safe for concurrent use.
 type Cluster struct {
 	conf  *sarama.Config
+	token Token
 	seeds []string
 	log   *slog.Logger
 
@@ -64,7 +65,7 @@ type Cluster struct {
 	view   atomic.Pointer[View]
 
 	mu           sync.Mutex
-	idle         map[string][]*link   // by address; the most recently used last
+	idle         map[string][]*Link   // by address; the most recently used last
 	silent       map[string]time.Time // addresses reported as silent, and since when
 	probed       map[string]bool      // addresses that are being probed
 	lastAnswered string               // the address that answered last
@@ -75,16 +76,20 @@ type Cluster struct {
 	helpers sync.WaitGroup // goroutines, started with mu held; none once idle is nil
 }
 
+// Token returns the token of a new connection. ctx ends with the connection's first request.
+type Token func(ctx context.Context) (*sarama.AccessToken, error)
+
 // New returns a cluster that is first looked for at seeds. It connects on the first
-// request. conf has the versions, TLS and SASL of the connections.
-func New(seeds []string, conf *sarama.Config, log *slog.Logger) *Cluster {
+// request. conf has the versions, TLS and SASL of the connections; token, if not nil,
+// authenticates them.
+func New(seeds []string, conf *sarama.Config, token Token, log *slog.Logger) *Cluster {
 	own := *conf
 	own.Net.Proxy.Enable = true // the only way to give sarama a dialer
 	// Ask bounds requests by itself.
 	own.Net.ReadTimeout, own.Net.WriteTimeout = time.Hour, time.Hour
 	c := &Cluster{
-		conf: &own, seeds: seeds, log: log,
-		idle: make(map[string][]*link), silent: make(map[string]time.Time), probed: make(map[string]bool),
+		conf: &own, token: token, seeds: seeds, log: log,
+		idle: make(map[string][]*Link), silent: make(map[string]time.Time), probed: make(map[string]bool),
 		coordinators: make(map[Target]int32),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -166,11 +171,10 @@ func (to Target) String() string {
 	return "any broker"
 }
 
-// Ask sends one request to the broker that serves it. send uses the given connection, and
-// returns the request's failure; a refusal as [sarama.KError]. limit bounds the time of
-// the request alone; ctx ends it too. After a failure, Ask drops outdated knowledge, so
-// that the next call finds another broker.
-func (c *Cluster) Ask(ctx context.Context, to Target, limit time.Duration, send func(*sarama.Broker) error) error {
+// Ask sends one request, of [Send], to the broker that serves it. A refusal is a
+// [sarama.KError]. limit bounds the time of the request alone; ctx ends it too. After a
+// failure, Ask drops outdated knowledge, so that the next call finds another broker.
+func (c *Cluster) Ask(ctx context.Context, to Target, limit time.Duration, send func(*Link) error) error {
 	if to.kind == toAny {
 		return c.askAny(ctx, limit, send)
 	}
@@ -187,13 +191,19 @@ func (c *Cluster) Ask(ctx context.Context, to Target, limit time.Duration, send 
 	return err
 }
 
-// Send returns a function for [Cluster.Ask] that sends req by a method of Broker. check
-// returns the refusal in the response, if any.
-func Send[Q, R any](method func(*sarama.Broker, Q) (R, error), req Q, check func(R) error) func(*sarama.Broker) error {
-	return func(b *sarama.Broker) error {
-		resp, err := method(b, req)
+// Send returns a function that sends req by a method of Broker. check returns the refusal
+// in the response, if any.
+func Send[Q, R any](method func(*sarama.Broker, Q) (R, error), req Q, check func(R) error) func(*Link) error {
+	return func(l *Link) error {
+		resp, err := method(l.Broker, req)
 		if err != nil {
 			return err
+		}
+		switch resp := any(resp).(type) { // brokers throttle other requests for a second at most
+		case *sarama.ProduceResponse:
+			l.throttled = resp.ThrottleTime
+		case *sarama.FetchResponse:
+			l.throttled = resp.ThrottleTime
 		}
 		return check(resp)
 	}
@@ -209,7 +219,7 @@ func Into[R any](to *R) func(R) error {
 
 // askAny asks one broker after the other: first the one that answered last, then those
 // that answer, then the others.
-func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*sarama.Broker) error) error {
+func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*Link) error) error {
 	addrs := c.addresses()
 	err := error(sarama.ErrOutOfBrokers)
 	rounds := []time.Duration{min(firstRoundTimeout, limit), limit}
@@ -380,22 +390,24 @@ func (c *Cluster) checkMoved(ctx context.Context, to Target, addr string) error 
 	return nil
 }
 
-// link is one connection.
-type link struct {
+// Link is one connection.
+type Link struct {
 	*sarama.Broker
-	addr   string
-	used   time.Time // last use
-	ctx    context.Context
-	cancel context.CancelCauseFunc // ends the connection and its requests
+	addr      string
+	token     Token
+	used      time.Time     // last use
+	throttled time.Duration // by the last response
+	ctx       context.Context
+	cancel    context.CancelCauseFunc // ends the connection and its requests
 }
 
-func (l *link) close() {
+func (l *Link) close() {
 	l.cancel(nil)
 	_ = l.Broker.Close()
 }
 
 // Dial opens the connection, for sarama.
-func (l *link) Dial(network, addr string) (net.Conn, error) {
+func (l *Link) Dial(network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	nc, err := d.DialContext(l.ctx, network, addr)
 	if err != nil {
@@ -405,9 +417,12 @@ func (l *link) Dial(network, addr string) (net.Conn, error) {
 	return nc, nil
 }
 
+// Token authenticates the connection, for sarama.
+func (l *Link) Token() (*sarama.AccessToken, error) { return l.token(l.ctx) }
+
 // connection returns an idle connection to a broker, or a new one.
-func (c *Cluster) connection(addr string) (l *link, fresh bool, err error) {
-	var old []*link
+func (c *Cluster) connection(addr string) (l *Link, fresh bool, err error) {
+	var old []*Link
 	c.mu.Lock()
 	idle := c.idle[addr]
 	for len(idle) > 0 && time.Since(idle[0].used) > idleTime {
@@ -430,15 +445,18 @@ func (c *Cluster) connection(addr string) (l *link, fresh bool, err error) {
 	case l != nil:
 		return l, false, nil
 	}
-	l = &link{Broker: sarama.NewBroker(addr), addr: addr}
+	l = &Link{Broker: sarama.NewBroker(addr), addr: addr, token: c.token}
 	l.ctx, l.cancel = context.WithCancelCause(c.ctx)
 	conf := *c.conf
 	conf.Net.Proxy.Dialer = l
+	if l.token != nil {
+		conf.Net.SASL.TokenProvider = l
+	}
 	return l, true, l.Open(&conf)
 }
 
 // request sends one request over one connection.
-func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration, send func(*sarama.Broker) error) error {
+func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration, send func(*Link) error) error {
 	l, fresh, err := c.connection(addr)
 	if err != nil {
 		return err
@@ -448,7 +466,10 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	stop := context.AfterFunc(ctx, func() { l.cancel(context.Cause(ctx)) })
 	_, err = l.Connected()
 	if err == nil {
-		err = send(l.Broker)
+		l.throttled = 0
+		err = send(l)
+		// Sarama would sleep before the connection's next request, whatever has ended.
+		_ = retry.Pause(l.ctx, l.throttled) // the response is here, whatever ends the pause
 	}
 	stopped := timer.Stop()
 	stopped = stop() && stopped // else the connection is being ended

@@ -82,7 +82,7 @@ func (none) Revoke([]record.Partition) {}
 // bare returns a member without a cluster, whose loop is the test.
 func bare(t *testing.T, instance string) *member {
 	log := slog.New(slog.DiscardHandler)
-	cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), log)
+	cl := cluster.New([]string{"127.0.0.1:1"}, sarama.NewConfig(), nil, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &member{
 		cfg: record.TransformConfig{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),

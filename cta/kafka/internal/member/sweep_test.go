@@ -52,7 +52,7 @@ func TestSweepLeavesTransactionsOfTheLivingAlone(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	conf := sarama.NewConfig()
 	conf.Version, conf.ApiVersionsRequest = sarama.V3_9_0_0, true
-	cl := cluster.New(c.ListenAddrs(), conf, log)
+	cl := cluster.New(c.ListenAddrs(), conf, nil, log)
 	defer cl.Close()
 	if _, err := cl.Refresh(t.Context()); err != nil {
 		t.Fatal(err)

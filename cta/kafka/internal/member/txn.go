@@ -116,17 +116,17 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 		}
 		chosen, _ := t.partitioner.Choose(r, n)
 		p := record.Partition{Topic: r.Topic, Partition: chosen}
-		o := t.queues[p]
-		if o == nil {
-			o = &batch.Queue{Partition: p}
-			o.SetProducer(t.pid, t.epoch)
-			t.queues[p] = o
+		q := t.queues[p]
+		if q == nil {
+			q = &batch.Queue{Partition: p}
+			q.SetProducer(t.pid, t.epoch)
+			t.queues[p] = q
 		}
-		if o.Empty() {
-			queues = append(queues, o)
+		if q.Empty() {
+			queues = append(queues, q)
 			partitions[p.Topic] = append(partitions[p.Topic], p.Partition)
 		}
-		o.Add(r, batch.Size(r), 0, nil)
+		q.Add(r, batch.Size(r), 0, nil)
 	}
 	if len(queues) == 0 {
 		return nil
@@ -144,15 +144,15 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 		faults error
 	)
 	view, byLeader := t.cl.View(), make(map[int32][]*batch.Queue)
-	for _, o := range queues {
-		byLeader[view.Leader(o.Partition)] = append(byLeader[view.Leader(o.Partition)], o)
+	for _, q := range queues {
+		byLeader[view.Leader(q.Partition)] = append(byLeader[view.Leader(q.Partition)], q)
 	}
 	for _, queues := range byLeader {
 		wg.Go(func() {
 			var err error
 			for len(queues) > 0 && err == nil {
-				err = t.ask(ctx, cluster.Leader(queues[0].Partition), batch.ReplicaTimeout+cluster.RequestTimeout/2, func(b *sarama.Broker) error {
-					return t.produce(b, queues)
+				err = t.ask(ctx, cluster.Leader(queues[0].Partition), batch.ReplicaTimeout+cluster.RequestTimeout/2, func(l *cluster.Link) error {
+					return t.produce(l, queues)
 				})
 				queues = slices.DeleteFunc(queues, (*batch.Queue).Empty)
 			}
@@ -167,35 +167,33 @@ func (t *txn) publish(ctx context.Context, out []record.Record) error {
 	return faults
 }
 
-// produce sends the oldest batches of queues that share the first box's leader. Written
+// produce sends the oldest batches of queues that share the first queue's leader. Written
 // batches leave their queues.
-func (t *txn) produce(b *sarama.Broker, queues []*batch.Queue) (worst error) {
+func (t *txn) produce(l *cluster.Link, queues []*batch.Queue) error {
 	view := t.cl.View()
 	var sent []*batch.Queue
 	bytes := 0
-	for _, o := range queues {
-		if !o.Empty() && bytes <= batch.RequestBytes && view.Leader(o.Partition) == view.Leader(queues[0].Partition) {
-			sent = append(sent, o)
-			bytes += o.Oldest().Bytes
+	for _, q := range queues {
+		if !q.Empty() && bytes <= batch.RequestBytes && view.Leader(q.Partition) == view.Leader(queues[0].Partition) {
+			sent = append(sent, q)
+			bytes += q.Oldest().Bytes
 		}
 	}
 	if len(sent) == 0 {
 		return nil
 	}
-	resp, err := b.Produce(batch.Request(t.id, sent))
-	if err != nil {
-		return err
-	}
-	for _, o := range sent {
-		switch err := o.ProduceError(resp); {
-		case err == nil:
-			o.Pop(true)
-		case errors.Is(err, sarama.ErrMessageSizeTooLarge) && o.Split():
-		default:
-			worst = fmt.Errorf("%v: %w", o.Partition, err)
+	return cluster.Send((*sarama.Broker).Produce, batch.Request(t.id, sent), func(resp *sarama.ProduceResponse) (worst error) {
+		for _, q := range sent {
+			switch err := q.ProduceError(resp); {
+			case err == nil:
+				q.Pop(true)
+			case errors.Is(err, sarama.ErrMessageSizeTooLarge) && q.Split():
+			default:
+				worst = fmt.Errorf("%v: %w", q.Partition, err)
+			}
 		}
-	}
-	return worst
+		return worst
+	})(l)
 }
 
 // addOffsets adds the group's positions to the transaction, with the generation and the
@@ -228,7 +226,7 @@ func (t *txn) end(ctx context.Context, commit bool) error {
 }
 
 // add has the coordinator add partitions or positions to the transaction.
-func (t *txn) add(ctx context.Context, send func(*sarama.Broker) error) error {
+func (t *txn) add(ctx context.Context, send func(*cluster.Link) error) error {
 	t.adding.Lock()
 	defer t.adding.Unlock()
 	return t.ask(ctx, t.coordinator(), cluster.RequestTimeout, send)
@@ -238,7 +236,7 @@ func (t *txn) coordinator() cluster.Target { return cluster.Transaction(t.id) }
 
 // ask sends a request until it succeeds, is refused for good, or ctx ends. All requests of
 // a transaction are idempotent: if only the answer was lost, a repetition changes nothing.
-func (t *txn) ask(ctx context.Context, to cluster.Target, limit time.Duration, send func(*sarama.Broker) error) error {
+func (t *txn) ask(ctx context.Context, to cluster.Target, limit time.Duration, send func(*cluster.Link) error) error {
 	began := time.Now()
 	for try := 1; ; try++ {
 		err := t.cl.Ask(ctx, to, limit, send)
