@@ -658,3 +658,86 @@ func TestTransactionThatWaitsIsLoggedOnce(t *testing.T) {
 		t.Errorf("told %d times, want once:\n%s", n, logs.String())
 	}
 }
+
+// A static member joins, and hears before its assignment that the group shares its partitions
+// once more. It has missed no generation: nobody else can have its partitions.
+func TestStaticMemberThatJoinsTwiceKeepsItsPartitions(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	cfg := config("g")
+	cfg.InstanceID = "one"
+	first := &restorer{summer: newSummer(client)}
+	start(t, client, cfg, first)
+	<-first.begun
+	epoch, id := int32(c.GroupInfo("g").Epoch), c.GroupInfo("g").Members[0].MemberID
+	syncing := make(chan struct{})
+	begin := sync.OnceFunc(func() { close(syncing) })
+	c.ControlKey(int16(kmsg.SyncGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if req := r.(*kmsg.SyncGroupRequest); req.MemberID != id || req.Generation != epoch+1 {
+			return nil, nil, false
+		}
+		begin()
+		c.SleepControl(func() {
+			for end := time.Now().Add(20 * time.Second); c.GroupInfo("g").State != "PreparingRebalance" && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
+		})
+		return nil, nil, false
+	})
+	second, third := newSummer(client), newSummer(client)
+	start(t, client, config("g"), second)
+	<-syncing
+	start(t, client, config("g"), third)
+	<-second.begun
+	<-third.begun
+	produce(t, c, "in", 100)
+	await(t, client, 100, 30*time.Second)
+	if n := first.times.Load(); n != 1 {
+		t.Errorf("the first member was given partitions %d times, want once", n)
+	}
+}
+
+// Topics that have gone are told once, not at every look.
+func TestTopicsThatHaveGoneAreToldOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	var logs syncBuffer
+	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
+	s := newSummer(client)
+	start(t, client, config("g"), s)
+	<-s.begun
+	if err := c.DeleteTopic("in"); err != nil {
+		t.Fatal(err)
+	}
+	looks := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Observe: true, Count: -1})
+	if err := looks.Wait(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(logs.String(), "topics changed"); n != 1 {
+		t.Errorf("told %d times, want once:\n%s", n, logs.String())
+	}
+}
+
+// A member that the group no longer has hears it from the first request that is refused, and
+// joins anew at once: its partitions are others'.
+func TestMemberThatIsRefusedJoinsAnew(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	cfg := config("g")
+	cfg.SessionTimeout = time.Second // until the group forgets who is not refused in truth
+	s := newSummer(client)
+	start(t, client, cfg, s)
+	<-s.begun
+	joins := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Observe: true, Count: -1, When: func(r kmsg.Request) bool {
+		return r.(*kmsg.JoinGroupRequest).MemberID == ""
+	}})
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.UnknownMemberID, Count: 1})
+	produce(t, c, "in", 100)
+	await(t, client, 100, 30*time.Second)
+	if joins.Hits() == 0 {
+		t.Error("the member goes on under an id that the group has refused")
+	}
+}

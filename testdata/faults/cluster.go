@@ -224,13 +224,20 @@ func allTopics(ctx context.Context, c *kgo.Client) (*kmsg.MetadataResponse, erro
 
 // anyLeader is the leader of a partition of the entries or of the counts.
 func (h *run) anyLeader(ctx context.Context, c *kgo.Client, rng *rand.Rand) (int32, error) {
+	return leaderOf(ctx, c, rng, func(topic string) bool {
+		return h.s.topics().IsTurnstiles(topic) || topic == h.s.topics().TurnstileSummary() && h.s.copies != 1
+	})
+}
+
+// leaderOf is the leader of some partition of the topics that match.
+func leaderOf(ctx context.Context, c *kgo.Client, rng *rand.Rand, match func(topic string) bool) (int32, error) {
 	meta, err := allTopics(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	var leaders []int32
 	for _, t := range meta.Topics {
-		if h.s.topics().IsTurnstiles(*t.Topic) || *t.Topic == h.s.topics().TurnstileSummary() && h.s.copies != 1 {
+		if match(*t.Topic) {
 			for _, p := range t.Partitions {
 				leaders = append(leaders, p.Leader)
 			}
@@ -256,8 +263,12 @@ func coordinator(ctx context.Context, c *kgo.Client, kind int8, name string) (in
 	return resp.NodeID, kerr.ErrorForCode(resp.ErrorCode)
 }
 
-// anyTransactions is the coordinator of some worker's transactions.
+// anyTransactions is the coordinator of some worker's transactions. Before Kafka 3.0, brokers
+// can't list them.
 func (h *run) anyTransactions(ctx context.Context, c *kgo.Client, rng *rand.Rand) (int32, error) {
+	if strings.HasPrefix(h.s.version, "2.") {
+		return leaderOf(ctx, c, rng, func(topic string) bool { return topic == "__transaction_state" })
+	}
 	var ids []string
 	for _, shard := range c.RequestSharded(ctx, kmsg.NewPtrListTransactionsRequest()) {
 		if shard.Err != nil {

@@ -80,7 +80,8 @@ func (k kafkaCluster) nodes(ctx context.Context) (brokers, others []*kafkaNode, 
 		listeners := "listeners=DIRECT://" + k.direct[n] + ",PROXIED://" + k.behind[n]
 		switch {
 		case zookeeper:
-			text += "broker.id=" + fmt.Sprint(n+1) + "\n" + listeners + "\n"
+			// A broker that is back before its session has ended there doesn't start.
+			text += fmt.Sprintf("broker.id=%d\n%s\nzookeeper.session.timeout.ms=%d\n", n+1, listeners, k.sessionMS/2)
 		case k.dedicated:
 			text += "process.roles=broker\n" + listeners + "\n"
 		default:

@@ -19,16 +19,18 @@ import (
 // when topics change, keeps to a coordinator that has died, and assigns no partition
 // while one has no leader.
 type membership struct {
-	current         generation
-	instanceID      *string // of a static member; else nil
-	joined          bool
-	joining         bool
-	rejoin          bool     // a rebalance has begun, or revoked partitions must be given up
-	subscribed      []string // topics at the last join
-	partitionCounts string   // of the topics to read
-	assigned        []record.Partition
-	heartbeating    bool
-	lastHeartbeat   time.Time // its start
+	current       generation // that the member last joined, or tried to
+	instanceID    *string    // of a static member; else nil
+	joined        bool
+	joining       bool
+	joinCtx       context.Context // of the requests to join; ends when the member leaves
+	cancelJoin    context.CancelFunc
+	rejoin        bool   // a rebalance has begun, or revoked partitions must be given up
+	wanted        string // the topics to read, with their numbers of partitions
+	subscribed    string // wanted at the last join
+	assigned      []record.Partition
+	heartbeating  bool
+	lastHeartbeat time.Time // its start
 	// strategy is sarama's cooperative one. It moves only partitions that must move, and only
 	// after their member has given them up.
 	strategy sarama.BalanceStrategy
@@ -44,41 +46,39 @@ type generation struct {
 // again.
 func (m *member) updateTopics(view *cluster.View) {
 	var topics []string
-	counts := ""
+	wanted := ""
 	for _, name := range slices.Sorted(maps.Keys(view.Topics)) {
 		if t := view.Topics[name]; !t.Internal && t.Err == nil && len(t.Leaders) > 0 && m.cfg.Match(name) {
 			topics = append(topics, name)
-			counts += fmt.Sprintf("%s/%d ", name, len(t.Leaders))
+			wanted += fmt.Sprintf("%s/%d ", name, len(t.Leaders))
 		}
 	}
-	first := !m.topicsKnown
-	m.topicsKnown = true
-	grown := counts != m.partitionCounts
-	m.topics, m.partitionCounts = topics, counts
 	switch {
-	case slices.Equal(topics, m.subscribed) && !grown:
-	case m.joined:
-		m.log.log.Info("topics changed, joining again", "topics", len(topics), "before", len(m.subscribed))
-		m.rejoin = true
-	case len(topics) == 0 && first:
+	case !m.topicsKnown && len(topics) == 0:
 		m.log.log.Info("there are no topics to read yet")
+	case m.joined && wanted != m.subscribed && wanted != m.wanted:
+		m.log.log.Info("topics changed, joining again", "topics", len(topics), "before", len(m.topics))
+		m.rejoin = true
 	}
+	m.topicsKnown, m.topics, m.wanted = true, topics, wanted
 }
 
 // join joins the group with the member's partitions, and handles the new assignment.
 func (m *member) join() {
 	m.joining, m.rejoin = true, false
-	m.subscribed = m.topics
+	m.subscribed = m.wanted
 	topics, owned := m.topics, m.assigned
 	was := m.current
 	m.async(func() func() {
 		now, assigned, err := m.joinGroup(was, topics, owned)
 		return func() {
 			m.joining = false
-			m.current.memberID = now.memberID
-			switch {
-			case err == nil:
+			if err == nil {
 				m.onAssignment(now, owned, assigned)
+				return
+			}
+			m.current = now // without an assignment; the member still has its partitions
+			switch {
 			case m.failIfFatal(err), m.removed(err):
 			default:
 				if !errors.Is(err, sarama.ErrRebalanceInProgress) {
@@ -90,9 +90,10 @@ func (m *member) join() {
 	})
 }
 
-// joinGroup makes one attempt to join. It returns the member's id with an error, too.
+// joinGroup makes one attempt to join, and asks for the assignment. With an error too, it
+// returns the generation that the member has joined.
 func (m *member) joinGroup(was generation, topics []string, owned []record.Partition) (now generation, assigned map[string][]int32, _ error) {
-	now = generation{memberID: was.memberID}
+	now = was
 	rebalance := max(m.cfg.SessionTimeout, minRebalance)
 	var resp *sarama.JoinGroupResponse
 	for range 2 { // the first answer may only assign an id to a new member
@@ -109,7 +110,7 @@ func (m *member) joinGroup(was generation, topics []string, owned []record.Parti
 		if err := req.AddGroupProtocolMetadata(m.strategy.Name(), meta); err != nil {
 			return now, nil, err
 		}
-		err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).JoinGroup, req, func(r *sarama.JoinGroupResponse) error {
+		err := m.cl.Ask(m.joinCtx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).JoinGroup, req, func(r *sarama.JoinGroupResponse) error {
 			resp = r
 			return cluster.Refusal(resp.Err)
 		}))
@@ -136,7 +137,7 @@ func (m *member) joinGroup(was generation, topics []string, owned []record.Parti
 			return now, nil, err
 		}
 	}
-	err := m.cl.Ask(m.ctx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).SyncGroup, sync, func(resp *sarama.SyncGroupResponse) error {
+	err := m.cl.Ask(m.joinCtx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).SyncGroup, sync, func(resp *sarama.SyncGroupResponse) error {
 		if resp.Err != sarama.ErrNoError || len(resp.MemberAssignment) == 0 {
 			return cluster.Refusal(resp.Err)
 		}
@@ -156,7 +157,7 @@ func (m *member) planAssignment(joined *sarama.JoinGroupResponse, sync *sarama.S
 	if err != nil {
 		return err
 	}
-	view, err := m.cl.CurrentView(m.ctx)
+	view, err := m.cl.CurrentView(m.joinCtx)
 	if err != nil {
 		return err
 	}
@@ -208,13 +209,13 @@ func (m *member) onAssignment(now generation, claimed []record.Partition, topics
 	if m.session != nil && !m.session.ended {
 		m.session.assign(assigned)
 	} else if slices.ContainsFunc(claimed, func(p record.Partition) bool { return !slices.Contains(assigned, p) }) {
-		m.onRevoked()
+		m.rejoinWithout()
 	}
 }
 
-// onRevoked is called when the session has assigned partitions up. The group may assign them
+// rejoinWithout is called when the session has given partitions up. The group may assign them
 // to others once this member joins without them.
-func (m *member) onRevoked() { m.rejoin = m.joined }
+func (m *member) rejoinWithout() { m.rejoin = m.joined }
 
 // heartbeat keeps the member alive in the group, and detects a rebalance.
 func (m *member) heartbeat() {
@@ -271,10 +272,10 @@ func (m *member) leave() {
 	if m.current.memberID == "" || m.cfg.InstanceID != "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // m.ctx may have ended
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout) // m.ctx may have ended
 	defer cancel()
 	req := &sarama.LeaveGroupRequest{Version: 4, GroupId: m.cfg.Group, Members: []sarama.MemberIdentity{{MemberId: m.current.memberID}}}
-	err := m.cl.Ask(ctx, cluster.Group(m.cfg.Group), time.Second, cluster.Send((*sarama.Broker).LeaveGroup, req, func(resp *sarama.LeaveGroupResponse) error {
+	err := m.cl.Ask(ctx, cluster.Group(m.cfg.Group), goodbyeTimeout, cluster.Send((*sarama.Broker).LeaveGroup, req, func(resp *sarama.LeaveGroupResponse) error {
 		return cluster.Refusal(resp.Err)
 	}))
 	if err != nil && !errors.Is(err, sarama.ErrUnknownMemberId) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -63,8 +65,7 @@ func TestMemberJoinsWithoutWhatItLost(t *testing.T) {
 			m.onAssignment(generation{"id", 3}, nil, map[string][]int32{"in": {0, 1}})
 			m.session = newSession(m, m.assigned)
 			lose(m)
-			for range len(m.queue) {
-				go (<-m.queue)()
+			for len(m.calls) > 0 {
 				(<-m.events)()
 			}
 			if want := name != "nothing lost"; m.rejoin != want {
@@ -86,8 +87,10 @@ func bare(t *testing.T, instance string) *member {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &member{
 		cfg: record.TransformConfig{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),
-		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, queue: make(chan func(), 4), events: make(chan func()), loopEnded: make(chan struct{}),
+		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, events: make(chan func()), loopEnded: make(chan struct{}),
 	}
+	m.joinCtx, m.cancelJoin = context.WithCancel(ctx)
+	m.cancel = cancel
 	t.Cleanup(func() {
 		cancel()
 		close(m.loopEnded)
@@ -95,4 +98,58 @@ func bare(t *testing.T, instance string) *member {
 		m.goroutines.Wait()
 	})
 	return m
+}
+
+// Transform may hang while partitions come and go. The loop goes on, and the calls that wait
+// follow in their order.
+func TestCallsThatWaitDoNotStopTheLoop(t *testing.T) {
+	m := bare(t, "")
+	release := make(chan struct{})
+	m.callTransformer(func() func() { <-release; return func() {} })
+	var got []int
+	queued := make(chan struct{})
+	go func() {
+		defer close(queued)
+		for n := range 200 {
+			m.callTransformer(func() func() { got = append(got, n); return func() {} })
+		}
+	}()
+	select {
+	case <-queued:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the loop waits for a call of the Transformer")
+	}
+	close(release)
+	for len(m.calls) > 0 {
+		(<-m.events)()
+	}
+	if len(got) != 200 || !slices.IsSorted(got) {
+		t.Errorf("calls ran in the order %v, want all, one after the other", got)
+	}
+}
+
+// A join may wait for other members, or for a coordinator that hangs. Nothing else is under
+// way, so the member leaves at once.
+func TestMemberDoesNotWaitForItsJoinToLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := bare(t, "")
+		m.cfg.Refresh, m.cfg.SessionTimeout = time.Second, 10*time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		m.joining = true
+		m.async(func() func() {
+			cancel()
+			<-m.joinCtx.Done()
+			return func() { m.joining = false }
+		})
+		begun := time.Now()
+		if err := m.loop(ctx); err != nil || m.joining {
+			t.Errorf("the loop ended with %v, joining %t", err, m.joining)
+		}
+		if waited := time.Since(begun); waited > time.Second {
+			t.Errorf("it took %v to leave", waited)
+		}
+	})
+	if most := hangTimeout + goodbyeTimeout; most >= 5*time.Second || commitTimeout >= hangTimeout {
+		t.Errorf("a member may take %v to leave, want less than the 5 s of a program", most)
+	}
 }

@@ -128,7 +128,6 @@ func TestStateOfAPartitionRevokedMeanwhileIsDropped(t *testing.T) {
 	assigned := <-m.events
 	m.session.assign([]record.Partition{{Topic: "in"}})
 	assigned()
-	go (<-m.queue)()
 	(<-m.events)()
 	if want := []record.Partition{{Topic: "in", Partition: 1}}; !slices.Equal(r.all, want) {
 		t.Errorf("revoked %v, want %v", r.all, want)

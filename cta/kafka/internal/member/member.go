@@ -25,15 +25,17 @@ var ErrFenced = errors.New("kafka: fenced by a newer member")
 const (
 	tickEvery      = 100 * time.Millisecond // delay of steps that wait for a time
 	heartbeatEvery = 500 * time.Millisecond // how soon a member detects a rebalance
-	heartbeatLimit = 3 * time.Second
+	heartbeatLimit = 3 * time.Second        // without the look for the coordinator
 	// minRebalance is the minimum time that a rebalance waits for members. A member
 	// rejoins within milliseconds. Longer than the session time-out is of no use: all
 	// members wait for one that has died during a rebalance.
 	minRebalance = 5 * time.Second
-	// leaveTimeout bounds how long a member continues to commit after its context has
-	// ended; hangTimeout, how long it waits for the cluster at all.
-	leaveTimeout = 3 * time.Second
-	hangTimeout  = 4 * time.Second
+	// commitTimeout bounds how long a member continues to commit after its context has
+	// ended. At hangTimeout all its requests end; then goodbyeTimeout bounds leaving the group:
+	// together less than the five seconds that a program has for its end.
+	commitTimeout  = 3 * time.Second
+	hangTimeout    = 3500 * time.Millisecond
+	goodbyeTimeout = time.Second
 )
 
 // withDefaults returns the settings with those that are left out.
@@ -69,33 +71,30 @@ type member struct {
 	goroutines sync.WaitGroup // all but the loop
 	events     chan func()    // their results, for the loop to run
 	loopEnded  chan struct{}  // closed when the loop has ended
-	queue      chan func()    // calls of the Transformer, made one at a time
 
 	// loop
 	membership
-	topics       []string // to read, as of the last refresh
-	topicsKnown  bool
-	refreshing   bool     // topics
-	session      *session // what is done with the partitions; nil before the first join
-	pendingCalls int      // of the Transformer
-	assigning    bool     // a call of Assign runs, maybe of a session that has ended
-	txn          *txn
-	txnInUse     bool // by a goroutine; one at a time
-	backoff      time.Duration
-	notBefore    time.Time // start of the next attempt, after a failure
-	stopping     bool      // ctx has ended
-	fatal        error     // what Run returns
-	lastSweep    time.Time // last search for transactions of dead members
-	sweeping     bool
-	measuring    bool                       // progress
-	assignedAt   time.Time                  // when the member last received partitions
-	caughtUp     bool                       // since then
-	lastEnds     map[record.Partition]int64 // ends of partitions at the last look
+	topics      []string // to read, as of the last refresh
+	topicsKnown bool
+	refreshing  bool            // topics
+	session     *session        // what is done with the partitions; nil before the first join
+	calls       []func() func() // of the Transformer; the first one runs
+	assigning   bool            // a call of Assign runs, maybe of a session that has ended
+	txn         *txn
+	txnInUse    bool // by a goroutine; one at a time
+	backoff     time.Duration
+	notBefore   time.Time // start of the next attempt, after a failure
+	stopping    bool      // ctx has ended
+	fatal       error     // what Run returns
+	lastSweep   time.Time // last search for transactions of dead members
+	sweeping    bool
+	measuring   bool                       // progress
+	assignedAt  time.Time                  // when the member last received partitions
+	caughtUp    bool                       // since then
+	lastEnds    map[record.Partition]int64 // ends of partitions at the last look
 }
 
-// Run is a member of a group until ctx ends: it reads, calls t, and publishes in
-// transactions. Then it commits its work, leaves the group and returns nil. It returns
-// [ErrFenced], or the error of t. While the cluster is away, Run waits and retries.
+// Run is what [github.com/seed-921eec07/ctalive/cta/kafka.Client.Transform] describes.
 func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometheus.Registerer, cfg record.TransformConfig, t record.Transformer) error {
 	cfg, err := withDefaults(cfg)
 	if err != nil {
@@ -104,7 +103,7 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 	log = log.With("group", cfg.Group)
 	m := &member{
 		cfg: cfg, cl: cl, transformer: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)},
-		events: make(chan func()), loopEnded: make(chan struct{}), queue: make(chan func(), 64),
+		events: make(chan func()), loopEnded: make(chan struct{}),
 		membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky()},
 	}
 	if cfg.InstanceID != "" {
@@ -114,16 +113,11 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 	m.txn = &txn{cl: cl, log: m.log, group: cfg.Group}
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer m.cancel()
-	m.goroutines.Go(func() {
-		for call := range m.queue {
-			call()
-		}
-	})
+	m.joinCtx, m.cancelJoin = context.WithCancel(m.ctx)
 	err = m.loop(ctx)
 	m.metrics.lag.Set(nil)
 	m.cancel()
 	close(m.loopEnded)
-	close(m.queue)
 	m.goroutines.Wait()
 	return err
 }
@@ -142,18 +136,21 @@ func (m *member) loop(ctx context.Context) error {
 	for {
 		m.advance()
 		if (m.stopping || m.fatal != nil) && m.idle() {
-			m.leave()
-			return m.fatal
+			m.cancelJoin() // which may wait for other members
+			if !m.joining {
+				m.leave()
+				return m.fatal
+			}
 		}
 		if m.fatal != nil && hang == nil {
 			m.loseAssignment(m.fatal)
-			hang = time.After(leaveTimeout)
+			hang = time.After(commitTimeout)
 			continue
 		}
 		select {
 		case <-done:
 			done, m.stopping = nil, true
-			leave, hang = time.After(leaveTimeout), time.After(hangTimeout)
+			leave, hang = time.After(commitTimeout), time.After(hangTimeout)
 			if m.session != nil {
 				m.session.stop()
 			}
@@ -185,22 +182,29 @@ func (m *member) async(work func() (then func())) {
 	})
 }
 
-// callTransformer queues a call of the Transformer.
+// callTransformer queues a call of the Transformer. Calls run one at a time.
 func (m *member) callTransformer(call func() (then func())) {
-	m.pendingCalls++
-	m.queue <- func() {
-		then := call()
-		select {
-		case m.events <- func() {
-			m.pendingCalls--
-			then()
-		}:
-		case <-m.loopEnded:
-		}
+	m.calls = append(m.calls, call)
+	if len(m.calls) == 1 {
+		m.nextCall()
 	}
 }
 
-// idle reports whether nothing is in flight.
+func (m *member) nextCall() {
+	call := m.calls[0]
+	m.async(func() func() {
+		then := call()
+		return func() {
+			m.calls = m.calls[1:]
+			if len(m.calls) > 0 {
+				m.nextCall()
+			}
+			then()
+		}
+	})
+}
+
+// idle reports whether nothing is in flight, apart from a join.
 func (m *member) idle() bool {
 	if m.session != nil && !m.session.ended {
 		if m.session.hasUncommitted() {
@@ -208,19 +212,20 @@ func (m *member) idle() bool {
 		}
 		m.session.close(nil)
 	}
-	return m.pendingCalls == 0 && !m.assigning && !m.txnInUse && !m.joining
+	return len(m.calls) == 0 && !m.assigning && !m.txnInUse
 }
 
 // advance starts the steps that are ready: joining, then the session's. It is called after
 // every event, so no step needs to know its predecessor.
 func (m *member) advance() {
 	if !m.stopping && m.fatal == nil && time.Now().After(m.notBefore) { // else the next tick retries
-		without := m.session == nil || m.session.ended
-		if without && m.joined && m.pendingCalls == 0 && !m.assigning && !m.txnInUse {
+		// A session begins once nothing of the last one runs.
+		ended := m.session == nil || m.session.ended
+		if ended && m.joined && len(m.calls) == 0 && !m.assigning && !m.txnInUse {
 			m.session = newSession(m, m.assigned)
-			without = false
+			ended = false
 		}
-		if len(m.topics) > 0 && !m.joining && (!m.joined || m.rejoin) && (without || !m.session.revoking()) {
+		if len(m.topics) > 0 && !m.joining && (!m.joined || m.rejoin) && (ended || !m.session.revoking()) {
 			m.join()
 		}
 	}
@@ -259,8 +264,8 @@ func (m *member) fail(err error) {
 	}
 }
 
-// restartSession ends the session, and starts a new one with the same partitions: uncommitted
-// records are read again. The member stays in its group.
+// restartSession ends the session. After a pause, advance begins a new one with the same
+// partitions: uncommitted records are read again. The member stays in its group.
 func (m *member) restartSession(err error) {
 	if m.session == nil || m.session.ended {
 		return
@@ -291,25 +296,21 @@ func (m *member) backOff(err error) {
 // failIfFatal ends Run if an error must end it: another process has this one's identity, the client
 // is closed, or the cluster refuses settings, rights or a record, so that retries are useless.
 func (m *member) failIfFatal(err error) bool {
-	switch {
-	case errors.Is(err, sarama.ErrFencedInstancedId):
+	if errors.Is(err, sarama.ErrFencedInstancedId) {
 		m.fail(fmt.Errorf("%w: instance %s of group %s", ErrFenced, m.cfg.InstanceID, m.cfg.Group))
-	case unrecoverable(err):
-		m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
-	default:
-		return false
+		return true
 	}
-	return true
-}
-
-func unrecoverable(err error) bool {
-	return slices.ContainsFunc([]error{
+	fatal := slices.ContainsFunc([]error{
 		cluster.ErrClosed, sarama.ErrGroupMaxSizeReached, sarama.ErrMessageSizeTooLarge,
 		sarama.ErrInvalidSessionTimeout, sarama.ErrInvalidGroupId, sarama.ErrInconsistentGroupProtocol,
 		sarama.ErrInvalidTransactionTimeout, sarama.ErrUnsupportedVersion, sarama.ErrSASLAuthenticationFailed,
 		sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,
 		sarama.ErrTransactionalIDAuthorizationFailed, sarama.ErrClusterAuthorizationFailed,
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
+	if fatal {
+		m.fail(fmt.Errorf("kafka: transform: group %s: %w", m.cfg.Group, err))
+	}
+	return fatal
 }
 
 // reasons logs each reason for trouble at most once a minute.

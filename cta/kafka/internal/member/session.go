@@ -69,20 +69,18 @@ type session struct {
 	cancel context.CancelFunc
 	engine *fetch.Engine
 
-	parts          map[record.Partition]*part
-	initializing   bool            // the transactional producer
-	initialized    bool            // it may send
-	lastLocated    time.Time       // last answer to a request for positions
-	waitReason     string          // why some positions are not known yet
-	fetched        []fetch.Fetched // without room in accumulated
-	accumulated    *inputBatch
-	spare          []record.Record // for the next batch
-	transforming   bool
-	transformed    *inputBatch // else nil
-	committing     *inputBatch // in flight, or refused and to be retried; else nil
-	commitInFlight bool
-	stopping       bool // accepts no more records
-	ended          bool
+	parts        map[record.Partition]*part
+	initialized  bool            // the transactional producer
+	lastLocated  time.Time       // last answer to a request for positions
+	waitReason   string          // why some positions are not known yet
+	fetched      []fetch.Fetched // without room in accumulated
+	accumulated  *inputBatch
+	spare        []record.Record // for the next batch
+	transforming bool
+	transformed  *inputBatch // else nil
+	committing   *inputBatch // in flight, or refused and to be retried; else nil
+	stopping     bool        // accepts no more records
+	ended        bool
 }
 
 func newSession(m *member, assigned []record.Partition) *session {
@@ -114,7 +112,7 @@ func (s *session) assign(assigned []record.Partition) {
 		s.stopFetching(known)
 		if known.state != stateActive {
 			delete(s.parts, p) // restore detects that
-			s.m.onRevoked()
+			s.m.rejoinWithout()
 		} else {
 			known.state = stateRevoking
 		}
@@ -161,7 +159,7 @@ func (s *session) close(err error) {
 	}
 	then := func() {}
 	if s.revoking() {
-		then = s.m.onRevoked
+		then = s.m.rejoinWithout
 	}
 	s.ended = true
 	s.cancel()
@@ -240,9 +238,6 @@ func (s *session) appendRecords(p *part, records []record.Record) int {
 		b.bytes += len(records[n].Key) + len(records[n].Value)
 		n++
 	}
-	if n == 0 {
-		return 0
-	}
 	if len(b.records) == 0 {
 		b.records, s.spare = s.spare[:0], nil
 		b.started, b.positions = time.Now(), make(map[*part]int64)
@@ -285,10 +280,10 @@ func (s *session) advance() {
 // nobody else ends that while the member is in its group.
 func (s *session) initTransactions() {
 	m := s.m
-	if s.initializing || m.txnInUse || s.stopping || time.Now().Before(m.notBefore) {
+	if m.txnInUse || s.stopping || time.Now().Before(m.notBefore) {
 		return
 	}
-	s.initializing, m.txnInUse = true, true
+	m.txnInUse = true
 	who := m.current
 	m.async(func() func() {
 		var err error
@@ -303,7 +298,7 @@ func (s *session) initTransactions() {
 			err = m.txn.init(s.ctx)
 		}
 		return func() {
-			m.txnInUse, s.initializing = false, false
+			m.txnInUse = false
 			switch {
 			case s.ended:
 			case err == nil:
@@ -484,7 +479,7 @@ func (b *inputBatch) join(later *inputBatch) {
 // transaction is resent under the new generation.
 func (s *session) commit() {
 	m := s.m
-	if s.commitInFlight || m.txnInUse || s.committing == nil && s.transformed == nil {
+	if m.txnInUse || s.committing == nil && s.transformed == nil {
 		return
 	}
 	who := m.current
@@ -493,7 +488,7 @@ func (s *session) commit() {
 	case b == nil:
 		s.committing, s.transformed = s.transformed, nil
 		b = s.committing
-	case who == b.generation || m.joining:
+	case who == b.generation || m.joining: // refused in this generation: wait for the next
 		if time.Since(b.refusedSince) > m.cfg.SessionTimeout {
 			m.restartSession(sarama.ErrIllegalGeneration)
 		}
@@ -505,7 +500,7 @@ func (s *session) commit() {
 			return
 		}
 	}
-	b.generation, s.commitInFlight, m.txnInUse = who, true, true
+	b.generation, m.txnInUse = who, true
 	m.async(func() func() {
 		err := m.txn.commit(s.ctx, who, m.instanceID, b.positions, b.out)
 		refused := errors.Is(err, sarama.ErrIllegalGeneration) || errors.Is(err, sarama.ErrRebalanceInProgress)
@@ -515,7 +510,7 @@ func (s *session) commit() {
 			}
 		}
 		return func() {
-			m.txnInUse, s.commitInFlight = false, false
+			m.txnInUse = false
 			switch {
 			case s.ended:
 			case refused:
@@ -523,12 +518,11 @@ func (s *session) commit() {
 				if b.refusedSince.IsZero() {
 					b.refusedSince = time.Now()
 				}
-			case err != nil:
-				if !m.failIfFatal(err) {
-					m.restartSession(err)
-				}
-			default:
+			case err == nil:
 				s.committed(b)
+			case m.failIfFatal(err), who == m.current && m.removed(err):
+			default:
+				m.restartSession(err)
 			}
 		}
 	})
@@ -560,7 +554,7 @@ func (s *session) finishRevoking() {
 		}
 	}
 	if len(lost) > 0 {
-		s.revoke(lost, s.m.onRevoked)
+		s.revoke(lost, s.m.rejoinWithout)
 	}
 }
 
