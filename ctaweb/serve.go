@@ -16,8 +16,8 @@ const (
 	headerTimeout   = 5 * time.Second
 	readTimeout     = 30 * time.Second // of a whole request
 	idleTimeout     = 2 * time.Minute
-	maxHeader       = 32 << 10 // bytes
-	shutdownTimeout = 4 * time.Second
+	maxHeader       = 32 << 10        // bytes
+	shutdownTimeout = 3 * time.Second // a program may have five, and more to close
 
 	// moreConnections is the number of connections beside those of event streams.
 	moreConnections = 2000
@@ -25,7 +25,7 @@ const (
 
 // Serve serves root on ln until ctx ends. If root is nil, it serves h itself; otherwise
 // root is a handler in which h is mounted. When ctx ends, Serve ends h's streams, lets
-// other requests finish for up to 4 s, and returns nil. It closes ln and h in any case.
+// other requests finish for up to 3 s, and returns nil. It closes ln and h in any case.
 //
 // Serve accepts up to HandlerConfig.MaxStreams plus 2000 connections; others wait. One
 // address has up to HandlerConfig.MaxClientStreams plus 1000 connections; its others are

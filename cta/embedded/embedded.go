@@ -234,7 +234,7 @@ func (s *Services) RegistryURL() string { return s.registryURL }
 func (s *Services) RESTProxyURL() string { return s.proxyURL }
 
 // Close stops the services, the REST Proxy first and the broker last, and writes kept
-// data to the data directory. It takes at most 2 s when clients hold on to their requests.
+// data to the data directory. It takes at most 1 s when clients hold on to their requests.
 // Further calls return the same.
 func (s *Services) Close() error {
 	s.closing.Do(func() {
@@ -267,4 +267,4 @@ func (s *Services) Close() error {
 }
 
 // closeTimeout bounds the wait for requests in flight.
-const closeTimeout = 2 * time.Second
+const closeTimeout = time.Second

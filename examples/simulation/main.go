@@ -57,9 +57,9 @@ func run(ctx context.Context, s *app.Settings) error {
 		}
 		return s.Counted(ctx, v, before+sum.Entries)
 	})
-	if err := services.Together(working, roles...); err != nil {
-		return err
+	err = services.Together(working, roles...)
+	if sum.Events() > 0 {
+		fmt.Fprintln(s.Stdout, sum) // also of those that were given up
 	}
-	fmt.Fprintln(s.Stdout, sum)
-	return nil
+	return err
 }

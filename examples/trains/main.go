@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
@@ -63,7 +64,8 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, producer.Close()) }()
+	closers := []io.Closer{producer}
+	defer func() { err = errors.Join(err, app.Close(closers...)) }()
 	if err := producer.Prepare(ctx); err != nil {
 		return err
 	}
@@ -71,17 +73,17 @@ func run(ctx context.Context, s *app.Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, table.Close()) }()
+	closers = append(closers, table)
 	predictions, err := ctaproducer.NewPredictionTable(v.Kafka, v.Registry, s.Topics)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, predictions.Close()) }()
+	closers = append(closers, predictions)
 	if err := predictions.Prepare(ctx); err != nil {
 		return err
 	}
 	emitter := ctaproducer.NewEmitter(producer, nil)
-	defer func() { err = errors.Join(err, emitter.Close()) }()
+	closers = append(closers, emitter)
 	s.Ready(source.ready)
 	roles := append(s.Health(), func(ctx context.Context) error { return source.run(ctx, sink{emitter, predictions}) })
 	if notices != nil {

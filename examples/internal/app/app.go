@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/services"
 )
 
 // Leave is the time that a program has for its clean end after the first Ctrl+C.
@@ -98,6 +99,16 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 var flagOf = map[string]string{
 	"schema registry": "-registry", "REST Proxy": "-rest-proxy", "Kafka Connect": "-connect", "ksqlDB": "-ksql", "PostgreSQL": "-postgres",
 	"Train Tracker": "-train-tracker",
+}
+
+// Close closes side by side what may wait for a service, a few seconds each: there is no time
+// for one after the other.
+func Close(all ...io.Closer) error {
+	var parts []func(context.Context) error
+	for _, c := range all {
+		parts = append(parts, func(context.Context) error { return c.Close() })
+	}
+	return services.Together(context.Background(), parts...)
 }
 
 // newLog writes one line an event, without the date: a terminal's log.

@@ -24,7 +24,8 @@ func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress 
 	if err != nil {
 		return sum, err
 	}
-	defer func() { err = errors.Join(err, producer.Close()) }()
+	closers := []io.Closer{producer}
+	defer func() { err = errors.Join(err, Close(closers...)) }()
 	if err := producer.Prepare(ctx); err != nil {
 		return sum, err
 	}
@@ -51,9 +52,8 @@ func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress 
 		fmt.Fprintf(s.Stderr, "%s: continuing after the stored events, which end at %s\n", s.name, cfg.After.In(s.Network.Location).Format("Mon 2006-01-02 15:04:05 MST"))
 	}
 	emitter := ctaproducer.NewEmitter(producer, weather)
-	sum, err = sim.Run(ctx, emitter)
-	err = errors.Join(err, emitter.Close())
-	if err == nil && ctx.Err() == nil {
+	closers = append(closers, emitter)
+	if sum, err = sim.Run(ctx, emitter); err == nil && ctx.Err() == nil {
 		err = producer.Flush(ctx) // after Ctrl+C, Close delivers what it can in its time
 	}
 	return sum, err
