@@ -45,6 +45,7 @@ type Trip struct {
 	// (see [Date.Begin]). It may exceed 24 hours.
 	Departure int32
 	Profile   *Profile
+	Shape     *Shape // nil if unknown
 	Block     string // trips of one vehicle; may be empty
 	// DirectionID is the agency's own direction, "0" or "1"; empty if unknown. The
 	// directions of calls need not match it.

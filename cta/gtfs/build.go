@@ -16,7 +16,7 @@ func (f *feed) build() (*cta.Network, error) {
 	n := cta.Network{Name: f.name, Location: f.location, Celsius: f.celsius}
 	f.report.Agency = f.name
 	stations := f.stations(&n)
-	b := builder{feed: f, stations: stations, profiles: make(map[string]*cta.Profile)}
+	b := builder{feed: f, stations: stations, profiles: make(map[string]*cta.Profile), placed: make(map[string]*cta.Shape)}
 	var ids []string
 	for _, r := range f.order {
 		ids = append(ids, r.id)
@@ -161,6 +161,7 @@ type builder struct {
 	*feed
 	stations map[int32]place
 	profiles map[string]*cta.Profile
+	placed   map[string]*cta.Shape // by the stops of the calls and the shape's id
 	key      []byte
 	short    int // trips
 }
@@ -324,7 +325,7 @@ func against(reference, calls []cta.Call) bool {
 // addTrips adds the runs of a trip to its pattern.
 func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
 	start := calls[0].departure
-	trip := cta.Trip{ID: t.id, Calendar: t.calendar, Departure: start, Profile: b.profile(calls), Headsign: t.headsign, Number: t.number, Block: t.block}
+	trip := cta.Trip{ID: t.id, Calendar: t.calendar, Departure: start, Profile: b.profile(calls), Shape: b.shape(t.shape, calls), Headsign: t.headsign, Number: t.number, Block: t.block}
 	if t.direction >= 0 {
 		trip.DirectionID = [...]string{"0", "1"}[t.direction]
 	}

@@ -51,13 +51,15 @@
 // A network has no place for these. Reading ignores them, so that a feed from [Write] lacks
 // them. Everything else comes back as it was:
 //
-//   - fares, shapes, pathways, levels, feed_info.txt, translations, attributions
+//   - fares, pathways, levels, feed_info.txt, translations, attributions
 //   - transfers within a station, and of single routes or trips
 //   - agency.txt: all but the first agency's name and time zone
 //   - routes.txt: route_desc, route_url; an extended route_type becomes a basic one
 //   - stops.txt: stop_url, zone_id, entrances and boarding areas, stops without calls; the
 //     place and wheelchair_boarding of a platform become those of its station
-//   - trips.txt: shape_id, wheelchair_accessible, bikes_allowed
+//   - trips.txt: wheelchair_accessible, bikes_allowed
+//   - shapes.txt: points within 10 m of the line without them, and what lies before the first
+//     call or after the last
 //   - stop_times.txt: stop_headsign, timepoint, shape_dist_traveled, pickup_type and
 //     drop_off_type; calls at which nobody gets on or off; a missing time becomes the
 //     interpolated one

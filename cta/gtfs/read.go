@@ -147,6 +147,7 @@ func Read(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	f.readStops()
 	f.readCalendar()
 	f.readTrips()
+	f.readShapes()
 	f.readCalls()
 	f.readFrequencies()
 	f.readTransfers()
@@ -217,6 +218,7 @@ type feed struct {
 	tripList  []trip
 	calls     []call
 	repeats   map[int32][]repeat        // by trip
+	shapes    map[string][]shapePoint   // by shape_id
 	transfers map[[2]int32]cta.Transfer // by the stops of both stations
 	entries   map[string]cta.Ridership  // by the station's stop_id; nil without the file
 	hourly    *[24]float64
@@ -243,6 +245,7 @@ type stop struct {
 
 type trip struct {
 	id, headsign, number, block string
+	shape                       string
 	calendar                    *cta.Calendar
 	direction                   int8 // -1 when not given
 	line                        int32
@@ -568,7 +571,7 @@ func (f *feed) readTrips() {
 			return
 		}
 		t := trip{
-			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.Cell("block_id")),
+			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.Cell("block_id")), shape: strings.Clone(w.Cell("shape_id")),
 			calendar: c, direction: int8(w.optional("direction_id", 0, 1, -1)), line: int32(w.Line),
 		}
 		f.trips[id] = int32(len(f.tripList))

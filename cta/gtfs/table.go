@@ -20,9 +20,9 @@ const (
 	maxCalls = 20_000_000 // of the routes that are read
 )
 
-// maxRows bounds the rows of files, and so the memory, but of stop_times.txt: those of
-// routes that aren't asked for take none.
-var maxRows = map[string]int{"stops.txt": 500_000, "calendar_dates.txt": 5_000_000, "trips.txt": 2_000_000, "stop_times.txt": maxFile}
+// maxRows bounds the rows of files, and so the memory, but of stop_times.txt and
+// shapes.txt: those of routes that aren't asked for take none.
+var maxRows = map[string]int{"stops.txt": 500_000, "calendar_dates.txt": 5_000_000, "trips.txt": 2_000_000, "stop_times.txt": maxFile, "shapes.txt": maxFile}
 
 const maxOtherRows = 1_000_000
 

@@ -184,7 +184,6 @@ func StopID(c cta.Call) string {
 
 func (p *printer) stops() {
 	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code", "stop_desc", "direction_id", "closed", "also")
-	degrees := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	for _, s := range p.net.Stations {
 		access := [...]string{"0", "1", "2"}[s.Access]
 		id, closed, also := StationID(s), "", strings.Join(s.Also, ";")
@@ -199,12 +198,12 @@ func (p *printer) stops() {
 			if own.Code == s.Code {
 				own.Code = ""
 			}
-			p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "0", "", access, own.Code, description(own), own.Compass, closed, also)
+			p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), "0", "", access, own.Code, description(own), own.Compass, closed, also)
 			continue
 		}
-		p.row(id, s.Code, s.Name, degrees(s.Latitude), degrees(s.Longitude), "1", "", access, "", "", "", closed, also)
+		p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), "1", "", access, "", "", "", closed, also)
 		for _, stop := range s.Stops {
-			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, degrees(s.Latitude), degrees(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
+			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, decimal(s.Latitude), decimal(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
 		}
 	}
 }
@@ -258,8 +257,8 @@ func (p *printer) calendars() {
 	}
 }
 
-// trips writes trips.txt, stop_times.txt and frequencies.txt one after the other: a zip
-// has one file open at a time.
+// trips writes trips.txt, stop_times.txt, shapes.txt and frequencies.txt one after the
+// other: a zip has one file open at a time.
 func (p *printer) trips() {
 	each := func(f func(l *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool)) {
 		for _, l := range p.net.Lines {
@@ -273,7 +272,9 @@ func (p *printer) trips() {
 			}
 		}
 	}
-	p.file("trips.txt", "route_id", "service_id", "trip_id", "trip_headsign", "trip_short_name", "direction_id", "block_id")
+	shapes := make(map[*cta.Shape]string) // their ids
+	var order []*cta.Shape
+	p.file("trips.txt", "route_id", "service_id", "trip_id", "trip_headsign", "trip_short_name", "direction_id", "block_id", "shape_id")
 	each(func(l *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {
 		if !first {
 			return
@@ -282,7 +283,11 @@ func (p *printer) trips() {
 		if pt.Direction() != pt.Last().Direction && headsign == "" {
 			headsign = l.Loop
 		}
-		p.row(RouteID(l), t.Calendar.ID, t.ID, headsign, t.Number, t.DirectionID, t.Block)
+		if t.Shape != nil && shapes[t.Shape] == "" {
+			order = append(order, t.Shape)
+			shapes[t.Shape] = strconv.Itoa(len(order))
+		}
+		p.row(RouteID(l), t.Calendar.ID, t.ID, headsign, t.Number, t.DirectionID, t.Block, shapes[t.Shape])
 	})
 	p.file("stop_times.txt", "trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence", "pickup_type", "drop_off_type")
 	each(func(_ *cta.Line, pt *cta.Pattern, t *cta.Trip, first bool) {
@@ -301,6 +306,14 @@ func (p *printer) trips() {
 			p.row(t.ID, clock(start+t.Profile.Arrivals[i]), clock(start+t.Profile.Departures[i]), StopID(c), strconv.Itoa(t.Profile.Sequence(i)), none, none)
 		}
 	})
+	if len(order) > 0 {
+		p.file("shapes.txt", "shape_id", "shape_pt_sequence", "shape_pt_lat", "shape_pt_lon")
+		for _, s := range order {
+			for i, at := range s.Points {
+				p.row(shapes[s], strconv.Itoa(i), decimal(at.Latitude), decimal(at.Longitude))
+			}
+		}
+	}
 	p.file("frequencies.txt", "trip_id", "start_time", "end_time", "headway_secs", "exact_times")
 	each(func(_ *cta.Line, _ *cta.Pattern, t *cta.Trip, _ bool) {
 		if t.Every > 0 {
@@ -313,6 +326,8 @@ func (p *printer) trips() {
 	})
 }
 
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
 // riders writes the known ridership in our own files. Estimates are not written:
 // reading repeats them.
 func (p *printer) riders() {
@@ -324,13 +339,12 @@ func (p *printer) riders() {
 	if !known {
 		return
 	}
-	number := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	p.file(ridershipFile, "station_id", "station_name", "weekday", "saturday", "sunday")
 	for _, s := range p.net.Stations {
-		p.row(refOf(s.Ref, s.ID), s.Name, number(s.Entries.Weekday), number(s.Entries.Saturday), number(s.Entries.Sunday))
+		p.row(refOf(s.Ref, s.ID), s.Name, decimal(s.Entries.Weekday), decimal(s.Entries.Saturday), decimal(s.Entries.Sunday))
 	}
 	p.file(hourlyFile, "hour", "share")
 	for h, share := range p.net.Hourly {
-		p.row(strconv.Itoa(h), number(share))
+		p.row(strconv.Itoa(h), decimal(share))
 	}
 }

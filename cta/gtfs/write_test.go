@@ -45,6 +45,9 @@ func describe(net *cta.Network) []string {
 			}
 			for _, t := range p.Trips {
 				say("    trip %s %+v %s %v %q %q %q every %d until %d %v direction %q", t.ID, *t.Calendar, clock(t.Departure), *t.Profile, t.Block, t.Headsign, t.Number, t.Every, t.Until, t.Exact, t.DirectionID)
+				if t.Shape != nil {
+					say("    along %+v", *t.Shape)
+				}
 			}
 		}
 	}

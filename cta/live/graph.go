@@ -73,6 +73,7 @@ type use struct{ pattern, call int32 }
 type edge struct {
 	from, to int32
 	metres   float64 // of the great circle
+	path     []cta.Point
 	planned  planned
 }
 
@@ -146,6 +147,9 @@ func (g *graph) addLine(l *lineGraph) {
 			if i > 0 {
 				g.nodes[n].waits = g.nodes[n].waits || w.nodes[i-1] == n
 				w.edges = append(w.edges, g.link(known, w.nodes[i-1], n))
+				if e := &g.edges[w.edges[i-1]]; e.path == nil {
+					e.path = p.Path(p.Shape(), i-1)
+				}
 			}
 		}
 		for i := range p.Trips {

@@ -81,7 +81,7 @@ type Train struct {
 	// Fraction is the part of the way from Station to Next covered, by running time:
 	// from 0 to less than 1.
 	Fraction            float64
-	Latitude, Longitude float64 // on the straight line between the two
+	Latitude, Longitude float64 // on the shape of the way, else on the straight line
 	// Stops are its predicted arrivals for about twenty minutes, in order.
 	Stops []Arrival
 }
@@ -408,9 +408,8 @@ func (s *scratch) train(ve *vehicle) Train {
 	took := s.edges[e].mean
 	halt := min(stop, took/2)
 	t.Fraction = min(max(float64(s.now-ve.left-halt)/float64(took-halt), 0), mostly)
-	to := s.g.nodes[s.g.edges[e].to].station
-	t.Latitude += t.Fraction * (to.Latitude - t.Latitude)
-	t.Longitude += t.Fraction * (to.Longitude - t.Longitude)
+	at, _, _ := cta.Along(s.g.edges[e].path, t.Fraction)
+	t.Latitude, t.Longitude = at.Latitude, at.Longitude
 	return t
 }
 

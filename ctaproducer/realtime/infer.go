@@ -14,7 +14,7 @@ const (
 	speed      = 60.0             // metres a second that no train exceeds
 	slack      = 15 * time.Second // of the times of two positions
 	near       = 100.0            // metres from a stop at which a vehicle is there
-	beside     = 400.0            // metres beside the straight line between two stops, at least; longer ways bend more
+	beside     = 400.0            // metres beside the way between two stops, at least; longer ways without a shape bend more
 	bend       = 0.35             // of the way between two stops, how far a vehicle may be beside it
 	lostAfter  = 6 * time.Minute  // a train that is missing
 	endedAfter = 2 * time.Minute  // at the last stop, though the feed still has the train
@@ -540,9 +540,9 @@ func (s *step) locate(t *train, v *vehicle) (progress, bool) {
 	// The position tells how far on it is, and whether the stop can be right.
 	switch {
 	case p.stands:
-		p.odd = t.metres(v.lat, v.lon, i) > 5*beside
+		p.odd = t.metres(v.place, i) > 5*beside
 	case p.call >= 0:
-		part, off := t.beside(v.lat, v.lon, p.call)
+		part, off := cta.Nearest(t.paths[p.call], v.place)
 		length := t.along[i] - t.along[i-1]
 		if p.odd = off > max(5*beside, length); !p.odd {
 			p.part = part
@@ -570,18 +570,18 @@ func (s *step) project(t *train, v *vehicle) (progress, bool) {
 			to--
 		}
 	}
-	at := t.nearest(v.lat, v.lon, from, to)
+	at := t.nearest(v.place, from, to)
 	if at.call < 0 {
-		at = place{call: last - 1, part: 1, off: t.metres(v.lat, v.lon, last)}
+		at = place{call: last - 1, part: 1, off: t.metres(v.place, last)}
 	}
 	if length := t.along[at.call+1] - t.along[at.call]; at.off > max(beside, bend*length) {
 		return p, false
 	}
 	p.call, p.part = at.call, at.part
 	switch {
-	case t.metres(v.lat, v.lon, at.call+1) < near && (at.part > 0.5 || at.call+1 == last):
+	case t.metres(v.place, at.call+1) < near && (at.part > 0.5 || at.call+1 == last):
 		p.call, p.part, p.stands = at.call+1, 0, true
-	case at.call == 0 && t.metres(v.lat, v.lon, 0) < near:
+	case at.call == 0 && t.metres(v.place, 0) < near:
 		p.stands = true
 	case at.call == 0 && at.part == 0:
 		p.call = -1 // on its way to the first call

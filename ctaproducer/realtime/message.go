@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ type vehicle struct {
 	id       string
 	at       time.Time // zero when unknown
 	located  bool
-	lat, lon float64
+	place    cta.Point
 	sequence int    // of the stop that it is at or comes to; -1 when unknown
 	stop     string // empty when unknown
 	stands   bool   // at that stop
@@ -125,9 +126,9 @@ func (a *answer) vehicle(p *pb.VehiclePosition) {
 		v.sequence = int(p.GetCurrentStopSequence())
 	}
 	if at := p.GetPosition(); at != nil {
-		v.lat, v.lon = float64(at.GetLatitude()), float64(at.GetLongitude())
+		v.place = cta.Point{Latitude: float64(at.GetLatitude()), Longitude: float64(at.GetLongitude())}
 		// 0,0 stands for an unknown position.
-		v.located = v.lat >= -90 && v.lat <= 90 && v.lon >= -180 && v.lon <= 180 && (v.lat != 0 || v.lon != 0)
+		v.located = math.Abs(v.place.Latitude) <= 90 && math.Abs(v.place.Longitude) <= 180 && v.place != cta.Point{}
 	}
 	a.vehicles = append(a.vehicles, v)
 }

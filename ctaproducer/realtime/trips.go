@@ -20,8 +20,9 @@ type scheduled struct {
 type way struct {
 	*cta.Pattern
 	line  *cta.Line
-	along []float64 // metres from the first call to each, by straight lines
-	stops []string  // id of each call's stop in the feed
+	paths [][]cta.Point // from each call to the next
+	along []float64     // metres from the first call to each, by straight lines
+	stops []string      // id of each call's stop in the feed
 }
 
 // run is what a train does: a pattern, on a timetabled trip if one is known.
@@ -124,6 +125,7 @@ func newIndex(net *cta.Network) *index {
 					w.along[i] = w.along[i-1] + cta.Distance(p.Calls[i-1].Station, c.Station)
 				}
 				w.stops = append(w.stops, gtfs.StopID(c))
+				w.paths = append(w.paths, p.Path(p.Shape(), i))
 			}
 			x.all = append(x.all, w)
 			x.routes[gtfs.RouteID(l)] = append(x.routes[gtfs.RouteID(l)], w)
@@ -362,10 +364,10 @@ type place struct {
 }
 
 // nearest returns the place between calls from and to that is nearest to a position.
-func (w *way) nearest(lat, lon float64, from, to int) place {
+func (w *way) nearest(at cta.Point, from, to int) place {
 	best := place{call: -1, off: math.Inf(1)}
 	for i := max(0, from); i < len(w.Calls)-1 && i <= to; i++ {
-		part, off := w.beside(lat, lon, i)
+		part, off := cta.Nearest(w.paths[i], at)
 		if off < best.off-1 { // of equal ones, the first
 			best = place{i, part, off}
 		}
@@ -373,23 +375,9 @@ func (w *way) nearest(lat, lon float64, from, to int) place {
 	return best
 }
 
-// beside returns where on the way from call i to the next a position lies, and how far
-// beside it, in metres.
-func (w *way) beside(lat, lon float64, i int) (part, off float64) {
-	a, b := w.Calls[i].Station, w.Calls[i+1].Station
-	const metres = 111_195 // per degree of latitude
-	scale := metres * math.Cos(lat*math.Pi/180)
-	bx, by := (b.Longitude-a.Longitude)*scale, (b.Latitude-a.Latitude)*metres
-	px, py := (lon-a.Longitude)*scale, (lat-a.Latitude)*metres
-	if length := bx*bx + by*by; length > 0 {
-		part = min(1, max(0, (px*bx+py*by)/length))
-	}
-	return part, math.Hypot(px-part*bx, py-part*by)
-}
-
 // metres returns the distance of a position from a call.
-func (w *way) metres(lat, lon float64, i int) float64 {
-	return cta.Distance(&cta.Station{Latitude: lat, Longitude: lon}, w.Calls[i].Station)
+func (w *way) metres(at cta.Point, i int) float64 {
+	return cta.Distance(&cta.Station{Latitude: at.Latitude, Longitude: at.Longitude}, w.Calls[i].Station)
 }
 
 // position returns how far along the way a place is, in metres.

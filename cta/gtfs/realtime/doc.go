@@ -36,8 +36,8 @@
 //   - uncertainty is half the range of a prediction, in seconds; it is 0 for past calls.
 //   - A call at a closed station is SKIPPED.
 //
-// Positions lie on the straight line between two stations. Where the shapes.txt of an agency's
-// own feed leaves that line by more than 200 m, a validator reports rule E029.
+// Positions lie on the shape of the trip, or on the straight line between two stations if
+// the network has no shapes.
 //
 // [Reader] reads the alerts of an agency's feed.
 package realtime

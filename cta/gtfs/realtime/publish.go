@@ -180,11 +180,12 @@ func heard(t *live.Train, now time.Time) *uint64 {
 func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.FeedEntity {
 	v := &pb.VehiclePosition{
 		Vehicle: descriptor(t, a), Timestamp: heard(t, now),
-		Position: &pb.Position{Latitude: proto.Float32(float32(t.Latitude)), Longitude: proto.Float32(float32(t.Longitude))},
 	}
+	place := cta.Point{Latitude: t.Latitude, Longitude: t.Longitude}
 	if last := p.net.Station(t.Station); t.State == live.StateSilent && last != nil {
-		v.Position.Latitude, v.Position.Longitude = proto.Float32(float32(last.Latitude)), proto.Float32(float32(last.Longitude))
+		place = cta.Point{Latitude: last.Latitude, Longitude: last.Longitude}
 	}
+	v.Position = &pb.Position{}
 	if a != nil {
 		v.Trip = a.descriptor()
 		to, status := a.at, pb.VehiclePosition_STOPPED_AT
@@ -194,14 +195,16 @@ func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.Fee
 			if t.State == live.StateRunning && t.Fraction >= near {
 				status = pb.VehiclePosition_INCOMING_AT
 			}
-			if b, ok := bearing(a.Calls[a.at].Station, a.Calls[on].Station); ok {
-				v.Position.Bearing = &b
-			}
+		}
+		degrees, moves := 0.0, false
+		if place, degrees, moves = a.place(t); moves && to > a.at {
+			v.Position.Bearing = proto.Float32(float32(degrees))
 		}
 		v.CurrentStopSequence = proto.Uint32(uint32(a.Profile.Sequence(to)))
 		v.StopId = proto.String(gtfs.StopID(a.Calls[to]))
 		v.CurrentStatus = status.Enum()
 	}
+	v.Position.Latitude, v.Position.Longitude = proto.Float32(float32(place.Latitude)), proto.Float32(float32(place.Longitude))
 	return &pb.FeedEntity{Id: proto.String("vehicle:" + text(t.ID)), Vehicle: v}
 }
 
@@ -215,20 +218,20 @@ func (a *assignment) next() int {
 	return a.at
 }
 
-// bearing returns the direction from one station to another, clockwise from north; ok
-// is false for stations in one place.
-func bearing(from, to *cta.Station) (degrees float32, ok bool) {
-	const rad = math.Pi / 180
-	east := (to.Longitude - from.Longitude) * math.Cos(from.Latitude*rad)
-	north := to.Latitude - from.Latitude
-	if east == 0 && north == 0 {
-		return 0, false
+// place returns where a train is on its trip's shape, and the direction of travel there;
+// moves is false at the end.
+func (a *assignment) place(t *live.Train) (at cta.Point, degrees float64, moves bool) {
+	from := a.at
+	for i := a.at + 1; i < len(a.Calls)-1 && (a.Calls[i].Station.ID == t.Station || a.Calls[i].Station.Closed); i++ {
+		if a.Calls[i].Station.ID == t.Station {
+			from = i // another stop of the station, or a closed one that it has passed
+		}
 	}
-	d := float32(math.Atan2(east, north) / rad)
-	if d < 0 {
-		d += 360
+	part := 0.0
+	if t.State == live.StateRunning {
+		part = t.Fraction
 	}
-	return d, true
+	return cta.Along(a.Path(a.Trip.Shape, from), part)
 }
 
 func (p *Publisher) trip(t *live.Train, a *assignment, now time.Time, closed func(string, int) bool) *pb.FeedEntity {

@@ -1,0 +1,119 @@
+package gtfs
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-921eec07/ctalive/cta"
+)
+
+// peninsula is a feed of one trip out and back along a road, which stops at Bay on the
+// way out and on the way back, and at Tip between. Points are every 10 m or so.
+func peninsula(order func(row int) int) map[string]string {
+	const points = 400
+	rows := make([]string, points)
+	for i := range rows {
+		k := min(i, points-1-i)
+		rows[order(i)] = fmt.Sprintf("s,%.6f,%.6f,%d\n", 41+float64(k)*0.0001, -8.6+0.004*math.Sin(float64(k)/20), i)
+	}
+	return map[string]string{
+		"agency.txt":   "agency_name,agency_timezone\nA,Europe/Lisbon\n",
+		"routes.txt":   "route_id,route_long_name,route_type\nR,Road,3\n",
+		"stops.txt":    "stop_id,stop_name,stop_lat,stop_lon\n1,Town,41,-8.6\n2,Bay,41.0100,-8.6\n3,Tip,41.0200,-8.6\n",
+		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
+		"trips.txt":    "route_id,service_id,trip_id,shape_id\nR,d,t,s\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" +
+			"t,08:00:00,08:00:00,1,1\nt,08:05:00,08:05:00,2,2\nt,08:10:00,08:10:00,3,3\nt,08:15:00,08:15:00,2,4\nt,08:20:00,08:20:00,1,5\n",
+		"shapes.txt": "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\n" + strings.Join(rows, ""),
+	}
+}
+
+// TestShapes reads a shape in three orders. Each call is on its own pass, and the shape
+// lies within tolerance of each point.
+func TestShapes(t *testing.T) {
+	const points = 400
+	var in [3]*cta.Network
+	for k, order := range []func(int) int{
+		func(i int) int { return i },
+		func(i int) int { return points - 1 - i },
+		func(i int) int { return i * 7 % points },
+	} {
+		feed := peninsula(order)
+		if k > 0 { // rows of two shapes mixed
+			feed["shapes.txt"] = strings.ReplaceAll(feed["shapes.txt"], "\ns,", "\nother,1,1,1\ns,")
+		}
+		net, report, err := Read(files(feed), Options{})
+		if err != nil || len(report.Notices) > 0 {
+			t.Fatal(err, report)
+		}
+		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+			t.Errorf("(-written +read):\n%s", d)
+		}
+		in[k] = net
+	}
+	for _, net := range in[1:] {
+		if d := cmp.Diff(describe(in[0]), describe(net)); d != "" {
+			t.Errorf("in another order:\n%s", d)
+		}
+	}
+	p := in[0].Lines[0].Patterns[0]
+	shape := p.Shape()
+	if len(shape.Points) > points/8 {
+		t.Errorf("%d points are kept of %d", len(shape.Points), points)
+	}
+	for i := range points {
+		k := min(i, points-1-i)
+		at := cta.Point{Latitude: 41 + float64(k)*0.0001, Longitude: -8.6 + 0.004*math.Sin(float64(k)/20)}
+		if _, off := cta.Nearest(shape.Points, at); off > tolerance+2 {
+			t.Errorf("point %d is %.0f m from the shape", i, off)
+		}
+	}
+	north := []bool{true, true, false, false}
+	for i, want := range north {
+		path := p.Path(shape, i)
+		if moves := path[len(path)-1].Latitude > path[0].Latitude; moves != want {
+			t.Errorf("from call %d: %v", i, path)
+		}
+		from := cta.Point{Latitude: p.Calls[i].Station.Latitude, Longitude: p.Calls[i].Station.Longitude}
+		if _, off := cta.Nearest(path[:1], from); off > 450 {
+			t.Errorf("call %d is %.0f m from its stop", i, off)
+		}
+	}
+	// Half of the way from Town to Bay is where the road is, in its direction.
+	at, degrees, moves := cta.Along(p.Path(shape, 0), 0.5)
+	if _, off := cta.Nearest(shape.Points, at); off > 1 || !moves || degrees > 90 && degrees < 270 {
+		t.Errorf("half way is %v, %.0f m from the shape, at %.0f°", at, off, degrees)
+	}
+}
+
+// TestFaultyShapes expects straight lines and a notice, and no error.
+func TestFaultyShapes(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit   func(string) string
+		shape  bool
+		notice string
+	}{
+		"no file":      {func(string) string { return "" }, false, ""},
+		"a quote":      {func(s string) string { return s + "s,\"41,2\n" }, false, "shapes.txt:402"},
+		"no column":    {func(s string) string { return strings.Replace(s, "shape_pt_lat", "lat", 1) }, false, "400 odd values of shape_pt_lat"},
+		"a bad number": {func(s string) string { return strings.Replace(s, ",41.010000,", ",910,", 1) }, true, "1 odd value of shape_pt_lat"},
+		"elsewhere":    {func(s string) string { return strings.ReplaceAll(s, "s,41.0", "s,42.0") }, false, ""},
+	} {
+		feed := peninsula(func(i int) int { return i })
+		if feed["shapes.txt"] = c.edit(feed["shapes.txt"]); feed["shapes.txt"] == "" {
+			delete(feed, "shapes.txt")
+		}
+		net, report, err := Read(files(feed), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if p := net.Lines[0].Patterns[0]; (p.Shape() != nil) != c.shape || c.notice == "" != (len(report.Notices) == 0) || !strings.Contains(strings.Join(report.Notices, "\n"), c.notice) {
+			t.Errorf("%s: shape %v, notices %q", name, p.Shape(), report.Notices)
+		}
+	}
+}

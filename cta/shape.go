@@ -1,0 +1,105 @@
+package cta
+
+import "math"
+
+// Shape is the path of trips on the map.
+type Shape struct {
+	Points []Point // in order of travel, from the first call to the last
+	Calls  []int32 // the index in Points of each call, ascending
+}
+
+// Point is a place on the map, in degrees.
+type Point struct{ Latitude, Longitude float64 }
+
+// Shape returns the shape of the pattern's first trip, nil if unknown. Those of other
+// trips hardly differ.
+func (p *Pattern) Shape() *Shape {
+	if len(p.Trips) == 0 {
+		return nil
+	}
+	return p.Trips[0].Shape
+}
+
+// Path returns the points from the i-th call to the next: those of shape, or the two
+// stations if shape is nil. From the last call, the path is its place alone.
+func (p *Pattern) Path(shape *Shape, i int) []Point {
+	last := min(i+1, len(p.Calls)-1)
+	if shape != nil {
+		return shape.Points[shape.Calls[i] : shape.Calls[last]+1]
+	}
+	var path []Point
+	for _, c := range p.Calls[i : last+1] {
+		path = append(path, Point{c.Station.Latitude, c.Station.Longitude})
+	}
+	return path
+}
+
+// Along returns the point at a part of a path's length, from 0 to 1, and the direction
+// of travel there in degrees clockwise from north. Moves is false for a path without
+// length, which has no direction.
+func Along(path []Point, part float64) (at Point, degrees float64, moves bool) {
+	total := 0.0
+	for i := range path[1:] {
+		total += path[i].metres(path[i+1])
+	}
+	rest := part * total
+	for i := range path[1:] {
+		a, b := path[i], path[i+1]
+		length := a.metres(b)
+		if length == 0 {
+			continue
+		}
+		f := min(rest/length, 1)
+		at = Point{a.Latitude + f*(b.Latitude-a.Latitude), a.Longitude + f*(b.Longitude-a.Longitude)}
+		x, y := a.to(b)
+		degrees, moves = math.Mod(math.Atan2(x, y)*180/math.Pi+360, 360), true
+		if rest -= length; rest <= 0 {
+			return at, degrees, true
+		}
+	}
+	if !moves {
+		at = path[0]
+	}
+	return at, degrees, moves
+}
+
+// Nearest returns the part of a path's length, from 0 to 1, at which it is nearest to a
+// place, and the distance from there in metres.
+func Nearest(path []Point, at Point) (part, metres float64) {
+	total, along := 0.0, 0.0
+	metres = path[0].metres(at)
+	for i := range path[1:] {
+		f, off := at.beside(path[i], path[i+1])
+		length := path[i].metres(path[i+1])
+		if off < metres {
+			metres, along = off, total+f*length
+		}
+		total += length
+	}
+	if total == 0 {
+		return 0, metres
+	}
+	return along / total, metres
+}
+
+// to returns the way from p to q in metres, east and north, as on a plane.
+func (p Point) to(q Point) (east, north float64) {
+	const rad = math.Pi / 180
+	latitude := (p.Latitude + q.Latitude) / 2
+	east = (q.Longitude - p.Longitude) * rad * math.Cos(latitude*rad)
+	north = (q.Latitude - p.Latitude) * rad
+	return east * earthRadius, north * earthRadius
+}
+
+func (p Point) metres(q Point) float64 { return math.Hypot(p.to(q)) }
+
+// beside returns the part of the straight way from a to b at which p lies, and the
+// distance of p from there in metres.
+func (p Point) beside(a, b Point) (part, metres float64) {
+	bx, by := a.to(b)
+	px, py := a.to(p)
+	if length := bx*bx + by*by; length > 0 {
+		part = min(1, max(0, (px*bx+py*by)/length))
+	}
+	return part, math.Hypot(px-part*bx, py-part*by)
+}
