@@ -194,7 +194,7 @@ func TestInvariantsNameTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defined := make(map[string]bool)
-	for _, pattern := range []string{"cta/kafka/*_test.go", "cta/kafka/internal/*/*_test.go", "cta/ctatest/*_test.go", "ctastream/*_test.go"} {
+	for _, pattern := range []string{"cta/kafka/*_test.go", "cta/kafka/internal/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -267,7 +267,7 @@ func TestBrokersOldestIsGoneOnFrom(t *testing.T) {
 	if err != nil || !caughtUp || !slices.Equal(got, []string{"2"}) {
 		t.Errorf("read %q, %v, caught up %t, want the record that is left", got, err, caughtUp)
 	}
-	if n := strings.Count(said.String(), "records expired before they were read"); n != 1 {
+	if n := strings.Count(said.String(), "continuing at the oldest"); n != 1 {
 		t.Errorf("told %d times, want once:\n%s", n, said)
 	}
 }

@@ -27,7 +27,7 @@
 //
 //   - All in-sync replicas acknowledge a record. The log contains the record once, in order
 //     within its partition.
-//   - At most [ProducerConfig.MaxBuffered] records wait in memory; then Send blocks.
+//   - At most [ProducerConfig.MaxBuffered] records, and 64 MB, wait in memory; then Send blocks.
 //   - While the cluster is away, a record waits for up to two minutes before it fails.
 //   - A failed delivery is reported to the record's callback, otherwise by the next Flush or
 //     Close. A failed record may have been written: only the answer may have been lost.
@@ -49,8 +49,8 @@
 //     controller removes the broker: after broker.session.timeout.ms (9 s by default), plus
 //     an election if it was the controller.
 //   - A partition without a leader stops only itself.
-//   - Close takes at most about 3 s, and logs how many records were accepted, delivered and
-//     given up.
+//   - [Producer.Close] takes at most about 3 s, and logs how many records were accepted,
+//     delivered and given up. [Client.Transform] ends within 5 s.
 //
 // # Concurrency
 //
@@ -70,8 +70,11 @@
 // ctalive_kafka_send_seconds, ctalive_kafka_send_errors_total,
 // ctalive_kafka_send_retries_total, ctalive_kafka_buffered_records,
 // ctalive_kafka_read_errors_total, and by topic ctalive_kafka_read_lag_records. The lag
-// is read from the cluster every Refresh, even when no records arrive. The brokers' own
-// metrics report how many records a topic receives.
+// is read from the cluster every Refresh, even when no records arrive. Transform has those
+// of ctalive_stream_, by group: records_processed_total, records_committed_total,
+// transactions_committed_total, transactions_aborted_total, rebalances_total,
+// commit_seconds, caught_up, and by topic lag_records. The brokers' own metrics report how
+// many records a topic receives.
 //
 // # Operations
 //

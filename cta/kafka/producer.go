@@ -301,9 +301,7 @@ func (p *Producer) wakeLocked() {
 
 // Close delivers accepted records, for up to 3 s, and returns unreported failures.
 // Remaining records then fail with [ErrClosed]; they may or may not have been written.
-func (p *Producer) Close() error { return p.closeWithin(closeTimeout) }
-
-func (p *Producer) closeWithin(limit time.Duration) error {
+func (p *Producer) Close() error {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -314,7 +312,7 @@ func (p *Producer) closeWithin(limit time.Duration) error {
 	p.wakeLocked()
 	p.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	_ = p.drain(ctx, upTo) // what it leaves is failed below
 

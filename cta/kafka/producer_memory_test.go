@@ -61,7 +61,7 @@ func TestMemoryIsBoundedWhileTheBrokerIsAway(t *testing.T) {
 			if full > tt.heap || later > tt.heap {
 				t.Errorf("they take %.0f MB, later %.0f MB, want at most %.0f", full, later, tt.heap)
 			}
-			_ = p.closeWithin(0) // what waits can't be delivered any more
+			p.cancel() // what waits can't be delivered any more
 		})
 	}
 }

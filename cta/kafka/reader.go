@@ -91,7 +91,7 @@ type part struct {
 func (c *Client) read(ctx context.Context, what reading, handle func(context.Context, Record) error) error {
 	what.Refresh = cmp.Or(what.Refresh, 2*time.Second)
 	inner, cancel := context.WithCancelCause(ctx)
-	defer context.AfterFunc(c.ctx, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(c.ctx, func() { cancel(fmt.Errorf("kafka: read: %w", cluster.ErrClosed)) })()
 	r := &reader{
 		client: c, reading: what, cancel: cancel, changed: make(chan struct{}, 1),
 		parts: make(map[Partition]*part), lag: metric.NewLag(c.stats.readLag), leaderless: make(map[Partition]time.Time),
@@ -154,7 +154,7 @@ func (r *reader) finish(f fetch.Fetched) {
 	switch {
 	case mine && errors.Is(f.Err, fetch.ErrGone):
 		p.cursor = nil // discoverPartitions finds the next position
-		r.client.cfg.Log.Warn("records expired before they were read; continuing at the oldest",
+		r.client.cfg.Log.Warn("records expired before they were read, or the topic was recreated; continuing at the oldest",
 			"topic", f.Cursor.Topic, "partition", f.Cursor.Partition.Partition, "reason", f.Err)
 	case mine && f.Err != nil:
 		r.cancel(fmt.Errorf("kafka: read: %w", f.Err))

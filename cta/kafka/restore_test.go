@@ -60,6 +60,7 @@ func TestRestoreReadsAllThoughATopicIsLeftOutMeanwhile(t *testing.T) {
 
 // A topic that is deleted while it is restored is no end of it: what was read is not all.
 func TestRestoreOfATopicThatIsGoneFails(t *testing.T) {
+	t.Parallel()
 	cluster, c := newPair(t)
 	ensure(t, c, TableTopic("sums", 1))
 	send(t, c, text("sums", "x"))

@@ -29,6 +29,7 @@ func TestEnsureTopicsCreatesHundreds(t *testing.T) {
 
 // Topics that the controller is slow to create are waited for as long as Wait says.
 func TestEnsureTopicsWaitsAsLongAsItMay(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t)
 	cluster.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()

@@ -21,7 +21,8 @@ type TransformConfig struct {
 	// to 30m by default. Default: 10s.
 	SessionTimeout time.Duration
 	// Progress, if not nil, receives the member's progress every Refresh, even when no
-	// records arrive. It must be quick. Default: none.
+	// records arrive. A leader that hangs delays it by up to 2 s. It must be quick.
+	// Default: none.
 	Progress func(Progress)
 }
 
@@ -45,7 +46,8 @@ type Assigned struct {
 }
 
 // Transformer is the work of a member. Its methods, and the functions that Assign
-// returns, are called one at a time. Only Assign may run in parallel with the others.
+// returns, are called one at a time. Only Needs and Assign may run in parallel with the
+// others.
 type Transformer interface {
 	// Needs returns the partitions that Assign reads for an assigned one. That one waits
 	// while any of them has no leader; no other does. It may be called at any time.

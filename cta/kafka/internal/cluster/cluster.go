@@ -35,9 +35,9 @@ import (
 const (
 	// RequestTimeout bounds a request that brokers answer at once.
 	RequestTimeout = 5 * time.Second
-	// firstRoundTimeout bounds the first round of a request that any broker serves: another
-	// broker may be quicker than a hung one.
-	firstRoundTimeout = 2 * time.Second
+	// promptTimeout bounds a request while another may be quicker: the first round of those
+	// that any broker serves, and the look for offsets, of which a hung leader has a share.
+	promptTimeout = 2 * time.Second
 	// watchInterval is the interval of checks, during a request, whether another broker serves it.
 	watchInterval = time.Second
 	// idleTime is when an unused connection is closed. Brokers close theirs after ten minutes.
@@ -172,8 +172,8 @@ func (to Target) String() string {
 }
 
 // Ask sends one request, of [Send], to the broker that serves it. A refusal is a
-// [sarama.KError]. limit bounds the time of the request alone; ctx ends it too. After a
-// failure, Ask drops outdated knowledge, so that the next call finds another broker.
+// [sarama.KError]. limit bounds the time of the request alone, without the
+// look for its broker; ctx ends both. After a failure, Ask drops outdated knowledge, so that the next call finds another broker.
 func (c *Cluster) Ask(ctx context.Context, to Target, limit time.Duration, send func(*Link) error) error {
 	if to.kind == toAny {
 		return c.askAny(ctx, limit, send)
@@ -222,7 +222,7 @@ func Into[R any](to *R) func(R) error {
 func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*Link) error) error {
 	addrs := c.addresses()
 	err := error(sarama.ErrOutOfBrokers)
-	rounds := []time.Duration{min(firstRoundTimeout, limit), limit}
+	rounds := []time.Duration{min(promptTimeout, limit), limit}
 	if len(addrs) == 1 {
 		rounds = rounds[1:]
 	}
@@ -544,7 +544,7 @@ func (c *Cluster) probe(addr string) {
 	c.probed[addr] = true
 	c.helpers.Go(func() {
 		var resp *sarama.ApiVersionsResponse
-		err := c.request(c.ctx, addr, firstRoundTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), Into(&resp)))
+		err := c.request(c.ctx, addr, promptTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), Into(&resp)))
 		if isTimeout(err) {
 			c.warnSilent(addr, err)
 		}

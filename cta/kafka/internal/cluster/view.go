@@ -248,7 +248,8 @@ func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed b
 // Offsets returns an offset of each partition. With committed, Newest is the first offset
 // that an open transaction holds back. Partitions are left out when they have no leader, or
 // when the leader refuses or doesn't answer: the error gives the reason for one of them.
-// The answer waits for all leaders: callers that can use it in parts ask by [View.ByLeader].
+// A hung leader holds up the answer for 2 s: callers that can use it in parts ask by
+// [View.ByLeader].
 func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, committed bool) (map[record.Partition]int64, error) {
 	var (
 		mu    sync.Mutex
@@ -272,7 +273,7 @@ func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, commi
 				req.AddBlock(p.Topic, p.Partition, int64(of[p]), 1)
 			}
 			var resp *sarama.OffsetResponse
-			err := c.Ask(ctx, Broker(leader), RequestTimeout, Send((*sarama.Broker).GetAvailableOffsets, req, Into(&resp)))
+			err := c.Ask(ctx, Broker(leader), promptTimeout, Send((*sarama.Broker).GetAvailableOffsets, req, Into(&resp)))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

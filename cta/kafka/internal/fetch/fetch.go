@@ -267,8 +267,8 @@ type fetcher struct {
 	wake   chan struct{} // partitions were added
 	// buffers holds the memory of each response that may be fetched. Once its records are
 	// handled, the next response reuses it.
-	buffers    chan []record.Record
-	othersNext bool // after a partition that seems empty was fetched alone
+	buffers     chan []record.Record
+	suspectLast bool // a partition that seems empty was fetched alone; next, the others are
 }
 
 // wakeOrStart makes the broker's fetcher look for its partitions. e.mu is held.
@@ -337,7 +337,8 @@ func (f *fetcher) fetch(ctx context.Context, buffer []record.Record) (ok, idle b
 	}
 	requested, view := make(map[*Cursor]int64), f.cl.View()
 	f.mu.Lock()
-	for _, suspects := range []bool{!f.othersNext, f.othersNext} {
+	// In turn: one partition that seems empty, alone, and all the others.
+	for _, suspects := range []bool{!f.suspectLast, f.suspectLast} {
 		for _, cur := range f.cursors {
 			if cur.broker == f.broker && (cur.emptyFetches > 0) == suspects && !time.Now().Before(cur.pausedUntil) {
 				requested[cur] = cur.position
@@ -348,7 +349,7 @@ func (f *fetcher) fetch(ctx context.Context, buffer []record.Record) (ok, idle b
 			}
 		}
 		if len(requested) > 0 {
-			f.othersNext = suspects
+			f.suspectLast = suspects
 			break
 		}
 	}

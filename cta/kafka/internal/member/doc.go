@@ -10,29 +10,35 @@
 // # From a rebalance to the first commit
 //
 //  1. A heartbeat reports that the group rebalances (member.heartbeat). The member joins
-//     with the list of its partitions, and continues to read and commit them (joinGroup).
-//  2. The new assignment arrives (onAssignment). Revoked partitions are no longer fetched.
-//     Their records in flight are committed, Revoke is called, and the member joins again
-//     without them (finishRevoking, onRevoked). Only then does the group assign them to
-//     other members.
-//  3. The session takes over the member's transactional id, once (initTransactions). That
-//     aborts a transaction that this member, or its last process, left open.
+//     with the list of its partitions, and continues to read and commit them. JoinGroup
+//     returns the new generation, SyncGroup the assignment (joinGroup). One member plans it
+//     for all (planAssignment).
+//  2. The assignment arrives (onAssignment), and the session takes it over
+//     (session.assign). Without a session, advance begins one, once nothing of the last
+//     runs. Revoked partitions are no longer fetched. Their records in flight are committed,
+//     Revoke is called, and the member joins again without them (finishRevoking,
+//     rejoinWithout). Only then does the group assign them to other members.
+//  3. The session takes over the member's transactional id, once (initTransactions), by
+//     InitProducerId. That aborts a transaction that this member, or its last process, left
+//     open.
 //  4. The group's positions of new partitions are fetched (locate). They wait for
 //     transactions open on them; sweep.go ends those of dead members. A partition without
 //     a leader, or whose state is in a partition without one, does not delay the others.
 //  5. Assign reads the partitions' state, in parallel with all else, and installs it
 //     (restore). From then on the partitions are fetched (package fetch).
 //  6. Records are accumulated, transformed and committed (accumulate, transform, commit).
-//     txn.commit publishes what Transform returned, and the positions after the batch.
+//     txn.commit publishes what Transform returned (AddPartitionsToTxn, Produce) and, at the
+//     same time, the positions after the batch (AddOffsetsToTxn, TxnOffsetCommit). The first
+//     of them begins the transaction; EndTxn commits it.
 //
 // A partition goes through these steps by its state: stateAssigned, stateLocating,
 // stateLocated, stateRestoring, stateActive, and stateRevoking when it leaves.
 //
 // # Who runs what
 //
-// One goroutine, member.loop, owns all state. Requests (async) and calls of the
-// Transformer (callTransformer) run in other goroutines; each returns a function that the
-// loop runs. After every event, member.advance and session.advance start the steps that
+// One goroutine, member.loop, owns all state. Requests and Assign (async), and the other
+// calls of the Transformer, one at a time (callTransformer), run in other goroutines; each
+// returns a function that the loop runs. After every event, member.advance and session.advance start the steps that
 // are ready.
 //
 // When a step fails, the session ends (restartSession), and a new one begins at 3 with the

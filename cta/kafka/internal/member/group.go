@@ -55,9 +55,9 @@ func (m *member) updateTopics(view *cluster.View) {
 	}
 	switch {
 	case !m.topicsKnown && len(topics) == 0:
-		m.log.log.Info("there are no topics to read yet")
+		m.log.Info("there are no topics to read yet")
 	case m.joined && wanted != m.subscribed && wanted != m.wanted:
-		m.log.log.Info("topics changed, joining again", "topics", len(topics), "before", len(m.topics))
+		m.log.Info("topics changed, joining again", "topics", len(topics), "before", len(m.topics))
 		m.rejoin = true
 	}
 	m.topicsKnown, m.topics, m.wanted = true, topics, wanted
@@ -237,7 +237,7 @@ func (m *member) heartbeat() {
 				m.rejoin = true
 			case m.failIfFatal(err), m.removed(err):
 			default: // the coordinator is away; the next beat finds another
-				m.log.warn("the group's coordinator is not reached", err)
+				m.log.warnOnce("the group's coordinator is not reached", err)
 			}
 		}
 	})
@@ -279,7 +279,7 @@ func (m *member) leave() {
 		return cluster.Refusal(resp.Err)
 	}))
 	if err != nil && !errors.Is(err, sarama.ErrUnknownMemberId) {
-		m.log.warn("leaving the group failed", err)
+		m.log.warnOnce("leaving the group failed", err)
 	}
 }
 

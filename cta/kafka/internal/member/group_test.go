@@ -87,7 +87,7 @@ func bare(t *testing.T, instance string) *member {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &member{
 		cfg: record.TransformConfig{InstanceID: instance}, cl: cl, ctx: ctx, transformer: none{}, metrics: newMetrics(nil, "g"),
-		log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}, events: make(chan func()), loopEnded: make(chan struct{}),
+		log: &reasons{Logger: log, explain: cl, at: make(map[string]time.Time)}, events: make(chan func()), loopEnded: make(chan struct{}),
 	}
 	m.joinCtx, m.cancelJoin = context.WithCancel(ctx)
 	m.cancel = cancel
@@ -151,5 +151,30 @@ func TestMemberDoesNotWaitForItsJoinToLeave(t *testing.T) {
 	})
 	if most := hangTimeout + goodbyeTimeout; most >= 5*time.Second || commitTimeout >= hangTimeout {
 		t.Errorf("a member may take %v to leave, want less than the 5 s of a program", most)
+	}
+}
+
+// What still runs of a session that has ended would meet the state of the next one.
+func TestSessionBeginsAfterTheLastOne(t *testing.T) {
+	for name, runs := range map[string]func(m *member) (end func()){
+		"call":        func(m *member) func() { m.calls = make([]func() func(), 1); return func() { m.calls = nil } },
+		"assignment":  func(m *member) func() { m.assigning = true; return func() { m.assigning = false } },
+		"transaction": func(m *member) func() { m.txnInUse = true; return func() { m.txnInUse = false } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := bare(t, "")
+			m.txn = &txn{cl: m.cl, log: m.log}
+			m.onAssignment(generation{"id", 3}, nil, map[string][]int32{"in": {0}})
+			m.session = newSession(m, m.assigned)
+			m.session.ended = true
+			last, end := m.session, runs(m)
+			if m.advance(); m.session != last {
+				t.Error("a session begins while the last one still works")
+			}
+			end()
+			if m.advance(); m.session == last {
+				t.Error("no session begins when nothing of the last one runs")
+			}
+		})
 	}
 }

@@ -21,7 +21,7 @@ func atCluster(t *testing.T, c *kfake.Cluster, partitions ...int32) *session {
 	m := bare(t, "")
 	conf := sarama.NewConfig()
 	conf.Version, conf.ApiVersionsRequest = sarama.V3_9_0_0, true
-	m.cl = cluster.New(c.ListenAddrs(), conf, nil, m.log.log)
+	m.cl = cluster.New(c.ListenAddrs(), conf, nil, m.log.Logger)
 	t.Cleanup(m.cl.Close)
 	m.cfg.Group = "g"
 	if _, err := m.cl.Refresh(t.Context()); err != nil {

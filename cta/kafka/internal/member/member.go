@@ -102,13 +102,13 @@ func Run(ctx context.Context, cl *cluster.Cluster, log *slog.Logger, reg prometh
 	}
 	log = log.With("group", cfg.Group)
 	m := &member{
-		cfg: cfg, cl: cl, transformer: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)},
+		cfg: cfg, cl: cl, transformer: t, metrics: newMetrics(reg, cfg.Group), log: &reasons{Logger: log, explain: cl, at: make(map[string]time.Time)},
 		events: make(chan func()), loopEnded: make(chan struct{}),
 		membership: membership{strategy: sarama.NewBalanceStrategyCooperativeSticky()},
 	}
 	if cfg.InstanceID != "" {
 		m.instanceID = &m.cfg.InstanceID
-		m.log.log = log.With("instance", cfg.InstanceID)
+		m.log.Logger = log.With("instance", cfg.InstanceID)
 	}
 	m.txn = &txn{cl: cl, log: m.log, group: cfg.Group}
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -248,7 +248,7 @@ func (m *member) refreshTopics() {
 			case err == nil:
 				m.updateTopics(view)
 			case !m.failIfFatal(err):
-				m.log.warn("the cluster is not reached", err)
+				m.log.warnOnce("the cluster is not reached", err)
 			}
 		}
 	})
@@ -288,7 +288,7 @@ func (m *member) loseAssignment(err error) {
 // backOff delays the next attempt, longer after each failure, with jitter: members that failed
 // together should not return together.
 func (m *member) backOff(err error) {
-	m.log.warn("stream interrupted, trying again", err)
+	m.log.warnOnce("stream interrupted, trying again", err)
 	m.backoff = min(max(2*m.backoff, 50*time.Millisecond), time.Second)
 	m.notBefore = time.Now().Add(retry.Spread(m.backoff))
 }
@@ -313,15 +313,15 @@ func (m *member) failIfFatal(err error) bool {
 	return fatal
 }
 
-// reasons logs each reason for trouble at most once a minute.
+// reasons is the member's log. warnOnce logs each reason for trouble at most once a minute.
 type reasons struct {
-	log     *slog.Logger
+	*slog.Logger
 	explain interface{ Explain(error) cluster.Trouble }
 	mu      sync.Mutex
 	at      map[string]time.Time
 }
 
-func (r *reasons) warn(msg string, err error) {
+func (r *reasons) warnOnce(msg string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
@@ -330,6 +330,6 @@ func (r *reasons) warn(msg string, err error) {
 	defer r.mu.Unlock()
 	if time.Since(r.at[msg+reason]) > time.Minute {
 		r.at[msg+reason] = time.Now()
-		r.log.Warn(msg, "reason", reason)
+		r.Warn(msg, "reason", reason)
 	}
 }

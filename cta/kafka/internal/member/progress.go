@@ -69,7 +69,7 @@ func (m *member) reportProgress(ends map[record.Partition]int64, err error) {
 	}
 	if p.CaughtUp && !m.caughtUp && !m.assignedAt.IsZero() { // after Progress has it: a reader of the log may ask
 		m.caughtUp = true
-		m.log.log.Info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", time.Since(m.assignedAt).Round(time.Millisecond))
+		m.log.Info("caught up", "partitions", p.Partitions, "behind", p.Behind, "after", time.Since(m.assignedAt).Round(time.Millisecond))
 	}
 }
 

@@ -32,7 +32,7 @@ type part struct {
 	state       state
 	cursor      *fetch.Cursor // nil while it is not fetched
 	position    int64         // all below is read, including markers
-	committed   int64         // all below is committed
+	committed   int64         // all below is committed; the group's position may be lower, by markers
 	uncommitted int           // batches with records of it that are not committed
 }
 
@@ -86,7 +86,7 @@ type session struct {
 func newSession(m *member, assigned []record.Partition) *session {
 	s := &session{m: m, parts: make(map[record.Partition]*part), accumulated: new(inputBatch)}
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
-	s.engine = fetch.Start(s.ctx, m.cl, m.log.log, func() {})
+	s.engine = fetch.Start(s.ctx, m.cl, m.log.Logger, func() {})
 	m.goroutines.Go(s.engine.Wait)
 	for _, p := range assigned {
 		s.parts[p] = &part{Assigned: record.Assigned{Partition: p}}
@@ -118,7 +118,7 @@ func (s *session) assign(assigned []record.Partition) {
 		}
 	}
 	if gone > 0 {
-		s.m.log.log.Info("partitions revoked", "partitions", gone, "left", len(assigned))
+		s.m.log.Info("partitions revoked", "partitions", gone, "left", len(assigned))
 	}
 }
 
@@ -354,7 +354,7 @@ func (s *session) locateSome(partitions []record.Partition) {
 			if errors.Is(err, sarama.ErrUnstableOffsetCommit) {
 				s.m.sweep()
 			} else if err != nil && !s.m.failIfFatal(err) {
-				s.m.log.warn("partitions wait; the others are worked on", err)
+				s.m.log.warnOnce("partitions wait; the others are worked on", err)
 			}
 		}
 	})
@@ -380,7 +380,7 @@ func (s *session) restore() {
 	}
 	m.assigning = true
 	m.metrics.rebalances.Inc()
-	m.log.log.Info("partitions assigned", "partitions", len(assigned), "generation", m.current.number, "member", m.current.memberID)
+	m.log.Info("partitions assigned", "partitions", len(assigned), "generation", m.current.number, "member", m.current.memberID)
 	m.async(func() func() {
 		install, err := m.transformer.Assign(s.ctx, assigned)
 		return func() {
@@ -593,7 +593,7 @@ func (m *member) startPositions(ctx context.Context, of []record.Partition) (map
 			committed[p] = b.Offset
 			if b.Metadata != "" && t.ID != "" && b.Metadata != t.ID {
 				committed[p] = -1
-				m.log.log.Warn("topic was recreated; reading from its oldest record", "topic", p.Topic, "partition", p.Partition)
+				m.log.Warn("topic was recreated; reading from its oldest record", "topic", p.Topic, "partition", p.Partition)
 			}
 			readable = append(readable, p)
 		}
@@ -610,8 +610,8 @@ func (m *member) startPositions(ctx context.Context, of []record.Partition) (map
 		}
 		at := committed[p]
 		if at >= 0 && (at < has.Oldest || at > has.Newest) {
-			m.log.log.Warn("records expired before they were read; continuing at the oldest",
-				"topic", p.Topic, "partition", p.Partition, "from", at, "oldest", has.Oldest)
+			m.log.Warn("position is outside the log, as records expired or were lost; continuing at the oldest",
+				"topic", p.Topic, "partition", p.Partition, "from", at, "oldest", has.Oldest, "end", has.Newest)
 			at = -1
 		}
 		if at < 0 {

@@ -42,7 +42,7 @@ func (m *member) sweep() {
 	m.sweeping = true
 	m.async(func() func() {
 		if err := m.endOrphans(); err != nil {
-			m.log.log.Debug("looking for transactions of dead members failed", "err", err)
+			m.log.Debug("looking for transactions of dead members failed", "err", err)
 		}
 		return func() { m.sweeping, m.lastSweep = false, time.Now() }
 	})
@@ -88,7 +88,7 @@ func (m *member) endOrphans() error {
 	}
 	for _, id := range open {
 		if !alive[id] {
-			m.log.log.Info("ending the transaction of a dead member", "transaction", id)
+			m.log.Info("ending the transaction of a dead member", "transaction", id)
 			dead := &txn{cl: m.cl, log: m.log, id: id} // its producer, if it still exists, starts a new session
 			faults = append(faults, dead.init(ctx))
 		}

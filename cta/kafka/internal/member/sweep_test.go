@@ -57,7 +57,7 @@ func TestSweepLeavesTransactionsOfTheLivingAlone(t *testing.T) {
 	if _, err := cl.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m := &member{cfg: record.TransformConfig{Group: "g"}, cl: cl, ctx: t.Context(), log: &reasons{log: log, explain: cl, at: make(map[string]time.Time)}}
+	m := &member{cfg: record.TransformConfig{Group: "g"}, cl: cl, ctx: t.Context(), log: &reasons{Logger: log, explain: cl, at: make(map[string]time.Time)}}
 	if err := m.endOrphans(); err != nil {
 		t.Fatal(err)
 	}

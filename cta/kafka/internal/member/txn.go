@@ -31,8 +31,8 @@ const (
 	slowStep = 3 * time.Second
 )
 
-// txn sends transactions under a transactional id, one at a time. After an error, except
-// of an old generation, init must follow; it ends the open transaction.
+// txn sends transactions under a transactional id, one at a time. The first step after init
+// begins one: adding partitions or positions. An error of commit says what must follow.
 //
 // Sarama's own producer is not used: it waits for seven answers per transaction, one after
 // the other. It sends the first record before the rest, and the positions after the
@@ -78,8 +78,8 @@ func (t *txn) bumpEpoch(ctx context.Context) error {
 
 // commit publishes out and commits the group's positions, as that member of the
 // group, together or not at all. After ErrIllegalGeneration or ErrRebalanceInProgress
-// nothing was committed, and end must follow to abort. After other errors, the
-// transaction may or may not have been committed.
+// nothing was committed, and end must follow to abort. After other errors the transaction
+// may have been committed, and init must follow, which ends it if it is open.
 func (t *txn) commit(ctx context.Context, who generation, instanceID *string, positions map[*part]int64, out []record.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, transactionTimeout) // after which the coordinator aborts
 	defer cancel()
@@ -206,7 +206,7 @@ func (t *txn) addOffsets(ctx context.Context, who generation, instanceID *string
 		return err
 	}
 	offsets := make(map[string][]*sarama.PartitionOffsetMetadata, len(positions))
-	for p, at := range positions {
+	for p, at := range positions { // with the topic's id: a new topic of that name has another
 		offsets[p.Topic] = append(offsets[p.Topic], &sarama.PartitionOffsetMetadata{
 			Partition: p.Partition.Partition, Offset: at, LeaderEpoch: -1, Metadata: &p.TopicID,
 		})
@@ -248,7 +248,7 @@ func (t *txn) ask(ctx context.Context, to cluster.Target, limit time.Duration, s
 			t.answerLost.Store(true)
 		}
 		if time.Since(began) > slowStep {
-			t.log.warn("a transaction waits", err)
+			t.log.warnOnce("a transaction waits", err)
 		}
 		if !cluster.Retriable(err) || retry.Pause(ctx, min(txnPause<<min(max(try-4, 0), 7), 100*time.Millisecond)) != nil {
 			return err
