@@ -108,13 +108,15 @@ func (w *Weather) Run(ctx context.Context, at time.Time, reading cta.Weather) er
 	return w.run(ctx, w.wait, at, reading)
 }
 
-// run posts a reading, and tries for up to limit while the proxy is away.
+// run posts a reading, and tries for up to limit while the proxy is away. It tries for up
+// to Wait if the proxy doesn't say why it has no schemas: that may be for good.
 func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, reading cta.Weather) error {
 	outcome := "failed"
 	defer func() { w.readings.WithLabelValues(outcome).Inc() }()
 	if err := checkReading(reading); err != nil {
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
+	began := w.proxy.Clock.Now()
 	err := w.proxy.Retry(ctx, limit, func(ctx context.Context) error {
 		ids := w.schemaIDs()
 		got, err := w.post(ctx, at, reading, ids)
@@ -125,6 +127,9 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 		}
 		if err == nil {
 			w.learn(got)
+		}
+		if e := (*rest.Error)(nil); errors.As(err, &e) && unexplained(e) {
+			e.Lasts = w.proxy.Clock.Now().Sub(began) >= w.wait
 		}
 		return err
 	})

@@ -1,10 +1,13 @@
 package ctaproducer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
@@ -90,12 +93,42 @@ func weatherPasses(e *rest.Error) bool {
 	switch e.Code {
 	case codeRetriable, codeRetryKara, codeNoLeader, codePoolEmpty, codeBrokerAway:
 		return true
-	case codeRegistry, codeSerialize: // the registry is away, or it refuses a schema
-		return !strings.Contains(strings.ToLower(e.Message), "incompatible")
+	case codeRegistry, codeSerialize:
+		lasts, _ := registryCause(e)
+		return !lasts && !e.Lasts
 	case codeFatal, codeFatalKara, 50001, 50101:
 		return false
 	}
 	return rest.ByStatus(e)
+}
+
+// What a proxy adds to a message about its registry: the registry's own code, or why no
+// answer came.
+var (
+	registryCode = regexp.MustCompile(`error code: (\d{3})`)
+	registryAway = regexp.MustCompile(`(?i)refused|timed out|timeout|unreachable|not answer|unknown host`)
+)
+
+// registryCause reports whether a proxy's registry has refused the schemas for good, and
+// whether the proxy says so, or otherwise. Some proxies use one code for a registry that
+// is away and for one that refuses, without a reason. The message repeats the schemas: its
+// end, with the reason, may only be in the body.
+func registryCause(e *rest.Error) (lasts, known bool) {
+	text := cmp.Or(string(e.Body), e.Message)
+	if code := registryCode.FindStringSubmatch(text); code != nil {
+		return slices.Contains([]string{"401", "403", "404", "409", "422"}, code[1]), true
+	}
+	if strings.Contains(strings.ToLower(text), "incompatible") {
+		return true, true
+	}
+	return false, registryAway.MatchString(text)
+}
+
+// unexplained reports whether a proxy can't register or find the schemas, and doesn't say
+// why.
+func unexplained(e *rest.Error) bool {
+	_, known := registryCause(e)
+	return (e.Code == codeRegistry || e.Code == codeSerialize) && !known
 }
 
 // refusesIDs reports whether a request with schema ids may have been refused

@@ -21,6 +21,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
@@ -120,6 +121,70 @@ func checkPost(t *testing.T, r request) string {
 		}
 	}
 	return "schemas"
+}
+
+// What a proxy's registry refuses for good isn't tried again. While the registry is away it
+// is, for as long as the caller wants, and for up to Wait if the proxy doesn't say which of
+// them it is.
+func TestWeatherTellsARefusalFromAnOutage(t *testing.T) {
+	long := strings.Repeat("p", 400) // of a subject and a schema
+	confluent := func(cause string) string {
+		message := "Error serializing message. Error when registering schema. format = AVRO, subject = " + long + ", schema = " + long
+		if cause != "" {
+			message += "\n" + cause
+		}
+		return fmt.Sprintf(`{"error_code":42207,"message":%q}`, message)
+	}
+	const karapace = `{"error_code":40801,"message":"Error when registering schema. format = AVRO, subject = weather-value"}`
+	const once, wait, always = "once", "wait", "always"
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		tried  string
+	}{
+		{"read-only", 422, confluent("Subject weather-value is in read-only mode; error code: 42205"), once},
+		{"not allowed", 422, confluent("User is denied operation Write on Subject: x; error code: 40301"), once},
+		{"unknown", 422, confluent("Schema 999 not found; error code: 40403"), once},
+		{"incompatible", 422, confluent("Schema being registered is incompatible with an earlier schema; error code: 409"), once},
+		{"incompatible without a code", 422, confluent("The schema is Incompatible with an earlier one, details: " + long + long), once},
+		{"nobody listens", 422, confluent("Connection refused"), always},
+		{"the registry's own outage", 422, confluent("Error while forwarding register schema request to the leader; error code: 50003"), always},
+		{"too many requests", 422, confluent("Slow down; error code: 42901"), always},
+		{"no cause", 422, confluent(""), wait},
+		{"no cause, Karapace", 408, karapace, wait},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			posts, outage := 0, 100
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if posts++; posts > outage {
+					_, _ = w.Write([]byte(`{"offsets":[{"partition":0,"offset":0}]}`))
+					return
+				}
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			defer proxy.Close()
+			w, pauses := newTestWeather(t, proxy.URL, WeatherConfig{Wait: time.Minute})
+			err := w.run(t.Context(), retry.Forever, morning, sunny)
+			var waited time.Duration
+			for _, p := range *pauses {
+				waited += p
+			}
+			got := always
+			switch {
+			case err != nil && posts == 1:
+				got = once
+			case err != nil && waited >= time.Minute && waited < 70*time.Second:
+				got = wait
+			case err != nil:
+				got = fmt.Sprintf("%d times in %v", posts, waited)
+			}
+			if got != c.tried {
+				t.Errorf("tried %s, want %s: %v", got, c.tried, err)
+			}
+		})
+	}
 }
 
 func TestWeatherHangingProxy(t *testing.T) {

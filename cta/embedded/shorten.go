@@ -27,17 +27,33 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 	}
 	// A little more goes than has to, so that this isn't done every time.
 	share := 1 - 0.9*float64(c.atMost)/float64(size)
+	unread, err := c.unread(ctx)
+	if err != nil {
+		return err
+	}
+	lost := false
 	req := kmsg.NewPtrDeleteRecordsRequest()
 	for _, t := range topics {
 		topic := kmsg.NewDeleteRecordsRequestTopic()
 		topic.Topic = t
 		for _, p := range c.cluster.PartitionInfos(t) {
-			if end, known := before[fmt.Sprintf("%s-%d", t, p.Partition)]; !known || end == p.HighWatermark {
+			name := fmt.Sprintf("%s-%d", t, p.Partition)
+			if end, known := before[name]; !known || end == p.HighWatermark {
 				continue
 			}
 			part := kmsg.NewDeleteRecordsRequestTopicPartition()
 			part.Partition = p.Partition
 			part.Offset = p.LogStartOffset + int64(share*float64(p.LastStableOffset-p.LogStartOffset))
+			if at, behind := unread[name]; behind && at < part.Offset {
+				if size <= hold*c.atMost {
+					part.Offset = at
+				} else {
+					lost = true
+				}
+			}
+			if part.Offset <= p.LogStartOffset {
+				continue
+			}
 			topic.Partitions = append(topic.Partitions, part)
 		}
 		if len(topic.Partitions) > 0 {
@@ -58,7 +74,39 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 			}
 		}
 	}
+	if lost {
+		c.log.Warn("embedded broker: dropped records that a consumer group has not read, to bound memory; the group is too slow",
+			"bytes_before", size, "bytes_kept_at_most", hold*c.atMost)
+		return nil
+	}
 	c.log.Info("embedded broker: dropped the oldest records to bound memory",
 		"bytes_before", size, "bytes_kept_at_most", c.atMost)
 	return nil
+}
+
+// hold is how many times the bound is kept for groups that are behind.
+const hold = 4
+
+// unread returns, by partition, the lowest position of the groups that have members.
+func (c *cleaner) unread(ctx context.Context) (map[string]int64, error) {
+	groups, err := kmsg.NewPtrListGroupsRequest().RequestWith(ctx, c.client)
+	if err != nil {
+		return nil, err
+	}
+	lowest := make(map[string]int64)
+	for _, g := range groups.Groups {
+		info := c.cluster.GroupInfo(g.Group)
+		if info == nil || len(info.Members) == 0 {
+			continue
+		}
+		for topic, parts := range info.Commits {
+			for partition, commit := range parts {
+				name := fmt.Sprintf("%s-%d", topic, partition)
+				if at, known := lowest[name]; !known || commit.Offset < at {
+					lowest[name] = commit.Offset
+				}
+			}
+		}
+	}
+	return lowest, nil
 }

@@ -61,3 +61,61 @@ func TestShorten(t *testing.T) {
 		}
 	}
 }
+
+// What a group at work hasn't read is kept, up to four times the bound: its counts would
+// lack it.
+func TestShortenKeepsWhatGroupsHaveNotRead(t *testing.T) {
+	s, err := Start(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := func(options ...kgo.Opt) *kgo.Client {
+		c, err := kgo.NewClient(append(options, kgo.SeedBrokers(s.Brokers()...), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := client()
+	defer c.Close()
+	createTopics(t, ctx, c, map[string]string{"events": "delete"})
+	for range 64 {
+		if err := c.ProduceSync(ctx, &kgo.Record{Topic: "events", Value: make([]byte, 64<<10)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	group := client(kgo.ConsumerGroup("counts"), kgo.ConsumeTopics("events"), kgo.DisableAutoCommit())
+	fetched := group.PollRecords(ctx, 10)
+	if err := fetched.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := group.CommitRecords(ctx, fetched.Records()...); err != nil {
+		t.Fatal(err)
+	}
+	read := int64(len(fetched.Records()))
+	start := func(atMost int64) int64 {
+		s.broker.cleaner.atMost = atMost
+		s.broker.cleaner.grown = map[string]int64{"events-0": 32}
+		if err := s.broker.cleaner.clean(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return s.broker.cluster.PartitionInfos("events")[0].LogStartOffset
+	}
+	if at := start(2 << 20); at != read {
+		t.Errorf("the log begins at %d; the group has read up to %d", at, read)
+	}
+	if at := start(512 << 10); at <= read {
+		t.Errorf("the log begins at %d, though it has over four times the bound", at)
+	}
+	group.Close() // the group has left
+	if at := start(512 << 10); at < 56 {
+		t.Errorf("the log begins at %d, though nobody reads it", at)
+	}
+}

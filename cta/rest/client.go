@@ -248,11 +248,20 @@ func (c *Client) FailWith(err error, hint string) *cta.ServiceError {
 	return &cta.ServiceError{Service: c.cfg.Service, Addr: cta.Redacted(c.base), Hint: hint, Err: err}
 }
 
-// seconds reads the header Retry-After of an answer.
-func seconds(h http.Header) time.Duration {
-	n, err := strconv.Atoi(h.Get("Retry-After"))
+// retryAfter reads the header Retry-After of an answer: seconds, or a date by the service's
+// clock. It returns up to an hour.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if at, err := http.ParseTime(text); err == nil {
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		return min(max(0, at.Sub(now)), time.Hour)
+	}
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
 		return 0
 	}
-	return time.Duration(min(n, 60)) * time.Second
+	return time.Duration(min(n, 3600)) * time.Second
 }

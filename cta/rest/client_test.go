@@ -187,6 +187,27 @@ func TestReasonsAreLoggedOnce(t *testing.T) {
 	}
 }
 
+// A caller that waits for an answer isn't kept for longer than a minute at a time, whatever
+// a service asks for.
+func TestRetryAfterIsBounded(t *testing.T) {
+	var n atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1) == 1 {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer server.Close()
+	client := newClient(t, Config{URL: server.URL, Wait: 2 * time.Hour})
+	var paused time.Duration
+	client.Clock.Pause = func(_ context.Context, d time.Duration) error { paused += d; return nil }
+	if _, err := client.Call(t.Context(), http.MethodGet, "/", nil, nil); err != nil || paused < time.Minute || paused > 61*time.Second {
+		t.Errorf("paused %v, %v, want a minute", paused, err)
+	}
+}
+
 func TestAnswersAreBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -235,7 +256,7 @@ func TestOneLine(t *testing.T) {
 		"Failed to run\n\tat a.B.c(B.java:1)\nCaused by: no column\n\t... 3 more\n": "Failed to run; Caused by: no column",
 		"Cannot drop X.\nStop [Q1].": "Cannot drop X. Stop [Q1]",
 		"errors:\na bad value\n":     "errors: a bad value",
-		strings.Repeat("é", 700):     strings.Repeat("é", 600) + "…",
+		strings.Repeat("é", 700):     strings.Repeat("é", 300) + "…" + strings.Repeat("é", 300),
 	} {
 		if got := OneLine(text); got != want {
 			t.Errorf("got %q, want %q", got, want)

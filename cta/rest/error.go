@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 
 // refusal reads an answer that is an error: the services' JSON, or any text.
 func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
-	e := &Error{Status: res.StatusCode, Body: body, After: seconds(res.Header)}
+	e := &Error{Status: res.StatusCode, Body: body, After: retryAfter(res.Header)}
 	var shape struct {
 		Code    json.Number     `json:"error_code"`
 		Message json.RawMessage `json:"message"`
@@ -78,10 +78,10 @@ func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
 	return e
 }
 
-// OneLine joins the lines of a message, without those of a Java stack trace, and
-// cuts it to a readable length.
+// OneLine joins the lines of a message, without those of a Java stack trace, and cuts its
+// middle to a readable length: the cause is often last.
 func OneLine(text string) string {
-	const limit = 600
+	const limit = 300 // of each end
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -100,8 +100,8 @@ func OneLine(text string) string {
 		b.WriteString(line)
 	}
 	text = strings.TrimSuffix(strings.ToValidUTF8(b.String(), "?"), ".")
-	if runes := []rune(text); len(runes) > limit {
-		text = string(runes[:limit]) + "…"
+	if runes := []rune(text); len(runes) > 2*limit {
+		text = string(runes[:limit]) + "…" + string(runes[len(runes)-limit:])
 	}
 	return text
 }

@@ -104,6 +104,8 @@ func TestFeedBacksOff(t *testing.T) {
 		"key":     {401, "", []int{0, 300, 600}, "check the key"},
 		"moved":   {301, "", []int{0, 300, 600}, "moved to https://elsewhere.example/?k=***"},
 		"asked":   {429, "60", []int{0, 60, 120, 240, 480, 780}, "trouble of its own"},
+		"hour":    {429, "3600", []int{0}, "trouble of its own"},
+		"date":    {429, "Wed, 07 Oct 2026 12:03:20 GMT", []int{0, 200, 400, 600, 840}, "trouble of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
@@ -117,6 +119,7 @@ func TestFeedBacksOff(t *testing.T) {
 				w.Header().Set("Location", "https://elsewhere.example/?k=0123456789")
 				if c.header != "" {
 					w.Header().Set("Retry-After", c.header)
+					w.Header().Set("Date", "Wed, 07 Oct 2026 12:00:00 GMT")
 				}
 				w.WriteHeader(c.status)
 				io.WriteString(w, "<html>no, 0123456789</html>")

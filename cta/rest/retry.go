@@ -37,7 +37,7 @@ func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(contex
 		c.ill(err)
 		c.cfg.Retried()
 		if refused := (*Error)(nil); errors.As(err, &refused) {
-			after = refused.After
+			after = min(refused.After, time.Minute) // the caller waits
 		}
 		return after, true
 	}, try)

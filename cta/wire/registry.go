@@ -30,6 +30,9 @@ const (
 	// a registry learn of a new id at slightly different times. A record with an
 	// unknown id goes to the dead letters.
 	askAgain = 100 * time.Millisecond
+	// maxAgain bounds these second requests within unknownFor. The readers of all topics
+	// wait for each.
+	maxAgain = 10
 	// readFor bounds the retries to fetch a schema. Readers of topics wait and report
 	// by themselves.
 	readFor = time.Second
@@ -65,6 +68,8 @@ type Registry struct {
 	mu      sync.RWMutex
 	schemas map[int][]string
 	unknown map[int]time.Time // time of the last request
+	again   int               // second requests since againAt
+	againAt time.Time
 	ids     map[subjectSchema]int
 }
 
@@ -205,7 +210,7 @@ func (r *Registry) schemaOf(ctx context.Context, id int) ([]string, error) {
 		return r.resolved(nil, s, make(map[srclient.Reference]bool))
 	}
 	got, err := r.retry(ctx, readFor, "schema "+strconv.Itoa(id), fetch)
-	if isUnknown(err) && retry.Pause(ctx, askAgain) == nil {
+	if isUnknown(err) && r.mayAskAgain() && retry.Pause(ctx, askAgain) == nil {
 		got, err = r.retry(ctx, readFor, "schema "+strconv.Itoa(id), fetch)
 	}
 	if err != nil {
@@ -226,6 +231,18 @@ func (r *Registry) schemaOf(ctx context.Context, id int) ([]string, error) {
 	delete(r.unknown, id)
 	r.mu.Unlock()
 	return texts, nil
+}
+
+// mayAskAgain counts a second request for an unknown id, and reports whether it is within
+// maxAgain.
+func (r *Registry) mayAskAgain() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.againAt) > unknownFor {
+		r.again, r.againAt = 0, now
+	}
+	r.again++
+	return r.again <= maxAgain
 }
 
 // resolved appends to texts the schemas that s refers to, each once, and then s.

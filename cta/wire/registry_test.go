@@ -120,6 +120,28 @@ func TestRegisterWaitsForTheOtherNodes(t *testing.T) {
 	}
 }
 
+// Records with many unknown ids don't hold up the others: the second look at an id is for
+// the first few.
+func TestManyUnknownIDsAreAskedForOnce(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(404)
+		fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
+	}))
+	defer server.Close()
+	r := client(t, server.URL)
+	for id := range 100 {
+		if _, err := r.Schema(t.Context(), id+1); !errors.Is(err, wire.ErrNotFound) {
+			t.Fatalf("id %d: %v, want ErrNotFound", id, err)
+		}
+	}
+	// Every 10 s, second looks begin again.
+	if n := asked.Load(); n < 110 || n > 130 {
+		t.Errorf("%d requests for 100 unknown ids, want 110", n)
+	}
+}
+
 func TestOneOfManyAsks(t *testing.T) {
 	var calls atomic.Int32
 	release := make(chan struct{})

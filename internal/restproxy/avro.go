@@ -1,6 +1,7 @@
 package restproxy
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/linkedin/goavro/v2"
 
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
@@ -67,15 +69,21 @@ func (h *Handler) side(ctx context.Context, topic string, p part, req request) (
 }
 
 // registryFault hides from the client what went wrong between the proxy and the
-// registry, but for what it can mend.
+// registry, except the registry's own code, by which the client knows what lasts.
 func (h *Handler) registryFault(err error, format string, args ...any) *fault {
 	what := fmt.Sprintf(format, args...)
+	var refused *rest.Error
 	switch {
 	case errors.Is(err, wire.ErrIncompatible):
-		what += ": it is incompatible with an earlier schema"
+		what += ": it is incompatible with an earlier schema; error code: 409"
+	case errors.Is(err, wire.ErrNotFound):
+		what += ": the schema registry does not have it; error code: 40403"
+	case errors.As(err, &refused):
+		h.log.Warn("REST Proxy: schema registry", "err", err)
+		what += fmt.Sprintf(": the schema registry refuses it; error code: %d", cmp.Or(refused.Code, refused.Status))
 	default:
 		h.log.Warn("REST Proxy: schema registry", "err", err)
-		what += ": the schema registry does not have it, or does not answer"
+		what += ": the schema registry does not answer"
 	}
 	return refuse(http.StatusUnprocessableEntity, 42207, "%s", what)
 }

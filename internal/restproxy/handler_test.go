@@ -281,6 +281,9 @@ func TestRefused(t *testing.T) {
 			if got.status != c.status || e.Code != c.code || e.Message == "" || got.kind != v2 {
 				t.Errorf("%+v, want %d and code %d", got, c.status, c.code)
 			}
+			if c.code == 42207 && !strings.Contains(e.Message, "error code: 4") {
+				t.Errorf("%q lacks the registry's own code, by which a client knows that it needn't try again", e.Message)
+			}
 		})
 	}
 	if got := do(t, "POST", s.RESTProxyURL()+"/topics/weather", avro, "", good); !strings.Contains(got.body, `"offset":1,`) {
