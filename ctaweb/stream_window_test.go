@@ -73,10 +73,12 @@ func TestNarrowedStreamsHoldFewUpdates(t *testing.T) {
 	first := at
 	held := 0
 	for i := range backlog {
+		h.pub.mu.Lock() // the second and its train are one update, whenever the publisher makes its own
 		now.Add(int64(time.Second))
 		wall := time.Unix(0, now.Load())
 		m.ApplyArrival(cta.KeyAt(wall), cta.Arrival{Line: "blue", TrainID: fmt.Sprint("B", i), StationID: ohare, Direction: "a", TrainStatus: cta.InService}, wall)
-		h.pub.snapshot()
+		h.pub.advance()
+		h.pub.mu.Unlock()
 		for at.done() {
 			at = at.next
 			for _, f := range filters {
