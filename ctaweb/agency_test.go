@@ -147,7 +147,7 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 				t.Errorf("%d predictions, for %d arrivals", n, len(f.arrivals))
 			}
 			sys := ctatest.Start(t)
-			r := replaying(t, sys, sys.Send, f.arrivals, 20, f.arrivals[0].At)
+			r := replaying(t, sys, sys.Send, only(t, "orange"), f.arrivals, 20, f.arrivals[0].At)
 			r.foretold = f.predictions
 			r.m.Prefer(live.Better)
 			end := f.arrivals[len(f.arrivals)-1].At

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
 // One or few sensors with wrong clocks, in either time, change nothing for the others.
@@ -22,7 +23,7 @@ func TestWrongClocks(t *testing.T) {
 	const lake = 40380
 	start := time.Date(2026, 10, 7, 8, 0, 0, 0, cta.Chicago().Location)
 	net := cta.Chicago()
-	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Seed: 1, Start: start, For: 25 * time.Minute, NoFaults: true})
+	arrivals, err := incident.Arrivals(net, ctaproducer.SimulationConfig{Seed: 1, Start: start, For: 25 * time.Minute, NoFaults: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,13 +65,9 @@ func TestWrongClocks(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := NewModel(net)
 			m.SetReady()
-			i, low, worst := 0, 1<<30, time.Duration(0)
+			low, worst := 1<<30, time.Duration(0)
 			next := start.Add(12 * time.Minute)
-			for ev := range sim.Events() {
-				if ev.Kind != ctaproducer.ArrivalEvent {
-					continue
-				}
-				i++
+			for i, ev := range arrivals {
 				k, w := tt.tell(i, ev.At, ev.At, ev.Arrival.StationID)
 				m.ApplyArrival(cta.KeyAt(k), ev.Arrival, w)
 				if !ev.At.After(next) {
@@ -128,15 +125,9 @@ func TestWrongClocksChangeNothing(t *testing.T) {
 	}
 	start := time.Date(2026, 10, 7, 7, 45, 0, 0, net.Location)
 	const length = 30 * time.Minute
-	sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Seed: 7, Start: start, For: length, NoFaults: true})
+	arrivals, err := incident.Arrivals(net, ctaproducer.SimulationConfig{Seed: 7, Start: start, For: length, NoFaults: true})
 	if err != nil {
 		t.Fatal(err)
-	}
-	var arrivals []ctaproducer.Event
-	for ev := range sim.Events() {
-		if ev.Kind == ctaproducer.ArrivalEvent {
-			arrivals = append(arrivals, ev)
-		}
 	}
 	// A check takes a fifth of a second, ten times that with the race detector: few are
 	// made, and always the same, unless more are asked for by -rapid.checks.
@@ -569,22 +560,25 @@ func TestBurstOfWrongTimesLeavesTheDay(t *testing.T) {
 func TestRestartWithWrongClocks(t *testing.T) {
 	net := cta.Chicago()
 	for _, speed := range []float64{1, 20} {
+		day := time.Date(2026, 10, 7, 9, 0, 0, 0, net.Location)
+		anew, length := day.Add(-2*time.Hour), time.Duration(speed)*20*time.Second
+		before, err := incident.Arrivals(net, ctaproducer.SimulationConfig{Seed: 3, Start: day, For: 5*time.Minute + 4*length, NoFaults: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := incident.Arrivals(net, ctaproducer.SimulationConfig{Seed: 3, Start: anew, For: length, NoFaults: true})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, wrong := range []bool{false, true} {
 			m := NewModel(net)
 			now := wall0
 			m.hold()
 			m.release(func() time.Time { return now })
 			m.SetReady()
-			feed := func(start time.Time, length time.Duration) (off time.Duration) {
-				sim, err := ctaproducer.NewSimulation(net, ctaproducer.SimulationConfig{Seed: 3, Start: start, For: length, NoFaults: true})
-				if err != nil {
-					t.Fatal(err)
-				}
+			feed := func(start time.Time, arrivals []ctaproducer.Event, every time.Duration) (off time.Duration) {
 				began, looked := now, now
-				for ev := range sim.Events() {
-					if ev.Kind != ctaproducer.ArrivalEvent {
-						continue
-					}
+				for _, ev := range arrivals {
 					since := max(0, ev.At.Sub(start))
 					now = began.Add(time.Duration(float64(since) / speed))
 					event, sent := ev.At, now
@@ -595,7 +589,7 @@ func TestRestartWithWrongClocks(t *testing.T) {
 						sent = sent.Add(-20 * time.Minute)
 					}
 					m.ApplyArrival(cta.KeyAt(event), ev.Arrival, sent)
-					if now.Sub(looked) > 2*time.Second && now.Sub(began) > 12*time.Second {
+					if now.Sub(looked) > every && now.Sub(began) > 12*time.Second {
 						looked = now
 						s := m.Status(now)
 						off = max(off, s.AsOf.Sub(start.Add(time.Duration(float64(now.Sub(began))*speed))).Abs())
@@ -603,10 +597,8 @@ func TestRestartWithWrongClocks(t *testing.T) {
 				}
 				return off
 			}
-			day := time.Date(2026, 10, 7, 9, 0, 0, 0, net.Location)
-			length := time.Duration(speed) * 20 * time.Second
-			feed(day, 5*time.Minute+4*length)
-			if off := feed(day.Add(-2*time.Hour), length); off > 2*time.Second {
+			feed(day, before, 20*time.Second)
+			if off := feed(anew, after, 2*time.Second); off > 2*time.Second {
 				t.Errorf("at speed %v the clock is off by up to %v, 12 s after the restart; want 2 s", speed, off)
 			}
 			n := len(m.View(now).Trains)

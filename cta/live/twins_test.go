@@ -39,7 +39,7 @@ func way(line string, from time.Duration, first, rounds int) (rs []report) {
 // Two trains with one id, on one line or on two, are both shown and predicted. Each
 // keeps its name, until one of them stops reporting.
 func TestTwoTrainsUnderOneID(t *testing.T) {
-	net := cta.Chicago()
+	net := only(t, "blue", "red")
 	for name, c := range map[string]struct{ first, second []report }{
 		"on two lines":       {way("blue", 0, 0, 1), way("red", 61*time.Second, 0, 1)},
 		"on one, far apart":  {way("blue", 0, 4, 2), way("blue", 7*time.Minute, 0, 2)},
