@@ -113,27 +113,30 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(body) // the client is gone; nobody else wants to know
 }
 
-// latestVersion returns the version that a request names, and the request with
+// latestVersion returns the version of a subject that a request names, and the request with
 // latest in place of -1, which is another name of it.
 func latestVersion(req *http.Request) (*http.Request, string) {
-	before, rest, ok := strings.Cut(req.URL.EscapedPath(), "/versions/")
-	version, after, more := strings.Cut(rest, "/")
-	if !ok || version != "-1" {
-		return req, version
+	parts := strings.Split(req.URL.EscapedPath(), "/")
+	of := parts[1:] // subjects, subject, versions, version
+	if of[0] == "compatibility" {
+		of = of[1:]
 	}
-	path := before + "/versions/latest"
-	if more {
-		path += "/" + after
+	if len(of) < 4 || of[0] != "subjects" || of[2] != "versions" {
+		return req, ""
 	}
+	if of[3] != "-1" {
+		return req, of[3]
+	}
+	of[3] = "latest"
 	u := *req.URL
+	u.RawPath = strings.Join(parts, "/")
 	var err error
-	if u.Path, err = url.PathUnescape(path); err != nil {
-		return req, version
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		return req, of[3]
 	}
-	u.RawPath = path
 	req = req.Clone(req.Context())
 	req.URL = &u
-	return req, "latest"
+	return req, of[3]
 }
 
 // takes reports whether the registry reads bodies of the request's type. One
@@ -458,6 +461,10 @@ func (r *registry) lookUp(w http.ResponseWriter, req *http.Request) {
 func (r *registry) register(w http.ResponseWriter, req *http.Request) {
 	s, ok := decodeSchema(w, req)
 	if !ok {
+		return
+	}
+	if name := req.PathValue("subject"); name == "." || name == ".." { // a part of no path: it could never be read
+		fail(w, http.StatusUnprocessableEntity, 42208, "The specified subject '"+name+"' is not a valid subject name")
 		return
 	}
 	subject := subjectPath(req.PathValue("subject"))

@@ -621,8 +621,12 @@ func (f *feed) readCalls() {
 			return
 		}
 		c := call{travelled: w.travelled(), trip: lastTrip, seq: int32(w.integer("stop_sequence", 0, 1<<30, -1)), stop: s.index, line: int32(w.Line)}
-		if c.seq < 0 && w.Cell("stop_sequence") == "" {
-			w.Bad("stop_sequence", "a number")
+		if c.seq < 0 { // the order of the trip's calls is unknown
+			if w.Cell("stop_sequence") == "" {
+				w.Bad("stop_sequence", "a number")
+			}
+			f.tripList[lastTrip].broken = true
+			return
 		}
 		var ok1, ok2 bool
 		c.arrival, ok1 = w.time("arrival_time")

@@ -576,6 +576,7 @@ func TestOneFaultIsToldOnce(t *testing.T) {
 		{"calendar.txt", ",", ";"},
 		{"trips.txt", "M,wd,m1", "M,wd,m0"},
 		{"stops.txt", "20,,North", "20,,"},
+		{"stop_times.txt", "40,9", "40,9.0"},
 	} {
 		feed := town()
 		delete(feed, "calendar_dates.txt")
@@ -598,6 +599,7 @@ func TestReadRefuses(t *testing.T) {
 		{"time", "stop_times.txt", "07:04:30", "07:64:30", `stop_times.txt:3:13: departure_time is "07:64:30", want a time as 07:30:00, of up to a week`},
 		{"time back", "stop_times.txt", "8:04:00,8:04:00", "7:04:00,7:04:00", `stop_times.txt:11: arrival_time is 07:04:00, want a time not before that of the call before, 08:00:00`},
 		{"past midnight", "stop_times.txt", "25:14:00,25:14:30", "1:14:00,1:14:30", `stop_times.txt:7: arrival_time is 01:14:00, want a time not before that of the call before, 25:10:00; past midnight, hours go on from 24`},
+		{"sequence", "stop_times.txt", "m1,07:12:00,07:12:00,40,9", "m1,07:12:00,07:12:00,40,9.5", `stop_times.txt:5:25: stop_sequence is "9.5", want a whole number from 0 to 1073741824`},
 		{"no last time", "stop_times.txt", "m1,07:12:00,07:12:00", "m1,,", `stop_times.txt:5: arrival_time is empty, want a time, as at the first and the last call of each trip`},
 		{"date", "calendar_dates.txt", "wd,20261026", "wd,20260230", `calendar_dates.txt:2:4: date is "20260230", want a date as 20261007`},
 		{"latitude", "stops.txt", "47.83", "x", `stops.txt:7:9: stop_lat is "x", want a number from -90 to 90`},
