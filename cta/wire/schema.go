@@ -189,10 +189,11 @@ func (p parser) define(t *typ, v map[string]any, space string) error {
 	return nil
 }
 
-// fullName returns name in a namespace. A name with a dot is already full.
+// fullName returns name in a namespace. A name with a dot is already full; one that begins
+// with it is in no namespace.
 func fullName(name, space string) string {
 	if space == "" || strings.Contains(name, ".") {
-		return name
+		return strings.TrimPrefix(name, ".")
 	}
 	return space + "." + name
 }

@@ -76,6 +76,7 @@ func TestResolution(t *testing.T) {
 		{"the union turned round", []string{n, s, e, `{"name":"prev","type":["string","null"]}`}, []byte{4, 2, 'a', 2, 0, 2, 'p'}, value{2, "a", "y", &p}, ""},
 		{"a field's old name", []string{n, `{"name":"old_s","type":"string"}`, e}, []byte{4, 2, 'a', 2}, value{2, "a", "y", nil}, ""},
 		{"a symbol more, and the reader's enum has a default", []string{n, s, `{"name":"e","type":{"type":"enum","name":"e","symbols":["z","y"]}}`}, []byte{4, 2, 'a', 0}, value{2, "a", "x", nil}, ""},
+		{"a name in no namespace", []string{n, s, `{"name":"e","type":{"type":"enum","name":"e","namespace":"","symbols":["x","y"]}}`, `{"name":"f","type":".e"}`}, []byte{4, 2, 'a', 2, 0}, value{2, "a", "y", nil}, ""},
 		{"a text for a number", []string{`{"name":"n","type":"string"}`, s, e}, []byte{2, '2', 2, 'a', 0}, value{}, wire.ReasonSchema},
 		{"another record", []string{n, s, e, prev}, []byte{4, 2, 'a', 2}, value{}, wire.ReasonBody},
 	} {
