@@ -25,15 +25,9 @@ func bare(ctx context.Context, s *settings) error {
 		return err
 	}
 	defer client.Close()
-	ends := make(map[int32]int64)
-	partitions, err := client.Partitions(s.topic)
+	ends, err := ends(s)
 	if err != nil {
 		return err
-	}
-	for _, p := range partitions {
-		if ends[p], err = client.GetOffset(s.topic, p, sarama.OffsetNewest); err != nil {
-			return err
-		}
 	}
 	group, err := sarama.NewConsumerGroupFromClient(s.group, client)
 	if err != nil {
@@ -84,4 +78,24 @@ func (r *reading) ConsumeClaim(_ sarama.ConsumerGroupSession, claim sarama.Consu
 		}
 	}
 	return nil
+}
+
+// ends are the ends of a topic's partitions.
+func ends(s *settings) (map[int32]int64, error) {
+	client, err := sarama.NewClient([]string{s.brokers}, sarama.NewConfig())
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	partitions, err := client.Partitions(s.topic)
+	if err != nil {
+		return nil, err
+	}
+	ends := make(map[int32]int64)
+	for _, p := range partitions {
+		if ends[p], err = client.GetOffset(s.topic, p, sarama.OffsetNewest); err != nil {
+			return nil, err
+		}
+	}
+	return ends, nil
 }

@@ -11,49 +11,12 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
-// delayed is one run of a peer over entries that come at a steady rate.
-type delayed struct {
-	p50, p90, p99, max time.Duration
-	usage
-}
-
 // delays measures every peer that publishes counts.
 func (b *system) delays(ctx context.Context) error {
-	results := make(map[string][]delayed)
 	fmt.Printf("\nfrom acknowledged entry to committed count, %d entries/s for %d s\n", b.rate, b.seconds)
-	fmt.Printf("%-8s %9s %9s %9s %9s %9s %8s   %s\n", "", "p50", "p90", "p99", "max", "peak RSS", "CPU", "load")
-	for run := range b.runs {
-		for _, p := range b.turn(run) {
-			if !p.counts {
-				continue
-			}
-			d, err := b.delay(ctx, p)
-			if err != nil {
-				return fmt.Errorf("delay of %s: %w", p.name, err)
-			}
-			results[p.name] = append(results[p.name], d)
-			d.print(p.name)
-		}
-	}
-	fmt.Println("medians")
-	for _, p := range b.peers {
-		if all := results[p.name]; len(all) > 0 {
-			delayed{
-				p50:   median(all, func(d delayed) time.Duration { return d.p50 }),
-				p90:   median(all, func(d delayed) time.Duration { return d.p90 }),
-				p99:   median(all, func(d delayed) time.Duration { return d.p99 }),
-				max:   median(all, func(d delayed) time.Duration { return d.max }),
-				usage: usage{median(all, func(d delayed) int64 { return d.peak }), median(all, func(d delayed) time.Duration { return d.cpu })},
-			}.print(p.name)
-		}
-	}
-	return nil
-}
-
-func (d delayed) print(name string) {
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("%-8s %6.1f ms %6.1f ms %6.1f ms %6.1f ms %6.0f MB %7.2fs   %s\n", name, ms(d.p50), ms(d.p90), ms(d.p99), ms(d.max),
-		float64(d.peak)/1024, d.cpu.Seconds(), load())
+	return b.compare(ctx, b.of(counts), []column{
+		{"p50", "%.0f ms"}, {"p90", "%.0f ms"}, {"p99", "%.0f ms"}, {"max", "%.0f ms"}, {"memory", "%.0f MB"}, {"CPU", "%.1f s"},
+	}, b.delay)
 }
 
 // journal notes when entries were acknowledged, and when counts came.
@@ -71,17 +34,18 @@ type arrived struct {
 	at    time.Time
 }
 
-func (b *system) delay(ctx context.Context, p peer) (delayed, error) {
+// delay runs a peer over entries that come at a steady rate.
+func (b *system) delay(ctx context.Context, p peer) ([]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(b.seconds)*time.Second+2*time.Minute)
 	defer cancel()
 	input := fmt.Sprintf("%slive%d", b.tag, b.started)
 	e, err := b.entriesOf(ctx, input)
 	if err != nil {
-		return delayed{}, err
+		return nil, err
 	}
 	run, output, err := b.start(p, input)
 	if err != nil {
-		return delayed{}, err
+		return nil, err
 	}
 	ctx, stop := run.guard(ctx)
 	defer stop()
@@ -91,9 +55,9 @@ func (b *system) delay(ctx context.Context, p peer) (delayed, error) {
 		followed <- b.follow(ctx, output, func(c tables.TurnstileCount) bool { j.count(c); return true })
 	}()
 	warm := len(e.stations)
-	err = b.emit(ctx, e, j, warm) // the process has joined once these are counted
+	err = b.pace(ctx, e, j, warm) // the process has joined once these are counted
 	if err == nil {
-		err = b.emit(ctx, e, j, b.rate*b.seconds)
+		err = b.pace(ctx, e, j, b.rate*b.seconds)
 	}
 	u := run.end()
 	stop()
@@ -101,15 +65,15 @@ func (b *system) delay(ctx context.Context, p peer) (delayed, error) {
 		err = ferr
 	}
 	if err != nil {
-		return delayed{}, run.fault(err)
+		return nil, run.fault(err)
 	}
 	delays := j.delays(1) // the first entry of each station was for joining
-	at := func(q float64) time.Duration { return delays[int(q*float64(len(delays)-1))] }
-	return delayed{at(0.5), at(0.9), at(0.99), at(1), u}, nil
+	at := func(q float64) float64 { return 1000 * delays[int(q*float64(len(delays)-1))].Seconds() }
+	return []float64{at(0.5), at(0.9), at(0.99), at(1), u.peak, u.cpu}, nil
 }
 
-// emit sends n entries at the rate, and waits until all are counted.
-func (b *system) emit(ctx context.Context, e *entries, j *journal, n int) error {
+// pace sends n entries at the rate, and waits until all are counted.
+func (b *system) pace(ctx context.Context, e *entries, j *journal, n int) error {
 	producer, err := b.kafka.NewProducer(kafka.ProducerConfig{})
 	if err != nil {
 		return err

@@ -2,12 +2,10 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,84 +13,54 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
-// drained is one run of a peer over the entries that wait.
-type drained struct {
-	rate  float64       // records a second, from the first progress seen to the last
-	whole float64       // the same from the start of the process
-	first time.Duration // from the start of the process to the first progress
-	usage
-}
-
-// drains measures every peer.
+// drains measures every peer that reads the entries.
 func (b *system) drains(ctx context.Context) error {
-	topic := b.tag + "waiting"
 	begun := time.Now()
-	if err := b.fill(ctx, topic); err != nil {
+	if err := b.fill(ctx, b.waiting(1), b.entries); err != nil {
 		return err
 	}
-	fmt.Printf("\n%d entries wait in %d partitions (written at %.0f records/s)\n", b.settings.entries, b.partitions,
-		float64(b.settings.entries)/time.Since(begun).Seconds())
-	results := make(map[string][]drained)
-	fmt.Printf("%-8s %12s %16s %8s %9s %8s   %s\n", "", "records/s", "from the start", "first", "peak RSS", "CPU", "load")
-	for run := range b.runs {
-		for _, p := range b.turn(run) {
-			d, err := b.drain(ctx, p, topic)
-			if err != nil {
-				return fmt.Errorf("drain by %s: %w", p.name, err)
+	fmt.Printf("\n%d entries wait in %d partitions (written at %.0f records/s)\n", b.entries, b.partitions,
+		float64(b.entries)/time.Since(begun).Seconds())
+	for _, p := range b.of(counts, reads) {
+		if p.share > 1 {
+			if err := b.fill(ctx, b.waiting(p.share), b.entries/p.share); err != nil {
+				return err
 			}
-			results[p.name] = append(results[p.name], d)
-			d.print(p.name)
 		}
 	}
-	fmt.Println("medians")
-	ours := median(results["ours"], func(d drained) float64 { return d.rate })
-	for _, p := range b.peers {
-		all := results[p.name]
-		m := drained{
-			rate:  median(all, func(d drained) float64 { return d.rate }),
-			whole: median(all, func(d drained) float64 { return d.whole }),
-			first: median(all, func(d drained) time.Duration { return d.first }),
-			usage: usage{median(all, func(d drained) int64 { return d.peak }), median(all, func(d drained) time.Duration { return d.cpu })},
-		}
-		m.print(p.name)
-		if p.name != "ours" {
-			fmt.Printf("         ours / %s: %.2f\n", p.name, ours/m.rate)
-		}
-	}
-	return nil
+	return b.compare(ctx, b.of(counts, reads), []column{
+		{"records/s", "%.0f"}, {"from the process's start", "%.0f"}, {"memory", "%.0f MB"}, {"CPU", "%.1f s"},
+	}, b.drain)
 }
 
-func (d drained) print(name string) {
-	fmt.Printf("%-8s %12.0f %16.0f %7.2fs %6.0f MB %7.2fs   %s\n", name, d.rate, d.whole, d.first.Seconds(), float64(d.peak)/1024, d.cpu.Seconds(), load())
-}
+// waiting is the topic of the share-th part of the entries.
+func (b *system) waiting(share int) string { return fmt.Sprintf("%swaiting%d", b.tag, share) }
 
 // drain runs a peer until it has read or counted all entries.
-func (b *system) drain(ctx context.Context, p peer, topic string) (drained, error) {
+func (b *system) drain(ctx context.Context, p peer) ([]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	run, output, err := b.start(p, topic)
+	run, output, err := b.start(p, b.waiting(p.share))
 	if err != nil {
-		return drained{}, err
+		return nil, err
 	}
+	want := b.entries / p.share
 	begun := time.Now()
 	var done progress
-	if p.counts {
-		done, err = b.counted(ctx, run, output)
+	if p.does == counts {
+		done, err = b.counted(ctx, run, output, want)
 	} else {
 		done, err = run.announced(ctx)
 	}
 	u := run.end()
-	if err == nil && done.n < b.settings.entries {
-		err = fmt.Errorf("%d of %d entries", done.n, b.settings.entries)
+	if err == nil && done.n < want {
+		err = fmt.Errorf("%d of %d entries", done.n, want)
 	}
 	if err != nil {
-		return drained{}, run.fault(err)
+		return nil, run.fault(err)
 	}
-	return drained{
-		rate:  float64(done.n-done.firstN) / done.last.Sub(done.first).Seconds(),
-		whole: float64(done.n) / done.last.Sub(begun).Seconds(),
-		first: done.first.Sub(begun),
-		usage: u,
+	return []float64{
+		float64(done.n-done.firstN) / done.last.Sub(done.first).Seconds(), float64(done.n) / done.last.Sub(begun).Seconds(), u.peak, u.cpu,
 	}, nil
 }
 
@@ -103,14 +71,14 @@ type progress struct {
 }
 
 func (p *progress) reach(n int, at time.Time) {
-	if p.n == 0 {
+	if p.first.IsZero() {
 		p.firstN, p.first = n, at
 	}
 	p.n, p.last = n, at
 }
 
 // counted follows the counts that a process commits until all entries are in them.
-func (b *system) counted(ctx context.Context, run *process, output string) (p progress, err error) {
+func (b *system) counted(ctx context.Context, run *process, output string, want int) (p progress, err error) {
 	ctx, cancel := run.guard(ctx)
 	defer cancel()
 	counts := make(map[int]int64)
@@ -119,7 +87,7 @@ func (b *system) counted(ctx context.Context, run *process, output string) (p pr
 		sum += c.Count - counts[c.StationID]
 		counts[c.StationID] = c.Count
 		p.reach(int(sum), time.Now())
-		return sum < int64(b.settings.entries)
+		return sum < int64(want)
 	})
 	return p, err
 }
@@ -147,14 +115,4 @@ func (p *process) announced(ctx context.Context) (done progress, err error) {
 		done.reach(records, time.Unix(0, ns))
 	}
 	return done, p.err
-}
-
-// median returns the middle one of what value gives.
-func median[T any, V cmp.Ordered](all []T, value func(T) V) V {
-	values := make([]V, len(all))
-	for i, v := range all {
-		values[i] = value(v)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

@@ -43,8 +43,8 @@ func (e *entries) next(ctx context.Context) (kafka.Record, *cta.Station, error) 
 	return r, s, err
 }
 
-// fill writes the entries that wait.
-func (b *system) fill(ctx context.Context, topic string) error {
+// fill writes n entries, which wait.
+func (b *system) fill(ctx context.Context, topic string, n int) error {
 	e, err := b.entriesOf(ctx, topic)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (b *system) fill(ctx context.Context, topic string) error {
 		return err
 	}
 	var failed atomic.Pointer[error]
-	for range b.settings.entries {
+	for range n {
 		r, _, err := e.next(ctx)
 		if err == nil {
 			err = p.Send(ctx, r, func(err error) {

@@ -1,30 +1,38 @@
-// Bench holds the turnstile summary against its peers, side by side on one
-// Kafka cluster, in one run:
+// Bench holds ctalive against its peers, side by side on one Kafka cluster, in one run:
 //
 //	testdata/stack/stack up
 //	eval "$(testdata/stack/stack env)"
-//	go run ./testdata/bench            # records per second while draining, and the delay
-//	go run ./testdata/bench -streams   # Kafka Streams, too
+//	go run ./testdata/bench                             # all peers: wants a JDK, and CTALIVE_PYTHON with
+//	                                                    # .ci/requirements.txt and testdata/faust/requirements.txt
+//	go run ./testdata/bench -peers bare,franz           # those that want Go alone: bare, franz, goka, franz-emits, sarama-emits
 //	go run ./testdata/bench -before ../old/turnstiles   # an earlier build of ours alone
 //
 // Drain: so many entries wait in 12 partitions. A process is started, joins a new
 // group, and works until all are counted. Its peers are
 //
 //   - ours: examples/turnstiles, exactly once, counts published and committed;
-//   - bare: a sarama consumer group that decodes nothing, counts nothing and
-//     publishes nothing, with sarama's settings as fast as we know them: the
-//     ceiling of what the client library does;
+//   - bare, franz: a group of sarama's and one of franz-go's that decode nothing, count
+//     nothing and publish nothing: what a client library alone does. Sarama's settings
+//     are as fast as we know them, franz-go's are its defaults;
+//   - goka, faust: lovoo/goka and Faust, which count at least once, state in memory;
 //   - streams: Kafka Streams 4.3.1, exactly-once v2, its other settings at their
-//     defaults, state in memory (streams/Count.java).
+//     defaults, state in memory.
+//
+// Faust gets a twentieth of the entries: all would take it minutes.
 //
 // Delay: entries come at a steady rate. What is measured is the time from an
 // entry's acknowledgement until a reader of committed records has a count that
 // includes it.
 //
+// Emit: the same number of records, of an entry's size, by ours and by the producers of
+// franz-go, sarama, Kafka (Java) and confluent-kafka (Python), each idempotent, else at
+// its defaults; then the topic's end is checked.
+//
 // The peers take turns, so that what else the machine does meets all of them
-// alike; medians are compared. Memory is the peak of the process's resident set
-// (VmHWM), processor time that of the process alone. Ratios can be compared
-// between machines, the rest can't. The topics stay until the stack is taken down.
+// alike; medians are compared, and printed as Markdown: README.md has them. Memory is
+// the peak of the process's resident set (VmHWM), processor time that of the process
+// alone. Ratios can be compared between machines, the rest can't. The topics stay until
+// the stack is taken down.
 package main
 
 import (
@@ -33,10 +41,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -53,8 +58,7 @@ type settings struct {
 	runs              int
 	rate              int
 	seconds           int
-	only              string
-	streams           bool
+	only, peers       string
 	program, before   string
 
 	role, topic, group string // of the processes that bench starts itself as
@@ -69,8 +73,8 @@ func main() {
 	flag.IntVar(&s.runs, "runs", 3, "`number` of runs of each peer")
 	flag.IntVar(&s.rate, "rate", 1000, "entries a second whose delay is measured, `number`")
 	flag.IntVar(&s.seconds, "seconds", 15, "`number` of seconds for which the delay is measured")
-	flag.StringVar(&s.only, "only", "", "drain or delay; empty: both")
-	flag.BoolVar(&s.streams, "streams", false, "hold Kafka Streams against it, too: wants a JDK, 17 or newer")
+	flag.StringVar(&s.only, "only", "", "drain, delay or emit; empty: all")
+	flag.StringVar(&s.peers, "peers", "bare,franz,goka,faust,streams,franz-emits,sarama-emits,java,python", "`names` of the peers, by commas")
 	flag.StringVar(&s.program, "bin", "", "run this `program` instead of building examples/turnstiles")
 	flag.StringVar(&s.before, "before", "", "hold this earlier build of examples/turnstiles against it instead of other peers, `program`")
 	flag.StringVar(&s.role, "role", "", "for bench's own use")
@@ -79,11 +83,10 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	run := bench
-	if s.role == "bare" {
-		run = bare
+	roles := map[string]func(context.Context, *settings) error{
+		"": bench, "bare": bare, "franz": franz, "ours-emits": oursEmits, "franz-emits": franzEmits, "sarama-emits": saramaEmits,
 	}
-	if err := run(ctx, &s); err != nil {
+	if err := roles[s.role](ctx, &s); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		os.Exit(1)
 	}
@@ -95,7 +98,8 @@ type system struct {
 	kafka    *kafka.Client
 	registry *wire.Registry
 	dir      string // programs and logs
-	peers    []peer
+	source   string // of the peers' programs
+	chosen   []peer
 	tag      string // of this run's groups and topics
 	started  int
 }
@@ -116,15 +120,16 @@ func bench(ctx context.Context, s *settings) error {
 	defer b.kafka.Close()
 	defer b.registry.Close()
 	fmt.Printf("cluster %s, load %s\n", s.brokers, load())
-	if s.only != "delay" {
-		if err := b.drains(ctx); err != nil {
-			return err
-		}
+	if s.only == "" || s.only == "drain" {
+		err = b.drains(ctx)
 	}
-	if s.only != "drain" {
-		return b.delays(ctx)
+	if err == nil && (s.only == "" || s.only == "delay") {
+		err = b.delays(ctx)
 	}
-	return nil
+	if err == nil && s.before == "" && (s.only == "" || s.only == "emit") {
+		err = b.emits(ctx)
+	}
+	return err
 }
 
 // open connects, and gets the programs of the peers.
@@ -138,32 +143,7 @@ func (b *system) open(ctx context.Context) (err error) {
 	if err := b.registry.Wait(ctx); err != nil {
 		return err
 	}
-	if b.program == "" {
-		b.program = filepath.Join(b.dir, "turnstiles")
-		build := exec.CommandContext(ctx, "go", "build", "-o", b.program, "github.com/seed-921eec07/ctalive/examples/turnstiles")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("examples/turnstiles doesn't build: %w\n%s", err, out)
-		}
-	}
-	b.peers = []peer{b.ours("ours", b.program), b.bare()}
-	if b.before != "" {
-		b.peers[1] = b.ours("before", b.before)
-	}
-	if b.settings.streams {
-		p, err := b.streams()
-		if err != nil {
-			return err
-		}
-		b.peers = append(b.peers, p)
-	}
-	return nil
-}
-
-// turn returns the peers in the order of a run. Each run begins with the next peer: the
-// first one of a run pays for what the one before has left, such as the broker's deletions.
-func (b *system) turn(run int) []peer {
-	n := run % len(b.peers)
-	return append(slices.Clone(b.peers[n:]), b.peers[:n]...)
+	return b.choose(ctx)
 }
 
 // load returns the load averages of the machine.

@@ -14,28 +14,6 @@ import (
 	"time"
 )
 
-// peer is a program that reads the entries.
-type peer struct {
-	name   string
-	counts bool // publishes counts; otherwise it ends by itself when it has read all
-	// command starts it on a topic of entries, as a group, with a topic for its counts.
-	command func(input, group, output string) *exec.Cmd
-}
-
-// ours is a build of examples/turnstiles.
-func (b *system) ours(name, program string) peer {
-	return peer{name, true, func(input, group, output string) *exec.Cmd {
-		return exec.Command(program, "-brokers", b.brokers, "-registry", b.settings.registry, "-prefix", b.tag, "-layout", "shared",
-			"-input", input, "-group", group, "-output", output)
-	}}
-}
-
-func (b *system) bare() peer {
-	return peer{"bare", false, func(input, group, _ string) *exec.Cmd {
-		return exec.Command(os.Args[0], "-role", "bare", "-brokers", b.brokers, "-topic", input, "-group", group)
-	}}
-}
-
 // process is a peer at work.
 type process struct {
 	cmd  *exec.Cmd
@@ -50,7 +28,7 @@ func (b *system) start(p peer, input string) (_ *process, output string, err err
 	b.started++
 	name := fmt.Sprintf("%s%s%d", b.tag, p.name, b.started)
 	output = name + ".counts"
-	if p.counts {
+	if p.does == counts {
 		if err := b.createCounts(output); err != nil {
 			return nil, "", err
 		}
@@ -112,8 +90,8 @@ func (p *process) watch() {
 
 // usage is what a process has cost.
 type usage struct {
-	peak int64         // of the resident set, kB
-	cpu  time.Duration // user and system
+	peak float64 // of the resident set, MB
+	cpu  float64 // user and system, s
 }
 
 // end ends a process, and returns what it has cost.
@@ -125,7 +103,7 @@ func (p *process) end() usage {
 		_ = p.cmd.Process.Kill()
 		<-p.gone
 	}
-	return usage{p.peak.Load(), p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()}
+	return usage{float64(p.peak.Load()) / 1024, (p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()).Seconds()}
 }
 
 // fault returns an error with the end of the process's log.
