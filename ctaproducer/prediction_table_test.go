@@ -39,11 +39,7 @@ func TestPredictionTable(t *testing.T) {
 	}
 	var got []cta.Prediction
 	err = sys.Kafka.Read(t.Context(), kafka.ReadConfig{Match: kafka.Names(sys.Topics.Predictions()), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
-		k, err := table.key.Decode(ctx, r.Topic, r.Key)
-		if err != nil {
-			return err
-		}
-		p, err := table.value.Decode(ctx, r.Topic, r.Value)
+		k, p, err := table.codec.Decode(ctx, r)
 		p.TrainID = k.TrainID
 		if len(p.Stops) == 0 {
 			p.Stops = nil

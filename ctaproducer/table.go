@@ -2,7 +2,6 @@ package ctaproducer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
@@ -15,8 +14,7 @@ type table[K, V any] struct {
 	client *kafka.Client
 	out    *kafka.Producer
 	spec   kafka.TopicSpec
-	key    *wire.Avro[K]
-	value  *wire.Avro[V]
+	codec  wire.Records[K, V]
 }
 
 func newTable[K, V any](name string, client *kafka.Client, reg *wire.Registry, spec kafka.TopicSpec, keySchema, valueSchema string) (*table[K, V], error) {
@@ -24,13 +22,11 @@ func newTable[K, V any](name string, client *kafka.Client, reg *wire.Registry, s
 		return nil, fmt.Errorf("ctaproducer: %s: a Kafka client and a registry are wanted", name)
 	}
 	t := &table[K, V]{name: name, client: client, spec: spec}
-	var err, err2, err3 error
-	t.key, err = wire.AvroKey[K](reg, keySchema)
-	t.value, err2 = wire.AvroValue[V](reg, valueSchema)
-	if err == nil && err2 == nil {
-		t.out, err3 = client.NewProducer(kafka.ProducerConfig{})
+	var err error
+	if t.codec, err = wire.AvroRecords[K, V](reg, keySchema, valueSchema); err == nil {
+		t.out, err = client.NewProducer(kafka.ProducerConfig{})
 	}
-	if err := errors.Join(err, err2, err3); err != nil {
+	if err != nil {
 		return nil, t.fail(err)
 	}
 	return t, nil
@@ -52,13 +48,13 @@ func (t *table[K, V]) prepare(ctx context.Context) error {
 func (t *table[K, V]) put(ctx context.Context, key K, value *V) error {
 	r := kafka.Record{Topic: t.spec.Name}
 	var err error
-	if r.Key, err = t.key.Encode(ctx, r.Topic, key); err != nil {
-		return err
-	}
 	if value != nil {
-		if r.Value, err = t.value.Encode(ctx, r.Topic, *value); err != nil {
-			return err
-		}
+		r, err = t.codec.Record(ctx, r.Topic, key, *value)
+	} else {
+		r.Key, err = t.codec.Key.Encode(ctx, r.Topic, key)
+	}
+	if err != nil {
+		return err
 	}
 	return t.out.Send(ctx, r, nil)
 }

@@ -167,18 +167,16 @@ func consumed(ctx context.Context, err error) error {
 // consumer reads records into a model. All methods but probe, past and status run in the
 // reading goroutine.
 type consumer struct {
-	model         *Model
-	topics        cta.Topics
-	log           *slog.Logger
-	metrics       *consumeMetrics
-	arrivals      wire.Events[cta.Arrival]
-	weather       wire.Events[cta.Weather]
-	counts        tables.TurnstileCounts
-	alertKey      *wire.Avro[alert.Key]
-	alert         *wire.Avro[alert.Alert]
-	predictionKey *wire.Avro[cta.PredictionKey]
-	prediction    *wire.Avro[cta.Prediction]
-	logged        map[string]bool
+	model       *Model
+	topics      cta.Topics
+	log         *slog.Logger
+	metrics     *consumeMetrics
+	arrivals    wire.Events[cta.Arrival]
+	weather     wire.Events[cta.Weather]
+	counts      tables.TurnstileCounts
+	alerts      wire.Records[alert.Key, alert.Alert]
+	predictions wire.Records[cta.PredictionKey, cta.Prediction]
+	logged      map[string]bool
 
 	mu      sync.Mutex
 	done    bool            // caught up
@@ -186,13 +184,11 @@ type consumer struct {
 }
 
 func (c *consumer) formats(reg *wire.Registry) error {
-	var errs [6]error
+	var errs [4]error
 	c.arrivals, errs[0] = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
 	c.weather, errs[1] = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
-	c.alertKey, errs[2] = wire.AvroKey[alert.Key](reg, schemas.AlertKey)
-	c.alert, errs[3] = wire.AvroValue[alert.Alert](reg, schemas.AlertValue)
-	c.predictionKey, errs[4] = wire.AvroKey[cta.PredictionKey](reg, schemas.PredictionKey)
-	c.prediction, errs[5] = wire.AvroValue[cta.Prediction](reg, schemas.PredictionValue)
+	c.alerts, errs[2] = wire.AvroRecords[alert.Key, alert.Alert](reg, schemas.AlertKey, schemas.AlertValue)
+	c.predictions, errs[3] = wire.AvroRecords[cta.PredictionKey, cta.Prediction](reg, schemas.PredictionKey, schemas.PredictionValue)
 	return errors.Join(errs[:]...)
 }
 
@@ -311,7 +307,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		}
 		c.model.ApplyStation(v)
 	case kindAlerts:
-		k, err := c.alertKey.Decode(ctx, r.Topic, r.Key)
+		k, err := c.alerts.Key.Decode(ctx, r.Topic, r.Key)
 		if err != nil {
 			return wire.Reason(err), err
 		}
@@ -319,7 +315,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			c.model.RemoveAlert(k.ID)
 			return "", nil
 		}
-		a, err := c.alert.Decode(ctx, r.Topic, r.Value)
+		a, err := c.alerts.Value.Decode(ctx, r.Topic, r.Value)
 		if err != nil {
 			return wire.Reason(err), err
 		}
@@ -329,7 +325,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		}
 		c.model.ApplyAlert(a)
 	case kindPredictions:
-		k, err := c.predictionKey.Decode(ctx, r.Topic, r.Key)
+		k, err := c.predictions.Key.Decode(ctx, r.Topic, r.Key)
 		if err != nil {
 			return wire.Reason(err), err
 		}
@@ -337,7 +333,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			c.model.RemovePrediction(k.TrainID)
 			return "", nil
 		}
-		p, err := c.prediction.Decode(ctx, r.Topic, r.Value)
+		p, err := c.predictions.Value.Decode(ctx, r.Topic, r.Value)
 		if err != nil {
 			return wire.Reason(err), err
 		}

@@ -3,7 +3,6 @@ package ctaweb
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -137,11 +136,8 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		if err := formats.formats(sys.Registry); err != nil {
 			t.Fatal(err)
 		}
-		rec := kafka.Record{Topic: sys.Topics.Predictions()}
-		var err, err2 error
-		rec.Key, err = formats.predictionKey.Encode(t.Context(), rec.Topic, cta.PredictionKey{TrainID: "1"})
-		rec.Value, err2 = formats.prediction.Encode(t.Context(), rec.Topic, cta.Prediction{Line: "blue", Made: made})
-		if err := errors.Join(err, err2); err != nil {
+		rec, err := formats.predictions.Record(t.Context(), sys.Topics.Predictions(), cta.PredictionKey{TrainID: "1"}, cta.Prediction{Line: "blue", Made: made})
+		if err != nil {
 			t.Fatal(err)
 		}
 		return rec

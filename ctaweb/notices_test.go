@@ -339,18 +339,14 @@ func TestAlertsFromTheirTopic(t *testing.T) {
 	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(sys.Topics.Alerts(), 1)); err != nil {
 		t.Fatal(err)
 	}
-	key, err := wire.AvroKey[alert.Key](sys.Registry, schemas.AlertKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := wire.AvroValue[alert.Alert](sys.Registry, schemas.AlertValue)
+	codec, err := wire.AvroRecords[alert.Key, alert.Alert](sys.Registry, schemas.AlertKey, schemas.AlertValue)
 	if err != nil {
 		t.Fatal(err)
 	}
 	put := func(a alert.Alert, over bool) {
 		r := kafka.Record{Topic: sys.Topics.Alerts()}
-		if r.Key, err = key.Encode(t.Context(), r.Topic, alert.Key{ID: a.ID}); err == nil && !over {
-			r.Value, err = value.Encode(t.Context(), r.Topic, a)
+		if r.Key, err = codec.Key.Encode(t.Context(), r.Topic, alert.Key{ID: a.ID}); err == nil && !over {
+			r.Value, err = codec.Value.Encode(t.Context(), r.Topic, a)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package ctaweb
 
 import (
 	"encoding/json"
-	"errors"
 	"html"
 	"regexp"
 	"slices"
@@ -121,13 +120,11 @@ func (r *replay) send(now time.Time) {
 	}
 	for ; len(r.foretold) > 0 && !time.UnixMilli(r.foretold[0].Made).After(now); r.foretold = r.foretold[1:] {
 		p := r.foretold[0]
-		rec := kafka.Record{Topic: r.sys.Topics.Predictions(), Time: r.wall(time.UnixMilli(p.Made))}
-		var err, err2 error
-		rec.Key, err = r.formats.predictionKey.Encode(r.t.Context(), rec.Topic, cta.PredictionKey{TrainID: p.TrainID})
-		rec.Value, err2 = r.formats.prediction.Encode(r.t.Context(), rec.Topic, p)
-		if err := errors.Join(err, err2); err != nil {
+		rec, err := r.formats.predictions.Record(r.t.Context(), r.sys.Topics.Predictions(), cta.PredictionKey{TrainID: p.TrainID}, p)
+		if err != nil {
 			r.t.Fatal(err)
 		}
+		rec.Time = r.wall(time.UnixMilli(p.Made))
 		records = append(records, rec)
 	}
 	r.sent += len(records)

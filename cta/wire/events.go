@@ -8,41 +8,48 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
-// Events holds the codecs of one kind of event: the key, which is the event time, and
-// the value. It is safe for concurrent use.
-type Events[V any] struct {
-	Key   *Avro[cta.Key]
+// Records holds the codecs of one kind of record. It is safe for concurrent use.
+type Records[K, V any] struct {
+	Key   *Avro[K]
 	Value *Avro[V]
 }
 
-// AvroEvents returns the codecs of one kind of event. The error names the unusable
+// Events are records whose key is the event time.
+type Events[V any] = Records[cta.Key, V]
+
+// AvroRecords returns the codecs of one kind of record. The error names the unusable
 // schema.
-func AvroEvents[V any](r *Registry, keySchema, valueSchema string) (e Events[V], err error) {
-	if e.Key, err = AvroKey[cta.Key](r, keySchema); err != nil {
-		return e, fmt.Errorf("schema of keys: %w", err)
+func AvroRecords[K, V any](r *Registry, keySchema, valueSchema string) (c Records[K, V], err error) {
+	if c.Key, err = AvroKey[K](r, keySchema); err != nil {
+		return c, fmt.Errorf("schema of keys: %w", err)
 	}
-	if e.Value, err = AvroValue[V](r, valueSchema); err != nil {
-		return e, fmt.Errorf("schema of values: %w", err)
+	if c.Value, err = AvroValue[V](r, valueSchema); err != nil {
+		return c, fmt.Errorf("schema of values: %w", err)
 	}
-	return e, nil
+	return c, nil
+}
+
+// AvroEvents returns the codecs of one kind of event.
+func AvroEvents[V any](r *Registry, keySchema, valueSchema string) (Events[V], error) {
+	return AvroRecords[cta.Key, V](r, keySchema, valueSchema)
 }
 
 // Register registers both schemas under the subjects of the topics.
-func (e Events[V]) Register(ctx context.Context, topics ...string) error {
-	if err := e.Key.Register(ctx, topics...); err != nil {
+func (c Records[K, V]) Register(ctx context.Context, topics ...string) error {
+	if err := c.Key.Register(ctx, topics...); err != nil {
 		return err
 	}
-	return e.Value.Register(ctx, topics...)
+	return c.Value.Register(ctx, topics...)
 }
 
-// Record encodes an event as a record for a topic. The error names the key or the
-// value, and wraps the codec's error.
-func (e Events[V]) Record(ctx context.Context, topic string, k cta.Key, v V) (record.Record, error) {
-	key, err := e.Key.Encode(ctx, topic, k)
+// Record encodes a record for a topic. The error names the key or the value, and wraps the
+// codec's error.
+func (c Records[K, V]) Record(ctx context.Context, topic string, k K, v V) (record.Record, error) {
+	key, err := c.Key.Encode(ctx, topic, k)
 	if err != nil {
 		return record.Record{}, fmt.Errorf("key for %s: %w", topic, err)
 	}
-	value, err := e.Value.Encode(ctx, topic, v)
+	value, err := c.Value.Encode(ctx, topic, v)
 	if err != nil {
 		return record.Record{}, fmt.Errorf("value for %s: %w", topic, err)
 	}
@@ -51,15 +58,14 @@ func (e Events[V]) Record(ctx context.Context, topic string, k cta.Key, v V) (re
 
 // Decode decodes a record. The error names the key or the value and the record's
 // position, and wraps the codec's error.
-func (e Events[V]) Decode(ctx context.Context, r record.Record) (k cta.Key, v V, err error) {
+func (c Records[K, V]) Decode(ctx context.Context, r record.Record) (k K, v V, err error) {
 	part := "value" // first: its error says more if both are bad
-	if v, err = e.Value.Decode(ctx, r.Topic, r.Value); err == nil {
+	if v, err = c.Value.Decode(ctx, r.Topic, r.Value); err == nil {
 		part = "key"
-		k, err = e.Key.Decode(ctx, r.Topic, r.Key)
+		k, err = c.Key.Decode(ctx, r.Topic, r.Key)
 	}
 	if err != nil {
-		var none V
-		return cta.Key{}, none, fmt.Errorf("%s of record %s/%d@%d: %w", part, r.Topic, r.Partition, r.Offset, err)
+		return *new(K), *new(V), fmt.Errorf("%s of record %s/%d@%d: %w", part, r.Topic, r.Partition, r.Offset, err)
 	}
 	return k, v, nil
 }
