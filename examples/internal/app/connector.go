@@ -18,7 +18,7 @@ func (s *Settings) NewConnector() (*ctaproducer.Connector, error) {
 		return nil, err
 	}
 	cfg := s.Connector
-	cfg.Access = access
+	cfg.Access, cfg.ReplicationFactor = access, s.replication
 	cfg.Postgres, cfg.Topics, cfg.Wait, cfg.Log, cfg.Metrics = s.Postgres, s.Topics, s.Wait, s.Log, s.Metrics
 	return ctaproducer.NewConnector(s.Connect, cfg)
 }
