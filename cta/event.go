@@ -2,6 +2,7 @@ package cta
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -129,14 +130,19 @@ type Weather struct {
 	Status      WeatherStatus `avro:"status" json:"status"`
 }
 
-// Check returns an error when w is no air temperature. Sensors without a reading send
-// special values: a DS18B20 starts with 85 °C, others send 255, 65535 or NaN.
+// Check returns an error when w is no air temperature, or has an unknown status. Sensors
+// without a reading send special values: a DS18B20 starts with 85 °C, others send 255,
+// 65535 or NaN.
 func (w Weather) Check() error {
 	// The coldest and the hottest air that the World Meteorological Organization
 	// recognizes had -128.6 °F (Vostok, 1983) and 134 °F (Furnace Creek, 1913).
 	const coldest, hottest = -130, 140
-	if !(w.Temperature >= coldest && w.Temperature <= hottest) { // false for NaN
+	statuses := []WeatherStatus{WeatherSunny, WeatherPartlyCloudy, WeatherCloudy, WeatherWindy, WeatherPrecipitation}
+	switch {
+	case !(w.Temperature >= coldest && w.Temperature <= hottest): // true for NaN
 		return fmt.Errorf("temperature is %v, want %d to %d °F", w.Temperature, coldest, hottest)
+	case !slices.Contains(statuses, w.Status):
+		return fmt.Errorf("status is %.20q, want one of %q", w.Status, statuses)
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ func TestWeatherFitsItsMonth(t *testing.T) {
 				if r.weather.Status == cta.WeatherPrecipitation {
 					wet++
 				}
-				if err := checkReading(r.weather); err != nil {
+				if err := r.weather.Check(); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -114,31 +114,30 @@ func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceC
 // wrong or a right is missing. Later it waits without a limit, and logs why.
 func (s *StationSource) Run(ctx context.Context) error {
 	err := s.run(ctx)
-	if ctx.Err() != nil {
+	switch _, service := errors.AsType[*cta.ServiceError](err); {
+	case err == nil, ctx.Err() != nil:
 		return nil
+	case service:
+		return err // names the service and the place
 	}
-	return err
+	return fmt.Errorf("ctaproducer: station source: %w", err)
 }
 
 func (s *StationSource) run(ctx context.Context) (err error) {
 	topic := s.cfg.Topics.Stations()
 	if err := s.client.EnsureTopics(ctx, kafka.EventTopic(topic, 1)); err != nil {
-		return fmt.Errorf("ctaproducer: station source: %w", err)
+		return err
 	}
 	sent, err := s.sent(ctx, topic)
 	if err != nil {
-		return fmt.Errorf("ctaproducer: station source: read %s: %w", topic, err)
+		return fmt.Errorf("read %s: %w", topic, err)
 	}
 	s.cfg.Log.Info("station source starts", "topic", topic, "stops already there", len(sent))
 	producer, err := s.client.NewProducer(kafka.ProducerConfig{})
 	if err != nil {
-		return fmt.Errorf("ctaproducer: station source: %w", err)
+		return err
 	}
-	defer func() {
-		if closeErr := producer.Close(); closeErr != nil && err == nil {
-			err = fmt.Errorf("ctaproducer: station source: %w", closeErr)
-		}
-	}()
+	defer func() { err = cmp.Or(err, producer.Close()) }()
 	out := &rowSender{source: s, producer: producer, topic: topic, sent: sent}
 	if s.db == nil {
 		return out.network(ctx)
@@ -236,10 +235,7 @@ func (o *rowSender) network(ctx context.Context) error {
 	for _, r := range tables.Rows(o.source.net) {
 		rows = append(rows, tableRow{stopID: int64(r.StopID), json: r.AppendJSON(nil)})
 	}
-	if err := o.send(ctx, rows); err != nil {
-		return fmt.Errorf("ctaproducer: station source: %w", err)
-	}
-	return nil
+	return o.send(ctx, rows)
 }
 
 // follow sends the table's rows, and new ones as they come, until ctx ends.
@@ -273,9 +269,8 @@ func (o *rowSender) follow(ctx context.Context) error {
 }
 
 func (o *rowSender) failure(err error) error {
-	var send *sendError
-	if errors.As(err, &send) {
-		return fmt.Errorf("ctaproducer: station source: %w", err)
+	if _, ok := errors.AsType[*sendError](err); ok {
+		return err
 	}
 	return o.source.db.fail(err)
 }

@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -102,8 +100,8 @@ func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Wea
 
 // Run posts one reading, made at that time, and returns once it is in the topic. If the
 // proxy refuses or stays away, the error is a [*cta.ServiceError]; its cause is a
-// [*rest.Error] if the proxy answered. A temperature that is not a number is refused
-// before anything is sent.
+// [*rest.Error] if the proxy answered. A reading that fails [cta.Weather.Check] is
+// refused before anything is sent.
 func (w *Weather) Run(ctx context.Context, at time.Time, reading cta.Weather) error {
 	return w.run(ctx, w.wait, at, reading)
 }
@@ -113,7 +111,7 @@ func (w *Weather) Run(ctx context.Context, at time.Time, reading cta.Weather) er
 func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, reading cta.Weather) error {
 	outcome := "failed"
 	defer func() { w.readings.WithLabelValues(outcome).Inc() }()
-	if err := checkReading(reading); err != nil {
+	if err := reading.Check(); err != nil {
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
 	began := w.proxy.Clock.Now()
@@ -128,7 +126,7 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 		if err == nil {
 			w.learn(got)
 		}
-		if e := (*rest.Error)(nil); errors.As(err, &e) && unexplained(e) {
+		if e, ok := errors.AsType[*rest.Error](err); ok && unexplained(e) {
 			e.Lasts = w.proxy.Clock.Now().Sub(began) >= w.wait
 		}
 		return err
@@ -141,19 +139,6 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
 	return w.proxy.Fail(err)
-}
-
-var weatherStatuses = []cta.WeatherStatus{cta.WeatherSunny, cta.WeatherPartlyCloudy, cta.WeatherCloudy, cta.WeatherWindy, cta.WeatherPrecipitation}
-
-func checkReading(r cta.Weather) error {
-	var faults []error
-	if t := float64(r.Temperature); math.IsNaN(t) || math.IsInf(t, 0) {
-		faults = append(faults, fmt.Errorf("temperature is %v, want a number of °F", t))
-	}
-	if !slices.Contains(weatherStatuses, r.Status) {
-		faults = append(faults, fmt.Errorf("status is %q, want one of %q", r.Status, weatherStatuses))
-	}
-	return errors.Join(faults...)
 }
 
 func (w *Weather) schemaIDs() schemaIDs {

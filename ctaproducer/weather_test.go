@@ -257,11 +257,13 @@ func closedAddress(t *testing.T) string {
 
 func TestWeatherRefusesBadReadings(t *testing.T) {
 	w, _ := newTestWeather(t, "http://127.0.0.1:1", WeatherConfig{})
-	err := w.Run(t.Context(), morning, cta.Weather{Temperature: float32(math.NaN()), Status: "raining"})
-	want := `ctaproducer: weather: temperature is NaN, want a number of °F
-status is "raining", want one of ["sunny" "partly_cloudy" "cloudy" "windy" "precipitation"]`
-	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
-		t.Errorf("error (-want +got):\n%s", d)
+	for want, reading := range map[string]cta.Weather{
+		"temperature is NaN, want -130 to 140 °F":                                                     {Temperature: float32(math.NaN()), Status: cta.WeatherSunny},
+		`status is "raining", want one of ["sunny" "partly_cloudy" "cloudy" "windy" "precipitation"]`: {Temperature: 50, Status: "raining"},
+	} {
+		if d := cmp.Diff("ctaproducer: weather: "+want, errorTextOf(w.Run(t.Context(), morning, reading), "")); d != "" {
+			t.Errorf("error (-want +got):\n%s", d)
+		}
 	}
 }
 
