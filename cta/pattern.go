@@ -253,7 +253,6 @@ func (p *Pattern) location() *time.Location {
 	return p.line.location
 }
 
-// has reports whether the pattern has a call in direction d.
 func (p *Pattern) has(d Direction) bool {
 	return slices.ContainsFunc(p.Calls, func(c Call) bool { return c.Direction == d })
 }

@@ -26,7 +26,6 @@ type table struct {
 	rows   []row
 }
 
-// row is one line of a table.
 type row struct {
 	sheet.Row
 	table *table

@@ -45,7 +45,7 @@ func (t *AlertTable) Current(ctx context.Context) (map[string]alert.Alert, error
 		if err == nil {
 			a, err = t.codec.Value.Decode(ctx, r.Topic, r.Value)
 		}
-		if bad := (*wire.DecodeError)(nil); errors.As(err, &bad) {
+		if wire.Reason(err) != "" {
 			return nil
 		}
 		a.ID = k.ID

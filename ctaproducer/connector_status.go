@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,12 +32,8 @@ type TaskStatus struct {
 // Running reports whether the connector runs with at least one task and no task
 // in another state. That it delivers is only proved by records in its topic.
 func (s ConnectorStatus) Running() bool {
-	for _, t := range s.Tasks {
-		if t.State != "RUNNING" {
-			return false
-		}
-	}
-	return s.State == "RUNNING" && len(s.Tasks) > 0
+	return s.State == "RUNNING" && len(s.Tasks) > 0 &&
+		!slices.ContainsFunc(s.Tasks, func(t TaskStatus) bool { return t.State != "RUNNING" })
 }
 
 // String is the state in one line, as "RUNNING, task 0 FAILED: …".
@@ -59,12 +56,7 @@ func stateText(state, trace string) string {
 }
 
 func (s ConnectorStatus) failed() bool {
-	for _, t := range s.Tasks {
-		if t.State == stateFailed {
-			return true
-		}
-	}
-	return s.State == stateFailed
+	return s.State == stateFailed || slices.ContainsFunc(s.Tasks, func(t TaskStatus) bool { return t.State == stateFailed })
 }
 
 const stateFailed = "FAILED"

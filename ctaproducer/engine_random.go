@@ -61,7 +61,6 @@ func (s source) exponential() uint64 {
 	}
 }
 
-// exponentialGap returns a time of the exponential distribution with that mean.
 func (s source) exponentialGap(mean time.Duration) time.Duration {
 	hi, lo := bits.Mul64(s.exponential(), uint64(mean))
 	return time.Duration(hi<<32 | lo>>32)

@@ -59,7 +59,6 @@ func newRiders(net *cta.Network, seed uint64) *riders {
 	return r
 }
 
-// entered returns the counter of a station's riders for a line.
 func (r *riders) entered(stationID int, line string) *int64 {
 	for _, en := range r.entrances {
 		if en.station.ID != stationID {

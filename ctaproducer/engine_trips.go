@@ -21,7 +21,6 @@ type stationLine struct {
 	line    string
 }
 
-// tripPattern is a pattern with trips.
 type tripPattern struct {
 	*cta.Pattern
 	line string

@@ -46,7 +46,6 @@ func (r reading) slowed(d time.Duration) time.Duration {
 	return d
 }
 
-// month is the climate of a month.
 type month struct {
 	high, low int64  // mean daily maximum and minimum, in tenths of °F
 	wetDays   uint64 // days with precipitation of 0.01 inch or more, in tenths

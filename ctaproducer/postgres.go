@@ -55,7 +55,6 @@ func postgresSecrets(u *url.URL) []string {
 	return []string{password, u.Query().Get("sslpassword")}
 }
 
-// database is a PostgreSQL database.
 type database struct {
 	config  *pgx.ConnConfig
 	addr    string // as errors show it
@@ -118,16 +117,14 @@ func (e *causeError) Unwrap() error { return e.err }
 
 // postgresText says the cause without what pgx puts around it.
 func postgresText(err error) string {
-	var pg *pgconn.PgError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &pg):
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		text := fmt.Sprintf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 		if pg.Detail != "" {
 			text += ": " + pg.Detail
 		}
 		return text
-	case errors.As(err, &op):
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Error()
 	}
 	return err.Error()
@@ -149,8 +146,7 @@ const (
 var errNoStops = errors.New("table " + stationsTable + " has no column stop_id of an integer type")
 
 func pgCode(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""

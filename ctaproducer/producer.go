@@ -215,7 +215,7 @@ func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err 
 			codec = p.turnstiles.Key
 		}
 		key, err := codec.Decode(ctx, r.Topic, r.Key)
-		if bad := (*wire.DecodeError)(nil); errors.As(err, &bad) {
+		if wire.Reason(err) != "" {
 			continue // not an event: the dead-letter topic's business
 		}
 		if err != nil {

@@ -17,7 +17,6 @@ const (
 	checkEvery = 256
 )
 
-// run is one run of a simulation.
 type run struct {
 	sim    *Simulation
 	sink   Sink
@@ -30,7 +29,6 @@ type run struct {
 	pace   pace
 }
 
-// pass passes an event to the sink.
 func (r *run) pass(ctx context.Context, ev *Event) error {
 	switch ev.Kind {
 	case ArrivalEvent:

@@ -121,8 +121,7 @@ func origin(letter kafka.Record) (p kafka.Partition, offset int64, topicID strin
 // letter returns the dead letter of r. err is or wraps a [wire.DecodeError].
 func (d *deadLetters) letter(r kafka.Record, err error) kafka.Record {
 	reason := "unreadable"
-	var de *wire.DecodeError
-	if errors.As(err, &de) {
+	if de, ok := errors.AsType[*wire.DecodeError](err); ok {
 		reason = de.Reason
 	}
 	d.total.WithLabelValues(r.Topic, reason).Inc()

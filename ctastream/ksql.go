@@ -251,7 +251,6 @@ func (k *KSQL) Status(ctx context.Context) (s KSQLStatus, err error) {
 	return s, nil
 }
 
-// input returns the topic of entries.
 func (k *KSQL) input() string { return k.cfg.Topics.Turnstiles(&cta.Station{}) }
 
 // statements returns the two statements in the dialect of a version of the server.

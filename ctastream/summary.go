@@ -175,7 +175,6 @@ func (s *summarizer) resume(g kafka.Assigned, counted position) (at position, al
 	return at, false
 }
 
-// readCounts reads the published counts.
 func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*tallies, error) {
 	read := newTallies()
 	foreign := make(map[string]tables.TurnstileCount) // by key, the last count if it is another engine's

@@ -148,7 +148,6 @@ func (t *stationTable) order(row tables.StationRow, line string, several bool) i
 	return row.Order
 }
 
-// delete removes a row.
 func (t *stationTable) delete(stop int) { t.drop(stop, nil) }
 
 // drop ends the stop's support for all entries but keep.

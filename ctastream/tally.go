@@ -159,7 +159,6 @@ func (t *tallies) station(id int, p kafka.Partition) *tally {
 	return tl
 }
 
-// enter counts one entry.
 func (t *tallies) enter(tl *tally) {
 	tl.count++
 	t.touch(tl)

@@ -2,7 +2,6 @@ package ctastream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -94,7 +93,6 @@ func (w *worker) Ready() error {
 	return nil
 }
 
-// restore reads partitions of the output.
 func (w *worker) restore(ctx context.Context, from []kafka.Partition, handle func(kafka.Record)) error {
 	began, records := time.Now(), 0
 	err := w.client.Restore(ctx, from, func(r kafka.Record) {
@@ -115,8 +113,7 @@ func readable[T any](ctx context.Context, w *worker, f func(context.Context) (T,
 	logged := false
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		v, err := f(ctx)
-		var unreadable *wire.DecodeError
-		if err == nil || errors.As(err, &unreadable) {
+		if err == nil || wire.Reason(err) != "" {
 			return v, err
 		}
 		if ctx.Err() != nil {

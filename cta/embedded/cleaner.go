@@ -183,7 +183,6 @@ func (c *cleaner) compactWhenQuiet(tables []string) {
 	})
 }
 
-// partitions returns those of topics.
 func (c *cleaner) partitions(topics []string) map[string][]int32 {
 	found := make(map[string][]int32)
 	for _, t := range topics {
@@ -194,7 +193,6 @@ func (c *cleaner) partitions(topics []string) map[string][]int32 {
 	return found
 }
 
-// state returns the size of topics, and whether a transaction is open in one of them.
 func (c *cleaner) state(topics []string) (size int64, open bool) {
 	for _, t := range topics {
 		for _, p := range c.cluster.PartitionInfos(t) {

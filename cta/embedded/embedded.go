@@ -216,8 +216,7 @@ func addressInUse(err error) bool {
 
 // listenCause removes the address from net's error: the ServiceError contains it.
 func listenCause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err

@@ -47,7 +47,6 @@ func openJournal(path string, apply func(change) error) (*journal, error) {
 	return j, nil
 }
 
-// replay makes the changes that the journal holds.
 func (j *journal) replay(apply func(change) error) error {
 	_, err := readChanges(io.NewSectionReader(j.f, 0, j.end), apply)
 	return err

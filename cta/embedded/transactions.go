@@ -31,7 +31,6 @@ import (
 // index named <first offset>.idx, of 15 bytes a batch; pids.log and groups.log of
 // framed JSON.
 
-// commitment is a transaction that is to be committed.
 type commitment struct {
 	PID     int64  `json:"pid"`
 	Epoch   int16  `json:"epoch"`
@@ -464,7 +463,6 @@ func truncateFrames(path string) error {
 	return os.Truncate(path, int64(end))
 }
 
-// appendFrames adds entries to a log.
 func appendFrames[E any](path string, entries []E) error {
 	if len(entries) == 0 {
 		return nil

@@ -11,7 +11,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// build makes a network from the feed.
 func (f *feed) build() (*cta.Network, error) {
 	n := cta.Network{Name: f.name, Location: f.location, Celsius: f.celsius}
 	f.report.Agency = f.name
@@ -322,7 +321,6 @@ func against(reference, calls []cta.Call) bool {
 	return balance < 0
 }
 
-// addTrips adds the runs of a trip to its pattern.
 func (b *builder) addTrips(p *cta.Pattern, t *trip, index int32, calls []call) {
 	start := calls[0].departure
 	trip := cta.Trip{ID: t.id, Calendar: t.calendar, Departure: start, Profile: b.profile(calls), Shape: b.shape(t.shape, calls), Headsign: t.headsign, Number: t.number, Block: t.block}

@@ -93,7 +93,6 @@ func legal(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
-// lineID reports whether an id is legal as a line's id.
 func lineID(id string) bool {
 	if id == "" || len(id) > 32 || strings.ContainsRune("-_.", rune(id[0])) {
 		return false

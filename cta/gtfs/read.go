@@ -200,7 +200,6 @@ func inner(fsys fs.FS) (in fs.FS, dir string, err error) {
 	return nil, "", &cta.DataError{File: "stops.txt", Found: found, Want: "the files of one feed, in the zip or in a folder of it", Err: fs.ErrNotExist}
 }
 
-// feed holds the contents of a feed.
 type feed struct {
 	reader
 	options Options

@@ -133,7 +133,6 @@ func (w row) refers(column, want string) {
 	w.Bad(column, want)
 }
 
-// id returns a required id.
 func (w row) id(column string) (string, bool) {
 	s := w.Cell(column)
 	if s == "" || len(s) > maxID || !sheet.Legible(s) {
@@ -225,7 +224,6 @@ func (w row) time(column string) (s int32, ok bool) {
 	return n, ok
 }
 
-// none is a missing time.
 const none = math.MinInt32
 
 func parseTime(s string) (int32, bool) {
@@ -249,7 +247,6 @@ func parseTime(s string) (int32, bool) {
 	return int32(n), true
 }
 
-// date returns a required day.
 func (w row) date(column string) (cta.Date, bool) {
 	s := w.Cell(column)
 	n, err := strconv.ParseInt(s, 10, 32)

@@ -127,7 +127,6 @@ func (t *table) arrive(at time.Time, a cta.Arrival) {
 	}
 }
 
-// having returns the patterns whose call number n is as wanted.
 func having(patterns []*cta.Pattern, n int, wanted func(cta.Call) bool) (on []*cta.Pattern) {
 	for _, p := range patterns {
 		if n < len(p.Calls) && wanted(p.Calls[n]) {

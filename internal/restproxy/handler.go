@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,13 +196,8 @@ func accepts(headers, types []string) bool {
 		if err != nil || params["q"] == "0" {
 			continue
 		}
-		if t == "*/*" || t == "application/*" {
+		if t == "*/*" || t == "application/*" || slices.Contains(types, t) {
 			return true
-		}
-		for _, have := range types {
-			if t == have {
-				return true
-			}
 		}
 	}
 	return false

@@ -18,14 +18,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// produced is the answer to records.
 type produced struct {
 	Offsets       []outcome `json:"offsets"`
 	KeySchemaID   *int      `json:"key_schema_id"`
 	ValueSchemaID *int      `json:"value_schema_id"`
 }
 
-// outcome is what became of one record.
 type outcome struct {
 	Partition *int32  `json:"partition"`
 	Offset    *int64  `json:"offset"`
@@ -168,7 +166,6 @@ func (h *Handler) send(ctx context.Context, records []*kgo.Record) []outcome {
 	return outcomes
 }
 
-// explain gives the code and the text of a record's failure.
 func (h *Handler) explain(r *kgo.Record, err error) (code int, text string) {
 	var k *kerr.Error
 	switch {

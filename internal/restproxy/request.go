@@ -34,8 +34,7 @@ type record struct {
 func readRequest(r *http.Request, partition int32) (request, error) {
 	var req request
 	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return req, refuse(http.StatusRequestEntityTooLarge, 413, "Request body is larger than %d bytes", maxBody)
 	}
 	if err != nil {
@@ -118,7 +117,6 @@ func unrecognized(name string) *fault {
 	return refuse(http.StatusUnprocessableEntity, 422, "Unrecognized field: %s", name)
 }
 
-// object reads data as a JSON object.
 func object(data []byte, where string) (map[string]json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	err := json.Unmarshal(data, &members)
@@ -132,7 +130,6 @@ func object(data []byte, where string) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// member reads one member of an object.
 func member(data json.RawMessage, name string, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return refuse(http.StatusBadRequest, 400, "%s has a value of the wrong type", name)

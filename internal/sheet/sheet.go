@@ -192,8 +192,7 @@ func (r *Reader) Each(file string, head func(*Row) bool, f func(*Row)) *Table {
 		if err == io.EOF {
 			return t
 		}
-		var syntax *csv.ParseError
-		if errors.As(err, &syntax) && !errors.Is(err, ErrLongRow) {
+		if syntax, ok := errors.AsType[*csv.ParseError](err); ok && !errors.Is(err, ErrLongRow) {
 			r.Fault(Fault{File: file, Line: syntax.Line, Char: syntax.Column, Found: syntax.Err.Error(), Want: "fields as RFC 4180 has them"})
 			t.Broken = true
 			continue

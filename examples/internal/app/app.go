@@ -69,7 +69,7 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 		return 0
 	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		if data := (*cta.DataError)(nil); errors.As(err, &data) {
+		if _, ok := errors.AsType[*cta.DataError](err); ok {
 			return 1 // the flags are right, the network isn't
 		}
 		fmt.Fprintln(stderr, "(run with -h to see every flag)")
