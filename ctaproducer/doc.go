@@ -44,16 +44,12 @@
 // faster, or as fast as the machine can. An [Emitter] is the sink that sends them to
 // Kafka.
 //
-// Trains have an identity, such as BL012.
-//
-//   - They leave terminals at the intended headway of the hour ([cta.Pattern.HeadwayAt]).
-//   - Their running time depends on distance, dwell and weather.
-//   - They go round a loop in its running direction, and take branches in turn.
-//   - They turn at the end of the line, or earlier where the service does.
-//   - A platform holds one train of a line and direction, and no train overtakes another.
-//   - Trains too close to the one ahead are held, and late trains hurry. So, without
-//     faults, headways stay between 0.6 and 1.4 of the intended ones.
-//   - Lines that share tracks don't hinder one another.
+// Trains have an identity, such as BL012. They leave terminals at the intended headway of
+// the hour ([cta.Pattern.HeadwayAt]), take branches in turn, and turn where the service
+// does. Distance, dwell and weather determine their running time. A train never overtakes
+// another of its line. Trains too close to the one ahead are held, and late trains hurry:
+// without faults, headways stay between 0.6 and 1.4 of the intended ones. Lines that share
+// tracks don't hinder one another.
 //
 // The status of a train changes at its arrivals:
 //
@@ -63,15 +59,10 @@
 //     run has ended.
 //   - A train that turns arrives again, at the platform of the other direction.
 //
-// Riders enter each station by a Poisson process. Its rate is the station's ridership on
-// such a day times the hour's share. Riders choose among the lines in service, in favor
-// of the more frequent.
-//
-// The weather is a Markov process by month, with Chicago's climate, read every five
-// minutes. Precipitation slows trains, and moves riders inside the hour.
-//
-// Figures of the model that come from elsewhere name their source in the code. The
-// others are ours, chosen to resemble ordinary service.
+// Riders enter each station by a Poisson process: the station's ridership on such a day
+// times the hour's share. They choose among the lines in service, in favor of the more
+// frequent. The weather has Chicago's climate of the month, and is read every five minutes.
+// Precipitation slows trains, and moves riders inside the hour.
 //
 // # Guarantees
 //
@@ -81,12 +72,12 @@
 // delivered at least once; readers can't tell a repetition from a single delivery.
 //
 // A simulation with the same seed, network, start and faults yields the same events on
-// every platform and at every speed ([SimulationSummary.Digest]). It never skips an event. When its
-// sink is slow, its clock waits, and it logs a warning. Trains pass closed stations without
-// an event, and nobody enters there.
+// every platform and at every speed ([SimulationSummary.Digest]). It never skips an event:
+// its clock waits for its sink. Trains pass closed stations without an event, and nobody
+// enters there.
 //
-// While the brokers are away, up to Config.MaxBuffered events wait in the producer; then
-// the clock waits. An event that can't be delivered within two minutes is dropped. The
+// While the brokers are away, up to ProducerConfig.MaxBuffered events wait in the producer;
+// then the clock waits. An event that can't be delivered within two minutes is dropped. The
 // log, ctalive_kafka_send_errors_total and the next Flush or Close report the loss. The
 // simulation continues with the next events.
 //

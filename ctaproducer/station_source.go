@@ -69,15 +69,12 @@ func (c StationSourceConfig) validate() error {
 //     infinite or no number, a date or timestamp that is infinite or before the year 1.
 //   - A row that exceeds the limit of the brokers or the topic is skipped and logged.
 //
-// Its position is the topic itself: at the start it sends the rows that the topic lacks.
-// So a restart misses no row, however the last run, or Connect, ended. A row may be sent
-// twice, without effect: rows are upserts by stop_id. That happens when a run is killed
-// between a send and its acknowledgement, when two sources run at a time, and when the
-// topic's retention has dropped the row before a start.
+// At the start it sends the rows that the topic lacks. So a restart misses no row, however
+// the last run, or Connect, ended. A row may be sent twice, without effect: rows are upserts
+// by stop_id.
 //
 // The network's own rows, without a database, are sent again if they differ from the
-// topic's: an agency's next feed has other names. The rows of stops that a network no
-// longer has stay.
+// topic's. The rows of stops that a network no longer has stay.
 type StationSource struct {
 	client   *kafka.Client
 	net      *cta.Network

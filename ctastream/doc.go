@@ -75,30 +75,19 @@
 // Package ctatest runs a broker and a registry inside a test; every example here
 // uses package embedded in the same way.
 //
-// # How it works: invariants
+// # How it works
 //
-//   - An aborted transaction doesn't rewind the position in a partition. So the worker
-//     leaves the session and drops all state. The group then assigns the partitions
-//     again, from the committed positions.
-//   - State is read after the positions are settled, up to the end of the output at that
-//     time, open transactions included ([kafka.Client.Restore]). A transaction's markers
-//     reach its topics one after the other. So the committed part of the output may lack
-//     counts that the positions include.
-//   - A worker keeps the state of partitions that stay with it: that state may include a
-//     batch whose commit is in flight.
-//   - A partition may leave a worker and return before the worker has begun with it. So a
-//     worker reads the state again for every generation of an assignment.
-//   - A topic may end before the position up to which it is counted. Either it was
-//     recreated under the same name, or it lost its end in a crash. The topic id in each
-//     count shows which. If the topic id is unchanged, the lost entries are already counted.
-//   - The group's positions can be lost. They expire with an unused group, and a broker
-//     that was killed has been seen to answer without them after its restart. So each
-//     count names the entries it includes, and those are skipped. Each dead letter names
-//     its record, which gets no second one. Rows of stations may be read again, which
-//     changes nothing.
-//   - A transaction that a dead member left open blocks its successors and all readers
-//     until it times out. So a transaction's id names its member, and members end the
-//     transactions of members that have left the group.
-//   - Positions are sent with the member and generation of the batch's session. The group
-//     refuses them once the partitions may belong to another member.
+//   - After an aborted transaction the worker drops all state and joins the group again,
+//     because an abort doesn't rewind positions.
+//   - State is read once the positions are settled, with the records of open transactions
+//     ([kafka.Client.Restore]): a transaction is committed in one topic after the other, so
+//     the committed part of the output may lag behind the positions.
+//   - State is read again for every generation of an assignment, except for partitions
+//     that stay.
+//   - Each count names the topic id and the position up to which entries are counted.
+//     So entries are neither lost nor counted twice if the group's positions are lost, the
+//     topic is recreated, or its end is lost in a crash. Each dead letter names its record.
+//     Rows of stations may be read again, which changes nothing.
+//
+// The rules of fencing, and the test of each, are in cta/kafka/INVARIANTS.md.
 package ctastream

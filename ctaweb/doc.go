@@ -103,21 +103,16 @@
 //
 // # On the pages
 //
-//   - The map is one SVG. Its densest part is drawn once more, larger, where there is
-//     room. Trains are drawn to the right of their line, to tell both directions apart.
-//   - map.js loads with the first touch. Two fingers, Ctrl with the wheel, buttons and keys
-//     zoom. Zoomed in, stations have names. A touched station shows its next trains.
-//     Without map.js a station links to its page. Lists, search and station pages contain
-//     everything that the map shows.
-//   - The browser's localStorage has the reader's favourite and recent stations. The device
-//     finds the nearest ones; its position is never sent.
-//   - Pages can be installed. The service worker stores recent pages. If the server does
-//     not answer within a second, the worker shows a stored page with its time, marked as
-//     not live. A new version of the pages drops the stored ones. Browsers allow this over
-//     HTTPS and on localhost.
+//   - The map is one SVG; its densest part is drawn once more, larger, where there is room.
+//     Trains are drawn to the right of their line, to tell both directions apart. Lists,
+//     search and station pages contain everything that the map shows.
+//   - The browser stores the reader's favourite and recent stations, and finds the nearest
+//     ones; none of this is sent.
+//   - Pages can be installed, over HTTPS or on localhost. The service worker stores recent
+//     pages. If the server does not answer within a second, it shows a stored page with its
+//     time, marked as not live.
 //   - Every known train is shown, except at a station that the stations table has removed
-//     from the train's line. Predictions have a range, and are scored while the model is
-//     ready. [Model.Prefer] sets whose predictions are shown if an agency predicts too.
+//     from the train's line.
 //
 // # How it works: the clock
 //
@@ -131,12 +126,10 @@
 //     last event. Then it stops, and the age of the data, which is wall time, grows.
 //   - Data is stale after four times the usual time between its records: at least 30
 //     seconds, at most five minutes.
-//   - The clock is within two seconds of event time, up to 300 times real time. Two errors
-//     add to that, each times the speed: the difference between the clocks of the reader
-//     and of most senders, and the resolution of a record's times, a millisecond.
+//   - The clock is within two seconds of event time, up to 300 times real time, plus the
+//     difference between the clocks of the reader and of most senders, times the speed.
 //   - The clock jumps when more than a quarter of the stations move to another event time,
-//     and no station contradicts them for five seconds. For a source that a page hears from
-//     its first record on, two seconds suffice.
+//     and no station contradicts them for five seconds.
 //   - If the new time is at least five minutes earlier (at speed n, 5n seconds more), the
 //     source has restarted: the earlier trains are dropped.
 //
@@ -152,18 +145,12 @@
 //   - Three wrong times: the station's clock is wrong. Earlier reports of the station are
 //     withdrawn. Later events get the time of receipt. A log line and the metric
 //     ctalive_web_wrong_clock name the station.
-//   - Its reports from before the page started are ignored: nobody can know which of
-//     their times is right.
+//   - Its reports from before the page started are ignored.
 //   - Records that are delayed, for the page or for one station, make no clock wrong.
 //
-// Limits:
-//
-//   - An error under 30 seconds (at speed n, add n half seconds) looks like an ordinary
-//     delay.
-//   - A network of fewer than four stations has no quarter.
-//   - The reader's own clock must be right.
-//   - If a station's event and record times are both behind, only the time of receipt shows
-//     it. Records from before the page's start do not.
+// Limits: an error under 30 seconds (at speed n, add n half seconds) looks like a delay. A
+// network needs four stations. The reader's own clock must be right. If a station's event
+// and record times are both behind, only its records since the page's start show it.
 //
 // # How it works: the last day
 //
@@ -173,14 +160,8 @@
 // 300,000 arrivals are used. Stations with wrong clocks, and records from before a restart
 // of the source, are ignored.
 //
-// A station's day begins with its first moment in the network's zone, and has 23 or 25
-// hours when clocks change.
-//
-//   - Counts carry no event time; it is derived from the record's send time, by the
-//     arrivals and the weather sent around then.
-//   - After a restart, the day begins where the topic's compacted part ends; the page shows
-//     that time.
-//   - The last count in the log is valid, whatever the clocks of its senders.
-//   - Riders who were counted over an hour after the previous count belong to no hour:
-//     those hours are shown as not known. If midnight lies between, they belong to no day.
+// Counts carry no event time; it is derived from the record's send time, by the arrivals
+// and the weather sent around then. After a restart, a station's day begins where the
+// topic's compacted part ends; the page shows that time. Riders who were counted over an
+// hour after the previous count belong to no hour, and after midnight to no day.
 package ctaweb

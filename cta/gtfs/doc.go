@@ -72,9 +72,4 @@
 //
 // Memory is bounded for any input. A row has up to 64 kB, and a file up to 1 GB
 // uncompressed. The numbers of rows and calls are limited too.
-//
-// The module github.com/OneBusAway/go-gtfs (v1.1.1) reads a million calls in about the same
-// time, and 210 MB instead of 140. It doesn't serve here: it panics on a call of an unknown
-// trip, drops a call at an unknown stop without a word, replaces an unreadable time,
-// names no line and column, and doesn't write feeds.
 package gtfs

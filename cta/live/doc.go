@@ -4,7 +4,7 @@
 //
 //	t := live.NewTracker(net)
 //	t.ApplyArrival(key, arrival) // as events come, in any order
-//	t.Record(now)                // every half minute, to score predictions
+//	t.ScorePredictions(now)      // every half minute
 //	v := t.View(now)
 //	for _, b := range v.Station(40380) {
 //		fmt.Println(b.Line, b.Direction, b.Next)
@@ -12,8 +12,8 @@
 //
 // # Duties of the caller
 //
-//   - Pass times to View and Record that follow the events; package ctaweb has such a
-//     clock. Events more than a minute ahead of that time don't count yet.
+//   - Pass times that follow the events; package ctaweb has such a clock. Events more than
+//     a minute ahead of that time don't count yet.
 //   - Cut the time to whole seconds to share a View: there is one View for each time.
 //   - Call [Tracker.Reset] when the source of events restarts at an earlier time.
 //
@@ -32,35 +32,23 @@
 //
 // # Trains
 //
-// A train is at the place of its last report, on whichever line. Its state is one of these:
+// A train is at the place of its last report, on whichever line. Between stations its
+// position follows the usual running time; a late train is just before the station.
 //
 //   - [StateStopped]: it arrived at a station less than 25 seconds ago.
-//   - [StateRunning]: it is on its way to the next station. Its position follows the usual
-//     running time; a late train is shown just before the station.
 //   - [StateSilent]: it is overdue at the next station by three minutes, or by the running time
-//     of its segment if that is longer. It is shown, but not predicted.
-//   - [StateStanding]: its last report was a breakdown.
-//   - [StateTurning]: it is at the end of its run, or out of service.
-//
-// A train is dropped fifteen minutes overdue, two minutes after it left service, or an
-// hour after it broke down or ended its run. It returns with its next report.
-//
-// Its destination is the reported one, or follows from the services by which its run may
-// have begun. Boards, trains and arrivals use the same name: the loop before the train
-// reaches it, "Kimball via the Loop" inside it.
+//     of its segment if that is longer. It is not predicted.
+//   - A train is dropped fifteen minutes overdue, two minutes after it left service, or an
+//     hour after it broke down or ended its run. It returns with its next report.
+//   - Its destination is the reported one, or follows from the services by which its run
+//     may have begun: the loop before the train reaches it, "Kimball via the Loop" inside it.
 //
 // # Boards and predictions
 //
-//   - [Board.Next] has the trains that riders may board. Trains that end their runs at a
-//     platform are listed apart.
-//   - [Arrival.Expected] has a range, from [Arrival.Earliest] to [Arrival.Latest]. Nine of
-//     ten trains should arrive in it.
-//   - [Arrival.Maybe]: the train may take another branch.
-//   - [Arrival.Behind]: the prediction assumes that a broken-down train moves again.
-//   - [Board.Last] and [DirectionStatus.Last]: the last train of a headway service, known
-//     at most 70 minutes ahead.
-//   - [Tracker.ScorePredictions] stores the predictions on the boards. [View.Scores] has their errors
-//     by [Horizons], and those of distance over mean speed for the same trains.
+// [Board.Next] has the trains that riders may board, [Board.Ending] those that end their
+// runs there. The last train of a headway service is known at most 70 minutes ahead.
+// [Tracker.ScorePredictions] stores the predictions on the boards. [View.Scores] has their
+// errors by [Horizons], and those of distance over mean speed for the same trains.
 //
 // An agency's own predictions are added with [Tracker.ApplyPrediction]. They belong to a
 // train by its id, or by the trip's id for a run that has not begun. [Arrival.Agency] is
@@ -114,68 +102,51 @@
 // [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
 // the measured and the intended time between trains, and the spells of trouble with the
 // longest wait of each. A recovery is no part of a spell. [Tracker.JudgePast] judges every
-// minute by the status of a View of that minute, two minutes later. [Tracker.Recall] adds the arrivals of a day at once, for example
-// after a restart. [Tracker.Reset] drops the past, too.
+// minute by the status of a View of that minute, two minutes later. [Tracker.AddPast] adds
+// the arrivals of a day at once, for example after a restart.
 //
 // # Crowding
 //
 // The entries of the last fifteen minutes are compared with the station's average for the
-// type of day, times the hour's share. [CrowdingQuiet] is under 0.6 of that, [CrowdingBusy] over 1.4, and
-// [CrowdingVeryBusy] over twice. The difference must exceed chance. [Crowd.Today]
-// is the number of the day. [Tracker.Day] returns the entries
-// of each hour since midnight, as far back as counts reach.
+// type of day, times the hour's share. A [Crowding] must exceed chance. [Tracker.Day] returns
+// the entries of each hour since midnight, as far back as counts reach.
 //
 // # How it works: predictions
 //
 // The prediction of a train on its way adds up times from its last report:
 //
-//  1. A segment's time, from arrival to arrival, is the mean of its last eight trains. Newer
-//     trains weigh more. Trains that broke down and times far from the median are ignored.
-//  2. Without observations, a segment takes its distance over the mean speed of the line's
-//     other segments, or over 9 m/s. One or two observations are averaged with that.
-//  3. With a timetable, a segment takes the scheduled time plus the mean delay of recent
+//  1. A segment's time is the mean of its last eight trains. Newer trains weigh more.
+//     Without observations it is the distance over the mean speed of the line's other
+//     segments, or over 9 m/s.
+//  2. With a timetable, a segment takes the scheduled time plus the mean delay of recent
 //     trains. A train up to two minutes early waits. An express overtakes as scheduled.
-//     Calls within one minute are spread over that minute: see [cta.Profile.AppendTimes].
-//  4. A broken-down train departs after the mean length of breakdowns, and at the
+//  3. A broken-down train departs after the mean length of breakdowns, and at the
 //     earliest in a minute and a half.
-//  5. Without a timetable, trains don't overtake: each arrives at least a minute after the
-//     one ahead.
-//  6. A train closer to the one ahead than 0.7 of the intended headway is held, for up to
-//     four minutes.
-//  7. An overdue train is expected in a few seconds, or in up to a minute when very late.
-//  8. A run ends at the end of the line, or where this hour's service turns back. The next
+//  4. Without a timetable, each train arrives at least a minute after the one ahead. A
+//     train closer to it than 0.7 of the intended headway is held, for up to four minutes.
+//  5. A run ends at the end of the line, or where this hour's service turns back. The next
 //     run departs one headway after the previous one, probably with the train that has
-//     waited longest. A run three quarters of a headway late is skipped; the run after it
-//     is expected. Trains run through on the Loop.
-//  9. Where branches part, a train is predicted for both until its branch is known.
+//     waited longest. A run three quarters of a headway late is skipped.
+//  6. Where branches part, a train is predicted for both until its branch is known.
 //
-// A prediction's range grows with the spread of every segment's times, with distance,
-// lateness, a breakdown and a departure still to come. Ranges also widen until nine of ten
-// recorded predictions hold: real trains are less regular than their running times.
+// A range grows with the spread of every segment's times, with distance, lateness, a
+// breakdown and a departure still to come. It also widens until nine of ten recorded
+// predictions hold.
 //
-// An agency's prediction is ignored if:
-//
-//   - it is over five minutes old, or more than a minute ahead of now
-//   - its time has passed
-//   - it is more than half an hour from ours: it may belong to another round
-//   - the train has since reported out of service
-//   - we do not predict the train, such as a silent one
-//
-// The ranges of the agency's predictions widen with its own errors. A train's stops are
-// always in order: where the agency has the train later, our times of the following stops
-// move with it. Headways and status always follow our predictions.
+// An agency's prediction is ignored if it is over five minutes old, more than a minute
+// ahead of now or past, if it is more than half an hour from ours, or if we do not predict
+// the train. A train's stops are always in order: where the agency has the train later, our
+// times of the following stops move with it. Headways and status always follow our
+// predictions.
 //
 // # How it works: trains that don't report
 //
-//   - Trains do not report from a closed station. A train passes the station when it is due.
-//     The running times of both segments come from the reports before and after.
-//   - A train isn't overdue while a train ahead holds it up. The train ahead must be on its
-//     way or broken down, and not silent.
+//   - Trains do not report from a closed station, and pass it when they are due.
+//   - A train isn't overdue while a train ahead holds it up.
 //   - A train that another has passed holds up no other train, causes neither [CauseStanding]
 //     nor [CauseOverdue], and is not predicted at the station where it was passed.
-//   - An id belongs to one train, even if the train changes lines. If reports alternate
-//     between two places, and each continues its own sequence, two trains share the id. After
-//     six such reports they are shown as two: the train seen later becomes "id (2)".
+//   - If six reports of an id alternate between two places, two trains share it: the one
+//     seen later becomes "id (2)".
 //
 // A line is silent if one of these holds. Trains that fell silent while others of the
 // line reported don't count.
@@ -192,8 +163,7 @@
 // # How it works: headways and the past
 //
 //   - A station's intended headway is that of the hour in which its trains began their runs.
-//     Where only some routes of the line pass, it is a multiple.
-//   - When headways change, the longer one counts for gaps and the shorter for bunching.
+//     When headways change, the longer one counts for gaps and the shorter for bunching.
 //   - A timetable's trains have a headway if the times between them are within 1.5 of each
 //     other or up to 15 minutes: [Headway.Uneven] and [DirectionStatus.Uneven] are for others.
 //   - An interval with two unusually silent minutes in it doesn't count. For eight minutes
