@@ -44,68 +44,8 @@ type loader struct {
 	lost        map[string]bool      // unknown lines and stations that were reported
 }
 
-// Load reads a network from CSV files of up to 8 MB each, in UTF-8. Each file starts with
-// a header line. Columns may be in any order. A field that contains a comma is quoted.
-//
-// Files and columns marked * are optional. Any file may have a column note, which is
-// ignored. Any file with a station_id may have a column station_name, which is checked.
-//
-//	network.csv        one row
-//	  name             for riders, such as: Chicago 'L'
-//	  timezone         such as: America/Chicago
-//	* temperature      C or F: the unit that riders read; default F
-//	lines.csv          in the order in which riders see them
-//	  line             the id: 1 to 32 letters, digits, hyphens, underscores, dots
-//	  name             such as: Blue Line
-//	  color            such as: #00a1de
-//	  text_color       legible on color
-//	* loop_from        id of the first station of the loop at the end of a run; of the
-//	                   line's first station for a ring; else empty
-//	* loop_name        for riders, such as: Loop; default: the name of its first station
-//	* mode             rail, metro, tram, bus or ferry; default: metro
-//	stations.csv
-//	  station_id       1 to 2147483647
-//	  station_name     need not be unique
-//	  accessible       true or false: without steps; empty when unknown
-//	  latitude         degrees, such as: 41.885737
-//	  longitude        degrees, such as: -87.630886
-//	* closed           true: trains pass without a stop; default false
-//	* also             well-known places at the station, such as: Wrigley Field;Wrigleyville
-//	line_stations.csv  the stations of each line
-//	  line             an id of lines.csv
-//	  order            from 0, without gaps; branches continue from the end of the trunk
-//	  station_id       once per line; a ring may repeat its first station at its end
-//	  branch           name of the branch; empty on the trunk
-//	* stops.csv        default: one stop per station, with the station's id
-//	  stop_id          1 to 2147483647
-//	* direction_id     N, E, S or W: the direction in which trains leave
-//	  stop_name        such as: Clark/Lake (Forest Pk-bound)
-//	* station_descriptive_name
-//	  station_id
-//	* (each line's id) true or false: whether its trains use the stop; all or none
-//	* ridership.csv    a row for each station, with zeros when unknown
-//	  station_id
-//	  weekday          average entries per day
-//	  saturday
-//	  sunday
-//	* hourly.csv       24 rows
-//	  hour             0 to 23, local time
-//	  share            of a day's entries; the shares sum to 1
-//	* transfers.csv    changes on foot between two stations, in both directions
-//	  station_id
-//	  to_station_id
-//	* minutes          that riders need at least; empty when unknown
-//	service.csv        one or more rows per line; no service in hours without a row
-//	  line
-//	  days             daily, weekday (Monday to Friday), weekend, saturday or sunday
-//	  from             hour, 0 to 23, local time
-//	  to               hour, up to 24; a service past midnight takes two rows
-//	  headway_minutes  between trains of one direction on the trunk
-//	* last_station_id  where trains turn back; empty for the whole line
-//
-// The line columns of stops.csv become the boolean columns of the stations table, in the
-// same order. Every station needs a line and a stop. A line's stations must be exactly
-// those with a stop where the line's column is true.
+// Load reads a network from CSV files of up to 8 MB each, in UTF-8. data/FORMAT.md in the
+// source describes files and columns.
 //
 // The error lists every fault by file, line and column, each a [*DataError]; errors.As
 // finds the first:
@@ -113,8 +53,7 @@ type loader struct {
 //	lines.csv:2:1: line is "main", want a line with two stations or more in line_stations.csv
 //	stations.csv:3:17: latitude is "north", want a number from -90 to 90
 //
-// The files under data/chicago in the source are an example to start from. The smallest
-// example with a branch and a loop is testdata/smalltown.
+// The files under data/chicago are an example to start from.
 func Load(fsys fs.FS) (*Network, error) {
 	l := &loader{
 		Reader:      sheet.Reader{FS: fsys, MaxFile: maxFileBytes},
