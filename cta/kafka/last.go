@@ -39,9 +39,6 @@ func (c *Client) Last(ctx context.Context, match Match) ([]Record, error) {
 			last[Partition{Topic: r.Topic, Partition: r.Partition}] = r
 			return nil
 		})
-		if err == nil {
-			err = ctx.Err()
-		}
 		if err != nil {
 			return nil, fmt.Errorf("kafka: newest records: %w", err)
 		}

@@ -52,9 +52,8 @@ type ProducerConfig struct {
 // An idle producer sends a record at once. While a request is in flight, records gather
 // for the next: short delays when quiet, big batches when busy.
 //
-// While the cluster is away, each record is retried for up to two minutes, then fails.
-// A retried batch keeps its sequence number, so the broker drops duplicates. A batch that
-// fails may or may not have been written; its partition continues under a new producer id.
+// A retried batch keeps its sequence number, so the broker drops duplicates. After a batch
+// that fails, which may have been written, its partition continues under a new producer id.
 type Producer struct {
 	client *Client
 	limit  int

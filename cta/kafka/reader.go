@@ -38,8 +38,6 @@ func AnyOf(matches ...Match) Match {
 // A record existed at the call if it was below the partition's last stable offset and is
 // neither part of an open transaction nor a marker. Retention or a new topic of the same
 // name may remove a position: Read logs that, and continues at the oldest record.
-//
-// handle may keep a record, but must not change its bytes.
 func (c *Client) Read(ctx context.Context, cfg ReadConfig, handle func(context.Context, Record) error) error {
 	var faults []error
 	if cfg.Match == nil {
@@ -51,7 +49,10 @@ func (c *Client) Read(ctx context.Context, cfg ReadConfig, handle func(context.C
 	if len(faults) > 0 {
 		return fmt.Errorf("kafka: read: settings: %w", errors.Join(faults...))
 	}
-	return c.read(ctx, reading{ReadConfig: cfg}, handle)
+	if err := c.read(ctx, reading{ReadConfig: cfg}, handle); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // reading is the task of one reader.
@@ -88,6 +89,7 @@ type part struct {
 	target  int64         // to be caught up, handled must reach it; 0 for later partitions
 }
 
+// read returns the error of ctx, too.
 func (c *Client) read(ctx context.Context, what reading, handle func(context.Context, Record) error) error {
 	what.Refresh = cmp.Or(what.Refresh, 2*time.Second)
 	inner, cancel := context.WithCancelCause(ctx)
@@ -103,10 +105,7 @@ func (c *Client) read(ctx context.Context, what reading, handle func(context.Con
 	cancel(nil) // stop waiting for responses
 	discovery.Wait()
 	r.engine.Wait()
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return cmp.Or(ctx.Err(), err)
 }
 
 // leaderTimeout bounds how long a required partition may lack a leader. An election is
@@ -263,9 +262,7 @@ func (r *reader) discoverOnce(ctx context.Context) (all bool, _ error) {
 	for p, known := range r.parts {
 		if len(r.only) == 0 && view.Topics[p.Topic] == nil {
 			r.client.cfg.Log.Info("topic deleted", "topic", p.Topic, "partition", p.Partition)
-			if known.cursor != nil {
-				r.engine.Remove(known.cursor)
-			}
+			r.engine.Remove(known.cursor)
 			delete(r.parts, p)
 		}
 	}

@@ -30,9 +30,6 @@ func (c *Client) Restore(ctx context.Context, partitions []Partition, handle fun
 		handle(r)
 		return nil
 	})
-	if err == nil {
-		err = ctx.Err() // read may have been stopped without an error
-	}
 	if err != nil {
 		return fmt.Errorf("kafka: restore: %w", err)
 	}

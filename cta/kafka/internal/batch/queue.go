@@ -48,13 +48,8 @@ func (q *Queue) Empty() bool { return len(q.queue) == 0 }
 // Len returns the number of batches.
 func (q *Queue) Len() int { return len(q.queue) }
 
-// Oldest returns the batch that is in flight or next; nil when there is none.
-func (q *Queue) Oldest() *Batch {
-	if len(q.queue) == 0 {
-		return nil
-	}
-	return q.queue[0]
-}
+// Oldest returns the batch that is in flight or next. There must be one.
+func (q *Queue) Oldest() *Batch { return q.queue[0] }
 
 // Batch is a partition's part of one request. Once sent, its records and its sequence
 // number don't change.
@@ -121,8 +116,8 @@ func (b *Batch) append(r *record.Record, at time.Time, size int) {
 
 // Seal closes the oldest batch to further records, and returns it.
 func (q *Queue) Seal() *Batch {
-	q.queue[0].sealed = true
-	return q.queue[0]
+	q.Oldest().sealed = true
+	return q.Oldest()
 }
 
 // Request returns a request that sends the oldest batch of each queue, with its earlier
@@ -160,7 +155,7 @@ func (q *Queue) ProduceError(resp *sarama.ProduceResponse) error {
 // Pop removes the oldest batch. If it was delivered, its sequence numbers are used.
 // Otherwise that is unknown, and the partition needs a new producer id.
 func (q *Queue) Pop(delivered bool) {
-	b := q.queue[0]
+	b := q.Oldest()
 	q.queue = slices.Delete(q.queue, 0, 1)
 	if delivered {
 		q.seq = int32((int64(q.seq) + int64(len(b.Records.Records))) & math.MaxInt32)
@@ -172,7 +167,7 @@ func (q *Queue) Pop(delivered bool) {
 // Split splits the oldest batch, which the broker refused as too large, in two. It reports
 // whether it could.
 func (q *Queue) Split() bool {
-	b := q.queue[0]
+	b := q.Oldest()
 	n := len(b.Records.Records)
 	if n < 2 {
 		return false

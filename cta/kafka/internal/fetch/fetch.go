@@ -130,11 +130,14 @@ func (e *Engine) Add(p record.Partition, topicID string, position int64) *Cursor
 	return cur
 }
 
-// Remove stops fetching a partition. Records fetched before may still be delivered.
+// Remove stops fetching a partition; cur may be nil. Records fetched before may still be
+// delivered.
 func (e *Engine) Remove(cur *Cursor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.remove(cur)
+	if cur != nil {
+		e.remove(cur)
+	}
 }
 
 func (e *Engine) remove(cur *Cursor) {
@@ -182,13 +185,11 @@ func (e *Engine) trackLeaders(ctx context.Context) {
 		e.warnUnreadable(time.Now())
 		if all {
 			pause = often
-			timer := time.NewTimer(seldom)
 			select {
 			case <-ctx.Done():
 			case <-e.leadersWanted:
-			case <-timer.C: // another caller may have a new view
+			case <-time.After(seldom): // another caller may have a new view
 			}
-			timer.Stop()
 		} else {
 			pause = min(2*pause, seldom)
 			_ = retry.Pause(ctx, pause)
@@ -305,13 +306,11 @@ func (f *fetcher) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case idle:
-			timer := time.NewTimer(wait) // a partition's pause may have ended
 			select {
 			case <-f.wake:
-			case <-timer.C:
+			case <-time.After(wait): // a partition's pause may have ended
 			case <-ctx.Done():
 			}
-			timer.Stop()
 		default:
 			f.failed()
 			signal(f.leadersWanted)

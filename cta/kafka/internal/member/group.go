@@ -96,7 +96,8 @@ func (m *member) joinGroup(was generation, topics []string, owned []record.Parti
 	now = was
 	rebalance := max(m.cfg.SessionTimeout, minRebalance)
 	var resp *sarama.JoinGroupResponse
-	for range 2 { // the first answer may only assign an id to a new member
+	err := error(sarama.ErrMemberIdRequired)
+	for try := 0; try < 2 && errors.Is(err, sarama.ErrMemberIdRequired); try++ { // a new member first gets its id
 		req := sarama.NewJoinGroupRequest(m.cl.Version())
 		req.GroupId, req.MemberId, req.GroupInstanceId, req.ProtocolType = m.cfg.Group, now.memberID, m.instanceID, "consumer"
 		req.SessionTimeout, req.RebalanceTimeout = int32(m.cfg.SessionTimeout.Milliseconds()), int32(rebalance.Milliseconds())
@@ -110,23 +111,17 @@ func (m *member) joinGroup(was generation, topics []string, owned []record.Parti
 		if err := req.AddGroupProtocolMetadata(m.strategy.Name(), meta); err != nil {
 			return now, nil, err
 		}
-		err := m.cl.Ask(m.joinCtx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).JoinGroup, req, func(r *sarama.JoinGroupResponse) error {
-			resp = r
-			return cluster.Refusal(resp.Err)
+		err = m.cl.Ask(m.joinCtx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).JoinGroup, req, func(r *sarama.JoinGroupResponse) error {
+			if resp = r; r.Err == sarama.ErrNoError || r.Err == sarama.ErrMemberIdRequired {
+				now.memberID = r.MemberId
+			}
+			return cluster.Refusal(r.Err)
 		}))
-		if errors.Is(err, sarama.ErrMemberIdRequired) {
-			now.memberID = resp.MemberId
-			continue
-		}
-		if err != nil {
-			return now, nil, err
-		}
-		break
 	}
-	if resp.Err != sarama.ErrNoError {
-		return now, nil, resp.Err
+	if err != nil {
+		return now, nil, err
 	}
-	now = generation{resp.MemberId, resp.GenerationId}
+	now.number = resp.GenerationId
 	name, kind := m.strategy.Name(), "consumer"
 	sync := &sarama.SyncGroupRequest{
 		Version: 5, GroupId: m.cfg.Group, GenerationId: now.number, MemberId: now.memberID, GroupInstanceId: m.instanceID,
@@ -137,7 +132,7 @@ func (m *member) joinGroup(was generation, topics []string, owned []record.Parti
 			return now, nil, err
 		}
 	}
-	err := m.cl.Ask(m.joinCtx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).SyncGroup, sync, func(resp *sarama.SyncGroupResponse) error {
+	err = m.cl.Ask(m.joinCtx, cluster.Group(m.cfg.Group), rebalance+cluster.RequestTimeout, cluster.Send((*sarama.Broker).SyncGroup, sync, func(resp *sarama.SyncGroupResponse) error {
 		if resp.Err != sarama.ErrNoError || len(resp.MemberAssignment) == 0 {
 			return cluster.Refusal(resp.Err)
 		}

@@ -88,9 +88,7 @@ func newSession(m *member, assigned []record.Partition) *session {
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
 	s.engine = fetch.Start(s.ctx, m.cl, m.log.Logger, func() {})
 	m.goroutines.Go(s.engine.Wait)
-	for _, p := range assigned {
-		s.parts[p] = &part{Assigned: record.Assigned{Partition: p}}
-	}
+	s.assign(assigned)
 	return s
 }
 
@@ -123,9 +121,7 @@ func (s *session) assign(assigned []record.Partition) {
 }
 
 func (s *session) stopFetching(p *part) {
-	if p.cursor != nil {
-		s.engine.Remove(p.cursor)
-	}
+	s.engine.Remove(p.cursor)
 	p.cursor = nil
 }
 

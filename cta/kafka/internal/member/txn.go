@@ -63,7 +63,7 @@ func (t *txn) init(ctx context.Context) error {
 // bumpEpoch moves to the next epoch of the id, unless another owner has. Brokers then refuse
 // requests of earlier epochs.
 func (t *txn) bumpEpoch(ctx context.Context) error {
-	err := t.ask(ctx, t.coordinator(), cluster.RequestTimeout, cluster.Send((*sarama.Broker).InitProducerID, &sarama.InitProducerIDRequest{
+	err := t.ask(ctx, cluster.Transaction(t.id), cluster.RequestTimeout, cluster.Send((*sarama.Broker).InitProducerID, &sarama.InitProducerIDRequest{
 		Version: 4, TransactionalID: &t.id, TransactionTimeout: transactionTimeout, ProducerID: t.pid, ProducerEpoch: t.epoch,
 	}, func(resp *sarama.InitProducerIDResponse) error {
 		if resp.Err == sarama.ErrNoError {
@@ -220,7 +220,7 @@ func (t *txn) addOffsets(ctx context.Context, who generation, instanceID *string
 
 // end commits the transaction, or aborts it.
 func (t *txn) end(ctx context.Context, commit bool) error {
-	return t.ask(ctx, t.coordinator(), cluster.RequestTimeout, cluster.Send((*sarama.Broker).EndTxn, &sarama.EndTxnRequest{
+	return t.ask(ctx, cluster.Transaction(t.id), cluster.RequestTimeout, cluster.Send((*sarama.Broker).EndTxn, &sarama.EndTxnRequest{
 		Version: 3, TransactionalID: t.id, ProducerID: t.pid, ProducerEpoch: t.epoch, TransactionResult: commit,
 	}, func(resp *sarama.EndTxnResponse) error { return cluster.Refusal(resp.Err) }))
 }
@@ -229,10 +229,8 @@ func (t *txn) end(ctx context.Context, commit bool) error {
 func (t *txn) add(ctx context.Context, send func(*cluster.Link) error) error {
 	t.adding.Lock()
 	defer t.adding.Unlock()
-	return t.ask(ctx, t.coordinator(), cluster.RequestTimeout, send)
+	return t.ask(ctx, cluster.Transaction(t.id), cluster.RequestTimeout, send)
 }
-
-func (t *txn) coordinator() cluster.Target { return cluster.Transaction(t.id) }
 
 // ask sends a request until it succeeds, is refused for good, or ctx ends. All requests of
 // a transaction are idempotent: if only the answer was lost, a repetition changes nothing.
