@@ -31,6 +31,9 @@
 //     same time, the positions after the batch (AddOffsetsToTxn, TxnOffsetCommit). The first
 //     of them begins the transaction; EndTxn commits it.
 //
+// The group's position is the committed offset of a partition's next record, part.position
+// the offset up to which the member has read.
+//
 // A partition goes through these steps by its state: stateAssigned, stateLocating,
 // stateLocated, stateRestoring, stateActive, and stateRevoking when it leaves.
 //
