@@ -106,6 +106,11 @@ type score struct {
 // exceeded by one train of twenty.
 type margins [2 * horizons][2]float64 // factors for the early and the late side, less 1
 
+// wide are the margins before trains have shown errors. With them, 83 to 89 % of the
+// trains in recordings of four lines came within the ranges of the first 45 minutes, by
+// horizon. Some thousand predictions of more regular trains narrow them.
+var wide = margins{{0.6, 0.6}, {2, 2}, {3, 3}, {4, 4}, {4, 4}, {6, 6}, {7, 7}, {8, 8}}
+
 // kindOf returns the index of a prediction in margins.
 func kindOf(ahead int64, number int) uint8 {
 	h := horizon(ahead)
@@ -148,7 +153,13 @@ type tally struct {
 // sums add up errors, in ms.
 type sums struct{ n, err, bias, inBand, inRange int64 }
 
-func newScore() score { return score{departures: map[int32]*departures{}} }
+func newScore() score {
+	c := score{departures: map[int32]*departures{}}
+	for i := range c.margins {
+		c.margins[i] = wide
+	}
+	return c
+}
 
 // ScorePredictions stores the current predictions, to be scored when the trains come. It stores
 // what riders saw: the next trains on the boards, up to fifteen minutes ahead. Call it

@@ -131,14 +131,20 @@ func TestRangesFollowTheErrors(t *testing.T) {
 	}
 	slices.SortStableFunc(events, func(a, b ctaproducer.Event) int { return a.At.Compare(b.At) })
 	tr, at := NewTracker(net), day(6)
+	var early [horizons]Score
 	for _, e := range events {
 		for ; e.At.After(at) && at.Before(day(9)); at = at.Add(30 * time.Second) {
-			tr.ScorePredictions(at)
+			if tr.ScorePredictions(at); at.Equal(day(6).Add(45 * time.Minute)) {
+				early = tr.View(at).Scores
+			}
 		}
 		tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 	}
-	for _, s := range tr.View(at).Scores {
-		t.Logf("%v to %v: error %v, in range %.1f %%", s.From, s.To, s.Recent.Error, 100*s.Recent.InRange)
+	for i, s := range tr.View(at).Scores {
+		t.Logf("%v to %v: error %v, in range %.1f %%, in the first 45 minutes %.1f %%", s.From, s.To, s.Recent.Error, 100*s.Recent.InRange, 100*early[i].All.InRange)
+		if early[i].All.InRange < 0.85 {
+			t.Errorf("%v to %v: %.1f %% came in the ranges of the first 45 minutes", s.From, s.To, 100*early[i].All.InRange)
+		}
 		if s.Recent.InRange < 0.85 {
 			t.Errorf("%v to %v: %.1f %% came in their range, want nine of ten", s.From, s.To, 100*s.Recent.InRange)
 		}

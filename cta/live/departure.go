@@ -1,6 +1,9 @@
 package live
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // leaving returns the headway of runs that begin at a node. It is 0 without such runs,
 // and with a timetable.
@@ -135,7 +138,13 @@ func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread f
 	}
 	g := guesses[:n.n]
 	slices.Sort(g)
-	return g[(len(g)-1)/2], 8, true
+	at = g[(len(g)-1)/2]
+	const prior, weight = 8, 8 // s; in departures
+	squares := float64(weight * prior * prior)
+	for _, guess := range g {
+		squares += sq(float64(guess-at) / 1000)
+	}
+	return at, math.Sqrt(squares / float64(weight+len(g))), true
 }
 
 // waiting reports whether a train that has ended its run waits to depart from a

@@ -40,7 +40,7 @@ func ExampleTracker() {
 	fmt.Println("towards", howard.Towards, howard.Level, howard.Cause, howard.Every)
 
 	// Output:
-	// YE004 at 08:01:59, from 08:01:48 to 08:02:17 (observed)
+	// YE004 at 08:01:59, from 08:01:41 to 08:02:27 (observed)
 	// YE004 is running, 37 % of the way
 	// towards Howard good regular 10m0s
 }
