@@ -259,6 +259,7 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 func TestHeadwaysStayInTheirBand(t *testing.T) {
 	s := faultlessDay()
 	last := make(map[place]Event)
+	intended := make(services)
 	checked, least, most := 0, 1.0, 1.0
 	for _, ev := range s.arrivals {
 		p := placeOf(ev.Arrival)
@@ -267,7 +268,7 @@ func TestHeadwaysStayInTheirBand(t *testing.T) {
 			continue
 		}
 		last[p] = ev
-		shortest, longest, steady := serviceOver(s.net.Line(p.line), p, ev.At.Add(-150*time.Minute), ev.At)
+		shortest, longest, steady := intended.over(s.net.Line(p.line), p, ev.At.Add(-150*time.Minute), ev.At)
 		if !ok || !steady || before.At.Before(s.Begin()) {
 			continue
 		}
@@ -285,30 +286,48 @@ func TestHeadwaysStayInTheirBand(t *testing.T) {
 	}
 }
 
-// serviceOver returns the shortest and the longest headway intended at a platform
-// in a span of time; steady is false when the line didn't run in part of it, or not
-// by the same patterns.
-func serviceOver(l *cta.Line, at place, from, to time.Time) (shortest, longest time.Duration, steady bool) {
-	type service struct {
-		here  time.Duration
-		which int // patterns, by bit
-	}
-	look := func(t time.Time) (s service) {
-		for i, p := range l.Patterns {
-			h := p.HeadwayAt(t)
-			if h > 0 {
-				s.which |= 1 << i
-			}
-			if slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return c.Station.ID == at.station && c.Direction == at.direction }) {
-				s.here = cta.CombinedHeadway(s.here, h)
-			}
-		}
+// service is what is intended at a platform at a moment.
+type service struct {
+	here  time.Duration // headway
+	which int           // patterns, by bit
+}
+
+// services keeps what was found of each platform's: looking is most of the work.
+type services map[serviceAt]service
+
+type serviceAt struct {
+	place
+	unix int64
+}
+
+func (all services) look(l *cta.Line, at place, t time.Time) service {
+	key := serviceAt{at, t.Unix()}
+	if s, ok := all[key]; ok {
 		return s
 	}
-	now := look(to)
+	var s service
+	for i, p := range l.Patterns {
+		h := p.HeadwayAt(t)
+		if h > 0 {
+			s.which |= 1 << i
+		}
+		if slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return c.Station.ID == at.station && c.Direction == at.direction }) {
+			s.here = cta.CombinedHeadway(s.here, h)
+		}
+	}
+	all[key] = s
+	return s
+}
+
+// over returns the shortest and the longest headway intended at a platform
+// in a span of time; steady is false when the line didn't run in part of it, or not
+// by the same patterns. It looks every ten minutes.
+func (all services) over(l *cta.Line, at place, from, to time.Time) (shortest, longest time.Duration, steady bool) {
+	const every = 10 * time.Minute
+	now := all.look(l, at, to)
 	shortest, longest, steady = now.here, now.here, now.here > 0
-	for t := from; t.Before(to); t = t.Add(10 * time.Minute) {
-		then := look(t)
+	for t := from.Truncate(every); t.Before(to); t = t.Add(every) {
+		then := all.look(l, at, t)
 		steady = steady && then.which == now.which
 		shortest, longest = min(shortest, then.here), max(longest, then.here)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // said is an arrival, and the truth about its train.
@@ -205,8 +206,11 @@ func ghosts(tb testing.TB, seed uint64, from time.Time, length time.Duration, ea
 // BenchmarkGhosts runs the whole day. A tracker that restarts in the middle must give
 // the same result.
 func TestTrainsVanishAndTurnUpElsewhere(t *testing.T) {
-	restarts := 0
-	ghosts(t, 1, day(6), 150*time.Minute, func(now time.Time, tr *Tracker, heard []*said) {
+	restarts, length := 0, 150*time.Minute
+	if race.Enabled {
+		length = 75 * time.Minute
+	}
+	ghosts(t, 1, day(6), length, func(now time.Time, tr *Tracker, heard []*said) {
 		if restarts++; restarts%20 != 0 {
 			return
 		}
