@@ -42,7 +42,8 @@
 //
 // Without [Config.DataDir] all data is in memory and is lost at [Services.Close]. Of topics
 // that aren't compacted, the newest 16 MiB are kept, whatever their retention: about four
-// hours of the Chicago 'L'.
+// hours of the Chicago 'L'. What a consumer group with members hasn't read yet is kept too,
+// up to 64 MiB.
 //
 // With DataDir, a restart keeps topics, records, group positions, transactions and
 // schemas:
