@@ -431,9 +431,8 @@ func (s *step) plan(t *train, u *update) int {
 		if !begun {
 			begin(i)
 		}
-		arrival, departure := t.times(i)
-		arrives, leaves := c.arrival.time(arrival), c.departure.time(departure)
-		if !c.skipped && !c.noData && arrives.IsZero() && leaves.IsZero() {
+		at, behind := t.expect(i, c)
+		if !c.skipped && !c.noData && at.IsZero() {
 			continue
 		}
 		follow(i)
@@ -444,23 +443,8 @@ func (s *step) plan(t *train, u *update) int {
 		if none = c.noData; none {
 			continue
 		}
-		if known = !arrival.IsZero(); known {
-			switch {
-			case leaves.IsZero():
-				late = arrives.Sub(arrival)
-			case leaves.Before(arrives): // it can't be
-				late = arrives.Sub(departure)
-			default:
-				late = leaves.Sub(departure)
-			}
-		}
-		switch {
-		case arrives.IsZero() && known && i > 0:
-			arrives = arrival.Add(late)
-		case arrives.IsZero(), i == 0 && !leaves.IsZero(): // the first call is when the train leaves
-			arrives = leaves
-		}
-		t.expected[i] = arrives
+		t.expected[i] = at
+		late, known = behind, !t.scheduled(i).IsZero()
 		if listed < 0 {
 			listed = i
 		}
@@ -470,6 +454,25 @@ func (s *step) plan(t *train, u *update) int {
 	}
 	follow(len(t.Calls))
 	return listed
+}
+
+// expect returns when a train is at a call, zero when unknown, and by how much it leaves
+// later than the timetable. It is at the first call when it leaves.
+func (t *train) expect(i int, c *expected) (at time.Time, late time.Duration) {
+	arrival, departure := t.times(i)
+	at, leaves := c.arrival.time(arrival), c.departure.time(departure)
+	if leaves.IsZero() {
+		return at, at.Sub(arrival)
+	}
+	leaves = latest(leaves, at) // not before it has come
+	late = leaves.Sub(departure)
+	switch {
+	case i == 0, at.IsZero() && arrival.IsZero():
+		at = leaves
+	case at.IsZero():
+		at = arrival.Add(late)
+	}
+	return at, late
 }
 
 // vehicle takes one vehicle's position.
