@@ -741,3 +741,21 @@ func TestMemberThatIsRefusedJoinsAnew(t *testing.T) {
 		t.Error("the member goes on under an id that the group has refused")
 	}
 }
+
+// Another process may have a static member's identity by now, and with it the transactional
+// id. The group knows: it is asked before the id is taken over.
+func TestFencedInstanceLeavesTransactionsAlone(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	cfg := config("g")
+	cfg.InstanceID = "one"
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.FencedInstanceID, Count: -1})
+	taken := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Observe: true, Count: -1})
+	if err := client.Transform(t.Context(), cfg, newSummer(client)); !errors.Is(err, kafka.ErrFenced) {
+		t.Errorf("error %v, want %v", err, kafka.ErrFenced)
+	}
+	if taken.Hits() > 0 {
+		t.Error("the transactional id was taken over from the newer process")
+	}
+}
