@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,6 +54,31 @@ func TestAddressInUse(t *testing.T) {
 		if refused.Service != service || refused.Addr != addr || !strings.Contains(refused.Hint, "another program listens there") {
 			t.Errorf("error is %v, want service %s, address %s and a remedy", err, service, addr)
 		}
+	}
+}
+
+// A start that fails early or late leaves no address in use.
+func TestFailedStartFreesItsAddresses(t *testing.T) {
+	listen := func(addr string) net.Listener {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	used, free := listen("127.0.0.1:0"), listen("127.0.0.1:0")
+	defer used.Close()
+	addr := free.Addr().String()
+	free.Close()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "registry.jsonl"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range []embedded.Config{{Kafka: addr, RESTProxy: used.Addr().String()}, {Kafka: addr, DataDir: dir}, {RESTProxy: addr, DataDir: dir}} {
+		if _, err := embedded.Start(t.Context(), cfg); err == nil {
+			t.Fatalf("%+v: started", cfg)
+		}
+		listen(addr).Close()
 	}
 }
 
