@@ -267,15 +267,20 @@ func TestPredictions(t *testing.T) {
 	}
 }
 
-// All entries show before the first train has told the time, without which there is no today.
+// All entries show before the first train has told the time, without which there is no
+// today: streams then have nothing to tell.
 func TestTotalsShowBeforeTheFirstTrain(t *testing.T) {
 	m := NewModel(cta.Chicago())
 	m.SetReady()
 	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 	for _, n := range []int64{0, 5, 7} {
+		before := h.pub.snapshot().status
 		m.ApplyCount(tables.TurnstileCount{StationID: 40010, Count: n}, now)
 		now = now.Add(2 * time.Second)
+		if s := h.pub.snapshot(); len(difference(before, s.status, s.layout).EntriesToday) != 0 {
+			t.Errorf("at %d entries, streams are told of today's", n)
+		}
 		if got, want := text(t, get(t, h, "GET", "/api/v1/stations/40010")), fmt.Sprintf(`"entries":%d,"entries_today":0`, n); !strings.Contains(got, want) {
 			t.Errorf("lacks %s: %s", want, got)
 		}

@@ -27,7 +27,7 @@ type update struct {
 	Trains  []*Train     `json:"trains,omitempty"`  // new or changed
 	Gone    []string     `json:"gone,omitempty"`    // ids of trains no longer shown
 	Lines   []lineUpdate `json:"lines,omitempty"`   // how lines run, where that changed
-	// EntriesToday holds today's entries, where they or all entries changed, by station id.
+	// EntriesToday holds today's entries, where they changed, by station id.
 	EntriesToday map[string]int64 `json:"entries_today,omitempty"`
 	// Alerts holds all alerts, when any changed.
 	Alerts *[]*Alert `json:"alerts,omitempty"`
@@ -36,6 +36,8 @@ type update struct {
 	// lines at each station.
 	before map[string]*Train
 	stops  map[int][]string
+
+	counted bool // all entries of a station changed: streams don't tell them, the API does
 }
 
 // lineUpdate says how a line runs.
@@ -49,7 +51,7 @@ type lineUpdate struct {
 func difference(from, to *Status, of *layout) *update {
 	u := &update{
 		AsOf: to.AsOf, Speed: to.Speed, RealTime: to.RealTime, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
-		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, CountsSince: to.CountsSince, Layout: of.id, before: map[string]*Train{}, stops: of.stops,
+		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, CountsSince: to.CountsSince, Layout: of.id, before: map[string]*Train{}, stops: of.stops, EntriesToday: map[string]int64{},
 	}
 	if from == nil {
 		from = &Status{}
@@ -61,13 +63,13 @@ func difference(from, to *Status, of *layout) *update {
 		u.Alerts = &to.Alerts
 	}
 	trains := map[string]*Train{}
-	entries := map[int][2]int64{}
+	entries := map[int]*Station{}
 	for _, l := range from.Lines {
 		for _, t := range l.Trains {
 			trains[t.ID] = t
 		}
 		for _, s := range l.Stations {
-			entries[s.ID] = [2]int64{s.Entries, s.EntriesToday}
+			entries[s.ID] = s
 		}
 	}
 	for i, l := range to.Lines {
@@ -84,10 +86,9 @@ func difference(from, to *Status, of *layout) *update {
 			delete(trains, t.ID)
 		}
 		for _, s := range l.Stations {
-			if entries[s.ID] != [2]int64{s.Entries, s.EntriesToday} {
-				if u.EntriesToday == nil {
-					u.EntriesToday = map[string]int64{}
-				}
+			old := entries[s.ID]
+			u.counted = u.counted || old == nil || old.Entries != s.Entries
+			if old == nil || old.EntriesToday != s.EntriesToday {
 				u.EntriesToday[strconv.Itoa(s.ID)] = s.EntriesToday
 			}
 		}
@@ -112,7 +113,7 @@ func sameToReaders(a, b DirectionStatus) bool {
 
 // empty reports whether an update says nothing that from didn't.
 func (u *update) empty(from *Status) bool {
-	return u.Weather == nil && u.Trains == nil && u.Gone == nil && u.EntriesToday == nil && u.Lines == nil && u.Alerts == nil &&
+	return u.Weather == nil && u.Trains == nil && u.Gone == nil && !u.counted && len(u.EntriesToday) == 0 && u.Lines == nil && u.Alerts == nil &&
 		u.AsOf.Equal(from.AsOf) && u.Speed == from.Speed && u.AgeSeconds == from.AgeSeconds &&
 		u.Stale == from.Stale && u.Ready == from.Ready && u.Reason == from.Reason
 }

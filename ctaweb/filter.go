@@ -26,7 +26,7 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 		return u
 	}
 	n := *u
-	n.Trains, n.Gone, n.Lines, n.EntriesToday = nil, nil, nil, nil
+	n.Trains, n.Gone, n.Lines, n.EntriesToday = nil, nil, nil, map[string]int64{}
 	for _, t := range u.Trains {
 		if f.shows(t) {
 			n.Trains = append(n.Trains, t)
@@ -47,9 +47,6 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 	for station, count := range u.EntriesToday {
 		id, _ := strconv.Atoi(station)
 		if (f.station == 0 || f.station == id) && slices.ContainsFunc(u.stops[id], f.ofLine) {
-			if n.EntriesToday == nil {
-				n.EntriesToday = map[string]int64{}
-			}
 			n.EntriesToday[station] = count
 		}
 	}

@@ -70,7 +70,7 @@ func TestUpdatesAreNarrowed(t *testing.T) {
 	} {
 		tt.want.AsOf, tt.want.Speed, tt.want.AgeSeconds, tt.want.CountsAsOf, tt.want.CountsSince = to.AsOf, to.Speed, to.AgeSeconds, to.CountsAsOf, to.CountsSince
 		tt.want.Ready, tt.want.Layout, tt.want.Weather = true, of.id, to.Weather
-		if d := cmp.Diff(&tt.want, tt.f.narrow(m.Network(), u), cmpopts.IgnoreUnexported(update{}), cmpopts.IgnoreFields(DirectionStatus{}, "Facts")); d != "" {
+		if d := cmp.Diff(&tt.want, tt.f.narrow(m.Network(), u), cmpopts.IgnoreUnexported(update{}), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(DirectionStatus{}, "Facts")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
