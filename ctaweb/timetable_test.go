@@ -440,7 +440,7 @@ func TestSearchHasOneName(t *testing.T) {
 func TestUnevenServiceHasNoHeadway(t *testing.T) {
 	d := live.DirectionStatus{Towards: "Far", Level: live.LevelGood, Uneven: true, Every: time.Hour}
 	for cause, want := range map[live.Cause]string{
-		live.CauseRegular: "trains run at uneven intervals", live.CauseTooEarly: "trains run at uneven intervals", live.CauseBeginning: "service begins",
+		live.CauseRegular: "trains run at uneven intervals", live.CauseTooEarly: "trains run at uneven intervals", live.CauseBeginning: "service begins; no reports from its trains yet",
 	} {
 		d.Cause = cause
 		if got := english().sentence(cta.Chicago(), "Hill", d, wall0); got != "Hill towards Far: "+want {

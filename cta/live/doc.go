@@ -62,9 +62,9 @@
 //  1. [CauseNoService], not running: no service is intended, and no train is on its way.
 //     This rule needs a known headway or trip of the line. A timetable has no service where
 //     none of its runs is on its way for more than an hour.
-//  2. No event of the line was seen in two hours. [CauseBeginning], good: service began less
-//     than fifteen minutes ago, or is in the first half of a shorter time of a timetable.
-//     [CauseNeverHeard], unknown: it began earlier.
+//  2. No event of the line was seen in two hours. [CauseBeginning], unknown: service
+//     began less than fifteen minutes ago, or is in the first half of a shorter time of a
+//     timetable. [CauseNeverHeard], unknown: it began earlier.
 //  3. [CauseSilent], unknown: the line is silent, see below.
 //  4. [CauseStanding]: a train is broken down, and none has passed it; major after five
 //     minutes, else minor.

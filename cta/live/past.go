@@ -138,7 +138,7 @@ func (v verdict) level() Level {
 	switch v.cause() {
 	case CauseNoService:
 		return LevelNotRunning
-	case "", CauseNeverHeard, CauseSilent:
+	case "", CauseBeginning, CauseNeverHeard, CauseSilent:
 		return LevelUnknown
 	case CauseStanding, CauseOverdue, CauseGap, CauseBunched:
 		if v&major != 0 {

@@ -234,7 +234,7 @@ func TestPastBeginsAnew(t *testing.T) {
 	until := day(9)
 	begun := func(p Past) (n int) {
 		for _, s := range p.Slots {
-			if s.Level == LevelGood && s.Cause != CauseBeginning {
+			if s.Level == LevelGood {
 				n++
 			}
 		}
@@ -252,7 +252,7 @@ func TestPastBeginsAnew(t *testing.T) {
 	later := until.Add(50 * time.Hour)
 	tr.ApplyArrival(cta.KeyAt(later), arrivals[0].Arrival)
 	for _, s := range past(tr, later.Add(5*time.Minute), "yellow", cta.DirectionA).Slots {
-		if s.Level == LevelGood && s.Cause != CauseBeginning && s.At.Before(later.Add(-5*time.Minute)) || s.Every > 0 {
+		if s.Level == LevelGood && s.At.Before(later.Add(-5*time.Minute)) || s.Every > 0 {
 			t.Errorf("fifty hours later: %+v", s)
 		}
 	}

@@ -29,7 +29,7 @@ type Cause string
 // Every Cause. See the package comment for the rules.
 const (
 	CauseNoService  Cause = "no service"
-	CauseBeginning  Cause = "beginning" // no train has reported yet
+	CauseBeginning  Cause = "beginning" // service has begun, no train has reported yet
 	CauseNeverHeard Cause = "never heard"
 	CauseSilent     Cause = "silent"
 	CauseStanding   Cause = "standing"
@@ -355,7 +355,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Resumes = s.resumes(s.g, line, d, s.now)
 		ds.Idle = s.idle(s.g, line, d, s.now)
 	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-patience:
-		ds.Cause = CauseBeginning
+		ds.Cause, ds.Level = CauseBeginning, LevelUnknown
 	case state.heard == 0:
 		ds.Cause, ds.Level = CauseNeverHeard, LevelUnknown
 	case s.silent(line, runs):

@@ -165,8 +165,12 @@ func TestWhatIsSaidWithoutTrains(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, _ := NewTracker(cta.Chicago()).View(tt.at).Line(tt.line)
-			if got := l.Directions[1]; got.Cause != tt.want || !got.Resumes.Equal(tt.resumes) {
-				t.Errorf("said %+v, want %s, to begin again %v", got, tt.want, tt.resumes)
+			level := LevelUnknown
+			if tt.want == CauseNoService {
+				level = LevelNotRunning
+			}
+			if got := l.Directions[1]; got.Level != level || got.Cause != tt.want || !got.Resumes.Equal(tt.resumes) {
+				t.Errorf("said %+v, want %s and %s, to begin again %v", got, level, tt.want, tt.resumes)
 			}
 		})
 	}
