@@ -64,6 +64,12 @@ func TestRidersOwnStations(t *testing.T) {
 	arriveNow(m, "B1", rosemont)
 	b.await(`document.querySelector("#cards .stop-card .min").textContent.startsWith("Here")`, "true")
 
+	// Long times get a row of their own, so that names stay names.
+	b.eval(`document.querySelectorAll("#cards .min").forEach(e => e.textContent = "Here, 32–45, 42–56, 52–66 min")`)
+	if got := b.eval(`Math.max(...[...document.querySelectorAll("#cards li")].map(e => e.clientHeight)) < 90`); got != "true" {
+		t.Error("a row of a card at phone width is higher than three lines")
+	}
+
 	// Six favourites are the most.
 	for _, s := range m.Network().Line("yellow").Stations {
 		star(s.ID)

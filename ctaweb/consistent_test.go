@@ -294,7 +294,7 @@ func (a *agreement) boards(st *Status) {
 				a.t.Errorf("%s: the page says %q", name, says)
 			}
 			d := english().platform(a.h.model.net, line, b.Direction, st.AsOf)
-			if (b.Spacing == live.SpacingNone || d.ending) && b.empty() && d.Level != live.LevelUnknown {
+			if (b.Spacing == live.SpacingNone || d.cause == live.CauseEnding) && b.empty() && (d.Level != live.LevelUnknown || d.cause == live.CauseBeginning) {
 				d.Level = live.LevelNotRunning
 			}
 			if !b.Ends && (d.Level != live.LevelGood || !b.empty()) && !strings.Contains(sections[i], `class="level `+string(d.Level)+`"`) {

@@ -44,7 +44,9 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 	case live.CauseNeverHeard:
 		says = l.say("status-never-heard")
 	case live.CauseSilent:
-		says = l.say("status-silent", "minutes", l.over(d.Lasts))
+		if says = l.say("status-silenced"); d.Lasts >= time.Minute {
+			says = l.say("status-silent", "minutes", l.over(d.Lasts))
+		}
 	case live.CauseStanding:
 		says = l.say("status-standing", "station", name(d.Station), "minutes", l.over(d.Lasts))
 		if d.Gap.Station != 0 {

@@ -256,7 +256,7 @@ func TestSituationsAreTold(t *testing.T) {
 				a, _, back := incident.Silence(a, "blue", eight, eight.Add(12*time.Minute))
 				return a, eight, back
 			},
-			want:   "no reports from its trains for ",
+			want:   "no reports from its trains ",
 			levels: map[live.Level]bool{live.LevelUnknown: true},
 			then:   2 * time.Minute,
 		},

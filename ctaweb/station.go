@@ -303,8 +303,8 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		gone := v.Says != nil && v.Says.ending && b.empty() // its last train has passed
-		if v.Says != nil && v.Says.Level != live.LevelUnknown && (b.idle() || gone) {
+		gone := v.Says != nil && v.Says.cause == live.CauseEnding && b.empty() // its last train has passed
+		if v.Says != nil && (v.Says.Level != live.LevelUnknown || v.Says.cause == live.CauseBeginning) && (b.idle() || gone) {
 			if !v.Says.allDay {
 				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.resumes(b.Resumes, s.status.AsOf, "here-not", "here-not-until", "here-not-until-day")}
 			}
@@ -321,13 +321,12 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	return v
 }
 
-// runs are a platform's next trains by where they run to: first where the platform's
-// trains do, then in the order of coming.
+// runs are a platform's next trains by where they run to, in the order of coming.
 func (s *snapshot) runs(l *language, b platformBoard) []runsView {
 	if b.Ends {
 		return nil
 	}
-	to := []string{b.Towards}
+	var to []string
 	here, next := map[string]int{}, map[string][]plannedArrival{}
 	add := func(towards string) {
 		if !slices.Contains(to, towards) {
@@ -407,15 +406,14 @@ type platformSays struct {
 	Text  string // behind the names of the line and where it runs to
 	// allDay is true without service on the whole service day.
 	allDay bool
-	// ending is true once the line's last trains are on their way.
-	ending bool
+	cause  live.Cause
 }
 
 // platform is how a line runs in a direction; nil while that isn't known.
 func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, now time.Time) *platformSays {
 	for _, s := range ls.Directions {
 		if s.Direction == d {
-			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning, s.Cause == live.CauseEnding}
+			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning, s.Cause}
 		}
 	}
 	return nil

@@ -238,3 +238,32 @@ func hoursOf(h *Handler, line string, station int, d cta.Direction) live.Hours {
 	s := h.pub.snapshot()
 	return h.model.tracker.Hours(line, station, d, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
 }
+
+// A platform's trains of several destinations are told in the order of coming, also where
+// the first isn't bound for the platform's.
+func TestRunsComeInOrder(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	s := h.pub.snapshot()
+	comes := func(minutes int, towards string) plannedArrival {
+		at := s.status.AsOf.Add(time.Duration(minutes) * time.Minute)
+		return plannedArrival{Towards: towards, Expected: at, Earliest: at, Latest: at}
+	}
+	got := s.runs(english(), platformBoard{Towards: "A or B", Next: []plannedArrival{comes(9, "A"), comes(24, "B"), comes(36, "A or B")}})
+	if want := []runsView{{"A", "9 min"}, {"B", "24 min"}, {"A or B", "36 min"}}; !slices.Equal(got, want) {
+		t.Errorf("the runs are %v, want %v", got, want)
+	}
+}
+
+// When a line's service begins, a platform at which it begins later says when.
+func TestServiceBeginsLaterHere(t *testing.T) {
+	net := cta.Chicago()
+	now := time.Date(2026, 10, 7, 4, 1, 0, 0, net.Location)
+	m := NewModel(net)
+	m.SetReady()
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: ohare, TrainID: "1", Line: "blue", Direction: cta.DirectionA, TrainStatus: cta.InService}, now)
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	page := plainText(text(t, get(t, h, "GET", "/stations/40380?line=purple")))
+	if !strings.Contains(page, "no trains come here until about 06:4") || strings.Contains(page, "service begins") {
+		t.Errorf("Clark/Lake says of the Purple Line: %s", page)
+	}
+}

@@ -174,7 +174,7 @@ func TestTrackersOutageIsNoFaultOfTrains(t *testing.T) {
 						case d.Cause == live.CauseStanding || d.Cause == live.CauseOverdue || d.Cause == live.CauseGap || d.Cause == live.CauseBunched:
 							said[fmt.Sprintf("%s %s %s at %d", l.ID, d.Direction, d.Cause, d.Station)]++
 							t.Logf("%s %s %s: %s", now.Format(time.TimeOnly), l.ID, d.Direction, d.Sentence)
-						case in && d.Cause == live.CauseSilent && strings.Contains(d.Sentence, "no reports from its trains for "):
+						case in && d.Cause == live.CauseSilent && strings.Contains(d.Sentence, "no reports from its trains "):
 							silent[l.ID]++
 						case in && d.Cause != live.CauseNoService:
 							t.Errorf("%s %s %s: %s, want that nothing is heard", now.Format(time.TimeOnly), l.ID, d.Direction, d.Sentence)

@@ -158,7 +158,7 @@ func (s *scratch) beginning(n int32, at int64) (bound int32) {
 }
 
 // towards returns where a line's trains run in a direction: those of current services,
-// and those still on their way. By default it covers all patterns.
+// and those still on their way; without either, the first ones when service begins again.
 func (s *scratch) towards(line, d int) string {
 	l := &s.g.lines[line]
 	running := s.running[:0]
@@ -170,6 +170,14 @@ func (s *scratch) towards(line, d int) string {
 	for _, r := range s.runs {
 		if s.g.patterns[r.pattern].line == int32(line) && r.depart <= s.now+int64(departing) && r.last >= s.now && !slices.Contains(running, r.pattern) {
 			running = append(running, r.pattern)
+		}
+	}
+	if len(running) == 0 { // where the first trains will run
+		again := s.resumes(s.g, line, d, s.now)
+		for _, k := range l.patterns {
+			if next := s.nextRun(s.g, k, s.now).Departure; !next.IsZero() && next.Sub(again).Milliseconds() < int64(departing) && s.leads(&s.g.patterns[k], d) {
+				running = append(running, k)
+			}
 		}
 	}
 	s.running = running

@@ -139,6 +139,7 @@ func TestLastTrains(t *testing.T) {
 	}
 	var came time.Time
 	looked := false
+	next := day(1).Add(20 * time.Minute)
 	for _, e := range simulated(t, ctaproducer.SimulationConfig{Seed: 3, Start: at.Add(-3 * time.Hour), For: 6 * time.Hour, NoFaults: true}) {
 		if e.Arrival.Line == "brown" && e.Arrival.StationID == fullerton && e.Arrival.Direction == cta.DirectionA {
 			came = e.At
@@ -146,12 +147,26 @@ func TestLastTrains(t *testing.T) {
 		if e.At.After(at) {
 			tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 		}
+		for _, d := range directions {
+			if !e.At.After(next) {
+				break
+			}
+			if b := board(t, tr.View(next), fullerton, "brown", d); (len(b.Next) == 0) != b.Resumes.After(day(4)) {
+				t.Errorf("at %v the board is %+v, want trains to come or when they do again", next, b)
+			}
+			if d == cta.DirectionB {
+				next = next.Add(5 * time.Minute)
+			}
+		}
 		if late := day(1).Add(20 * time.Minute); !looked && e.At.After(late) {
 			looked = true
 			if l, _ := tr.View(late).Line("brown"); l.Directions[0].Cause != CauseEnding {
 				t.Errorf("after the last departure the Brown Line is %+v", l.Directions[0])
 			}
 		}
+	}
+	if next.Before(day(3)) {
+		t.Errorf("the boards were looked at until %v only", next)
 	}
 	if off := came.Sub(b.Last).Abs(); off > 4*time.Minute {
 		t.Errorf("the last train came at %v, told was %v", came, b.Last)

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -134,10 +135,11 @@ func (s *scratch) forecastOf(n, vehicle int32) *forecast {
 }
 
 // comesAgain returns when service at a platform is next intended, if no train is expected
-// and no headway holds. It is zero otherwise.
+// and no headway holds, or the service ends. It is zero otherwise.
 func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
 	timed := s.g.lines[s.g.nodes[n].line].timed
-	if b.Headway.Intended > 0 && !timed || len(b.Next) > 0 {
+	goesOn := func(u use) bool { return !s.services[u.pattern].over && !s.g.ends(s.g.moves(u)) }
+	if len(b.Next) > 0 || b.Headway.Intended > 0 && !timed && slices.ContainsFunc(s.g.nodes[n].uses, goesOn) {
 		return again
 	}
 	calls := s.calls[n]

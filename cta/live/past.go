@@ -49,7 +49,7 @@ type Wait struct {
 }
 
 // Spell is a time in which a line had minor or major trouble in one direction. Better
-// times of up to ten minutes don't end a spell.
+// times of up to ten minutes don't end a spell. One that was over within two minutes is none.
 type Spell struct {
 	From time.Time
 	To   time.Time // zero while the trouble lasts
@@ -70,6 +70,8 @@ const (
 	maxLog = 300_000
 	// calmed is the number of better minutes that end a spell.
 	calmed = 11
+	// felt is the number of minutes from which a spell that is over is told.
+	felt = 3
 	// starting is how long after the first arrival of all no trouble is known.
 	starting = 20 * minute
 )
@@ -422,10 +424,10 @@ func (t *Tracker) Past(v *View, line string) []Past {
 func (h *history) tell(p *Past, clock func(ms int64) time.Time, line, d int, now int64, present *DirectionStatus) {
 	spell, better := (*spelling)(nil), int64(0)
 	end := func() {
-		if spell != nil {
+		if spell != nil && (spell.lasts || spell.to-spell.from >= felt-1) {
 			p.Spells = append(p.Spells, spell.told(clock))
-			spell, better = nil, 0
 		}
+		spell, better = nil, 0
 	}
 	for m := firstMinute(now); m <= now; m++ {
 		v, hw := verdict(0), spacings{}

@@ -23,21 +23,22 @@ func TestSpellsOfMinutes(t *testing.T) {
 	}
 	good := strings.Repeat(".", 20)
 	for minutes, want := range map[string]string{ // up to now; a spell is told by how many minutes ago it began and ended
-		good + "ggg" + good[:10] + "gg" + good[:15]:            "minor gap 30-15", // ten better minutes don't end it
-		good + "ggg" + good[:11] + "gg" + good[:15]:            "minor gap 31-28; minor gap 17-15",
-		good + "g-g" + good[:12]:                               "minor gap 15-14; minor gap 13-12",
-		good + "g?g" + good[:12]:                               "minor gap 15-12",
-		good + "gGg" + good[:12]:                               "major gap 15-12",
-		good + "ggS" + good[:12]:                               "major gap 15-12", // most of its minutes
-		good + "gSS" + good[:12]:                               "major standing 15-12",
-		good + "gb" + good[:12]:                                "minor gap 14-12", // in the order of the rules
-		good + "grrrr" + good[:12]:                             "minor gap 17-16", // a recovery is no part
-		good + "rrrr" + good[:12]:                              "",
-		good + "grrrrgrrrr" + good[:12]:                        "minor gap 22-16",
-		good + "pppp" + good[:12]:                              "",
-		good + "ggg":                                           "minor gap 3-",
-		good + "ggg.":                                          "minor gap 4-1",
-		strings.Repeat("g", 1443) + good[:11] + "b" + good[:7]: "minor gap 1439-19; minor bunched 8-7",
+		good + "ggg" + good[:10] + "gg" + good[:15]:              "minor gap 30-15", // ten better minutes don't end it
+		good + "ggg" + good[:11] + "ggg" + good[:15]:             "minor gap 32-29; minor gap 18-15",
+		good + "ggg-ggg" + good[:12]:                             "minor gap 19-16; minor gap 15-12",
+		good + "gg" + good[:12]:                                  "", // nobody felt it,
+		good + "g?g" + good[:12]:                                 "minor gap 15-12",
+		good + "gGg" + good[:12]:                                 "major gap 15-12",
+		good + "ggS" + good[:12]:                                 "major gap 15-12", // most of its minutes
+		good + "gSS" + good[:12]:                                 "major standing 15-12",
+		good + "gbgb" + good[:12]:                                "minor gap 16-12", // in the order of the rules
+		good + "gggrrrr" + good[:12]:                             "minor gap 19-16", // a recovery is no part
+		good + "rrrr" + good[:12]:                                "",
+		good + "grrrrgrrrr" + good[:12]:                          "minor gap 22-16",
+		good + "pppp" + good[:12]:                                "",
+		good + "ggg":                                             "minor gap 3-",
+		good + "ggg.":                                            "minor gap 4-1",
+		strings.Repeat("g", 1443) + good[:11] + "bbb" + good[:7]: "minor gap 1439-21; minor bunched 10-7",
 	} {
 		h := newHistory()
 		h.lines, h.reach = make([]pastLine, 1), now*minute

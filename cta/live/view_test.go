@@ -178,6 +178,10 @@ func TestWhatIsSaidWithoutTrains(t *testing.T) {
 	if got := l.Directions[0].Towards; got != "Howard" {
 		t.Errorf("towards %s at noon, want Howard", got)
 	}
+	l, _ = NewTracker(cta.Chicago()).View(three).Line("purple")
+	if got := l.Directions[0].Towards; got != "Howard" {
+		t.Errorf("towards %s at night, want Howard, where the first trains turn", got)
+	}
 }
 
 func TestCrowding(t *testing.T) {
