@@ -468,8 +468,9 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 	if err == nil {
 		l.throttled = 0
 		err = send(l)
-		// Sarama would sleep before the connection's next request, whatever has ended.
-		_ = retry.Pause(l.ctx, l.throttled) // the response is here, whatever ends the pause
+		if l.throttled > 0 { // sarama would sleep before the connection's next request, whatever has ended
+			_ = retry.Pause(l.ctx, l.throttled) // the response is here, whatever ends the pause
+		}
 	}
 	stopped := timer.Stop()
 	stopped = stop() && stopped // else the connection is being ended
