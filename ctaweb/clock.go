@@ -30,10 +30,10 @@ const (
 // said is a record of a sensor. Times are ms since 1970.
 type said struct {
 	event, wall int64
-	got         int64                  // time of receipt; 0 if it was sent before the start
-	sent        int64                  // estimated from got and the usual lag; 0 if unknown
-	apply       func(event int64) bool // applies it at an event time
-	taken       bool                   // applied already
+	got         int64                   // time of receipt; 0 if it was sent before the start
+	sent        int64                   // estimated from got and the usual lag; 0 if unknown
+	apply       func(event int64) error // applies it at an event time
+	taken       bool                    // applied already
 }
 
 // sensor holds the records of one station: the newest in the order of the log, and the

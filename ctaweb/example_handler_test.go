@@ -22,9 +22,11 @@ func ExampleHandler() {
 	sent := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	at := time.Date(2026, 10, 7, 8, 0, 0, 0, yellow.Location)
 	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 61.5, Status: cta.WeatherWindy}, sent)
-	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
+	if err := m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
 		StationID: 41680, TrainID: "Y7", Direction: cta.DirectionA, Line: "yellow", TrainStatus: cta.InService,
-	}, sent)
+	}, sent); err != nil {
+		fmt.Println(err)
+	}
 	m.ApplyCount(tables.TurnstileCount{StationID: 41680, Count: 980}, sent)
 
 	h, err := ctaweb.NewHandler(m, ctaweb.HandlerConfig{Now: func() time.Time { return sent.Add(5 * time.Second) }})

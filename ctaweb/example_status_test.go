@@ -15,10 +15,12 @@ func ExampleModel_Status() {
 	m := ctaweb.NewModel(cta.Chicago())
 	at := time.Date(2026, 10, 7, 8, 0, 0, 0, m.Network().Location)
 	sent := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) // by another clock
-	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
+	if err := m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
 		StationID: 40380, TrainID: "B101", Direction: cta.DirectionA,
 		Line: "blue", TrainStatus: cta.InService,
-	}, sent)
+	}, sent); err != nil {
+		fmt.Println(err)
+	}
 	m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: 42}, sent)
 
 	for _, later := range []time.Duration{10 * time.Second, time.Minute} {

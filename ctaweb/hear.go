@@ -2,11 +2,13 @@ package ctaweb
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // weatherSensor is the station id that stands for the weather hardware.
@@ -19,9 +21,9 @@ const judgeEvery = 100
 // hear stores a record, and applies it with apply at an event time. Records with
 // ordinary times are applied at once. Others wait for the next judgement of the clocks:
 // when a reader looks at the model, or after a few records.
-func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) bool) bool {
-	if k.Check(wall) != nil {
-		return false
+func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) error) error {
+	if err := k.Check(wall); err != nil {
+		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,12 +36,12 @@ func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) 
 	}
 	kept := c.hear(id, r)
 	if kept == nil {
-		return false
+		return live.ErrOld
 	}
 	plain := c.known && !c.sensors[id].wrong && c.fits(r.event, r.wall) && r.event <= c.at(max(c.newest, r.wall)) && kept.prompt()
-	changed := true
+	var err error
 	if m.holding || plain {
-		changed = m.take(kept, r.event)
+		err = m.take(kept, r.event)
 	}
 	if !m.holding && 4*c.unheard >= len(c.sensors) && (m.live == nil || r.got >= m.judged+judgeEvery) {
 		m.judge(r.got)
@@ -48,17 +50,17 @@ func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) 
 		m.began = cmp.Or(m.began, r.got)
 		m.settleAt(r.got)
 	}
-	if changed && m.ready && c.known {
+	if err == nil && m.ready && c.known {
 		m.tracker.ScorePredictions(m.at(time.UnixMilli(c.newest))) // r.wall may be wrong
 	}
-	if changed {
+	if err == nil {
 		m.touch()
 	}
-	return changed
+	return err
 }
 
 // take applies a record at an event time. It is called with mu held.
-func (m *Model) take(r *said, event int64) bool {
+func (m *Model) take(r *said, event int64) error {
 	r.taken = true
 	if !m.holding && m.state.times.news(event, r.wall) && m.state.clock.fits(event, r.wall) {
 		m.state.times.observe(event, r.wall)
@@ -92,7 +94,7 @@ func (m *Model) judge(wall int64) {
 				continue
 			}
 			if at, ok := c.when(s, r, wall); ok {
-				m.take(r, at)
+				_ = m.take(r, at) // what it changes is seen by who looks
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -72,22 +73,24 @@ func NewModel(net *cta.Network) *Model {
 func (m *Model) Network() *cta.Network { return m.net }
 
 // ApplyArrival applies an arrival. wall is the time at which its record was sent. It
-// reports whether the model changed.
-func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) bool {
-	if a.Check() != nil {
-		return false
+// returns nil, or why the arrival changes nothing: its fault, or an error of
+// [live.Tracker.ApplyArrival]. An arrival whose time is judged first is applied later, if
+// at all.
+func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) error {
+	if err := a.Check(); err != nil {
+		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
 	}
 	a.TrainID, a.Line = strings.Clone(a.TrainID), strings.Clone(a.Line) // the record's buffer may be shared
-	return m.hear(a.StationID, k, wall, func(event int64) bool { return m.tracker.ApplyArrival(cta.Key{Timestamp: event}, a) })
+	return m.hear(a.StationID, k, wall, func(event int64) error { return m.tracker.ApplyArrival(cta.Key{Timestamp: event}, a) })
 }
 
 // ApplyWeather applies a weather reading. wall is the time at which its record was
-// sent. It reports whether the model changed.
-func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) bool {
-	if w.Check() != nil {
-		return false // nor can JSON hold a NaN
+// sent. It returns nil, or why the reading changes nothing: its fault, or [live.ErrKnown].
+func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
+	if err := w.Check(); err != nil { // nor can JSON hold a NaN
+		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
 	}
-	return m.hear(weatherSensor, k, wall, func(event int64) bool { return m.state.reading(event, w) })
+	return m.hear(weatherSensor, k, wall, func(event int64) error { return m.state.reading(event, w) })
 }
 
 // ApplyCount applies a station's count of entries. Apply the counts of a station in the
@@ -118,18 +121,20 @@ func (m *Model) RemoveStation(stationID int, line string) bool {
 	return m.relayout(recordKey{stationID, line}, stationName{removed: true})
 }
 
-// ApplyAlert applies an agency's alert. It reports whether the model changed: an alert
-// that is implausible, that concerns nothing in the network, or one of too many, is left
-// out.
-func (m *Model) ApplyAlert(a alert.Alert) bool {
-	if a.Check() != nil {
-		return false
+// ApplyAlert applies an agency's alert. It returns nil, or why the alert is left out: its
+// fault, [live.ErrUnknown] if it concerns nothing in the network, or [live.ErrFull].
+func (m *Model) ApplyAlert(a alert.Alert) error {
+	if err := a.Check(); err != nil {
+		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
 	}
 	a.Informed = slices.DeleteFunc(slices.Clone(a.Informed), func(i alert.Informed) bool { return !has(m.net, i) })
 	if len(a.Informed) == 0 {
-		return m.RemoveAlert(a.ID)
+		m.RemoveAlert(a.ID)
+		return live.ErrUnknown
 	}
-	return m.apply(func(*state) bool { return m.alerts.put(a) })
+	var err error
+	m.apply(func(*state) bool { err = m.alerts.put(a); return err == nil })
+	return err
 }
 
 // RemoveAlert applies the end of an alert. It reports whether the model changed.
@@ -137,11 +142,9 @@ func (m *Model) RemoveAlert(id string) bool {
 	return m.apply(func(*state) bool { return m.alerts.remove(id) })
 }
 
-// ApplyPrediction applies an agency's predictions of a train. It reports whether the model
-// changed.
-func (m *Model) ApplyPrediction(p cta.Prediction) bool {
-	return m.quietly(func(*state) bool { return m.tracker.ApplyPrediction(p) })
-}
+// ApplyPrediction applies an agency's predictions of a train. It returns nil, or an error of
+// [live.Tracker.ApplyPrediction]. Readers see it as they see a count.
+func (m *Model) ApplyPrediction(p cta.Prediction) error { return m.tracker.ApplyPrediction(p) }
 
 // RemovePrediction applies a tombstone of a train's predictions. It reports whether the
 // model changed.

@@ -53,13 +53,13 @@ type alerts struct {
 	from, until int64    // ms
 }
 
-func (n *alerts) put(a alert.Alert) bool {
+func (n *alerts) put(a alert.Alert) error {
 	if _, known := n.all[a.ID]; !known && len(n.all) >= maxAlerts {
-		return false
+		return live.ErrFull
 	}
 	n.all[a.ID] = a
 	n.fresh = false
-	return true
+	return nil
 }
 
 func (n *alerts) remove(id string) bool {

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -115,13 +117,13 @@ func TestAlertsComeAndGo(t *testing.T) {
 	m := small()
 	_, wall := clockAt("08:00:10")
 	shown := func() string { return ids(m.Status(wall).Alerts) }
-	if !m.ApplyAlert(notice("1", alert.SeverityInfo)) || !m.ApplyAlert(notice("2", alert.SeveritySevere)) || shown() != "2 1" {
+	if m.ApplyAlert(notice("1", alert.SeverityInfo)) != nil || m.ApplyAlert(notice("2", alert.SeveritySevere)) != nil || shown() != "2 1" {
 		t.Errorf("shown: %s", shown())
 	}
-	if m.ApplyAlert(alert.Alert{ID: "3"}) || m.ApplyAlert(notice("4", alert.SeveritySevere, alert.Informed{Line: "gold"}, alert.Informed{Station: 17}, alert.Informed{Mode: cta.ModeFerry})) || shown() != "2 1" {
+	if !errors.Is(m.ApplyAlert(alert.Alert{ID: "3"}), live.ErrInvalid) || !errors.Is(m.ApplyAlert(notice("4", alert.SeveritySevere, alert.Informed{Line: "gold"}, alert.Informed{Station: 17}, alert.Informed{Mode: cta.ModeFerry})), live.ErrUnknown) || shown() != "2 1" {
 		t.Errorf("with alerts of nothing: %s", shown())
 	}
-	if !m.ApplyAlert(notice("2", alert.SeverityInfo, alert.Informed{Line: "gold"})) || shown() != "1" {
+	if !errors.Is(m.ApplyAlert(notice("2", alert.SeverityInfo, alert.Informed{Line: "gold"})), live.ErrUnknown) || shown() != "1" {
 		t.Errorf("an alert that has come to concern nothing: %s", shown())
 	}
 	if m.RemoveAlert("5") || !m.RemoveAlert("1") || shown() != "" {
@@ -133,7 +135,7 @@ func TestAlertsComeAndGo(t *testing.T) {
 	if n := len(m.alerts.all); n != maxAlerts || len(m.Status(wall).Alerts) != maxShown {
 		t.Errorf("%d kept, %d shown", n, len(m.Status(wall).Alerts))
 	}
-	if !m.ApplyAlert(notice("7", alert.SeveritySevere)) || !strings.HasPrefix(shown(), "7 ") {
+	if m.ApplyAlert(notice("7", alert.SeveritySevere)) != nil || !strings.HasPrefix(shown(), "7 ") {
 		t.Error("a full model takes no change")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // state is what the events say, but for where trains are, which is the tracker's.
@@ -35,15 +36,15 @@ type stationName struct {
 }
 
 // reading takes a weather reading of an event time. The latest holds.
-func (s *state) reading(event int64, w cta.Weather) (changed bool) {
+func (s *state) reading(event int64, w cta.Weather) error {
 	if o := s.weather; o != nil {
 		if c := cmp.Or(cmp.Compare(event, o.event), cmp.Compare(w.Temperature, o.reading.Temperature),
 			cmp.Compare(w.Status, o.reading.Status)); c <= 0 {
-			return false
+			return live.ErrKnown
 		}
 	}
 	s.weather = &weather{event, w}
-	return true
+	return nil
 }
 
 func (s *state) count(station int, c count) bool {

@@ -52,11 +52,12 @@ type promisedStop struct {
 }
 
 // ApplyPrediction sets an agency's predictions of a train, which replace earlier ones. It
-// returns false, and changes nothing, for invalid predictions and for those that are no
-// newer.
-func (t *Tracker) ApplyPrediction(p cta.Prediction) bool {
-	if p.Check() != nil {
-		return false
+// returns nil, or why the predictions change nothing: [ErrInvalid] with the fault,
+// [ErrUnknown] for stops that the network doesn't have, [ErrFull], or [ErrKnown] for those
+// that are no newer.
+func (t *Tracker) ApplyPrediction(p cta.Prediction) error {
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	stops := make([]promisedStop, 0, len(p.Stops))
 	for _, s := range p.Stops {
@@ -67,8 +68,13 @@ func (t *Tracker) ApplyPrediction(p cta.Prediction) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, known := t.promises[p.TrainID]
-	if known && old.made >= p.Made || !known && (len(stops) == 0 || len(t.promises) >= maxTrains) {
-		return false
+	switch {
+	case known && old.made >= p.Made:
+		return ErrKnown
+	case !known && len(stops) == 0:
+		return ErrUnknown
+	case !known && len(t.promises) >= maxTrains:
+		return ErrFull
 	}
 	if len(stops) == 0 {
 		delete(t.promises, p.TrainID)
@@ -76,7 +82,7 @@ func (t *Tracker) ApplyPrediction(p cta.Prediction) bool {
 		t.promises[strings.Clone(p.TrainID)] = promise{p.Made, stops}
 	}
 	t.version++
-	return true
+	return nil
 }
 
 // RemovePrediction drops an agency's predictions of a train. It returns false without any.

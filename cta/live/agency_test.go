@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -276,7 +277,7 @@ func TestAgencysPredictionsCount(t *testing.T) {
 	first, next := net.Line("red").Stations[3].ID, net.Line("red").Stations[4].ID
 	now := day(8)
 	predict := func(tr *Tracker, made, at time.Time) bool {
-		return tr.ApplyPrediction(cta.Prediction{TrainID: "R1", Line: "red", Made: made.UnixMilli(),
+		return nil == tr.ApplyPrediction(cta.Prediction{TrainID: "R1", Line: "red", Made: made.UnixMilli(),
 			Stops: []cta.PredictedStop{{StationID: next, Direction: cta.DirectionA, At: at.UnixMilli()}}})
 	}
 	report := func(tr *Tracker, at time.Time, status cta.TrainStatus) {
@@ -330,28 +331,32 @@ func TestAgencysPredictionsCount(t *testing.T) {
 
 func TestPromisesAreBounded(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
-	apply := func(id string, made time.Time) bool {
+	apply := func(id string, made time.Time) error {
 		return tr.ApplyPrediction(cta.Prediction{TrainID: id, Line: "red", Made: made.UnixMilli(),
 			Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: made.Add(time.Minute).UnixMilli()}}})
 	}
 	for i := range maxTrains + 10 {
-		if apply(fmt.Sprint(i), day(8)) != (i < maxTrains) {
+		if err := apply(fmt.Sprint(i), day(8)); i < maxTrains && err != nil || i >= maxTrains && !errors.Is(err, ErrFull) {
 			t.Fatalf("train %d", i)
 		}
 	}
-	if !apply("7", day(8).Add(time.Second)) {
+	if apply("7", day(8).Add(time.Second)) != nil {
 		t.Error("a known train's is refused")
 	}
 	tr.View(day(8).Add(6 * time.Minute))
-	if n := len(tr.promises); n != 0 || !apply("new", day(8).Add(6*time.Minute)) {
+	if n := len(tr.promises); n != 0 || apply("new", day(8).Add(6*time.Minute)) != nil {
 		t.Errorf("%d stale ones are kept", n)
 	}
-	for name, p := range map[string]cta.Prediction{
-		"of no train": {Made: 1, Line: "red", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}},
-		"nowhere":     {TrainID: "x", Made: 1, Line: "gold", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}},
+	for name, tt := range map[string]struct {
+		p    cta.Prediction
+		want error
+	}{
+		"of no train": {cta.Prediction{Made: 1, Line: "red", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}}, ErrInvalid},
+		"nowhere":     {cta.Prediction{TrainID: "x", Made: 1, Line: "gold", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}}, ErrUnknown},
+		"no newer":    {cta.Prediction{TrainID: "new", Made: 1, Line: "red", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}}, ErrKnown},
 	} {
-		if tr.ApplyPrediction(p) {
-			t.Errorf("takes a prediction %s", name)
+		if err := tr.ApplyPrediction(tt.p); !errors.Is(err, tt.want) {
+			t.Errorf("prediction %s: %v, want %v", name, err, tt.want)
 		}
 	}
 }

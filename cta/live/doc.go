@@ -3,8 +3,8 @@
 // only clock is the time passed in. It uses neither Kafka nor HTTP.
 //
 //	t := live.NewTracker(net)
-//	t.ApplyArrival(key, arrival) // as events come, in any order
-//	t.ScorePredictions(now)      // every half minute
+//	err := t.ApplyArrival(key, arrival) // as events come, in any order
+//	t.ScorePredictions(now)             // every half minute
 //	v := t.View(now)
 //	for _, b := range v.Station(40380) {
 //		fmt.Println(b.Line, b.Direction, b.Next)

@@ -17,10 +17,12 @@ func ExampleTracker() {
 
 	t := live.NewTracker(net)
 	arrive := func(at time.Duration, train string, station int) {
-		t.ApplyArrival(cta.KeyAt(eight.Add(at)), cta.Arrival{
+		if err := t.ApplyArrival(cta.KeyAt(eight.Add(at)), cta.Arrival{
 			StationID: station, TrainID: train, Line: "yellow",
 			Direction: cta.DirectionA, TrainStatus: cta.InService,
-		})
+		}); err != nil {
+			fmt.Println(err)
+		}
 	}
 	for i, train := range []string{"YE001", "YE002", "YE003"} {
 		begin := time.Duration(10*i-30) * time.Minute

@@ -225,8 +225,8 @@ func (t *Tracker) AddPast(arrivals iter.Seq2[cta.Key, cta.Arrival]) {
 	h := &t.past
 	trains := map[string]string{}
 	for k, a := range arrivals {
-		e, ok := t.event(k, a)
-		if !ok {
+		e, err := t.event(k, a)
+		if err != nil {
 			continue
 		}
 		id, known := trains[a.TrainID]
@@ -277,7 +277,7 @@ func (t *Tracker) follow(now int64) bool {
 	}
 	for ; h.fed < len(h.log) && h.log[h.fed].at <= h.next+slack; h.fed++ {
 		if r := &h.log[h.fed]; r.at >= h.next-window {
-			h.replay.put(r.train, r.event)
+			_, _ = h.replay.put(r.train, r.event)
 		}
 	}
 	v := h.replay.viewLocked(h.next)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -93,33 +94,45 @@ func newTracker(g *graph) *Tracker {
 	return t
 }
 
-// ApplyArrival adds an arrival. It returns false, and changes nothing, for repeated
-// events, events older than two hours, invalid events, and platforms that the network
-// doesn't have.
-func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) bool {
-	e, ok := t.event(k, a)
-	if !ok {
-		return false
+// The reasons for which an event changes nothing.
+var (
+	ErrKnown   = errors.New("live: known already, or nothing newer than what is known")
+	ErrOld     = errors.New("live: older than the two hours that are kept")
+	ErrUnknown = errors.New("live: not on this network")
+	ErrInvalid = errors.New("live: not a valid event")
+	ErrFull    = errors.New("live: more trains than are kept")
+)
+
+// ApplyArrival adds an arrival. It returns nil, or why the arrival changes nothing:
+// [ErrInvalid], [ErrUnknown] for a platform that the network doesn't have, [ErrOld],
+// [ErrFull], or [ErrKnown] for a repeated one.
+func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) error {
+	e, err := t.event(k, a)
+	if err != nil {
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	tr, ok := t.put(a.TrainID, e)
+	tr, err := t.put(a.TrainID, e)
 	if tr == nil {
 		t.past.add(strings.Clone(a.TrainID), e)
-		return false
+		return err
 	}
 	t.past.add(tr.id, e)
-	if ok && e.status == outOfService {
+	if err == nil && e.status == outOfService {
 		t.withdraw(tr.id, e.at)
 	}
-	return ok
+	return err
 }
 
-// event returns an arrival as an event; ok is false for one that is invalid or unknown.
-func (t *Tracker) event(k cta.Key, a cta.Arrival) (e event, ok bool) {
+// event returns an arrival as an event.
+func (t *Tracker) event(k cta.Key, a cta.Arrival) (e event, err error) {
 	n, ok := t.graph.at[platform{a.Line, a.StationID, a.Direction}]
-	if !ok || a.TrainID == "" || len(a.TrainID) > maxText {
-		return event{}, false
+	if !ok {
+		return event{}, ErrUnknown
+	}
+	if a.TrainID == "" || len(a.TrainID) > maxText {
+		return event{}, ErrInvalid
 	}
 	e = event{at: k.Timestamp, node: n}
 	if a.Destination != nil {
@@ -132,21 +145,21 @@ func (t *Tracker) event(k cta.Key, a cta.Arrival) (e event, ok bool) {
 	case cta.BrokenDown:
 		e.status = brokenDown
 	default:
-		return event{}, false
+		return event{}, ErrInvalid
 	}
-	return e, true
+	return e, nil
 }
 
 // put adds an event to its train, which is nil if there is no room for it. It is called
 // with mu held.
-func (t *Tracker) put(id string, e event) (tr *train, ok bool) {
+func (t *Tracker) put(id string, e event) (*train, error) {
 	if e.at < t.floor {
-		return nil, false
+		return nil, ErrOld
 	}
-	tr = t.trains[id]
+	tr := t.trains[id]
 	if tr == nil {
 		if len(t.trains) >= maxTrains {
-			return nil, false // View drops silent trains
+			return nil, ErrFull // View drops silent trains
 		}
 		tr = &train{id: strings.Clone(id)} // the record's buffer may be shared
 		t.trains[tr.id] = tr
@@ -154,11 +167,11 @@ func (t *Tracker) put(id string, e event) (tr *train, ok bool) {
 		t.order = slices.Insert(t.order, i, tr)
 	}
 	if !tr.add(e) {
-		return tr, false
+		return tr, ErrKnown
 	}
 	tr.changed = true
 	t.version++
-	return tr, true
+	return tr, nil
 }
 
 // add inserts an event among the latest maxEvents.
@@ -183,10 +196,14 @@ func compareEvents(a, b event) int {
 }
 
 // ApplyCount adds a station's count of entries at an event time. Pass the counts of a
-// station in log order. It reports whether anything changed.
-func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
-	if t.graph.net.Station(stationID) == nil || entries < 0 {
-		return false
+// station in log order. It returns nil, or why the count changes nothing: [ErrUnknown] for
+// a station that the network doesn't have, [ErrInvalid] below zero, or [ErrKnown].
+func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) error {
+	switch {
+	case t.graph.net.Station(stationID) == nil:
+		return ErrUnknown
+	case entries < 0:
+		return ErrInvalid
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -196,10 +213,10 @@ func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) bool {
 		t.counters[stationID] = c
 	}
 	if !c.add(at.UnixMilli(), entries) {
-		return false
+		return ErrKnown
 	}
 	t.version++
-	return true
+	return nil
 }
 
 // Reset drops all events and the agency's predictions. Call it when the source has

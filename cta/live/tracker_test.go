@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -127,8 +128,8 @@ func TestTrainIsWhereItsEventsSay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := NewTracker(cta.Chicago())
 			for _, s := range tt.says {
-				if !tr.ApplyArrival(cta.KeyAt(clock.Add(-s.before)), arrived("BL001", s.station, cta.DirectionA, s.status)) {
-					t.Errorf("event of %v ago is not taken", s.before)
+				if err := tr.ApplyArrival(cta.KeyAt(clock.Add(-s.before)), arrived("BL001", s.station, cta.DirectionA, s.status)); err != nil {
+					t.Errorf("event of %v ago: %v", s.before, err)
 				}
 			}
 			got, ok := tr.View(clock).Train("BL001")
@@ -148,23 +149,36 @@ func TestTrainIsWhereItsEventsSay(t *testing.T) {
 func TestWhatIsNotTaken(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	long := make([]byte, maxText+1)
-	for name, a := range map[string]cta.Arrival{
-		"no train":          arrived("", rosemont, cta.DirectionA, cta.InService),
-		"long id":           arrived(string(long), rosemont, cta.DirectionA, cta.InService),
-		"unknown station":   arrived("BL001", 1, cta.DirectionA, cta.InService),
-		"unknown direction": arrived("BL001", rosemont, "c", cta.InService),
-		"unknown status":    arrived("BL001", rosemont, cta.DirectionA, "lost"),
+	platform := arrived("BL001", rosemont, cta.DirectionA, cta.InService)
+	for name, tt := range map[string]struct {
+		a    cta.Arrival
+		want error
+	}{
+		"no train":          {arrived("", rosemont, cta.DirectionA, cta.InService), ErrInvalid},
+		"long id":           {arrived(string(long), rosemont, cta.DirectionA, cta.InService), ErrInvalid},
+		"unknown station":   {arrived("BL001", 1, cta.DirectionA, cta.InService), ErrUnknown},
+		"unknown direction": {arrived("BL001", rosemont, "c", cta.InService), ErrUnknown},
+		"unknown status":    {arrived("BL001", rosemont, cta.DirectionA, "lost"), ErrInvalid},
+		"right":             {platform, nil},
 	} {
-		if tr.ApplyArrival(cta.KeyAt(day(8)), a) {
-			t.Errorf("%s: taken", name)
+		if err := tr.ApplyArrival(cta.KeyAt(day(8)), tt.a); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
-	if tr.ApplyCount(1, 1, day(8)) || tr.ApplyCount(rosemont, -1, day(8)) {
-		t.Error("count of an unknown station, or below zero: taken")
+	if err := tr.ApplyArrival(cta.KeyAt(day(8)), platform); !errors.Is(err, ErrKnown) {
+		t.Errorf("repeated: %v, want %v", err, ErrKnown)
+	}
+	for _, c := range []struct {
+		station, entries int
+		want             error
+	}{{1, 1, ErrUnknown}, {rosemont, -1, ErrInvalid}, {rosemont, 1, nil}, {rosemont, 1, ErrKnown}} {
+		if err := tr.ApplyCount(c.station, int64(c.entries), day(8)); !errors.Is(err, c.want) {
+			t.Errorf("%d entries at %d: %v, want %v", c.entries, c.station, err, c.want)
+		}
 	}
 	tr.View(day(8))
-	if tr.ApplyArrival(cta.KeyAt(day(5)), arrived("BL001", rosemont, cta.DirectionA, cta.InService)) {
-		t.Error("event of three hours ago: taken")
+	if err := tr.ApplyArrival(cta.KeyAt(day(5)), platform); !errors.Is(err, ErrOld) {
+		t.Errorf("event of three hours ago: %v, want %v", err, ErrOld)
 	}
 }
 
@@ -197,8 +211,8 @@ func TestResetTakesAnEarlierTime(t *testing.T) {
 	tr.ApplyArrival(cta.KeyAt(day(12)), arrived("BL001", rosemont, cta.DirectionA, cta.InService))
 	tr.View(day(12))
 	tr.Reset()
-	if !tr.ApplyArrival(cta.KeyAt(day(7)), arrived("BL002", rosemont, cta.DirectionA, cta.InService)) {
-		t.Error("event of the new life isn't taken")
+	if err := tr.ApplyArrival(cta.KeyAt(day(7)), arrived("BL002", rosemont, cta.DirectionA, cta.InService)); err != nil {
+		t.Errorf("event of the new life: %v", err)
 	}
 	if got := tr.View(day(7)).Trains; len(got) != 1 || got[0].ID != "BL002" {
 		t.Errorf("trains %v, want BL002", got)
