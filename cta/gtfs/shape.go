@@ -159,7 +159,7 @@ func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 	from := make([]int32, len(calls)*lines)
 	at := make([]cta.Point, len(calls))
 	for i, c := range calls {
-		s := b.stopList[c.stop]
+		s := b.owner(b.stopList[c.stop]) // a network has the places of stations alone
 		at[i] = cta.Point{Latitude: s.lat, Longitude: s.lon}
 		for j := range lines {
 			_, off := cta.Nearest([]cta.Point{points[j].Point, points[j+1].Point}, at[i])

