@@ -18,7 +18,7 @@
 //     (prdt), if that is at the station. Otherwise, the time between two positions is
 //     divided by distance. A station that was skipped between two answers was passed.
 //     At a closed station no train arrives.
-//   - It approaches the end of its run, and its position is at that station.
+//   - It approaches the station, and its position is there: within 200 m.
 //   - It was due at the end of its run, and two successive answers lack it.
 //   - It now runs in the other direction, from the station at which its run ended.
 //   - It leaves the station at which its run begins. A train that waits there is not

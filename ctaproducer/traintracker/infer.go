@@ -58,7 +58,7 @@ type train struct {
 	sighting
 	known       time.Time          // when it was still before its next call
 	destination int                // station; 0 when unknown
-	done        bool               // its arrival at the next call was emitted: the run ends there
+	done        bool               // its arrival at the next call was emitted
 	pending     *sighting          // a step to confirm
 	origin      *node              // where it begins, to be emitted when it leaves
 	calls       map[node]time.Time // arrivals that were emitted
@@ -325,7 +325,7 @@ func (s *step) stay(t *train, now sighting) {
 		}
 	}
 	t.sighting, t.known = now, s.sure(now)
-	if !t.done && now.approaching && t.ends(t.at) && t.route.metres(&now.report, t.at.station) < platform {
+	if !t.done && now.approaching && t.origin == nil && t.route.metres(&now.report, t.at.station) < platform {
 		t.done = true
 		s.emit(t, t.at, now.moved, cta.InService)
 	}
@@ -529,7 +529,7 @@ func (s *step) leave(t *train) {
 // vanish handles a train that has left the answers. If it was due at the end of its
 // run, it has arrived there. After a gap in the data, nobody knows where it is.
 func (s *step) vanish(t *train) {
-	if !t.done && t.missed.Sub(t.known) > s.limit {
+	if !(t.done && t.ends(t.at)) && t.missed.Sub(t.known) > s.limit {
 		s.aside(asideUnplaced)
 		s.leave(t)
 		return

@@ -114,7 +114,7 @@ func TestArrivalsAgainstPassages(t *testing.T) {
 	slices.Sort(off)
 	median, most := off[len(off)/2], off[len(off)*9/10]
 	t.Logf("%d passages, %d found, error median %v, 90 %% %v; %d arrivals judged, %d without a passage", passages, len(off), median, most, judged, extra)
-	if passages < 1000 || len(off)*100 < 92*passages || extra*100 > 4*judged || median > 35*time.Second || most > 105*time.Second {
-		t.Error("want 92 % found, 4 % without a passage, a median of 35 s and nine of ten within 105 s")
+	if passages < 1000 || len(off)*100 < 93*passages || extra*100 > 3*judged || median > 15*time.Second || most > 75*time.Second {
+		t.Error("want 93 % found, 3 % without a passage, a median of 15 s and nine of ten within 75 s")
 	}
 }
