@@ -56,7 +56,7 @@ func (m *member) updateTopics(view *cluster.View) {
 	switch {
 	case !m.topicsKnown && len(topics) == 0:
 		m.log.Info("there are no topics to read yet")
-	case m.joined && wanted != m.subscribed && wanted != m.wanted:
+	case m.joined && wanted != m.subscribed && !m.rejoin: // also if they changed while the member joined
 		m.log.Info("topics changed, joining again", "topics", len(topics), "before", len(m.topics))
 		m.rejoin = true
 	}

@@ -75,6 +75,37 @@ func TestMemberJoinsWithoutWhatItLost(t *testing.T) {
 	}
 }
 
+// Topics may come at any moment: before the member joins, while it does, and while it has
+// partitions. It joins again for each, and not for ever if all have gone.
+func TestMemberJoinsAgainForTopicsThatCome(t *testing.T) {
+	m := bare(t, "")
+	m.cfg.Match = func(string) bool { return true }
+	look := func(names ...string) {
+		v := &cluster.View{Topics: map[string]*cluster.Topic{}}
+		for _, name := range names {
+			v.Topics[name] = &cluster.Topic{Leaders: []int32{1}}
+		}
+		m.updateTopics(v)
+	}
+	begins := func() { m.rejoin, m.subscribed = false, m.wanted } // as join does
+	for _, step := range []struct {
+		what string
+		do   func()
+		want bool
+	}{
+		{"a topic before the first join", func() { look("a"); begins() }, false},
+		{"one that comes during the first join", func() { look("a", "b"); m.joined = true; look("a", "b") }, true},
+		{"the same ones", func() { begins(); look("a", "b") }, false},
+		{"one that comes while it joins again", func() { begins(); look("a", "b", "c"); look("a", "b", "c") }, true},
+		{"all gone", func() { begins(); look() }, true},
+		{"back", func() { begins(); look("a", "b", "c") }, true},
+	} {
+		if step.do(); m.rejoin != step.want {
+			t.Errorf("%s: the member joins again: %t, want %t", step.what, m.rejoin, step.want)
+		}
+	}
+}
+
 // none is a Transformer without work.
 type none struct{ record.Transformer }
 
