@@ -304,24 +304,29 @@ func TestEmitterOutlastsTheProxy(t *testing.T) {
 	}
 }
 
-// The proxy answers, its brokers are away for longer than Wait: a reading waits, and
+// The proxy, its brokers or its registry are away for longer than Wait: a reading waits, and
 // isn't counted as failed.
-func TestEmitterWaitsForTheProxysBrokers(t *testing.T) {
-	for name, refusal := range map[string]struct {
+func TestEmitterWaitsForTheProxy(t *testing.T) {
+	type refusal struct {
 		status int
 		body   string
-	}{
-		"a record's code in a success": {200, `{"offsets":[{"partition":null,"offset":null,"error_code":50003,"error":"not the leader"}],"key_schema_id":1,"value_schema_id":2}`},
-		"the manual's code":            {200, `{"offsets":[{"partition":null,"offset":null,"error_code":2,"error":"not the leader"}]}`},
-		"the registry is away":         {422, `{"error_code":42207,"message":"Error serializing message: Connection refused"}`},
+	}
+	for name, refusals := range map[string][]refusal{
+		"a record's code in a success": {{200, `{"offsets":[{"partition":null,"offset":null,"error_code":50003,"error":"not the leader"}],"key_schema_id":1,"value_schema_id":2}`}},
+		"the manual's code":            {{200, `{"offsets":[{"partition":null,"offset":null,"error_code":2,"error":"not the leader"}]}`}},
+		"the registry is away":         {{422, `{"error_code":42207,"message":"Error serializing message: Connection refused"}`}},
+		"back before its registry, and doesn't say why": {{503, "no proxy here"}, {503, "no proxy here"},
+			{408, `{"error_code":40801,"message":"Error when registering schema. format = AVRO, subject = weather-value"}`},
+			{422, `{"error_code":42207,"message":"Error serializing message"}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const times = 4
 			var n atomic.Int32
 			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				if n.Add(1) <= times {
-					w.WriteHeader(refusal.status)
-					_, _ = w.Write([]byte(refusal.body))
+				if i := int(n.Add(1)) - 1; i < times {
+					r := refusals[i%len(refusals)]
+					w.WriteHeader(r.status)
+					_, _ = w.Write([]byte(r.body))
 					return
 				}
 				_, _ = w.Write([]byte(`{"offsets":[{"partition":0,"offset":0}]}`))

@@ -16,9 +16,9 @@ import (
 //
 // Weather readings are posted over HTTP one by one, from a separate goroutine and
 // queue. So a slow REST Proxy doesn't delay trains and riders. While the proxy, its
-// brokers or its registry are away, a reading is retried for as long as the Emitter is
-// open. When 64 readings wait (five hours of simulated time), Observe blocks, and with
-// it the simulated clock.
+// brokers or its registry are away, or the proxy doesn't say why its registry has no
+// schemas, a reading is retried for as long as the Emitter is open. When 64 readings wait
+// (five hours of simulated time), Observe blocks, and with it the simulated clock.
 //
 // A refused reading is an error, which the next event of any kind returns, or Close if
 // none follows. No reading is dropped silently.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -106,15 +105,13 @@ func (w *Weather) Run(ctx context.Context, at time.Time, reading cta.Weather) er
 	return w.run(ctx, w.wait, at, reading)
 }
 
-// run posts a reading, and tries for up to limit while the proxy is away. It tries for up
-// to Wait if the proxy doesn't say why it has no schemas: that may be for good.
+// run posts a reading, and tries for up to limit while the proxy is away.
 func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, reading cta.Weather) error {
 	outcome := "failed"
 	defer func() { w.readings.WithLabelValues(outcome).Inc() }()
 	if err := reading.Check(); err != nil {
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
-	began := w.proxy.Clock.Now()
 	err := w.proxy.Retry(ctx, limit, func(ctx context.Context) error {
 		ids := w.schemaIDs()
 		got, err := w.post(ctx, at, reading, ids)
@@ -125,9 +122,6 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 		}
 		if err == nil {
 			w.learn(got)
-		}
-		if e, ok := errors.AsType[*rest.Error](err); ok && unexplained(e) {
-			e.Lasts = w.proxy.Clock.Now().Sub(began) >= w.wait
 		}
 		return err
 	})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
@@ -94,42 +93,18 @@ func weatherPasses(e *rest.Error) bool {
 	case codeRetriable, codeRetryKara, codeNoLeader, codePoolEmpty, codeBrokerAway:
 		return true
 	case codeRegistry, codeSerialize:
-		lasts, _ := registryCause(e)
-		return !lasts && !e.Lasts
+		return !registryRefuses.MatchString(cmp.Or(string(e.Body), e.Message))
 	case codeFatal, codeFatalKara, 50001, 50101:
 		return false
 	}
 	return rest.ByStatus(e)
 }
 
-// What a proxy adds to a message about its registry: the registry's own code, or why no
-// answer came.
-var (
-	registryCode = regexp.MustCompile(`error code: (\d{3})`)
-	registryAway = regexp.MustCompile(`(?i)refused|timed out|timeout|unreachable|not answer|unknown host`)
-)
-
-// registryCause reports whether a proxy's registry has refused the schemas for good, and
-// whether the proxy says so, or otherwise. Some proxies use one code for a registry that
-// is away and for one that refuses, without a reason. The message repeats the schemas: its
-// end, with the reason, may only be in the body.
-func registryCause(e *rest.Error) (lasts, known bool) {
-	text := cmp.Or(string(e.Body), e.Message)
-	if code := registryCode.FindStringSubmatch(text); code != nil {
-		return slices.Contains([]string{"401", "403", "404", "409", "422"}, code[1]), true
-	}
-	if strings.Contains(strings.ToLower(text), "incompatible") {
-		return true, true
-	}
-	return false, registryAway.MatchString(text)
-}
-
-// unexplained reports whether a proxy can't register or find the schemas, and doesn't say
-// why.
-func unexplained(e *rest.Error) bool {
-	_, known := registryCause(e)
-	return (e.Code == codeRegistry || e.Code == codeSerialize) && !known
-}
+// registryRefuses matches what a proxy says when its registry has refused the schemas for
+// good: the registry's own code, or its reason. The same code of the proxy's stands for a
+// registry that is away, and some proxies don't say which of them it is: that is retried. The
+// message repeats the schemas: its end, with the reason, may only be in the body.
+var registryRefuses = regexp.MustCompile(`(?i)incompatible|error code: 4(01|03|04|09|22)`)
 
 // refusesIDs reports whether a request with schema ids may have been refused
 // because of them: a proxy that was restarted with another registry, or one for
