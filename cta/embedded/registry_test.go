@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -222,6 +223,31 @@ func TestRegistryWantsItsType(t *testing.T) {
 		resp.Body.Close()
 		if err != nil || resp.StatusCode != want || want == 415 && !strings.Contains(string(body), `"error_code":415`) {
 			t.Errorf("Content-Type %q: %d %s %v, want %d", kind, resp.StatusCode, body, err, want)
+		}
+	}
+}
+
+// A request without a path is answered, as any other that the registry doesn't know.
+func TestRegistryAnswersRequestsWithoutAPath(t *testing.T) {
+	s := start(t, embedded.Config{})
+	host := strings.TrimPrefix(s.RegistryURL(), "http://")
+	for target, want := range map[string]int{"*": http.StatusBadRequest, "http://" + host: http.StatusNotFound} {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", target, host); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("GET %s: %v", target, err)
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("GET %s: %s, want %d", target, resp.Status, want)
 		}
 	}
 }
