@@ -161,6 +161,7 @@ type builder struct {
 	stations map[int32]place
 	profiles map[string]*cta.Profile
 	placed   map[string]*cta.Shape // by the stops of the calls and the shape's id
+	points   int                   // of those
 	key      []byte
 	short    int // trips
 }

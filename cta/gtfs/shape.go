@@ -16,8 +16,10 @@ import (
 // Limits on shapes, which would take most of a network's memory.
 const (
 	tolerance      = 10.0      // metres between a shape as published and as kept
-	piece          = 5_000     // points that are simplified at once
-	maxShapePoints = 3_000_000 // kept, of all shapes
+	piece          = 500       // points that are simplified at once, as the time grows with their square
+	maxShape       = 20_000    // points kept of one shape
+	maxShapePoints = 3_000_000 // kept of all shapes as published, and of those as placed
+	maxPlacing     = 4_000_000 // calls of a trip times lines of its shape
 	maxAstray      = 1_000.0   // metres from a stop to the shape of its trip
 )
 
@@ -40,13 +42,18 @@ func (f *feed) readShapes() {
 		return
 	}
 	own := reader{Reader: sheet.Reader{FS: f.FS, MaxFile: maxFile}, report: f.report}
-	id, used, kept := "", false, 0
+	id, used, kept, large := "", false, 0, 0
 	var points []shapePoint // of the shape, since its last piece
 	put := func() {
 		slices.SortStableFunc(points, bySequence)
 		points = simplify(points)
-		if kept += len(points); len(points) > 0 {
-			f.shapes[id] = append(f.shapes[id], points...)
+		kept += len(points)
+		if all := append(f.shapes[id], points...); len(all) > maxShape {
+			kept -= len(all)
+			large++
+			delete(f.shapes, id)
+		} else if len(points) > 0 {
+			f.shapes[id] = all
 		}
 		points = points[:0]
 	}
@@ -68,6 +75,9 @@ func (f *feed) readShapes() {
 	})
 	put()
 	own.tellOdd()
+	if large > 0 {
+		f.notice("shapes.txt: %s of more than %d points left out: positions of these trips are on straight lines", many(large, "shape", "shapes"), maxShape)
+	}
 	fault := own.Err(func(fault *sheet.Fault) error { return (*cta.DataError)(fault) })
 	if fault == nil && kept > maxShapePoints {
 		fault = fmt.Errorf("shapes.txt: more than %d points", maxShapePoints)
@@ -98,14 +108,20 @@ func (w row) degrees(column string, most float64) (float64, bool) {
 }
 
 // simplify leaves out points that lie within tolerance of the line without them, by the
-// algorithm of Douglas and Peucker. It works in place.
+// algorithm of Douglas and Peucker on each piece. It works in place.
 func simplify(points []shapePoint) []shapePoint {
 	if len(points) == 0 {
 		return nil
 	}
 	keep := make([]bool, len(points))
-	keep[0], keep[len(points)-1] = true, true
-	for parts := [][2]int{{0, len(points) - 1}}; len(parts) > 0; {
+	keep[0] = true
+	var parts [][2]int
+	for from := 0; from < len(points)-1; from += piece {
+		to := min(from+piece, len(points)-1)
+		keep[to] = true
+		parts = append(parts, [2]int{from, to})
+	}
+	for len(parts) > 0 {
 		from, to := parts[len(parts)-1][0], parts[len(parts)-1][1]
 		parts = parts[:len(parts)-1]
 		farthest, most := 0, tolerance
@@ -143,18 +159,29 @@ func (b *builder) shape(id string, calls []call) *cta.Shape {
 	key := string(append(b.key, id...))
 	s, known := b.placed[key]
 	if !known {
-		s = b.place(points, calls)
+		if b.points <= maxShapePoints {
+			if s = b.place(points, calls); s != nil {
+				b.points += len(s.Points)
+			}
+			if b.points > maxShapePoints {
+				b.feed.notice("positions of some trips are on straight lines: the shapes of those before have %d points", b.points)
+			}
+		}
 		b.placed[key] = s
 	}
 	return s
 }
 
 // place finds the calls on a shape, in order: where the sum of the squared distances
-// from the stops is least. It returns nil if a stop is far from the shape.
+// from the stops is least. It returns nil if a stop is far from the shape, or they are too
+// many.
 func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 	// least[j] is the least sum up to call i if that is on the j-th line of the shape or
 	// before; from tells for each call and line on which line the call is then.
 	lines := len(points) - 1
+	if len(calls)*lines > maxPlacing {
+		return nil
+	}
 	least := make([]float64, lines)
 	from := make([]int32, len(calls)*lines)
 	at := make([]cta.Point, len(calls))

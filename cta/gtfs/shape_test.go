@@ -138,3 +138,25 @@ func sameShapes(t *testing.T, a, b *cta.Network) {
 		}
 	}
 }
+
+// TestHugeShape reads a shape of a million points, of which none can be left out.
+func TestHugeShape(t *testing.T) {
+	var rows, times strings.Builder
+	rows.WriteString("shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\n")
+	for i := range 1_000_000 {
+		fmt.Fprintf(&rows, "s,%.4f,%.3f,%d\n", float64(i)*1e-4-50, -8.6+float64(i%2)*0.001, i)
+	}
+	times.WriteString("trip_id,arrival_time,departure_time,stop_id,stop_sequence\n")
+	for i := range 50 {
+		fmt.Fprintf(&times, "t,08:%02d:00,08:%02d:00,%d,%d\n", i, i, 1+i%3, i)
+	}
+	feed := peninsula(func(i int) int { return i })
+	feed["shapes.txt"], feed["stop_times.txt"] = rows.String(), times.String()
+	net, report, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := net.Lines[0].Patterns[0]; p.Shape() != nil || !strings.Contains(strings.Join(report.Notices, "\n"), "1 shape of more than 20000 points") {
+		t.Errorf("the shape is kept, notices %q", report.Notices)
+	}
+}
