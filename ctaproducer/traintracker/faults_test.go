@@ -468,3 +468,42 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A train that was lost at a platform, and comes to the same station on a later run, arrives
+// once more.
+func TestTrainComesAgain(t *testing.T) {
+	net := cta.Chicago()
+	in := newInference(net, func(string) {})
+	start := time.Date(2026, 2, 6, 16, 0, 0, 0, net.Location)
+	loyola := net.Station(41300)
+	var arrived []time.Duration
+	told := 0
+	for second := 0; second <= 50*60; second += 30 {
+		at := time.Duration(second) * time.Second
+		now := start.Add(at)
+		a := &answer{at: now, trains: []report{{route: "red", run: "999", next: 40540, stop: 30106, direction: 1, destName: "Howard", predicted: now}}}
+		r := report{route: "red", run: "813", next: loyola.ID, stop: 30251, direction: 1, destination: 30173, destName: "Howard",
+			predicted: now, due: now.Add(2 * time.Minute), located: true, lat: loyola.Latitude - 0.01, lon: loyola.Longitude}
+		switch {
+		case second == 60 || second >= 45*60:
+			r.approaching, r.lat = true, loyola.Latitude
+			fallthrough
+		case second < 60 || second >= 42*60:
+			a.trains = append(a.trains, r)
+		}
+		out, predictions := in.apply(a, now, 30*time.Second)
+		for _, e := range out {
+			if e.StationID == loyola.ID && e.TrainStatus == cta.InService {
+				arrived = append(arrived, at)
+			}
+		}
+		for _, p := range predictions {
+			if len(p.Stops) > 0 && second >= 42*60 && strings.Contains(p.TrainID, "-813-") {
+				told++
+			}
+		}
+	}
+	if want := []time.Duration{time.Minute, 45 * time.Minute}; !slices.Equal(arrived, want) || told == 0 {
+		t.Errorf("arrivals after %v, want %v; %d predictions", arrived, want, told)
+	}
+}

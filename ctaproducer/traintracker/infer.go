@@ -324,6 +324,9 @@ func (s *step) stay(t *train, now sighting) {
 			t.origin = nil
 		}
 	}
+	if s.sure(now).Sub(t.known) > sameCall {
+		t.done = false // it comes to the call once more
+	}
 	t.sighting, t.known = now, s.sure(now)
 	if !t.done && now.approaching && t.origin == nil && t.route.metres(&now.report, t.at.station) < platform {
 		t.done = true
