@@ -405,7 +405,7 @@ func (s *step) foretell(t *train) {
 // these calls is over. Calls without a time are as late as the train was on its last
 // departure from a call with one.
 func (s *step) plan(t *train, u *update) int {
-	listed, from, begun := -1, s.start(t.run, u.calls), false
+	listed, from, begun := -1, s.start(t.run, u.calls, t.reached), false
 	var late time.Duration // of the calls that follow
 	known, none := false, false
 	begin := func(i int) {

@@ -77,9 +77,9 @@ func (x *index) call(r *run, stop string, sequence, from int) int {
 }
 
 // start returns the call at which the stops of an update begin: where they follow each
-// other most closely, as a round trip has most stops twice; 0 if they aren't the run's,
-// or have a sequence.
-func (x *index) start(r *run, calls []expected) (start int) {
+// other most closely, as a round trip has most stops twice, from the call that was reached
+// on if they can; 0 if they aren't the run's, or have a sequence.
+func (x *index) start(r *run, calls []expected, reached int) (start int) {
 	if len(calls) == 0 || calls[0].sequence >= 0 && r.trip != nil {
 		return 0
 	}
@@ -93,7 +93,7 @@ func (x *index) start(r *run, calls []expected) (start int) {
 			for last++; last < len(r.Calls) && !x.at(r.way, last, c.stop); last++ {
 			}
 		}
-		if last < len(r.Calls) && last-i < span {
+		if last < len(r.Calls) && (last-i < span || start < reached && i >= reached) {
 			start, span = i, last-i
 		}
 	}

@@ -242,3 +242,33 @@ func addedOnce(t *testing.T, from time.Duration, start int32) {
 		t.Errorf("at %v, departure %d: %d trains, want one", from, start, len(trains))
 	}
 }
+
+// The last stop of a round trip is that of its end, not of its begin.
+func TestEndOfRoundTrip(t *testing.T) {
+	in := newInference(timetable(t, "1,1,1,1,1,1,1", "round 08:00:00 08:00:00 s0 1", "round 08:02:00 08:02:00 s1 2",
+		"round 08:04:00 08:04:00 s2 3", "round 08:06:00 08:06:00 s1 4", "round 08:08:00 08:08:00 s0 5"), 1, 15*time.Second, func(string) {}, func(string) {})
+	begin := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+	var at []string
+	for minute := -1; minute < 12; minute++ {
+		now := begin.Add(time.Duration(minute)*time.Minute + 30*time.Second)
+		u := update{descriptor: descriptor{trip: "round", start: -1}, at: now}
+		for i, stop := range []string{"s0", "s1", "s2", "s1", "s0"} {
+			if due := begin.Add(time.Duration(2*i+1) * time.Minute); due.After(now) {
+				u.calls = append(u.calls, expected{sequence: -1, stop: stop, arrival: event{at: due}})
+			}
+		}
+		a := &answer{at: now}
+		if len(u.calls) > 0 {
+			a.updates = append(a.updates, u)
+		}
+		arrivals, _ := in.apply(0, a, now)
+		for _, arr := range arrivals {
+			if arr.TrainStatus == cta.InService {
+				at = append(at, arr.at.Format("4"))
+			}
+		}
+	}
+	if got := strings.Join(at, " "); got != "1 3 5 7 9" {
+		t.Errorf("arrivals at minutes %s, want 1 3 5 7 9", got)
+	}
+}
