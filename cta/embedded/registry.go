@@ -117,8 +117,8 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // latest in place of -1, which is another name of it.
 func latestVersion(req *http.Request) (*http.Request, string) {
 	parts := strings.Split(req.URL.EscapedPath(), "/")
-	of := parts[1:]                              // subjects, subject, versions, version
-	if len(of) > 0 && of[0] == "compatibility" { // GET * has no parts
+	of := parts[1:] // subjects, subject, versions, version; of GET * none
+	if len(of) > 0 && of[0] == "compatibility" {
 		of = of[1:]
 	}
 	if len(of) < 4 || of[0] != "subjects" || of[2] != "versions" {

@@ -87,13 +87,20 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 // hold is how many times the bound is kept for groups that are behind.
 const hold = 4
 
-// unread returns, by partition, the lowest position of the groups that have members.
+// unread returns, by partition, the lowest position of the groups that have members: 0 where a
+// member has none yet.
 func (c *cleaner) unread(ctx context.Context) (map[string]int64, error) {
 	groups, err := kmsg.NewPtrListGroupsRequest().RequestWith(ctx, c.client)
 	if err != nil {
 		return nil, err
 	}
 	lowest := make(map[string]int64)
+	least := func(topic string, partition int32, at int64) {
+		name := fmt.Sprintf("%s-%d", topic, partition)
+		if known, ok := lowest[name]; !ok || at < known {
+			lowest[name] = at
+		}
+	}
 	for _, g := range groups.Groups {
 		info := c.cluster.GroupInfo(g.Group)
 		if info == nil || len(info.Members) == 0 {
@@ -101,9 +108,15 @@ func (c *cleaner) unread(ctx context.Context) (map[string]int64, error) {
 		}
 		for topic, parts := range info.Commits {
 			for partition, commit := range parts {
-				name := fmt.Sprintf("%s-%d", topic, partition)
-				if at, known := lowest[name]; !known || commit.Offset < at {
-					lowest[name] = commit.Offset
+				least(topic, partition, commit.Offset)
+			}
+		}
+		for _, m := range info.Members {
+			for topic, parts := range m.Assignment {
+				for _, partition := range parts {
+					if _, known := info.Commits[topic][partition]; !known {
+						least(topic, partition, 0)
+					}
 				}
 			}
 		}

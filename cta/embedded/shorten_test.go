@@ -96,10 +96,6 @@ func TestShortenKeepsWhatGroupsHaveNotRead(t *testing.T) {
 	if err := fetched.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := group.CommitRecords(ctx, fetched.Records()...); err != nil {
-		t.Fatal(err)
-	}
-	read := int64(len(fetched.Records()))
 	start := func(atMost int64) int64 {
 		s.broker.cleaner.atMost = atMost
 		s.broker.cleaner.grown = map[string]int64{"events-0": 32}
@@ -108,6 +104,13 @@ func TestShortenKeepsWhatGroupsHaveNotRead(t *testing.T) {
 		}
 		return s.broker.cluster.PartitionInfos("events")[0].LogStartOffset
 	}
+	if at := start(2 << 20); at != 0 {
+		t.Errorf("the log begins at %d; the group reads it, and has no position yet", at)
+	}
+	if err := group.CommitRecords(ctx, fetched.Records()...); err != nil {
+		t.Fatal(err)
+	}
+	read := int64(len(fetched.Records()))
 	if at := start(2 << 20); at != read {
 		t.Errorf("the log begins at %d; the group has read up to %d", at, read)
 	}
