@@ -314,7 +314,7 @@ func (r *reader) startPositions(ctx context.Context, added []Partition) (map[Par
 		}
 	}
 	r.mu.Unlock()
-	at, terr := r.client.cl.Offsets(ctx, times, true)
+	at, terr := r.client.cl.Offsets(ctx, times, true, cluster.RequestTimeout)
 	for p := range times {
 		switch next, answered := at[p]; {
 		case !answered:
@@ -335,7 +335,7 @@ func (r *reader) measureLag(ctx context.Context) {
 	r.mu.Lock()
 	of := slices.Collect(maps.Keys(r.parts))
 	r.mu.Unlock()
-	ends, _ := r.client.cl.Offsets(ctx, cluster.Each(of, cluster.Newest), true)
+	ends, _ := r.client.cl.Offsets(ctx, cluster.Each(of, cluster.Newest), true, cluster.PromptTimeout)
 	behind := make(map[string]int64)
 	r.mu.Lock()
 	for p, end := range ends {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // abort sends values in a transaction that it aborts.
@@ -85,6 +86,29 @@ func TestReadReturnsTheHandlersError(t *testing.T) {
 	}
 	if err := c.Read(t.Context(), ReadConfig{Refresh: -1}, nil); err == nil || !strings.Contains(err.Error(), "Match is nil") || !strings.Contains(err.Error(), "Refresh is -1ns") {
 		t.Errorf("wrong settings: %v", err)
+	}
+}
+
+// A leader may need seconds to find the offset of a time: Kafka looks through segments.
+func TestReadBeginsAtATimeThatIsSlowToFind(t *testing.T) {
+	t.Parallel()
+	cluster, c := newPair(t)
+	ensure(t, c, EventTopic("t", 1))
+	send(t, c, text("t", "x"))
+	cluster.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if r.(*kmsg.ListOffsetsRequest).Topics[0].Partitions[0].Timestamp >= 0 {
+			cluster.SleepControl(func() { time.Sleep(2500 * time.Millisecond) })
+		}
+		return nil, nil, false
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	read := 0
+	err := c.Read(ctx, ReadConfig{Match: Names("t"), StopAtEnd: true, Since: func(string) time.Time { return time.UnixMilli(1) }},
+		func(context.Context, Record) error { read++; return nil })
+	if err != nil || read != 1 {
+		t.Errorf("read %d records, %v, want 1", read, err)
 	}
 }
 

@@ -35,9 +35,9 @@ import (
 const (
 	// RequestTimeout bounds a request that brokers answer at once.
 	RequestTimeout = 5 * time.Second
-	// promptTimeout bounds a request while another may be quicker: the first round of those
-	// that any broker serves, and the look for offsets, of which a hung leader has a share.
-	promptTimeout = 2 * time.Second
+	// PromptTimeout bounds a request while another may be quicker: the first round of those
+	// that any broker serves, and the measuring of lag, in which a hung leader has a share.
+	PromptTimeout = 2 * time.Second
 	// watchInterval is the interval of checks, during a request, whether another broker serves it.
 	watchInterval = time.Second
 	// idleTime is when an unused connection is closed. Brokers close theirs after ten minutes.
@@ -222,7 +222,7 @@ func Into[R any](to *R) func(R) error {
 func (c *Cluster) askAny(ctx context.Context, limit time.Duration, send func(*Link) error) error {
 	addrs := c.addresses()
 	err := error(sarama.ErrOutOfBrokers)
-	rounds := []time.Duration{min(promptTimeout, limit), limit}
+	rounds := []time.Duration{min(PromptTimeout, limit), limit}
 	if len(addrs) == 1 {
 		rounds = rounds[1:]
 	}
@@ -545,7 +545,7 @@ func (c *Cluster) probe(addr string) {
 	c.probed[addr] = true
 	c.helpers.Go(func() {
 		var resp *sarama.ApiVersionsResponse
-		err := c.request(c.ctx, addr, promptTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), Into(&resp)))
+		err := c.request(c.ctx, addr, PromptTimeout, Send((*sarama.Broker).ApiVersions, new(sarama.ApiVersionsRequest), Into(&resp)))
 		if isTimeout(err) {
 			c.warnSilent(addr, err)
 		}

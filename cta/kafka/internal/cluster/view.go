@@ -234,8 +234,8 @@ func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed b
 	if len(of) == 0 {
 		return nil, nil
 	}
-	oldest, err := c.Offsets(ctx, Each(of, Oldest), committed)
-	newest, err2 := c.Offsets(ctx, Each(of, Newest), committed)
+	oldest, err := c.Offsets(ctx, Each(of, Oldest), committed, RequestTimeout)
+	newest, err2 := c.Offsets(ctx, Each(of, Newest), committed, RequestTimeout)
 	bounds := make(map[record.Partition]Bounds, len(of))
 	for p, at := range oldest {
 		if end, ok := newest[p]; ok {
@@ -248,9 +248,9 @@ func (c *Cluster) Bounds(ctx context.Context, of []record.Partition, committed b
 // Offsets returns an offset of each partition. With committed, Newest is the first offset
 // that an open transaction holds back. Partitions are left out when they have no leader, or
 // when the leader refuses or doesn't answer: the error gives the reason for one of them.
-// A hung leader holds up the answer for 2 s: callers that can use it in parts ask by
+// A hung leader holds up the answer for limit: callers that can use it in parts ask by
 // [View.ByLeader].
-func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, committed bool) (map[record.Partition]int64, error) {
+func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, committed bool, limit time.Duration) (map[record.Partition]int64, error) {
 	var (
 		mu    sync.Mutex
 		wg    sync.WaitGroup
@@ -273,7 +273,7 @@ func (c *Cluster) Offsets(ctx context.Context, of map[record.Partition]At, commi
 				req.AddBlock(p.Topic, p.Partition, int64(of[p]), 1)
 			}
 			var resp *sarama.OffsetResponse
-			err := c.Ask(ctx, Broker(leader), promptTimeout, Send((*sarama.Broker).GetAvailableOffsets, req, Into(&resp)))
+			err := c.Ask(ctx, Broker(leader), limit, Send((*sarama.Broker).GetAvailableOffsets, req, Into(&resp)))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -34,7 +34,7 @@ func (m *member) measureProgress() {
 		}
 	}
 	m.async(func() func() {
-		ends, err := m.cl.Offsets(m.ctx, cluster.Each(parts, cluster.Newest), true)
+		ends, err := m.cl.Offsets(m.ctx, cluster.Each(parts, cluster.Newest), true, cluster.PromptTimeout)
 		return func() {
 			m.measuring = false
 			m.reportProgress(ends, err)
