@@ -28,7 +28,8 @@ type SASL struct {
 // TokenSource provides the tokens of OAUTHBEARER, such as those of an OpenID Connect
 // provider or of AWS MSK's IAM. Several goroutines call it. A source that asks a service
 // should cache a token while it is valid: there are many connections. ctx ends with the
-// request that waits for the connection, after 2 to 5 s.
+// request that waits for the connection, after 2 to 5 s. Token must then return at once:
+// Transform, Read and Close wait for it.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
 }

@@ -36,7 +36,7 @@ func (c tokenCommand) Token(ctx context.Context) (kafka.Token, error) {
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(ctx, shell, flag, string(c))
 	cmd.Stdout, cmd.Stderr = &out, &said
-	cmd.WaitDelay = time.Second // then not for the shell's children, which may outlive it
+	cmd.WaitDelay = 100 * time.Millisecond // then not for the shell's children, which may outlive it
 	if err := cmd.Run(); err != nil {
 		last := strings.TrimSpace(said.String())
 		return kafka.Token{}, fmt.Errorf("-sasl-token-command: %w: %s", err, cmp.Or(last[strings.LastIndexByte(last, '\n')+1:], "it said nothing"))

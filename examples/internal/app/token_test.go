@@ -37,7 +37,7 @@ func TestTokenCommandEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := tokenCommand("touch '" + begun + "'; sleep 30 | cat").Token(ctx)
+		_, err := tokenCommand("sleep 30 | (touch '" + begun + "'; cat)").Token(ctx)
 		ended <- err
 	}()
 	for _, err := os.Stat(begun); err != nil; _, err = os.Stat(begun) {
