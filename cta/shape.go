@@ -11,13 +11,15 @@ type Shape struct {
 // Point is a place on the map, in degrees.
 type Point struct{ Latitude, Longitude float64 }
 
-// Shape returns the shape of the pattern's first trip, nil if unknown. Those of other
-// trips hardly differ.
+// Shape returns the shape of the pattern's first trip that has one, nil if none has. Those
+// of other trips hardly differ.
 func (p *Pattern) Shape() *Shape {
-	if len(p.Trips) == 0 {
-		return nil
+	for i := range p.Trips {
+		if s := p.Trips[i].Shape; s != nil {
+			return s
+		}
 	}
-	return p.Trips[0].Shape
+	return nil
 }
 
 // Path returns the points from the i-th call to the next: those of shape, or the two

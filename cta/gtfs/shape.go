@@ -174,7 +174,7 @@ func (b *builder) shape(id string, calls []call) *cta.Shape {
 
 // place finds the calls on a shape, in order: where the sum of the squared distances
 // from the stops is least. It returns nil if a stop is far from the shape, or they are too
-// many.
+// many, or the shape leads the other way: the calls are then at one point.
 func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 	// least[j] is the least sum up to call i if that is on the j-th line of the shape or
 	// before; from tells for each call and line on which line the call is then.
@@ -222,6 +222,18 @@ func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 		s.Calls[i] = int32(len(s.Points))
 		s.Points = append(s.Points, p)
 	}
+	if 2*length(s.Points) < length(at) {
+		return nil
+	}
 	s.Points = slices.Clip(s.Points)
 	return s
+}
+
+// length returns the metres from point to point.
+func length(points []cta.Point) (metres float64) {
+	for i := range points[1:] {
+		_, off := cta.Nearest(points[i:i+1], points[i+1])
+		metres += off
+	}
+	return metres
 }

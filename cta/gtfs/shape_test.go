@@ -90,6 +90,46 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// TestBackwardShape expects straight lines for a trip whose shape is of the way back.
+func TestBackwardShape(t *testing.T) {
+	feed := peninsula(func(i int) int { return i })
+	head, rows, _ := strings.Cut(feed["shapes.txt"], "\n")
+	back := strings.SplitAfter(rows, "\n")[300:] // from Bay to Town
+	feed["shapes.txt"] = head + "\n" + strings.Join(back, "")
+	calls := strings.SplitAfter(feed["stop_times.txt"], "\n")
+	for name, c := range map[string]struct {
+		calls []string
+		shape bool
+	}{"out": {calls[1:3], false}, "back": {calls[4:6], true}} {
+		feed["stop_times.txt"] = calls[0] + strings.Join(c.calls, "")
+		net, _, err := Read(files(feed), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := net.Lines[0].Patterns[0].Shape(); (s != nil) != c.shape {
+			t.Errorf("%s: shape %v", name, s)
+		}
+	}
+}
+
+// TestShapeOfSomeTrips expects a pattern's shape where its first trip has none.
+func TestShapeOfSomeTrips(t *testing.T) {
+	feed := peninsula(func(i int) int { return i })
+	feed["trips.txt"] = "route_id,service_id,trip_id,shape_id\nR,d,t,s\nR,d,u,\n"
+	for row := range strings.Lines(feed["stop_times.txt"]) {
+		if strings.HasPrefix(row, "t,") {
+			feed["stop_times.txt"] += strings.NewReplacer("t,", "u,", "08:", "07:").Replace(row)
+		}
+	}
+	net, _, err := Read(files(feed), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := net.Lines[0].Patterns; len(p) != 1 || len(p[0].Trips) != 2 || p[0].Trips[0].Shape != nil || p[0].Shape() == nil {
+		t.Errorf("patterns %+v", p)
+	}
+}
+
 // TestFaultyShapes expects straight lines and a notice, and no error.
 func TestFaultyShapes(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -119,16 +159,21 @@ func TestFaultyShapes(t *testing.T) {
 }
 
 // sameShapes expects the points of each shape on the other's, to twice the tolerance: a
-// shape is read from its first call to its last, and simplified anew.
+// shape is read from its first call to its last, and simplified anew. At least one pattern
+// has a shape.
 func sameShapes(t *testing.T, a, b *cta.Network) {
 	t.Helper()
+	shapes := 0
 	for i, l := range a.Lines {
 		for j, p := range l.Patterns {
 			x, y := p.Shape(), b.Lines[i].Patterns[j].Shape()
+			if x == nil {
+				continue
+			}
+			if shapes++; y == nil {
+				t.Fatalf("%s: a pattern has lost its shape", l.ID)
+			}
 			for k := range p.Calls[1:] {
-				if x == nil {
-					break
-				}
 				for _, at := range p.Path(x, k) {
 					if _, off := cta.Nearest(b.Lines[i].Patterns[j].Path(y, k), at); off > 2*tolerance+1 {
 						t.Fatalf("%s: %v is %.0f m from the shape behind call %d", l.ID, at, off, k)
@@ -136,6 +181,9 @@ func sameShapes(t *testing.T, a, b *cta.Network) {
 				}
 			}
 		}
+	}
+	if shapes == 0 {
+		t.Error("no pattern has a shape")
 	}
 }
 

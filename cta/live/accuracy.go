@@ -107,7 +107,8 @@ type score struct {
 type margins [2 * horizons][2]float64 // factors for the early and the late side, less 1
 
 // wide are the margins before trains have shown errors. With them, about four of five
-// trains in recordings of four lines came within the ranges of the first 45 minutes. Some thousand predictions of more regular trains narrow them.
+// trains in recordings of four lines came within the ranges of the first 45 minutes. Some
+// thousand predictions of more regular trains narrow them.
 var wide = margins{{0.6, 0.6}, {2, 2}, {3, 3}, {4, 4}, {4, 4}, {6, 6}, {7, 7}, {8, 8}}
 
 // kindOf returns the index of a prediction in margins.

@@ -54,7 +54,7 @@ type promisedStop struct {
 // ApplyPrediction sets an agency's predictions of a train, which replace earlier ones. It
 // returns nil, or why the predictions change nothing: [ErrInvalid] with the fault,
 // [ErrUnknown] for stops that the network doesn't have, [ErrFull], or [ErrKnown] for those
-// that are no newer.
+// that are no newer, or withdraw what isn't known.
 func (t *Tracker) ApplyPrediction(p cta.Prediction) error {
 	if err := p.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -69,7 +69,7 @@ func (t *Tracker) ApplyPrediction(p cta.Prediction) error {
 	defer t.mu.Unlock()
 	old, known := t.promises[p.TrainID]
 	switch {
-	case known && old.made >= p.Made:
+	case known && old.made >= p.Made, !known && len(p.Stops) == 0:
 		return ErrKnown
 	case !known && len(stops) == 0:
 		return ErrUnknown

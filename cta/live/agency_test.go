@@ -353,6 +353,7 @@ func TestPromisesAreBounded(t *testing.T) {
 	}{
 		"of no train": {cta.Prediction{Made: 1, Line: "red", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}}, ErrInvalid},
 		"nowhere":     {cta.Prediction{TrainID: "x", Made: 1, Line: "gold", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}}, ErrUnknown},
+		"withdrawn":   {cta.Prediction{TrainID: "x", Made: 1, Line: "red"}, ErrKnown},
 		"no newer":    {cta.Prediction{TrainID: "new", Made: 1, Line: "red", Stops: []cta.PredictedStop{{StationID: 41320, Direction: cta.DirectionA, At: 1}}}, ErrKnown},
 	} {
 		if err := tr.ApplyPrediction(tt.p); !errors.Is(err, tt.want) {

@@ -74,6 +74,7 @@ type edge struct {
 	from, to int32
 	metres   float64 // of the great circle
 	path     []cta.Point
+	shaped   bool // path is of a shape, not straight
 	planned  planned
 }
 
@@ -139,6 +140,7 @@ func (g *graph) addLine(l *lineGraph) {
 		if len(p.Calls) < 2 {
 			continue
 		}
+		shape := p.Shape()
 		w := pattern{Pattern: p, line: int32(l.index), first: int32(g.calls), last: int32(p.Last().Station.ID)}
 		for i, c := range p.Calls {
 			n := g.node(l, c)
@@ -147,8 +149,8 @@ func (g *graph) addLine(l *lineGraph) {
 			if i > 0 {
 				g.nodes[n].waits = g.nodes[n].waits || w.nodes[i-1] == n
 				w.edges = append(w.edges, g.link(known, w.nodes[i-1], n))
-				if e := &g.edges[w.edges[i-1]]; e.path == nil {
-					e.path = p.Path(p.Shape(), i-1)
+				if e := &g.edges[w.edges[i-1]]; e.path == nil || !e.shaped && shape != nil {
+					e.path, e.shaped = p.Path(shape, i-1), shape != nil
 				}
 			}
 		}

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -160,5 +162,36 @@ func TestLineWithoutService(t *testing.T) {
 	tr.ApplyArrival(cta.KeyAt(noon), cta.Arrival{StationID: 1, TrainID: "x", Line: l.ID, Direction: cta.DirectionA, TrainStatus: cta.InService})
 	if s := tr.View(noon.Add(30 * time.Second)).Lines[0]; s.Level != LevelGood || s.Directions[0].Cause != CauseTooEarly {
 		t.Errorf("with a train it is %+v, want good, too early to say more", s)
+	}
+}
+
+// A hop is drawn by a shape, also if a pattern before the one with the shape has none.
+func TestHopsHaveTheShapeOfAnyPattern(t *testing.T) {
+	net := ring(t)
+	l := &cta.Line{ID: "t", Name: "Timed", Color: "#000000", TextColor: "#ffffff"}
+	shape := &cta.Shape{Calls: []int32{0, 2}}
+	for n := 3; n >= 2; n-- {
+		p := &cta.Pattern{Trips: []cta.Trip{{ID: fmt.Sprint(n), Calendar: &cta.Calendar{ID: "daily", Days: 0x7F}, Departure: 8 * 3600,
+			Profile: &cta.Profile{Arrivals: []int32{0, 300, 600}[:n], Departures: []int32{0, 300, 600}[:n]}}}}
+		for _, s := range net.Lines[0].Stations[:n] {
+			p.Calls = append(p.Calls, cta.Call{Station: s.Station, Direction: cta.DirectionA})
+			if n == 2 {
+				at := cta.Point{Latitude: s.Latitude, Longitude: s.Longitude}
+				shape.Points = append(shape.Points, at, cta.Point{Latitude: at.Latitude + 0.001, Longitude: at.Longitude})
+				p.Trips[0].Shape = shape
+			}
+		}
+		l.Patterns = append(l.Patterns, p)
+	}
+	timed, err := cta.NewNetwork(cta.Network{Name: "Timed", Location: net.Location, Lines: []*cta.Line{l}, Stations: net.Stations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var points []int
+	for _, e := range newGraph(timed).edges {
+		points = append(points, len(e.path))
+	}
+	if !slices.Equal(points, []int{3, 2}) {
+		t.Errorf("hops of %v points, want 3 and 2", points)
 	}
 }

@@ -100,7 +100,7 @@ var (
 	ErrOld     = errors.New("live: older than the two hours that are kept")
 	ErrUnknown = errors.New("live: not on this network")
 	ErrInvalid = errors.New("live: not a valid event")
-	ErrFull    = errors.New("live: more trains than are kept")
+	ErrFull    = errors.New("live: more than are kept")
 )
 
 // ApplyArrival adds an arrival. It returns nil, or why the arrival changes nothing:

@@ -119,13 +119,14 @@ func newIndex(net *cta.Network) *index {
 	}
 	for _, l := range net.Lines {
 		for _, p := range l.Patterns {
+			shape := p.Shape()
 			w := &way{Pattern: p, line: l, along: make([]float64, len(p.Calls))}
 			for i, c := range p.Calls {
 				if i > 0 {
 					w.along[i] = w.along[i-1] + cta.Distance(p.Calls[i-1].Station, c.Station)
 				}
 				w.stops = append(w.stops, gtfs.StopID(c))
-				w.paths = append(w.paths, p.Path(p.Shape(), i))
+				w.paths = append(w.paths, p.Path(shape, i))
 			}
 			x.all = append(x.all, w)
 			x.routes[gtfs.RouteID(l)] = append(x.routes[gtfs.RouteID(l)], w)
@@ -174,7 +175,11 @@ func (x *index) named(d *descriptor, vehicle string, seen []evidence, now time.T
 		at := now
 		for _, e := range seen {
 			if i := x.call(r, e.stop, e.sequence, 0); i >= 0 && !e.at.IsZero() {
-				at = e.at.Add(-time.Duration(s.trip.Profile.Arrivals[i])*time.Second - e.late)
+				planned := s.trip.Profile.Arrivals[i]
+				if e.leaves {
+					planned = s.trip.Profile.Departures[i]
+				}
+				at = e.at.Add(-time.Duration(planned)*time.Second - e.late)
 				break
 			}
 		}
