@@ -73,7 +73,8 @@ func NewModel(net *cta.Network) *Model {
 func (m *Model) Network() *cta.Network { return m.net }
 
 // ApplyArrival applies an arrival. wall is the time at which its record was sent. It
-// returns nil, or why the arrival changes nothing: its fault, or an error of
+// returns nil, or why the arrival changes nothing: its fault, [live.ErrOld] before the
+// source's restart, [live.ErrFull] with too many stations, or an error of
 // [live.Tracker.ApplyArrival]. An arrival whose time is judged first is applied later, if
 // at all.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) error {
@@ -85,7 +86,8 @@ func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) error {
 }
 
 // ApplyWeather applies a weather reading. wall is the time at which its record was
-// sent. It returns nil, or why the reading changes nothing: its fault, or [live.ErrKnown].
+// sent. It returns nil, or why the reading changes nothing: its fault, [live.ErrKnown],
+// [live.ErrOld] before the source's restart, or [live.ErrFull] with too many stations.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 	if err := w.Check(); err != nil { // nor can JSON hold a NaN
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
@@ -149,7 +151,7 @@ func (m *Model) ApplyPrediction(p cta.Prediction) error { return m.tracker.Apply
 // RemovePrediction applies a tombstone of a train's predictions. It reports whether the
 // model changed.
 func (m *Model) RemovePrediction(train string) bool {
-	return m.quietly(func(*state) bool { return m.tracker.RemovePrediction(train) })
+	return m.tracker.RemovePrediction(train)
 }
 
 // Prefer sets whose predictions are shown where the agency has one: ours, the agency's, or
@@ -193,8 +195,8 @@ func (m *Model) apply(f func(*state) bool) bool {
 	return changed
 }
 
-// quietly applies a count or a prediction. Readers see it with the next other change, or
-// within a second. They are so frequent that they would delay trains.
+// quietly applies a count. Readers see it with the next other change, or within a second.
+// Counts are so frequent that they would delay trains.
 func (m *Model) quietly(f func(*state) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
@@ -261,7 +263,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: ohare, TrainID: strings.Repeat("x", 1000), Direction: "a", Line: "blue"}, wall)
 	m.ApplyArrival(cta.KeyAt(event.Add(time.Hour)), cta.Arrival{StationID: ohare, TrainID: "late", Direction: "a", Line: "blue"}, wall.Add(time.Hour))
 	for i := range maxSources + 100 {
-		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: i, TrainID: "1", Direction: "a", Line: "blue"}, wall)
+		err := m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: i + 1, TrainID: "1", Direction: "a", Line: "blue"}, wall)
+		if i >= maxSources && !errors.Is(err, live.ErrFull) {
+			t.Fatalf("station %d: %v, want %v", i+1, err, live.ErrFull)
+		}
 	}
 	if n := len(m.state.clock.sensors); n != maxSources {
 		t.Errorf("%d stations are remembered, want %d", n, maxSources)

@@ -1,5 +1,5 @@
 // Package realtime derives the arrivals of real trains and buses from an agency's
-// GTFS-Realtime feeds (gtfs.org/realtime).
+// GTFS-Realtime feeds (gtfs.org/realtime), as protobuf or JSON.
 //
 //	net, _, err := gtfs.Load("feed.zip", gtfs.Options{}) // the agency's timetable
 //	source, err := realtime.New(net, realtime.Config{Vehicles: "https://…", Trips: "https://…"})
@@ -66,8 +66,8 @@
 //
 // # Failures
 //
-// HTTP errors, pages of HTML and answers that are cut short are retried with growing
-// pauses, and logged once. No text contains a header's value.
+// HTTP errors, pages of HTML, answers that are cut short and those with incrementality
+// DIFFERENTIAL are retried with growing pauses, and logged once. No text contains a header's value.
 //
 // The package was tested with recorded feeds of Redding and Davis in California, and with
 // feeds of simulated trains. It was not run against an agency's server.

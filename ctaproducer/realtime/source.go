@@ -123,7 +123,7 @@ func timetabled(net *cta.Network) bool {
 
 func hint(err error) string {
 	if errors.Is(err, gtfsrt.ErrNotFeed) {
-		return "usually it passes; if it doesn't, check that the URL is that of the feed as protobuf"
+		return "usually it passes; if it doesn't, check that the URL is that of the feed, as protobuf or JSON"
 	}
 	return ""
 }
