@@ -159,11 +159,10 @@ func TestFaultyShapes(t *testing.T) {
 }
 
 // sameShapes expects the points of each shape on the other's, to twice the tolerance: a
-// shape is read from its first call to its last, and simplified anew. At least one pattern
-// has a shape.
-func sameShapes(t *testing.T, a, b *cta.Network) {
+// shape is read from its first call to its last, and simplified anew. It returns
+// their number.
+func sameShapes(t *testing.T, a, b *cta.Network) (shapes int) {
 	t.Helper()
-	shapes := 0
 	for i, l := range a.Lines {
 		for j, p := range l.Patterns {
 			x, y := p.Shape(), b.Lines[i].Patterns[j].Shape()
@@ -182,9 +181,7 @@ func sameShapes(t *testing.T, a, b *cta.Network) {
 			}
 		}
 	}
-	if shapes == 0 {
-		t.Error("no pattern has a shape")
-	}
+	return shapes
 }
 
 // TestHugeShape reads a shape of a million points, of which none can be left out.
