@@ -134,8 +134,12 @@ func (m *Model) ApplyAlert(a alert.Alert) error {
 		m.RemoveAlert(a.ID)
 		return live.ErrUnknown
 	}
-	var err error
-	m.apply(func(*state) bool { err = m.alerts.put(a); return err == nil })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := m.alerts.put(a)
+	if err == nil {
+		m.touch()
+	}
 	return err
 }
 

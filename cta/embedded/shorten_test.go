@@ -11,15 +11,7 @@ import (
 // TestShorten shows that a broker in memory lets the oldest events go when they
 // are too many, and neither tables nor what was written once.
 func TestShorten(t *testing.T) {
-	s, err := Start(t.Context(), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := startIn(t, "")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -65,15 +57,7 @@ func TestShorten(t *testing.T) {
 // What a group at work hasn't read is kept, up to four times the bound: its counts would
 // lack it.
 func TestShortenKeepsWhatGroupsHaveNotRead(t *testing.T) {
-	s, err := Start(t.Context(), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := startIn(t, "")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	client := func(options ...kgo.Opt) *kgo.Client {

@@ -88,7 +88,7 @@ func TestCompactionCutShort(t *testing.T) {
 	}
 }
 
-// startIn starts services with a data directory.
+// startIn starts services with a data directory, or in memory without one.
 func startIn(t *testing.T, dir string) *Services {
 	t.Helper()
 	s, err := Start(t.Context(), Config{DataDir: dir})

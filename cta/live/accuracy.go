@@ -154,11 +154,7 @@ type tally struct {
 type sums struct{ n, err, bias, inBand, inRange int64 }
 
 func newScore() score {
-	c := score{departures: map[int32]*departures{}}
-	for i := range c.margins {
-		c.margins[i] = wide
-	}
-	return c
+	return score{departures: map[int32]*departures{}, margins: [...]margins{wide, wide}}
 }
 
 // ScorePredictions stores the current predictions, to be scored when the trains come. It stores

@@ -183,10 +183,10 @@ func (x *index) named(d *descriptor, vehicle string, seen []evidence, now time.T
 				break
 			}
 		}
-		dates := []cta.Date{serviceDay(s.trip, d.date, depart)}
-		if d.date == 0 {
-			today := cta.DateOf(at.In(x.zone))
-			dates = []cta.Date{today.Add(-2), today.Add(-1), today, today.Add(1)}
+		today := cta.DateOf(at.In(x.zone))
+		dates := []cta.Date{today.Add(-2), today.Add(-1), today, today.Add(1)}
+		if d.date != 0 {
+			dates = []cta.Date{serviceDay(s.trip, d.date, depart)}
 		}
 		for _, date := range dates {
 			if d.date == 0 && !s.trip.Calendar.Includes(date) {
@@ -339,7 +339,7 @@ func (x *index) added(d *descriptor, seen []evidence, now time.Time) *run {
 		return n
 	}
 	for _, w := range ways {
-		if _, ok := x.fit(w, seen, nil); ok && len(seen) > 1 && (best == nil || score(w) > score(best)) {
+		if _, ok := x.fit(w, seen, nil); ok && (best == nil || score(w) > score(best)) {
 			best = w
 		}
 	}

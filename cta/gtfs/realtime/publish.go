@@ -179,13 +179,12 @@ func heard(t *live.Train, now time.Time) *uint64 {
 
 func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.FeedEntity {
 	v := &pb.VehiclePosition{
-		Vehicle: descriptor(t, a), Timestamp: heard(t, now),
+		Vehicle: descriptor(t, a), Timestamp: heard(t, now), Position: new(pb.Position),
 	}
 	place := cta.Point{Latitude: t.Latitude, Longitude: t.Longitude}
 	if last := p.net.Station(t.Station); t.State == live.StateSilent && last != nil {
 		place = cta.Point{Latitude: last.Latitude, Longitude: last.Longitude}
 	}
-	v.Position = &pb.Position{}
 	if a != nil {
 		v.Trip = a.descriptor()
 		to, status := a.at, pb.VehiclePosition_STOPPED_AT

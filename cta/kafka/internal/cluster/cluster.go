@@ -172,8 +172,9 @@ func (to Target) String() string {
 }
 
 // Ask sends one request, of [Send], to the broker that serves it. A refusal is a
-// [sarama.KError]. limit bounds the time of the request alone, without the
-// look for its broker; ctx ends both. After a failure, Ask drops outdated knowledge, so that the next call finds another broker.
+// [sarama.KError]. limit bounds the time of the request alone, without the look for its
+// broker; ctx ends both. After a failure, Ask drops outdated knowledge, so that the next
+// call finds another broker.
 func (c *Cluster) Ask(ctx context.Context, to Target, limit time.Duration, send func(*Link) error) error {
 	if to.kind == toAny {
 		return c.askAny(ctx, limit, send)
