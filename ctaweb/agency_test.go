@@ -153,7 +153,7 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 			end := f.arrivals[len(f.arrivals)-1].At
 			for at := r.from; at.Before(end); at = at.Add(30 * time.Second) {
 				r.to(at)
-				r.m.View(r.now) // as readers do, so that the clock is judged
+				r.m.View(*r.now.Load()) // as readers do, so that the clock is judged
 			}
 			var status struct {
 				Accuracy []scoreSummary `json:"accuracy"`

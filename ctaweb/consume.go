@@ -58,6 +58,8 @@ type ConsumeConfig struct {
 	Log *slog.Logger
 	// Metrics receives the metrics of reading. Default: none.
 	Metrics prometheus.Registerer
+
+	now func() time.Time // the wall clock; tests replay with their own
 }
 
 func (c ConsumeConfig) withDefaults() ConsumeConfig {
@@ -69,6 +71,9 @@ func (c ConsumeConfig) withDefaults() ConsumeConfig {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.now == nil {
+		c.now = time.Now
 	}
 	return c
 }
@@ -115,7 +120,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 		return fmt.Errorf("ctaweb: consume: %w", err)
 	}
 	c := &consumer{
-		model: m, topics: topics, log: cfg.Log,
+		model: m, topics: topics, log: cfg.Log, now: cfg.now,
 		metrics: newConsumeMetrics(cfg.Metrics), logged: map[string]bool{}, trouble: map[string]bool{},
 	}
 	if err := c.formats(reg); err != nil {
@@ -124,7 +129,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 	m.SetNotReady("reading what is there")
 	m.wrong = c.wrongClock
 	m.hold()
-	defer m.release(time.Now)
+	defer m.release(cfg.now)
 
 	ctx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
@@ -136,7 +141,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 	if err := c.lastWeather(ctx, client); err != nil {
 		return consumed(ctx, err)
 	}
-	now := time.Now()
+	now := cfg.now()
 	err := client.Read(ctx, record.ReadConfig{
 		Match: func(topic string) bool { return c.kind(topic) != "" },
 		Since: func(topic string) time.Time {
@@ -170,6 +175,7 @@ type consumer struct {
 	model       *Model
 	topics      cta.Topics
 	log         *slog.Logger
+	now         func() time.Time
 	metrics     *consumeMetrics
 	arrivals    wire.Events[cta.Arrival]
 	weather     wire.Events[cta.Weather]
@@ -393,7 +399,7 @@ func (c *consumer) caughtUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done = true
-	c.model.release(time.Now)
+	c.model.release(c.now)
 	c.tell()
 }
 

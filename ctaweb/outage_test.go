@@ -348,7 +348,7 @@ func TestRegistryOutageIsToldAndForgotten(t *testing.T) {
 	r.to(eight.Add(40 * time.Second))
 	r.live("with a registry that isn't needed")
 
-	rec.Time = r.now
+	rec.Time = *r.now.Load()
 	publish(rec)
 	r.sent++
 	r.await("the model to tell of the outage", func() bool { return r.m.Ready() != nil })

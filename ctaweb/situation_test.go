@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,10 +40,10 @@ type replay struct {
 	sends    func(time.Time) time.Time // when an arrival is sent; nil: at its time
 	sent     int
 	speed    time.Duration
-	from     time.Time // event time at
-	base     time.Time // this wall time
-	now      time.Time // wall
-	said     string    // read last
+	from     time.Time                 // event time at
+	base     time.Time                 // this wall time
+	now      atomic.Pointer[time.Time] // wall
+	said     string                    // read last
 }
 
 // replaying returns a replay of a network's arrivals that has come to a moment. Its
@@ -71,10 +72,11 @@ func delayed(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), n
 		t.Fatal(err)
 	}
 	r.send(now)
-	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, ArrivalsBack: 24 * time.Hour})
+	clock := func() time.Time { return *r.now.Load() }
+	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, ArrivalsBack: 24 * time.Hour, now: clock})
 	// Not by its status: being asked about the present, its clock would go ahead.
 	r.await("the model to be ready", func() bool { return r.m.Ready() == nil })
-	r.h = newHandler(t, r.m, HandlerConfig{Interval: 10 * time.Millisecond, Now: func() time.Time { return r.now }})
+	r.h = newHandler(t, r.m, HandlerConfig{Interval: 10 * time.Millisecond, Now: clock})
 	r.to(now)
 	return r
 }
@@ -101,7 +103,8 @@ func (r *replay) to(now time.Time) {
 // send goes on to a moment of event time, whether anybody reads or not.
 func (r *replay) send(now time.Time) {
 	r.t.Helper()
-	r.now = r.wall(now)
+	wall := r.wall(now)
+	r.now.Store(&wall)
 	var records []kafka.Record
 	sends := r.sends
 	if sends == nil {
