@@ -10,8 +10,9 @@ import (
 )
 
 // Decode appends a block's committed records, from an offset on, to records. It returns
-// the offset after everything in the block, including other entries.
-func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, records []record.Record) (_ []record.Record, next int64) {
+// the bytes of their keys and values too, and the offset after everything in the block,
+// including other entries.
+func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, records []record.Record) (_ []record.Record, bytes int, next int64) {
 	next = from
 	aborted := slices.Clone(block.AbortedTransactions)
 	slices.SortFunc(aborted, func(a, b *sarama.AbortedTransaction) int { return cmp.Compare(a.FirstOffset, b.FirstOffset) })
@@ -34,14 +35,16 @@ func Decode(p record.Partition, block *sarama.FetchResponseBlock, from int64, re
 			delete(inAborted, batch.ProducerID) // either marker ends the transaction
 		case batch.IsTransactional && inAborted[batch.ProducerID]:
 		default:
-			records = appendBatch(p, records, batch, next)
+			var n int
+			records, n = appendBatch(p, records, batch, next)
+			bytes += n
 		}
 		next = max(next, batch.LastOffset()+1)
 	}
-	return records, next
+	return records, bytes, next
 }
 
-func appendBatch(p record.Partition, records []record.Record, batch *sarama.RecordBatch, from int64) []record.Record {
+func appendBatch(p record.Partition, records []record.Record, batch *sarama.RecordBatch, from int64) (_ []record.Record, bytes int) {
 	records = slices.Grow(records, len(batch.Records))
 	for _, r := range batch.Records {
 		offset := batch.FirstOffset + r.OffsetDelta
@@ -55,8 +58,9 @@ func appendBatch(p record.Partition, records []record.Record, batch *sarama.Reco
 		rec := decoded(r)
 		rec.Topic, rec.Partition, rec.Offset, rec.Time = p.Topic, p.Partition, offset, at
 		records = append(records, rec)
+		bytes += len(rec.Key) + len(rec.Value)
 	}
-	return records
+	return records, bytes
 }
 
 func decoded(r *sarama.Record) record.Record {

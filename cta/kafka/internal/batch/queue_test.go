@@ -73,7 +73,7 @@ func TestSealedBatchStaysAsItIs(t *testing.T) {
 // where that begins.
 func TestDecodeGoesOnAtABatchThatIsCutOff(t *testing.T) {
 	cut := &sarama.Records{RecordBatch: &sarama.RecordBatch{FirstOffset: 20, PartialTrailingRecord: true}}
-	records, next := Decode(record.Partition{Topic: "t"}, &sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{cut}}, 3, nil)
+	records, _, next := Decode(record.Partition{Topic: "t"}, &sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{cut}}, 3, nil)
 	if len(records) > 0 || next != 20 {
 		t.Errorf("%d records and the next offset %d, want none and 20", len(records), next)
 	}

@@ -69,6 +69,7 @@ type Cursor struct {
 type Fetched struct {
 	Cursor   *Cursor
 	Records  []record.Record
+	Bytes    int   // of the records' keys and values
 	Position int64 // the offset after everything read with the records, including markers
 	Err      error // the cursor has ended: ErrGone, or the user may not read the topic
 	done     func()
@@ -336,12 +337,17 @@ func (f *fetcher) fetch(ctx context.Context, buffer []record.Record) (ok, idle b
 	}
 	requested, view := make(map[*Cursor]int64), f.cl.View()
 	f.mu.Lock()
-	// In turn: one partition that seems empty, alone, and all the others.
+	// In turn: one partition that seems empty, alone, and all the others. Of many busy
+	// partitions, most seem empty, since an answer has room for a few.
 	for _, suspects := range []bool{!f.suspectLast, f.suspectLast} {
 		for _, cur := range f.cursors {
 			if cur.broker == f.broker && (cur.emptyFetches > 0) == suspects && !time.Now().Before(cur.pausedUntil) {
 				requested[cur] = cur.position
-				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.position, partitionBytes, view.Epoch(cur.Partition))
+				bytes := int32(partitionBytes)
+				if suspects {
+					bytes = responseBytes
+				}
+				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.position, bytes, view.Epoch(cur.Partition))
 				if suspects {
 					break // fetched alone, it is sure to have room
 				}
@@ -389,7 +395,7 @@ func (f *fetcher) handle(ctx context.Context, resp *sarama.FetchResponse, reques
 		o := outcome{Fetched: Fetched{Cursor: cur}, err: block.Err, replica: block.PreferredReadReplica}
 		if block.Err == sarama.ErrNoError {
 			n := len(buffer)
-			buffer, o.Position = batch.Decode(cur.Partition, block, from, buffer)
+			buffer, o.Bytes, o.Position = batch.Decode(cur.Partition, block, from, buffer)
 			o.Records = buffer[n:]
 			o.emptied = len(block.RecordsSet) == 0 && block.LastStableOffset > from
 		}

@@ -50,7 +50,7 @@ type inputBatch struct {
 }
 
 const (
-	// maxRecords and maxBytes bound a batch, except a batch of one larger record.
+	// maxRecords bounds a batch; so does maxBytes, to within one fetched block.
 	maxRecords = 8 << 10
 	maxBytes   = 8 << 20
 	// Batches join a transaction while it has fewer records than maxCommitted, and fewer
@@ -209,9 +209,14 @@ func (s *session) accumulate() {
 			s.m.fail(fmt.Errorf("kafka: transform: group %s: %w", s.m.cfg.Group, f.Err))
 			return
 		}
-		if n := s.appendRecords(p, f.Records); n < len(f.Records) {
-			f.Records = f.Records[n:]
-			return
+		if n := len(f.Records); n > 0 {
+			fits := min(n, maxRecords-len(s.accumulated.records))
+			bytes := f.Bytes * fits / n
+			s.appendRecords(p, f.Records[:fits], bytes)
+			if fits < n {
+				f.Records, f.Bytes = f.Records[fits:], f.Bytes-bytes
+				return
+			}
 		}
 		if p != nil && p.cursor == f.Cursor {
 			p.position = max(p.position, f.Position)
@@ -224,16 +229,8 @@ func (s *session) accumulate() {
 	}
 }
 
-// appendRecords appends records to the batch, and returns how many fit.
-func (s *session) appendRecords(p *part, records []record.Record) int {
-	if len(records) == 0 {
-		return 0
-	}
-	b, n := s.accumulated, 0
-	for n < len(records) && !s.full() && n < maxRecords-len(b.records) {
-		b.bytes += len(records[n].Key) + len(records[n].Value)
-		n++
-	}
+func (s *session) appendRecords(p *part, records []record.Record, bytes int) {
+	b := s.accumulated
 	if len(b.records) == 0 {
 		b.records, s.spare = s.spare[:0], nil
 		b.started, b.positions = time.Now(), make(map[*part]int64)
@@ -244,9 +241,8 @@ func (s *session) appendRecords(p *part, records []record.Record) int {
 		}
 		p.uncommitted++
 	}
-	b.records = append(b.records, records[:n]...)
-	b.positions[p] = records[n-1].Offset + 1
-	return n
+	b.records, b.bytes = append(b.records, records...), b.bytes+bytes
+	b.positions[p] = records[len(records)-1].Offset + 1
 }
 
 // advance starts the steps that are ready.
