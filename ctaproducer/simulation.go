@@ -68,9 +68,7 @@ type SimulationConfig struct {
 	// Run's goroutine. It should return soon.
 	Progress func(SimulationProgress)
 
-	// Log receives a warning when the sink blocks for a second, such as while the
-	// brokers are away, and one when the sink can't keep up with Speed. Default:
-	// silent.
+	// Log receives a warning when the sink can't keep up with Speed. Default: silent.
 	Log *slog.Logger
 }
 
@@ -219,7 +217,6 @@ func (s *Simulation) Run(ctx context.Context, sink Sink) (SimulationSummary, err
 	r.sum.From = s.Begin()
 	r.sum.To = r.sum.From
 	r.pace.speed = s.cfg.Speed
-	defer r.watchSink()()
 	var err error
 	for ev := range s.events() {
 		if err = r.await(ctx, ev.At); err != nil {

@@ -2,7 +2,6 @@ package ctaproducer
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/internal/retry"
@@ -28,37 +27,17 @@ type run struct {
 	warned bool
 	passed int
 	pace   pace
-
-	stalled *time.Timer // fires when the sink doesn't take an event
-	waiting atomic.Bool // it has fired
 }
 
-// watchSink has the log told, until it's ended, when the sink doesn't take an event.
-func (r *run) watchSink() (end func()) {
-	r.stalled = time.AfterFunc(time.Hour, func() {
-		r.waiting.Store(true)
-		r.sim.cfg.Log.Warn("simulated clock stopped: the sink blocks", "for", maxLag)
-	})
-	r.stalled.Stop()
-	return func() { r.stalled.Stop() }
-}
-
-// pass gives an event to the sink.
-func (r *run) pass(ctx context.Context, ev *Event) (err error) {
-	r.stalled.Reset(maxLag)
+func (r *run) pass(ctx context.Context, ev *Event) error {
 	switch ev.Kind {
 	case ArrivalEvent:
-		err = r.sink.Arrive(ctx, ev.At, ev.Arrival)
+		return r.sink.Arrive(ctx, ev.At, ev.Arrival)
 	case EntryEvent:
-		err = r.sink.Enter(ctx, ev.At, ev.Entry)
+		return r.sink.Enter(ctx, ev.At, ev.Entry)
 	default:
-		err = r.sink.Observe(ctx, ev.At, ev.Weather)
+		return r.sink.Observe(ctx, ev.At, ev.Weather)
 	}
-	r.stalled.Stop()
-	if r.waiting.Swap(false) {
-		r.sim.cfg.Log.Info("simulated clock runs again", "at", ev.At)
-	}
-	return err
 }
 
 // pace relates simulated to wall time, from a pair of both.

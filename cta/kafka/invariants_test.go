@@ -221,6 +221,30 @@ func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 	}
 }
 
+// A search for a topic's leaders waits as sending does, and is logged once too.
+func TestSearchThatWaitsIsToldOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	var logs syncBuffer
+	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
+	p, err := client.NewProducer(kafka.ProducerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "in", Err: kerr.LeaderNotAvailable, Count: 6})
+	if err := p.Send(t.Context(), kafka.Record{Topic: "in", Value: []byte("found")}, nil); err != nil {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{`msg="waiting to send to the Kafka cluster" reason=`, "topic=in", "sending again"} {
+		if n := strings.Count(logs.String(), want); n != 1 {
+			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs.String())
+		}
+	}
+}
+
 // A batch is bounded in records and in bytes.
 func TestBatchesAreBounded(t *testing.T) {
 	t.Parallel()

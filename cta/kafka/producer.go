@@ -13,6 +13,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/batch"
+	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 	"github.com/seed-921eec07/ctalive/internal/topicname"
 )
@@ -72,9 +73,9 @@ type Producer struct {
 	senders    map[int32]*sender // by broker id
 	unreported failures          // not reported to any callback
 
-	waiting      map[*outbox]bool // outboxes whose batch has failed at least twice
-	waitingSince time.Time        // when the wait was logged; else zero
-	givingUp     bool             // the last batch was given up
+	waiting      map[any]bool // outboxes whose batch has failed twice, and searches for topics
+	waitingSince time.Time    // when the wait was logged; else zero
+	givingUp     bool         // the last batch was given up
 	report       Report
 
 	pidLock sync.Mutex
@@ -126,7 +127,7 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	p := &Producer{
 		client: c, limit: cmp.Or(cfg.MaxBuffered, 16384), pid: -1,
 		topics: make(map[string]*topicRoute), senders: make(map[int32]*sender),
-		waiting: make(map[*outbox]bool), report: Report{Reasons: make(map[string]uint64)},
+		waiting: make(map[any]bool), report: Report{Reasons: make(map[string]uint64)},
 	}
 	p.ctx, p.cancel = context.WithCancel(c.ctx)
 	return p, nil
@@ -189,11 +190,16 @@ func (p *Producer) acceptLocked(route *topicRoute, r *Record, size int, done fun
 }
 
 // findTopic looks up a topic, and waits while the cluster is away.
-func (p *Producer) findTopic(ctx context.Context, topic string) error {
+func (p *Producer) findTopic(ctx context.Context, topic string) (err error) {
 	if !topicname.Legal(topic) {
 		return fmt.Errorf("kafka: topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", topic)
 	}
-	unknownSince := time.Time{}
+	unknownSince, search := time.Time{}, new(any)
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.resumeLocked(search, err == nil)
+	}()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		t, err := p.client.cl.TopicMetadata(ctx, topic)
 		switch {
@@ -213,6 +219,8 @@ func (p *Producer) findTopic(ctx context.Context, topic string) error {
 			if time.Since(unknownSince) > unknownTopicTimeout {
 				return fmt.Errorf("kafka: topic %s doesn't exist; create it with EnsureTopics: %w", topic, err)
 			}
+		case wait > 100*time.Millisecond: // a single failure is normal
+			p.wait(search, cmp.Or(err, cluster.ErrNoLeader), "topic", topic)
 		}
 		if retry.Pause(ctx, wait) != nil {
 			return fmt.Errorf("kafka: looking for topic %s: %w", topic, errors.Join(ctx.Err(), err))

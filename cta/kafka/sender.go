@@ -321,7 +321,7 @@ func (p *Producer) complete(err error, outboxes ...*outbox) {
 	for i, o := range outboxes {
 		o.Pop(err == nil)
 		o.backoff, o.unknownSince = 0, time.Time{}
-		delete(p.waiting, o)
+		p.resumeLocked(o, err == nil)
 		p.bytes -= batches[i].Bytes
 		if err == nil {
 			o.inFlight = false
@@ -343,12 +343,6 @@ func (p *Producer) complete(err error, outboxes ...*outbox) {
 		}
 	}
 	p.givingUp = err != nil
-	if len(p.waiting) == 0 && !p.waitingSince.IsZero() {
-		if err == nil {
-			p.client.cfg.Log.Info("sending again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
-		}
-		p.waitingSince = time.Time{}
-	}
 	p.wakeLocked()
 }
 
@@ -377,23 +371,38 @@ func (p *Producer) retry(outboxes []*outbox) {
 	}
 }
 
-// warnWaiting logs once that sending waits, and why, until nothing waits. A single failure
-// is normal: leaders move, and brokers close idle connections.
+// warnWaiting warns of batches that have failed before.
 func (p *Producer) warnWaiting(outboxes []*outbox) {
+	for _, o := range outboxes {
+		// A single failure is normal: leaders move, and brokers close idle connections. A new
+		// cluster needs a moment for its first producer id.
+		if o.backoff > 0 && !errors.Is(o.cause, sarama.ErrOffsetsLoadInProgress) && !errors.Is(o.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
+			p.wait(o, o.cause, "topic", o.Topic, "partition", o.Partition.Partition)
+		}
+	}
+}
+
+// wait logs once that sending waits, and why, until nothing waits.
+func (p *Producer) wait(what any, cause error, where ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.ctx.Err() != nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, o := range outboxes {
-		if o.backoff == 0 || errors.Is(o.cause, sarama.ErrOffsetsLoadInProgress) || errors.Is(o.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
-			continue // a new cluster needs a moment for its first producer id
+	p.waiting[what] = true
+	if p.waitingSince.IsZero() {
+		p.waitingSince = time.Now()
+		p.client.cfg.Log.Warn("waiting to send to the Kafka cluster", append([]any{"reason", p.client.cl.Explain(cause).Text}, where...)...)
+	}
+}
+
+// resumeLocked ends a wait, for a good reason or not.
+func (p *Producer) resumeLocked(what any, well bool) {
+	delete(p.waiting, what)
+	if len(p.waiting) == 0 && !p.waitingSince.IsZero() {
+		if well {
+			p.client.cfg.Log.Info("sending again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
 		}
-		p.waiting[o] = true
-		if p.waitingSince.IsZero() {
-			p.waitingSince = time.Now()
-			p.client.cfg.Log.Warn("waiting to send to the Kafka cluster", "reason", p.client.cl.Explain(o.cause).Text,
-				"topic", o.Topic, "partition", o.Partition.Partition)
-		}
+		p.waitingSince = time.Time{}
 	}
 }
