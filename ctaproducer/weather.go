@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,8 +38,8 @@ type WeatherConfig struct {
 // Weather is weather hardware that speaks HTTP only. It posts its readings to Kafka
 // through a REST Proxy (API v2, Avro), Confluent's or Karapace.
 //
-// The first post contains the schemas, later posts the ids from the proxy's answer. If
-// the proxy refuses the ids, the schemas are sent again.
+// Each post contains the schemas, not their ids: Karapace gives ids that it then refuses
+// for the topic, and a proxy that was restarted with another registry has other ids.
 //
 // A reading is posted at least once. These failures are retried with growing pauses:
 //
@@ -57,16 +56,7 @@ type Weather struct {
 	topic    string
 	wait     time.Duration
 	readings *prometheus.CounterVec
-
-	mu  sync.Mutex
-	ids schemaIDs // of the schemas, once known and accepted
-	bad schemaIDs // ids that the proxy gave and then refused: never used again
 }
-
-// schemaIDs are a registry's ids of the schemas of key and value; 0: not known.
-type schemaIDs struct{ key, value int }
-
-func (s schemaIDs) known() bool { return s.key > 0 && s.value > 0 }
 
 // NewWeather returns weather hardware that posts to the REST Proxy at an address such
 // as http://127.0.0.1:8082. The error lists every wrong setting. Nothing is contacted
@@ -112,19 +102,14 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 	if err := reading.Check(); err != nil {
 		return fmt.Errorf("ctaproducer: weather: %w", err)
 	}
-	err := w.proxy.Retry(ctx, limit, func(ctx context.Context) error {
-		ids := w.schemaIDs()
-		got, err := w.post(ctx, at, reading, ids)
-		if err != nil && ids.known() && refusesIDs(err) {
-			if got, err = w.post(ctx, at, reading, schemaIDs{}); err == nil {
-				w.refused(ids)
-			}
-		}
-		if err == nil {
-			w.learn(got)
-		}
-		return err
+	post, err := json.Marshal(weatherPost{
+		KeySchema: compactJSON(schemas.WeatherKey), ValueSchema: compactJSON(schemas.WeatherValue),
+		Records: []weatherRecord{{cta.KeyAt(at), reading}},
 	})
+	if err != nil {
+		return fmt.Errorf("ctaproducer: weather: %w", err)
+	}
+	err = w.proxy.Retry(ctx, limit, func(ctx context.Context) error { return w.post(ctx, post) })
 	switch {
 	case err == nil:
 		outcome = "posted"
@@ -135,34 +120,10 @@ func (w *Weather) run(ctx context.Context, limit time.Duration, at time.Time, re
 	return w.proxy.Fail(err)
 }
 
-func (w *Weather) schemaIDs() schemaIDs {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.ids
-}
-
-func (w *Weather) refused(ids schemaIDs) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.bad, w.ids = ids, schemaIDs{}
-}
-
-func (w *Weather) learn(ids schemaIDs) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	// Karapace returns an id registered for another topic, and later refuses it for
-	// this topic. Sending the schema again does not help.
-	if ids.known() && ids != w.bad {
-		w.ids = ids
-	}
-}
-
 type weatherPost struct {
-	KeySchema     string          `json:"key_schema,omitempty"`
-	ValueSchema   string          `json:"value_schema,omitempty"`
-	KeySchemaID   int             `json:"key_schema_id,omitempty"`
-	ValueSchemaID int             `json:"value_schema_id,omitempty"`
-	Records       []weatherRecord `json:"records"`
+	KeySchema   string          `json:"key_schema"`
+	ValueSchema string          `json:"value_schema"`
+	Records     []weatherRecord `json:"records"`
 }
 
 type weatherRecord struct {
@@ -170,21 +131,10 @@ type weatherRecord struct {
 	Value cta.Weather `json:"value"`
 }
 
-// post makes one request, with ids when they are known and with schemas when not.
-func (w *Weather) post(ctx context.Context, at time.Time, reading cta.Weather, ids schemaIDs) (schemaIDs, error) {
-	post := weatherPost{
-		KeySchemaID: ids.key, ValueSchemaID: ids.value,
-		Records: []weatherRecord{{cta.KeyAt(at), reading}},
-	}
-	if !ids.known() {
-		post.KeySchema, post.ValueSchema = compactJSON(schemas.WeatherKey), compactJSON(schemas.WeatherValue)
-	}
-	body, err := json.Marshal(post)
-	if err != nil {
-		return schemaIDs{}, err
-	}
+// post makes one request.
+func (w *Weather) post(ctx context.Context, body []byte) error {
 	_, answer, err := w.proxy.Do(ctx, http.MethodPost, "/topics/"+w.topic, body)
-	return w.read(answer, err)
+	return w.check(answer, err)
 }
 
 func compactJSON(text string) string {

@@ -18,9 +18,7 @@ import (
 // Confluent 5.x, 6.2 and later, 7.2 and later, and Karapace: all are taken.
 
 type produceAnswer struct {
-	KeySchemaID   *int `json:"key_schema_id"`
-	ValueSchemaID *int `json:"value_schema_id"`
-	Offsets       []struct {
+	Offsets []struct {
 		Offset    *int64 `json:"offset"`
 		ErrorCode *int   `json:"error_code"`
 		Error     string `json:"error"`
@@ -42,15 +40,14 @@ const (
 	codeBrokerAway = 50302
 )
 
-// read returns the schemas' ids in the answer to a post of one record, or why the
-// record isn't in the topic. err is that of the request.
-func (w *Weather) read(answer []byte, err error) (schemaIDs, error) {
+// check returns why the one record of a post isn't in the topic. err is that of the request.
+func (w *Weather) check(answer []byte, err error) error {
 	status := http.StatusOK
 	refused := (*rest.Error)(nil)
 	if errors.As(err, &refused) {
 		status, answer = refused.Status, refused.Body
 	} else if err != nil {
-		return schemaIDs{}, err
+		return err
 	}
 	var body produceAnswer
 	known := json.Unmarshal(answer, &body) == nil
@@ -70,20 +67,16 @@ func (w *Weather) read(answer []byte, err error) (schemaIDs, error) {
 			if e.Message == "" {
 				e.Message = "record refused without a reason"
 			}
-			return schemaIDs{}, e
+			return e
 		}
 	}
 	if err != nil {
-		return schemaIDs{}, err
+		return err
 	}
 	if !known || len(body.Offsets) != 1 || body.Offsets[0].Offset == nil {
-		return schemaIDs{}, &rest.Error{Status: status, Message: "an answer without the record's offset"}
+		return &rest.Error{Status: status, Message: "an answer without the record's offset"}
 	}
-	var ids schemaIDs
-	if body.KeySchemaID != nil && body.ValueSchemaID != nil {
-		ids = schemaIDs{key: *body.KeySchemaID, value: *body.ValueSchemaID}
-	}
-	return ids, nil
+	return nil
 }
 
 // weatherPasses reports whether a record or a request that was refused may be
@@ -105,27 +98,6 @@ func weatherPasses(e *rest.Error) bool {
 // registry that is away, and some proxies don't say which of them it is: that is retried. The
 // message repeats the schemas: its end, with the reason, may only be in the body.
 var registryRefuses = regexp.MustCompile(`(?i)incompatible|error code: 4(01|03|04|09|22)`)
-
-// refusesIDs reports whether a request with schema ids may have been refused
-// because of them: a proxy that was restarted with another registry, or one for
-// which an id belongs to another subject. No two versions agree on the code, so
-// that is every refusal that hasn't another plain meaning.
-func refusesIDs(err error) bool {
-	var e *rest.Error
-	if !errors.As(err, &e) || e.Status == http.StatusOK {
-		return false
-	}
-	switch e.Code {
-	case codeFatalKara, codeRetryKara, codeNoTopic, codeNoLeader, codeFatal, codeRetriable:
-		return false
-	}
-	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestTimeout,
-		http.StatusUnprocessableEntity, http.StatusInternalServerError:
-		return true
-	}
-	return false
-}
 
 // weatherHints says what to do, by code, and where there is none by status.
 var weatherHints = map[int]string{

@@ -35,7 +35,7 @@ func FuzzWeatherAnswer(f *testing.F) {
 			t.Skip("no final status with a body")
 		}
 		status, body = s, text
-		_, err := w.post(t.Context(), morning, sunny, schemaIDs{})
+		err := w.post(t.Context(), nil)
 		if err == nil {
 			if status/100 != 2 || !strings.Contains(strings.ToLower(body), "offset") {
 				t.Errorf("%d %q is a success", status, body)
