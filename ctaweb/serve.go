@@ -7,8 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Bounds on the requests that Serve accepts.
@@ -67,41 +68,24 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, root http.Handler) 
 	return nil
 }
 
-// bounded is a listener that bounds the open connections, in all and of each client.
+// bounded is a listener that closes connections of which a client has too many.
 type bounded struct {
 	net.Listener
 	clients perClient
-	room    chan struct{} // holds a token for each open connection
-	closed  chan struct{}
-	close   func() error
 }
 
 func newBounded(ln net.Listener, most, ofClient int) *bounded {
-	b := &bounded{Listener: ln, clients: perClient{most: ofClient}, room: make(chan struct{}, most), closed: make(chan struct{})}
-	b.close = sync.OnceValue(func() error {
-		close(b.closed)
-		return ln.Close()
-	})
-	return b
+	return &bounded{netutil.LimitListener(ln, most), perClient{most: ofClient}}
 }
 
-func (b *bounded) Close() error { return b.close() }
-
-// Accept waits for room, then for a client.
 func (b *bounded) Accept() (net.Conn, error) {
-	select {
-	case b.room <- struct{}{}:
-	case <-b.closed:
-		return nil, net.ErrClosed
-	}
 	for {
 		c, err := b.Listener.Accept()
 		if err != nil {
-			<-b.room
 			return nil, err
 		}
 		if exit := b.clients.enter(c.RemoteAddr().String()); exit != nil {
-			return &boundedConn{Conn: c, leave: sync.OnceFunc(func() { exit(); <-b.room })}, nil
+			return &boundedConn{c, exit}, nil
 		}
 		_ = c.Close()
 	}
