@@ -70,6 +70,12 @@ func TestRidersOwnStations(t *testing.T) {
 		t.Error("no card, or a row at phone width is higher than three lines")
 	}
 
+	// And long names stay beside their line.
+	b.eval(`document.querySelectorAll("#cards .to").forEach(e => e.textContent = "Harold Washington Library-State/Van Buren")`)
+	if got := b.eval(`[...document.querySelectorAll("#cards li")].every(e => e.querySelector(".to").getBoundingClientRect().top < e.querySelector(".pill").getBoundingClientRect().bottom)`); got != "true" {
+		t.Error("a long name is below its line at phone width")
+	}
+
 	// Six favourites are the most.
 	for _, s := range m.Network().Line("yellow").Stations {
 		star(s.ID)

@@ -251,8 +251,8 @@ func TestOverdueTrainsAreSaid(t *testing.T) {
 		says, habla string
 	}{
 		{live.Spot{}, "a train is 3 min overdue at California", "un tren lleva 3 min de retraso en llegar a California"},
-		{live.Spot{Station: california, Apart: 9 * time.Minute}, "a train is 3 min overdue at California, a gap of 9 min", "un tren lleva 3 min de retraso en llegar a California, un intervalo de 9 min"},
-		{live.Spot{Station: loganSquare, Apart: 9 * time.Minute}, "a train is 3 min overdue at California, a gap of 9 min at Logan Square", "un tren lleva 3 min de retraso en llegar a California, y hay un intervalo de 9 min en Logan Square"},
+		{live.Spot{Station: california, Apart: 9 * time.Minute}, "a train is 3 min overdue at California, with a gap of 9 min", "un tren lleva 3 min de retraso en llegar a California, un intervalo de 9 min"},
+		{live.Spot{Station: loganSquare, Apart: 9 * time.Minute}, "a train is 3 min overdue at California, with a gap of 9 min at Logan Square", "un tren lleva 3 min de retraso en llegar a California, y hay un intervalo de 9 min en Logan Square"},
 	} {
 		d.Gap = tt.gap
 		for l, want := range map[*language]string{english(): tt.says, mustSpeak(t, "es"): tt.habla} {
@@ -286,17 +286,17 @@ func TestHeadwaysAreSaid(t *testing.T) {
 		of          platformBoard
 		says, habla string
 	}{
-		{of(live.SpacingRegular, 360, 350, 0), "every 6 min", "cada 6 min"},
-		{of(live.SpacingRegular, 600, 660, 0), "every 11 min", "cada 11 min"},  // nobody feels it
-		{of(live.SpacingRegular, 900, 1080, 0), "every 18 min", "cada 18 min"}, // nor this, of so much
-		{of(live.SpacingRegular, 360, 0, 0), "intended every 6 min", "previsto cada 6 min"},
-		{then(of(live.SpacingRegular, 360, 350, 0), 2, 8), "every 6 min", "cada 6 min"},
-		{then(of(live.SpacingRegular, 360, 350, 0), 2, 13), "intended every 6 min", "previsto cada 6 min"}, // the page has both times
+		{of(live.SpacingRegular, 360, 350, 0), "Every 6 min", "Cada 6 min"},
+		{of(live.SpacingRegular, 600, 660, 0), "Every 11 min", "Cada 11 min"},  // nobody feels it
+		{of(live.SpacingRegular, 900, 1080, 0), "Every 18 min", "Cada 18 min"}, // nor this, of so much
+		{of(live.SpacingRegular, 360, 0, 0), "Planned every 6 min", "Previsto cada 6 min"},
+		{then(of(live.SpacingRegular, 360, 350, 0), 2, 8), "Every 6 min", "Cada 6 min"},
+		{then(of(live.SpacingRegular, 360, 350, 0), 2, 13), "Planned every 6 min", "Previsto cada 6 min"}, // the page has both times
 		{platformBoard{Spacing: live.SpacingRegular, IntendedSeconds: 240, ObservedSeconds: 240, uneven: true}, "", ""},
-		{of(live.SpacingRegular, 240, 350, 0), "every 6 min, instead of 4 min", "cada 6 min, en lugar de 4 min"},
-		{of(live.SpacingBunched, 240, 120, 0), "the last two trains came 2 min apart, instead of 4 min", "los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
-		{of(live.SpacingGap, 240, 0, 600), "a gap of 10 min, instead of 4 min", "un intervalo de 10 min, en lugar de 4 min"},
-		{of(live.SpacingUnknown, 240, 0, 0), "intended every 4 min", "previsto cada 4 min"},
+		{of(live.SpacingRegular, 240, 350, 0), "Every 6 min, instead of 4 min", "Cada 6 min, en lugar de 4 min"},
+		{of(live.SpacingBunched, 240, 120, 0), "The last two trains came 2 min apart, instead of 4 min", "Los dos últimos trenes pasaron con 2 min de diferencia, en lugar de 4 min"},
+		{of(live.SpacingGap, 240, 0, 600), "A gap of 10 min, instead of 4 min", "Un intervalo de 10 min, en lugar de 4 min"},
+		{of(live.SpacingUnknown, 240, 0, 0), "Planned every 4 min", "Previsto cada 4 min"},
 		{of(live.SpacingNone, 0, 0, 0), "", ""},
 	} {
 		if got := english().spacing(tt.of, false); got != tt.says {

@@ -76,9 +76,7 @@ func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) depa
 			row.Says = v.Says
 		}
 		if row.Times == "" {
-			if row.None = v.None; row.None == "" && v.Says != nil {
-				row.None = v.Says.Text
-			}
+			row.None = v.Why()
 		}
 		d.Rows = append(d.Rows, row)
 	}

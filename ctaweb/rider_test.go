@@ -215,6 +215,12 @@ func TestClosedStationsSaySo(t *testing.T) {
 			t.Errorf("%s lacks %s", url, want)
 		}
 	}
+	said := plainText(text(t, get(t, h, "GET", "/stations/40260")))
+	for _, not := range []string{"Riders today", "usual day", "Lines to change between here"} {
+		if strings.Contains(said, not) {
+			t.Errorf("of a closed station its page says %q", not)
+		}
+	}
 	if body := text(t, get(t, h, "GET", "/")); strings.Count(body, `<b class="closed">`) != len(h.model.Network().Station(state).Lines) {
 		t.Error("the list of all stations doesn't say on each line that the station is closed")
 	}

@@ -197,7 +197,7 @@ type boardView struct {
 	Here      []string
 	Standing  []standingTrain
 	Next      []nextView
-	Ending    []nextView
+	Ending    string        // when trains come that end their runs here
 	None      string        // why there is none
 	Last      string        // when the last train comes
 	Says      *platformSays // how its line runs
@@ -208,6 +208,14 @@ type boardView struct {
 	Spacing, Hours      string // how often trains come, and when first and last
 	// Tells is true of a board that says more than when trains come.
 	Tells bool
+}
+
+// Why is a sentence about why no train is to come.
+func (b boardView) Why() string {
+	if b.None == "" && b.Says != nil {
+		return capital(b.Says.Text) + "."
+	}
+	return b.None
 }
 
 // runsView are a platform's next trains to one destination, as times in a row.
@@ -275,7 +283,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	if kind == "station" {
 		d.Walks = h.walks(s, st.ID)
 	}
-	if kind == "station" && !s.status.AsOf.IsZero() {
+	if kind == "station" && !s.status.AsOf.IsZero() && !st.Closed {
 		d.Day = l.viewDay(h.dayOf(s, st), s.status.AsOf)
 		if st.LatelySeconds >= 60 { // less says nothing yet
 			d.Day.Lately = l.say("lately", "n", l.number(st.EntriesLately), "minutes", l.about(time.Duration(st.LatelySeconds)*time.Second),
@@ -295,7 +303,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoard) boardView {
 	v := boardView{
 		lineRef: ref(s, b.Line), Direction: b.Direction, Towards: b.Towards, Runs: s.runs(l, b), Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.say("none-expected"), Vehicle: l.nouns["vehicle"],
-		Next: s.viewNexts(l, b.Next, b.Towards), Ending: s.viewNexts(l, b.Ending, b.Towards),
+		Next: s.viewNexts(l, b.Next, b.Towards), Ending: l.times(b.Ending, 0, s.status.AsOf),
 	}
 	if !b.Last.IsZero() {
 		v.Last = l.say("last-train", "time", clockText(b.Last))
@@ -310,12 +318,16 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 			}
 			v.None = ""
 		}
-		if good = v.Says != nil && v.Says.Level == live.LevelGood; good && b.empty() {
-			v.Says = nil // nothing good is seen here
+		if good = v.Says != nil && v.Says.Level == live.LevelGood; good && (b.empty() || b.Spacing == live.SpacingNone && !b.uneven) {
+			v.Says = nil // nothing good is seen here, or the first train is far away
 		}
 	}
 	v.Spacing = l.spacing(b, good)
-	l.hours(&v, h.model.tracker.Hours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net)))))
+	hours := h.model.tracker.Hours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
+	if !b.Last.IsZero() { // it is known by now
+		hours.Last = b.Last
+	}
+	l.hours(&v, hours)
 	l.plan(&v, h.model.net, b, station, s.status.AsOf)
 	v.Tells = !b.Ends && (!good || len(v.Runs) == 0) || len(v.Standing) > 0 || v.Last != ""
 	return v

@@ -267,3 +267,31 @@ func TestServiceBeginsLaterHere(t *testing.T) {
 		t.Errorf("Clark/Lake says of the Purple Line: %s", page)
 	}
 }
+
+// Why no train comes is a sentence where it stands alone: on a board and on a reader's own
+// card.
+func TestNoTrainsIsASentence(t *testing.T) {
+	net := cta.Chicago()
+	now := time.Date(2026, 10, 7, 4, 1, 0, 0, net.Location)
+	m := NewModel(net)
+	m.SetReady()
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: ohare, TrainID: "1", Line: "blue", Direction: cta.DirectionA, TrainStatus: cta.InService}, now)
+	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+	for page, class := range map[string]string{"/board/40380": "none", "/departures?station=40380": "note"} {
+		told := regexp.MustCompile(`<span class="`+class+`">(No trains [^<]*)</span>`).FindAllStringSubmatch(text(t, get(t, h, "GET", page)), -1)
+		if len(told) == 0 || !strings.HasPrefix(told[0][1], "No trains come here until about 0") || !strings.HasSuffix(told[0][1], ".") {
+			t.Errorf("%s says %q, want sentences", page, told)
+		}
+	}
+}
+
+// Where all trains end their runs, a station's page tells when they come, and a reader
+// unfolds nothing for it.
+func TestArrivalsWhereTrainsEnd(t *testing.T) {
+	h := newHandler(t, small(arrive("08:00:00", "red R2 b", jarvis)), HandlerConfig{})
+	page := text(t, get(t, h, "GET", fmt.Sprintf("/stations/%d?line=red", howard)))
+	page = regexp.MustCompile(`(?s)<details.*?</details>`).ReplaceAllString(page, "")
+	if said := plainText(page); !regexp.MustCompile(`Red last stop Trains that end here: [\d, –]+ min`).MatchString(said) {
+		t.Errorf("Howard says %s", said)
+	}
+}

@@ -172,7 +172,7 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 		{only("B", cta.ModeBus), "/stations", []string{"Stops Type a part of a name above."}},
 		{only("B", cta.ModeBus), "/nothing", []string{"no such page, line, stop or bus"}},
 		{only("B", cta.ModeFerry), "/lines/B", []string{"Where its ferries run today"}},
-		{only("B", cta.ModeFerry), "/board/1", []string{"Next ferries", "no ferries come here until Thursday at about 08:00"}},
+		{only("B", cta.ModeFerry), "/board/1", []string{"Next ferries", "No ferries come here until Thursday at about 08:00"}},
 		{only("B", cta.ModeFerry), "/board/1?lang=es", []string{"Próximos ferris"}},
 	} {
 		said := visited(t, c.net, at, c.page)
