@@ -77,6 +77,17 @@ func TestPageLinksNoKafkaClient(t *testing.T) {
 	}
 }
 
+// A sensor or a simulation needs Kafka, and no database.
+func TestEmittingLinksNoDatabase(t *testing.T) {
+	for _, pkg := range []string{"/ctaproducer", "/ctaproducer/alerts", "/ctaproducer/realtime", "/ctaproducer/traintracker", "/cta/services"} {
+		for _, dep := range deps(t, pkg) {
+			if strings.HasPrefix(dep, "github.com/jackc/") {
+				t.Errorf("%s links %s", pkg, dep)
+			}
+		}
+	}
+}
+
 // The client of the HTTP services is for every part that speaks to one.
 func TestHTTPClientLinksTheDomainAlone(t *testing.T) {
 	for _, dep := range deps(t, "/cta/rest") {
@@ -94,6 +105,7 @@ func TestSeams(t *testing.T) {
 		"github.com/IBM/sarama":        {"/cta/kafka"},
 		"github.com/riferrei/srclient": {"/cta/wire"},
 		"github.com/hamba/avro/v2":     {"/cta/wire"},
+		"github.com/jackc/pgx/v5":      {"/ctaproducer/stations"},
 		gtfs:                           {"/cta/gtfs/realtime", "/ctaproducer/realtime", "/internal/gtfsrt"}, // written, and read
 	}
 	out, err := exec.Command("go", "list", "-f", `{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}`, module+"/...").Output()

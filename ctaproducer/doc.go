@@ -1,6 +1,6 @@
 // Package ctaproducer emits the events of a transit network to Kafka: arrivals of
-// trains, entries of riders, the weather, and the rows of the stations table. It
-// also simulates a whole network as a source of events.
+// trains, entries of riders, and the weather. It also simulates a whole network as a
+// source of events.
 //
 //	p, err := ctaproducer.NewProducer(client, registry, cta.Chicago(), ctaproducer.ProducerConfig{})
 //	if err != nil {
@@ -30,13 +30,8 @@
 //
 // # The stations table
 //
-// The rows of the PostgreSQL table reach Kafka in one of two ways:
-//
-//   - Kafka Connect copies them. A [Connector] creates, checks and deletes the connector.
-//   - A [StationSource] writes the same bytes without Kafka Connect. Without a database,
-//     it sends the network's own rows.
-//
-// [CreateStations] creates and fills the table.
+// Package [github.com/seed-921eec07/ctalive/ctaproducer/stations] brings its rows to Kafka:
+// from a network, from PostgreSQL, or by Kafka Connect.
 //
 // # Simulation
 //
@@ -68,7 +63,7 @@
 //
 // An event that a Run method of Station or Turnstile accepts is delivered once, in order
 // for its station. If it isn't, [Producer.Flush] or [Producer.Close] reports it. Memory
-// is bounded: Run blocks while too many events wait. Weather readings and rows are
+// is bounded: Run blocks while too many events wait. Weather readings are
 // delivered at least once; readers can't tell a repetition from a single delivery.
 //
 // A simulation with the same seed, network, start and faults yields the same events on

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 )
 
 // While the broker is away, the producer keeps as many events as it may, then the
@@ -29,7 +30,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = services.Close() }) // the last ones
-	var logs lockedBuffer
+	var logs servicetest.Buffer
 	log := slog.New(slog.NewTextHandler(&logs, nil))
 	metrics := prometheus.NewRegistry()
 	sys := &ctatest.System{Topics: cta.Topics{}}

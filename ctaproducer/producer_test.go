@@ -19,6 +19,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
@@ -337,7 +338,7 @@ func TestEmitterWaitsForTheProxy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.proxy.Clock, _ = fakeClock()
+			w.proxy.Clock, _ = servicetest.FakeClock()
 			e := NewEmitter(nil, w)
 			if err := e.Observe(t.Context(), morning, sunny); err != nil {
 				t.Fatal(err)

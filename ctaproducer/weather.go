@@ -83,7 +83,7 @@ func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Wea
 	if err != nil {
 		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
 	}
-	w.proxy.Keep(topicPrefix(topics))
+	w.proxy.Keep(cmp.Or(topics.Prefix, cta.DefaultPrefix))
 	return w, nil
 }
 
@@ -144,6 +144,3 @@ func compactJSON(text string) string {
 	}
 	return b.String()
 }
-
-// topicPrefix is the prefix that all of a system's topics have.
-func topicPrefix(t cta.Topics) string { return cmp.Or(t.Prefix, cta.DefaultPrefix) }

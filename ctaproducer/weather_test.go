@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -37,7 +37,7 @@ func newTestWeather(t *testing.T, url string, cfg WeatherConfig) (*Weather, *[]t
 		t.Fatal(err)
 	}
 	var pauses *[]time.Duration
-	w.proxy.Clock, pauses = fakeClock()
+	w.proxy.Clock, pauses = servicetest.FakeClock()
 	return w, pauses
 }
 
@@ -45,14 +45,14 @@ func TestWeatherAgainstAnswers(t *testing.T) {
 	type exchange struct {
 		Name    string
 		Runs    int
-		Answers []answer
+		Answers []servicetest.Answer
 		Paused  string // the only pause made; empty: any
 		Error   string // of the last run
 	}
 	for _, file := range []string{"weather_confluent.json", "weather_karapace.json"} {
-		for _, x := range readExchanges[exchange](t, file) {
+		for _, x := range servicetest.Exchanges[exchange](t, file) {
 			t.Run(file+"/"+x.Name, func(t *testing.T) {
-				proxy := newReplay(t, x.Answers)
+				proxy := servicetest.NewReplay(t, x.Answers)
 				w, pauses := newTestWeather(t, proxy.URL, WeatherConfig{})
 				var err error
 				for i := range x.Runs {
@@ -60,35 +60,35 @@ func TestWeatherAgainstAnswers(t *testing.T) {
 						t.Fatalf("run %d: %v", i, err)
 					}
 				}
-				if got := errorTextOf(err, proxy.URL); got != x.Error {
+				if got := servicetest.ErrorText(err, proxy.URL); got != x.Error {
 					t.Errorf("error\n got: %s\nwant: %s", got, x.Error)
 				}
-				checkMessage(t, err, "REST Proxy", proxy.URL)
-				for _, r := range proxy.requests() {
+				servicetest.CheckMessage(t, err, "REST Proxy", proxy.URL)
+				for _, r := range proxy.Requests() {
 					checkPost(t, r)
 				}
 				if x.Paused != "" && fmt.Sprint(*pauses) != "["+x.Paused+"]" {
 					t.Errorf("paused %v, want %s", *pauses, x.Paused)
 				}
-				proxy.done(t)
+				proxy.Done(t)
 			})
 		}
 	}
 }
 
 // checkPost checks a request's form.
-func checkPost(t *testing.T, r request) {
+func checkPost(t *testing.T, r servicetest.Request) {
 	t.Helper()
-	if r.method != http.MethodPost || r.path != "/topics/org.chicago.cta.weather" {
-		t.Errorf("request %s %s", r.method, r.path)
+	if r.Method != http.MethodPost || r.Path != "/topics/org.chicago.cta.weather" {
+		t.Errorf("request %s %s", r.Method, r.Path)
 	}
-	if got, want := r.header.Get("Content-Type"), "application/vnd.kafka.avro.v2+json"; got != want {
+	if got, want := r.Header.Get("Content-Type"), "application/vnd.kafka.avro.v2+json"; got != want {
 		t.Errorf("Content-Type %s, want %s", got, want)
 	}
-	if got, want := r.header.Get("Accept"), "application/vnd.kafka.v2+json"; got != want {
+	if got, want := r.Header.Get("Accept"), "application/vnd.kafka.v2+json"; got != want {
 		t.Errorf("Accept %s, want %s", got, want)
 	}
-	dec := json.NewDecoder(bytes.NewReader(r.body))
+	dec := json.NewDecoder(bytes.NewReader(r.Body))
 	dec.DisallowUnknownFields()
 	var body struct {
 		KeySchema   string            `json:"key_schema"`
@@ -96,7 +96,7 @@ func checkPost(t *testing.T, r request) {
 		Records     []json.RawMessage `json:"records"`
 	}
 	if err := dec.Decode(&body); err != nil {
-		t.Fatalf("%v in %s", err, r.body)
+		t.Fatalf("%v in %s", err, r.Body)
 	}
 	const record = `{"key":{"timestamp":1791358200000},"value":{"temperature":40.5,"status":"sunny"}}`
 	if len(body.Records) != 1 || string(body.Records[0]) != record {
@@ -180,7 +180,7 @@ func TestWeatherHangingProxy(t *testing.T) {
 	w, _ := newTestWeather(t, proxy.URL, WeatherConfig{Timeout: 20 * time.Millisecond, Wait: time.Second})
 	err := w.Run(t.Context(), morning, sunny)
 	want := "REST Proxy at {service}: no answer within 20ms: context deadline exceeded, after 4 tries (check that the REST Proxy reaches its brokers; the reading may be in org.chicago.cta.weather nevertheless)"
-	if d := cmp.Diff(want, errorTextOf(err, proxy.URL)); d != "" {
+	if d := cmp.Diff(want, servicetest.ErrorText(err, proxy.URL)); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -209,29 +209,16 @@ func TestWeatherEndsWithItsContext(t *testing.T) {
 }
 
 func TestWeatherNobodyListens(t *testing.T) {
-	address := closedAddress(t)
+	address := servicetest.ClosedAddress(t)
 	w, pauses := newTestWeather(t, "http://"+address, WeatherConfig{Wait: time.Second})
 	err := w.Run(t.Context(), morning, sunny)
 	want := "REST Proxy at http://{service}: dial tcp {service}: connect: connection refused, after 4 tries (start it, or check its URL)"
-	if d := cmp.Diff(want, errorTextOf(err, address)); d != "" {
+	if d := cmp.Diff(want, servicetest.ErrorText(err, address)); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
 	if fmt.Sprint(*pauses) != "[200ms 400ms 400ms]" {
 		t.Errorf("paused %v, want 1s in all", *pauses)
 	}
-}
-
-// closedAddress returns an address of this machine on which nobody listens.
-func closedAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
 }
 
 func TestWeatherRefusesBadReadings(t *testing.T) {
@@ -240,7 +227,7 @@ func TestWeatherRefusesBadReadings(t *testing.T) {
 		"temperature is NaN, want -130 to 140 °F":                                                     {Temperature: float32(math.NaN()), Status: cta.WeatherSunny},
 		`status is "raining", want one of ["sunny" "partly_cloudy" "cloudy" "windy" "precipitation"]`: {Temperature: 50, Status: "raining"},
 	} {
-		if d := cmp.Diff("ctaproducer: weather: "+want, errorTextOf(w.Run(t.Context(), morning, reading), "")); d != "" {
+		if d := cmp.Diff("ctaproducer: weather: "+want, servicetest.ErrorText(w.Run(t.Context(), morning, reading), "")); d != "" {
 			t.Errorf("error (-want +got):\n%s", d)
 		}
 	}
@@ -251,7 +238,7 @@ func TestWeatherSettings(t *testing.T) {
 	want := `ctaproducer: weather: URL is "ftp://***@proxy", want http://host:port
 Timeout is 1h0m0s, want 1ms to 5m
 Wait is -1ns, want it positive`
-	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
+	if d := cmp.Diff(want, servicetest.ErrorText(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
 	_, err = NewWeather("http://user:hunter%2@proxy", cta.Topics{}, WeatherConfig{})
@@ -276,7 +263,7 @@ func TestWeatherKeepsItsPassword(t *testing.T) {
 	w, _ := newTestWeather(t, address, WeatherConfig{Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	err := w.Run(t.Context(), morning, sunny)
 	want := "REST Proxy at {service}: HTTP 503: sorry weatherman *** Basic ***, after 11 tries (check that the REST Proxy's brokers are up)"
-	if d := cmp.Diff(want, errorTextOf(err, proxy.URL)); d != "" {
+	if d := cmp.Diff(want, servicetest.ErrorText(err, proxy.URL)); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
 	if !strings.Contains(logged.String(), "waiting for the REST Proxy") || strings.Contains(logged.String(), "hunter2") {
@@ -289,10 +276,10 @@ func TestWeatherKeepsItsPassword(t *testing.T) {
 }
 
 func TestWeatherMetricsAreShared(t *testing.T) {
-	ok := answer{Status: 200, Body: json.RawMessage(`{"offsets":[{"partition":0,"offset":1}]}`)}
-	bad := answer{Status: 415, Body: json.RawMessage(`{"error_code":415,"message":"no"}`)}
-	again := answer{Status: 503, Body: json.RawMessage(`{"error_code":503,"message":"no"}`)}
-	proxy := newReplay(t, []answer{ok, again, ok, bad})
+	ok := servicetest.Answer{Status: 200, Body: json.RawMessage(`{"offsets":[{"partition":0,"offset":1}]}`)}
+	bad := servicetest.Answer{Status: 415, Body: json.RawMessage(`{"error_code":415,"message":"no"}`)}
+	again := servicetest.Answer{Status: 503, Body: json.RawMessage(`{"error_code":503,"message":"no"}`)}
+	proxy := servicetest.NewReplay(t, []servicetest.Answer{ok, again, ok, bad})
 	metrics := prometheus.NewRegistry()
 	one, _ := newTestWeather(t, proxy.URL, WeatherConfig{Metrics: metrics})
 	two, _ := newTestWeather(t, proxy.URL, WeatherConfig{Metrics: metrics})

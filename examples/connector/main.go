@@ -16,7 +16,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
 
@@ -47,12 +47,12 @@ func run(ctx context.Context, s *app.Settings) error {
 	return create(ctx, s, connector, client)
 }
 
-func create(ctx context.Context, s *app.Settings, connector *ctaproducer.Connector, client *kafka.Client) error {
+func create(ctx context.Context, s *app.Settings, connector *stations.Connector, client *kafka.Client) error {
 	before, err := connector.Delivered(ctx, client)
 	if err != nil {
 		return err
 	}
-	table, err := ctaproducer.CreateStations(ctx, s.Postgres, s.Network)
+	table, err := stations.CreateTable(ctx, s.Postgres, s.Network)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func create(ctx context.Context, s *app.Settings, connector *ctaproducer.Connect
 	return show(ctx, s, client, d)
 }
 
-func status(ctx context.Context, s *app.Settings, connector *ctaproducer.Connector, client *kafka.Client) error {
+func status(ctx context.Context, s *app.Settings, connector *stations.Connector, client *kafka.Client) error {
 	state, err := connector.Status(ctx)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func status(ctx context.Context, s *app.Settings, connector *ctaproducer.Connect
 	return show(ctx, s, client, d)
 }
 
-func remove(ctx context.Context, s *app.Settings, connector *ctaproducer.Connector) error {
+func remove(ctx context.Context, s *app.Settings, connector *stations.Connector) error {
 	if err := connector.Delete(ctx); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func remove(ctx context.Context, s *app.Settings, connector *ctaproducer.Connect
 }
 
 // show prints what the topic holds, and its first records.
-func show(ctx context.Context, s *app.Settings, client *kafka.Client, d ctaproducer.Delivery) error {
+func show(ctx context.Context, s *app.Settings, client *kafka.Client, d stations.Delivery) error {
 	fmt.Fprintf(s.Stdout, "topic %s: %d records of %d stops\n", s.Topics.Stations(), d.Records, d.Stops)
 	shown := 0
 	err := client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(s.Topics.Stations()), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {

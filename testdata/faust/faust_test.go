@@ -26,7 +26,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/tables"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/ctaweb"
 )
@@ -85,7 +85,7 @@ func stationRow(stop, station, order int, name string, lines ...string) tables.S
 // sendRows has the topic of rows hold the 300 of the network and those added.
 func sendRows(t *testing.T, sys *ctatest.System) {
 	t.Helper()
-	source, err := ctaproducer.NewStationSource(sys.Kafka, cta.Chicago(), ctaproducer.StationSourceConfig{Topics: sys.Topics})
+	source, err := stations.NewSource(sys.Kafka, cta.Chicago(), stations.SourceConfig{Topics: sys.Topics})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/ctaweb"
 )
@@ -35,11 +35,11 @@ func values(records []kafka.Record) []string {
 	return texts
 }
 
-// Connect writes what StationSource and AppendJSON write, byte for byte, of
+// Connect writes what stations.Source and AppendJSON write, byte for byte, of
 // every row of the network.
-func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
+func TestConnectAndSourceWriteTheSameBytes(t *testing.T) {
 	sys, db := newSystem(t), newDatabase(t)
-	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
+	c := newConnector(t, sys, stations.ConnectorConfig{Postgres: db.url})
 	if created, err := c.Create(t.Context()); err != nil || !created {
 		t.Fatalf("created %t, %v", created, err)
 	}
@@ -49,24 +49,24 @@ func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
 	if s, err := c.AwaitRunning(t.Context()); err != nil {
 		t.Fatalf("%v: %v", s, err)
 	}
-	d, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300)
+	d, err := c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d != (ctaproducer.Delivery{Records: 300, Stops: 300, New: 300, Proven: true}) {
+	if d != (stations.Delivery{Records: 300, Stops: 300, New: 300, Proven: true}) {
 		t.Errorf("delivered %+v, want each row once", d)
 	}
 	byConnect := values(sys.Read(sys.Topics.Stations()))
 
 	own := sys.Topics
 	own.Prefix += "own."
-	source, err := ctaproducer.NewStationSource(sys.Kafka, cta.Chicago(), ctaproducer.StationSourceConfig{Topics: own, Postgres: db.url})
+	source, err := stations.NewSource(sys.Kafka, cta.Chicago(), stations.SourceConfig{Topics: own, Postgres: db.url})
 	if err != nil {
 		t.Fatal(err)
 	}
 	background(t, source.Run)
 	if d := cmp.Diff(byConnect, values(sys.AwaitRecords(own.Stations(), 300))); d != "" {
-		t.Errorf("StationSource (-Connect +ours):\n%s", d)
+		t.Errorf("stations.Source (-Connect +ours):\n%s", d)
 	}
 	var rows []string
 	for _, r := range tables.Rows(cta.Chicago()) {
@@ -82,12 +82,12 @@ func TestConnectAndStationSourceWriteTheSameBytes(t *testing.T) {
 // that came between arrives, once, and the others don't come again.
 func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
 	sys, db := newSystem(t), newDatabase(t)
-	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
+	c := newConnector(t, sys, stations.ConnectorConfig{Postgres: db.url})
 	for round, want := range []int{300, 301} {
 		if created, err := c.Create(t.Context()); err != nil || !created {
 			t.Fatalf("round %d: created %t, %v", round, created, err)
 		}
-		d, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, want)
+		d, err := c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, want)
 		if err != nil || d.Records != want {
 			t.Fatalf("round %d: delivered %+v, %v, want %d records", round, d, err, want)
 		}
@@ -109,20 +109,20 @@ func TestConnectorGoesOnAfterItsDeletion(t *testing.T) {
 func TestCreatingAgainStartsWhatHasFailed(t *testing.T) {
 	sys, db := newSystem(t), newDatabase(t)
 	db.exec("DROP TABLE stations")
-	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url})
+	c := newConnector(t, sys, stations.ConnectorConfig{Postgres: db.url})
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := c.AwaitRunning(t.Context()); err == nil || !strings.Contains(err.Error(), "FAILED") {
 		t.Fatalf("without its table the connector is %v, %v, want it to fail", s, err)
 	}
-	if _, err := ctaproducer.CreateStations(t.Context(), db.url, cta.Chicago()); err != nil {
+	if _, err := stations.CreateTable(t.Context(), db.url, cta.Chicago()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300); err != nil {
+	if d, err := c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, 300); err != nil {
 		t.Errorf("delivered %+v: %v", d, err)
 	}
 }
@@ -141,11 +141,11 @@ func TestChangedRowsReachAnOpenPage(t *testing.T) {
 		return ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, model, ctaweb.ConsumeConfig{Refresh: 100 * time.Millisecond})
 	})
 	background(t, transformer.Run)
-	c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: db.url, Kind: ctaproducer.ConnectorDebezium})
+	c := newConnector(t, sys, stations.ConnectorConfig{Postgres: db.url, Kind: stations.ConnectorDebezium})
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300); err != nil {
+	if _, err := c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, 300); err != nil {
 		t.Fatal(err)
 	}
 	const clarkLake, blue = 40380, "blue"
@@ -287,7 +287,7 @@ func TestConnectFailures(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		postgres func(t *testing.T) string
-		kind     ctaproducer.ConnectorKind
+		kind     stations.ConnectorKind
 		wait     time.Duration
 		want     []string // parts of the message
 	}{
@@ -296,8 +296,8 @@ func TestConnectFailures(t *testing.T) {
 		{"a database that is away", func(*testing.T) string { return "postgres://cta_admin:seekrit@127.0.0.1:1/cta" }, "", 0,
 			[]string{"127.0.0.1:1", "check that the worker reaches the database"}},
 		{"a database that doesn't exist", func(*testing.T) string { return db.url + "_nosuch" }, "", 0,
-			[]string{"does not exist", "CreateStations"}},
-		{"a connector that isn't installed", func(*testing.T) string { return db.url }, ctaproducer.ConnectorAivenJDBC, 0,
+			[]string{"does not exist", "stations.CreateTable"}},
+		{"a connector that isn't installed", func(*testing.T) string { return db.url }, stations.ConnectorAivenJDBC, 0,
 			[]string{"io.aiven.connect.jdbc.JdbcSourceConnector isn't installed", "plugin.path", "io.debezium.connector.postgresql.PostgresConnector"}},
 		{"a table that is missing", func(t *testing.T) string { return without(t, "DROP TABLE stations") }, "", 0,
 			[]string{"task 0 FAILED", "No table filters found", "has table public.stations"}},
@@ -306,10 +306,10 @@ func TestConnectFailures(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sys := newSystem(t)
-			c := newConnector(t, sys, ctaproducer.ConnectorConfig{Postgres: test.postgres(t), Kind: test.kind, Wait: test.wait})
+			c := newConnector(t, sys, stations.ConnectorConfig{Postgres: test.postgres(t), Kind: test.kind, Wait: test.wait})
 			_, err := c.Create(t.Context())
 			if err == nil {
-				_, err = c.AwaitDelivery(t.Context(), sys.Kafka, ctaproducer.Delivery{}, 300)
+				_, err = c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, 300)
 			}
 			if err == nil {
 				t.Fatal("no error")

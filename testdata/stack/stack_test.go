@@ -20,7 +20,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 )
 
 // variable returns an address that the script's env tells.
@@ -57,7 +57,7 @@ func newDatabase(t *testing.T) *database {
 	}
 	u.Path = "/cta_" + strings.ToLower(rand.Text()[:8])
 	d := &database{url: u.String(), t: t}
-	done, err := ctaproducer.CreateStations(t.Context(), d.url, cta.Chicago())
+	done, err := stations.CreateTable(t.Context(), d.url, cta.Chicago())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +93,11 @@ func (d *database) exec(sql string, args ...any) {
 }
 
 // newConnector returns a connector of this test's own name, deleted at its end.
-func newConnector(t *testing.T, sys *ctatest.System, cfg ctaproducer.ConnectorConfig) *ctaproducer.Connector {
+func newConnector(t *testing.T, sys *ctatest.System, cfg stations.ConnectorConfig) *stations.Connector {
 	t.Helper()
 	cfg.Name = "test-" + strings.ToLower(rand.Text()[:8])
 	cfg.Topics = sys.Topics
-	c, err := ctaproducer.NewConnector(variable(t, "CTALIVE_CONNECT"), cfg)
+	c, err := stations.NewConnector(variable(t, "CTALIVE_CONNECT"), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func newConnector(t *testing.T, sys *ctatest.System, cfg ctaproducer.ConnectorCo
 			t.Errorf("delete: %v", err)
 		}
 		for { // its state goes a moment after
-			if _, err := c.Status(ctx); errors.Is(err, ctaproducer.ErrNoConnector) {
+			if _, err := c.Status(ctx); errors.Is(err, stations.ErrNoConnector) {
 				return
 			}
 			if ctx.Err() != nil {

@@ -1,7 +1,7 @@
 package app
 
 import (
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 )
 
 // usualPostgres is the database of the stack and of the course.
@@ -9,7 +9,7 @@ const usualPostgres = "postgres://cta_admin:chicago@127.0.0.1:5432/cta"
 
 // NewConnector returns the connector on the worker of -connect that reads the
 // database of -postgres: the usual one where that is empty.
-func (s *Settings) NewConnector() (*ctaproducer.Connector, error) {
+func (s *Settings) NewConnector() (*stations.Connector, error) {
 	if s.Postgres == "" {
 		s.Postgres = usualPostgres
 	}
@@ -20,5 +20,5 @@ func (s *Settings) NewConnector() (*ctaproducer.Connector, error) {
 	cfg := s.Connector
 	cfg.Access, cfg.ReplicationFactor = access, s.replication
 	cfg.Postgres, cfg.Topics, cfg.Wait, cfg.Log, cfg.Metrics = s.Postgres, s.Topics, s.Wait, s.Log, s.Metrics
-	return ctaproducer.NewConnector(s.Connect, cfg)
+	return stations.NewConnector(s.Connect, cfg)
 }

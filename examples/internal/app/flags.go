@@ -25,9 +25,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/services"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/ctaproducer/alerts"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 	"github.com/seed-921eec07/ctalive/ctaproducer/traintracker"
 )
 
@@ -56,16 +56,16 @@ const (
 type Settings struct {
 	Services  string // auto, embedded or external
 	Brokers   []string
-	Registry  string                      // URL
-	RESTProxy string                      // URL
-	Connect   string                      // URL
-	Connector ctaproducer.ConnectorConfig // its Kind and Name
-	Status    bool                        // only look at the connector
-	Delete    bool                        // delete the connector
-	KSQL      string                      // URL
-	Engine    string                      // go or ksqldb
-	Drop      bool                        // what -engine ksqldb created
-	Postgres  string                      // URL; empty: none
+	Registry  string                   // URL
+	RESTProxy string                   // URL
+	Connect   string                   // URL
+	Connector stations.ConnectorConfig // its Kind and Name
+	Status    bool                     // only look at the connector
+	Delete    bool                     // delete the connector
+	KSQL      string                   // URL
+	Engine    string                   // go or ksqldb
+	Drop      bool                     // what -engine ksqldb created
+	Postgres  string                   // URL; empty: none
 	Wait      time.Duration
 	DataDir   string
 	Topics    cta.Topics
@@ -272,7 +272,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		}
 		checkURL("postgres", s.Postgres, "postgres", "postgresql")
 		if groups&Connect != 0 && connector != "auto" {
-			if s.Connector.Kind, err = ctaproducer.ParseConnectorKind(connector); err != nil {
+			if s.Connector.Kind, err = stations.ParseConnectorKind(connector); err != nil {
 				fault("connector", "found %q, want auto, aiven, confluent or debezium", connector)
 			}
 		}

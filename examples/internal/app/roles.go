@@ -7,23 +7,23 @@ import (
 	"net"
 
 	"github.com/seed-921eec07/ctalive/cta/services"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
 // Workers returns the roles between the producers and the page: the source of
 // the stations table, the two stream processors, and the inspector.
 func (s *Settings) Workers(v *services.Services) ([]func(context.Context) error, error) {
-	source, err := ctaproducer.NewStationSource(v.Kafka, s.Network, ctaproducer.StationSourceConfig{
+	source, err := stations.NewSource(v.Kafka, s.Network, stations.SourceConfig{
 		Topics: s.Topics, Postgres: s.Postgres, Log: s.Log, Metrics: s.Metrics})
-	stations, err2 := ctastream.NewStationTransformer(v.Kafka, s.Network, s.Stream())
+	transformer, err2 := ctastream.NewStationTransformer(v.Kafka, s.Network, s.Stream())
 	summary, err3 := ctastream.NewTurnstileSummary(v.Kafka, v.Registry, s.Stream())
 	inspector, err4 := ctastream.NewInspector(v.Kafka, v.Registry, s.Stream())
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		return nil, err
 	}
-	s.Ready(stations.Ready, summary.Ready, inspector.Ready)
-	return []func(context.Context) error{source.Run, stations.Run, summary.Run, inspector.Run}, nil
+	s.Ready(transformer.Ready, summary.Ready, inspector.Ready)
+	return []func(context.Context) error{source.Run, transformer.Run, summary.Run, inspector.Run}, nil
 }
 
 // Ready adds checks to those of /readyz. Each returns what is waited for, or nil.

@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 )
 
 // That a connector delivers is proved by rows in its topic that are its own,
@@ -87,7 +88,7 @@ func TestAwaitDelivery(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.worker.Clock, _ = fakeClock()
+			c.worker.Clock, _ = servicetest.FakeClock()
 			var before Delivery
 			if test.there == "before" {
 				if before, err = c.Delivered(t.Context(), sys.Kafka); err != nil || before.Records != records {

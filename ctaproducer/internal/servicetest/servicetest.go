@@ -1,10 +1,13 @@
-package ctaproducer
+// Package servicetest helps to test the clients of HTTP services: with answers recorded from
+// them, and without waiting.
+package servicetest
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,8 +24,8 @@ import (
 // An exchange is what a service answers, composed from what the products were
 // seen to answer. The files in testdata/exchanges hold them.
 
-// answer is one HTTP answer of a recorded exchange.
-type answer struct {
+// Answer is one HTTP answer of a recorded exchange.
+type Answer struct {
 	// Request is method and path, if the test wants them checked.
 	Request string            `json:"request,omitempty"`
 	Status  int               `json:"status"`
@@ -32,23 +35,24 @@ type answer struct {
 	Repeat  bool              `json:"repeat,omitempty"`
 }
 
-// request is one that a replaying service has got.
-type request struct {
-	method, path string
-	header       http.Header
-	body         []byte
+// Request is one that a replaying service has got.
+type Request struct {
+	Method, Path string
+	Header       http.Header
+	Body         []byte
 }
 
-// replay serves answers in their order.
-type replay struct {
+// Replay serves answers in their order.
+type Replay struct {
 	*httptest.Server
 	mu   sync.Mutex
-	got  []request
-	left []answer
+	got  []Request
+	left []Answer
 }
 
-func newReplay(t *testing.T, answers []answer) *replay {
-	r := &replay{left: answers}
+// NewReplay starts a service of these answers, until the test ends.
+func NewReplay(t *testing.T, answers []Answer) *Replay {
+	r := &Replay{left: answers}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -56,7 +60,7 @@ func newReplay(t *testing.T, answers []answer) *replay {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.got = append(r.got, request{req.Method, req.URL.EscapedPath(), req.Header, body})
+		r.got = append(r.got, Request{req.Method, req.URL.EscapedPath(), req.Header, body})
 		if len(r.left) == 0 {
 			t.Errorf("unexpected request %s %s", req.Method, req.URL)
 			w.WriteHeader(http.StatusTeapot)
@@ -88,14 +92,15 @@ func newReplay(t *testing.T, answers []answer) *replay {
 	return r
 }
 
-func (r *replay) requests() []request {
+// Requests returns what was asked so far.
+func (r *Replay) Requests() []Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.got
 }
 
-// done reports answers that nobody asked for.
-func (r *replay) done(t *testing.T) {
+// Done reports answers that nobody asked for.
+func (r *Replay) Done(t *testing.T) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,7 +111,8 @@ func (r *replay) done(t *testing.T) {
 	}
 }
 
-func readExchanges[T any](t *testing.T, name string) []T {
+// Exchanges reads a file of testdata/exchanges.
+func Exchanges[T any](t *testing.T, name string) []T {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "exchanges", name))
 	if err != nil {
@@ -119,9 +125,9 @@ func readExchanges[T any](t *testing.T, name string) []T {
 	return cases
 }
 
-// checkMessage checks that an error of a service is one message, in one line, that
+// CheckMessage checks that an error of a service is one message, in one line, that
 // names the service, its address, the cause and what to do.
-func checkMessage(t *testing.T, err error, service, address string) {
+func CheckMessage(t *testing.T, err error, service, address string) {
 	t.Helper()
 	if err == nil {
 		return
@@ -137,8 +143,8 @@ func checkMessage(t *testing.T, err error, service, address string) {
 	}
 }
 
-// fakeClock never waits: it jumps. It returns the pauses that were made.
-func fakeClock() (retry.Clock, *[]time.Duration) {
+// FakeClock never waits: it jumps. It returns the pauses that were made.
+func FakeClock() (retry.Clock, *[]time.Duration) {
 	now := time.Date(2026, 10, 7, 12, 30, 0, 0, time.UTC)
 	pauses := new([]time.Duration)
 	return retry.Clock{
@@ -152,8 +158,8 @@ func fakeClock() (retry.Clock, *[]time.Duration) {
 	}, pauses
 }
 
-// errorTextOf is an error's text with a fixed word for the service's address.
-func errorTextOf(err error, address string) string {
+// ErrorText is an error's text with a fixed word for the service's address.
+func ErrorText(err error, address string) string {
 	if err == nil {
 		return ""
 	}
@@ -161,4 +167,17 @@ func errorTextOf(err error, address string) string {
 		return err.Error()
 	}
 	return strings.ReplaceAll(err.Error(), address, "{service}")
+}
+
+// ClosedAddress returns an address of this machine on which nobody listens.
+func ClosedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
 }

@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"context"
@@ -76,7 +76,7 @@ func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, bef
 			return d, c.tooFew(ctx, client, s, d.Stops, stops)
 		}
 		if c.worker.Clock.Pause(ctx, statusInterval) != nil {
-			return d, fmt.Errorf("ctaproducer: connector %s: stopped: %w, at %d of %d stops", c.cfg.Name, ctx.Err(), d.Stops, stops)
+			return d, fmt.Errorf("stations: connector %s: stopped: %w, at %d of %d stops", c.cfg.Name, ctx.Err(), d.Stops, stops)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (c *Connector) read(ctx context.Context, client *kafka.Client) (Delivery, e
 	})
 	d.Stops = len(stops)
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("ctaproducer: connector %s: stopped: %w, at %d stops", c.cfg.Name, ctx.Err(), d.Stops)
+		err = fmt.Errorf("stations: connector %s: stopped: %w, at %d stops", c.cfg.Name, ctx.Err(), d.Stops)
 	}
 	return d, err
 }

@@ -1,4 +1,4 @@
-package ctaproducer_test
+package stations_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 )
 
 // A connector is created on a worker that has Debezium installed, and awaited.
@@ -17,7 +17,7 @@ func ExampleConnector() {
 	defer worker.Close()
 	ctx := context.Background()
 
-	connector, err := ctaproducer.NewConnector(worker.URL, ctaproducer.ConnectorConfig{
+	connector, err := stations.NewConnector(worker.URL, stations.ConnectorConfig{
 		Postgres: "postgres://cta_admin:chicago@postgres:5432/cta",
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 )
 
 func TestConnectorAgainstAnswers(t *testing.T) {
@@ -22,13 +23,13 @@ func TestConnectorAgainstAnswers(t *testing.T) {
 		Name    string
 		Call    string // the method
 		Kind    ConnectorKind
-		Answers []answer
+		Answers []servicetest.Answer
 		Result  string
 		Error   string
 	}
-	for _, x := range readExchanges[exchange](t, "connector.json") {
+	for _, x := range servicetest.Exchanges[exchange](t, "connector.json") {
 		t.Run(x.Name, func(t *testing.T) {
-			worker := newReplay(t, x.Answers)
+			worker := servicetest.NewReplay(t, x.Answers)
 			var logged bytes.Buffer
 			c, err := NewConnector(worker.URL, ConnectorConfig{
 				Postgres: "postgres://cta_admin:chicago@db:5432/cta", Kind: x.Kind,
@@ -37,23 +38,23 @@ func TestConnectorAgainstAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.worker.Clock, _ = fakeClock()
+			c.worker.Clock, _ = servicetest.FakeClock()
 			result, err := callConnector(t.Context(), c, x.Call)
 			if err != nil {
 				result = ""
 			}
-			if got := errorTextOf(err, worker.URL); got != x.Error {
+			if got := servicetest.ErrorText(err, worker.URL); got != x.Error {
 				t.Errorf("error\n got: %s\nwant: %s", got, x.Error)
 			}
 			if d := cmp.Diff(x.Result, result); d != "" {
 				t.Errorf("result (-want +got):\n%s", d)
 			}
-			text := strings.ReplaceAll(logged.String()+errorTextOf(err, ""), "org.chicago.cta", "")
+			text := strings.ReplaceAll(logged.String()+servicetest.ErrorText(err, ""), "org.chicago.cta", "")
 			if strings.Contains(text, "chicago") {
 				t.Errorf("password shown:\n%s", text)
 			}
-			checkMessage(t, err, "Kafka Connect", worker.URL)
-			worker.done(t)
+			servicetest.CheckMessage(t, err, "Kafka Connect", worker.URL)
+			worker.Done(t)
 		})
 	}
 }
@@ -90,7 +91,7 @@ func callConnector(ctx context.Context, c *Connector, method string) (string, er
 // created returns the settings that Create sends for a kind.
 func created(t *testing.T, cfg ConnectorConfig) map[string]string {
 	t.Helper()
-	worker := newReplay(t, []answer{
+	worker := servicetest.NewReplay(t, []servicetest.Answer{
 		{Request: "GET /connector-plugins", Status: http.StatusOK, Body: json.RawMessage(`[{"class":"` + cfg.Kind.Class() + `","type":"source"}]`)},
 		{Request: "PUT /connectors/stations/config", Status: http.StatusCreated, Body: json.RawMessage(`{}`)},
 	})
@@ -102,7 +103,7 @@ func created(t *testing.T, cfg ConnectorConfig) map[string]string {
 		t.Fatal(err)
 	}
 	var settings map[string]string
-	if err := json.Unmarshal(worker.requests()[1].body, &settings); err != nil {
+	if err := json.Unmarshal(worker.Requests()[1].Body, &settings); err != nil {
 		t.Fatal(err)
 	}
 	return settings
@@ -170,14 +171,14 @@ func TestConnectorListsWrongSettings(t *testing.T) {
 	_, err := NewConnector("connect:8083", ConnectorConfig{
 		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, Partitions: -1, ReplicationFactor: -1,
 	})
-	want := `ctaproducer: connector: URL is "connect:8083", want http://host:port
+	want := `stations: connector: URL is "connect:8083", want http://host:port
 Postgres is "mysql://***@db/cta", want postgres://user:password@host:5432/database
 Name is "a b", want letters, digits, dots, dashes and underscores
 Kind is "oracle", want one of ["aiven" "confluent" "debezium"]
 PollInterval is 1ns, want 100ms or more
 Partitions is -1, want 1 or more
 ReplicationFactor is -1, want 1 or more, or 0 for the broker's default`
-	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
+	if d := cmp.Diff(want, servicetest.ErrorText(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package ctaproducer
+package stations
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"cmp"
@@ -156,11 +156,11 @@ func (d *database) hint(err error) string {
 	name, user := d.config.Database, d.config.User
 	switch code := pgCode(err); {
 	case code == pgNoDatabase:
-		return "create database " + name + " and its table with CreateStations"
+		return "create database " + name + " and its table with stations.CreateTable"
 	case code == pgNoTable:
-		return "load the table first, with CreateStations"
+		return "load the table first, with stations.CreateTable"
 	case code == pgNoColumn, errors.Is(err, errNoStops):
-		return "table " + stationsTable + " is not the stops' table: rename it and let CreateStations make a new one"
+		return "table " + stationsTable + " is not the stops' table: rename it and let stations.CreateTable make a new one"
 	case code == pgNoUnique:
 		return "make stop_id the primary key of table " + stationsTable
 	case code == pgNotAllowed:

@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
-// StationsChange reports what [CreateStations] did, in rows.
-type StationsChange struct {
+// TableChange reports what [CreateTable] did, in rows.
+type TableChange struct {
 	Inserted, Updated, Unchanged int
 }
 
-// CreateStations creates table public.stations in a PostgreSQL database, given
+// CreateTable creates table public.stations in a PostgreSQL database, given
 // as postgres://user:password@host:5432/database, and fills it with a network's
 // rows: one a stop, with a boolean column for each line. The database itself is
 // created when it is missing and the user may.
@@ -28,20 +28,20 @@ type StationsChange struct {
 // updated by their stop_id if they differ, columns of new lines are added, and nothing
 // is removed. All changes are made in one transaction. If the database can't be reached
 // or refuses, the error is a [*cta.ServiceError] without the password.
-func CreateStations(ctx context.Context, postgres string, net *cta.Network) (StationsChange, error) {
+func CreateTable(ctx context.Context, postgres string, net *cta.Network) (TableChange, error) {
 	db, err := newDatabase(postgres)
 	table := tableOf(net)
 	if err := errors.Join(err, table.validate()); err != nil {
-		return StationsChange{}, fmt.Errorf("ctaproducer: create stations: %w", err)
+		return TableChange{}, fmt.Errorf("stations: create table: %w", err)
 	}
 	conn, err := db.connectOrCreate(ctx)
 	if err != nil {
-		return StationsChange{}, db.failUnless(ctx, err)
+		return TableChange{}, db.failUnless(ctx, err)
 	}
 	defer closeConn(conn)
 	done, err := table.load(ctx, conn)
 	if err != nil {
-		return StationsChange{}, db.failUnless(ctx, err)
+		return TableChange{}, db.failUnless(ctx, err)
 	}
 	return done, nil
 }
@@ -70,7 +70,7 @@ func (d *database) connectOrCreate(ctx context.Context) (*pgx.Conn, error) {
 // failUnless is fail, but for the end of ctx.
 func (d *database) failUnless(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("ctaproducer: PostgreSQL at %s: stopped: %w", d.addr, ctx.Err())
+		return fmt.Errorf("stations: PostgreSQL at %s: stopped: %w", d.addr, ctx.Err())
 	}
 	return d.fail(err)
 }
@@ -142,7 +142,7 @@ const incomingTable = "ctalive_incoming_stations"
 const loadTimeout = time.Minute
 
 // load creates and fills the table in one transaction.
-func (t stopsTable) load(ctx context.Context, conn *pgx.Conn) (done StationsChange, err error) {
+func (t stopsTable) load(ctx context.Context, conn *pgx.Conn) (done TableChange, err error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -214,7 +214,7 @@ func (t stopsTable) create(ctx context.Context, tx pgx.Tx) error {
 
 // merge brings the copied rows into the table. Rows that are the same are not
 // written, so that whoever follows the table's changes sees none.
-func (t stopsTable) merge(ctx context.Context, tx pgx.Tx) (StationsChange, error) {
+func (t stopsTable) merge(ctx context.Context, tx pgx.Tx) (TableChange, error) {
 	var names, sets, olds, news []string
 	for _, c := range t.columns {
 		name := pgx.Identifier{c.name}.Sanitize()
@@ -233,13 +233,13 @@ func (t stopsTable) merge(ctx context.Context, tx pgx.Tx) (StationsChange, error
 		" WHERE ("+strings.Join(olds, ", ")+") IS DISTINCT FROM ("+strings.Join(news, ", ")+")"+
 		" RETURNING xmax = 0")
 	if err != nil {
-		return StationsChange{}, err
+		return TableChange{}, err
 	}
 	inserted, err := pgx.CollectRows(rows, pgx.RowTo[bool])
 	if err != nil {
-		return StationsChange{}, err
+		return TableChange{}, err
 	}
-	done := StationsChange{Unchanged: len(t.rows) - len(inserted)}
+	done := TableChange{Unchanged: len(t.rows) - len(inserted)}
 	for _, new := range inserted {
 		if new {
 			done.Inserted++

@@ -1,4 +1,4 @@
-package ctaproducer_test
+package stations_test
 
 import (
 	"context"
@@ -8,12 +8,12 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
-	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 )
 
 // The network's own stops are sent as Kafka Connect would send them from a
 // database, and read back.
-func ExampleStationSource() {
+func ExampleSource() {
 	ctx := context.Background()
 	services, err := embedded.Start(ctx, embedded.Config{})
 	if err != nil {
@@ -26,7 +26,7 @@ func ExampleStationSource() {
 	}
 	defer client.Close()
 
-	source, err := ctaproducer.NewStationSource(client, cta.Chicago(), ctaproducer.StationSourceConfig{})
+	source, err := stations.NewSource(client, cta.Chicago(), stations.SourceConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"cmp"
@@ -94,7 +94,7 @@ type ConnectorConfig struct {
 }
 
 func (c ConnectorConfig) withDefaults() ConnectorConfig {
-	if c.Name == "" && topicPrefix(c.Topics) == cta.DefaultPrefix {
+	if c.Name == "" && cmp.Or(c.Topics.Prefix, cta.DefaultPrefix) == cta.DefaultPrefix {
 		c.Name = "stations"
 	}
 	c.Name = cmp.Or(c.Name, c.Topics.Stations())
@@ -171,7 +171,7 @@ func (c ConnectorConfig) jdbcSettings(s map[string]string, db *url.URL) {
 	s["table.whitelist"] = stationsTable
 	s["mode"] = "incrementing"
 	s["incrementing.column.name"] = "stop_id"
-	s["topic.prefix"] = topicPrefix(c.Topics)
+	s["topic.prefix"] = cmp.Or(c.Topics.Prefix, cta.DefaultPrefix)
 	s["poll.interval.ms"] = strconv.FormatInt(c.PollInterval.Milliseconds(), 10)
 	s["batch.max.rows"] = "500"
 }
@@ -193,7 +193,7 @@ func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
 	s["snapshot.mode"] = "initial"
 	s["table.include.list"] = "public." + stationsTable
 	// Debezium's own name of the database; its topics are <name>.<schema>.<table>.
-	server := cmp.Or(strings.Trim(topicPrefix(c.Topics), "._-"), "cta")
+	server := cmp.Or(strings.Trim(cmp.Or(c.Topics.Prefix, cta.DefaultPrefix), "._-"), "cta")
 	s["topic.prefix"] = server
 	slot := debeziumSlot(c.Name)
 	s["slot.name"] = slot

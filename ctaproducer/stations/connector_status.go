@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"context"
@@ -159,7 +159,7 @@ func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
 			return s, c.notRunning(s)
 		}
 		if c.worker.Clock.Pause(ctx, statusInterval) != nil {
-			return s, fmt.Errorf("ctaproducer: connector %s: stopped: %w, when it was %v", c.cfg.Name, ctx.Err(), s)
+			return s, fmt.Errorf("stations: connector %s: stopped: %w, when it was %v", c.cfg.Name, ctx.Err(), s)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func (c *Connector) notRunning(s ConnectorStatus) error {
 	case s.failed() && hint == "":
 		hint = "see the worker's log, mend the cause and create the connector again"
 	case s.State == "RUNNING" && len(s.Tasks) == 0:
-		hint = "check that the database has table public." + stationsTable + " and that its user may read it; CreateStations loads it"
+		hint = "check that the database has table public." + stationsTable + " and that its user may read it; stations.CreateTable loads it"
 	case s.State == "PAUSED", s.State == "STOPPED":
 		hint = "resume it by PUT " + c.path() + "/resume"
 	case hint == "":

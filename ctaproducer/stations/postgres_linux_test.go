@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"os/exec"

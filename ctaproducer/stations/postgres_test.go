@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"bytes"
@@ -26,6 +26,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
+	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
@@ -87,7 +88,7 @@ func newPostgres(t *testing.T) (*postgresServer, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	_, port, err := net.SplitHostPort(closedAddress(t))
+	_, port, err := net.SplitHostPort(servicetest.ClosedAddress(t))
 	if err != nil {
 		return nil, err
 	}
@@ -161,9 +162,9 @@ func (s *postgresServer) exec(t *testing.T, address, sql string, args ...any) {
 	}
 }
 
-func (s *postgresServer) create(t *testing.T, address string, net *cta.Network) StationsChange {
+func (s *postgresServer) create(t *testing.T, address string, net *cta.Network) TableChange {
 	t.Helper()
-	done, err := CreateStations(t.Context(), address, net)
+	done, err := CreateTable(t.Context(), address, net)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func TestPostgres(t *testing.T) {
 		name string
 		test func(*testing.T, *postgresServer)
 	}{
-		{"the table can be created and loaded again and again", testCreateStations},
+		{"the table can be created and loaded again and again", testCreateTable},
 		{"the course's table gets the columns it lacks", testCourseTable},
 		{"a source writes the embedded rows byte for byte", testSourceBytes},
 		{"a source finds new rows and goes on after a restart", testSourceRestart},
@@ -190,19 +191,19 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
-func testCreateStations(t *testing.T, server *postgresServer) {
+func testCreateTable(t *testing.T, server *postgresServer) {
 	address := server.database(t)
 	net := cta.Chicago()
-	if d := cmp.Diff(StationsChange{Inserted: 300}, server.create(t, address, net)); d != "" {
+	if d := cmp.Diff(TableChange{Inserted: 300}, server.create(t, address, net)); d != "" {
 		t.Errorf("first (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(StationsChange{Unchanged: 300}, server.create(t, address, net)); d != "" {
+	if d := cmp.Diff(TableChange{Unchanged: 300}, server.create(t, address, net)); d != "" {
 		t.Errorf("again (-want +got):\n%s", d)
 	}
 	server.exec(t, address, "UPDATE stations SET stop_name = 'Nowhere' WHERE stop_id IN (30001, 30002)")
 	server.exec(t, address, "DELETE FROM stations WHERE stop_id = 30003")
 	server.exec(t, address, "INSERT INTO stations SELECT 99999, direction_id, stop_name, station_name, station_descriptive_name, station_id FROM stations WHERE stop_id = 30004")
-	if d := cmp.Diff(StationsChange{Inserted: 1, Updated: 2, Unchanged: 297}, server.create(t, address, net)); d != "" {
+	if d := cmp.Diff(TableChange{Inserted: 1, Updated: 2, Unchanged: 297}, server.create(t, address, net)); d != "" {
 		t.Errorf("after changes (-want +got):\n%s", d)
 	}
 }
@@ -237,7 +238,7 @@ func runSource(t *testing.T, sys *ctatest.System, address string, n int) []strin
 // startSource starts a source; the function it returns stops it.
 func startSource(t *testing.T, sys *ctatest.System, address string, log *slog.Logger) (stop func()) {
 	t.Helper()
-	source, err := NewStationSource(sys.Kafka, cta.Chicago(), StationSourceConfig{
+	source, err := NewSource(sys.Kafka, cta.Chicago(), SourceConfig{
 		Topics: sys.Topics, Postgres: address, PollInterval: 100 * time.Millisecond, Log: log,
 	})
 	if err != nil {
@@ -328,7 +329,7 @@ func testSourceRestart(t *testing.T, server *postgresServer) {
 
 func testColumnTypes(t *testing.T, server *postgresServer) {
 	address := server.database(t)
-	if _, err := CreateStations(t.Context(), address, cta.Chicago()); err != nil { // for the database
+	if _, err := CreateTable(t.Context(), address, cta.Chicago()); err != nil { // for the database
 		t.Fatal(err)
 	}
 	server.exec(t, address, `DROP TABLE stations`)
@@ -368,7 +369,7 @@ func testOddValues(t *testing.T, server *postgresServer) {
 		want = append(want, row+`,"valid_to":null,"opened":null,"closed":3663382,"depth":null,"length":null,"checked":null,"last":5}`)
 	}
 	sys := ctatest.Start(t)
-	var logged lockedBuffer
+	var logged servicetest.Buffer
 	stop := startSource(t, sys, address, slog.New(slog.NewTextHandler(&logged, nil)))
 	got := awaitRows(t, sys, len(want))
 	server.exec(t, address, "INSERT INTO stations SELECT 90001, direction_id, stop_name, station_name, station_descriptive_name, station_id FROM stations LIMIT 1")
@@ -405,7 +406,7 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 	server.exec(t, empty, "DROP TABLE stations")
 	missing := server.database(t)
 	name := missing[strings.LastIndex(missing, "/")+1:]
-	closed := closedAddress(t)
+	closed := servicetest.ClosedAddress(t)
 	nobody := "postgres://cta_admin:chicago@" + closed + "/cta"
 	textual := server.database(t)
 	server.create(t, textual, cta.Chicago())
@@ -415,7 +416,7 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 	server.exec(t, fractional, "ALTER TABLE stations ALTER stop_id TYPE numeric USING stop_id + 0.5")
 	sys := ctatest.Start(t)
 	run := func(address string) error {
-		source, err := NewStationSource(sys.Kafka, cta.Chicago(), StationSourceConfig{
+		source, err := NewSource(sys.Kafka, cta.Chicago(), SourceConfig{
 			Topics: sys.Topics, Postgres: address, Wait: time.Millisecond,
 		})
 		if err != nil {
@@ -424,7 +425,7 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 		return source.Run(t.Context())
 	}
 	load := func(address string) error {
-		_, err := CreateStations(t.Context(), address, cta.Chicago())
+		_, err := CreateTable(t.Context(), address, cta.Chicago())
 		return err
 	}
 	for _, c := range []struct {
@@ -434,13 +435,13 @@ func testPostgresFailures(t *testing.T, server *postgresServer) {
 	}{
 		{"load with a wrong password", load(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the user and password in Postgres, and the server's pg_hba.conf)`},
 		{"read with a wrong password", run(wrong), "PostgreSQL at " + without(address) + `: password authentication failed for user "cta_admin" (SQLSTATE 28P01) (check the user and password in Postgres, and the server's pg_hba.conf)`},
-		{"read a missing table", run(empty), "PostgreSQL at " + without(empty) + `: relation "public.stations" does not exist (SQLSTATE 42P01) (load the table first, with CreateStations)`},
-		{"read a table of other ids", run(fractional), "PostgreSQL at " + without(fractional) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
-		{"read a table of textual ids", run(textual), "PostgreSQL at " + without(textual) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let CreateStations make a new one)`},
-		{"read a missing database", run(missing), "PostgreSQL at " + without(missing) + `: database "` + name + `" does not exist (SQLSTATE 3D000) (create database ` + name + ` and its table with CreateStations)`},
+		{"read a missing table", run(empty), "PostgreSQL at " + without(empty) + `: relation "public.stations" does not exist (SQLSTATE 42P01) (load the table first, with stations.CreateTable)`},
+		{"read a table of other ids", run(fractional), "PostgreSQL at " + without(fractional) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let stations.CreateTable make a new one)`},
+		{"read a table of textual ids", run(textual), "PostgreSQL at " + without(textual) + `: table stations has no column stop_id of an integer type (table stations is not the stops' table: rename it and let stations.CreateTable make a new one)`},
+		{"read a missing database", run(missing), "PostgreSQL at " + without(missing) + `: database "` + name + `" does not exist (SQLSTATE 3D000) (create database ` + name + ` and its table with stations.CreateTable)`},
 		{"load where nobody listens", load(nobody), "PostgreSQL at " + without(nobody) + ": dial tcp " + closed + ": connect: connection refused (start it, or check the address in Postgres)"},
 	} {
-		if d := cmp.Diff(c.want, errorTextOf(c.err, "")); d != "" {
+		if d := cmp.Diff(c.want, servicetest.ErrorText(c.err, "")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
 		}
 		if service := (*cta.ServiceError)(nil); !errors.As(c.err, &service) {
@@ -456,7 +457,7 @@ func testSourceOutlivesServer(t *testing.T, server *postgresServer) {
 	address := server.database(t)
 	server.create(t, address, cta.Chicago())
 	sys := ctatest.Start(t)
-	var logged lockedBuffer
+	var logged servicetest.Buffer
 	startSource(t, sys, address, slog.New(slog.NewTextHandler(&logged, nil)))
 	awaitRows(t, sys, 300)
 	server.stop()
@@ -475,10 +476,10 @@ func testSourceOutlivesServer(t *testing.T, server *postgresServer) {
 	}
 }
 
-func TestStationSourceWithoutDatabase(t *testing.T) {
+func TestSourceWithoutDatabase(t *testing.T) {
 	sys := ctatest.Start(t)
 	for run := range 2 { // the second finds nothing left to do
-		source, err := NewStationSource(sys.Kafka, cta.Chicago(), StationSourceConfig{Topics: sys.Topics})
+		source, err := NewSource(sys.Kafka, cta.Chicago(), SourceConfig{Topics: sys.Topics})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -496,7 +497,7 @@ func smalltown(t *testing.T, market string) *cta.Network {
 	t.Helper()
 	files := fstest.MapFS{}
 	for _, name := range []string{"network", "lines", "stations", "line_stations", "stops", "service"} {
-		text, err := os.ReadFile("../cta/testdata/smalltown/" + name + ".csv")
+		text, err := os.ReadFile("../../cta/testdata/smalltown/" + name + ".csv")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -513,7 +514,7 @@ func smalltown(t *testing.T, market string) *cta.Network {
 }
 
 // A row that the topic refuses for its size is left out; those after it are sent.
-func TestStationSourceLeavesOutALargeRow(t *testing.T) {
+func TestSourceLeavesOutALargeRow(t *testing.T) {
 	sys := ctatest.Start(t)
 	topic := kafka.EventTopic(sys.Topics.Stations(), 1)
 	topic.Settings["max.message.bytes"] = "400" // of a compressed batch
@@ -527,7 +528,7 @@ func TestStationSourceLeavesOutALargeRow(t *testing.T) {
 	}
 	net := smalltown(t, string(name))
 	log := new(bytes.Buffer)
-	source, err := NewStationSource(sys.Kafka, net, StationSourceConfig{Topics: sys.Topics, Log: slog.New(slog.NewTextHandler(log, nil))})
+	source, err := NewSource(sys.Kafka, net, SourceConfig{Topics: sys.Topics, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -548,7 +549,7 @@ func TestStationSourceLeavesOutALargeRow(t *testing.T) {
 
 // An agency's next publication has other names, new stops, and some no longer. Rows that
 // changed are sent again, once.
-func TestStationSourceOfTheNextFeed(t *testing.T) {
+func TestSourceOfTheNextFeed(t *testing.T) {
 	sys := ctatest.Start(t)
 	before, after := smalltown(t, "Market"), smalltown(t, "Market Square")
 	tram, err := after.Only("T1")
@@ -568,7 +569,7 @@ func TestStationSourceOfTheNextFeed(t *testing.T) {
 		{"the old feed comes back", before, len(before.Station(2).Stops)},
 		{"a line is gone, and its column with it", tram, len(tables.Rows(tram))},
 	} {
-		source, err := NewStationSource(sys.Kafka, c.net, StationSourceConfig{Topics: sys.Topics})
+		source, err := NewSource(sys.Kafka, c.net, SourceConfig{Topics: sys.Topics})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -582,14 +583,14 @@ func TestStationSourceOfTheNextFeed(t *testing.T) {
 	}
 }
 
-func TestStationSourceSettings(t *testing.T) {
-	_, err := NewStationSource(nil, cta.Chicago(), StationSourceConfig{
+func TestSourceSettings(t *testing.T) {
+	_, err := NewSource(nil, cta.Chicago(), SourceConfig{
 		Postgres: "postgres://cta_admin:hunter2@db:port/cta", PollInterval: 1, Wait: -1,
 	})
-	want := `ctaproducer: station source: Postgres is "postgres://***@db***", which can't be read, want postgres://user:password@host:5432/database (other characters of user and password percent-encoded)
+	want := `stations: source: Postgres is "postgres://***@db***", which can't be read, want postgres://user:password@host:5432/database (other characters of user and password percent-encoded)
 PollInterval is 1ns, want 100ms or more
 Wait is -1ns, want it positive`
-	if d := cmp.Diff(want, errorTextOf(err, "")); d != "" {
+	if d := cmp.Diff(want, servicetest.ErrorText(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}
 }

@@ -1,6 +1,7 @@
-package ctaproducer
+package stations
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/internal/metric"
 )
@@ -48,12 +50,12 @@ func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 		Passes: c.passes, Hint: c.hint, Retried: retries.Inc,
 	})
 	if err := errors.Join(err, dbErr, cfg.validate()); err != nil {
-		return nil, fmt.Errorf("ctaproducer: connector: %w", err)
+		return nil, fmt.Errorf("stations: connector: %w", err)
 	}
 	for _, secret := range postgresSecrets(db) {
 		c.worker.Hide(secret)
 	}
-	c.worker.Keep(topicPrefix(cfg.Topics))
+	c.worker.Keep(cmp.Or(cfg.Topics.Prefix, cta.DefaultPrefix))
 	return c, nil
 }
 
@@ -197,7 +199,7 @@ func (c *Connector) passes(e *rest.Error) bool {
 // fail makes an error of a call the caller's.
 func (c *Connector) fail(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("ctaproducer: connector %s: %w", c.cfg.Name, err)
+		return fmt.Errorf("stations: connector %s: %w", c.cfg.Name, err)
 	}
 	return c.worker.Fail(fmt.Errorf("connector %s: %w", c.cfg.Name, err))
 }
@@ -214,9 +216,9 @@ var connectHints = []struct{ word, hint string }{
 	{"could not be established", "check that the worker reaches the database at {db}, and that user and password are right"},
 	{"connection attempt failed", "check that the worker reaches the database at {db}; from inside a container 127.0.0.1 is the container"},
 	{"UnknownHost", "use a name of the database that the worker can resolve, instead of {db}"},
-	{"not assigned a table nor a query", "check that the database has table public.stations, and that its user may read it; CreateStations loads it"},
-	{"No table filters found", "check that the database has table public.stations; CreateStations loads it"},
-	{"does not exist", "create what is missing; CreateStations loads the table"},
+	{"not assigned a table nor a query", "check that the database has table public.stations, and that its user may read it; stations.CreateTable loads it"},
+	{"No table filters found", "check that the database has table public.stations; stations.CreateTable loads it"},
+	{"does not exist", "create what is missing; stations.CreateTable loads the table"},
 }
 
 func (c *Connector) hint(err error) string {
@@ -229,7 +231,7 @@ func (c *Connector) hint(err error) string {
 	var e *rest.Error
 	switch {
 	case rest.Unreachable(err):
-		return "start the worker, or check its URL; StationSource reads the table without one"
+		return "start the worker, or check its URL; stations.Source reads the table without one"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "see the worker's log: it waits for its brokers, or for the database"
 	case !errors.As(err, &e):

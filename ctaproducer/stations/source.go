@@ -1,4 +1,4 @@
-package ctaproducer
+package stations
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ import (
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
-// StationSourceConfig holds the optional settings of a [StationSource]. The zero
+// SourceConfig holds the optional settings of a [Source]. The zero
 // value is ready to use.
-type StationSourceConfig struct {
+type SourceConfig struct {
 	// Topics names the topic to write, [cta.Topics.Stations].
 	Topics cta.Topics
 	// Postgres is the database with table public.stations, as
@@ -38,14 +38,14 @@ type StationSourceConfig struct {
 	Metrics prometheus.Registerer
 }
 
-func (c StationSourceConfig) withDefaults() StationSourceConfig {
+func (c SourceConfig) withDefaults() SourceConfig {
 	c.PollInterval = cmp.Or(c.PollInterval, 5*time.Second)
 	c.Wait = cmp.Or(c.Wait, 30*time.Second)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 
-func (c StationSourceConfig) validate() error {
+func (c SourceConfig) validate() error {
 	var faults []error
 	if c.PollInterval < 100*time.Millisecond {
 		faults = append(faults, fmt.Errorf("PollInterval is %v, want 100ms or more", c.PollInterval))
@@ -56,7 +56,7 @@ func (c StationSourceConfig) validate() error {
 	return errors.Join(faults...)
 }
 
-// StationSource copies the rows of table stations to topic [cta.Topics.Stations],
+// Source copies the rows of table stations to topic [cta.Topics.Stations],
 // without Kafka Connect. Like the JDBC source in incrementing mode, it finds rows with a
 // new, higher stop_id; it does not see changes and deletions.
 //
@@ -75,26 +75,26 @@ func (c StationSourceConfig) validate() error {
 //
 // The network's own rows, without a database, are sent again if they differ from the
 // topic's. The rows of stops that a network no longer has stay.
-type StationSource struct {
+type Source struct {
 	client   *kafka.Client
 	net      *cta.Network
-	cfg      StationSourceConfig
+	cfg      SourceConfig
 	db       *database // nil: the network's own rows
 	rows     *prometheus.CounterVec
 	failures *prometheus.CounterVec
 }
 
-// NewStationSource returns a source that writes through client. The error lists every
+// NewSource returns a source that writes through client. The error lists every
 // wrong setting. Nothing is contacted before Run.
-func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceConfig) (*StationSource, error) {
+func NewSource(client *kafka.Client, net *cta.Network, cfg SourceConfig) (*Source, error) {
 	cfg = cfg.withDefaults()
-	s := &StationSource{client: client, net: net, cfg: cfg}
+	s := &Source{client: client, net: net, cfg: cfg}
 	var dbErr error
 	if cfg.Postgres != "" {
 		s.db, dbErr = newDatabase(cfg.Postgres)
 	}
 	if err := errors.Join(dbErr, cfg.validate()); err != nil {
-		return nil, fmt.Errorf("ctaproducer: station source: %w", err)
+		return nil, fmt.Errorf("stations: source: %w", err)
 	}
 	s.rows = metric.Counter(cfg.Metrics, "ctalive_station_source_rows_total", "Rows of the stations table sent to Kafka.")
 	s.failures = metric.Counter(cfg.Metrics, "ctalive_station_source_failures_total",
@@ -106,10 +106,10 @@ func NewStationSource(client *kafka.Client, net *cta.Network, cfg StationSourceC
 // are acknowledged. With one, it continues with new rows, and returns nil when ctx
 // ends.
 //
-// At the start, Run waits up to [StationSourceConfig.Wait] for a missing database or
+// At the start, Run waits up to [SourceConfig.Wait] for a missing database or
 // table, then returns a [*cta.ServiceError]. It returns one at once if the password is
 // wrong or a right is missing. Later it waits without a limit, and logs why.
-func (s *StationSource) Run(ctx context.Context) error {
+func (s *Source) Run(ctx context.Context) error {
 	err := s.run(ctx)
 	switch _, service := errors.AsType[*cta.ServiceError](err); {
 	case err == nil, ctx.Err() != nil:
@@ -117,10 +117,10 @@ func (s *StationSource) Run(ctx context.Context) error {
 	case service:
 		return err // names the service and the place
 	}
-	return fmt.Errorf("ctaproducer: station source: %w", err)
+	return fmt.Errorf("stations: source: %w", err)
 }
 
-func (s *StationSource) run(ctx context.Context) (err error) {
+func (s *Source) run(ctx context.Context) (err error) {
 	topic := s.cfg.Topics.Stations()
 	if err := s.client.EnsureTopics(ctx, kafka.EventTopic(topic, 1)); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *StationSource) run(ctx context.Context) (err error) {
 }
 
 // sent returns the latest row of each stop that the topic holds.
-func (s *StationSource) sent(ctx context.Context, topic string) (map[int64][]byte, error) {
+func (s *Source) sent(ctx context.Context, topic string) (map[int64][]byte, error) {
 	stops := make(map[int64][]byte)
 	err := s.client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true},
 		func(_ context.Context, r kafka.Record) error {
@@ -161,7 +161,7 @@ func (s *StationSource) sent(ctx context.Context, topic string) (map[int64][]byt
 
 // rowSender sends rows in one run.
 type rowSender struct {
-	source   *StationSource
+	source   *Source
 	producer *kafka.Producer
 	topic    string
 	sent     map[int64][]byte // what was there before; nil after the first pass
