@@ -1,6 +1,6 @@
 // Package live derives rider information from a network's events: train positions,
-// arrival predictions and their uncertainty, line status, and crowding at stations. Its
-// only clock is the time passed in. It uses neither Kafka nor HTTP.
+// predicted arrivals with ranges, line status, and crowding at stations. Its only clock
+// is the time passed in. It uses neither Kafka nor HTTP.
 //
 //	t := live.NewTracker(net)
 //	err := t.ApplyArrival(key, arrival) // as events come, in any order
@@ -10,167 +10,122 @@
 //		fmt.Println(b.Line, b.Direction, b.Next)
 //	}
 //
+// A [View] holds the state of one moment:
+//
+//	View.Trains   each [Train]: position, state, next stops
+//	View.Boards   each platform's [Board]: the next trains
+//	View.Lines    each [LineStatus]: how the line runs, and why
+//	View.Crowds   each station's [Crowd]: today's entries, and whether it is busy
+//	View.Scores   errors of past predictions, by [Horizons]
+//
+// [Tracker.Past] has the last 24 hours of a line, [Tracker.Day] the entries of a station
+// since midnight.
+//
 // # Duties of the caller
 //
 //   - Pass times that follow the events; package ctaweb has such a clock. Events more than
-//     a minute ahead of that time don't count yet.
-//   - Cut the time to whole seconds to share a View: there is one View for each time.
+//     a minute ahead of the time passed do not count yet.
+//   - Cut the time to whole seconds to share a View: each time has one View.
 //   - Call [Tracker.Reset] when the source of events restarts at an earlier time.
-//
-// # Guarantees
-//
-//   - All times are event times.
-//   - A [Tracker] keeps the arrivals of the last two hours. [Tracker.View] derives everything
-//     but recoveries from them, so the order of delivery and duplicates don't matter.
-//   - Memory is bounded: 4,000 trains of 160 events, 100,000 predictions waiting for their
-//     score, an agency's predictions of 4,000 trains, 155 counts per station, 10 kB per line
-//     for its last day. At most 300,000 arrivals are kept to judge past minutes again,
-//     usually those of four hours: 0.2 MB for the 'L'.
-//   - A View of the 'L' takes about a millisecond, and is computed only when events or the
-//     time have changed.
-//   - Everything is safe for concurrent use.
 //
 // # Trains
 //
-// A train is at the place of its last report, on whichever line. Between stations its
-// position follows the usual running time; a late train is just before the station.
+// A train is at its last reported station, or on its way to the next one by the usual
+// running time. [Tracker.View] drops a train:
 //
-//   - [StateStopped]: it arrived at a station less than 25 seconds ago.
-//   - [StateSilent]: it is overdue at the next station by three minutes, or by the running time
-//     of its segment if that is longer. It is not predicted.
-//   - A train is dropped fifteen minutes overdue, two minutes after it left service, or an
-//     hour after it broke down or ended its run. It returns with its next report.
-//   - Its destination is the reported one, or follows from the services by which its run
-//     may have begun: the loop before the train reaches it, "Kimball via the Loop" inside it.
+//   - fifteen minutes after it was due at the next station
+//   - two minutes after it left service
+//   - an hour after it broke down or ended its run
 //
-// # Boards and predictions
+// Its next report brings the train back. It is [StateStopped] for 25 seconds after an
+// arrival. It is [StateSilent], and not predicted, once it is overdue by three minutes, or
+// by its segment's running time if longer.
 //
-// [Board.Next] has the trains that riders may board, [Board.Ending] those that end their
-// runs there. The last train of a headway service is known at most 70 minutes ahead.
-// [Tracker.ScorePredictions] stores the predictions on the boards. [View.Scores] has their
-// errors by [Horizons], and those of distance over mean speed for the same trains.
+// # Predictions
 //
-// An agency's own predictions are added with [Tracker.ApplyPrediction]. They belong to a
-// train by its id, or by the trip's id for a run that has not begun. [Arrival.Agency] is
-// the agency's prediction, [Arrival.Ours] ours. [Tracker.Prefer] sets which of them
-// [Arrival.Expected] is. [Score.Better] is the more accurate side, for the same arrivals.
+// [Tracker.ApplyPrediction] adds an agency's predictions; [Tracker.Prefer] chooses what
+// [Arrival.Expected] holds. Status and headways always follow our own. The agency's
+// prediction of a train is ignored if:
+//
+//   - it is more than five minutes old, or made more than a minute ahead of now
+//   - it is in the past, or more than half an hour from ours
+//   - we do not predict the train
 //
 // # Status
 //
-// The first matching rule sets a direction's level and cause:
+// The first matching rule sets the level and cause of a direction:
 //
-//  1. [CauseNoService], not running: no service is intended, and no train is on its way.
-//     This rule needs a known headway or trip of the line. A timetable has no service where
-//     none of its runs is on its way for more than an hour.
-//  2. No event of the line was seen in two hours. [CauseBeginning], unknown: service
-//     began less than fifteen minutes ago, or is in the first half of a shorter time of a
-//     timetable. [CauseNeverHeard], unknown: it began earlier.
-//  3. [CauseSilent], unknown: the line is silent, see below.
-//  4. [CauseStanding]: a train is broken down, and none has passed it; major after five
-//     minutes, else minor.
-//  5. [CauseOverdue]: a train has not reported at its next station, and no other train
-//     passed it. Threshold: 25 seconds, or three standard deviations of the running time if
-//     longer, and one later report of any train. Major after five minutes or with a major
-//     gap, else minor.
-//  6. [CauseTooEarly], good: the line's first report came less than ten minutes ago. Its other
-//     trains have yet to report, and seem to leave gaps.
-//  7. [CauseGap]: more than 1.5 of the intended headway lies between the last train at a
-//     station and the next expected; major above 3, else minor. The longest gap is named.
-//  8. [CauseBunched], minor: the latest two trains at a station came at less than half of the
-//     intended headway, and closer than the median of all stations. The second
-//     train's last report must be from that station. The closest pair is named.
-//  9. [CauseEnding], good: service has ended for the service day, but trains are on their
-//     way. [CausePausing], good: it pauses.
-//  10. [CauseRegular], good: the median time between trains at the stations is known. With a
-//     timetable it is the median of averages over the latest trains.
-//     [CauseTooEarly], good: trains run, but too few were seen for a median.
+//	cause              level        when
+//	CauseNoService     not running  no service is intended, and no train is on its way
+//	CauseBeginning     unknown      no event for two hours; service began under 15 minutes ago ¹
+//	CauseNeverHeard    unknown      no event for two hours; service began earlier
+//	CauseSilent        unknown      the line is silent, see below
+//	CauseStanding      minor        a train is broken down, and none has passed it
+//	                   major        for five minutes
+//	CauseOverdue       minor        a train is overdue at its next station, and none has passed it ²
+//	                   major        for five minutes, or with a major gap
+//	CauseTooEarly      good         the line's first report came under ten minutes ago, and leaves gaps
+//	CauseGap           minor        over 1.5 intended headways between two trains at a station
+//	                   major        over 3
+//	CauseBunched       minor        the latest two trains at a station came at less than half of the
+//	                                intended headway, and closer than the median of all stations ³
+//	CauseEnding        good         service is over for the day; the last trains are on their way
+//	CausePausing       good         service pauses; trains are on their way
+//	CauseRegular       good         the median headway is known
+//	CauseTooEarly      good         trains run; the median headway is not known yet
 //
-// A level lasts. For five minutes after trouble, a direction that would run well is
-// [CauseRecovering], minor: gaps and bunched trains come and go by the minute. This follows
-// from the views so far; the first view of a tracker knows of no earlier trouble.
+//	¹ With a timetable, at most half of the service's length.
+//	² By 25 seconds, or three standard deviations of the running time if longer.
+//	³ The second train's last report is from that station.
 //
-// Trouble shows within half a minute of the earliest time at which it can be known:
+// CauseNoService needs a known headway or trip. A timetable has no service where no run is
+// on its way for more than an hour. [CauseRecovering] lasts for five minutes after trouble:
+// gaps come and go by the minute. It follows from the earlier views, all else from the
+// arrivals alone.
 //
-//   - A breakdown is reported by its train.
-//   - A train that stops without a report is noticed when it is due at the next station.
-//   - A line's silence is noticed when two of its trains should have reported: after seconds
-//     on the Red and the Blue Line in the rush hour, after a minute and a half at headways
-//     of eight minutes, after minutes on the Yellow Line.
+// # Guarantees
 //
-// # The last day
+//   - All times are event times. The order of delivery and duplicates do not matter.
 //
-// [Tracker.Past] is how a line ran in the last 24 hours: its level in slots of five minutes,
-// the measured and the intended time between trains, and the spells of trouble with the
-// longest wait of each. A recovery is no part of a spell. [Tracker.JudgePast] judges every
-// minute by the status of a View of that minute, two minutes later. [Tracker.AddPast] adds
-// the arrivals of a day at once, for example after a restart.
+//   - Everything is safe for concurrent use.
 //
-// # Crowding
+//   - Views derive from the arrivals of the last two hours.
 //
-// The entries of the last fifteen minutes are compared with the station's average for the
-// type of day, times the hour's share. A [Crowding] must exceed chance. [Tracker.Day] returns
-// the entries of each hour since midnight, as far back as counts reach.
+//   - A View of the 'L' takes about a millisecond. It is computed again only when the events
+//     or the time have changed.
 //
-// # How it works: predictions
+//   - Memory is bounded:
 //
-// The prediction of a train on its way adds up times from its last report:
+//     trains                                  4,000 of 160 events each
+//     an agency's predictions                 4,000 trains
+//     predictions waiting for their score     100,000
+//     counts                                  155 per station
+//     a line's last day                       10 kB
+//     arrivals to judge past minutes again    300,000; usually four hours, 0.2 MB for the 'L'
 //
-//  1. A segment's time is the mean of its last eight trains. Newer trains weigh more.
-//     Without observations it is the distance over the mean speed of the line's other
-//     segments, or over 9 m/s.
-//  2. With a timetable, a segment takes the scheduled time plus the mean delay of recent
-//     trains. A train up to two minutes early waits. An express overtakes as scheduled.
-//  3. A broken-down train departs after the mean length of breakdowns, and at the
-//     earliest in a minute and a half.
-//  4. Without a timetable, each train arrives at least a minute after the one ahead. A
-//     train closer to it than 0.7 of the intended headway is held, for up to four minutes.
-//  5. A run ends at the end of the line, or where this hour's service turns back. The next
-//     run departs one headway after the previous one, probably with the train that has
-//     waited longest. A run three quarters of a headway late is skipped.
-//  6. Where branches part, a train is predicted for both until its branch is known.
+// # How it works
 //
-// A range grows with the spread of every segment's times, with distance, lateness, a
-// breakdown and a departure still to come. It also widens until nine of ten recorded
-// predictions hold.
+// A prediction adds up, from the train's last report:
 //
-// An agency's prediction is ignored if it is over five minutes old, more than a minute
-// ahead of now or past, if it is more than half an hour from ours, or if we do not predict
-// the train. A train's stops are always in order: where the agency has the train later, our
-// times of the following stops move with it. Headways and status always follow our
-// predictions.
+//   - the times of the segments: of their last eight trains, of the timetable with its
+//     recent delays, or by distance
+//   - stops: a train is held behind the one ahead, waits for its timetable, or is repaired
+//   - the departure of the next run, one headway after the previous one
 //
-// # How it works: trains that don't report
+// A train is predicted for both branches of a junction ([Arrival.Maybe]). A range grows
+// until nine of ten scored predictions hold.
 //
-//   - Trains do not report from a closed station, and pass it when they are due.
-//   - A train isn't overdue while a train ahead holds it up.
-//   - A train that another has passed holds up no other train, causes neither [CauseStanding]
-//     nor [CauseOverdue], and is not predicted at the station where it was passed.
-//   - If six reports of an id alternate between two places, two trains share it: the one
-//     seen later becomes "id (2)".
+// A line is silent when it sent nothing for up to two minutes and its trains are late
+// together: usually seconds on the Red Line in the rush hour, minutes on the Yellow Line.
+// For eight minutes after a silence, no gap and no overdue train is reported, because feeds
+// may repeat old answers.
 //
-// A line is silent if one of these holds. Trains that fell silent while others of the
-// line reported don't count.
+// A train that another has passed causes neither [CauseStanding] nor [CauseOverdue]. A
+// train behind another is not overdue while that one holds it up. Trains pass closed
+// stations when they are due, without a report. If two trains share an id, the later one
+// becomes "id (2)".
 //
-//   - The line sent nothing for two minutes, and three trains or departures, or all there
-//     are, were due more than a minute ago.
-//   - The line sent nothing for 25 seconds while other lines did, and three trains are late
-//     by 8 seconds, or two by 20. Where at most two run, one late by 40 seconds is enough.
-//   - The line sent nothing for fifteen minutes of service, and no train is known.
-//   - No line sent anything for a minute, six reports are missing at the rate of the last
-//     hour, and three trains are due. Then the source of all lines is silent, and no train
-//     becomes more overdue.
-//
-// # How it works: headways and the past
-//
-//   - A station's intended headway is that of the hour in which its trains began their runs.
-//     When headways change, the longer one counts for gaps and the shorter for bunching.
-//   - A timetable's trains have a headway if the times between them are within 1.5 of each
-//     other or up to 15 minutes: [Headway.Uneven] and [DirectionStatus.Uneven] are for others.
-//   - An interval with two unusually silent minutes in it doesn't count. For eight minutes
-//     after a silence, no gap and no overdue train is reported: feeds may repeat old answers.
-//   - The past follows from the arrivals alone, in whichever order they come. An arrival up
-//     to two hours late changes the minutes after it.
-//   - When a line turns out to be silent, all minutes since its last event are unknown. No
-//     wait is measured across them, or across a pause of the service.
-//   - In the twenty minutes after the first arrival of all, no trouble is known.
+// [Tracker.JudgePast] judges each minute as a View of that minute, two minutes later. A
+// silence makes all minutes since the line's last event unknown. The first twenty minutes
+// of all arrivals know of no trouble.
 package live
