@@ -135,11 +135,11 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 		better live.Source
 		says   string
 	}{
-		{0, live.Agency, "The agency predicts too"},
-		{4 * time.Minute, live.Ours, "This site shows the better predictions."},
+		{0, live.SourceAgency, "The agency predicts too"},
+		{4 * time.Minute, live.SourceOurs, "This site shows the better predictions."},
 	} {
 		t.Run(fmt.Sprint(c.off, " late"), func(t *testing.T) {
-			if race.Enabled && c.better == live.Agency {
+			if race.Enabled && c.better == live.SourceAgency {
 				t.Skip("without -race: half an hour of a line is ten times slower with it")
 			}
 			f := foresee(t, from, 30*time.Minute, c.off)
@@ -149,7 +149,7 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 			sys := ctatest.Start(t)
 			r := replaying(t, sys, sys.Send, only(t, "orange"), f.arrivals, 20, f.arrivals[0].At)
 			r.foretold = f.predictions
-			r.m.Prefer(live.Better)
+			r.m.Prefer(live.SourceBetter)
 			end := f.arrivals[len(f.arrivals)-1].At
 			for at := r.from; at.Before(end); at = at.Add(30 * time.Second) {
 				r.to(at)
@@ -173,7 +173,7 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 					t.Errorf("%d to %d s: %+v, want %s better", s.FromSeconds, s.ToSeconds, *s.Rivals, c.better)
 				}
 			}
-			if status.Prefer != live.Better {
+			if status.Prefer != live.SourceBetter {
 				t.Errorf("prefers %s", status.Prefer)
 			}
 			if page := text(t, get(t, r.h, "GET", "/?lang=en")); !strings.Contains(page, c.says) {
@@ -195,7 +195,7 @@ func TestAgencysPredictionsOnThePage(t *testing.T) {
 							continue // none, or of another horizon
 						}
 						both++
-						if expected := map[live.Source]time.Time{live.Ours: a.Ours, live.Agency: a.Agency}[better[1]]; a.Source != better[1] || !a.Expected.Equal(expected) {
+						if expected := map[live.Source]time.Time{live.SourceOurs: a.Ours, live.SourceAgency: a.Agency}[better[1]]; a.Source != better[1] || !a.Expected.Equal(expected) {
 							t.Errorf("%+v, want that of %s", a, better[1])
 						}
 					}

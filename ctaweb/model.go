@@ -97,9 +97,10 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 
 // ApplyCount applies a station's count of entries. Apply the counts of a station in the
 // order of the log: the last one is valid, whatever the clocks of its senders. wall is
-// the time at which the record was sent. It reports whether the model changed.
-func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) bool {
-	return m.quietly(func(s *state) bool {
+// the time at which the record was sent. It returns nil, or why the count changes nothing:
+// [live.ErrKnown], or [live.ErrFull] with too many stations.
+func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) error {
+	return m.quietly(func(s *state) error {
 		m.tally(c.StationID, c.Count, wall.UnixMilli())
 		return s.count(c.StationID, count{wall.UnixMilli(), c.Count})
 	})
@@ -108,19 +109,20 @@ func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) bool {
 // RemoveCount applies a tombstone of a station's count. It reports whether the model
 // changed.
 func (m *Model) RemoveCount(stationID int, wall time.Time) bool {
-	return m.quietly(func(s *state) bool { return s.count(stationID, count{wall.UnixMilli(), 0}) })
+	return m.quietly(func(s *state) error { return s.count(stationID, count{wall.UnixMilli(), 0}) }) == nil
 }
 
 // ApplyStation applies a record of the stations table: a name, or a station that the
-// network lacks. It reports whether the model changed.
-func (m *Model) ApplyStation(r tables.StationRecord) bool {
+// network lacks. It returns nil, or why the record changes nothing: [live.ErrKnown],
+// [live.ErrInvalid] for a longer text than any station has, or [live.ErrFull].
+func (m *Model) ApplyStation(r tables.StationRecord) error {
 	return m.relayout(recordKey{r.StationID, r.Line}, stationName{name: r.StationName, order: r.Order})
 }
 
 // RemoveStation applies a tombstone of the stations table: the station is no longer on
 // the line. It reports whether the model changed.
 func (m *Model) RemoveStation(stationID int, line string) bool {
-	return m.relayout(recordKey{stationID, line}, stationName{removed: true})
+	return m.relayout(recordKey{stationID, line}, stationName{removed: true}) == nil
 }
 
 // ApplyAlert applies an agency's alert. It returns nil, or why the alert is left out: its
@@ -178,15 +180,16 @@ func (m *Model) notices(now time.Time) (list []alert.Alert) {
 	return list
 }
 
-func (m *Model) relayout(k recordKey, n stationName) bool {
-	return m.apply(func(s *state) bool {
-		if !s.station(k, n) {
+func (m *Model) relayout(k recordKey, n stationName) (err error) {
+	m.apply(func(s *state) bool {
+		if err = s.station(k, n); err != nil {
 			return false
 		}
 		m.lines = nil
 		m.layout++
 		return true
 	})
+	return err
 }
 
 func (m *Model) apply(f func(*state) bool) bool {
@@ -201,7 +204,7 @@ func (m *Model) apply(f func(*state) bool) bool {
 
 // quietly applies a count. Readers see it with the next other change, or within a second.
 // Counts are so frequent that they would delay trains.
-func (m *Model) quietly(f func(*state) bool) bool {
+func (m *Model) quietly(f func(*state) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return f(&m.state)
@@ -302,7 +305,7 @@ func (m *Model) look(wall time.Time) moment {
 	st := derive(m.net, m.lines, &m.state, wall)
 	st.Ready, st.Reason = m.ready, m.reason
 	st.Alerts = m.alerts.at(alertTime(st, wall).In(location(m.net)))
-	view := &live.View{Preferred: live.Ours}
+	view := &live.View{Preferred: live.SourceOurs}
 	if m.state.clock.known {
 		view = m.tracker.View(st.AsOf)
 		m.enrich(st, view)

@@ -47,20 +47,28 @@ func (s *state) reading(event int64, w cta.Weather) error {
 	return nil
 }
 
-func (s *state) count(station int, c count) bool {
+func (s *state) count(station int, c count) error {
 	old, seen := s.counts[station]
 	if !seen && len(s.counts) >= maxEntries {
-		return false
+		return live.ErrFull
 	}
 	s.counts[station] = c
-	return c.entries != old.entries
+	if c.entries == old.entries {
+		return live.ErrKnown
+	}
+	return nil
 }
 
-func (s *state) station(k recordKey, n stationName) bool {
+func (s *state) station(k recordKey, n stationName) error {
 	old, seen := s.records[k]
-	if seen && old == n || len(n.name) > maxText || len(k.line) > maxText || !seen && len(s.records) >= maxEntries {
-		return false
+	switch {
+	case seen && old == n:
+		return live.ErrKnown
+	case len(n.name) > maxText, len(k.line) > maxText:
+		return live.ErrInvalid
+	case !seen && len(s.records) >= maxEntries:
+		return live.ErrFull
 	}
 	s.records[k] = n
-	return true
+	return nil
 }

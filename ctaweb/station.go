@@ -323,7 +323,7 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 		}
 	}
 	v.Spacing = l.spacing(b, good)
-	hours := h.model.tracker.Hours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
+	hours := h.model.tracker.ServiceHours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
 	if !b.Last.IsZero() { // it is known by now
 		hours.Last = b.Last
 	}
@@ -391,7 +391,7 @@ func (s *snapshot) soon(l *language, b platformBoard, v boardView) []soonView {
 }
 
 // hours adds to a board when the first and the last train come, where headways say so.
-func (l *language) hours(v *boardView, h live.Hours) {
+func (l *language) hours(v *boardView, h live.ServiceHours) {
 	switch {
 	case h.Always:
 		v.Hours = l.say("all-night")

@@ -234,9 +234,9 @@ func TestFirstAndLastTrains(t *testing.T) {
 	}
 }
 
-func hoursOf(h *Handler, line string, station int, d cta.Direction) live.Hours {
+func hoursOf(h *Handler, line string, station int, d cta.Direction) live.ServiceHours {
 	s := h.pub.snapshot()
-	return h.model.tracker.Hours(line, station, d, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
+	return h.model.tracker.ServiceHours(line, station, d, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
 }
 
 // A platform's trains of several destinations are told in the order of coming, also where

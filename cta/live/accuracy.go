@@ -31,7 +31,7 @@ type Score struct {
 	// Ours and Agency compare our predictions of the last hour with the agency's, for
 	// those arrivals that both predicted at the same moment.
 	Ours, Agency Accuracy
-	// Better is whose predictions are the better: Ours at first, and without predictions of
+	// Better is whose predictions are the better: SourceOurs at first, and without predictions of
 	// both in the last hour. It changes once the other's mean error is lower by more than a
 	// tenth, over fifty predictions of both or more.
 	Better Source
@@ -418,9 +418,9 @@ func (c *score) scores(now int64) (scores [horizons]Score) {
 			}
 		}
 		s := Score{Horizon: Horizons[i], Recent: recent.errors(), All: c.all[i].errors(),
-			Ours: recent.rivals.accuracy(), Agency: recent.agency.accuracy(), Better: Ours}
+			Ours: recent.rivals.accuracy(), Agency: recent.agency.accuracy(), Better: SourceOurs}
 		if c.agency[i] {
-			s.Better = Agency
+			s.Better = SourceAgency
 		}
 		scores[i] = s
 	}

@@ -12,20 +12,20 @@ type Source string
 
 // Every Source.
 const (
-	Ours   Source = "ours"
-	Agency Source = "agency"
-	// Better is that which was the better of both at the prediction's horizon, as
-	// [Score.Better] tells: a setting of [Tracker.Prefer].
-	Better Source = "better"
+	SourceOurs   Source = "ours"
+	SourceAgency Source = "agency"
+	// SourceBetter is the more accurate of both at the prediction's horizon, by
+	// [Score.Better]: a setting of [Tracker.Prefer].
+	SourceBetter Source = "better"
 )
 
 // ParseSource returns the source named s, or an error that lists the names.
 func ParseSource(s string) (Source, error) {
 	switch of := Source(s); of {
-	case Ours, Agency, Better:
+	case SourceOurs, SourceAgency, SourceBetter:
 		return of, nil
 	}
-	return "", fmt.Errorf("source of predictions is %q, want %s, %s or %s", s, Ours, Agency, Better)
+	return "", fmt.Errorf("source of predictions is %q, want %s, %s or %s", s, SourceOurs, SourceAgency, SourceBetter)
 }
 
 // Rules for an agency's predictions.
@@ -98,7 +98,7 @@ func (t *Tracker) RemovePrediction(train string) bool {
 }
 
 // Prefer sets whose predictions [Arrival.Expected] shows where the agency has one. The
-// default is Ours.
+// default is [SourceOurs].
 func (t *Tracker) Prefer(s Source) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -149,7 +149,7 @@ func (s *scratch) compare(scores *[horizons]Score) {
 				}
 			}
 			h := horizon(f.at - s.now)
-			f.agencys = f.agency > 0 && (s.prefer == Agency || s.prefer == Better && h >= 0 && scores[h].Better == Agency)
+			f.agencys = f.agency > 0 && (s.prefer == SourceAgency || s.prefer == SourceBetter && h >= 0 && scores[h].Better == SourceAgency)
 			ride := int64(0) // since the stop before, at least
 			if f.after >= 0 {
 				ride = f.at - s.forecasts[f.after].at

@@ -91,14 +91,14 @@ func TestBetterPredictionsAreShown(t *testing.T) {
 		agency func(int, time.Time, time.Time) time.Time
 		better [horizons]Source
 	}{
-		"the agency's": {exact, [horizons]Source{Agency, Agency, Agency, Agency}},
-		"ours":         {late, [horizons]Source{Ours, Ours, Ours, Ours}},
+		"the agency's": {exact, [horizons]Source{SourceAgency, SourceAgency, SourceAgency, SourceAgency}},
+		"ours":         {late, [horizons]Source{SourceOurs, SourceOurs, SourceOurs, SourceOurs}},
 		"the agency's up to six minutes": {func(_ int, now, truth time.Time) time.Time {
 			if truth.Sub(now) < 8*time.Minute { // less, by ours
 				return truth
 			}
 			return truth.Add(12 * time.Minute)
-		}, [horizons]Source{Agency, Agency, Ours, Ours}},
+		}, [horizons]Source{SourceAgency, SourceAgency, SourceOurs, SourceOurs}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUneven(t, c.agency)
@@ -109,7 +109,7 @@ func TestBetterPredictionsAreShown(t *testing.T) {
 					t.Errorf("%v to %v: %s is better, want %s; %d and %d scored", s.From, s.To, s.Better, c.better[i], s.Ours.Count, s.Agency.Count)
 				}
 			}
-			for _, prefer := range []Source{Ours, Agency, Better} {
+			for _, prefer := range []Source{SourceOurs, SourceAgency, SourceBetter} {
 				u.tr.Prefer(prefer)
 				list := u.arrivals()
 				if len(list) < 9 {
@@ -118,19 +118,19 @@ func TestBetterPredictionsAreShown(t *testing.T) {
 				shown, inRange := map[Source]int{}, 0
 				for _, a := range list {
 					shown[a.Source]++
-					want, expected := Ours, a.Ours
-					if h := horizon(a.Ours.Sub(u.now).Milliseconds()); prefer == Agency || prefer == Better && h >= 0 && c.better[h] == Agency {
-						want, expected = Agency, a.Agency
+					want, expected := SourceOurs, a.Ours
+					if h := horizon(a.Ours.Sub(u.now).Milliseconds()); prefer == SourceAgency || prefer == SourceBetter && h >= 0 && c.better[h] == SourceAgency {
+						want, expected = SourceAgency, a.Agency
 					}
 					if a.Agency.IsZero() { // far ahead
 						t.Errorf("%+v: the agency's is missing", a)
 					}
-					if a.Source != want || !a.Expected.Equal(expected) && !(prefer == Better && a.Expected.After(expected)) { // no train goes back
+					if a.Source != want || !a.Expected.Equal(expected) && !(prefer == SourceBetter && a.Expected.After(expected)) { // no train goes back
 						t.Errorf("%q: %s at %d expected %v by %s; want %v by %s", prefer, a.Train, a.Station, a.Expected, a.Source, expected, want)
 					}
-					if truth := u.trueTime(a); a.Source == Agency && name == "the agency's" && !a.Expected.Equal(truth) {
+					if truth := u.trueTime(a); a.Source == SourceAgency && name == "the agency's" && !a.Expected.Equal(truth) {
 						t.Errorf("%+v: the agency's is wrong, want %v", a, truth)
-					} else if a.Source == Agency && !a.Earliest.After(truth) && !a.Latest.Before(truth) {
+					} else if a.Source == SourceAgency && !a.Earliest.After(truth) && !a.Latest.Before(truth) {
 						inRange++
 					}
 					if a.Earliest.After(a.Expected) || !a.Latest.After(a.Expected) {
@@ -138,7 +138,7 @@ func TestBetterPredictionsAreShown(t *testing.T) {
 					}
 				}
 				t.Logf("%q: shown %v, in range %d", prefer, shown, inRange)
-				if prefer == Agency && inRange < len(list)-1 { // ranges follow the errors of the agency's predictions too
+				if prefer == SourceAgency && inRange < len(list)-1 { // ranges follow the errors of the agency's predictions too
 					t.Errorf("%d of %d come in the range of the agency's prediction", inRange, len(list))
 				}
 			}
@@ -179,18 +179,18 @@ func TestBetterIsDecidedByAClearDifference(t *testing.T) {
 		n, ours, agency int64 // number, and mean errors in seconds
 		want            Source
 	}{
-		{0, 0, 0, Ours},
-		{49, 100, 10, Ours}, // too few
-		{50, 100, 95, Ours},
-		{50, 100, 89, Agency},
-		{50, 100, 101, Agency},
-		{50, 100, 95, Agency},
-		{49, 10, 100, Agency}, // too few
-		{50, 100, 105, Agency},
-		{50, 89, 100, Ours},
-		{50, 0, 0, Ours},
-		{50, 1, 0, Agency},
-		{0, 0, 0, Ours}, // the agency predicts no more
+		{0, 0, 0, SourceOurs},
+		{49, 100, 10, SourceOurs}, // too few
+		{50, 100, 95, SourceOurs},
+		{50, 100, 89, SourceAgency},
+		{50, 100, 101, SourceAgency},
+		{50, 100, 95, SourceAgency},
+		{49, 10, 100, SourceAgency}, // too few
+		{50, 100, 105, SourceAgency},
+		{50, 89, 100, SourceOurs},
+		{50, 0, 0, SourceOurs},
+		{50, 1, 0, SourceAgency},
+		{0, 0, 0, SourceOurs}, // the agency predicts no more
 	} {
 		of := &c.bucket().of[1]
 		of.rivals, of.agency = sums{n: step.n, err: step.n * step.ours * second}, sums{n: step.n, err: step.n * step.agency * second}
@@ -218,7 +218,7 @@ func TestShownTimesAreInOrder(t *testing.T) {
 		for _, off := range []time.Duration{-8 * time.Minute, 8 * time.Minute} {
 			for i := 1; i < min(8, len(stops)); i++ {
 				tr := NewTracker(net)
-				tr.Prefer(Agency)
+				tr.Prefer(SourceAgency)
 				tr.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stops[0].Station.ID, TrainID: "trip-00", Line: line, Direction: cta.DirectionA, TrainStatus: cta.InService})
 				ours, _ := tr.View(now).Train("trip-00")
 				for _, a := range ours.Stops {
@@ -231,7 +231,7 @@ func TestShownTimesAreInOrder(t *testing.T) {
 				train, _ := tr.View(now).Train("trip-00")
 				agencys, sure := false, now // the latest stop before the branches
 				for _, a := range train.Stops {
-					agencys = agencys || a.Source == Agency
+					agencys = agencys || a.Source == SourceAgency
 					if a.Expected.Sub(sure) < 10*time.Second {
 						t.Errorf("%s, stop %d %v off: expected %v at %d, and %v at the stop before", name, i, off, a.Expected, a.Station, sure)
 					}
@@ -258,7 +258,7 @@ func TestFewPredictionsDontDecide(t *testing.T) {
 	u.to(day(9).Add(14 * time.Minute))
 	scored := int64(0)
 	for _, s := range u.tr.View(u.now).Scores {
-		if scored += s.Agency.Count; s.Better != Ours && s.Agency.Count < 50 {
+		if scored += s.Agency.Count; s.Better != SourceOurs && s.Agency.Count < 50 {
 			t.Errorf("%v to %v: %s is better by %d predictions", s.From, s.To, s.Better, s.Agency.Count)
 		}
 	}
@@ -308,7 +308,7 @@ func TestAgencysPredictionsCount(t *testing.T) {
 		}, time.Time{}},
 	} {
 		tr := NewTracker(net)
-		tr.Prefer(Agency)
+		tr.Prefer(SourceAgency)
 		report(tr, now.Add(-90*time.Second), cta.InService)
 		tr.View(now) // what comes then counts by the same rules
 		c.then(tr)
@@ -317,7 +317,7 @@ func TestAgencysPredictionsCount(t *testing.T) {
 			for _, a := range b.Next {
 				if b.Direction == cta.DirectionA && a.Train == "R1" && a.Basis != ByHeadway {
 					found = true
-					if !a.Agency.Equal(c.want) || (a.Source == Agency) == c.want.IsZero() {
+					if !a.Agency.Equal(c.want) || (a.Source == SourceAgency) == c.want.IsZero() {
 						t.Errorf("%s: the agency expects it at %v, shown %s; want %v", name, a.Agency, a.Source, c.want)
 					}
 				}
@@ -437,11 +437,11 @@ func TestAgencyPredictsDepartures(t *testing.T) {
 	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
 	now := eight.Add(-5 * time.Minute)
 	tr := NewTracker(timed)
-	tr.Prefer(Agency)
+	tr.Prefer(SourceAgency)
 	tr.ApplyPrediction(cta.Prediction{TrainID: "first", Line: "t", Made: now.UnixMilli(), Stops: []cta.PredictedStop{
 		{StationID: stations[1].ID, Direction: cta.DirectionA, At: eight.Add(12 * time.Minute).UnixMilli()}}})
 	next := tr.View(now).Station(stations[1].ID)[0].Next
-	if len(next) != 1 || next[0].Source != Agency || !next[0].Expected.Equal(eight.Add(12*time.Minute)) || next[0].Basis != ByTimetable {
+	if len(next) != 1 || next[0].Source != SourceAgency || !next[0].Expected.Equal(eight.Add(12*time.Minute)) || next[0].Basis != ByTimetable {
 		t.Errorf("expected: %+v, want 8:12 by the agency", next)
 	}
 }

@@ -186,15 +186,15 @@ func (s *scratch) lastDeparture(line, d int) (last Departure) {
 	return last
 }
 
-// Hours are the hours of a platform's headway service on a service day.
-type Hours struct {
+// ServiceHours are the hours of a platform's headway service on a service day.
+type ServiceHours struct {
 	First, Last time.Time // about when the first and the last train come; zero without service
 	Always      bool      // trains run day and night: there is no first and no last
 }
 
-// Hours returns the hours at which trains that continue from a platform come there on a
+// ServiceHours returns the hours at which trains that continue from a platform come there on a
 // service day, by intended headways. The last train may come up to a headway later.
-func (t *Tracker) Hours(line string, station int, d cta.Direction, day cta.Date) (h Hours) {
+func (t *Tracker) ServiceHours(line string, station int, d cta.Direction, day cta.Date) (h ServiceHours) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &t.scratch
@@ -229,7 +229,7 @@ func (t *Tracker) Hours(line string, station int, d cta.Direction, day cta.Date)
 		h.Always = h.Always && served
 	}
 	if h.Always || h.First.IsZero() {
-		return Hours{Always: h.Always}
+		return ServiceHours{Always: h.Always}
 	}
 	if h.Last.Before(h.First) {
 		h.Last = h.First

@@ -89,7 +89,7 @@ func newTracker(g *graph) *Tracker {
 		score:    newScore(),
 		past:     newHistory(),
 	}
-	t.scratch.prefer = Ours
+	t.scratch.prefer = SourceOurs
 	t.scratch.margins, t.scratch.promises = &t.score.margins, t.promises
 	return t
 }

@@ -129,11 +129,11 @@ type Arrival struct {
 	// Expected is the best estimate. Nine trains of ten or more come between Earliest
 	// and Latest.
 	Expected, Earliest, Latest time.Time
-	// Source is whose Expected is: Ours or Agency. Both times are given, that of the agency
-	// is zero where it has none. Guess is that by distance over mean speed alone.
-	Source              Source
-	Ours, Agency, Guess time.Time
-	Basis               Basis // of Ours
+	// Source is whose prediction Expected is. Ours is our own, Agency the agency's: zero
+	// without one.
+	Source       Source
+	Ours, Agency time.Time
+	Basis        Basis // of Ours
 	// Maybe is true while the train may still take another branch.
 	Maybe bool
 	// Behind is the broken-down train that must move before this arrival: this train or
@@ -247,13 +247,13 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	a := Arrival{
 		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction, Towards: f.towards, Ends: f.ends,
 		Expected: s.time(f.shown), Earliest: s.time(max(f.shown-early, min(f.shown, s.now))), Latest: s.time(f.shown + late),
-		Source: Ours, Ours: s.time(f.at), Guess: s.time(f.plain), Basis: ByDistance, Maybe: f.maybe,
+		Source: SourceOurs, Ours: s.time(f.at), Basis: ByDistance, Maybe: f.maybe,
 	}
 	if f.agency > 0 {
 		a.Agency = s.time(f.agency)
 	}
 	if f.agencys {
-		a.Source = Agency
+		a.Source = SourceAgency
 	}
 	if v.train >= 0 {
 		a.Train = s.order[v.train].id

@@ -43,7 +43,7 @@ func TestAnyEventsGiveASoundView(t *testing.T) {
 			}
 			tr.ApplyArrival(cta.KeyAt(now.Add(-time.Duration(random.IntN(130*60))*time.Second)), a)
 		}
-		tr.Prefer(rapid.SampledFrom([]Source{Ours, Agency, Better}).Draw(rt, "prefer"))
+		tr.Prefer(rapid.SampledFrom([]Source{SourceOurs, SourceAgency, SourceBetter}).Draw(rt, "prefer"))
 		for range 3 {
 			for _, train := range tr.View(now).Trains { // the agency's are anything
 				p := cta.Prediction{TrainID: train.ID, Line: train.Line, Made: now.UnixMilli()}

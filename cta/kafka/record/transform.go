@@ -8,8 +8,8 @@ import (
 // TransformConfig holds the settings of Client.Transform in package kafka, which is a
 // member of a consumer group. Group and Match are required.
 type TransformConfig struct {
-	Group string                  // consumer group; its members share the partitions
-	Match func(topic string) bool // topics to read, including those that appear later
+	Group string // consumer group; its members share the partitions
+	Match Match  // topics to read, including those that appear later
 	// InstanceID, if set, makes this a static member. A restart within the session
 	// time-out keeps its partitions; after an end they are idle for that time. It must be
 	// unique in the group.

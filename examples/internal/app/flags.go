@@ -184,7 +184,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
 		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "site whose scripts may read the API and the stream, `origin` such as https://example.org; *: any; empty: none")
 		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "event streams per client address, `number`; behind a reverse proxy set 10000; 0: 5000")
-		fs.StringVar(&predictions, "predictions", string(live.Ours), "`whose` predictions to show where the agency has some: ours, agency, or better (the more accurate over the last hour)")
+		fs.StringVar(&predictions, "predictions", string(live.SourceOurs), "`whose` predictions to show where the agency has some: ours, agency, or better (the more accurate over the last hour)")
 	} else {
 		fs.StringVar(&s.Listen, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
 	}
