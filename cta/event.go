@@ -48,8 +48,8 @@ type Direction string
 
 // The two directions of a line.
 const (
-	// DirectionA follows the line's order: from its outer end to the Loop, or to the
-	// far end.
+	// DirectionA follows the order of [Line.Stations]: from the first to the last, in
+	// Chicago from the outer end to the Loop or the far end.
 	DirectionA Direction = "a"
 	// DirectionB is the way back.
 	DirectionB Direction = "b"
@@ -88,6 +88,10 @@ const (
 )
 
 // Arrival is the event of a train arriving at a station.
+//
+// A train that turns at the end of its run may arrive there a second time, in the other
+// direction: it then leaves soon. Without that event, its next run is expected one headway
+// after the run before it.
 type Arrival struct {
 	StationID   int         `avro:"station_id" json:"station_id"`
 	TrainID     string      `avro:"train_id" json:"train_id"`
