@@ -74,9 +74,9 @@ type ConnectorConfig struct {
 	// PollInterval is how often the JDBC sources look for new rows. From 100ms.
 	// Default: 5s.
 	PollInterval time.Duration
-	// Partitions and ReplicationFactor are those of the topic, if the worker has to
-	// create it. Default: 1 partition, and the broker's default replication.
-	Partitions, ReplicationFactor int
+	// ReplicationFactor is that of the topic, if the worker has to create it. Default: the
+	// broker's.
+	ReplicationFactor int
 	// Access says how the worker lets this program in. Default: the user and
 	// password in its URL, if any.
 	Access rest.Access
@@ -99,7 +99,6 @@ func (c ConnectorConfig) withDefaults() ConnectorConfig {
 	}
 	c.Name = cmp.Or(c.Name, c.Topics.Stations())
 	c.PollInterval = cmp.Or(c.PollInterval, 5*time.Second)
-	c.Partitions = cmp.Or(c.Partitions, 1)
 	c.Timeout = cmp.Or(c.Timeout, 100*time.Second)
 	c.Wait = cmp.Or(c.Wait, 60*time.Second)
 	return c
@@ -118,9 +117,6 @@ func (c ConnectorConfig) validate() error {
 	}
 	if c.PollInterval < 100*time.Millisecond {
 		fault("PollInterval is %v, want 100ms or more", c.PollInterval)
-	}
-	if c.Partitions < 1 {
-		fault("Partitions is %d, want 1 or more", c.Partitions)
 	}
 	if c.ReplicationFactor < 0 {
 		fault("ReplicationFactor is %d, want 1 or more, or 0 for the broker's default", c.ReplicationFactor)
@@ -142,7 +138,7 @@ func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]st
 		"value.converter.schemas.enable": "false",
 		// Without these a worker on a broker that doesn't create topics is RUNNING and
 		// writes nothing. Workers before Kafka 2.6 don't know them and don't mind.
-		"topic.creation.default.partitions":         strconv.Itoa(c.Partitions),
+		"topic.creation.default.partitions":         "1",
 		"topic.creation.default.replication.factor": "-1", // the broker's default
 		"topic.creation.default.cleanup.policy":     "delete",
 	}

@@ -169,14 +169,13 @@ func TestConnectorSettingsForDebezium(t *testing.T) {
 
 func TestConnectorListsWrongSettings(t *testing.T) {
 	_, err := NewConnector("connect:8083", ConnectorConfig{
-		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, Partitions: -1, ReplicationFactor: -1,
+		Postgres: "mysql://root:hunter2@db/cta", Name: "a b", Kind: "oracle", PollInterval: 1, ReplicationFactor: -1,
 	})
 	want := `stations: connector: URL is "connect:8083", want http://host:port
 Postgres is "mysql://***@db/cta", want postgres://user:password@host:5432/database
 Name is "a b", want letters, digits, dots, dashes and underscores
 Kind is "oracle", want one of ["aiven" "confluent" "debezium"]
 PollInterval is 1ns, want 100ms or more
-Partitions is -1, want 1 or more
 ReplicationFactor is -1, want 1 or more, or 0 for the broker's default`
 	if d := cmp.Diff(want, servicetest.ErrorText(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
