@@ -3,8 +3,10 @@ package ctaweb
 import (
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"path"
 	"strings"
 
@@ -21,16 +23,18 @@ const (
 )
 
 // assets are the files of a page, named by their content so that they can be
-// kept for ever.
+// kept for ever. Each page has the style sheet in it: as a file it would hold back the
+// first paint by a second answer.
 type assets struct {
-	named       map[string]*asset
-	style, icon string            // addresses, relative to the page
-	picture     string            // the icon as PNG; empty if only the SVG was replaced
-	live        map[string]string // the script, with its words
-	manifest    map[string]string // for installing, by language
-	build       string            // changes with any of them
-	openapi     *asset
-	worker      *asset // the service worker
+	named    map[string]*asset
+	style    template.CSS
+	icon     string            // its address, relative to the page
+	picture  string            // the icon as PNG; empty if only the SVG was replaced
+	live     map[string]string // the script, with its words
+	manifest map[string]string // for installing, by language
+	build    string            // changes with any of them
+	openapi  *asset
+	worker   *asset // the service worker
 }
 
 type asset struct {
@@ -43,7 +47,8 @@ var pageFiles = []string{"base.html", "page.html", "line.html", "stations.html",
 
 func newAssets(net *cta.Network, src source, languages []*language) *assets {
 	a := &assets{named: map[string]*asset{}, live: map[string]string{}, manifest: map[string]string{}}
-	a.style = a.add("style", ".css", "text/css; charset=utf-8", src.read("style.css")+lineColors(net))
+	// Browsers hash the style sheet with the line ends that HTML has.
+	a.style = template.CSS(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(src.read("style.css")) + lineColors(net))
 	scripts := ""
 	for _, l := range languages {
 		script := ""
@@ -64,7 +69,7 @@ func newAssets(net *cta.Network, src source, languages []*language) *assets {
 	for _, name := range pageFiles {
 		pages += src.read(name)
 	}
-	a.build = hash(a.style + scripts + pages)
+	a.build = hash(string(a.style) + scripts + pages)
 	a.openapi = newAsset("application/json", read("openapi.json"))
 	a.worker = newAsset("text/javascript; charset=utf-8", workerHead(a.build, languages)+src.read("worker.js"))
 	return a
@@ -81,6 +86,13 @@ func (a *assets) add(stem, ext, contentType, text string) string {
 	name := stem + "." + f.body.tag + ext
 	a.named[name] = f
 	return "static/" + name
+}
+
+// policy is the Content-Security-Policy of pages with a style sheet.
+func policy(style template.CSS) string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; script-src 'self'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src 'self'; " +
+		"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 }
 
 func hash(text string) string {

@@ -140,6 +140,7 @@ type Handler struct {
 	chart  *chart // nil if stations have no coordinates
 	fixed  fixed
 	assets *assets
+	policy string // the Content-Security-Policy
 	// languages are those of the pages, the default first; pages holds their templates.
 	languages []*language
 	pages     map[*language]*template.Template
@@ -169,7 +170,7 @@ func NewHandler(m *Model, cfg HandlerConfig) (*Handler, error) {
 	}
 	a := newAssets(m.Network(), src, languages)
 	h := &Handler{
-		model: m, cfg: cfg, mux: http.NewServeMux(), assets: a, chart: newChart(m.Network()),
+		model: m, cfg: cfg, mux: http.NewServeMux(), assets: a, policy: policy(a.style), chart: newChart(m.Network()),
 		languages: languages, pages: pages, metrics: newHandlerMetrics(cfg.Metrics),
 		clients:  perClient{most: cfg.MaxClientStreams},
 		realtime: realtimeFeeds{publisher: publisher},
@@ -219,8 +220,7 @@ func (h *Handler) Close() { h.closing.Do(func() { close(h.pub.closed) }) }
 // ServeHTTP serves the routes that the package comment lists.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
-	head.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-		"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
+	head.Set("Content-Security-Policy", h.policy)
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
 	head.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=(), payment=(), usb=()")

@@ -2,6 +2,8 @@ package ctaweb
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -14,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,7 +82,7 @@ func text(t testing.TB, r *http.Response) string {
 func TestEveryRoute(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := newHandler(t, small(), HandlerConfig{Metrics: reg, Gatherer: reg})
-	style, live, icon := "/"+h.assets.style, "/"+h.assets.live["en"], "/"+h.assets.icon
+	live, icon := "/"+h.assets.live["en"], "/"+h.assets.icon
 	tests := []struct {
 		method, url string
 		code        int
@@ -124,7 +127,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/healthz", 200, "application/json", `{"status":"alive"}`},
 		{"GET", "/readyz", 200, "application/json", `{"ready":true,"age_seconds":10,"stale":false}`},
 		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "ctalive_web_requests_total"},
-		{"GET", style, 200, "text/css; charset=utf-8", ".l1{--line:#00a1de;--on:#000000"},
+		{"GET", "/board/40890", 200, "text/html; charset=utf-8", ".l1{--line:#00a1de;--on:#000000"},
 		{"GET", live, 200, "text/javascript; charset=utf-8", "EventSource"},
 		{"GET", icon, 200, "image/svg+xml", "<svg"},
 		{"GET", "/" + h.assets.picture, 200, "image/png", "\x89PNG"},
@@ -155,6 +158,25 @@ func TestEveryRoute(t *testing.T) {
 	}
 }
 
+// A browser applies the style sheet in a page if the policy has the hash of what it reads.
+func TestPolicyHasTheStyleSheet(t *testing.T) {
+	for name, cfg := range map[string]HandlerConfig{
+		"ours":              {},
+		"one of other ends": {Files: fstest.MapFS{"style.css": {Data: []byte("b {\r\n\tcontent: '<&>';\r\n}\r\n")}}},
+	} {
+		for _, url := range []string{"/", "/board/40890", "/no/such/page"} {
+			r := get(t, newHandler(t, small(), cfg), "GET", url)
+			_, style, _ := strings.Cut(text(t, r), "<style>")
+			style, _, found := strings.Cut(style, "</style>")
+			sum := sha256.Sum256([]byte(strings.ReplaceAll(style, "\r\n", "\n"))) // as browsers read
+			want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"
+			if got := r.Header.Get("Content-Security-Policy"); !found || !strings.Contains(got, want) {
+				t.Errorf("%s, %s: Content-Security-Policy is %q, want %s", name, url, got, want)
+			}
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	h := newHandler(t, NewModel(cta.Chicago()), HandlerConfig{})
 	r := get(t, h, "GET", "/readyz")
@@ -173,7 +195,7 @@ func TestReadiness(t *testing.T) {
 func TestUnchangedIsNotSentAgain(t *testing.T) {
 	m := small()
 	h := newHandler(t, m, HandlerConfig{})
-	for _, url := range []string{"/", "/api/v1/status", "/" + h.assets.style} {
+	for _, url := range []string{"/", "/api/v1/status", "/" + h.assets.live["en"]} {
 		first := get(t, h, "GET", url, "Accept-Encoding", "gzip")
 		if first.Header.Get("Content-Encoding") != "gzip" {
 			t.Errorf("%s is not compressed", url)
@@ -411,7 +433,7 @@ func TestMarkupIsEscaped(t *testing.T) {
 			t.Errorf("the page lacks the station's name:\n%s", body)
 		}
 	}
-	if css := text(t, get(t, h, "GET", "/"+h.assets.style)); strings.Contains(css, "red;}") {
+	if strings.Contains(string(h.assets.style), "red;}") {
 		t.Error("a colour that isn't one is in the style sheet")
 	}
 }
@@ -434,7 +456,7 @@ func TestPageIsAsItWas(t *testing.T) {
 	m.SetReady()
 	h := newHandler(t, m, HandlerConfig{})
 	got := text(t, get(t, h, "GET", "/"))
-	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, h.assets.style, h.assets.live["en"], h.assets.icon, h.assets.picture, h.assets.manifest["en"]} {
+	for _, vary := range []string{h.pub.epoch, h.pub.snapshot().layout.id, string(h.assets.style), h.assets.live["en"], h.assets.icon, h.assets.picture, h.assets.manifest["en"]} {
 		got = strings.ReplaceAll(got, vary, "…")
 	}
 	const file = "testdata/yellow.html"
@@ -455,7 +477,7 @@ func TestPageIsAsItWas(t *testing.T) {
 func TestFirstLoadIsSmall(t *testing.T) {
 	h := newHandler(t, busy(), HandlerConfig{})
 	total := 0
-	for _, url := range []string{"/", "/" + h.assets.style, "/" + h.assets.live["en"], "/" + h.assets.icon, "/" + h.assets.manifest["en"]} {
+	for _, url := range []string{"/", "/" + h.assets.live["en"], "/" + h.assets.icon, "/" + h.assets.manifest["en"]} {
 		total += len(text(t, get(t, h, "GET", url, "Accept-Encoding", "gzip")))
 	}
 	// Before there is anything of the reader's own to show.

@@ -25,7 +25,8 @@ type common struct {
 	Events            string // the query of the page's stream
 	Quiet, Pace       int    // seconds without an event after which the stream is given up: before there is a clock, and with one
 	ID, Layout        string
-	Style, Live, Icon string
+	Style             template.CSS
+	Live, Icon        string
 	Picture, Manifest string // the icon as PNG, if there is one; what a device needs to install the pages
 	Status            *Status
 	Clock, Date       string
