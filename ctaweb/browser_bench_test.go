@@ -3,12 +3,16 @@ package ctaweb
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/css"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/performance"
@@ -56,54 +60,107 @@ func BenchmarkPageInABrowser(b *testing.B) {
 
 // BenchmarkFirstPaint is how long a slow phone takes to open the system's page in a rush
 // hour for the first time, and with a favourite of the rider's: to the first contentful
-// paint, which may take 1.9 s, and to the favourite's next trains. The phone is
+// paint, which may take 1.9 s, and to the favourite's next trains. An empty page tells how
+// much of that is the phone's, the network's and this machine's own. The phone is
 // Lighthouse's slow 4G, as Lighthouse applies it by the same means: 1.6 Mbit/s less a
 // tenth, 3.75 times 150 ms for each answer, and a CPU four times slower than this one.
+// Lighthouse's browser has started before, and has one page and an empty cache.
 //
-//	CTALIVE_BROWSER=1 go test -run '^$' -bench FirstPaint -benchtime 5x ./ctaweb
+// What is painted early must stay where it is: the new rider's page may shift by 0.1 in
+// all, which Lighthouse calls good.
+//
+//	CTALIVE_BROWSER=1 go test -run '^$' -bench FirstPaint -benchtime 10x ./ctaweb
 func BenchmarkFirstPaint(b *testing.B) {
-	for name, own := range map[string]string{"new": "", "favourite": `{"favourites":[40380],"recent":[]}`} {
-		b.Run(name, func(b *testing.B) {
-			m := NewModel(cta.Chicago())
-			m.SetReady()
-			hurry(b, m, 1)
-			root := serving(b, newHandler(b, m, HandlerConfig{Now: time.Now}), nil).URL
-			var paints, cards []time.Duration
-			for b.Loop() {
-				tab := browse(b)
-				tab.width(360)
-				tab.before(`localStorage.setItem("ctalive /", ` + strconv.Quote(own) + `)
-					new MutationObserver(() => { if (document.querySelector("#cards .min")) window.carded ??= performance.now() }).observe(document, { subtree: true, childList: true })`)
-				if _, err := chromedp.Call(tab.ctx, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 4}); err != nil {
+	m := NewModel(cta.Chicago())
+	m.SetReady()
+	hurry(b, m, 1)
+	h := newHandler(b, m, HandlerConfig{Now: time.Now})
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.HandleFunc("/empty", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `<!doctype html><title>Empty</title><link rel="icon" href="data:,"><p>Empty`)
+	})
+	root := serving(b, h, mux).URL
+	browser := browse(b)
+	var cards []time.Duration
+	shift := 0.0 // the most
+	paints := map[string][]time.Duration{}
+	pages := []struct{ name, path, own string }{{"empty", "/empty", ""}, {"new", "/", ""}, {"favourite", "/", `{"favourites":[40380],"recent":[]}`}}
+	for b.Loop() {
+		for _, p := range pages {
+			tab, done := browser.another()
+			tab.width(360)
+			tab.before(`localStorage.setItem("ctalive /", ` + strconv.Quote(p.own) + `)
+				window.shift = 0;
+				new PerformanceObserver((list) => list.getEntries().forEach((e) => window.shift += e.value)).observe({ type: "layout-shift", buffered: true });
+				addEventListener("DOMContentLoaded", () => {
+					const cards = document.getElementById("cards");
+					if (cards) new MutationObserver(() => { if (cards.querySelector(".min")) window.carded ??= performance.now() }).observe(cards, { subtree: true, childList: true });
+				})`)
+			tab.slow()
+			tab.open(root + p.path)
+			tab.await(`performance.getEntriesByName("first-contentful-paint").length`, "1")
+			number := func(js string) float64 {
+				n, err := strconv.ParseFloat(tab.eval(js), 64)
+				if err != nil {
 					b.Fatal(err)
 				}
-				slow := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Latency: 3.75 * 150, DownloadThroughput: 0.9 * 1.6e6 / 8, UploadThroughput: 0.9 * 750e3 / 8}}}
-				if _, err := chromedp.Call(tab.ctx, network.EmulateNetworkConditionsByRule, slow); err != nil {
-					b.Fatal(err)
-				}
-				tab.open(root + "/")
+				return n
+			}
+			since := func(js string) time.Duration { return time.Duration(number(js) * float64(time.Millisecond)) }
+			paints[p.name] = append(paints[p.name], since(`performance.getEntriesByName("first-contentful-paint")[0].startTime`))
+			switch p.name {
+			case "new":
 				tab.await(`document.body.className`, "live")
-				since := func(js string) time.Duration {
-					n, err := strconv.ParseFloat(tab.eval(js), 64)
-					if err != nil {
-						b.Fatal(err)
-					}
-					return time.Duration(n * float64(time.Millisecond))
-				}
-				paints = append(paints, since(`performance.getEntriesByName("first-contentful-paint")[0].startTime`))
-				if own != "" {
-					tab.await(`window.carded > 0`, "true")
-					cards = append(cards, since(`window.carded`))
-				}
+				tab.await(`new Promise((done) => setTimeout(done, 1000, "drawn"))`, "drawn")
+				shift = max(shift, number(`window.shift`))
+			case "favourite":
+				tab.await(`window.carded > 0`, "true")
+				cards = append(cards, since(`window.carded`))
 			}
-			if worst := percentile(paints, 1); worst > 1900*time.Millisecond {
-				b.Errorf("the first paint takes %v, want 1.9 s at most", worst)
-			}
-			b.ReportMetric(ms(percentile(paints, 0.5)), "paint-ms")
-			b.ReportMetric(ms(percentile(paints, 1)), "worst-paint-ms")
-			b.ReportMetric(ms(percentile(cards, 0.5)), "favourite-ms")
-			b.ReportMetric(0, "ns/op")
-		})
+			done()
+		}
+	}
+	for name, of := range paints {
+		if worst := percentile(of, 1); worst > 1900*time.Millisecond {
+			b.Errorf("%s: the first paint takes %v, want 1.9 s at most", name, worst)
+		}
+		b.ReportMetric(ms(percentile(of, 0.5)), name+"-paint-ms")
+		b.ReportMetric(ms(percentile(of, 1)), name+"-worst-ms")
+	}
+	if shift > 0.1 {
+		b.Errorf("the new rider's page shifts by %.3f, want 0.1 at most", shift)
+	}
+	b.ReportMetric(shift, "new-shift")
+	b.ReportMetric(ms(percentile(cards, 0.5)), "cards-ms")
+	b.ReportMetric(0, "ns/op")
+}
+
+// another opens a tab of the same browser, with an empty profile. done closes it, so that
+// it takes nothing from the next.
+func (b *tab) another() (other *tab, done func()) {
+	b.t.Helper()
+	ctx, done := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	other = &tab{t: b.t, ctx: ctx}
+	// What chromedp asks the page to tell it of each element and each style would be paid
+	// for by the page.
+	for _, off := range []cdp.Command[cdp.Empty, cdp.Empty]{css.Disable, dom.Disable} {
+		if _, err := chromedp.Call(ctx, off, cdp.Empty{}); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	return other, done
+}
+
+// slow makes of a tab a slow phone on a slow network.
+func (b *tab) slow() {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 4}); err != nil {
+		b.t.Fatal(err)
+	}
+	slow := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Latency: 3.75 * 150, DownloadThroughput: 0.9 * 1.6e6 / 8, UploadThroughput: 0.9 * 750e3 / 8}}}
+	if _, err := chromedp.Call(b.ctx, network.EmulateNetworkConditionsByRule, slow); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
