@@ -30,6 +30,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
+	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
 
 func main() {
@@ -62,12 +63,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if fs.NArg() > 1 {
 		return fmt.Errorf("unexpected argument %q", fs.Arg(1))
 	}
-	o := gtfs.Options{Lines: list(*lines)}
-	for _, m := range list(*modes) {
-		if !slices.Contains(cta.Modes, cta.Mode(m)) {
-			return fmt.Errorf("-modes: found %q, want some of rail, metro, tram, bus, ferry", m)
-		}
-		o.Modes = append(o.Modes, cta.Mode(m))
+	o, err := app.Options(*lines, *modes)
+	if err != nil {
+		return err
 	}
 	net, report, err := load(fs.Arg(0), o, stderr)
 	if err != nil {
@@ -103,10 +101,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stderr, "wrote %s\n", *out)
 	}
 	return nil
-}
-
-func list(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func load(name string, o gtfs.Options, stderr io.Writer) (*cta.Network, *gtfs.Report, error) {

@@ -71,3 +71,15 @@ func TestWritesOverNothing(t *testing.T) {
 		}
 	}
 }
+
+// Modes may be in any case. A word that is none is an error with those that are.
+func TestModes(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(context.Background(), []string{"-modes", "Metro"}, &out, &bytes.Buffer{}); err != nil || !strings.Contains(out.String(), ": 8 lines") {
+		t.Errorf("%v; %s", err, out.String())
+	}
+	err := run(context.Background(), []string{"-modes", "metro,rocket"}, &out, &bytes.Buffer{})
+	if err == nil || err.Error() != `-modes: found "rocket", want some of rail, metro, tram, bus, ferry` {
+		t.Error(err)
+	}
+}

@@ -393,9 +393,8 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	}
 }
 
-// narrow takes the network that the flags name, and cuts it down.
-func (s *Settings) narrow(network, lines, modes string) []error {
-	var o gtfs.Options
+// Options reads the values of -lines and -modes: lists with commas or spaces.
+func Options(lines, modes string) (o gtfs.Options, err error) {
 	list := func(text string) []string {
 		return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 	}
@@ -403,9 +402,18 @@ func (s *Settings) narrow(network, lines, modes string) []error {
 	for _, m := range list(modes) {
 		mode := cta.Mode(strings.ToLower(m))
 		if !slices.Contains(cta.Modes, mode) {
-			return []error{fmt.Errorf("-modes: found %q, want some of rail, metro, tram, bus, ferry", m)}
+			return o, fmt.Errorf("-modes: found %q, want some of rail, metro, tram, bus, ferry", m)
 		}
 		o.Modes = append(o.Modes, mode)
+	}
+	return o, nil
+}
+
+// narrow takes the network that the flags name, and cuts it down.
+func (s *Settings) narrow(network, lines, modes string) []error {
+	o, err := Options(lines, modes)
+	if err != nil {
+		return []error{err}
 	}
 	if network == "" {
 		only, err := gtfs.Narrow(s.Network, o)
