@@ -66,22 +66,32 @@ func Along(path []Point, part float64) (at Point, degrees float64, moves bool) {
 }
 
 // Nearest returns the part of a path's length, from 0 to 1, at which it is nearest to a
-// place, and the distance from there in metres.
+// place, and the distance from there in metres, as on a plane around the place.
 func Nearest(path []Point, at Point) (part, metres float64) {
-	total, along := 0.0, 0.0
-	metres = path[0].metres(at)
-	for i := range path[1:] {
-		f, off := at.beside(path[i], path[i+1])
-		length := path[i].metres(path[i+1])
-		if off < metres {
-			metres, along = off, total+f*length
+	const degree = math.Pi / 180 * earthRadius // metres
+	scale := math.Cos(at.Latitude * math.Pi / 180)
+	plane := func(p Point) (east, north float64) {
+		return (p.Longitude - at.Longitude) * scale * degree, (p.Latitude - at.Latitude) * degree
+	}
+	x, y := plane(path[0])
+	total, along, nearest := 0.0, 0.0, x*x+y*y
+	for _, p := range path[1:] {
+		u, v := plane(p)
+		dx, dy := u-x, v-y
+		f, length := 0.0, math.Sqrt(dx*dx+dy*dy)
+		if length > 0 {
+			f = min(1, max(0, -(x*dx+y*dy)/(length*length)))
 		}
-		total += length
+		ox, oy := x+f*dx, y+f*dy
+		if off := ox*ox + oy*oy; off < nearest {
+			nearest, along = off, total+f*length
+		}
+		total, x, y = total+length, u, v
 	}
-	if total == 0 {
-		return 0, metres
+	if total > 0 {
+		part = along / total
 	}
-	return along / total, metres
+	return part, math.Sqrt(nearest)
 }
 
 // to returns the way from p to q in metres, east and north, as on a plane.
@@ -94,14 +104,3 @@ func (p Point) to(q Point) (east, north float64) {
 }
 
 func (p Point) metres(q Point) float64 { return math.Hypot(p.to(q)) }
-
-// beside returns the part of the straight way from a to b at which p lies, and the
-// distance of p from there in metres.
-func (p Point) beside(a, b Point) (part, metres float64) {
-	bx, by := a.to(b)
-	px, py := a.to(p)
-	if length := bx*bx + by*by; length > 0 {
-		part = min(1, max(0, (px*bx+py*by)/length))
-	}
-	return part, math.Hypot(px-part*bx, py-part*by)
-}

@@ -162,6 +162,8 @@ func (b *builder) shape(id string, calls []call) *cta.Shape {
 		if b.points <= maxShapePoints {
 			if s = b.place(points, calls); s != nil {
 				b.points += len(s.Points)
+			} else {
+				b.points += len(points) // they have taken their time
 			}
 			if b.points > maxShapePoints {
 				b.feed.notice("positions of some trips are on straight lines: the shapes of those before have %d points", b.points)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
 // peninsula is a feed of one trip out and back along a road, which stops at Bay on the
@@ -184,24 +185,80 @@ func sameShapes(t *testing.T, a, b *cta.Network) (shapes int) {
 	return shapes
 }
 
-// TestHugeShape reads a shape of a million points, of which none can be left out.
-func TestHugeShape(t *testing.T) {
-	var rows, times strings.Builder
-	rows.WriteString("shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\n")
-	for i := range 1_000_000 {
-		fmt.Fprintf(&rows, "s,%.4f,%.3f,%d\n", float64(i)*1e-4-50, -8.6+float64(i%2)*0.001, i)
-	}
-	times.WriteString("trip_id,arrival_time,departure_time,stop_id,stop_sequence\n")
-	for i := range 50 {
-		fmt.Fprintf(&times, "t,08:%02d:00,08:%02d:00,%d,%d\n", i, i, 1+i%3, i)
-	}
+// roads is a feed of shapes of some points each, none of which can be left out, and of trips
+// with some calls along them.
+func roads(shapes, points, trips, calls int) map[string]string {
 	feed := peninsula(func(i int) int { return i })
-	feed["shapes.txt"], feed["stop_times.txt"] = rows.String(), times.String()
-	net, report, err := Read(files(feed), Options{})
-	if err != nil {
-		t.Fatal(err)
+	rows := []byte("shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\n")
+	for s := range shapes {
+		for i := range points { // 11 m north, and 30 to 140 m east or west
+			rows = fmt.Appendf(rows, "s%d,%.4f,%.5f,%d\n", s, 41+float64(i)*1e-4, -8.6+float64(i%2)*1e-3+float64(i*37%64)*1e-5, i)
+		}
 	}
-	if p := net.Lines[0].Patterns[0]; p.Shape() != nil || !strings.Contains(strings.Join(report.Notices, "\n"), "1 shape of more than 20000 points") {
-		t.Errorf("the shape is kept, notices %q", report.Notices)
+	var stops, list, times strings.Builder
+	stops.WriteString("stop_id,stop_name,stop_lat,stop_lon\n")
+	const near = 20 // stops of which a trip calls at one
+	for i := range near * calls {
+		fmt.Fprintf(&stops, "%d,Stop %d,%.6f,-8.5995\n", i, i, 41+1e-4*float64(points-1)*float64(i/near)/float64(calls-1)+1e-6*float64(i%near))
+	}
+	list.WriteString("route_id,service_id,trip_id,shape_id\n")
+	times.WriteString("trip_id,arrival_time,departure_time,stop_id,stop_sequence\n")
+	for k := range trips { // each along other stops
+		fmt.Fprintf(&list, "R,d,t%d,s%d\n", k, k%shapes)
+		for i, rest := 0, k; i < calls; i, rest = i+1, rest/near {
+			fmt.Fprintf(&times, "t%d,%s,%s,%d,%d\n", k, clock(int32(60*i)), clock(int32(60*i)), near*i+rest%near, i)
+		}
+	}
+	feed["shapes.txt"], feed["stops.txt"], feed["trips.txt"], feed["stop_times.txt"] = string(rows), stops.String(), list.String(), times.String()
+	return feed
+}
+
+// TestShapesAreBounded reads shapes within each limit and beyond it. Positions of the trips
+// beyond are on straight lines, and a notice says so.
+func TestShapesAreBounded(t *testing.T) {
+	if race.Enabled {
+		t.Skip("without -race: millions of points are ten times slower with it")
+	}
+	for name, c := range map[string]struct {
+		shapes, points, trips, calls int
+		want                         int // trips with a shape
+		notice                       string
+	}{
+		"a shape":                       {1, maxShape, 1, 2, 1, ""},
+		"a shape of too many points":    {1, maxShape + 1, 1, 2, 0, "1 shape of more than 20000 points"},
+		"calls and lines":               {1, maxShape, 1, maxPlacing / maxShape, 1, ""},
+		"too many calls and lines":      {1, maxShape, 1, maxPlacing/maxShape + 1, 0, ""},
+		"too many points, as placed":    {1, maxShape, maxShapePoints/maxShape + 10, 2, maxShapePoints/maxShape + 1, "the shapes of those before have 30"},
+		"too many points, as published": {maxShapePoints/maxShape + 1, maxShape, maxShapePoints/maxShape + 1, 2, 0, "shapes.txt: more than 3000000 points"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			net, report, err := Read(files(roads(c.shapes, c.points, c.trips, c.calls)), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := 0
+			for _, p := range net.Lines[0].Patterns {
+				for _, trip := range p.Trips {
+					if trip.Shape != nil {
+						got++
+					}
+				}
+			}
+			if notices := strings.Join(report.Notices, "\n"); got != c.want || c.notice == "" != (notices == "") || !strings.Contains(notices, c.notice) {
+				t.Errorf("%d of %d trips have a shape, want %d; notices %q, want %q", got, c.trips, c.want, report.Notices, c.notice)
+			}
+		})
+	}
+}
+
+// BenchmarkReadShapes reads 4,000 patterns, each with its own shape of 500 points, as a
+// large agency publishes them.
+func BenchmarkReadShapes(b *testing.B) {
+	feed := files(roads(4000, 500, 4000, 40))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Read(feed, Options{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
