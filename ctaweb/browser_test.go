@@ -222,10 +222,11 @@ func TestPageLives(t *testing.T) {
 	const chart = `[...doc.querySelectorAll('[data-m]')].map(e => [e.dataset.m, e.getAttribute("class"), e.textContent].join()).sort().join('\n')`
 	const marks = `[...doc.querySelectorAll('.line-strip')].map(e => [...e.children].map(i => i.className).join()).join('\n')`
 	const says = `[...doc.querySelectorAll('[data-status]')].map(e => e.innerHTML).join('\n')`
+	const counts = `[...doc.querySelectorAll('#lines .n')].map(e => e.textContent).join('\n')`
 	const head = `['#temperature', '#sky', '#date', '#fresh', '#alerts', '#trains'].map(s => doc.querySelector(s).textContent).join()`
 	b.eval(`fetch('./').then(r => r.text()).then(t => { window.rendered = new DOMParser().parseFromString(t, 'text/html') })`)
 	b.await(`typeof window.rendered`, "object")
-	for _, part := range []string{trains, lanes, chart, marks, says, head} {
+	for _, part := range []string{trains, lanes, chart, marks, says, counts, head} {
 		page := b.eval(strings.ReplaceAll(part, "doc.", "document."))
 		if rendered := b.eval(strings.ReplaceAll(part, "doc.", "window.rendered.")); page != rendered {
 			t.Errorf("the page shows\n%s\nand the server would render\n%s", page, rendered)

@@ -36,7 +36,7 @@ for (const el of document.querySelectorAll("[data-line]")) {
 	el.querySelectorAll("[data-s]").forEach((li, i) => {
 		const row = {
 			a: li.querySelector(":scope > .a"), b: li.querySelector(":scope > .b"), mark: marks?.[i],
-			number: li.querySelector(".n b"), name: li.querySelector(".s")?.textContent, count: 0,
+			number: li.querySelector(".n b:not(.closed)"), name: li.querySelector(".s")?.textContent, count: 0,
 		};
 		line.rows.push(row);
 		rows.set(id + "/" + li.dataset.s, row);
