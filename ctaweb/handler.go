@@ -309,21 +309,23 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) bool {
 func (h *Handler) route(pattern string, fail errorWriter, serve http.HandlerFunc) {
 	h.patterns = append(h.patterns, pattern)
 	name := strings.TrimSuffix(pattern, "{$}")
-	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		mw := &meteredWriter{ResponseWriter: w}
-		start := time.Now()
-		defer func() { h.metrics.request(name, mw.code(), time.Since(start)) }()
+	var answer http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			mw.Header().Set("Allow", "GET, HEAD")
-			fail(mw, http.StatusMethodNotAllowed, "only GET and HEAD are allowed here")
+			w.Header().Set("Allow", "GET, HEAD")
+			fail(w, http.StatusMethodNotAllowed, "only GET and HEAD are allowed here")
 			return
 		}
 		if name != "/events" {
 			// Not every writer supports deadlines. Then the server's own limits apply.
-			_ = http.NewResponseController(mw).SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout))
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout))
 		}
-		serve(mw, r)
+		serve(w, r)
 	})
+	route := prometheus.Labels{"route": name}
+	if name != "/events" {
+		answer = promhttp.InstrumentHandlerDuration(h.metrics.seconds.MustCurryWith(route), answer)
+	}
+	h.mux.Handle(pattern, promhttp.InstrumentHandlerCounter(h.metrics.requests.MustCurryWith(route), answer))
 }
 
 // source reads the files of pages: the embedded ones, and those that override them.

@@ -126,7 +126,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/events?station=1", 404, "text/plain; charset=utf-8", "no such line or station"},
 		{"GET", "/healthz", 200, "application/json", `{"status":"alive"}`},
 		{"GET", "/readyz", 200, "application/json", `{"ready":true,"age_seconds":10,"stale":false}`},
-		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "ctalive_web_requests_total"},
+		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", `ctalive_web_requests_total{code="405",route="/"} 1`},
 		{"GET", "/board/40890", 200, "text/html; charset=utf-8", ".l1{--line:#00a1de;--on:#000000"},
 		{"GET", live, 200, "text/javascript; charset=utf-8", "EventSource"},
 		{"GET", icon, 200, "image/svg+xml", "<svg"},

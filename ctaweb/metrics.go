@@ -1,10 +1,7 @@
 package ctaweb
 
 import (
-	"net/http"
-	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -42,13 +39,6 @@ func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
 	return m
 }
 
-func (m *handlerMetrics) request(route string, code int, d time.Duration) {
-	m.requests.WithLabelValues(route, strconv.Itoa(code)).Inc()
-	if route != "/events" {
-		m.seconds.WithLabelValues(route).Observe(d.Seconds())
-	}
-}
-
 // consumeMetrics are shared by the consumers of one registry.
 type consumeMetrics struct {
 	records     *prometheus.CounterVec
@@ -68,27 +58,4 @@ func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
 			Name: "ctalive_web_wrong_clock", Help: "1 for each station whose clock is wrong; station 0 is the weather.",
 		}, []string{"station", "name"})),
 	}
-}
-
-// meteredWriter stores the status code.
-type meteredWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-// Unwrap lets http.ResponseController reach the server's own writer.
-func (w *meteredWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *meteredWriter) WriteHeader(code int) {
-	if w.status == 0 {
-		w.status = code
-	}
-	w.ResponseWriter.WriteHeader(code)
-}
-
-func (w *meteredWriter) code() int {
-	if w.status == 0 {
-		return http.StatusOK
-	}
-	return w.status
 }
