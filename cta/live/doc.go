@@ -64,7 +64,7 @@
 //	                   major        for five minutes
 //	CauseOverdue       minor        a train is overdue at its next station, and none has passed it ²
 //	                   major        for five minutes, or with a major gap
-//	CauseTooEarly      good         the line's first report came under ten minutes ago, and leaves gaps
+//	CauseTooEarly      good         the first report came under ten minutes ago, or a silence ended under eight
 //	CauseGap           minor        over 1.5 intended headways between two trains at a station
 //	                   major        over 3
 //	CauseBunched       minor        the latest two trains at a station came at less than half of the
@@ -117,8 +117,9 @@
 //
 // A line is silent when it sent nothing for up to two minutes and its trains are late
 // together: usually seconds on the Red Line in the rush hour, minutes on the Yellow Line.
-// For eight minutes after a silence, no gap and no overdue train is reported, because feeds
-// may repeat old answers.
+// For eight minutes after a silence, no gap, no bunched trains, no overdue train and no time
+// between trains are reported: feeds may repeat old answers, and of the trains that come, the
+// close ones are known first.
 //
 // A train that another has passed causes neither [CauseStanding] nor [CauseOverdue]. A
 // train behind another is not overdue while that one holds it up. Trains pass closed

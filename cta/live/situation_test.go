@@ -116,7 +116,7 @@ func TestBunchedTrainsAreSaid(t *testing.T) {
 // A line's silence is reported within half a minute of when two of its trains should
 // have reported, or one if at most two are on their way. That time depends on the
 // number of trains. After a silence of any length, unseen trains are not reported as a
-// gap.
+// gap, nor the first that are seen as bunched, or as all that run.
 func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 	for line, within := range map[string]time.Duration{ // of its falling silent
 		"blue":   30 * time.Second,
@@ -145,6 +145,8 @@ func TestSilentLineIsSaidAndRecovers(t *testing.T) {
 				switch {
 				case now.Before(begin) && silent, now.After(back) && (silent || ds.Level == LevelMajor):
 					t.Errorf("at %s: %+v", now.Format(time.TimeOnly), ds)
+				case now.After(back) && now.Before(back.Add(7*time.Minute)) && (ds.Cause != CauseTooEarly || ds.Every > 0):
+					t.Errorf("at %s, soon after the silence: %+v", now.Format(time.TimeOnly), ds)
 				case now.Sub(known) >= soon && now.Before(back) && !silent:
 					t.Errorf("%v after it could be known: %+v", now.Sub(known), ds)
 				}

@@ -335,7 +335,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	}
 	ds.Intended = time.Duration(headway) * time.Millisecond
 	ds.Last = s.lastDeparture(line, d)
-	ds.Every = time.Duration(sv.every) * time.Millisecond
+	// Of the trains since a beginning, those that came close together are known first.
+	early := s.now < max(state.first+reporting, s.hearings[line].dark+relearn)
+	if !early {
+		ds.Every = time.Duration(sv.every) * time.Millisecond
+	}
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
 	var gap, bunch Headway
 	if sv.gap >= 0 {
@@ -346,7 +350,6 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		bunch = v.Boards[s.g.nodes[sv.bunch].board].Headway
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
-	early := s.now-state.first < reporting
 	stuck := state.standing[d]
 	ds.Level = LevelGood
 	switch {
