@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -402,46 +403,22 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {
 
 // serveBody writes a finished body, or 304 if the client has it already.
 func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache string, b *body) {
-	zip := acceptsGzip(r)
-	id, weak := strings.CutPrefix(b.tag, "W/")
-	if zip {
-		id += "-gz"
-	}
-	head := w.Header()
-	tag := `"` + id + `"`
-	if weak {
-		head.Set("ETag", "W/"+tag)
-	} else {
-		head.Set("ETag", tag)
-	}
-	head.Set("Cache-Control", cache)
-	head.Add("Vary", "Accept-Encoding")
-	if matches(r.Header.Get("If-None-Match"), tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	data := b.plain
-	if zip {
-		data = b.gzip()
+	head, data, end := w.Header(), b.plain, `"`
+	if acceptsGzip(r) {
+		data, end = b.gzip(), `-gz"`
 		head.Set("Content-Encoding", "gzip")
+		head.Set("Content-Length", strconv.Itoa(len(data))) // ServeContent leaves it out
 	}
+	id, weak := strings.CutPrefix(b.tag, "W/")
+	tag := `"` + id + end
+	if weak {
+		tag = "W/" + tag
+	}
+	head.Set("ETag", tag)
+	head.Set("Cache-Control", cache)
 	head.Set("Content-Type", contentType)
-	head.Set("Content-Length", strconv.Itoa(len(data)))
-	w.WriteHeader(http.StatusOK)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(data) // a client that has gone
-	}
-}
-
-// matches reports whether an If-None-Match names a tag.
-func matches(header, tag string) bool {
-	for field := range strings.SplitSeq(header, ",") {
-		field = strings.TrimSpace(field)
-		if field == "*" || strings.TrimPrefix(field, "W/") == tag {
-			return true
-		}
-	}
-	return false
+	head.Add("Vary", "Accept-Encoding")
+	http.ServeContent(w, r, "", b.changed, bytes.NewReader(data))
 }
 
 func acceptsGzip(r *http.Request) bool {

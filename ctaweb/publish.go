@@ -105,7 +105,8 @@ func (m *message) bytes(net *cta.Network, f filter) *chunk {
 type body struct {
 	once, zip sync.Once
 	plain, gz []byte
-	tag       string // changes with the content, or as make sets it
+	tag       string    // changes with the content, or as make sets it
+	changed   time.Time // zero if that isn't told
 	err       error
 }
 

@@ -27,7 +27,6 @@ type realtimeFeeds struct {
 // realtimeFeed is a feed with its renderings.
 type realtimeFeed struct {
 	*realtime.Feed
-	changed  time.Time // wall time
 	protobuf *body
 	json     *body
 }
@@ -65,13 +64,6 @@ func (h *Handler) serveRealtime(w http.ResponseWriter, r *http.Request, index in
 		plainError(w, http.StatusInternalServerError, "this can't be shown at the moment")
 		return
 	}
-	w.Header().Set("Last-Modified", f.changed.UTC().Format(http.TimeFormat))
-	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
-	if err == nil && r.Header.Get("If-None-Match") == "" && !f.changed.After(since) {
-		w.Header().Set("Cache-Control", "no-cache")
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
 	serveBody(w, r, kind, "no-cache", b)
 }
 
@@ -103,7 +95,8 @@ func (h *Handler) realtimeFeed(index int) (f realtimeFeed, ok bool) {
 	})
 	for i, feed := range []*realtime.Feed{made.VehiclePositions, made.TripUpdates, made.Alerts} {
 		if rt.feeds[i].Feed != feed {
-			rt.feeds[i] = realtimeFeed{feed, wall.Truncate(time.Second), &body{}, &body{}}
+			at := wall.Truncate(time.Second)
+			rt.feeds[i] = realtimeFeed{feed, &body{changed: at}, &body{changed: at}}
 		}
 	}
 	return rt.feeds[index], true
