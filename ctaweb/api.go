@@ -290,13 +290,13 @@ func (h *Handler) routeAPI() {
 	}))
 	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
 		if st, ok := h.station(s, idOf(r)); ok {
-			return stationDetail{st, stops(h.model.net.Station(st.ID)), boards(s, st.ID), today(h.dayOf(s, st))}
+			return stationDetail{st, stops(h.model.net.Station(st.ID)), h.boards(s, st.ID), today(h.dayOf(s, st))}
 		}
 		return nil
 	}))
 	h.route("/api/v1/stations/{id}/predictions", jsonError, h.resource("predictions", func(s *snapshot, r *http.Request) any {
 		if st, ok := h.station(s, idOf(r)); ok {
-			return boards(s, st.ID)
+			return h.boards(s, st.ID)
 		}
 		return nil
 	}))
@@ -437,13 +437,13 @@ func (h *Handler) station(s *snapshot, id string) (stationSummary, bool) {
 }
 
 // boards are a station's platforms.
-func boards(s *snapshot, station int) []platformBoard {
+func (h *Handler) boards(s *snapshot, station int) []platformBoard {
 	list := []platformBoard{}
 	for _, b := range s.view.Station(station) {
 		p := platformBoard{
 			Line: b.Line, Direction: b.Direction, Towards: s.speaks.towards(b.Towards), Ends: b.Ends,
 			Here: append([]string{}, b.Here...), Standing: []standingTrain{}, Next: s.arrivals(b.Next), Ending: s.arrivals(b.Ending),
-			Last: b.Last.Truncate(time.Second), Resumes: b.Resumes.Truncate(time.Minute),
+			Last: b.Last.Truncate(time.Second), Resumes: leaves(h.model.net, &b, station).Truncate(time.Minute),
 			Spacing: b.Headway.Spacing, IntendedSeconds: int64(b.Headway.Intended / time.Second),
 			ObservedSeconds: int64(b.Headway.Observed / time.Second), CurrentSeconds: int64(b.Headway.Current / time.Second), uneven: b.Headway.Uneven,
 		}

@@ -318,7 +318,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 				m.Transfers = append(m.Transfers, ref(s, id))
 			}
 		}
-		for _, b := range boards(s, st.ID) {
+		for _, b := range h.boards(s, st.ID) {
 			switch {
 			case b.Line != line.ID:
 			case b.Direction == cta.DirectionA:

@@ -218,7 +218,7 @@ func TestLineAndStationPagesAgree(t *testing.T) {
 			continue
 		}
 		parts := platform.FindAllString(text(t, get(t, h, "GET", "/stations/"+strconv.Itoa(st.ID))), -1)
-		of := boards(h.pub.snapshot(), st.ID)
+		of := h.boards(h.pub.snapshot(), st.ID)
 		if len(parts) != len(of) {
 			t.Fatalf("%s has %d platforms on its page, want %d", st.Name, len(parts), len(of))
 		}
@@ -316,7 +316,7 @@ func TestHeadwaysAreSaid(t *testing.T) {
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 	s := h.pub.snapshot()
 	blue, _ := s.status.line("blue")
-	for _, b := range boards(s, loganSquare) {
+	for _, b := range h.boards(s, loganSquare) {
 		if says := english().spacing(b, english().platform(m.net, blue, b.Direction, s.status.AsOf).Level == live.LevelGood); !strings.Contains(text(t, get(t, h, "GET", "/stations/41020")), says) || says == "" {
 			t.Errorf("the page of Logan Square lacks %q", says)
 		}

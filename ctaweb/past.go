@@ -146,7 +146,7 @@ const (
 func (l *language) viewPast(net *cta.Network, line *LineStatus, p live.Past, now time.Time) pastView {
 	v := pastView{Towards: line.towards(p.Direction), Says: l.pastSays(net, p, now)}
 	v.Label = l.say("past-chart", "towards", v.Towards, "says", v.Says)
-	most := time.Minute
+	var most time.Duration // without one, there is no scale
 	for _, s := range p.Slots {
 		most = max(most, s.Every, s.Intended)
 	}
@@ -159,8 +159,10 @@ func (l *language) viewPast(net *cta.Network, line *LineStatus, p live.Past, now
 			v.Marks = append(v.Marks, mapLabel{unit(x(i)), unit(pastTop + pastHeight + 18), "middle", strconv.Itoa(at.Hour())})
 		}
 	}
-	v.Marks = append(v.Marks, mapLabel{unit(pastLeft - 6), unit(pastTop + 8), "end", strconv.Itoa(int(top / time.Minute))},
-		mapLabel{unit(pastLeft - 6), unit(pastTop + pastHeight), "end", "0"})
+	if most > 0 {
+		v.Marks = append(v.Marks, mapLabel{unit(pastLeft - 6), unit(pastTop + 8), "end", strconv.Itoa(int(top / time.Minute))},
+			mapLabel{unit(pastLeft - 6), unit(pastTop + pastHeight), "end", "0"})
+	}
 	for from := 0; from < len(p.Slots); {
 		to := from + 1
 		for to < len(p.Slots) && p.Slots[to].Level == p.Slots[from].Level {

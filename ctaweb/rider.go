@@ -65,14 +65,14 @@ func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) depa
 	if !s.status.AsOf.IsZero() {
 		d.AsOf = clockText(s.status.AsOf)
 	}
-	for _, b := range boards(s, st.ID) {
+	for _, b := range h.boards(s, st.ID) {
 		if b.Ends {
 			continue
 		}
 		l := l.of(modes(h.model.net, b.Line)...)
 		v := h.viewBoard(s, l, st.ID, b)
 		row := departuresRow{lineRef: v.lineRef, Towards: v.Towards, Times: l.times(b.Next, len(b.Here), s.status.AsOf), Last: v.Last}
-		if v.Says != nil && v.Says.Level != live.LevelGood {
+		if v.Says != nil && v.Says.Level != live.LevelGood && (v.Says.Level != live.LevelNotRunning || row.Times == "") {
 			row.Says = v.Says
 		}
 		if row.Times == "" {

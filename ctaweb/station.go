@@ -236,7 +236,7 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		return nil
 	}
 	l = l.of(modes(h.model.net, st.Lines...)...)
-	all := boards(s, st.ID)
+	all := h.boards(s, st.ID)
 	var c stationChoice
 	if kind == "station" {
 		c = choiceOf(r)
@@ -311,7 +311,7 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		gone := v.Says != nil && v.Says.cause == live.CauseEnding && b.empty() // its last train has passed
+		gone := v.Says != nil && (v.Says.cause == live.CauseEnding || v.Says.Level == live.LevelNotRunning) && b.empty() // its last train has passed
 		if v.Says != nil && (v.Says.Level != live.LevelUnknown || v.Says.cause == live.CauseBeginning) && (b.idle() || gone) {
 			if !v.Says.allDay {
 				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.resumes(b.Resumes, s.status.AsOf, "here-not", "here-not-until", "here-not-until-day")}
@@ -322,7 +322,9 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 			v.Says = nil // nothing good is seen here, or the first train is far away
 		}
 	}
-	v.Spacing = l.spacing(b, good)
+	if v.None != "" { // else no trains run
+		v.Spacing = l.spacing(b, good)
+	}
 	hours := h.model.tracker.ServiceHours(b.Line, station, b.Direction, cta.ServiceDay(s.status.AsOf.In(location(h.model.net))))
 	if !b.Last.IsZero() { // it is known by now
 		hours.Last = b.Last
@@ -369,7 +371,7 @@ func (s *snapshot) runs(l *language, b platformBoard) []runsView {
 // soon are a platform's trains, those at the platform first.
 func (s *snapshot) soon(l *language, b platformBoard, v boardView) []soonView {
 	var says *platformSays
-	if v.Says != nil && v.Says.Level != live.LevelGood {
+	if v.Says != nil && v.Says.Level != live.LevelGood && v.Says.Level != live.LevelNotRunning { // a train that is to come runs
 		says = v.Says
 	}
 	var list []soonView

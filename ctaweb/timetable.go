@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
 // departures are the times of a service day at which a timetable's trains leave a
@@ -31,6 +32,21 @@ func departures(l *cta.Line, station int, d cta.Direction, day cta.Date) []time.
 	}
 	slices.SortFunc(list, time.Time.Compare)
 	return list
+}
+
+// leaves is when trains come to a platform again: with a timetable when they leave, not when
+// they arrive.
+func leaves(net *cta.Network, b *live.Board, station int) time.Time {
+	line := net.Line(b.Line)
+	if line == nil || !line.Scheduled() || b.Resumes.IsZero() {
+		return b.Resumes
+	}
+	for _, at := range departures(line, station, b.Direction, cta.ServiceDay(b.Resumes.In(location(net)))) {
+		if !at.Before(b.Resumes) {
+			return at
+		}
+	}
+	return b.Resumes
 }
 
 // platforms are the codes of the stops at which trains of a line call in a direction.
@@ -83,8 +99,11 @@ func (l *language) plan(v *boardView, net *cta.Network, b platformBoard, station
 			times = append(times, clockText(at))
 		}
 	}
-	if len(times) > 0 {
+	switch {
+	case len(times) > 0:
 		v.None = l.say("by-timetable", "times", strings.Join(times, ", "))
+	case v.None != "" && !b.Resumes.IsZero(): // the last has left
+		v.None = capital(l.resumes(b.Resumes, now, "here-not", "here-not-until", "here-not-until-day")) + "."
 	}
 }
 

@@ -89,12 +89,12 @@ func TestPagesOfATimetable(t *testing.T) {
 		}, "01:30"},
 		{"a line on a Friday", at(9, 7, 0), rail, []string{"2 trips, 09:00 to 01:30 2 stops"}, ""},
 		{"a station", at(7, 12, 0), "/stations/1", []string{
-			"R1 towards Delta – Not running : no trains come here until about 18:00 By the timetable: 18:00 Today the first leaves at 08:00, the last at 18:00 Platform 1",
+			"R1 towards Delta – Not running : no trains come here until about 18:00 By the timetable: 18:00 Today the first train leaves at 08:00, the last at 18:00 Platform 1",
 		}, "Platform 1, 2"},
-		{"no more than three departures, and of what leaves", at(7, 5, 0), "/stations/4", []string{"By the timetable: 11:00 Today the first leaves at 11:00, the last at 11:00"}, "towards Delta By"},
-		{"a station where some trains end", at(7, 5, 0), "/stations/2", []string{"By the timetable: 08:06, 18:06 Today the first leaves at 08:06, the last at 18:06"}, "10:05"},
-		{"a Friday night belongs to Friday", at(9, 22, 0), "/stations/1", []string{"By the timetable: 01:30 Today the first leaves at 08:00, the last at 01:30"}, ""},
-		{"and the hours after it to Friday", at(10, 3, 0), "/stations/1", []string{"Today the first leaves at 08:00, the last at 01:30"}, "No service today"},
+		{"no more than three departures, and of what leaves", at(7, 5, 0), "/stations/4", []string{"By the timetable: 11:00 Today the first train leaves at 11:00, the last at 11:00"}, "towards Delta By"},
+		{"a station where some trains end", at(7, 5, 0), "/stations/2", []string{"By the timetable: 08:06, 18:06 Today the first train leaves at 08:06, the last at 18:06"}, "10:05"},
+		{"a Friday night belongs to Friday", at(9, 22, 0), "/stations/1", []string{"By the timetable: 01:30 Today the first train leaves at 08:00, the last at 01:30"}, ""},
+		{"and the hours after it to Friday", at(10, 3, 0), "/stations/1", []string{"Today the first train leaves at 08:00, the last at 01:30"}, "No service today"},
 		{"no service on a Saturday", at(10, 9, 0), "/stations/1", []string{"towards Delta – Not running : no service today; it begins again on Monday at 08:00"}, "first leaves"},
 		{"nor on the lines", at(10, 9, 0), "/", []string{"R1 towards Delta: no service today; it begins again on Monday at 08:00"}, ""},
 		{"no service at this hour", at(7, 4, 30), "/", []string{"R1 towards Delta: no service at this hour; it begins again at 08:00"}, ""},
@@ -300,7 +300,7 @@ func TestPagesOfABusyLine(t *testing.T) {
 		{"1", "/lines/L", nil, []string{"Stops towards"}},
 		{"3", "/lines/L", []string{"Stops towards Stop 9", "Stop 9 Side End branch Side Side End Stops towards Stop 1 Stop 9 Stop 8"}, []string{"not at"}},
 		{"3", "/stations/4", []string{"By the timetable: 08:06, 08:16, 08:26 Today"}, []string{"08:36"}},
-		{"3", "/stations/9", []string{"By the timetable: 08:00, 08:10, 08:20 Today the first leaves at 08:00, the last at 08:50"}, []string{"towards Stop 9 By", "No service today"}},
+		{"3", "/stations/9", []string{"By the timetable: 08:00, 08:10, 08:20 Today the first bus leaves at 08:00, the last at 08:50"}, []string{"towards Stop 9 By", "No service today"}},
 	} {
 		said := visited(t, busyLine(t, c.kind), at, c.page)
 		for _, want := range c.want {
@@ -318,6 +318,15 @@ func TestPagesOfABusyLine(t *testing.T) {
 
 // Where trains are expected, the timetable is silent, and a list runs down in either
 // direction with the trains and the times of its own.
+// After a platform's last bus of the day its page says when the next comes, once.
+func TestAfterTheLastBus(t *testing.T) {
+	at := time.Date(2026, 10, 7, 8, 45, 0, 0, time.UTC) // buses still run, elsewhere
+	said := visited(t, busyLine(t, "3"), at, "/stations/1?line=L&direction=a")
+	if want := "– Not running : no buses come here until Thursday at about 08:00 Today the first bus leaves at 08:00"; !strings.Contains(said, want) {
+		t.Errorf("Stop 1 lacks %q:\n%s", want, said)
+	}
+}
+
 func TestBusesOnTheirWay(t *testing.T) {
 	net := busyLine(t, "3")
 	at := time.Date(2026, 10, 7, 8, 4, 0, 0, net.Location)
@@ -481,5 +490,49 @@ func TestManyVariantsAreJoined(t *testing.T) {
 	line.Patterns = line.Patterns[1:]
 	if n := len(english().variants(line, 20261007)); n != 8 {
 		t.Errorf("of 8 ways %d are told", n)
+	}
+}
+
+// A bus that ends its round where it began isn't offered there: the next round is, and after
+// the last one the next day's. Buses that wait at a stop come when they leave.
+func TestRoundsOfATimetable(t *testing.T) {
+	feed := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"agency.txt":   "agency_name,agency_timezone\nRound,Europe/Vienna\n",
+		"routes.txt":   "route_id,route_short_name,route_type\nO,O,3\n",
+		"calendar.txt": "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nd,1,1,1,1,1,1,1,20260101,20261231\n",
+		"stops.txt":    "stop_id,stop_name,stop_lat,stop_lon\n1,One,47.8,13.0\n2,Two,47.81,13.0\n3,Three,47.81,13.01\n",
+		"trips.txt":    "route_id,service_id,trip_id\nO,d,first\nO,d,last\n",
+		"stop_times.txt": "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n" +
+			"first,8:00:00,8:00:00,1,1\nfirst,8:10:00,8:20:00,2,2\nfirst,8:30:00,8:30:00,3,3\nfirst,8:40:00,8:40:00,1,4\n" +
+			"last,9:00:00,9:00:00,1,1\nlast,9:10:00,9:20:00,2,2\nlast,9:30:00,9:30:00,3,3\nlast,9:40:00,9:40:00,1,4\n",
+	} {
+		feed[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	net, _, err := gtfs.Read(feed, gtfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		run    string
+		hour   int
+		minute int
+		want   string
+	}{
+		{"first", 8, 31, `^O towards One ✓ Good service (29|19–41) min `},
+		{"last", 9, 31, `^O towards One No buses come here until Thursday at about 08:00\. `},
+	} {
+		now := time.Date(2026, 10, 7, c.hour, c.minute, 0, 0, net.Location)
+		m := NewModel(net)
+		m.SetReady()
+		m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stationNamed(t, net, "Three").ID, TrainID: c.run, Line: "O", Direction: cta.DirectionA, TrainStatus: cta.InService}, now)
+		h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
+		page := text(t, get(t, h, "GET", "/stations/1"))
+		if said := plainText(onePlatform.FindString(page)); !regexp.MustCompile(c.want).MatchString(said) {
+			t.Errorf("at %d:%02d, One says %q, want %s", c.hour, c.minute, said, c.want)
+		}
+	}
+	if said := visited(t, net, time.Date(2026, 10, 7, 5, 0, 0, 0, net.Location), "/stations/2"); !strings.Contains(said, "no buses come here until about 08:20 By the timetable: 08:20, 09:20") {
+		t.Errorf("Two says two times: %s", said)
 	}
 }

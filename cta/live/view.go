@@ -335,14 +335,15 @@ func (s *scratch) first(n int32, ending bool, all []Arrival) (of, list []Arrival
 	return all[from:len(all):len(all)], all
 }
 
-// rebegins reports whether an arrival is that of a train which closes a ring, where the
-// next run leaves at about the same time. Riders take that one.
+// rebegins reports whether an arrival is that of a train which closes a ring, where riders
+// take the next run: with a timetable whenever that leaves, without one at about the same
+// time.
 func (s *scratch) rebegins(f *forecast) bool {
 	const about = 5 * minute
 	if !s.g.nodes[f.node].closes || s.vehicles[f.vehicle].number > 0 {
 		return false
 	}
-	return slices.ContainsFunc(s.nodes[f.node].forecasts, func(j int32) bool {
+	return s.g.lines[s.g.nodes[f.node].line].timed || slices.ContainsFunc(s.nodes[f.node].forecasts, func(j int32) bool {
 		of := &s.forecasts[j]
 		return s.vehicles[of.vehicle].number > 0 && of.at-f.at > -minute && of.at-f.at < about
 	})
