@@ -112,7 +112,8 @@ func BenchmarkFirstPaint(b *testing.B) {
 			switch p.name {
 			case "new":
 				tab.await(`document.body.className`, "live")
-				tab.await(`new Promise((done) => setTimeout(done, 1000, "drawn"))`, "drawn")
+				tab.eval(`setTimeout(() => window.settled = true, 1000)`)
+				tab.await(`window.settled`, "true")
 				shift = max(shift, number(`window.shift`))
 			case "favourite":
 				tab.await(`window.carded > 0`, "true")
