@@ -83,6 +83,18 @@ func TestTowards(t *testing.T) {
 	}
 }
 
+// Nothing runs "towards Northbound".
+func TestTowardsADirection(t *testing.T) {
+	red := *Chicago().Line("red")
+	for headsign, want := range map[string]string{"": "95th/Dan Ryan", "Southbound": "95th/Dan Ryan (Southbound)", "The South Side": "The South Side"} {
+		p := *red.Patterns[0]
+		p.Headsign = headsign
+		if got := p.Towards(0); got != want {
+			t.Errorf("of headsign %q trains run towards %q, want %q", headsign, got, want)
+		}
+	}
+}
+
 func TestHeadwayAt(t *testing.T) {
 	purple := Chicago().Line("purple")
 	const toLoop, toHoward, fromHoward = 0, 1, 2

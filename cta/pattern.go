@@ -3,6 +3,7 @@ package cta
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -190,8 +191,16 @@ func (p *Pattern) Towards(call int) string {
 	}
 }
 
-// end returns what trains show at the end of the run.
-func (p *Pattern) end() string { return cmp.Or(p.Headsign, p.Last().Station.Name) }
+// end returns what trains show at the end of the run. A headsign that is a mere direction
+// names no place: "Shasta College (Northbound)".
+func (p *Pattern) end() string {
+	last := p.Last().Station.Name
+	switch strings.ToLower(p.Headsign) {
+	case "northbound", "southbound", "eastbound", "westbound", "inbound", "outbound":
+		return last + " (" + p.Headsign + ")"
+	}
+	return cmp.Or(p.Headsign, last)
+}
 
 // turn returns the last call before the direction changes, or the last call of all.
 func (p *Pattern) turn() int {
