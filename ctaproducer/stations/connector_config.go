@@ -66,8 +66,8 @@ type ConnectorConfig struct {
 	// position in the table, also after Delete. Default: "stations" with the default
 	// prefix of Topics, and the topic's name with another.
 	Name string
-	// Kind is the product to use. Default: the first that the worker has installed,
-	// of AivenJDBC, ConfluentJDBC and Debezium.
+	// Kind is the product to use. Default: the first that the worker has installed, in
+	// the order of the constants.
 	Kind ConnectorKind
 	// Topics names the topic to write, [cta.Topics.Stations].
 	Topics cta.Topics
