@@ -71,7 +71,6 @@ func (e *engine) serve(k *track, local time.Time) {
 	}
 }
 
-// serve sets the headway from now on.
 func (p *path) serve(now, headway time.Duration) {
 	p.headway = headway
 	if n := len(p.changes); n == 0 || p.changes[n-1].headway != headway {

@@ -57,7 +57,6 @@ type path struct {
 	changes   []change      // of headway, the latest last
 }
 
-// change is a headway from a time on.
 type change struct{ from, headway time.Duration }
 
 // remembered is how many changes of a headway count: those of the longest runs that

@@ -64,9 +64,7 @@ func (w *Weather) check(answer []byte, err error) error {
 			if o.ErrorCode != nil {
 				e.Code = *o.ErrorCode
 			}
-			if e.Message == "" {
-				e.Message = "record refused without a reason"
-			}
+			e.Message = cmp.Or(e.Message, "record refused without a reason")
 			return e
 		}
 	}
@@ -145,9 +143,7 @@ func (w *Weather) hint(err error) string {
 	switch {
 	case errors.As(err, &e):
 		hint = weatherHints[e.Code]
-		if hint == "" {
-			hint = weatherHints[e.Status]
-		}
+		hint = cmp.Or(hint, weatherHints[e.Status])
 		if e.Status == http.StatusOK && e.Code == 0 || e.Status/100 == 3 {
 			hint = weatherHints[http.StatusNotFound]
 		}

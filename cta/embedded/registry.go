@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,7 +76,6 @@ func openRegistry(path string, log *slog.Logger) (*registry, error) {
 	return r, nil
 }
 
-// again makes a change that the journal holds.
 func (r *registry) again(c change) error {
 	if status, body := r.apply(c); status >= 300 {
 		return fmt.Errorf("%s %s answers %d: %s", c.Method, c.Path, status, bytes.TrimSpace(body))
@@ -293,7 +293,6 @@ func (r *registry) removeVersion(w http.ResponseWriter, subject, version string,
 	}
 }
 
-// call asks srfake.
 func (r *registry) call(method, path string, body []byte) (status int, answer []byte) {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
@@ -495,7 +494,6 @@ func (r *registry) register(w http.ResponseWriter, req *http.Request) {
 	r.change(w, c)
 }
 
-// answerID answers with the id of a schema, as a registration does.
 func answerID(w http.ResponseWriter, req *http.Request, schema []byte) {
 	var known struct {
 		ID int `json:"id"`
@@ -535,9 +533,7 @@ func (b *answerBuffer) Header() http.Header {
 }
 
 func (b *answerBuffer) WriteHeader(status int) {
-	if b.status == 0 {
-		b.status = status
-	}
+	b.status = cmp.Or(b.status, status)
 }
 
 func (b *answerBuffer) Write(p []byte) (int, error) {
@@ -548,9 +544,7 @@ func (b *answerBuffer) Write(p []byte) (int, error) {
 // result returns the answer, an error in the registry's form.
 func (b *answerBuffer) result() (status int, body []byte) {
 	status, body = b.status, b.body.Bytes()
-	if status == 0 {
-		status = http.StatusOK
-	}
+	status = cmp.Or(status, http.StatusOK)
 	if status < 300 {
 		return status, body
 	}

@@ -210,7 +210,6 @@ func (t *tableRows) rows() []*kgo.Record {
 	return slices.SortedFunc(maps.Values(t.newest), func(a, b *kgo.Record) int { return cmp.Compare(a.Offset, b.Offset) })
 }
 
-// recordBatch returns rows as a record batch without a producer.
 func recordBatch(rows []*kgo.Record) []byte {
 	b := kmsg.RecordBatch{
 		PartitionLeaderEpoch: -1, Magic: 2, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1,

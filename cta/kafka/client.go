@@ -45,9 +45,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.ClientID = cmp.Or(c.ClientID, "ctalive")
 	c.Wait = cmp.Or(c.Wait, 30*time.Second)
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 

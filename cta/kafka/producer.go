@@ -354,9 +354,7 @@ type failures struct {
 }
 
 func (f *failures) add(err error, n int) {
-	if f.first == nil {
-		f.first = err
-	}
+	f.first = cmp.Or(f.first, err)
 	f.count += n
 }
 

@@ -55,7 +55,6 @@ func (c *Client) Read(ctx context.Context, cfg ReadConfig, handle func(context.C
 	return nil
 }
 
-// reading is the task of one reader.
 type reading struct {
 	ReadConfig
 	// only, if not empty, lists the partitions to read. The reader waits for them, and keeps

@@ -13,7 +13,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka/internal/cluster"
 )
 
-// oauthbearer is the mechanism of tokens.
 const oauthbearer = sarama.SASLTypeOAuth
 
 // SASL authenticates a client. The zero value does not authenticate.

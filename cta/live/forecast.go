@@ -193,7 +193,6 @@ func (s *scratch) addTrain(index int32, of []visit) {
 	s.vehicles = append(s.vehicles, ve)
 }
 
-// run forecasts one vehicle.
 func (s *scratch) run(index int32) {
 	v := &s.vehicles[index]
 	v.forecasts = [2]int32{int32(len(s.forecasts)), int32(len(s.forecasts))}
@@ -377,7 +376,6 @@ func (s *scratch) follow(v *vehicle, index int32, st step, e int32, parting bool
 	return to, true
 }
 
-// add adds a forecast, and returns its index.
 func (s *scratch) add(f forecast) int32 {
 	n := &s.nodes[f.node]
 	n.forecasts = append(n.forecasts, int32(len(s.forecasts)))

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -67,7 +68,6 @@ type node struct {
 	board int // place in View.Boards
 }
 
-// use is a call of a pattern at a node.
 type use struct{ pattern, call int32 }
 
 type edge struct {
@@ -100,7 +100,6 @@ func (p *planned) mean() (mean, spread float64, ok bool) {
 // directions are the directions by index, as dir has it.
 var directions = [2]cta.Direction{cta.DirectionA, cta.DirectionB}
 
-// dir returns a direction as an index.
 func dir(d cta.Direction) int {
 	if d == cta.DirectionB {
 		return 1
@@ -110,9 +109,7 @@ func dir(d cta.Direction) int {
 
 func newGraph(net *cta.Network) *graph {
 	g := &graph{net: net, location: net.Location, at: map[platform]int32{}, boards: map[int][]int{}}
-	if g.location == nil {
-		g.location = time.UTC
-	}
+	g.location = cmp.Or(g.location, time.UTC)
 	for i, l := range net.Lines {
 		planned := slices.ContainsFunc(l.Patterns, func(p *cta.Pattern) bool { return len(p.Headways)+len(p.Trips) > 0 })
 		g.lines = append(g.lines, lineGraph{Line: l, index: i, timed: l.Scheduled(), planned: planned})
@@ -195,7 +192,6 @@ func (g *graph) addLine(l *lineGraph) {
 	}
 }
 
-// node returns the node of a call.
 func (g *graph) node(l *lineGraph, c cta.Call) int32 {
 	key := platform{l.ID, c.Station.ID, c.Direction}
 	n, ok := g.at[key]
@@ -257,5 +253,4 @@ func (g *graph) moves(u use) use {
 	return u
 }
 
-// ends reports whether a call is the last of its pattern.
 func (g *graph) ends(u use) bool { return int(u.call) == len(g.patterns[u.pattern].nodes)-1 }

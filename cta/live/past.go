@@ -324,7 +324,6 @@ func (h *history) begin(t *Tracker, now int64) {
 	}
 }
 
-// firstMinute returns the first minute of the slots that a Past has at a minute.
 func firstMinute(now int64) int64 { return (now/perSlot+1)*perSlot - minutes }
 
 // judge stores how a line ran by a view of the minute.

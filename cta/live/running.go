@@ -83,7 +83,6 @@ type estimate struct {
 	observed bool
 }
 
-// nodeState is the state of a platform.
 type nodeState struct {
 	recent [kept]passage // the latest first
 	n      int

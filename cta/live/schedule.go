@@ -35,7 +35,6 @@ type period struct {
 	to           int64 // when its last run ends
 }
 
-// run is a run of a timetable.
 type run struct {
 	pattern int32
 	depart  int64 // ms
@@ -203,7 +202,6 @@ func unbroken(of []period) []period {
 	return joined
 }
 
-// during returns the period of a line's direction that contains t.
 func (s *schedule) during(line int32, d int, t int64) (period, bool) {
 	for _, p := range s.periods[line][d] {
 		if p.from <= t && t <= p.to {

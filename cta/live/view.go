@@ -233,7 +233,6 @@ func (s *scratch) assign() {
 	}
 }
 
-// last returns the latest visit of a vehicle that is a train.
 func (s *scratch) last(v *vehicle) *visit { return &s.visits[s.spans[v.train][1]-1] }
 
 func (s *scratch) arrival(f *forecast) Arrival {

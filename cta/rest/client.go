@@ -11,6 +11,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -105,9 +106,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.Access.User = u.User.Username()
 		cfg.Access.Password, _ = u.User.Password()
 	}
-	if cfg.Limit == 0 {
-		cfg.Limit = 4 << 20
-	}
+	cfg.Limit = cmp.Or(cfg.Limit, 4<<20)
 	if cfg.Passes == nil {
 		cfg.Passes = ByStatus
 	}
@@ -117,9 +116,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Retried == nil {
 		cfg.Retried = func() {}
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	u.User = nil
 	c := &Client{
 		cfg: cfg, base: strings.TrimRight(u.String(), "/"),

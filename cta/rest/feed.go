@@ -74,9 +74,7 @@ func NewFeed(cfg FeedConfig) (*Feed, error) {
 	if cfg.Hint == nil {
 		cfg.Hint = func(error) string { return "" }
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	f := &Feed{Clock: retry.System, cfg: cfg}
 	if !strings.Contains(cfg.Source, "://") {
 		if cfg.Source == "" {

@@ -19,8 +19,7 @@ func ByStatus(e *Error) bool {
 
 // passes reports whether a retry may succeed.
 func (c *Client) passes(err error) bool {
-	var refused *Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Error](err); ok {
 		return c.cfg.Passes(refused)
 	}
 	return errors.As(err, new(*noAnswer)) && untrusted(err) == ""
@@ -36,7 +35,7 @@ func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(contex
 		}
 		c.ill(err)
 		c.cfg.Retried()
-		if refused := (*Error)(nil); errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*Error](err); ok {
 			after = min(refused.After, time.Minute) // the caller waits
 		}
 		return after, true

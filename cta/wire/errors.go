@@ -58,8 +58,7 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Reason returns the reason of the first [DecodeError] in err's chain. It returns ""
 // without one: a retry may succeed.
 func Reason(err error) string {
-	var d *DecodeError
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*DecodeError](err); ok {
 		return d.Reason
 	}
 	return ""

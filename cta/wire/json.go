@@ -20,8 +20,7 @@ func DecodeJSON[T any](data []byte) (v T, err error) {
 	if err := json.Unmarshal(data, &v); err != nil {
 		var zero T
 		reason := ReasonJSONMisfit
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 			reason = ReasonNotJSON
 		}
 		return zero, &DecodeError{Reason: reason, Err: err}

@@ -296,7 +296,7 @@ func (r *Registry) ask(ctx context.Context, key string, call func() (any, error)
 func (r *Registry) retry(ctx context.Context, limit time.Duration, key string, call func() (any, error)) (got any, err error) {
 	err = r.rest.Retry(ctx, limit, func(ctx context.Context) (err error) {
 		got, err = r.ask(ctx, key, call)
-		if u := (*url.Error)(nil); errors.As(err, &u) {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // its text repeats method and address
 		}
 		return err

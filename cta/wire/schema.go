@@ -53,7 +53,6 @@ const (
 var kinds = [...]avro.Type{"", avro.Null, avro.Boolean, avro.Int, avro.Long, avro.Float, avro.Double, avro.Bytes, avro.String,
 	avro.Enum, avro.Fixed, avro.Record, avro.Union, avro.Array, avro.Map}
 
-// kindOf returns the kind named name, or 0.
 func kindOf(name avro.Type) kind { return kind(max(0, slices.Index(kinds[:], name))) }
 
 func (k kind) String() string { return string(kinds[k]) }
@@ -126,7 +125,6 @@ func (p parser) parse(v any, space string) (*typ, error) {
 	return nil, errors.New("a type is neither a name, a list nor an object with a type")
 }
 
-// add adds a part to t.
 func (p parser) add(t *typ, part any, space string) error {
 	sub, err := p.parse(part, space)
 	t.parts = append(t.parts, sub)

@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,9 +63,7 @@ func readCTA(body []byte, net *cta.Network) (alerts []alert.Alert, unknown int, 
 	root := shape.Root
 	if root.Code != "" && root.Code != "0" {
 		message := rest.OneLine(string(root.Error))
-		if message == "" {
-			message = "refused"
-		}
+		message = cmp.Or(message, "refused")
 		return nil, 0, &rest.Error{Status: 200, Code: root.Code.Number(), Message: message}
 	}
 	unknown = root.Alert.Odd

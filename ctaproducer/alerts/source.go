@@ -146,7 +146,6 @@ type reading struct {
 	said   int           // set aside, when it was last logged
 }
 
-// hear reads the alerts of an answer.
 func (r *reading) hear(_ int, body []byte, _ time.Time) error {
 	alerts, aside, err := r.read(body)
 	if err != nil {
@@ -189,7 +188,6 @@ type absence struct {
 	answers int
 }
 
-// apply writes what an answer changes.
 func (s *Source) apply(ctx context.Context, b *board, latest []alert.Alert, sink Sink, now time.Time) error {
 	there := map[string]bool{}
 	for _, a := range latest {

@@ -17,7 +17,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-// part is a side of the records.
 type part struct {
 	suffix   string // of the subject
 	name     string // of the members

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -22,7 +23,6 @@ type Reader struct {
 	trips map[string]served       // by trip id
 }
 
-// served is a pattern of a line.
 type served struct {
 	line    *cta.Line
 	pattern *cta.Pattern
@@ -139,9 +139,7 @@ func (r *Reader) informed(s *pb.EntitySelector) (i alert.Informed, ok bool) {
 		if route == "" {
 			route = trip.GetRouteId()
 		}
-		if direction == nil {
-			direction = trip.DirectionId
-		}
+		direction = cmp.Or(direction, trip.DirectionId)
 		of := r.trips[trip.GetTripId()]
 		line, pattern = of.line, of.pattern
 	}

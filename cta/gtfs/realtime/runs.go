@@ -28,7 +28,6 @@ type runs struct {
 	known map[string]*assignment // by train
 }
 
-// scheduled is a trip and its pattern.
 type scheduled struct {
 	pattern *cta.Pattern
 	trip    *cta.Trip

@@ -59,9 +59,7 @@ type Poll struct {
 func New(cfg Config) (*Poll, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Speed = cmp.Or(cfg.Speed, 1)
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	p := &Poll{Config: cfg, Clock: retry.System, Trouble: trouble.Log{Log: cfg.Log}, Called: make([]*rest.Feed, len(cfg.Feeds))}
 	p.State.Set(errors.New(cfg.Source + ": no answer yet"))
 	var faults []error
@@ -163,7 +161,6 @@ func (p *Poll) record(feed int, body []byte, came time.Time) {
 	}
 }
 
-// ended returns the result of Run.
 func (p *Poll) ended(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return nil

@@ -320,7 +320,6 @@ func (c *Cluster) invalidate(to Target) {
 // Invalidate reports that brokers may have changed their roles.
 func (c *Cluster) Invalidate() { c.invalidate(Target{kind: toLeader}) }
 
-// coordinator returns the id of a coordinator.
 func (c *Cluster) coordinator(ctx context.Context, to Target) (int32, error) {
 	c.mu.Lock()
 	id, ok := c.coordinators[to]

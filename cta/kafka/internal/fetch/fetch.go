@@ -262,7 +262,6 @@ func (e *Engine) warnUnreadable(now time.Time) {
 	}
 }
 
-// fetcher reads records from one broker.
 type fetcher struct {
 	*Engine
 	broker int32

@@ -520,7 +520,6 @@ func (s *session) commit() {
 	})
 }
 
-// committed notes that a batch is committed.
 func (s *session) committed(b *inputBatch) {
 	m := s.m
 	s.committing, m.backoff = nil, 0
