@@ -23,12 +23,12 @@ type Error struct {
 	Message string // one line, cut short, without secrets
 	Body    []byte // the whole answer, which may hold secrets
 
-	After time.Duration // least pause until the next try; 0: none
-	Lasts bool          // the next try can't go better, as its Code says
+	After         time.Duration // least pause until the next try; 0: none
+	PermanentCode bool          // Code alone tells that no further try can succeed
 }
 
-// Lasting reports whether the next try can't go better, as with a wrong key.
-func (e *Error) Lasting() bool {
+// Permanent reports whether no further try can succeed, as with a wrong key.
+func (e *Error) Permanent() bool {
 	if e == nil {
 		return false
 	}
@@ -36,7 +36,7 @@ func (e *Error) Lasting() bool {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
 		return true
 	}
-	return e.Lasts || e.Status/100 == 3
+	return e.PermanentCode || e.Status/100 == 3
 }
 
 // Error names status, code and message.

@@ -229,7 +229,7 @@ func (f *Feed) failed(err error) error {
 	wait := longestPause
 	var refused *Error
 	errors.As(err, &refused)
-	if !refused.Lasting() && f.failures < 8 {
+	if !refused.Permanent() && f.failures < 8 {
 		wait = min(f.cfg.Every<<(f.failures-1), longestPause)
 	}
 	wait = f.Clock.Spread(wait)

@@ -22,7 +22,7 @@ const (
 // isn't documented.
 func refuse(code int, message string) *rest.Error {
 	e := &rest.Error{Status: http.StatusOK, Code: code, Message: message}
-	if e.Lasts = invalid(code); code == codeDailyLimit {
+	if e.PermanentCode = invalid(code); code == codeDailyLimit {
 		e.After = 15 * time.Minute
 	}
 	return e

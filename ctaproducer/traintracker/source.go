@@ -153,7 +153,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		heard = nil
 		s.left.Set(float64(feed.Left()))
 		if failed != nil {
-			if !good && errors.As(failed, &refused) && refused.Lasting() {
+			if !good && errors.As(failed, &refused) && refused.Permanent() {
 				return failed
 			}
 			s.poll.State.Set(failed)
