@@ -80,6 +80,33 @@ func TestPagesFit(t *testing.T) {
 	b.clean(host(srv.URL), missed(srv.URL, "/trains/gone", "/no/such/page")...)
 }
 
+// A board shows all its rows on a screen of 1080p, in any font.
+func TestBoardsFit(t *testing.T) {
+	b := browse(t)
+	srv, _ := rushHour(t)
+	size := emulation.SetDeviceMetricsOverrideParams{Width: 1920, Height: 1080, DeviceScaleFactor: 1}
+	if _, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []int{4, 8, 10, 13, 16} {
+		b.open(srv.URL + "/board/40380")
+		b.await(`document.body.className`, "live")
+		b.eval(fmt.Sprintf(`(() => {
+			const list = document.querySelector("tbody"), own = [...list.children];
+			for (let i = own.length; i < %d; i++) list.append(own[i %% own.length].cloneNode(true));
+			while (list.children.length > %[1]d) list.lastElementChild.remove();
+			document.querySelector("#notices").remove();
+		})()`, rows))
+		for _, font := range []string{"sans-serif", "serif", "monospace"} {
+			b.eval(`document.body.style.fontFamily = "` + font + `"`)
+			if got := b.eval(`document.querySelector("tbody").lastElementChild.getBoundingClientRect().bottom <= innerHeight`); got != "true" {
+				t.Errorf("in %s, %d rows end at %s px", font, rows, b.eval(`document.querySelector("tbody").lastElementChild.getBoundingClientRect().bottom`))
+			}
+		}
+	}
+	b.clean(host(srv.URL))
+}
+
 // The scores of predictions fit on a phone as well.
 func TestScoresFit(t *testing.T) {
 	b := browse(t)
