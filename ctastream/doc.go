@@ -80,14 +80,14 @@
 //   - After an aborted transaction the worker drops all state and joins the group again,
 //     because an abort doesn't rewind positions.
 //   - State is read once the positions are settled, with the records of open transactions
-//     ([kafka.Client.Restore]): a transaction is committed in one topic after the other, so
-//     the committed part of the output may lag behind the positions.
+//     ([kafka.Client.Restore]). A transaction is committed in one topic after the other.
+//     The committed part of the output may therefore lag behind the positions.
 //   - State is read again for every generation of an assignment, except for partitions
 //     that stay.
-//   - Each count names the topic id and the position up to which entries are counted.
-//     So entries are neither lost nor counted twice if the group's positions are lost, the
-//     topic is recreated, or its end is lost in a crash. Each dead letter names its record.
-//     Rows of stations may be read again, which changes nothing.
+//   - Each count names the topic id and the position up to which entries are counted. So
+//     entries are neither lost nor counted twice if the group's positions are lost, the
+//     topic is recreated, or its end is lost in a crash. Each dead letter names its
+//     record. Rows of stations may be read again, which changes nothing.
 //
 // The rules of fencing, and the test of each, are in cta/kafka/INVARIANTS.md.
 package ctastream

@@ -1,5 +1,5 @@
-// Package ctaweb shows a transit network live, as pages, a stream and a JSON API: where
-// its trains are, how its lines run, and how many riders entered its stations.
+// Package ctaweb shows a transit network live, as pages, a stream and a JSON API. They
+// show where trains are, how lines run, and how many riders entered the stations.
 //
 //		m := ctaweb.NewModel(cta.Chicago())
 //		go ctaweb.Consume(ctx, client, registry, cta.Topics{}, m, ctaweb.ConsumeConfig{})

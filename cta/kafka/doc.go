@@ -41,13 +41,13 @@
 //
 // Outages:
 //
-//   - After [Connect], every call retries while the cluster is away. Pauses grow to one or
-//     two seconds.
+//   - After [Connect], every call retries while the cluster is away. Pauses grow to one
+//     or two seconds.
 //   - A silent broker is logged once, its return once. Sending that waits is one warning,
 //     with its reason.
-//   - A dead or hung broker stops its partitions, and writes that need its replica, until the
-//     controller removes the broker: after broker.session.timeout.ms (9 s by default), plus
-//     an election if it was the controller.
+//   - A dead or hung broker stops its partitions, and writes that need its replica, until
+//     the controller removes the broker. That takes broker.session.timeout.ms (9 s by
+//     default), plus an election if the broker was the controller.
 //   - A partition without a leader stops only itself.
 //   - [Producer.Close] takes at most about 3 s, and logs how many records were accepted,
 //     delivered and given up. [Client.Transform] ends within 5 s.

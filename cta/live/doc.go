@@ -115,11 +115,11 @@
 // A train is predicted for both branches of a junction ([Arrival.Maybe]). A range grows
 // until nine of ten scored predictions hold.
 //
-// A line is silent when it sent nothing for up to two minutes and its trains are late
-// together: usually seconds on the Red Line in the rush hour, minutes on the Yellow Line.
-// For eight minutes after a silence, no gap, no bunched trains, no overdue train and no time
-// between trains are reported: feeds may repeat old answers, and of the trains that come, the
-// close ones are known first.
+// A line is silent when it sent nothing for some time and its trains are late together.
+// This takes seconds on the Red Line in the rush hour, and minutes on the Yellow
+// Line. For eight minutes after a silence, no gap, no bunched trains, no overdue train
+// and no time between trains are reported. Feeds may repeat old answers, and close trains
+// are known first.
 //
 // A train that another has passed causes neither [CauseStanding] nor [CauseOverdue]. A
 // train behind another is not overdue while that one holds it up. Trains pass closed

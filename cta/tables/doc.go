@@ -1,6 +1,7 @@
 // Package tables reads and writes the JSON records of the stations table and of the
-// turnstile counts, in the forms of all programs that write them: this system, Kafka
-// Connect, Debezium, Faust, KSQL 5 and ksqlDB. It imports only the standard library.
+// turnstile counts. It knows the forms of all programs that write them: this system,
+// Kafka Connect, Debezium, Faust, KSQL 5 and ksqlDB. It imports only the standard
+// library.
 //
 //   - [StationRow] is a row of the raw stations table: one stop. [Rows] are those of a
 //     network.
