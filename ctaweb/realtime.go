@@ -36,10 +36,7 @@ var realtimeNames = [3]string{"vehicle-positions", "trip-updates", "alerts"}
 
 func (h *Handler) routeRealtime() {
 	for i, name := range realtimeNames {
-		h.route("/gtfs-rt/"+name, plainError, func(w http.ResponseWriter, r *http.Request) {
-			h.serveRealtime(w, r, i, r.URL.Query().Get("format") == "json")
-		})
-		for _, end := range []string{".pb", ".json"} {
+		for _, end := range []string{"", ".json"} {
 			h.route("/gtfs-rt/"+name+end, plainError, func(w http.ResponseWriter, r *http.Request) {
 				h.serveRealtime(w, r, i, end == ".json")
 			})
