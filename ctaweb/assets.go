@@ -88,10 +88,11 @@ func (a *assets) add(stem, ext, contentType, text string) string {
 	return "static/" + name
 }
 
-// policy is the Content-Security-Policy of pages with a style sheet.
+// policy is the Content-Security-Policy of pages with a style sheet. Templates of
+// HandlerConfig.Files may link further ones of the same site.
 func policy(style template.CSS) string {
 	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; script-src 'self'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src 'self'; " +
+	return "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src 'self'; " +
 		"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 }
 

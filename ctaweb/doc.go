@@ -80,7 +80,8 @@
 //   - Many handlers can show one model, and many processes the same topics. There is no
 //     consumer group.
 //   - The pages are complete without scripts. They load nothing from other hosts, and have
-//     no inline script or style. The Content-Security-Policy enforces both.
+//     no inline script. Their only inline style is the style sheet. The
+//     Content-Security-Policy enforces all of this.
 //   - No reader sees the text of an internal error.
 //   - The browser stores favourite and recent stations, and finds the nearest ones. None of
 //     this is sent.

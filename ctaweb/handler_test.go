@@ -158,6 +158,23 @@ func TestEveryRoute(t *testing.T) {
 	}
 }
 
+// What is asked for in part comes in part, and whole where it has changed since.
+func TestPartsOfBodies(t *testing.T) {
+	h := newHandler(t, small(), HandlerConfig{})
+	for _, url := range []string{"/", "/api/v1/openapi.json", "/" + h.assets.live["en"]} {
+		first := get(t, h, "GET", url)
+		whole := text(t, first)
+		r := get(t, h, "GET", url, "Range", "bytes=10-19", "If-Range", first.Header.Get("ETag"))
+		if got := text(t, r); r.StatusCode != 206 || got != whole[10:20] {
+			t.Errorf("%s: %d, %q, want 206, %q", url, r.StatusCode, got, whole[10:20])
+		}
+		r = get(t, h, "GET", url, "Range", "bytes=10-19", "If-Range", `"of before"`)
+		if got := text(t, r); r.StatusCode != 200 || got != whole {
+			t.Errorf("%s, changed: %d, %d bytes, want 200, %d", url, r.StatusCode, len(got), len(whole))
+		}
+	}
+}
+
 // A browser applies the style sheet in a page if the policy has the hash of what it reads.
 func TestPolicyHasTheStyleSheet(t *testing.T) {
 	for name, cfg := range map[string]HandlerConfig{
@@ -169,7 +186,7 @@ func TestPolicyHasTheStyleSheet(t *testing.T) {
 			_, style, _ := strings.Cut(text(t, r), "<style>")
 			style, _, found := strings.Cut(style, "</style>")
 			sum := sha256.Sum256([]byte(strings.ReplaceAll(style, "\r\n", "\n"))) // as browsers read
-			want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"
+			want := "style-src 'self' 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"
 			if got := r.Header.Get("Content-Security-Policy"); !found || !strings.Contains(got, want) {
 				t.Errorf("%s, %s: Content-Security-Policy is %q, want %s", name, url, got, want)
 			}

@@ -531,6 +531,7 @@ if (mine) {
 	let kept = null;
 	try { kept = localStorage.getItem("ctalive " + new URL(root || "./", location.href).pathname); } catch { /* none is kept */ }
 	byId("near")?.addEventListener("click", async () => (await ride())?.locate());
+	// Over plain HTTP from another machine, browsers tell no place: the page moves up once.
 	mine.hidden = !kept && !(byId("near") && isSecureContext);
 	if (kept || matchMedia("(display-mode: standalone)").matches) ride();
 }
