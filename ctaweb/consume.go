@@ -59,7 +59,8 @@ type ConsumeConfig struct {
 	// Metrics receives the metrics of reading. Default: none.
 	Metrics prometheus.Registerer
 
-	now func() time.Time // the wall clock; tests replay with their own
+	// Now is the wall clock. Default: time.Now.
+	Now func() time.Time
 }
 
 func (c ConsumeConfig) withDefaults() ConsumeConfig {
@@ -72,8 +73,8 @@ func (c ConsumeConfig) withDefaults() ConsumeConfig {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.now == nil {
-		c.now = time.Now
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return c
 }
@@ -120,7 +121,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 		return fmt.Errorf("ctaweb: consume: %w", err)
 	}
 	c := &consumer{
-		model: m, topics: topics, log: cfg.Log, now: cfg.now,
+		model: m, topics: topics, log: cfg.Log, now: cfg.Now,
 		metrics: newConsumeMetrics(cfg.Metrics), logged: map[string]bool{}, trouble: map[string]bool{},
 	}
 	if err := c.formats(reg); err != nil {
@@ -129,7 +130,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 	m.SetNotReady("reading what is there")
 	m.wrong = c.wrongClock
 	m.hold()
-	defer m.release(cfg.now)
+	defer m.release(cfg.Now)
 
 	ctx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
@@ -141,7 +142,7 @@ func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.
 	if err := c.lastWeather(ctx, client); err != nil {
 		return consumed(ctx, err)
 	}
-	now := cfg.now()
+	now := cfg.Now()
 	err := client.Read(ctx, record.ReadConfig{
 		Match: func(topic string) bool { return c.kind(topic) != "" },
 		Since: func(topic string) time.Time {

@@ -73,7 +73,7 @@ func delayed(t *testing.T, sys *ctatest.System, publish func(...kafka.Record), n
 	}
 	r.send(now)
 	clock := func() time.Time { return *r.now.Load() }
-	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, ArrivalsBack: 24 * time.Hour, now: clock})
+	consuming(t, sys, r.m, ConsumeConfig{Metrics: r.reg, ArrivalsBack: 24 * time.Hour, Now: clock})
 	// Not by its status: being asked about the present, its clock would go ahead.
 	r.await("the model to be ready", func() bool { return r.m.Ready() == nil })
 	r.h = newHandler(t, r.m, HandlerConfig{Interval: 10 * time.Millisecond, Now: clock})

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,12 +34,19 @@ type chain struct {
 	format wire.Events[cta.Arrival]
 	fake   *fake
 	late   time.Duration // of the wall clock after the recording's
+	now    atomic.Pointer[time.Time]
 	reg    *prometheus.Registry
 	page   *ctaweb.Handler
 	sent   int
 }
 
-func (c *chain) wall() time.Time { return c.fake.Now.Add(c.late) }
+func (c *chain) wall() time.Time { return *c.now.Load() }
+
+// tick sets the page's clock to the fake's, whose Mu is held.
+func (c *chain) tick() {
+	wall := c.fake.Now.Add(c.late)
+	c.now.Store(&wall)
+}
 
 func (c *chain) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error {
 	rec, err := c.format.Record(ctx, c.sys.Topics.Arrivals(nil), cta.KeyAt(at), a)
@@ -46,6 +54,7 @@ func (c *chain) Arrive(ctx context.Context, at time.Time, a cta.Arrival) error {
 		return err
 	}
 	c.fake.Mu.Lock()
+	c.tick()
 	rec.Time, rec.PartitionBy = c.wall(), cta.PartitionKey(a.StationID)
 	c.fake.Mu.Unlock()
 	c.sys.Send(rec)
@@ -58,6 +67,7 @@ func newChain(t *testing.T, f *fake) *chain {
 	sys := ctatest.Start(t)
 	sys.Topics.Layout = cta.LayoutShared
 	c := &chain{t: t, sys: sys, fake: f, late: time.Since(f.Ends), reg: prometheus.NewRegistry()}
+	c.tick()
 	var err error
 	if c.format, err = wire.AvroEvents[cta.Arrival](sys.Registry, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
 		t.Fatal(err)
@@ -70,7 +80,7 @@ func newChain(t *testing.T, f *fake) *chain {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, m, ctaweb.ConsumeConfig{Metrics: c.reg, ArrivalsBack: 24 * time.Hour})
+		done <- ctaweb.Consume(ctx, sys.Kafka, sys.Registry, sys.Topics, m, ctaweb.ConsumeConfig{Metrics: c.reg, ArrivalsBack: 24 * time.Hour, Now: c.wall})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -93,6 +103,7 @@ func newChain(t *testing.T, f *fake) *chain {
 // the runs of all that it has. The fake's clock stands.
 func (c *chain) trains() (running map[cta.Direction]map[string]bool, all map[string]bool) {
 	c.t.Helper()
+	c.tick()
 	c.sys.Await("the page to have read all", func(context.Context) (string, bool, error) {
 		families, err := c.reg.Gather()
 		read := 0.0
