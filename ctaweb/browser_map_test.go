@@ -2,6 +2,8 @@ package ctaweb
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
 // The map is enlarged by buttons, keys, the wheel and two fingers, names its stations then,
@@ -110,6 +113,28 @@ func TestMapByHand(t *testing.T) {
 	b.press(kb.Escape)
 	b.await(`document.querySelector("#stop").hidden`, "true")
 	b.clean(host(srv.URL))
+}
+
+// The names in the inset of real networks of buses are whole.
+func TestNamesOfTheInsetFit(t *testing.T) {
+	folder := os.Getenv("CTALIVE_GTFS_SAMPLES")
+	if folder == "" {
+		t.Skip("needs feeds with many names: set CTALIVE_GTFS_SAMPLES")
+	}
+	b := browse(t)
+	b.width(1920)
+	for _, feed := range []string{"gtfs/salem.zip", "oba-maglev/raba.zip"} {
+		net, _, err := gtfs.Load(filepath.Join(folder, feed), gtfs.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := serving(t, newHandler(t, modelOf(net, eight), HandlerConfig{}), nil)
+		b.open(srv.URL + "/")
+		b.await(`document.querySelectorAll(".inset .near text").length > 0`, "true")
+		if cut := b.eval(`(i => [...document.querySelectorAll(".inset .near text")].filter(e => { const r = e.getBoundingClientRect(); return r.left < i.left || r.right > i.right; }).map(e => e.textContent).join("; "))(document.querySelector(".inset > rect").getBoundingClientRect())`); cut != "" {
+			t.Errorf("%s: cut off are %s", feed, cut)
+		}
+	}
 }
 
 // Trains at one place that run both ways are drawn on two sides.

@@ -221,7 +221,7 @@ func (i *inset) drawn(spots map[int][]point, names map[int]string, order []int) 
 		if r := []rune(text); len(r) > maxLabel {
 			text = strings.TrimSpace(string(r[:maxLabel-1])) + "…"
 		}
-		p, width := middle(id), 0.56*height*float64(utf8.RuneCountInString(text))
+		p, width := middle(id), 0.66*height*float64(utf8.RuneCountInString(text))
 		for _, left := range []point{{p.x + away, p.y - height/2}, {p.x - away - width, p.y - height/2}, {p.x - width/2, p.y + away}, {p.x - width/2, p.y - away - height}} {
 			b := box{left, point{left.x + width, left.y + height}}
 			if left.x < i.low.x || left.y < i.low.y || b.high.x > i.high.x || b.high.y > i.high.y || slices.ContainsFunc(taken, b.meets) {
