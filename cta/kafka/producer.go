@@ -194,11 +194,11 @@ func (p *Producer) findTopic(ctx context.Context, topic string) (err error) {
 	if !topicname.Legal(topic) {
 		return fmt.Errorf("kafka: topic name is %q, want 1 to 249 letters, digits, dots, dashes or underscores", topic)
 	}
-	unknownSince, search := time.Time{}, new(any)
+	unknownSince, begun, search := time.Time{}, time.Now(), new(any)
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.resumeLocked(search, err == nil)
+		p.resumeLocked(search, err == nil && !p.closed)
 	}()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		t, err := p.client.cl.TopicMetadata(ctx, topic)
@@ -219,8 +219,10 @@ func (p *Producer) findTopic(ctx context.Context, topic string) (err error) {
 			if time.Since(unknownSince) > unknownTopicTimeout {
 				return fmt.Errorf("kafka: topic %s doesn't exist; create it with EnsureTopics: %w", topic, err)
 			}
-		case wait > 100*time.Millisecond: // a single failure is normal
-			p.wait(search, cmp.Or(err, cluster.ErrNoLeader), "topic", topic)
+		case time.Since(begun) > 100*time.Millisecond: // a single failure is normal
+			p.mu.Lock()
+			p.waitLocked(search, cmp.Or(err, cluster.ErrNoLeader), "topic", topic)
+			p.mu.Unlock()
 		}
 		if retry.Pause(ctx, wait) != nil {
 			return fmt.Errorf("kafka: looking for topic %s: %w", topic, errors.Join(ctx.Err(), err))

@@ -373,19 +373,19 @@ func (p *Producer) retry(outboxes []*outbox) {
 
 // warnWaiting warns of batches that have failed before.
 func (p *Producer) warnWaiting(outboxes []*outbox) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, o := range outboxes {
 		// A single failure is normal: leaders move, and brokers close idle connections. A new
 		// cluster needs a moment for its first producer id.
 		if o.backoff > 0 && !errors.Is(o.cause, sarama.ErrOffsetsLoadInProgress) && !errors.Is(o.cause, sarama.ErrConsumerCoordinatorNotAvailable) {
-			p.wait(o, o.cause, "topic", o.Topic, "partition", o.Partition.Partition)
+			p.waitLocked(o, o.cause, "topic", o.Topic, "partition", o.Partition.Partition)
 		}
 	}
 }
 
-// wait logs once that sending waits, and why, until nothing waits.
-func (p *Producer) wait(what any, cause error, where ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// waitLocked logs once that sending waits, and why, until something was sent.
+func (p *Producer) waitLocked(what any, cause error, where ...any) {
 	if p.ctx.Err() != nil {
 		return
 	}
@@ -396,13 +396,11 @@ func (p *Producer) wait(what any, cause error, where ...any) {
 	}
 }
 
-// resumeLocked ends a wait, for a good reason or not.
-func (p *Producer) resumeLocked(what any, well bool) {
+// resumeLocked ends a wait. If the wait was given up, the next one is of the same outage.
+func (p *Producer) resumeLocked(what any, sent bool) {
 	delete(p.waiting, what)
-	if len(p.waiting) == 0 && !p.waitingSince.IsZero() {
-		if well {
-			p.client.cfg.Log.Info("sending again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
-		}
+	if sent && len(p.waiting) == 0 && !p.waitingSince.IsZero() {
+		p.client.cfg.Log.Info("sending again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
 		p.waitingSince = time.Time{}
 	}
 }

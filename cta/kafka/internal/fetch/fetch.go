@@ -69,7 +69,7 @@ type Cursor struct {
 type Fetched struct {
 	Cursor   *Cursor
 	Records  []record.Record
-	Bytes    int   // of the records' keys and values
+	Bytes    int   // of the records' keys and values when they were fetched
 	Position int64 // the offset after everything read with the records, including markers
 	Err      error // the cursor has ended: ErrGone, or the user may not read the topic
 	done     func()

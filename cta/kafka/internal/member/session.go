@@ -50,7 +50,7 @@ type inputBatch struct {
 }
 
 const (
-	// maxRecords bounds a batch; so does maxBytes, to within one fetched block.
+	// maxRecords and maxBytes bound a batch, except a batch of one larger record.
 	maxRecords = 8 << 10
 	maxBytes   = 8 << 20
 	// Batches join a transaction while it has fewer records than maxCommitted, and fewer
@@ -209,14 +209,9 @@ func (s *session) accumulate() {
 			s.m.fail(fmt.Errorf("kafka: transform: group %s: %w", s.m.cfg.Group, f.Err))
 			return
 		}
-		if n := len(f.Records); n > 0 {
-			fits := min(n, maxRecords-len(s.accumulated.records))
-			bytes := f.Bytes * fits / n
-			s.appendRecords(p, f.Records[:fits], bytes)
-			if fits < n {
-				f.Records, f.Bytes = f.Records[fits:], f.Bytes-bytes
-				return
-			}
+		if n := s.appendRecords(p, f); n < len(f.Records) {
+			f.Records = f.Records[n:]
+			return
 		}
 		if p != nil && p.cursor == f.Cursor {
 			p.position = max(p.position, f.Position)
@@ -229,20 +224,33 @@ func (s *session) accumulate() {
 	}
 }
 
-func (s *session) appendRecords(p *part, records []record.Record, bytes int) {
+// appendRecords appends a block's records to the batch, and returns how many fit.
+func (s *session) appendRecords(p *part, f *fetch.Fetched) int {
+	if len(f.Records) == 0 {
+		return 0
+	}
 	b := s.accumulated
+	n, bytes := min(len(f.Records), maxRecords-len(b.records)), f.Bytes // at most
+	if b.bytes+bytes > maxBytes {                                       // count: this takes longer than the copy
+		n, bytes = 0, 0
+		for n < len(f.Records) && len(b.records)+n < maxRecords && b.bytes+bytes < maxBytes {
+			bytes += len(f.Records[n].Key) + len(f.Records[n].Value)
+			n++
+		}
+	}
 	if len(b.records) == 0 {
 		b.records, s.spare = s.spare[:0], nil
 		b.started, b.positions = time.Now(), make(map[*part]int64)
 	}
 	if _, ok := b.positions[p]; !ok {
 		if p.uncommitted == 0 {
-			p.committed = records[0].Offset
+			p.committed = f.Records[0].Offset
 		}
 		p.uncommitted++
 	}
-	b.records, b.bytes = append(b.records, records...), b.bytes+bytes
-	b.positions[p] = records[len(records)-1].Offset + 1
+	b.records, b.bytes = append(b.records, f.Records[:n]...), b.bytes+bytes
+	b.positions[p] = f.Records[n-1].Offset + 1
+	return n
 }
 
 // advance starts the steps that are ready.
