@@ -186,13 +186,17 @@ func sameShapes(t *testing.T, a, b *cta.Network) (shapes int) {
 }
 
 // roads is a feed of shapes of some points each, none of which can be left out, and of trips
-// with some calls along them.
-func roads(shapes, points, trips, calls int) map[string]string {
+// with some calls along them, or the other way.
+func roads(shapes, points, trips, calls int, back bool) map[string]string {
 	feed := peninsula(func(i int) int { return i })
 	rows := []byte("shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\n")
 	for s := range shapes {
 		for i := range points { // 11 m north, and 30 to 140 m east or west
-			rows = fmt.Appendf(rows, "s%d,%.4f,%.5f,%d\n", s, 41+float64(i)*1e-4, -8.6+float64(i%2)*1e-3+float64(i*37%64)*1e-5, i)
+			at := i
+			if back {
+				at = points - 1 - i
+			}
+			rows = fmt.Appendf(rows, "s%d,%.4f,%.5f,%d\n", s, 41+float64(at)*1e-4, -8.6+float64(i%2)*1e-3+float64(i*37%64)*1e-5, i)
 		}
 	}
 	var stops, list, times strings.Builder
@@ -229,10 +233,11 @@ func TestShapesAreBounded(t *testing.T) {
 		"calls and lines":               {1, maxShape, 1, maxPlacing / maxShape, 1, ""},
 		"too many calls and lines":      {1, maxShape, 1, maxPlacing/maxShape + 1, 0, ""},
 		"too many points, as placed":    {1, maxShape, maxShapePoints/maxShape + 10, 2, maxShapePoints/maxShape + 1, "the shapes of those before have 30"},
+		"too many points of no use":     {1, maxShape, maxShapePoints/maxShape + 10, 2, 0, "the shapes of those before have 30"},
 		"too many points, as published": {maxShapePoints/maxShape + 1, maxShape, maxShapePoints/maxShape + 1, 2, 0, "shapes.txt: more than 3000000 points"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			net, report, err := Read(files(roads(c.shapes, c.points, c.trips, c.calls)), Options{})
+			net, report, err := Read(files(roads(c.shapes, c.points, c.trips, c.calls, name == "too many points of no use")), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,7 +259,7 @@ func TestShapesAreBounded(t *testing.T) {
 // BenchmarkReadShapes reads 4,000 patterns, each with its own shape of 500 points, as a
 // large agency publishes them.
 func BenchmarkReadShapes(b *testing.B) {
-	feed := files(roads(4000, 500, 4000, 40))
+	feed := files(roads(4000, 500, 4000, 40, false))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, _, err := Read(feed, Options{}); err != nil {
