@@ -46,7 +46,8 @@ type Topics struct {
 	Counts string
 }
 
-func (t Topics) prefix() string {
+// NamePrefix returns the first part of all names: Prefix, or [DefaultPrefix].
+func (t Topics) NamePrefix() string {
 	if t.Prefix == "" {
 		return DefaultPrefix
 	}
@@ -55,9 +56,9 @@ func (t Topics) prefix() string {
 
 func (t Topics) station(kind string, s *Station) string {
 	if t.Layout == LayoutShared {
-		return t.prefix() + kind
+		return t.NamePrefix() + kind
 	}
-	return t.prefix() + kind + "." + s.Slug()
+	return t.NamePrefix() + kind + "." + s.Slug()
 }
 
 // Arrivals returns the topic of the arrivals at s. Each call builds the name; keep it
@@ -74,42 +75,42 @@ func (t Topics) IsArrivals(name string) bool { return t.is("station.arrivals", n
 func (t Topics) IsTurnstiles(name string) bool { return t.is("station.turnstiles", name) }
 
 func (t Topics) is(kind, name string) bool {
-	rest, ok := strings.CutPrefix(name, t.prefix()+kind)
+	rest, ok := strings.CutPrefix(name, t.NamePrefix()+kind)
 	return ok && (rest == "" || rest[0] == '.')
 }
 
 // Weather returns the topic of weather readings.
-func (t Topics) Weather() string { return t.prefix() + "weather" }
+func (t Topics) Weather() string { return t.NamePrefix() + "weather" }
 
 // Alerts returns the compacted topic of the notices to riders.
-func (t Topics) Alerts() string { return t.prefix() + "alerts" }
+func (t Topics) Alerts() string { return t.NamePrefix() + "alerts" }
 
 // Predictions returns the topic of [Prediction] values.
-func (t Topics) Predictions() string { return t.prefix() + "predictions" }
+func (t Topics) Predictions() string { return t.NamePrefix() + "predictions" }
 
 // Stations returns the topic of raw rows of the stations table.
-func (t Topics) Stations() string { return t.prefix() + "stations" }
+func (t Topics) Stations() string { return t.NamePrefix() + "stations" }
 
 // StationsTable returns the compacted topic of the stations of each line.
-func (t Topics) StationsTable() string { return t.prefix() + "stations.table" }
+func (t Topics) StationsTable() string { return t.NamePrefix() + "stations.table" }
 
 // DeadLetter returns the topic of unreadable records.
-func (t Topics) DeadLetter() string { return t.prefix() + "dead-letter" }
+func (t Topics) DeadLetter() string { return t.NamePrefix() + "dead-letter" }
 
 // TurnstileSummary returns the compacted topic of the counts of entries.
 func (t Topics) TurnstileSummary() string {
 	switch {
 	case t.Counts != "":
 		return t.Counts
-	case t.prefix() == DefaultPrefix:
+	case t.NamePrefix() == DefaultPrefix:
 		return "TURNSTILE_SUMMARY"
 	}
-	return t.prefix() + "TURNSTILE_SUMMARY"
+	return t.NamePrefix() + "TURNSTILE_SUMMARY"
 }
 
 // Group returns the consumer group of the workers of one kind, such as "inspector".
 // Their transactional ids begin with it.
-func (t Topics) Group(worker string) string { return t.prefix() + worker }
+func (t Topics) Group(worker string) string { return t.NamePrefix() + worker }
 
 // longestTopic is the longest name after the prefix, without a station's slug.
 const longestTopic = "station.turnstiles."
@@ -123,11 +124,11 @@ func (t Topics) Check() error {
 			faults = append(faults, err)
 		}
 	}
-	if limit := topicname.Max - maxSlug - len(longestTopic); !topicname.LegalPart(t.prefix()) || len(t.prefix()) > limit {
-		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(t.prefix()), limit))
+	if limit := topicname.Max - maxSlug - len(longestTopic); !topicname.LegalPart(t.NamePrefix()) || len(t.NamePrefix()) > limit {
+		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(t.NamePrefix()), limit))
 	}
-	if strings.Contains(t.prefix(), "station.arrivals.") || strings.Contains(t.prefix(), "station.turnstiles.") {
-		faults = append(faults, fmt.Errorf("prefix is %s, want one without station.arrivals. and station.turnstiles.: another system would read its topics", sheet.Quote(t.prefix())))
+	if strings.Contains(t.NamePrefix(), "station.arrivals.") || strings.Contains(t.NamePrefix(), "station.turnstiles.") {
+		faults = append(faults, fmt.Errorf("prefix is %s, want one without station.arrivals. and station.turnstiles.: another system would read its topics", sheet.Quote(t.NamePrefix())))
 	}
 	switch name := t.TurnstileSummary(); {
 	case t.Counts == "": // legal if the prefix is

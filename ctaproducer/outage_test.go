@@ -16,7 +16,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/embedded"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
-	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
+	"github.com/seed-921eec07/ctalive/internal/logtest"
 )
 
 // While the broker is away, the producer keeps as many events as it may, then the
@@ -30,7 +30,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = services.Close() }) // the last ones
-	var logs servicetest.Buffer
+	var logs logtest.Buffer
 	log := slog.New(slog.NewTextHandler(&logs, nil))
 	metrics := prometheus.NewRegistry()
 	sys := &ctatest.System{Topics: cta.Topics{}}

@@ -83,7 +83,7 @@ func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Wea
 	if err != nil {
 		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
 	}
-	w.proxy.Keep(cmp.Or(topics.Prefix, cta.DefaultPrefix))
+	w.proxy.Keep(topics.NamePrefix())
 	return w, nil
 }
 

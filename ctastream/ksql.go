@@ -96,7 +96,7 @@ func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("ctastream: ksqlDB: %w", err)
 	}
-	if p := cmp.Or(cfg.Topics.Prefix, cta.DefaultPrefix); p != cta.DefaultPrefix {
+	if p := cfg.Topics.NamePrefix(); p != cta.DefaultPrefix {
 		system := "CTA_" + notOfNames.ReplaceAllString(strings.ToUpper(p+"."), "_")
 		k.stream, k.table = system+k.stream, system+k.table
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
+	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/internal/retry"
@@ -312,7 +313,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err != nil {
 			return wire.Reason(err), err
 		}
-		c.model.ApplyStation(v)
+		return refused(c.model.ApplyStation(v))
 	case kindAlerts:
 		k, err := c.alerts.Key.Decode(ctx, r.Topic, r.Key)
 		if err != nil {
@@ -330,7 +331,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err := a.Check(); err != nil {
 			return "impossible value", err
 		}
-		c.model.ApplyAlert(a)
+		return refused(c.model.ApplyAlert(a))
 	case kindPredictions:
 		k, err := c.predictions.Key.Decode(ctx, r.Topic, r.Key)
 		if err != nil {
@@ -360,8 +361,20 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		case deleted:
 			c.model.RemoveCount(v.StationID, r.Time)
 		default:
-			c.model.ApplyCount(v, r.Time)
+			return refused(c.model.ApplyCount(v, r.Time))
 		}
+	}
+	return "", nil
+}
+
+// refused returns why the model didn't take what a record says. That it knows it already, or
+// that it isn't of this network, is no fault of the record.
+func refused(err error) (reason string, _ error) {
+	switch {
+	case errors.Is(err, live.ErrInvalid):
+		return "impossible value", err
+	case errors.Is(err, live.ErrFull):
+		return "too many", err
 	}
 	return "", nil
 }

@@ -97,19 +97,27 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 
 // ApplyCount applies a station's count of entries. Apply the counts of a station in the
 // order of the log: the last one is valid, whatever the clocks of its senders. wall is
-// the time at which the record was sent. It returns nil, or why the count changes nothing:
-// [live.ErrKnown], or [live.ErrFull] with too many stations.
+// the time at which the record was sent. It returns nil, [live.ErrKnown] for an equal count,
+// which only shows that the count is current, or [live.ErrFull] with too many stations.
 func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) error {
 	return m.quietly(func(s *state) error {
-		m.tally(c.StationID, c.Count, wall.UnixMilli())
-		return s.count(c.StationID, count{wall.UnixMilli(), c.Count})
+		err := s.count(c.StationID, count{wall.UnixMilli(), c.Count})
+		if !errors.Is(err, live.ErrFull) {
+			m.tally(c.StationID, c.Count, wall.UnixMilli())
+		}
+		return err
 	})
 }
 
 // RemoveCount applies a tombstone of a station's count. It reports whether the model
 // changed.
 func (m *Model) RemoveCount(stationID int, wall time.Time) bool {
-	return m.quietly(func(s *state) error { return s.count(stationID, count{wall.UnixMilli(), 0}) }) == nil
+	return m.quietly(func(s *state) error {
+		if _, seen := s.counts[stationID]; !seen {
+			return live.ErrKnown
+		}
+		return s.count(stationID, count{wall.UnixMilli(), 0})
+	}) == nil
 }
 
 // ApplyStation applies a record of the stations table: a name, or a station that the

@@ -271,8 +271,31 @@ func TestMemoryIsBounded(t *testing.T) {
 	if n := len(m.state.clock.sensors); n != maxSources {
 		t.Errorf("%d stations are remembered, want %d", n, maxSources)
 	}
+	if err := m.ApplyCount(tables.TurnstileCount{StationID: maxEntries + 1}, wall); !errors.Is(err, live.ErrFull) {
+		t.Errorf("one more count: %v, want %v", err, live.ErrFull)
+	}
+	if err := m.ApplyStation(tables.StationRecord{StationID: maxEntries + 1, Line: "blue"}); !errors.Is(err, live.ErrFull) {
+		t.Errorf("one more station: %v, want %v", err, live.ErrFull)
+	}
 	if n := max(len(m.state.counts), len(m.state.records)); n > maxEntries {
 		t.Errorf("%d entries, want %d or fewer", n, maxEntries)
+	}
+}
+
+// A count says whether it changes what is known. A first one does, even of nothing.
+func TestCountsSayWhatTheyChange(t *testing.T) {
+	m := NewModel(cta.Chicago())
+	_, wall := clockAt("08:00:00")
+	for _, c := range []struct {
+		entries int64
+		want    error
+	}{{0, nil}, {0, live.ErrKnown}, {5, nil}, {5, live.ErrKnown}, {0, nil}} {
+		if err := m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: c.entries}, wall); !errors.Is(err, c.want) {
+			t.Errorf("a count of %d: %v, want %v", c.entries, err, c.want)
+		}
+	}
+	if m.RemoveCount(rosemont, wall) {
+		t.Error("a count that was never there is removed")
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *state) count(station int, c count) error {
 		return live.ErrFull
 	}
 	s.counts[station] = c
-	if c.entries == old.entries {
+	if seen && c.entries == old.entries {
 		return live.ErrKnown
 	}
 	return nil

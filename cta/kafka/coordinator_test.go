@@ -1,7 +1,6 @@
 package kafka_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/internal/logtest"
 )
 
 // One broker of three dies for good or hangs, whatever its role: all goes on.
@@ -35,7 +35,7 @@ func TestOneBrokerOfThreeIsGone(t *testing.T) {
 			t.Run(fmt.Sprintf("%s hangs=%v", role, hangs), func(t *testing.T) {
 				t.Parallel()
 				cl, n := three(t)
-				var logs syncBuffer
+				var logs logtest.Buffer
 				client := connect(t, cl, slog.New(slog.NewTextHandler(&logs, nil)))
 				cfg := config("g")
 				cfg.SessionTimeout = 6 * time.Second
@@ -126,7 +126,7 @@ func TestOneOutageIsToldOnce(t *testing.T) {
 	t.Parallel()
 	n := newNetwork()
 	c := newCluster(t, "in", kfake.ListenFn(n.listen))
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	release, asked := make(chan struct{}), make(chan struct{})
 	begin := sync.OnceFunc(func() { close(asked) })
@@ -170,7 +170,7 @@ func TestBrokerThatWaitsForOthersIsNotAway(t *testing.T) {
 		return nil, nil, false
 	})
 	defer close(release)
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	start(t, client, config("g"), newSummer(client))
 	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "the group's coordinator is not reached"); time.Sleep(10 * time.Millisecond) {
@@ -182,24 +182,6 @@ func TestBrokerThatWaitsForOthersIsNotAway(t *testing.T) {
 	if strings.Contains(logs.String(), "a Kafka broker") {
 		t.Errorf("a broker that answers is said not to:\n%s", logs.String())
 	}
-}
-
-// syncBuffer is a buffer for several goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
 }
 
 // A partition that nobody leads costs that partition alone, and the progress names it.
@@ -246,7 +228,7 @@ func TestPartitionWithoutALeaderCostsItselfAlone(t *testing.T) {
 func TestTopicMadeAnewIsReadFromItsBeginning(t *testing.T) {
 	t.Parallel()
 	cl, _ := three(t)
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, cl, slog.New(slog.NewTextHandler(&logs, nil)))
 	var old, fresh atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())

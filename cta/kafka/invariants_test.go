@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/internal/logtest"
 )
 
 // A group refuses the positions of a member that it no longer has, by the generation and
@@ -188,7 +189,7 @@ func awaitReport(t *testing.T, p *kafka.Producer, ok func(kafka.Report) bool) {
 func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	p, err := client.NewProducer(kafka.ProducerConfig{})
 	if err != nil {
@@ -226,7 +227,7 @@ func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 func TestSearchThatWaitsIsToldOnce(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	p, err := client.NewProducer(kafka.ProducerConfig{})
 	if err != nil {
@@ -683,7 +684,7 @@ func TestTransactionThatWaitsIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
 	busy := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.ConcurrentTransactions, Count: -1})
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	s := newSummer(client)
 	start(t, client, config("g"), s)
@@ -744,7 +745,7 @@ func TestStaticMemberThatJoinsTwiceKeepsItsPartitions(t *testing.T) {
 func TestTopicsThatHaveGoneAreToldOnce(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "in")
-	var logs syncBuffer
+	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	s := newSummer(client)
 	start(t, client, config("g"), s)

@@ -71,6 +71,7 @@
 //	                                intended headway, and closer than the median of all stations ³
 //	CauseEnding        good         service is over for the day; the last trains are on their way
 //	CausePausing       good         service pauses; trains are on their way
+//	CauseRecovering    minor        one of the next two, within five minutes of trouble
 //	CauseRegular       good         the median headway is known
 //	CauseTooEarly      good         trains run; the median headway is not known yet
 //

@@ -20,8 +20,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/realtime/realtimetest"
+	"github.com/seed-921eec07/ctalive/internal/logtest"
 	"github.com/seed-921eec07/ctalive/testdata/race"
 )
 
@@ -273,7 +273,7 @@ func TestOutages(t *testing.T) {
 			f := evening(t, rush, 50*time.Minute)
 			begin := f.Now.Add(from)
 			notReady := ""
-			var log servicetest.Buffer
+			var log logtest.Buffer
 			s, got := f.start(t, "v", Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(now time.Time, s *Source) {
 				outage := realtimetest.None
 				if now.After(begin) && now.Before(begin.Add(length)) {
@@ -359,7 +359,7 @@ func TestStrangersAreSaidOnce(t *testing.T) {
 			e.Vehicle.Trip, e.Vehicle.StopId = &pb.TripDescriptor{TripId: proto.String("stranger " + e.GetId())}, proto.String("nowhere")
 		}
 	}
-	var log servicetest.Buffer
+	var log logtest.Buffer
 	s, got := f.start(t, "v", Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil)
 	if len(got.all) != 0 || strings.Count(log.String(), "stranger") != 1 || count(t, s, asideUnmatched) < 10 {
 		t.Errorf("%d arrivals, %v set aside; the log is\n%s", len(got.all), count(t, s, asideUnmatched), log.String())

@@ -1,7 +1,6 @@
 package stations
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/internal/metric"
 )
@@ -55,7 +53,7 @@ func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 	for _, secret := range postgresSecrets(db) {
 		c.worker.Hide(secret)
 	}
-	c.worker.Keep(cmp.Or(cfg.Topics.Prefix, cta.DefaultPrefix))
+	c.worker.Keep(cfg.Topics.NamePrefix())
 	return c, nil
 }
 

@@ -94,7 +94,7 @@ type ConnectorConfig struct {
 }
 
 func (c ConnectorConfig) withDefaults() ConnectorConfig {
-	if c.Name == "" && cmp.Or(c.Topics.Prefix, cta.DefaultPrefix) == cta.DefaultPrefix {
+	if c.Name == "" && c.Topics.NamePrefix() == cta.DefaultPrefix {
 		c.Name = "stations"
 	}
 	c.Name = cmp.Or(c.Name, c.Topics.Stations())
@@ -167,7 +167,7 @@ func (c ConnectorConfig) jdbcSettings(s map[string]string, db *url.URL) {
 	s["table.whitelist"] = stationsTable
 	s["mode"] = "incrementing"
 	s["incrementing.column.name"] = "stop_id"
-	s["topic.prefix"] = cmp.Or(c.Topics.Prefix, cta.DefaultPrefix)
+	s["topic.prefix"] = c.Topics.NamePrefix()
 	s["poll.interval.ms"] = strconv.FormatInt(c.PollInterval.Milliseconds(), 10)
 	s["batch.max.rows"] = "500"
 }
@@ -189,7 +189,7 @@ func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
 	s["snapshot.mode"] = "initial"
 	s["table.include.list"] = "public." + stationsTable
 	// Debezium's own name of the database; its topics are <name>.<schema>.<table>.
-	server := cmp.Or(strings.Trim(cmp.Or(c.Topics.Prefix, cta.DefaultPrefix), "._-"), "cta")
+	server := cmp.Or(strings.Trim(c.Topics.NamePrefix(), "._-"), "cta")
 	s["topic.prefix"] = server
 	slot := debeziumSlot(c.Name)
 	s["slot.name"] = slot

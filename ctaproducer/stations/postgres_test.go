@@ -27,6 +27,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/servicetest"
+	"github.com/seed-921eec07/ctalive/internal/logtest"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
@@ -369,7 +370,7 @@ func testOddValues(t *testing.T, server *postgresServer) {
 		want = append(want, row+`,"valid_to":null,"opened":null,"closed":3663382,"depth":null,"length":null,"checked":null,"last":5}`)
 	}
 	sys := ctatest.Start(t)
-	var logged servicetest.Buffer
+	var logged logtest.Buffer
 	stop := startSource(t, sys, address, slog.New(slog.NewTextHandler(&logged, nil)))
 	got := awaitRows(t, sys, len(want))
 	server.exec(t, address, "INSERT INTO stations SELECT 90001, direction_id, stop_name, station_name, station_descriptive_name, station_id FROM stations LIMIT 1")
@@ -457,7 +458,7 @@ func testSourceOutlivesServer(t *testing.T, server *postgresServer) {
 	address := server.database(t)
 	server.create(t, address, cta.Chicago())
 	sys := ctatest.Start(t)
-	var logged servicetest.Buffer
+	var logged logtest.Buffer
 	startSource(t, sys, address, slog.New(slog.NewTextHandler(&logged, nil)))
 	awaitRows(t, sys, 300)
 	server.stop()

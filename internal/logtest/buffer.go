@@ -1,4 +1,5 @@
-package servicetest
+// Package logtest has the log of a test.
+package logtest
 
 import (
 	"bytes"
