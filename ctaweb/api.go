@@ -60,7 +60,6 @@ type stationDetail struct {
 	Today       daySummary      `json:"today"`
 }
 
-// stopSummary is a platform of a station.
 type stopSummary struct {
 	ID   int    `json:"id"`
 	Ref  string `json:"ref,omitempty"`
@@ -215,7 +214,6 @@ func (a *answers) forget(key string) {
 // errNone is that of a rendering of what there is none of.
 var errNone = errors.New("no such thing")
 
-// snapshot is the newest one, in the language of a request.
 func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) (*snapshot, *language) {
 	l := h.language(w, r)
 	w.Header().Set("Content-Language", l.code)
@@ -436,7 +434,6 @@ func (h *Handler) station(s *snapshot, id string) (stationSummary, bool) {
 	return list[i], true
 }
 
-// boards are a station's platforms.
 func (h *Handler) boards(s *snapshot, station int) []platformBoard {
 	list := []platformBoard{}
 	for _, b := range s.view.Station(station) {

@@ -104,7 +104,6 @@ func edges(l *cta.Line) []edge {
 	return list
 }
 
-// callAt is a call of a pattern.
 type callAt struct{ pattern, call int }
 
 // ways are the ways of all trains between stations.

@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,15 +66,9 @@ type ConsumeConfig struct {
 }
 
 func (c ConsumeConfig) withDefaults() ConsumeConfig {
-	if c.ArrivalsBack == 0 {
-		c.ArrivalsBack = 2 * time.Hour
-	}
-	if c.Refresh == 0 {
-		c.Refresh = 2 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.ArrivalsBack = cmp.Or(c.ArrivalsBack, 2*time.Hour)
+	c.Refresh = cmp.Or(c.Refresh, 2*time.Second)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}

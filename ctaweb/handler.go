@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,24 +74,14 @@ func (c HandlerConfig) withDefaults() HandlerConfig {
 	if len(c.Languages) == 0 {
 		c.Languages = []string{"en", "es"}
 	}
-	if c.MaxStreams == 0 {
-		c.MaxStreams = 10_000
-	}
+	c.MaxStreams = cmp.Or(c.MaxStreams, 10_000)
 	if c.MaxClientStreams == 0 {
 		c.MaxClientStreams = max(1, c.MaxStreams/2)
 	}
-	if c.Interval == 0 {
-		c.Interval = 200 * time.Millisecond
-	}
-	if c.KeepAlive == 0 {
-		c.KeepAlive = 30 * time.Second
-	}
-	if c.WriteTimeout == 0 {
-		c.WriteTimeout = 10 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Interval = cmp.Or(c.Interval, 200*time.Millisecond)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 30*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}

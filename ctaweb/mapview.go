@@ -160,7 +160,6 @@ func fixedMap(c *chart, st *Status) mapFixed {
 	return v
 }
 
-// box is what a label takes.
 type box struct{ low, high point }
 
 // Sizes of labels, in units of the map.

@@ -110,7 +110,6 @@ func (n *alerts) at(now time.Time) []*Alert {
 	return n.shown
 }
 
-// rank orders severities.
 func rank(s alert.Severity) int {
 	return slices.Index([]alert.Severity{alert.SeverityInfo, alert.SeverityUnknown, alert.SeverityWarning, alert.SeveritySevere}, s)
 }
@@ -158,7 +157,6 @@ func has(net *cta.Network, i alert.Informed) bool {
 		(i.Mode == "" || slices.Contains(modes(net), i.Mode))
 }
 
-// ofLine reports whether an alert concerns a line.
 func (a *Alert) ofLine(l *cta.Line) bool {
 	return l != nil && slices.ContainsFunc(a.Informed, func(i alert.Informed) bool {
 		_, there := l.Order(i.Station)
@@ -166,7 +164,6 @@ func (a *Alert) ofLine(l *cta.Line) bool {
 	})
 }
 
-// ofStation reports whether an alert concerns a station with those lines.
 func (a *Alert) ofStation(net *cta.Network, id int, lines []string) bool {
 	return slices.ContainsFunc(a.Informed, func(i alert.Informed) bool {
 		if i.Station != 0 && i.Station != id {

@@ -366,5 +366,4 @@ func falling(w *Weather) string {
 	return "rain"
 }
 
-// clockText is a time of the day.
 func clockText(t time.Time) string { return t.Format("15:04") }

@@ -16,7 +16,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// common is what all pages have.
 type common struct {
 	Site, Title       string
 	Root              string // leads from the page to the handler's own root
@@ -101,7 +100,6 @@ func (l *language) text(name string, pairs ...any) (string, error) {
 	return l.say(name, texts...), nil
 }
 
-// site is the heading of all pages.
 func (h *Handler) site(l *language) string {
 	if h.cfg.Title != "" {
 		return h.cfg.Title
@@ -254,7 +252,6 @@ func (h *Handler) missing(w http.ResponseWriter, s *snapshot, l *language, root 
 	_, _ = w.Write(data) // a client that has gone
 }
 
-// lineRef is a line to link to.
 type lineRef struct {
 	Index          int // of its colour
 	ID, Name, Text string
@@ -407,7 +404,6 @@ func (s *snapshot) nameOf(id int) string {
 	return strconv.Itoa(id)
 }
 
-// trainPageData follows one train.
 type trainPageData struct {
 	common
 	Train *Train

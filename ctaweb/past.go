@@ -123,7 +123,6 @@ type pastView struct {
 	Periods              []pastPeriod
 }
 
-// pastBar is a part of the strip.
 type pastBar struct {
 	Level    live.Level
 	X, Width string

@@ -93,7 +93,6 @@ type message struct {
 	next   *message
 }
 
-// bytes returns the message for the readers of a filter.
 func (m *message) bytes(net *cta.Network, f filter) *chunk {
 	if f.all() {
 		return m.data
@@ -263,7 +262,6 @@ func (p *publisher) join(last string) (at *message, first *snapshot) {
 	return p.tail, s
 }
 
-// leave removes a stream.
 func (p *publisher) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -326,7 +324,6 @@ type layout struct {
 	stations searchIndex
 }
 
-// index returns the search index of the stations in a status of this layout.
 func (l *layout) index(st *Status, net *cta.Network) searchIndex {
 	l.searched.Do(func() { l.stations = newSearchIndex(st, net) })
 	return l.stations

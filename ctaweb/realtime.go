@@ -24,7 +24,6 @@ type realtimeFeeds struct {
 	known bool // the model was complete once
 }
 
-// realtimeFeed is a feed with its renderings.
 type realtimeFeed struct {
 	*realtime.Feed
 	protobuf *body

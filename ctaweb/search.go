@@ -14,7 +14,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// searchData is the result of a search.
 type searchData struct {
 	common
 	Found []foundView // the best, maxFound at most

@@ -8,7 +8,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// sentence says how a line runs in one direction.
 func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatus, now time.Time) string {
 	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", l.says(net, d, now))
 }

@@ -35,7 +35,6 @@ type stationName struct {
 	removed bool
 }
 
-// reading takes a weather reading of an event time. The latest holds.
 func (s *state) reading(event int64, w cta.Weather) error {
 	if o := s.weather; o != nil {
 		if c := cmp.Or(cmp.Compare(event, o.event), cmp.Compare(w.Temperature, o.reading.Temperature),

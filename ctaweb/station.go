@@ -50,7 +50,6 @@ func choiceOf(r *http.Request) stationChoice {
 	return stationChoice{by == "time", query.Get("line"), cta.Direction(query.Get("direction"))}
 }
 
-// all reports whether a choice is of all trains.
 func (c stationChoice) all() bool { return c.Line == "" && c.Direction == "" }
 
 func (c stationChoice) has(b platformBoard) bool {
@@ -299,7 +298,6 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 	return d
 }
 
-// viewBoard is a platform of a station, in words.
 func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoard) boardView {
 	v := boardView{
 		lineRef: ref(s, b.Line), Direction: b.Direction, Towards: b.Towards, Runs: s.runs(l, b), Ends: b.Ends, Here: b.Here, Standing: b.Standing, None: l.say("none-expected"), Vehicle: l.nouns["vehicle"],
@@ -537,7 +535,6 @@ func (l *language) entries(n int64) string {
 	return l.say("entries-many", "n", l.number(n))
 }
 
-// viewDay is a day up to now.
 func (l *language) viewDay(d live.Day, now time.Time) dayView {
 	v := dayView{Says: l.say("day-unknown")}
 	if d.Usual > 0 {

@@ -62,7 +62,6 @@ func modes(net *cta.Network, lines ...string) []cta.Mode {
 	return all
 }
 
-// speak makes the language of words, as of trains.
 func speak(code string, words map[string]string) *language {
 	all := make(map[string]*language, len(kinds))
 	for _, kind := range kinds {

@@ -50,7 +50,6 @@ type arrival struct {
 	cta.Arrival
 }
 
-// feedState is what is known of one feed.
 type feedState struct {
 	began   bool
 	latest  time.Time     // header of the last answer
@@ -96,7 +95,6 @@ type train struct {
 	gone      bool // said to be out of service, or never in it
 }
 
-// progress is where a train is.
 type progress struct {
 	call   int     // last that was reached; -1: none
 	part   float64 // of the way to the next; -1: unknown
@@ -311,7 +309,6 @@ func (d *descriptor) key(vehicle string) string {
 	return key
 }
 
-// key names a run.
 func (r *run) key() string { return r.id + " " + r.date.String() }
 
 func (s *step) mark(t *train) {
@@ -475,7 +472,6 @@ func (t *train) expect(i int, c *expected) (at time.Time, late time.Duration) {
 	return at, late
 }
 
-// vehicle takes one vehicle's position.
 func (s *step) vehicle(v *vehicle) {
 	if v.trip == "" && v.route == "" {
 		s.aside(asideNoTrip)
@@ -523,7 +519,6 @@ func (s *step) again(t *train, p progress) {
 	t.gone, t.placed, t.reached, t.last = false, false, -1, -1
 }
 
-// locate returns where a vehicle is on its run.
 func (s *step) locate(t *train, v *vehicle) (progress, bool) {
 	p := progress{call: -1, part: -1, at: v.at}
 	i := s.call(t.run, v.stop, v.sequence, max(0, t.reached))
@@ -592,7 +587,6 @@ func (s *step) project(t *train, v *vehicle) (progress, bool) {
 	return p, true
 }
 
-// move takes where a train is.
 func (s *step) move(t *train, p progress) {
 	if !t.placed {
 		if t.gone {

@@ -19,7 +19,6 @@ const (
 	maxID    = 150 // bytes: an arrival's train id has up to 200
 )
 
-// answer is the content of a feed.
 type answer struct {
 	at       time.Time // of the header; zero when it has none
 	vehicles []vehicle
@@ -27,7 +26,6 @@ type answer struct {
 	odd      int // entities that can't be read
 }
 
-// descriptor identifies a trip.
 type descriptor struct {
 	trip, route string
 	direction   string   // "0", "1"; empty when unknown
@@ -53,7 +51,6 @@ func (d *descriptor) cancelled() bool {
 	return d.relation == pb.TripDescriptor_CANCELED || d.relation == deleted
 }
 
-// vehicle is what a feed says of one vehicle.
 type vehicle struct {
 	descriptor
 	id       string

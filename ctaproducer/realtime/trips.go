@@ -10,7 +10,6 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
-// scheduled is a trip of the network.
 type scheduled struct {
 	way  *way
 	trip *cta.Trip

@@ -75,9 +75,7 @@ func newDatabase(text string) (*database, error) {
 	}
 	d.secrets.Hide(d.config.Password)
 	d.config.ConnectTimeout = 10 * time.Second
-	if d.config.RuntimeParams["application_name"] == "" {
-		d.config.RuntimeParams["application_name"] = "ctalive"
-	}
+	d.config.RuntimeParams["application_name"] = cmp.Or(d.config.RuntimeParams["application_name"], "ctalive")
 	// Values are read as text: these fix its form, whatever the server's settings.
 	d.config.RuntimeParams["datestyle"] = "ISO, YMD"
 	d.config.RuntimeParams["timezone"] = "UTC"

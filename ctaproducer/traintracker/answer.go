@@ -2,6 +2,7 @@ package traintracker
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,14 +14,12 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
 )
 
-// answer is one answer of ttpositions.
 type answer struct {
 	at     time.Time // tmst, when the answer was generated
 	trains []report
 	odd    int // entries without a route, a run or a next station
 }
 
-// report is what an answer says of one train.
 type report struct {
 	route       string // lower case, such as "brn"
 	run         string
@@ -81,13 +80,9 @@ func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 	}
 	if root.Code != "" && root.Code != "0" {
 		name := rest.OneLine(string(root.Name))
-		if name == "" {
-			name = "refused"
-		}
+		name = cmp.Or(name, "refused")
 		code := root.Code.Number()
-		if code == 0 {
-			code = codeServer
-		}
+		code = cmp.Or(code, codeServer)
 		return nil, refuse(code, name)
 	}
 	a := &answer{at: localTime(root.At, came, zone), odd: root.Route.Odd}

@@ -44,7 +44,6 @@ type arrival struct {
 	cta.Arrival
 }
 
-// sighting is a train at a moment.
 type sighting struct {
 	report
 	at    node      // call that it comes to next
@@ -160,7 +159,6 @@ func (in *inference) apply(a *answer, now time.Time, every time.Duration) ([]arr
 	return s.out, s.told
 }
 
-// newest returns the reports with one of each run: the latest.
 func newest(reports []report, aside func(string)) []*report {
 	var one []*report
 	index := make(map[string]int, len(reports))
@@ -192,7 +190,6 @@ type step struct {
 	told     []cta.Prediction
 }
 
-// observe takes one train of an answer.
 func (s *step) observe(r *report) {
 	route := s.routes[r.route]
 	if route == nil {
@@ -293,7 +290,6 @@ func (s *step) sure(now sighting) time.Time {
 	return sure
 }
 
-// move takes a sighting of a train that is known.
 func (s *step) move(t *train, now sighting) {
 	if now.at == t.at {
 		t.pending = nil

@@ -142,7 +142,6 @@ const (
 // Fault changes a feed as agencies' feeds differ, or go wrong.
 type Fault func(now time.Time, m *pb.FeedMessage)
 
-// each makes a fault of what is done to each vehicle.
 func each(of func(now time.Time, v *pb.VehiclePosition)) Fault {
 	return func(now time.Time, m *pb.FeedMessage) {
 		for _, e := range m.Entity {

@@ -72,7 +72,6 @@ type position struct {
 	Heading *string `json:"heading"`
 }
 
-// eta is an expected arrival.
 type eta struct {
 	StaID   string  `json:"staId"`
 	StpID   string  `json:"stpId"`

@@ -313,7 +313,6 @@ func numbers(texts []string, most, integer, many int) (ids []int, code int) {
 	return ids, 0
 }
 
-// arrivals answers ttarrivals.
 func (t *Tracker) arrivals(now time.Time, q url.Values) any {
 	code := t.refusal(now, q, "", 4)
 	stations, wrong := numbers(list(q, "mapid"), 4, 104, 105)
@@ -375,7 +374,6 @@ func (t *Tracker) arrivals(now time.Time, q url.Values) any {
 	return root(a)
 }
 
-// follow answers ttfollow.
 func (t *Tracker) follow(now time.Time, q url.Values) any {
 	if code := t.refusal(now, q, "runnumber", 4); code != 0 {
 		return t.refused(now, code, q)

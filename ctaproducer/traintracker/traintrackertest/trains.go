@@ -24,7 +24,6 @@ const (
 	delayed = 4 * time.Minute  // of a train that stands
 )
 
-// call is one arrival of a train.
 type call struct {
 	station int
 	d       cta.Direction
@@ -32,7 +31,6 @@ type call struct {
 	out     bool // out of service: the train is gone from then on
 }
 
-// train is a train with all that it does.
 type train struct {
 	route string // such as "brn"
 	line  *cta.Line
@@ -40,7 +38,6 @@ type train struct {
 	calls []call // in order of time
 }
 
-// read returns the trains of arrivals.
 func (t *Tracker) read(arrivals iter.Seq2[time.Time, cta.Arrival]) (trains []*train) {
 	codes := map[string]string{}
 	for code, line := range form.Lines {
@@ -71,7 +68,6 @@ func (t *Tracker) read(arrivals iter.Seq2[time.Time, cta.Arrival]) (trains []*tr
 	return trains
 }
 
-// stop returns the platform of a call.
 func stop(l *cta.Line, c call) cta.Stop {
 	for _, p := range l.Patterns {
 		for _, of := range p.Calls {
@@ -96,7 +92,6 @@ func (tr *train) end(i int) int {
 	return i
 }
 
-// spot is where a train is.
 type spot struct {
 	from, to int // calls
 	part     float64
@@ -202,7 +197,6 @@ func (t *Tracker) raw(now time.Time) []byte {
 	return t.recorded[i-1].Body
 }
 
-// positions returns all trains.
 func (t *Tracker) positions(now time.Time) *Answer {
 	if raw := t.raw(now); raw != nil {
 		var recorded struct {
