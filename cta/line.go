@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (l *Line) index(location *time.Location) {
 		last, other := p.Last(), p.Last().Direction.Opposite()
 		switch {
 		case !seen[shown{p.end(), "", other}]:
-		case seen[shown{p.end(), last.Station.Name, other}] || p.Headsign == last.Station.Name:
+		case seen[shown{p.end(), last.Station.Name, other}] || cmp.Or(p.place(), last.Station.Name) == last.Station.Name:
 			p.apart = "via " + p.Calls[1].Station.Name
 		default:
 			p.apart = last.Station.Name

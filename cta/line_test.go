@@ -92,6 +92,10 @@ func TestTowardsADirection(t *testing.T) {
 		if got := p.Towards(0); got != want {
 			t.Errorf("of headsign %q trains run towards %q, want %q", headsign, got, want)
 		}
+		p.apart = "via Lake"
+		if got, want := p.Towards(0), strings.TrimSuffix(want, " (Southbound)")+" (via Lake)"; got != want {
+			t.Errorf("of headsign %q trains run towards %q, want %q", headsign, got, want)
+		}
 	}
 }
 

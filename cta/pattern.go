@@ -174,7 +174,7 @@ func (p *Pattern) Towards(call int) string {
 			return p.line.Loop
 		}
 		if p.apart != "" {
-			return p.end() + " (" + p.apart + ")"
+			return cmp.Or(p.place(), last.Station.Name) + " (" + p.apart + ")"
 		}
 		return p.end()
 	}
@@ -191,15 +191,23 @@ func (p *Pattern) Towards(call int) string {
 	}
 }
 
-// end returns what trains show at the end of the run. A headsign that is a mere direction
-// names no place: "Shasta College (Northbound)".
+// end returns what trains show at the end of the run: the headsign, the last station or both,
+// as in "Shasta College (Northbound)".
 func (p *Pattern) end() string {
 	last := p.Last().Station.Name
-	switch strings.ToLower(p.Headsign) {
-	case "northbound", "southbound", "eastbound", "westbound", "inbound", "outbound":
+	if p.Headsign != "" && p.place() == "" {
 		return last + " (" + p.Headsign + ")"
 	}
 	return cmp.Or(p.Headsign, last)
+}
+
+// place returns the headsign, unless it is a mere direction.
+func (p *Pattern) place() string {
+	switch strings.ToLower(p.Headsign) {
+	case "northbound", "southbound", "eastbound", "westbound", "inbound", "outbound":
+		return ""
+	}
+	return p.Headsign
 }
 
 // turn returns the last call before the direction changes, or the last call of all.

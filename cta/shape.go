@@ -66,7 +66,8 @@ func Along(path []Point, part float64) (at Point, degrees float64, moves bool) {
 }
 
 // Nearest returns the part of a path's length, from 0 to 1, at which it is nearest to a
-// place, and the distance from there in metres, as on a plane around the place.
+// place, and the distance from there in metres, as on a plane around the place. The part is
+// good for paths of up to some ten km from north to south.
 func Nearest(path []Point, at Point) (part, metres float64) {
 	const degree = math.Pi / 180 * earthRadius // metres
 	scale := math.Cos(at.Latitude * math.Pi / 180)

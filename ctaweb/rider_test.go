@@ -215,6 +215,10 @@ func TestClosedStationsSaySo(t *testing.T) {
 			t.Errorf("%s lacks %s", url, want)
 		}
 	}
+	fresh := newHandler(t, NewModel(cta.Chicago()), HandlerConfig{})
+	if said := plainText(text(t, get(t, fresh, "GET", "/stations/40380"))); strings.Contains(said, "Riders today") {
+		t.Error("before the first event a station's page tells of riders")
+	}
 	said := plainText(text(t, get(t, h, "GET", "/stations/40260")))
 	for _, not := range []string{"Riders today", "usual day", "Lines to change between here"} {
 		if strings.Contains(said, not) {

@@ -27,7 +27,7 @@ type stationPageData struct {
 	Boards          []boardView
 	Soon            []soonView // all trains to come, by time, if that was chosen
 	Walks           []walkView // to other stations
-	Day             dayView
+	Day             *dayView   // nil before the first event, and in a closed station
 }
 
 // stationChoice is what a reader wants to see of a station: the trains of all its
@@ -283,7 +283,8 @@ func (h *Handler) stationPage(s *snapshot, l *language, kind string, r *http.Req
 		d.Walks = h.walks(s, st.ID)
 	}
 	if kind == "station" && !s.status.AsOf.IsZero() && !st.Closed {
-		d.Day = l.viewDay(h.dayOf(s, st), s.status.AsOf)
+		day := l.viewDay(h.dayOf(s, st), s.status.AsOf)
+		d.Day = &day
 		if st.LatelySeconds >= 60 { // less says nothing yet
 			d.Day.Lately = l.say("lately", "n", l.number(st.EntriesLately), "minutes", l.about(time.Duration(st.LatelySeconds)*time.Second),
 				"usual", l.number(st.EntriesUsual))

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,26 +13,27 @@ import (
 )
 
 // departures are the times of a service day at which a timetable's trains leave a
-// station in a direction, in order. They leave nowhere from where they end.
-func departures(l *cta.Line, station int, d cta.Direction, day cta.Date) []time.Time {
-	var list []time.Time
-	var runs []cta.Run
-	for _, p := range l.Patterns {
-		runs = runs[:0]
-		for i, c := range p.Calls[:len(p.Calls)-1] {
-			if c.Station.ID != station || c.Direction != d {
-				continue
-			}
-			if len(runs) == 0 {
-				runs = p.AppendRuns(runs, day)
-			}
-			for _, r := range runs {
-				list = append(list, r.Departure.Add(time.Duration(r.Profile.Departures[i])*time.Second))
+// station in a direction, in no order. They leave nowhere from where they end.
+func departures(l *cta.Line, station int, d cta.Direction, day cta.Date) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		var runs []cta.Run
+		for _, p := range l.Patterns {
+			runs = runs[:0]
+			for i, c := range p.Calls[:len(p.Calls)-1] {
+				if c.Station.ID != station || c.Direction != d {
+					continue
+				}
+				if len(runs) == 0 {
+					runs = p.AppendRuns(runs, day)
+				}
+				for _, r := range runs {
+					if !yield(r.Departure.Add(time.Duration(r.Profile.Departures[i]) * time.Second)) {
+						return
+					}
+				}
 			}
 		}
 	}
-	slices.SortFunc(list, time.Time.Compare)
-	return list
 }
 
 // leaves is when trains come to a platform again: with a timetable when they leave, not when
@@ -41,12 +43,13 @@ func leaves(net *cta.Network, b *live.Board, station int) time.Time {
 	if line == nil || !line.Scheduled() || b.Resumes.IsZero() {
 		return b.Resumes
 	}
-	for _, at := range departures(line, station, b.Direction, cta.ServiceDay(b.Resumes.In(location(net)))) {
-		if !at.Before(b.Resumes) {
-			return at
+	var first time.Time
+	for at := range departures(line, station, b.Direction, cta.ServiceDay(b.Resumes.In(location(net)))) {
+		if !at.Before(b.Resumes) && (first.IsZero() || at.Before(first)) {
+			first = at
 		}
 	}
-	return b.Resumes
+	return cmp.Or(first, b.Resumes)
 }
 
 // platforms are the codes of the stops at which trains of a line call in a direction.
@@ -82,7 +85,7 @@ func (l *language) plan(v *boardView, net *cta.Network, b platformBoard, station
 	}
 	now = now.In(location(net))
 	day := cta.ServiceDay(now)
-	today := departures(line, station, b.Direction, day)
+	today := slices.SortedFunc(departures(line, station, b.Direction, day), time.Time.Compare)
 	if len(today) == 0 {
 		if v.None != "" { // else the line says so, and when its service begins again
 			v.None = l.say("none-today")

@@ -520,7 +520,7 @@ func TestRoundsOfATimetable(t *testing.T) {
 		want   string
 	}{
 		{"first", 8, 31, `^O towards One ✓ Good service (29|19–41) min `},
-		{"last", 9, 31, `^O towards One No buses come here until Thursday at about 08:00\. `},
+		{"last", 9, 31, `^O towards One – Not running : no buses come here until Thursday at about 08:00 `},
 	} {
 		now := time.Date(2026, 10, 7, c.hour, c.minute, 0, 0, net.Location)
 		m := NewModel(net)

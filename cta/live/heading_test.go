@@ -125,7 +125,7 @@ func TestDestinationByTheService(t *testing.T) {
 // Afterwards the line is not running, and its next start is shown.
 func TestLastTrains(t *testing.T) {
 	at := day(0).Add(30 * time.Minute)
-	tr := from(t, at, 3)
+	tr, young := from(t, at, 3), NewTracker(cta.Chicago())
 	v := tr.View(at)
 	b := board(t, v, fullerton, "brown", cta.DirectionA)
 	if b.Last.IsZero() || b.Last.Before(day(1)) || b.Last.After(day(1).Add(40*time.Minute)) || b.Resumes != (time.Time{}) {
@@ -147,6 +147,9 @@ func TestLastTrains(t *testing.T) {
 		if e.At.After(at) {
 			tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
 		}
+		if e.At.After(day(1).Add(15 * time.Minute)) {
+			young.ApplyArrival(cta.KeyAt(e.At), e.Arrival)
+		}
 		for _, d := range directions {
 			if !e.At.After(next) {
 				break
@@ -162,6 +165,9 @@ func TestLastTrains(t *testing.T) {
 			looked = true
 			if l, _ := tr.View(late).Line("brown"); l.Directions[0].Cause != CauseEnding {
 				t.Errorf("after the last departure the Brown Line is %+v", l.Directions[0])
+			}
+			if l, _ := young.View(late).Line("brown"); l.Directions[0].Cause != CauseEnding {
+				t.Errorf("five minutes after the first report and after the last departure the Brown Line is %+v", l.Directions[0])
 			}
 		}
 	}

@@ -350,7 +350,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		bunch = v.Boards[s.g.nodes[sv.bunch].board].Headway
 		ds.Bunch = Spot{s.g.nodes[sv.bunch].station.ID, bunch.Observed}
 	}
-	stuck := state.standing[d]
+	stuck, ending := state.standing[d], l.planned && !leaves
 	ds.Level = LevelGood
 	switch {
 	case l.planned && !sv.served && !runs && (state.heard == 0 || away == 0) && stuck == nil && state.behind[d] == nil:
@@ -379,18 +379,18 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		if s.now-ve.by >= majorStand || sv.gap >= 0 && float64(gap.Current) > majorGap*float64(gap.Intended) {
 			ds.Level = LevelMajor
 		}
-	case early:
+	case early && !ending:
 		ds.Cause = CauseTooEarly
-	case sv.gap >= 0:
+	case sv.gap >= 0 && !early:
 		ds.Cause, ds.Level = CauseGap, LevelMinor
 		ds.Station, ds.Lasts = ds.Gap.Station, ds.Gap.Apart
 		if float64(ds.Lasts) > majorGap*float64(gap.Intended) {
 			ds.Level = LevelMajor
 		}
-	case sv.bunch >= 0 && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
+	case sv.bunch >= 0 && !early && (sv.every == 0 || ds.Bunch.Apart < ds.Every) && float64(ds.Bunch.Apart) < closeBy*float64(bunch.Intended):
 		ds.Cause, ds.Level = CauseBunched, LevelMinor
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
-	case l.planned && !leaves:
+	case ending:
 		ds.Cause = CauseEnding
 		if again := s.resumes(s.g, line, d, s.now); s.today(again) {
 			ds.Cause, ds.Resumes = CausePausing, again
