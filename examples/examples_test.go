@@ -245,12 +245,22 @@ func alive(s status) bool {
 }
 
 func TestDashboardAlone(t *testing.T) {
-	p := start(t, "dashboard", append(free, "-listen", "127.0.0.1:0")...)
+	metrics := unused(t)
+	p := start(t, "dashboard", append(free, "-listen", "127.0.0.1:0", "-metrics", metrics)...)
 	url := p.await(`dashboard at (\S+)`)
 	first := awaitStatus(t, url, "eight lines with trains, weather and entries", alive)
 	awaitStatus(t, url, "more entries, later", func(s status) bool {
 		return s.entries() > first.entries() && s.AsOf.After(first.AsOf)
 	})
+	awaitAnswer(t, "http://"+metrics+"/readyz", "ready\n")
+	resp, err := http.Get(url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("/metrics beside the page answers %s though it has an address of its own", resp.Status)
+	}
 	p.interrupt()
 }
 

@@ -40,17 +40,17 @@ func run(ctx context.Context, s *app.Settings) error {
 	model.Prefer(s.Predictions)
 	handler, err := ctaweb.NewHandler(model, ctaweb.HandlerConfig{
 		AllowOrigin: s.AllowOrigin, MaxClientStreams: s.MaxClientStreams,
-		Log: s.Log, Metrics: s.Metrics, Gatherer: s.Metrics,
+		Log: s.Log, Metrics: s.Metrics, Gatherer: s.Gatherer(),
 	})
 	if err != nil {
 		return err
 	}
-	roles := []func(context.Context) error{
+	s.Ready(model.Ready)
+	roles := append(s.Health(),
 		func(ctx context.Context) error {
 			return ctaweb.Consume(ctx, v.Kafka, v.Registry, s.Topics, model, ctaweb.ConsumeConfig{Log: s.Log, Metrics: s.Metrics})
 		},
-		func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, handler, nil) },
-	}
+		func(ctx context.Context) error { return ctaweb.Serve(ctx, listener, handler, nil) })
 	if v.Embedded() {
 		workers, err := s.Workers(v)
 		if err != nil {

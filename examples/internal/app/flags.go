@@ -69,7 +69,6 @@ type Settings struct {
 	Wait      time.Duration
 	DataDir   string
 	Topics    cta.Topics
-	Listen    string // host:port
 	// AllowOrigin is who else may read the page's API, MaxClientStreams how many event
 	// streams one address may have open; empty and 0: as ctaweb has it.
 	AllowOrigin      string
@@ -97,6 +96,7 @@ type Settings struct {
 	Stderr  io.Writer
 
 	name                   string
+	page, health           string         // addresses to listen at
 	days                   [2]cta.Date    // first and last of the timetable; 0 without one
 	ready                  []func() error // of /readyz
 	prepared               atomic.Bool
@@ -181,12 +181,13 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "first part of topic and group names, `text`")
 	fs.StringVar(&layout, "layout", string(cta.LayoutPerStation), "`layout`: per-station (one topic per station and kind) or shared (one topic per kind)")
 	if groups&Web != 0 {
-		fs.StringVar(&s.Listen, "listen", usualPage, "serve the page at `host:port`")
+		fs.StringVar(&s.page, "listen", usualPage, "serve the page at `host:port`")
+		fs.StringVar(&s.health, "metrics", "", "serve /metrics, /healthz and /readyz at `host:port`, and no /metrics beside the page; empty: all beside the page")
 		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "site whose scripts may read the API and the stream, `origin` such as https://example.org; *: any; empty: none")
 		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "event streams per client address, `number`; behind a reverse proxy set 10000; 0: 5000")
 		fs.StringVar(&predictions, "predictions", string(live.SourceOurs), "`whose` predictions to show where the agency has some: ours, agency, or better (the more accurate over the last hour)")
 	} else {
-		fs.StringVar(&s.Listen, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
+		fs.StringVar(&s.health, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
 	}
 	if groups&Database != 0 {
 		fs.StringVar(&s.Postgres, "postgres", "", "PostgreSQL with the stations table, `URL` such as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the network's own stations")
@@ -285,9 +286,13 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 		if err := s.Topics.Check(); err != nil {
 			fault("prefix", "%v", err)
 		}
-		if s.Listen != "" {
-			if _, _, err := net.SplitHostPort(s.Listen); err != nil {
-				fault("listen", "found %q, want host:port, as %s", s.Listen, usualPage)
+		addresses := map[string]string{"listen": s.health}
+		if groups&Web != 0 {
+			addresses = map[string]string{"listen": s.page, "metrics": s.health}
+		}
+		for flag, addr := range addresses {
+			if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+				fault(flag, "found %q, want host:port, as %s", addr, usualPage)
 			}
 		}
 		if groups&Web != 0 {

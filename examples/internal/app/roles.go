@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 	"github.com/seed-921eec07/ctalive/ctastream"
@@ -36,23 +38,42 @@ func (s *Settings) Stream() ctastream.Config {
 		InstanceID: s.InstanceID, SessionTimeout: s.SessionTimeout, Log: s.Log, Metrics: s.Metrics}
 }
 
-// Listener listens at -listen. An address in use is an error that says what to do.
+// Listener listens at -listen for the page. An address in use is an error that says what to
+// do.
 func (s *Settings) Listener(ctx context.Context) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	return listen(ctx, "listen", s.page)
+}
+
+func listen(ctx context.Context, flag, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("can't listen at %s: %w (end what is there, or choose another address by -listen)", s.Listen, err)
+		return nil, fmt.Errorf("can't listen at %s: %w (end what is there, or choose another address by -%s)", addr, err, flag)
 	}
 	return l, nil
 }
 
-// Health returns the part that serves /metrics, /healthz and /readyz at -listen, none if the
-// flag is empty. Ready adds its checks, until the part runs.
+// Gatherer returns the metrics to serve beside the page, none if they have an address of
+// their own.
+func (s *Settings) Gatherer() prometheus.Gatherer {
+	if s.health != "" {
+		return nil
+	}
+	return s.Metrics
+}
+
+// Health returns the part that serves /metrics, /healthz and /readyz at the address in
+// -listen, or in -metrics if the program has a page; none if the flag is empty. Ready adds
+// its checks, until the part runs.
 func (s *Settings) Health() []func(context.Context) error {
-	if s.Listen == "" {
+	if s.health == "" {
 		return nil
 	}
 	return []func(context.Context) error{func(ctx context.Context) error {
-		l, err := s.Listener(ctx)
+		flag := "listen"
+		if s.page != "" {
+			flag = "metrics"
+		}
+		l, err := listen(ctx, flag, s.health)
 		if err != nil {
 			return err
 		}
