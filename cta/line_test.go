@@ -99,6 +99,21 @@ func TestTowardsADirection(t *testing.T) {
 	}
 }
 
+// Trains of both directions that show one place are told apart, once.
+func TestTowardsOnePlace(t *testing.T) {
+	red := *Chicago().Line("red")
+	south, north := *red.Patterns[0], *red.Patterns[1]
+	north.Headsign = south.Last().Station.Name
+	red.Patterns = []*Pattern{&south, &north}
+	red.index(time.UTC)
+	if got, want := south.Towards(0), "95th/Dan Ryan (via Jarvis)"; got != want {
+		t.Errorf("trains run towards %q, want %q", got, want)
+	}
+	if got, want := north.Towards(0), "95th/Dan Ryan (Howard)"; got != want {
+		t.Errorf("trains of the other direction run towards %q, want %q", got, want)
+	}
+}
+
 func TestHeadwayAt(t *testing.T) {
 	purple := Chicago().Line("purple")
 	const toLoop, toHoward, fromHoward = 0, 1, 2

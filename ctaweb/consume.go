@@ -109,8 +109,8 @@ type Client interface {
 // When it has caught up, m is ready. Then it reads the arrivals of the last day of event
 // time, for the history of lines.
 //
-// An unreadable record is counted, logged once for each reason and topic, and skipped.
-// While a service is away, Consume retries, and m is not ready.
+// A record that can't be read, or exceeds a bound of m, is counted, logged once for each
+// reason and topic, and skipped. While a service is away, Consume retries, and m is not ready.
 func Consume(ctx context.Context, client Client, reg *wire.Registry, topics cta.Topics, m *Model, cfg ConsumeConfig) error {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/ctatest"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
+	"github.com/seed-921eec07/ctalive/cta/live"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/internal/logtest"
 	"github.com/seed-921eec07/ctalive/schemas"
@@ -253,6 +254,20 @@ func TestConsumeNamesWrongClocks(t *testing.T) {
 		}
 		if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 2 {
 			t.Errorf("%s: %v records were skipped, want 2 impossible times", name, got)
+		}
+	}
+}
+
+// What a model refuses for good is a skipped record with its reason; what it knows, or what
+// isn't of its network, is none.
+func TestRefused(t *testing.T) {
+	for err, want := range map[error]string{
+		nil: "", live.ErrKnown: "", live.ErrOld: "", live.ErrUnknown: "",
+		fmt.Errorf("%w: a name", live.ErrInvalid): "impossible value",
+		fmt.Errorf("%w: 20000", live.ErrFull):     "too many",
+	} {
+		if reason, got := refused(err); reason != want || (want != "") != (got != nil) {
+			t.Errorf("%v is %q, %v, want %q", err, reason, got, want)
 		}
 	}
 }

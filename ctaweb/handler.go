@@ -409,6 +409,11 @@ func serveBody(w http.ResponseWriter, r *http.Request, contentType, cache string
 	head.Set("Cache-Control", cache)
 	head.Set("Content-Type", contentType)
 	head.Add("Vary", "Accept-Encoding")
+	if r.Header.Get("If-Match")+r.Header.Get("If-Unmodified-Since") != "" { // they are for writes; ServeContent would refuse
+		r = r.Clone(r.Context())
+		r.Header.Del("If-Match")
+		r.Header.Del("If-Unmodified-Since")
+	}
 	http.ServeContent(w, r, "", b.changed, bytes.NewReader(data))
 }
 

@@ -172,6 +172,10 @@ func TestPartsOfBodies(t *testing.T) {
 		if got := text(t, r); r.StatusCode != 200 || got != whole {
 			t.Errorf("%s, changed: %d, %d bytes, want 200, %d", url, r.StatusCode, len(got), len(whole))
 		}
+		r = get(t, h, "GET", url, "If-Match", `"of before"`, "If-Unmodified-Since", "Mon, 02 Jan 2006 15:04:05 GMT")
+		if got := text(t, r); r.StatusCode != 200 || got != whole {
+			t.Errorf("%s, on conditions of writes: %d, %d bytes, want 200, %d", url, r.StatusCode, len(got), len(whole))
+		}
 	}
 }
 

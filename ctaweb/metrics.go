@@ -52,7 +52,7 @@ func newConsumeMetrics(reg prometheus.Registerer) *consumeMetrics {
 			Name: "ctalive_web_records_total", Help: "Records read into the model, by kind of topic.",
 		}, []string{"kind"})),
 		unreadable: metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ctalive_web_unreadable_records_total", Help: "Records skipped because they can't be read, by kind of topic and reason.",
+			Name: "ctalive_web_unreadable_records_total", Help: "Records skipped because they can't be read or exceed a bound, by kind of topic and reason.",
 		}, []string{"kind", "reason"})),
 		wrongClocks: metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ctalive_web_wrong_clock", Help: "1 for each station whose clock is wrong; station 0 is the weather.",

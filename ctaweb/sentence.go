@@ -83,7 +83,12 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 	case live.CausePausing:
 		says = l.say("status-pausing", "time", d.Resumes.Format("15:04"))
 	default:
-		if says = l.say("status-uneven"); !d.Uneven {
+		switch {
+		case d.Uneven:
+			says = l.say("status-uneven")
+		case d.Intended == 0:
+			says = l.say("status-running")
+		default:
 			says = l.say("status-too-early", "minutes", l.about(d.Intended))
 		}
 	}

@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
@@ -49,7 +50,7 @@ func (s *state) reading(event int64, w cta.Weather) error {
 func (s *state) count(station int, c count) error {
 	old, seen := s.counts[station]
 	if !seen && len(s.counts) >= maxEntries {
-		return live.ErrFull
+		return fmt.Errorf("%w: counts of %d stations", live.ErrFull, maxEntries)
 	}
 	s.counts[station] = c
 	if seen && c.entries == old.entries {
@@ -64,9 +65,9 @@ func (s *state) station(k recordKey, n stationName) error {
 	case seen && old == n:
 		return live.ErrKnown
 	case len(n.name) > maxText, len(k.line) > maxText:
-		return live.ErrInvalid
+		return fmt.Errorf("%w: a name or line of over %d bytes", live.ErrInvalid, maxText)
 	case !seen && len(s.records) >= maxEntries:
-		return live.ErrFull
+		return fmt.Errorf("%w: %d stations of lines", live.ErrFull, maxEntries)
 	}
 	s.records[k] = n
 	return nil

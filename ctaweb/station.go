@@ -310,7 +310,7 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		gone := v.Says != nil && (v.Says.cause == live.CauseEnding || v.Says.Level == live.LevelNotRunning) && b.empty() // its last train has passed
+		gone := v.Says != nil && (v.Says.cause == live.CauseEnding && !v.Says.early || v.Says.Level == live.LevelNotRunning) && b.empty() // its last train has passed
 		if v.Says != nil && (v.Says.Level != live.LevelUnknown || v.Says.cause == live.CauseBeginning) && (b.idle() || gone) {
 			if !v.Says.allDay {
 				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.resumes(b.Resumes, s.status.AsOf, "here-not", "here-not-until", "here-not-until-day")}
@@ -420,13 +420,14 @@ type platformSays struct {
 	// allDay is true without service on the whole service day.
 	allDay bool
 	cause  live.Cause
+	early  bool // not all trains are known
 }
 
 // platform is how a line runs in a direction; nil while that isn't known.
 func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, now time.Time) *platformSays {
 	for _, s := range ls.Directions {
 		if s.Direction == d {
-			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning, s.Cause}
+			return &platformSays{s.Level, l.says(net, s.Facts, now), s.Facts.Idle && s.Level == live.LevelNotRunning, s.Cause, s.Facts.Early}
 		}
 	}
 	return nil

@@ -316,8 +316,6 @@ func TestPagesOfABusyLine(t *testing.T) {
 	}
 }
 
-// Where trains are expected, the timetable is silent, and a list runs down in either
-// direction with the trains and the times of its own.
 // After a platform's last bus of the day its page says when the next comes, once.
 func TestAfterTheLastBus(t *testing.T) {
 	at := time.Date(2026, 10, 7, 8, 45, 0, 0, time.UTC) // buses still run, elsewhere
@@ -327,6 +325,8 @@ func TestAfterTheLastBus(t *testing.T) {
 	}
 }
 
+// Where trains are expected, the timetable is silent, and a list runs down in either
+// direction with the trains and the times of its own.
 func TestBusesOnTheirWay(t *testing.T) {
 	net := busyLine(t, "3")
 	at := time.Date(2026, 10, 7, 8, 4, 0, 0, net.Location)
@@ -520,7 +520,7 @@ func TestRoundsOfATimetable(t *testing.T) {
 		want   string
 	}{
 		{"first", 8, 31, `^O towards One ✓ Good service (29|19–41) min `},
-		{"last", 9, 31, `^O towards One – Not running : no buses come here until Thursday at about 08:00 `},
+		{"last", 9, 31, `^O towards One No buses come here until Thursday at about 08:00\. `},
 	} {
 		now := time.Date(2026, 10, 7, c.hour, c.minute, 0, 0, net.Location)
 		m := NewModel(net)

@@ -162,6 +162,7 @@ type builder struct {
 	profiles map[string]*cta.Profile
 	placed   map[string]*cta.Shape // by the stops of the calls and the shape's id
 	points   int                   // of those
+	astray   int                   // points of shapes that can't be placed
 	key      []byte
 	short    int // trips
 }

@@ -19,7 +19,7 @@ const (
 	piece          = 500       // points that are simplified at once, as the time grows with their square
 	maxShape       = 20_000    // points kept of one shape
 	maxShapePoints = 3_000_000 // kept of all shapes as published, and of those as placed
-	maxPlacing     = 4_000_000 // calls of a trip times lines of its shape
+	maxPlacing     = 4_000_000 // calls of a trip times points of its shape
 	maxAstray      = 1_000.0   // metres from a stop to the shape of its trip
 )
 
@@ -159,14 +159,13 @@ func (b *builder) shape(id string, calls []call) *cta.Shape {
 	key := string(append(b.key, id...))
 	s, known := b.placed[key]
 	if !known {
-		if b.points <= maxShapePoints {
+		if len(calls)*len(points) <= maxPlacing && b.points <= maxShapePoints && b.astray <= maxShapePoints {
 			if s = b.place(points, calls); s != nil {
-				b.points += len(s.Points)
-			} else {
-				b.points += len(points) // they have taken their time
-			}
-			if b.points > maxShapePoints {
-				b.feed.notice("positions of some trips are on straight lines: the shapes of those before have %d points", b.points)
+				if b.points += len(s.Points); b.points > maxShapePoints {
+					b.feed.notice("positions of some trips are on straight lines: the shapes of those before have %d points", b.points)
+				}
+			} else if b.astray += len(points); b.astray > maxShapePoints { // they take time too
+				b.feed.notice("positions of some trips are on straight lines: too many shapes, of %d points, are far from their stops", b.astray)
 			}
 		}
 		b.placed[key] = s
@@ -175,15 +174,12 @@ func (b *builder) shape(id string, calls []call) *cta.Shape {
 }
 
 // place finds the calls on a shape, in order: where the sum of the squared distances
-// from the stops is least. It returns nil if a stop is far from the shape, or they are too
-// many, or the shape leads the other way: the calls are then at one point.
+// from the stops is least. It returns nil if a stop is far from the shape, or the shape
+// leads the other way: the calls are then at one point.
 func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 	// least[j] is the least sum up to call i if that is on the j-th line of the shape or
 	// before; from tells for each call and line on which line the call is then.
 	lines := len(points) - 1
-	if len(calls)*lines > maxPlacing {
-		return nil
-	}
 	least := make([]float64, lines)
 	from := make([]int32, len(calls)*lines)
 	at := make([]cta.Point, len(calls))

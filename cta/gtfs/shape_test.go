@@ -233,7 +233,7 @@ func TestShapesAreBounded(t *testing.T) {
 		"calls and lines":               {1, maxShape, 1, maxPlacing / maxShape, 1, ""},
 		"too many calls and lines":      {1, maxShape, 1, maxPlacing/maxShape + 1, 0, ""},
 		"too many points, as placed":    {1, maxShape, maxShapePoints/maxShape + 10, 2, maxShapePoints/maxShape + 1, "the shapes of those before have 30"},
-		"too many points of no use":     {1, maxShape, maxShapePoints/maxShape + 10, 2, 0, "the shapes of those before have 30"},
+		"too many points of no use":     {1, maxShape, maxShapePoints/maxShape + 10, 2, 0, "of 3020000 points, are far from their stops"},
 		"too many points, as published": {maxShapePoints/maxShape + 1, maxShape, maxShapePoints/maxShape + 1, 2, 0, "shapes.txt: more than 3000000 points"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -234,12 +234,16 @@ func TestSearchThatWaitsIsToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	away := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "in", Err: kerr.LeaderNotAvailable, Count: -1})
-	for range 3 {
+	told := func() int { return strings.Count(logs.String(), "waiting to send") }
+	for more := 3; more > 0; {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		if err := p.Send(ctx, kafka.Record{Topic: "in", Value: []byte("given up")}, nil); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("sent with %v", err)
+			t.Fatalf("sent with %v", err)
 		}
 		cancel()
+		if told() > 0 {
+			more--
+		}
 	}
 	away.Remove()
 	if err := p.Send(t.Context(), kafka.Record{Topic: "in", Value: []byte("found")}, nil); err != nil {
@@ -252,6 +256,41 @@ func TestSearchThatWaitsIsToldOnce(t *testing.T) {
 		if n := strings.Count(logs.String(), want); n != 1 {
 			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs.String())
 		}
+	}
+}
+
+// A topic that the metadata still shows, though it was just deleted, is created again.
+func TestTopicThatWasJustDeletedIsCreated(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	client := connect(t, c, testLog(t))
+	admin, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	gone := kmsg.NewPtrDeleteTopicsRequest()
+	gone.TopicNames, gone.TimeoutMillis = []string{"in"}, 10_000
+	topic := kmsg.NewDeleteTopicsRequestTopic()
+	topic.Topic = &gone.TopicNames[0]
+	gone.Topics = append(gone.Topics, topic)
+	asked := 0
+	c.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if asked++; asked == 2 { // the first answer has shown the topic
+			c.SleepControl(func() {
+				if _, err := gone.RequestWith(t.Context(), admin); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return nil, nil, false
+	})
+	if err := client.EnsureTopics(t.Context(), kafka.EventTopic("in", 1)); err != nil {
+		t.Error(err)
+	}
+	if asked < 3 {
+		t.Errorf("the metadata was asked for %d times", asked)
 	}
 }
 

@@ -198,7 +198,9 @@ func (p *Producer) findTopic(ctx context.Context, topic string) (err error) {
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.resumeLocked(search, err == nil && !p.closed)
+		if p.waiting[search] {
+			p.resumeLocked(search, err == nil && !p.closed)
+		}
 	}()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		t, err := p.client.cl.TopicMetadata(ctx, topic)

@@ -179,14 +179,22 @@ func (c *Client) details(specs []TopicSpec) map[string]*sarama.TopicDetail {
 }
 
 // awaitLeaders waits until the metadata, which trails creation, shows the topics,
-// so that the next writer need not wait.
+// so that the next writer need not wait. A topic that the metadata showed before, although it
+// was deleted, is created again.
 func (c *Client) awaitLeaders(ctx context.Context, want map[string]TopicSpec) error {
+	created := time.Now()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		view, err := c.cl.Refresh(ctx)
 		lacks := lacking(view, want)
 		if lacks == "" {
 			c.awaitBrokers(ctx, view, want)
 			return nil
+		}
+		if err == nil && view.Topics[lacks] == nil && time.Since(created) > time.Second {
+			if err := c.createTopics(ctx, []TopicSpec{want[lacks]}); err != nil {
+				return err
+			}
+			created = time.Now()
 		}
 		if retry.Pause(ctx, wait) != nil {
 			return fmt.Errorf("%w: topic %s has no leader yet: %w", context.Cause(ctx), lacks, cmp.Or(err, ctx.Err()))

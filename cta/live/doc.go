@@ -64,14 +64,15 @@
 //	                   major        for five minutes
 //	CauseOverdue       minor        a train is overdue at its next station, and none has passed it ²
 //	                   major        for five minutes, or with a major gap
-//	CauseTooEarly      good         the first report came under ten minutes ago, or a silence ended under eight
+//	CauseTooEarly      good         the first report came under ten minutes ago, or a silence ended under eight,
+//	                                and service isn't over
 //	CauseGap           minor        over 1.5 intended headways between two trains at a station
 //	                   major        over 3
 //	CauseBunched       minor        the latest two trains at a station came at less than half of the
 //	                                intended headway, and closer than the median of all stations ³
 //	CauseEnding        good         service is over for the day; the last trains are on their way
 //	CausePausing       good         service pauses; trains are on their way
-//	CauseRecovering    minor        one of the next two, within five minutes of trouble
+//	CauseRecovering    minor        CauseRegular or CauseTooEarly, within five minutes of trouble
 //	CauseRegular       good         the median headway is known
 //	CauseTooEarly      good         trains run; the median headway is not known yet
 //

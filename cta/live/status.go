@@ -23,7 +23,7 @@ const (
 // worse orders levels, best first. A line has the level of its worse direction.
 var worse = []Level{LevelNotRunning, LevelGood, LevelUnknown, LevelMinor, LevelMajor}
 
-// Cause is the rule that set a level. The constants are in the order of the rules.
+// Cause is the rule that set a level.
 type Cause string
 
 // Every Cause. See the package comment for the rules.
@@ -68,6 +68,7 @@ type DirectionStatus struct {
 	Uneven   bool          // the timetable's trains leave at such different times that no headway describes them
 	Resumes  time.Time     // when service begins again; zero while trains leave, or if it is unknown
 	Idle     bool          // no service on the whole service day
+	Early    bool          // the first report is recent, or a silence has just ended: not all trains are known
 	Last     Departure     // of the service's last train, while known and still to come; else zero
 	Gaps     int           // platforms where there is a gap
 	Bunches  int           // platforms where trains are bunched
@@ -337,7 +338,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	ds.Last = s.lastDeparture(line, d)
 	// Of the trains since a beginning, those that came close together are known first.
 	early := s.now < max(state.first+reporting, s.hearings[line].dark+relearn)
-	if !early {
+	if ds.Early = early; !early {
 		ds.Every = time.Duration(sv.every) * time.Millisecond
 	}
 	ds.Gaps, ds.Bunches = sv.gapped, sv.bunched
