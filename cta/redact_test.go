@@ -3,6 +3,7 @@ package cta_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -80,6 +81,9 @@ func FuzzRedacted(f *testing.F) {
 		f.Add(uint8(i), "s3cret")
 	}
 	f.Fuzz(func(t *testing.T, form uint8, password string) {
+		if !strings.ContainsFunc(password, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			t.Skip("all of it may be in the rest of an address, such as //")
+		}
 		before := secretForms[int(form)%len(secretForms)]
 		address := strings.Replace(before, "%s", password, 1)
 		got := cta.Redacted(address)
