@@ -218,6 +218,44 @@ func TestTransformOfTheSameInstanceIsFenced(t *testing.T) {
 	}
 }
 
+// A coordinator that moves before the first generation of a new process is complete knows
+// only the process before. The new one isn't fenced by that, but joins again.
+func TestInstanceThatItsCoordinatorForgotJoinsAgain(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, "in")
+	moved, fenced := false, 0
+	c.ControlKey(int16(kmsg.SyncGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if moved {
+			return nil, nil, false
+		}
+		moved = true
+		resp := r.ResponseKind().(*kmsg.SyncGroupResponse)
+		resp.ErrorCode = kerr.NotCoordinator.Code
+		return resp, nil, true
+	})
+	c.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if !moved || fenced > 0 || r.(*kmsg.JoinGroupRequest).MemberID == "" {
+			return nil, nil, false
+		}
+		fenced++
+		resp := r.ResponseKind().(*kmsg.JoinGroupResponse)
+		resp.ErrorCode = kerr.FencedInstanceID.Code
+		return resp, nil, true
+	})
+	cfg := config("g")
+	cfg.InstanceID = "one"
+	s := newSummer(connect(t, c, testLog(t)))
+	start(t, s.client, cfg, s)
+	<-s.begun
+	produce(t, c, "in", 100)
+	await(t, s.client, 100, 30*time.Second)
+	if fenced != 1 {
+		t.Errorf("the member was fenced %d times, want once", fenced)
+	}
+}
+
 // A static member that is back soon has its partitions at once, without its group
 // noticing.
 func TestTransformOfAnInstanceIsBackAtOnce(t *testing.T) {

@@ -31,6 +31,8 @@ type membership struct {
 	assigned      []record.Partition
 	heartbeating  bool
 	lastHeartbeat time.Time // its start
+	known         bool      // the group has had a generation with this member
+	anew          bool      // the member was fenced before that, and joined as a new one
 	// strategy is sarama's cooperative one. It moves only partitions that must move, and only
 	// after their member has given them up.
 	strategy sarama.BalanceStrategy
@@ -79,6 +81,12 @@ func (m *member) join() {
 			}
 			m.current = now // without an assignment; the member still has its partitions
 			switch {
+			case errors.Is(err, sarama.ErrFencedInstancedId) && !m.known && !m.anew:
+				// A coordinator that moves before a generation is complete forgets that this
+				// member has replaced the last one of its instance. If another process has
+				// really replaced this one, the second attempt says so.
+				m.anew, m.current = true, generation{}
+				m.backOff(errors.New("the group's coordinator has forgotten this member"))
 			case m.failIfFatal(err), m.removed(err):
 			default:
 				if !errors.Is(err, sarama.ErrRebalanceInProgress) {
@@ -190,7 +198,7 @@ func (m *member) onAssignment(now generation, claimed []record.Partition, topics
 		m.current = now
 		return
 	}
-	m.current, m.joined = now, true
+	m.current, m.joined, m.known = now, true, true
 	var assigned []record.Partition
 	for topic, partitions := range topics {
 		for _, n := range partitions {
