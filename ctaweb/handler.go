@@ -41,7 +41,7 @@ type HandlerConfig struct {
 	// header Access-Control-Allow-Origin has it: "*", or one origin, as
 	// "https://example.org". Default: nobody.
 	AllowOrigin string
-	// MaxStreams bounds the open event streams. Each costs up to 55 kB of memory, whatever
+	// MaxStreams bounds the open event streams. Each costs up to 65 kB of memory, whatever
 	// it is narrowed to. Further clients are told to come back later. Default: 10000.
 	MaxStreams int
 	// MaxClientStreams bounds the streams of one address, so that no client takes all;
