@@ -212,13 +212,19 @@ func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"waiting to send to the Kafka cluster", "fewer in-sync replicas than required", "sending again"} {
-		if n := strings.Count(logs.String(), want); n != 1 {
-			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs.String())
-		}
-	}
+	toldOnce(t, logs.String(), "waiting to send to the Kafka cluster", "fewer in-sync replicas than required", "sending again")
 	if !strings.Contains(logs.String(), `msg="producer closed" accepted=40 delivered=40 "given up"=0`) {
 		t.Errorf("the end doesn't say what became of the records:\n%s", logs.String())
+	}
+}
+
+// toldOnce checks that a log has each text once.
+func toldOnce(t *testing.T, logs string, texts ...string) {
+	t.Helper()
+	for _, want := range texts {
+		if n := strings.Count(logs, want); n != 1 {
+			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs)
+		}
 	}
 }
 
@@ -252,11 +258,7 @@ func TestSearchThatWaitsIsToldOnce(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{`msg="waiting to send to the Kafka cluster" reason=`, "topic=in", "sending again"} {
-		if n := strings.Count(logs.String(), want); n != 1 {
-			t.Errorf("%q is told %d times, want once:\n%s", want, n, logs.String())
-		}
-	}
+	toldOnce(t, logs.String(), `msg="waiting to send to the Kafka cluster" reason=`, "topic=in", "sending again")
 }
 
 // A topic that the metadata still shows, though it was just deleted, is created again.

@@ -339,13 +339,13 @@ func (f *fetcher) fetch(ctx context.Context, buffer []record.Record) (ok, idle b
 	// In turn: one partition that seems empty, alone, and all the others. Of many busy
 	// partitions, most seem empty, since an answer has room for a few.
 	for _, suspects := range []bool{!f.suspectLast, f.suspectLast} {
+		bytes := int32(partitionBytes)
+		if suspects {
+			bytes = responseBytes
+		}
 		for _, cur := range f.cursors {
 			if cur.broker == f.broker && (cur.emptyFetches > 0) == suspects && !time.Now().Before(cur.pausedUntil) {
 				requested[cur] = cur.position
-				bytes := int32(partitionBytes)
-				if suspects {
-					bytes = responseBytes
-				}
 				req.AddBlock(cur.Topic, cur.Partition.Partition, cur.position, bytes, view.Epoch(cur.Partition))
 				if suspects {
 					break // fetched alone, it is sure to have room

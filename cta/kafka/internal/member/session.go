@@ -230,8 +230,8 @@ func (s *session) appendRecords(p *part, f *fetch.Fetched) int {
 		return 0
 	}
 	b := s.accumulated
-	n, bytes := min(len(f.Records), maxRecords-len(b.records)), f.Bytes // at most
-	if b.bytes+bytes > maxBytes {                                       // count: this takes longer than the copy
+	n, bytes := min(len(f.Records), maxRecords-len(b.records)), f.Bytes
+	if b.bytes+bytes > maxBytes { // count, which takes longer than the copy
 		n, bytes = 0, 0
 		for n < len(f.Records) && len(b.records)+n < maxRecords && b.bytes+bytes < maxBytes {
 			bytes += len(f.Records[n].Key) + len(f.Records[n].Value)
