@@ -648,8 +648,6 @@ func (f *feed) readCalls() {
 		}
 		if pass {
 			c.stop = ^c.stop
-		} else {
-			s.called = true
 		}
 		f.calls = append(f.calls, c)
 	}) {
@@ -688,11 +686,22 @@ func (f *feed) readCalls() {
 		if !t.broken {
 			f.interpolate(f.calls[from:i])
 		}
+		calls := slices.DeleteFunc(f.calls[from:i], func(c call) bool { return c.stop < 0 })
+		if len(calls) > 1 { // others are left out: see patterns
+			for _, c := range calls {
+				f.stopList[c.stop].called = true
+			}
+		}
 		t.first = int32(len(kept))
-		kept = append(kept, slices.DeleteFunc(f.calls[from:i], func(c call) bool { return c.stop < 0 })...)
+		kept = append(kept, calls...)
 		t.last = int32(len(kept))
 	}
 	f.calls = kept
+	for _, s := range f.stopList {
+		if s.called && !f.owner(s).placed {
+			f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a place", s.id), Want: "a stop_lat and a stop_lon"})
+		}
+	}
 }
 
 // placeStops gives stops without a place one between their neighbours of a trip, so that
@@ -728,11 +737,6 @@ func (f *feed) placeStops() {
 	}
 	if found > 0 {
 		f.notice("%s without a place, drawn between the neighbours: want stop_lat and stop_lon", many(found, "stop", "stops"))
-	}
-	for _, s := range f.stopList {
-		if s.called && !f.owner(s).placed {
-			f.Fault(sheet.Fault{File: "stops.txt", Found: fmt.Sprintf("stop %q without a place", s.id), Want: "a stop_lat and a stop_lon"})
-		}
 	}
 }
 
