@@ -59,7 +59,7 @@ func TestPartsLinkNothingOfEachOther(t *testing.T) {
 }
 
 func TestDomainLinksNothingForeign(t *testing.T) {
-	for _, pkg := range []string{"/cta", "/schemas", "/cta/live", "/cta/gtfs", "/cta/alert", "/cta/tables"} {
+	for _, pkg := range []string{"/cta", "/schemas", "/cta/live", "/cta/gtfs", "/cta/alert", "/cta/rest", "/cta/tables"} {
 		for _, dep := range deps(t, pkg) {
 			if !strings.HasPrefix(dep, module) {
 				t.Errorf("%s links %s", pkg, dep)
@@ -90,9 +90,9 @@ func TestEmittingLinksNoDatabase(t *testing.T) {
 
 // The client of the HTTP services is for every part that speaks to one.
 func TestHTTPClientLinksTheDomainAlone(t *testing.T) {
-	for _, dep := range deps(t, "/cta/rest") {
-		if !slices.Contains([]string{module + "/cta/rest", module + "/internal/retry", module + "/cta", module + "/internal/sheet", module + "/internal/topicname"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
-			t.Errorf("/cta/rest links %s", dep)
+	for _, dep := range deps(t, "/internal/restclient") {
+		if !slices.Contains([]string{module + "/internal/restclient", module + "/cta/rest", module + "/internal/retry", module + "/cta", module + "/internal/sheet", module + "/internal/topicname"}, dep) && !strings.HasPrefix(dep, "golang.org/x/text") {
+			t.Errorf("/internal/restclient links %s", dep)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
 
@@ -52,7 +53,7 @@ type WeatherConfig struct {
 // A second copy is harmless, because readers use the latest reading by event time. A
 // permanent failure is returned at once. Weather is safe for concurrent use.
 type Weather struct {
-	proxy    *rest.Client
+	proxy    *restclient.Client
 	topic    string
 	wait     time.Duration
 	readings *prometheus.CounterVec
@@ -73,7 +74,7 @@ func NewWeather(restProxyURL string, topics cta.Topics, cfg WeatherConfig) (*Wea
 	retries := metric.Counter(cfg.Metrics, "ctalive_weather_retries_total",
 		"Posts of weather readings that were tried again.").WithLabelValues()
 	var err error
-	w.proxy, err = rest.New(rest.Config{
+	w.proxy, err = restclient.New(restclient.Config{
 		Service: "REST Proxy", URL: restProxyURL, Access: cfg.Access, Log: cfg.Log,
 		Timeout: cmp.Or(cfg.Timeout, 10*time.Second), Wait: w.wait,
 		// The media types of API v2. Karapace answers in another one, whatever is accepted.

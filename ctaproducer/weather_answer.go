@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // Answers of a REST Proxy's API v2 to a produce request. Confluent's proxy tells
@@ -60,7 +61,7 @@ func (w *Weather) check(answer []byte, err error) error {
 			if refused != nil {
 				*e = *refused
 			}
-			e.Code, e.Message = 0, rest.OneLine(w.proxy.Scrub(o.Error))
+			e.Code, e.Message = 0, restclient.OneLine(w.proxy.Scrub(o.Error))
 			if o.ErrorCode != nil {
 				e.Code = *o.ErrorCode
 			}
@@ -88,7 +89,7 @@ func weatherPasses(e *rest.Error) bool {
 	case codeFatal, codeFatalKara, 50001, 50101:
 		return false
 	}
-	return rest.ByStatus(e)
+	return restclient.ByStatus(e)
 }
 
 // registryRefuses matches what a proxy says when its registry has refused the schemas for
@@ -147,7 +148,7 @@ func (w *Weather) hint(err error) string {
 		if e.Status == http.StatusOK && e.Code == 0 || e.Status/100 == 3 {
 			hint = weatherHints[http.StatusNotFound]
 		}
-	case errors.Is(err, context.DeadlineExceeded) && !rest.Unreachable(err):
+	case errors.Is(err, context.DeadlineExceeded) && !restclient.Unreachable(err):
 		hint = "check that the REST Proxy reaches its brokers; the reading may be in {topic} nevertheless"
 	}
 	return strings.ReplaceAll(hint, "{topic}", w.topic)

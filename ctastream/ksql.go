@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/cta/wire"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 	"github.com/seed-921eec07/ctalive/schemas"
 )
@@ -59,7 +60,7 @@ type KSQLConfig struct {
 //
 // A server counts at least once by default: after a crash its counts may be too high.
 type KSQL struct {
-	server   *rest.Client
+	server   *restclient.Client
 	registry *wire.Registry
 	cfg      KSQLConfig
 	stream   string // names on the server
@@ -84,7 +85,7 @@ func NewKSQL(serverURL string, reg *wire.Registry, cfg KSQLConfig) (*KSQL, error
 	cfg.Wait = cmp.Or(cfg.Wait, time.Minute)
 	k := &KSQL{registry: reg, cfg: cfg, stream: "TURNSTILE", table: "TURNSTILE_SUMMARY"}
 	var err error
-	k.server, err = rest.New(rest.Config{
+	k.server, err = restclient.New(restclient.Config{
 		Service: "ksqlDB", URL: serverURL, Access: cfg.Access, Timeout: cmp.Or(cfg.Timeout, 30*time.Second), Wait: cfg.Wait, Log: cfg.Log,
 		Accept: ksqlType + ", application/json", Type: ksqlType,
 		Passes: later, Hint: ksqlHint,
@@ -320,7 +321,7 @@ func (k *KSQL) await(ctx context.Context, e ksqlEntity) error {
 		case "SUCCESS", "RUNNING", "TERMINATED":
 			return nil
 		case "ERROR":
-			return k.fail(&rest.Error{Status: http.StatusOK, Message: rest.OneLine(k.server.Scrub(status.Message))})
+			return k.fail(&rest.Error{Status: http.StatusOK, Message: restclient.OneLine(k.server.Scrub(status.Message))})
 		}
 		if time.Now().After(deadline) {
 			return k.fail(fmt.Errorf("command %s is %s after %v", e.CommandID, status.Status, k.cfg.Wait))

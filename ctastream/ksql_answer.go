@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // ksqlEntity is the result of one statement; its type determines the members present.
@@ -81,7 +82,7 @@ func (id *ksqlID) UnmarshalJSON(data []byte) error {
 // later reports whether the server asks for a retry: it is starting, or overloaded. Its
 // 500 can be a statement's fault.
 func later(e *rest.Error) bool {
-	return e.Code == 42900 || e.Code/100 == 503 || rest.ByStatus(e) && (e.Status != http.StatusInternalServerError || e.Code == 0)
+	return e.Code == 42900 || e.Code/100 == 503 || restclient.ByStatus(e) && (e.Status != http.StatusInternalServerError || e.Code == 0)
 }
 
 // says reports whether a refusal of the server contains one of these texts.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
@@ -60,7 +61,7 @@ type RegistryConfig struct {
 // share it. It is safe for concurrent use.
 type Registry struct {
 	cfg    RegistryConfig
-	rest   *rest.Client
+	rest   *restclient.Client
 	client *srclient.SchemaRegistryClient
 	flight singleflight.Group
 	slots  chan struct{} // one element per registration under way
@@ -80,7 +81,7 @@ type subjectSchema struct{ subject, schema string }
 func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Wait = cmp.Or(cfg.Wait, 30*time.Second)
-	client, err := rest.New(rest.Config{
+	client, err := restclient.New(restclient.Config{
 		Service: "schema registry", URL: cfg.URL, Access: cfg.Access, Timeout: cfg.Timeout, Wait: cfg.Wait, Log: cfg.Log,
 		Accept: "application/vnd.schemaregistry.v1+json, application/json", // srclient sends no Accept
 		Idle:   16,                                                         // srclient's number of concurrent calls
@@ -104,7 +105,7 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 func (r *Registry) Wait(ctx context.Context) error {
 	_, err := r.retry(ctx, r.cfg.Wait, "wait", func() (any, error) {
 		_, err := r.client.GetGlobalCompatibilityLevel()
-		if e := refusal(err); e != nil && e.Code != 0 && !rest.ByStatus(e) && !forbids(e) {
+		if e := refusal(err); e != nil && e.Code != 0 && !restclient.ByStatus(e) && !forbids(e) {
 			return nil, nil // the registry's own refusal shows that it is running
 		}
 		return nil, err

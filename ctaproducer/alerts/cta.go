@@ -15,6 +15,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // errNoFeed is an answer of something else than a feed of alerts, such as the page of a
@@ -62,7 +63,7 @@ func readCTA(body []byte, net *cta.Network) (alerts []alert.Alert, unknown int, 
 	}
 	root := shape.Root
 	if root.Code != "" && root.Code != "0" {
-		message := rest.OneLine(string(root.Error))
+		message := restclient.OneLine(string(root.Error))
 		message = cmp.Or(message, "refused")
 		return nil, 0, &rest.Error{Status: 200, Code: root.Code.Number(), Message: message}
 	}

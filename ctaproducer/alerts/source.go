@@ -16,10 +16,10 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/alert"
 	"github.com/seed-921eec07/ctalive/cta/gtfs/realtime"
-	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/poll"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // DefaultURL is the address of the CTA's alerts. It needs no key.
@@ -94,7 +94,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	p, err := poll.New(poll.Config{
 		Source: "alerts", Calls: "ctalive_alert_calls_total", Least: 10 * time.Second, Every: cmp.Or(cfg.Every, time.Minute),
 		Timeout: cfg.Timeout, Record: cfg.Record, Repeats: true, Replay: cfg.Replay, Speed: cfg.Speed, Log: cfg.Log, Metrics: cfg.Metrics,
-		Feeds: []poll.Feed{{Code: "alerts", FeedConfig: rest.FeedConfig{Service: "alerts", Source: cmp.Or(cfg.URL, DefaultURL), Header: cfg.Header, Limit: maxAnswer}}},
+		Feeds: []poll.Feed{{Code: "alerts", FeedConfig: restclient.FeedConfig{Service: "alerts", Source: cmp.Or(cfg.URL, DefaultURL), Header: cfg.Header, Limit: maxAnswer}}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("alerts: %w", err)

@@ -12,12 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/foretold"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/poll"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/gtfsrt"
 	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // Config holds the settings of a [Source]. One of Vehicles, Trips and Replay is required.
@@ -91,7 +91,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 		cfg.Trips = "" // one feed for both
 	}
 	feed := func(code, service, source string) poll.Feed {
-		return poll.Feed{Code: code, FeedConfig: rest.FeedConfig{Service: service, Source: source, Header: cfg.Header,
+		return poll.Feed{Code: code, FeedConfig: restclient.FeedConfig{Service: service, Source: source, Header: cfg.Header,
 			Accept: "application/x-protobuf, application/octet-stream, */*", Limit: maxFeed, Hint: hint}}
 	}
 	p, err := poll.New(poll.Config{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // Connector is the connector on a Kafka Connect cluster that copies the rows of
@@ -23,7 +24,7 @@ import (
 // contain no password, even if the worker's own text does. A Connector is safe for
 // concurrent use.
 type Connector struct {
-	worker *rest.Client
+	worker *restclient.Client
 	cfg    ConnectorConfig
 	db     *url.URL
 }
@@ -42,7 +43,7 @@ func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 	retries := metric.Counter(cfg.Metrics, "ctalive_connector_retries_total",
 		"Requests to Kafka Connect that were tried again.").WithLabelValues()
 	var err error
-	c.worker, err = rest.New(rest.Config{
+	c.worker, err = restclient.New(restclient.Config{
 		Service: "Kafka Connect", URL: connectURL, Access: cfg.Access, Timeout: cfg.Timeout, Wait: cfg.Wait, Log: cfg.Log,
 		Accept: "application/json", Type: "application/json",
 		Passes: c.passes, Hint: c.hint, Retried: retries.Inc,
@@ -191,7 +192,7 @@ func (c *Connector) path() string { return "/connectors/" + url.PathEscape(c.cfg
 // has just started answers 404 and 500 for some seconds. A 409 is a rebalance:
 // nothing here creates by POST.
 func (c *Connector) passes(e *rest.Error) bool {
-	return rest.ByStatus(e) || e.Status == http.StatusConflict || e.Status == http.StatusNotFound && !c.unknown(e)
+	return restclient.ByStatus(e) || e.Status == http.StatusConflict || e.Status == http.StatusNotFound && !c.unknown(e)
 }
 
 // fail makes an error of a call the caller's.
@@ -228,7 +229,7 @@ func (c *Connector) hint(err error) string {
 	}
 	var e *rest.Error
 	switch {
-	case rest.Unreachable(err):
+	case restclient.Unreachable(err):
 		return "start the worker, or check its URL; stations.Source reads the table without one"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "see the worker's log: it waits for its brokers, or for the database"

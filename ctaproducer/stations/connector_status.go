@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // ConnectorStatus is the state of a connector as its worker tells it, some
@@ -123,7 +123,7 @@ func (c *Connector) trimTrace(trace string) string {
 	if last != "" && !strings.HasSuffix(first, last) {
 		first += "; caused by " + last
 	}
-	return rest.OneLine(c.worker.Scrub(first))
+	return restclient.OneLine(c.worker.Scrub(first))
 }
 
 const (

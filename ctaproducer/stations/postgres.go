@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/rest"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 // stationsTable is the table of stops, in schema public.
@@ -58,7 +58,7 @@ func postgresSecrets(u *url.URL) []string {
 type database struct {
 	config  *pgx.ConnConfig
 	addr    string // as errors show it
-	secrets rest.Secrets
+	secrets restclient.Secrets
 }
 
 func newDatabase(text string) (*database, error) {
@@ -71,7 +71,7 @@ func newDatabase(text string) (*database, error) {
 		d.secrets.Hide(secret)
 	}
 	if d.config, err = pgx.ParseConfig(u.String()); err != nil {
-		return nil, fmt.Errorf("Postgres is %q: %s", cta.Redacted(text), rest.OneLine(d.secrets.Scrub(errorText(err))))
+		return nil, fmt.Errorf("Postgres is %q: %s", cta.Redacted(text), restclient.OneLine(d.secrets.Scrub(errorText(err))))
 	}
 	d.secrets.Hide(d.config.Password)
 	d.config.ConnectTimeout = 10 * time.Second
@@ -100,7 +100,7 @@ func errorText(err error) string {
 func (d *database) fail(err error) *cta.ServiceError {
 	return &cta.ServiceError{
 		Service: "PostgreSQL", Addr: d.addr, Hint: d.hint(err),
-		Err: &causeError{text: rest.OneLine(d.secrets.Scrub(postgresText(err))), err: err},
+		Err: &causeError{text: restclient.OneLine(d.secrets.Scrub(postgresText(err))), err: err},
 	}
 }
 
@@ -171,7 +171,7 @@ func (d *database) hint(err error) string {
 		return "the server is starting or stopping: try again"
 	case code != "":
 		return "see the server's log"
-	case rest.Unreachable(err):
+	case restclient.Unreachable(err):
 		return "start it, or check the address in Postgres"
 	}
 	return "check the address in Postgres, and that the server is up"

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/form"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 type answer struct {
@@ -79,7 +79,7 @@ func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 		return nil, fmt.Errorf("%w of the Train Tracker: it has no ctatt", errNotJSON)
 	}
 	if root.Code != "" && root.Code != "0" {
-		name := rest.OneLine(string(root.Name))
+		name := restclient.OneLine(string(root.Name))
 		name = cmp.Or(name, "refused")
 		code := root.Code.Number()
 		code = cmp.Or(code, codeServer)

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/poll"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
 const (
@@ -117,7 +118,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	p, err := poll.New(poll.Config{
 		Source: "traintracker", Calls: "ctalive_train_tracker_calls_total", Least: 5 * time.Second, Every: cmp.Or(cfg.Every, 15*time.Second),
 		Timeout: cfg.Timeout, Record: cfg.Record, Replay: cfg.Replay, Speed: cfg.Speed, Log: cfg.Log, Metrics: cfg.Metrics,
-		Feeds: []poll.Feed{{Code: "train-tracker", FeedConfig: rest.FeedConfig{Service: "Train Tracker", Source: cfg.URL + "?" + query.Encode(),
+		Feeds: []poll.Feed{{Code: "train-tracker", FeedConfig: restclient.FeedConfig{Service: "Train Tracker", Source: cfg.URL + "?" + query.Encode(),
 			Accept: "application/json", Limit: 4 << 20, Daily: cfg.DailyBudget, Zone: net.Location, Hint: hint}}},
 	})
 	if err := errors.Join(append(faults, err)...); err != nil {

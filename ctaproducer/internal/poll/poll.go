@@ -17,6 +17,7 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/metric"
+	"github.com/seed-921eec07/ctalive/internal/restclient"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
@@ -40,7 +41,7 @@ type Config struct {
 // those of Config.
 type Feed struct {
 	Code string // in recordings
-	rest.FeedConfig
+	restclient.FeedConfig
 }
 
 // Poll calls feeds. Only its State is safe for concurrent use.
@@ -49,7 +50,7 @@ type Poll struct {
 	Clock   retry.Clock // tests replace it
 	State   trouble.State
 	Trouble trouble.Log
-	Called  []*rest.Feed           // as Feeds; nil for one without a Source
+	Called  []*restclient.Feed     // as Feeds; nil for one without a Source
 	Results *prometheus.CounterVec // of calls
 
 	codes []string
@@ -60,7 +61,7 @@ func New(cfg Config) (*Poll, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Speed = cmp.Or(cfg.Speed, 1)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	p := &Poll{Config: cfg, Clock: retry.System, Trouble: trouble.Log{Log: cfg.Log}, Called: make([]*rest.Feed, len(cfg.Feeds))}
+	p := &Poll{Config: cfg, Clock: retry.System, Trouble: trouble.Log{Log: cfg.Log}, Called: make([]*restclient.Feed, len(cfg.Feeds))}
 	p.State.Set(errors.New(cfg.Source + ": no answer yet"))
 	var faults []error
 	if cfg.Every < cfg.Least || cfg.Every > 10*time.Minute {
@@ -76,7 +77,7 @@ func New(cfg Config) (*Poll, error) {
 		}
 		f.Every, f.Timeout, f.Log = cfg.Every, cfg.Timeout, cfg.Log
 		var err error
-		p.Called[i], err = rest.NewFeed(f.FeedConfig)
+		p.Called[i], err = restclient.NewFeed(f.FeedConfig)
 		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {

@@ -1,19 +1,18 @@
-// Package rest is a client for the services around Kafka that use JSON over HTTP: a
+// Package restclient is a client for the services around Kafka that use JSON over HTTP: a
 // Schema Registry, a REST Proxy, Kafka Connect, ksqlDB. The same rules hold for all:
 //
 //   - Each request has a time limit, and each answer a size limit. Redirects are
 //     not followed.
 //   - [Client.Retry] retries failures that may pass, with growing pauses. Each reason to
 //     wait is logged once, and so is the recovery.
-//   - A refusal is an [*Error]. [Client.Fail] names the service, its address and the
+//   - A refusal is an [*rest.Error]. [Client.Fail] names the service, its address and the
 //     remedy, as a [*cta.ServiceError]. No text contains a password or token.
-package rest
+package restclient
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -29,28 +28,16 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
-
-// Access authenticates a client. The zero value means the user and password in the URL,
-// if any, and the system's certificate authorities.
-type Access struct {
-	// User and Password are for basic authentication. Default: those in the URL.
-	User, Password string
-	// Token returns the bearer token of the next request. It takes precedence over
-	// User and Password. Default: none.
-	Token func(context.Context) (string, error)
-	// TLS holds the trusted certificate authorities and the client's certificate
-	// for an https URL. Default: the system's authorities, and no certificate.
-	TLS *tls.Config
-}
 
 // Config holds the settings of a [Client]. Service, URL, Timeout and Wait are
 // required.
 type Config struct {
 	Service string // name in errors and logs, such as "REST Proxy"
 	URL     string // http or https, with a path if the service has one
-	Access  Access
+	Access  rest.Access
 	Timeout time.Duration // of one request, from 1ms to 5m
 	Wait    time.Duration // bounds the tries of a call
 	Idle    int           // connections kept for later requests; 0: none
@@ -58,7 +45,7 @@ type Config struct {
 	Type    string        // media type of requests
 	Limit   int           // bytes of an answer, uncompressed; 0: 4 MB
 	// Passes reports whether a retry may succeed after a refusal. Default: [ByStatus].
-	Passes func(*Error) bool
+	Passes func(*rest.Error) bool
 	// Hint returns the remedy for a failure, or "" for the usual one.
 	Hint func(error) string
 	// Retried is called before each further try. Default: none.
@@ -148,7 +135,7 @@ func (c *Client) Addr() string { return c.base }
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Do sends one request, and returns the answer of a success. A refusal is an
-// [*Error]; any other error means that no answer came.
+// [*rest.Error]; any other error means that no answer came.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -200,7 +187,7 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	case err != nil:
 		return nil, &noAnswer{err}
 	case len(body) > c.cfg.Limit:
-		return nil, &Error{Status: res.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", c.cfg.Limit)}
+		return nil, &rest.Error{Status: res.StatusCode, Message: fmt.Sprintf("answer is over %d bytes", c.cfg.Limit)}
 	case res.StatusCode/100 != 2:
 		return nil, refusal(res, body, secrets)
 	}
@@ -224,7 +211,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) (st
 			return err
 		}
 		if json.Unmarshal(answer, out) != nil {
-			return &Error{Status: status, Message: "an answer that is not " + c.cfg.Service + "'s"}
+			return &rest.Error{Status: status, Message: "an answer that is not " + c.cfg.Service + "'s"}
 		}
 		return nil
 	})

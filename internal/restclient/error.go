@@ -1,4 +1,4 @@
-package rest
+package restclient
 
 import (
 	"bytes"
@@ -12,47 +12,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
-// Error is an answer of a service other than success. It may be the cause of a
-// [*cta.ServiceError]: find it by errors.As.
-type Error struct {
-	Status  int    // HTTP; 200 when something was refused inside a success
-	Code    int    // the service's own error_code; 0 without one
-	Message string // one line, cut short, without secrets
-	Body    []byte // the whole answer, which may hold secrets
-
-	After         time.Duration // least pause until the next try; 0: none
-	PermanentCode bool          // Code alone tells that no further try can succeed
-}
-
-// Permanent reports whether no further try can succeed, as with a wrong key.
-func (e *Error) Permanent() bool {
-	if e == nil {
-		return false
-	}
-	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		return true
-	}
-	return e.PermanentCode || e.Status/100 == 3
-}
-
-// Error names status, code and message.
-func (e *Error) Error() string {
-	status := fmt.Sprintf("HTTP %d", e.Status)
-	// Some servers' messages begin with the status.
-	message := strings.TrimLeft(strings.TrimPrefix(e.Message, status), ": ")
-	if e.Code != 0 && e.Code != e.Status {
-		status += fmt.Sprintf(", code %d", e.Code)
-	}
-	return status + ": " + message
-}
-
 // refusal reads an answer that is an error: the services' JSON, or any text.
-func refusal(res *http.Response, body []byte, secrets Secrets) *Error {
-	e := &Error{Status: res.StatusCode, Body: body, After: retryAfter(res.Header)}
+func refusal(res *http.Response, body []byte, secrets Secrets) *rest.Error {
+	e := &rest.Error{Status: res.StatusCode, Body: body, After: retryAfter(res.Header)}
 	var shape struct {
 		Code    json.Number     `json:"error_code"`
 		Message json.RawMessage `json:"message"`
@@ -147,7 +113,7 @@ func untrusted(err error) string {
 
 // usualHint is the remedy for failures common to all services.
 func usualHint(err error) string {
-	var refused *Error
+	var refused *rest.Error
 	switch hint := untrusted(err); {
 	case hint != "":
 		return hint

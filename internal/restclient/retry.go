@@ -1,4 +1,4 @@
-package rest
+package restclient
 
 import (
 	"context"
@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 // ByStatus reports whether a retry may succeed, by the refusal's HTTP status alone.
-func ByStatus(e *Error) bool {
+func ByStatus(e *rest.Error) bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return true
@@ -19,7 +21,7 @@ func ByStatus(e *Error) bool {
 
 // passes reports whether a retry may succeed.
 func (c *Client) passes(err error) bool {
-	if refused, ok := errors.AsType[*Error](err); ok {
+	if refused, ok := errors.AsType[*rest.Error](err); ok {
 		return c.cfg.Passes(refused)
 	}
 	return errors.As(err, new(*noAnswer)) && untrusted(err) == ""
@@ -35,7 +37,7 @@ func (c *Client) Retry(ctx context.Context, limit time.Duration, try func(contex
 		}
 		c.ill(err)
 		c.cfg.Retried()
-		if refused, ok := errors.AsType[*Error](err); ok {
+		if refused, ok := errors.AsType[*rest.Error](err); ok {
 			after = min(refused.After, time.Minute) // the caller waits
 		}
 		return after, true

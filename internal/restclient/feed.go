@@ -1,4 +1,4 @@
-package rest
+package restclient
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
@@ -227,7 +228,7 @@ func (f *Feed) failed(err error) error {
 	f.failures++
 	f.passed = false
 	wait := longestPause
-	var refused *Error
+	var refused *rest.Error
 	errors.As(err, &refused)
 	if !refused.Permanent() && f.failures < 8 {
 		wait = min(f.cfg.Every<<(f.failures-1), longestPause)
@@ -251,7 +252,7 @@ func (f *Feed) failed(err error) error {
 
 func (f *Feed) fail(err error) error {
 	hint := f.cfg.Hint(err)
-	var refused *Error
+	var refused *rest.Error
 	switch {
 	case hint != "":
 	case f.client == nil:
@@ -295,7 +296,7 @@ func (f *Feed) get(ctx context.Context) ([]byte, error) {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
 	res, err := f.client.RoundTrip(req)
-	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Status == http.StatusNotModified && f.read {
+	if refused := (*rest.Error)(nil); errors.As(err, &refused) && refused.Status == http.StatusNotModified && f.read {
 		return nil, nil
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package rest
+package restclient
 
 import (
 	"bytes"
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
 func newClient(t *testing.T, cfg Config) *Client {
@@ -91,7 +92,7 @@ func TestTLS(t *testing.T) {
 		{"no TLS there", strings.Replace(plain.URL, "http:", "https:", 1), nil, "use http in the URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client := newClient(t, Config{URL: c.url, Access: Access{TLS: c.tls}, Wait: 20 * time.Second})
+			client := newClient(t, Config{URL: c.url, Access: rest.Access{TLS: c.tls}, Wait: 20 * time.Second})
 			var name string
 			_, err := client.Call(t.Context(), http.MethodGet, "/", nil, &name)
 			switch {
@@ -128,13 +129,13 @@ func TestCredentials(t *testing.T) {
 	token := func(context.Context) (string, error) { n++; return fmt.Sprintf("t0ken-%d", n), nil }
 	for _, c := range []struct {
 		name   string
-		access Access
+		access rest.Access
 		want   string
 	}{
-		{"in the URL", Access{}, "ann s3cret-0"},
-		{"set", Access{User: "bob", Password: "s3cret-1"}, "bob s3cret-1"},
-		{"without a password", Access{User: "bob"}, "bob "},
-		{"a token", Access{User: "bob", Password: "s3cret-1", Token: token}, "Bearer t0ken-1"},
+		{"in the URL", rest.Access{}, "ann s3cret-0"},
+		{"set", rest.Access{User: "bob", Password: "s3cret-1"}, "bob s3cret-1"},
+		{"without a password", rest.Access{User: "bob"}, "bob "},
+		{"a token", rest.Access{User: "bob", Password: "s3cret-1", Token: token}, "Bearer t0ken-1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client := newClient(t, Config{URL: strings.Replace(server.URL, "//", "//ann:s3cret-0@", 1), Access: c.access})
@@ -149,7 +150,7 @@ func TestCredentials(t *testing.T) {
 			}
 		})
 	}
-	client := newClient(t, Config{URL: server.URL, Wait: 20 * time.Second, Access: Access{Token: func(context.Context) (string, error) { return "", errors.New("file is gone") }}})
+	client := newClient(t, Config{URL: server.URL, Wait: 20 * time.Second, Access: rest.Access{Token: func(context.Context) (string, error) { return "", errors.New("file is gone") }}})
 	if _, err := client.Call(t.Context(), http.MethodGet, "/", nil, nil); err == nil || !strings.Contains(client.Fail(err).Error(), "no bearer token: file is gone (see what Access.Token needs)") {
 		t.Errorf("error %v, want it to name the token", err)
 	}
