@@ -132,7 +132,7 @@ func body(ctx context.Context, url string) string {
 
 var figures = regexp.MustCompile(`about ([0-9,]+) entries and ([0-9,]+) arrivals`)
 
-// A simulated weekday has as many events as the documents say.
+// A simulated weekday has as many events as OPERATIONS.md states.
 func TestADayHasTheEventsOfTheDocuments(t *testing.T) {
 	sim, err := ctaproducer.NewSimulation(cta.Chicago(), ctaproducer.SimulationConfig{Seed: 1, For: 24 * time.Hour})
 	if err != nil {
@@ -147,31 +147,31 @@ func TestADayHasTheEventsOfTheDocuments(t *testing.T) {
 			arrivals++
 		}
 	}
-	for _, file := range []string{"README.md", "OPERATIONS.md"} {
-		text, err := os.ReadFile(file)
+	text, err := os.ReadFile("OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stated := figures.FindStringSubmatch(string(text))
+	if stated == nil {
+		t.Fatal("OPERATIONS.md has no figures of a day")
+	}
+	for i, n := range []int{entries, arrivals} {
+		said, err := strconv.Atoi(strings.ReplaceAll(stated[i+1], ",", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
-		stated := figures.FindStringSubmatch(string(text))
-		if stated == nil {
-			t.Errorf("%s has no figures of a day", file)
-			continue
-		}
-		for i, n := range []int{entries, arrivals} {
-			said, err := strconv.Atoi(strings.ReplaceAll(stated[i+1], ",", ""))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if said < n*99/100 || said > n*101/100 {
-				t.Errorf("%s: %s, want %d entries and %d arrivals", file, stated[0], entries, arrivals)
-			}
+		if said < n*99/100 || said > n*101/100 {
+			t.Errorf("OPERATIONS.md: %s, want %d entries and %d arrivals", stated[0], entries, arrivals)
 		}
 	}
 }
 
-// Every package of the library is in README's table of packages.
-func TestReadmeListsThePackages(t *testing.T) {
-	text := readme(t)
+// The package comment lists every package of the library.
+func TestOverviewListsThePackages(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := exec.Command("go", "list", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -181,8 +181,8 @@ func TestReadmeListsThePackages(t *testing.T) {
 		if name == "" || strings.Contains(name, "internal") || strings.HasPrefix(name, "examples") {
 			continue
 		}
-		if !strings.Contains(text, "`"+name+"`") {
-			t.Errorf("README.md doesn't list package %s", name)
+		if !strings.Contains(string(text), "["+pkg+"]") {
+			t.Errorf("doc.go doesn't list package %s", name)
 		}
 	}
 }

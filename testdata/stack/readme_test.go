@@ -16,16 +16,16 @@ import (
 	"github.com/seed-921eec07/ctalive/ctaweb"
 )
 
-// root is the repository's folder, where README's commands are run.
+// root is the repository's folder, where the commands of examples/README.md are run.
 const root = "../.."
 
 var codeBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
-// readmesCommands returns the commands that README gives for the real services,
+// readmesCommands returns the commands that examples/README.md lists for the real services,
 // without its comments on them.
 func readmesCommands(t *testing.T) (commands []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, "examples", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func readmesCommands(t *testing.T) (commands []string) {
 	return commands
 }
 
-// README's commands on real services, with the variables that it sets and no
+// The README's commands on real services, with the variables that it sets and no
 // others, bring the stations to Kafka and a live system to the page. Each program
 // leaves when it is told to.
 func TestReadmesCommands(t *testing.T) {
