@@ -47,8 +47,10 @@ type sensor struct {
 
 // clock estimates the event time, and finds wrong clocks, from pairs of an event's time
 // and the wall time of its sending. Every station has one vote, however many records it
-// sends. Up to a quarter of the stations may be wrong without an effect. A judgement
-// takes a millisecond, so it isn't made for every record.
+// sends. Up to a quarter of the stations may be wrong without an effect. The time is right
+// to two seconds at up to 300 times real time, plus the speed times the difference between
+// the reader's and the senders' clocks. A judgement takes a millisecond, so it isn't made
+// for every record.
 type clock struct {
 	sensors map[int]*sensor // by station; 0 is the weather
 	since   int64           // wall time of the latest jump; older records don't bear on the present

@@ -49,8 +49,7 @@ const (
 // ready to use.
 type ConsumeConfig struct {
 	// ArrivalsBack is how far back, by the wall clock, arrivals are read at the start. From
-	// 1m to 24h. Default: 2h. Older arrivals tell nothing of the present; those of a day
-	// are read later, for the history of lines.
+	// 1m to 24h. Default: 2h. Older arrivals do not affect the present.
 	ArrivalsBack time.Duration
 	// Refresh is the time between searches for new topics. From 10ms to 1m. Default:
 	// 2s.
@@ -102,12 +101,12 @@ type Client interface {
 // consumer group, and reads both layouts:
 //
 //   - the tables from their start
-//   - the arrivals of the last two hours, the agency's predictions of the last ten minutes,
-//     and the weather of a day
+//   - arrivals since cfg.ArrivalsBack, the agency's predictions of the last ten minutes, and
+//     the weather of 26 hours
 //   - then all new records, also of topics that appear later
 //
-// When it has caught up, m is ready. Then it reads the arrivals of the last day of event
-// time, for the history of lines.
+// Once Consume has caught up, m is ready. Then Consume reads the arrivals of the last 26
+// hours of event time, 300,000 at most, for the history of lines.
 //
 // A record that can't be read, or exceeds a bound of m, is counted, logged once for each
 // reason and topic, and skipped. While a service is away, Consume retries, and m is not ready.

@@ -1,15 +1,17 @@
-// Package ctaweb shows a transit network live, as pages, a stream and a JSON API. They
-// show where trains are, how lines run, and how many riders entered the stations.
+// Package ctaweb shows a transit network live: where trains are, how lines run, and how many
+// riders entered the stations. It serves pages, a stream and a JSON API.
 //
-//		m := ctaweb.NewModel(cta.Chicago())
-//		go ctaweb.Consume(ctx, client, registry, cta.Topics{}, m, ctaweb.ConsumeConfig{})
-//		http.Handle("/trains/", http.StripPrefix("/trains", ctaweb.Default(m)))
+//	m := ctaweb.NewModel(cta.Chicago())
+//	go ctaweb.Consume(ctx, client, registry, cta.Topics{}, m, ctaweb.ConsumeConfig{})
+//	http.Handle("/trains/", http.StripPrefix("/trains", ctaweb.Default(m)))
 //
-//	  - A [Model] holds the state of a network. [Consume] feeds it from Kafka. Its Apply
-//	    methods feed it from any other source. It is useful without the web too:
-//	    [Model.Status] and [Model.View] return what it knows.
-//	  - A [Handler] serves a model. [Default] and [NewHandler] make one. [Serve] runs it as a
-//	    server with sensible limits.
+// A page has two parts:
+//
+//   - A [Model] holds the state of a network. [Consume] feeds a model from Kafka; its Apply
+//     methods feed it from any other source. [Model.Status] and [Model.View] return the
+//     state to programs without pages.
+//   - A [Handler] serves a model: see [Default] and [NewHandler]. [Serve] runs a handler as
+//     a server with sensible limits.
 //
 // # Routes
 //
@@ -33,94 +35,68 @@
 //	/metrics         Prometheus metrics, if HandlerConfig.Gatherer is set
 //	/map, /worker.js, /static/…   parts of the pages
 //
-// In an address, the ids "/", "." and "..", and ids that begin with a tilde, get a
-// tilde in front: /trains/~.. is the page of train "..".
+// In an address, the ids "/", "." and "..", and ids that begin with a tilde, get a tilde in
+// front: /trains/~.. is the page of train "..".
 //
 // # Duties of the caller
 //
-//   - Close a [Handler] when its server shuts down. Otherwise open streams delay the
-//     shutdown. [Serve] does so, and bounds connections.
 //   - Behind a reverse proxy, all clients have one address: set
 //     HandlerConfig.MaxClientStreams.
-//   - Middleware that wraps the ResponseWriter needs a method Unwrap. Otherwise the stream
-//     cannot be flushed.
-//   - Your own server needs ReadHeaderTimeout and MaxHeaderBytes. Its WriteTimeout does not
-//     affect the stream.
+//   - Middleware that wraps the ResponseWriter needs a method Unwrap, or the stream cannot be
+//     flushed.
+//   - With a server other than [Serve]: set ReadHeaderTimeout and MaxHeaderBytes, and close
+//     the [Handler] at the shutdown, or open streams delay it. WriteTimeout does not affect
+//     the stream.
 //
 // # Your own look and language
 //
-// HandlerConfig.Files replaces any file of the directory assets in this package's source:
-// templates, style sheet, icon, words. TEMPLATES.md lists the fields and functions of
-// templates, and the ids and attributes that the script uses.
+// HandlerConfig.Files replaces any file of this package's folder assets: templates, style
+// sheet, icon, words. TEMPLATES.md describes templates. A language is one file, such as
+// assets/words.es.json; [NewHandler] lists missing words. A request gets the first available
+// language of:
 //
-// A language is one file, such as assets/words.es.json. [NewHandler] lists all missing
-// words. A request gets the first available language of: the query's lang, the choice in
-// the reader's cookie, Accept-Language, the first of HandlerConfig.Languages.
+//  1. the query's lang
+//  2. the reader's choice, in a cookie
+//  3. Accept-Language
+//  4. the first of HandlerConfig.Languages
 //
 // # The stream
 //
-// GET /events sends server-sent events. ?line= and ?station= select a part.
-//
-//	snapshot   everything
-//	update     the changes; several may share one event
-//	quiet      no news, after a silence; it has no id
-//
-// A client that reconnects with the last id, in Last-Event-ID or ?since=, gets the missed
-// updates, or a snapshot. A client that is too slow is dropped. Trains are sent at once,
-// unless many were sent just before; counts within a second.
+// GET /events sends server-sent events, which /api/v1/openapi.json describes: a snapshot,
+// then updates, each with one or more changes. After a silence it sends "quiet", without an
+// id. Changes of trains are sent at once, unless there are many; counts within a second. A
+// client that is too slow is dropped, and gets the missed updates when it reconnects.
 //
 // # Testing
 //
-// Feed a [Model] by its Apply methods and choose the time: [Model.Status] takes one, and
-// HandlerConfig has Now. Package ctatest has a broker for [Consume].
+// Feed a [Model] by its Apply methods. The test chooses the time, as the argument of
+// [Model.Status] and by HandlerConfig.Now. Package ctatest has a broker for [Consume].
+//
+// # Times
+//
+// All times on the pages are event time, derived from the keys and timestamps of records. So
+// a simulation at any speed and a replay show the right ages and minutes.
+//
+//	no events              time continues for two minutes at most; the age of the data grows
+//	stale data             after four times the usual time between records, 30 s to 5 min
+//	events of other times  two hours from now or more: pages name a simulation or recording
+//	a restarted source     a jump back by five minutes or more drops the earlier trains
+//	a station's wrong clock, three times
+//	                       its events get the time of receipt; the log and the metric
+//	                       ctalive_web_wrong_clock name the station
+//
+// Up to a quarter of the stations, of four or more, may have wrong clocks without an effect
+// on the others. Errors under 30 seconds look like delays. The reader's own clock must be
+// right.
 //
 // # Guarantees
 //
 //   - Everything is safe for concurrent use. Memory is bounded, whatever the topics hold.
-//   - Many handlers can show one model, and many processes the same topics. There is no
+//   - Many handlers can show one model, and many processes the same topics: there is no
 //     consumer group.
-//   - The pages are complete without scripts. They load nothing from other hosts, and have
-//     no inline script. Their only inline style is the style sheet. The
-//     Content-Security-Policy enforces all of this.
+//   - The pages are complete without scripts. The Content-Security-Policy forbids content of
+//     other hosts, inline scripts, and inline styles except the style sheet.
 //   - No reader sees the text of an internal error.
-//   - The browser stores favourite and recent stations, and finds the nearest ones. None of
-//     this is sent.
+//   - Favourite and recent stations, and the reader's position, stay in the browser.
 //   - Without a network, installed pages open as last stored, marked as not live.
-//
-// # The clock
-//
-// All times on the pages are event time. The model derives it from pairs of an event's
-// time (the record's key) and its time of sending (the record's timestamp). So ages and
-// minutes are right in an accelerated simulation or a replay too.
-//
-//	between events       the clock runs on at the observed speed, for two minutes at most;
-//	                     then only the age of the data, in wall time, grows
-//	stale                after four times the usual time between records, from 30 s to 5 min
-//	accuracy             two seconds, up to 300 times real time, plus the difference between
-//	                     the reader's and the senders' clocks times the speed
-//	jumps                when over a quarter of the stations move to another time, and none
-//	                     contradicts for five seconds
-//	restarts             at a jump back by five minutes or more; the earlier trains are dropped
-//	two hours from now   pages call it a simulation or a recording, with its year
-//
-// # Wrong clocks
-//
-// Up to a quarter of the stations may have wrong clocks without an effect on the others.
-// Each station has one vote.
-//
-//	one wrong time       the record counts as late; it is dropped if its event is ahead of
-//	                     its sending
-//	three wrong times    the station's clock is wrong: its reports are withdrawn, and later
-//	                     ones get the time of receipt. The log and the metric
-//	                     ctalive_web_wrong_clock name the station
-//
-// Delayed records make no clock wrong. Errors under 30 seconds look like delays. A network
-// needs four stations for this, and the reader's own clock must be right.
-//
-// # Restarts
-//
-// A page is ready once the arrivals of the last two hours are read. Those of 26 hours
-// follow, 300,000 at most: the strip of the last 24 hours derives from arrivals alone. Counts
-// carry no event time; it is derived from the record's send time. A station's day begins
-// where the compacted part of the topic ends, and the page shows that time.
 package ctaweb

@@ -37,9 +37,8 @@ type HandlerConfig struct {
 	// a file words.<language>.json with the same keys as words.en.json; this package
 	// has en and es. A reader of none of them gets the first. Default: en, es.
 	Languages []string
-	// AllowOrigin is who may read the API and the stream from other sites, as the
-	// header Access-Control-Allow-Origin has it: "*", or one origin, as
-	// "https://example.org". Default: nobody.
+	// AllowOrigin is the site whose scripts may read the API and the stream: an origin,
+	// as "https://example.org", or "*" for every site. Default: none.
 	AllowOrigin string
 	// MaxStreams bounds the open event streams. Each costs up to 65 kB of memory, whatever
 	// it is narrowed to. Further clients are told to come back later. Default: 10000.
@@ -48,9 +47,9 @@ type HandlerConfig struct {
 	// [Serve] bounds connections accordingly. Behind a reverse proxy all clients have
 	// the proxy's address: set it to MaxStreams there. Default: half of MaxStreams.
 	MaxClientStreams int
-	// Interval is the time between the updates of a stream while much changes for long.
-	// Up to five updates may follow one another at once. No page is rendered more
-	// often. From 10ms to 10s. Default: 200ms.
+	// Interval is the mean time between updates of a stream while much changes. Up to
+	// five updates may follow one another at once. Pages are not rendered more often.
+	// From 10ms to 10s. Default: 200ms.
 	Interval time.Duration
 	// KeepAlive is the silence after which a stream gets a "quiet" event, without news.
 	// Proxies then keep the stream, and pages know that it is alive. From 1s to 1m.
@@ -121,9 +120,9 @@ func isOrigin(text string) bool {
 	return known && u.Hostname() != "" && u.Port() != usual && !strings.HasSuffix(text, ":")
 }
 
-// Handler serves a model: page, stream, API, health, metrics. The package comment lists
-// its routes. It mounts under any prefix with [http.StripPrefix]. While no stream is
-// open, it has no goroutine of its own.
+// Handler serves a model: pages, stream, API, health, metrics. The package comment lists
+// the routes. Mount a Handler under any prefix with [http.StripPrefix]. While no stream
+// is open, a Handler has no goroutine of its own.
 type Handler struct {
 	model  *Model
 	cfg    HandlerConfig

@@ -72,11 +72,15 @@ func NewModel(net *cta.Network) *Model {
 // Network returns the model's network.
 func (m *Model) Network() *cta.Network { return m.net }
 
-// ApplyArrival applies an arrival. wall is the time at which its record was sent. It
-// returns nil, or why the arrival changes nothing: its fault, [live.ErrOld] before the
-// source's restart, [live.ErrFull] with too many stations, or an error of
-// [live.Tracker.ApplyArrival]. An arrival whose time is judged first is applied later, if
-// at all.
+// ApplyArrival applies an arrival. wall is the time at which its record was sent.
+// ApplyArrival returns nil, or why the arrival changes nothing:
+//
+//   - [live.ErrInvalid], with the fault
+//   - [live.ErrOld]: before the source's restart
+//   - [live.ErrFull]: too many stations
+//   - an error of [live.Tracker.ApplyArrival]
+//
+// An arrival whose time must be judged first is applied later, if at all.
 func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) error {
 	if err := a.Check(); err != nil {
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
@@ -85,9 +89,10 @@ func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) error {
 	return m.hear(a.StationID, k, wall, func(event int64) error { return m.tracker.ApplyArrival(cta.Key{Timestamp: event}, a) })
 }
 
-// ApplyWeather applies a weather reading. wall is the time at which its record was
-// sent. It returns nil, or why the reading changes nothing: its fault, [live.ErrKnown],
-// [live.ErrOld] before the source's restart, or [live.ErrFull] with too many stations.
+// ApplyWeather applies a weather reading. wall is the time at which its record was sent.
+// ApplyWeather returns nil, or why the reading changes nothing: [live.ErrInvalid]
+// with the fault, [live.ErrKnown], [live.ErrOld] before the source's restart, or [live.ErrFull] with too
+// many stations.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 	if err := w.Check(); err != nil { // nor can JSON hold a NaN
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
@@ -96,9 +101,12 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 }
 
 // ApplyCount applies a station's count of entries. Apply the counts of a station in the
-// order of the log: the last one is valid, whatever the clocks of its senders. wall is
-// the time at which the record was sent. It returns nil, [live.ErrKnown] for an equal count,
-// which only shows that the count is current, or [live.ErrFull] with too many stations.
+// order of the log: the last one is valid, whatever the senders' clocks. wall is the
+// time at which the record was sent. ApplyCount returns one of these:
+//
+//   - nil
+//   - [live.ErrKnown]: an equal count, which only shows that the count is current
+//   - [live.ErrFull]: too many stations
 func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) error {
 	return m.quietly(func(s *state) error {
 		err := s.count(c.StationID, count{wall.UnixMilli(), c.Count})
@@ -133,8 +141,9 @@ func (m *Model) RemoveStation(stationID int, line string) bool {
 	return m.relayout(recordKey{stationID, line}, stationName{removed: true}) == nil
 }
 
-// ApplyAlert applies an agency's alert. It returns nil, or why the alert is left out: its
-// fault, [live.ErrUnknown] if it concerns nothing in the network, or [live.ErrFull].
+// ApplyAlert applies an agency's alert. It returns nil, or why the alert is left out:
+// [live.ErrInvalid] with the fault, [live.ErrUnknown] for an alert that concerns nothing
+// in the network, or [live.ErrFull].
 func (m *Model) ApplyAlert(a alert.Alert) error {
 	if err := a.Check(); err != nil {
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
@@ -158,8 +167,9 @@ func (m *Model) RemoveAlert(id string) bool {
 	return m.apply(func(*state) bool { return m.alerts.remove(id) })
 }
 
-// ApplyPrediction applies an agency's predictions of a train. It returns nil, or an error of
-// [live.Tracker.ApplyPrediction]. Readers see it as they see a count.
+// ApplyPrediction applies an agency's predictions of a train. It returns nil, or an
+// error of [live.Tracker.ApplyPrediction]. Readers see the predictions with the next
+// other change, or within a second.
 func (m *Model) ApplyPrediction(p cta.Prediction) error { return m.tracker.ApplyPrediction(p) }
 
 // RemovePrediction applies a tombstone of a train's predictions. It reports whether the
@@ -168,9 +178,8 @@ func (m *Model) RemovePrediction(train string) bool {
 	return m.tracker.RemovePrediction(train)
 }
 
-// Prefer sets whose predictions are shown where the agency has one: ours, the agency's, or
-// those of the two that were better in the last hour, by how far ahead the arrival is.
-// Default: ours.
+// Prefer sets whose predictions are shown where the agency has one. Default:
+// [live.SourceOurs].
 func (m *Model) Prefer(s live.Source) {
 	m.apply(func(*state) bool { m.tracker.Prefer(s); return true })
 }

@@ -82,8 +82,8 @@ type Client struct {
 	cancel context.CancelFunc
 }
 
-// Connect waits up to cfg.Wait for the cluster to answer. The error is a
-// [*cta.ServiceError] without an answer, or lists every wrong setting.
+// Connect waits up to cfg.Wait for the cluster to answer. Without an answer, the error
+// is a [*cta.ServiceError]. With wrong settings, the error lists all of them.
 //
 // A refused password or certificate fails at once. Each new reason to wait is logged
 // once.

@@ -133,9 +133,9 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	return p, nil
 }
 
-// Send accepts r for delivery. It blocks while MaxBuffered records wait, until
-// ctx ends. done, if not nil, is called once from another goroutine with the
-// outcome. The next Flush or Close returns a failure without a done.
+// Send accepts r for delivery. Send blocks while MaxBuffered records wait, until ctx
+// ends. done, if not nil, is called once from another goroutine with the outcome. With a
+// nil done, the next Flush or Close returns a failure.
 //
 // An error of Send means that r was not accepted and done won't be called: ctx
 // has ended, the producer is closed, the topic doesn't exist, or r exceeds the brokers'

@@ -35,9 +35,9 @@ func AnyOf(matches ...Match) Match {
 // It returns nil when ctx ends, the error of handle, or an error for a topic that the
 // user may not read. While the cluster is away, Read waits and retries.
 //
-// A record existed at the call if it was below the partition's last stable offset and is
-// neither part of an open transaction nor a marker. Retention or a new topic of the same
-// name may remove a position: Read logs that, and continues at the oldest record.
+// For CaughtUp and StopAtEnd, a record exists if it is below the partition's last stable
+// offset at the call. Retention or a new topic of the same name may remove a position:
+// Read logs that, and continues at the oldest record.
 func (c *Client) Read(ctx context.Context, cfg ReadConfig, handle func(context.Context, Record) error) error {
 	var faults []error
 	if cfg.Match == nil {

@@ -16,8 +16,9 @@ import (
 // their records. It returns an error when ctx ends first, or when a partition has had no
 // leader for some time.
 //
-// Once a commit is decided, the group's positions show it a moment before its topics do.
-// Use Restore for state that must match a position; [Client.Read] would miss the end.
+// After a commit is decided, the group's positions contain it a moment before its topics
+// do. Use Restore for state that must match a position; [Client.Read] would miss the
+// end.
 func (c *Client) Restore(ctx context.Context, partitions []Partition, handle func(Record)) error {
 	if len(partitions) == 0 {
 		return nil
@@ -58,8 +59,8 @@ func (c *Client) Partitions(ctx context.Context, topic string) (all []Partition,
 	}
 }
 
-// PartitionOf returns the partition, of n, for a record with key as its PartitionBy, or
-// as its Key without PartitionBy.
+// PartitionOf returns the partition, out of n, that a record's PartitionBy selects, or
+// its Key without PartitionBy.
 func PartitionOf(key []byte, n int32) int32 {
 	if key == nil {
 		key = []byte{}

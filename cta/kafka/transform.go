@@ -26,11 +26,12 @@ type (
 // over this one's identity. Nothing is lost: start again.
 var ErrFenced = member.ErrFenced
 
-// Transform reads, transforms and publishes in transactions, as a member of a group, until
-// ctx ends. Then it commits its work, leaves the group and returns nil, within 5 s whatever of
-// the cluster hangs; t and the [TokenSource] must end with their contexts. A static member
-// doesn't leave: see [TransformConfig]. Transform returns [ErrFenced], or the error of t.
-// While the cluster is away, it waits and retries.
+// Transform reads, transforms and publishes in transactions, as a member of a group,
+// until ctx ends. Then Transform commits its work, leaves the group and returns nil,
+// within 5 s whatever of the cluster hangs; t and the [TokenSource] must end with their
+// contexts. A static member does not leave: see [TransformConfig]. Otherwise Transform
+// returns [ErrFenced], or the error of t. While the cluster is away, Transform waits and
+// retries.
 //
 // A partition without a position in the group is read from its oldest record. One
 // transaction runs at a time; the records that arrive meanwhile form the next. So a quiet

@@ -31,9 +31,9 @@ type Score struct {
 	// Ours and Agency compare our predictions of the last hour with the agency's, for
 	// those arrivals that both predicted at the same moment.
 	Ours, Agency Accuracy
-	// Better is whose predictions are the better: SourceOurs at first, and without predictions of
-	// both in the last hour. It changes once the other's mean error is lower by more than a
-	// tenth, over fifty predictions of both or more.
+	// Better names the more accurate predictions: SourceOurs at first, and without
+	// predictions of both sides in the last hour. Better changes when the mean error of the
+	// other side is lower by more than a tenth, over fifty predictions of each or more.
 	Better Source
 }
 
@@ -157,9 +157,9 @@ func newScore() score {
 	return score{departures: map[int32]*departures{}, margins: [...]margins{wide, wide}}
 }
 
-// ScorePredictions stores the current predictions, to be scored when the trains come. It stores
-// what riders saw: the next trains on the boards, up to fifteen minutes ahead. Call it
-// at regular event times. Calls less than half a minute after the latest do nothing.
+// ScorePredictions stores the current predictions, to be scored when the trains come: the
+// next trains on the boards, up to fifteen minutes ahead. Call ScorePredictions at regular
+// event times. A call less than half a minute after the latest does nothing.
 func (t *Tracker) ScorePredictions(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -51,10 +51,13 @@ type promisedStop struct {
 	at   int64
 }
 
-// ApplyPrediction sets an agency's predictions of a train, which replace earlier ones. It
-// returns nil, or why the predictions change nothing: [ErrInvalid] with the fault,
-// [ErrUnknown] for stops that the network doesn't have, [ErrFull], or [ErrKnown] for those
-// that are no newer, or withdraw what isn't known.
+// ApplyPrediction replaces an agency's predictions of a train. It returns nil, or why the
+// predictions change nothing:
+//
+//   - [ErrInvalid], with the fault
+//   - [ErrUnknown]: the network does not have the stops
+//   - [ErrKnown]: no newer than the known ones, or the withdrawal of unknown ones
+//   - [ErrFull]
 func (t *Tracker) ApplyPrediction(p cta.Prediction) error {
 	if err := p.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -1,6 +1,6 @@
 // Package live derives rider information from a network's events: train positions,
-// predicted arrivals with ranges, line status, and crowding at stations. Its only clock
-// is the time passed in. It uses neither Kafka nor HTTP.
+// predicted arrivals with ranges, line status, and crowding at stations. The package reads
+// no clock, and uses neither Kafka nor HTTP.
 //
 //	t := live.NewTracker(net)
 //	err := t.ApplyArrival(key, arrival) // as events come, in any order
@@ -18,34 +18,39 @@
 //	View.Crowds   each station's [Crowd]: today's entries, and whether it is busy
 //	View.Scores   errors of past predictions, by [Horizons]
 //
-// [Tracker.Past] has the last 24 hours of a line, [Tracker.Day] the entries of a station
+// [Tracker.Past] returns the last 24 hours of a line, [Tracker.Day] the entries of a station
 // since midnight.
 //
 // # Duties of the caller
 //
 //   - Pass times that follow the events; package ctaweb has such a clock. Events more than
 //     a minute ahead of the time passed do not count yet.
-//   - Cut the time to whole seconds to share a View: each time has one View.
+//   - Pass whole seconds, so that callers share one View per second.
 //   - Call [Tracker.Reset] when the source of events restarts at an earlier time.
 //
 // # Trains
 //
 // A train is at its last reported station, or on its way to the next one by the usual
-// running time. [Tracker.View] drops a train:
+// running time.
 //
-//   - fifteen minutes after it was due at the next station
-//   - two minutes after it left service
-//   - an hour after it broke down or ended its run
+//	stopped       for 25 seconds after an arrival
+//	silent        overdue by three minutes, or by its segment's running time if longer; it is
+//	              not predicted
+//	dropped       fifteen minutes after it was due at the next station, two minutes after it
+//	              left service, an hour after it broke down or ended its run
+//	back          at its next report
+//	two trains    with one id: the later one becomes "id (2)"
 //
-// Its next report brings the train back. It is [StateStopped] for 25 seconds after an
-// arrival. It is [StateSilent], and not predicted, once it is overdue by three minutes, or
-// by its segment's running time if longer.
+// Trains pass closed stations when they are due, without a report.
 //
 // # Predictions
 //
-// [Tracker.ApplyPrediction] adds an agency's predictions; [Tracker.Prefer] chooses what
-// [Arrival.Expected] holds. Status and headways always follow our own. The agency's
-// prediction of a train is ignored if:
+// A train is predicted for both branches of a junction ([Arrival.Maybe]). Nine trains of ten
+// or more come within a prediction's range.
+//
+// [Tracker.ApplyPrediction] adds an agency's predictions, and [Tracker.Prefer] chooses
+// between them and ours for [Arrival.Expected]. Status and headways always follow ours. The
+// agency's prediction of a train is ignored if:
 //
 //   - it is more than five minutes old, or made more than a minute ahead of now
 //   - it is in the past, or more than half an hour from ours
@@ -59,7 +64,7 @@
 //	CauseNoService     not running  no service is intended, and no train is on its way
 //	CauseBeginning     unknown      no event for two hours; service began under 15 minutes ago ¹
 //	CauseNeverHeard    unknown      no event for two hours; service began earlier
-//	CauseSilent        unknown      the line is silent, see below
+//	CauseSilent        unknown      no event for some time, and the line's trains are late together
 //	CauseStanding      minor        a train is broken down, and none has passed it
 //	                   major        for five minutes
 //	CauseOverdue       minor        a train is overdue at its next station, and none has passed it ²
@@ -80,55 +85,27 @@
 //	² By 25 seconds, or three standard deviations of the running time if longer.
 //	³ The second train's last report is from that station.
 //
-// CauseNoService needs a known headway or trip. A timetable has no service where no run is
-// on its way for more than an hour. [CauseRecovering] lasts for five minutes after trouble:
-// gaps come and go by the minute. It follows from the earlier views, all else from the
-// arrivals alone.
+// CauseNoService needs a known headway or trip; a timetable without a run on its way for more
+// than an hour has no service. A train that another has passed causes neither
+// [CauseStanding] nor [CauseOverdue]. A train held up by the one ahead is not overdue. For
+// eight minutes after a silence, no gap, bunching, overdue train or time between trains is
+// reported.
+//
+// Only CauseRecovering depends on earlier views. All else follows from the arrivals.
 //
 // # Guarantees
 //
 //   - All times are event times. The order of delivery and duplicates do not matter.
-//
 //   - Everything is safe for concurrent use.
+//   - Views derive from the arrivals of the last two hours. A View of the 'L' takes about a
+//     millisecond, and is computed only when the events or the time have changed.
 //
-//   - Views derive from the arrivals of the last two hours.
+// Memory is bounded:
 //
-//   - A View of the 'L' takes about a millisecond. It is computed again only when the events
-//     or the time have changed.
-//
-//   - Memory is bounded:
-//
-//     trains                                  4,000 of 160 events each
-//     an agency's predictions                 4,000 trains
-//     predictions waiting for their score     100,000
-//     counts                                  155 per station
-//     a line's last day                       10 kB
-//     arrivals to judge past minutes again    300,000; usually four hours, 0.2 MB for the 'L'
-//
-// # How it works
-//
-// A prediction adds up, from the train's last report:
-//
-//   - the times of the segments: of their last eight trains, of the timetable with its
-//     recent delays, or by distance
-//   - stops: a train is held behind the one ahead, waits for its timetable, or is repaired
-//   - the departure of the next run, one headway after the previous one
-//
-// A train is predicted for both branches of a junction ([Arrival.Maybe]). A range grows
-// until nine of ten scored predictions hold.
-//
-// A line is silent when it sent nothing for some time and its trains are late together.
-// This takes seconds on the Red Line in the rush hour, and minutes on the Yellow
-// Line. For eight minutes after a silence, no gap, no bunched trains, no overdue train
-// and no time between trains are reported. Feeds may repeat old answers, and close trains
-// are known first.
-//
-// A train that another has passed causes neither [CauseStanding] nor [CauseOverdue]. A
-// train behind another is not overdue while that one holds it up. Trains pass closed
-// stations when they are due, without a report. If two trains share an id, the later one
-// becomes "id (2)".
-//
-// [Tracker.JudgePast] judges each minute as a View of that minute, two minutes later. A
-// silence makes all minutes since the line's last event unknown. The first twenty minutes
-// of all arrivals know of no trouble.
+//	trains                                  4,000 of 160 events each
+//	an agency's predictions                 4,000 trains
+//	predictions waiting for their score     100,000
+//	counts                                  155 per station
+//	a line's last day                       10 kB
+//	arrivals to judge past minutes again    300,000; usually four hours, 0.2 MB for the 'L'
 package live

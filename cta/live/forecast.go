@@ -51,6 +51,15 @@ type vehicle struct {
 }
 
 // forecast is a predicted arrival of a vehicle at a platform.
+//
+// Its time adds up, from the train's last report:
+//
+//   - the times of the segments: of their last eight trains, of the timetable with its
+//     recent delays, or by distance
+//   - stops: a train is held behind the one ahead, waits for its timetable, or is repaired
+//   - the departure of the next run, one headway after the previous one
+//
+// Its range grows until nine of ten scored predictions hold.
 type forecast struct {
 	vehicle  int32
 	node     int32

@@ -192,8 +192,9 @@ type ServiceHours struct {
 	Always      bool      // trains run day and night: there is no first and no last
 }
 
-// ServiceHours returns the hours at which trains that continue from a platform come there on a
-// service day, by intended headways. The last train may come up to a headway later.
+// ServiceHours returns the first and the last time of a service day at which a train
+// continues from a platform, by intended headways. The last train may come up to a headway
+// later.
 func (t *Tracker) ServiceHours(line string, station int, d cta.Direction, day cta.Date) (h ServiceHours) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -41,15 +41,15 @@ type Slot struct {
 	Wait Wait
 }
 
-// Wait is a measured time between two trains at a station that is a gap by the rules of
-// [CauseGap], and the time that was intended there.
+// Wait is a gap that has ended, by the rules of [CauseGap]: how long it lasted between two
+// trains at a station, and the intended time there.
 type Wait struct {
 	Station          int
 	Lasted, Intended time.Duration
 }
 
 // Spell is a time in which a line had minor or major trouble in one direction. Better
-// times of up to ten minutes don't end a spell. One that was over within two minutes is none.
+// times of up to ten minutes do not end a spell. Trouble of up to two minutes is no spell.
 type Spell struct {
 	From time.Time
 	To   time.Time // zero while the trouble lasts
@@ -78,7 +78,7 @@ const (
 
 // history judges how lines ran, minute by minute, from the arrivals alone: the same
 // arrivals give the same history, in whichever order they come. It judges a minute by a
-// View of that time.
+// View of that time. A silence makes all minutes since the line's last event unknown.
 type history struct {
 	log    []logged // ascending, unless mixed
 	mixed  bool
@@ -217,8 +217,8 @@ func (h *history) drop(gone func(event) bool) {
 	h.fed = h.from(h.next - minute + slack + 1)
 }
 
-// AddPast adds a day's arrivals from before the tracker's first, up to now and in any order,
-// for [Tracker.Past] only. Call [Tracker.JudgePast] afterwards.
+// AddPast adds arrivals for [Tracker.Past] only: those of a day, up to now, in any order. Call
+// AddPast where the tracker's own arrivals begin later, and [Tracker.JudgePast] afterwards.
 func (t *Tracker) AddPast(arrivals iter.Seq2[cta.Key, cta.Arrival]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -246,8 +246,9 @@ func (t *Tracker) AddPast(arrivals iter.Seq2[cta.Key, cta.Arrival]) {
 }
 
 // JudgePast judges the minutes before now that [Tracker.Past] lacks, the oldest first and at
-// most most of them. It reports whether more are left. A minute takes as long as a View.
-// Call it at least once a minute of event time.
+// most most of them. It reports whether more are left. Call JudgePast at least once a minute
+// of event time. A minute is judged two minutes later, and takes as long as a View. The
+// first twenty minutes of all arrivals have no trouble.
 func (t *Tracker) JudgePast(now time.Time, most int) (more bool) {
 	for range most {
 		if !t.follow(now.UnixMilli()) {
@@ -398,9 +399,9 @@ func (l *pastLine) heard(d int, from, to int64) bool {
 
 func seconds(ms int64) uint16 { return uint16(min(max(ms/second, 0), math.MaxUint16)) }
 
-// Past returns how a line has run, a direction after the other, until the time of a View
-// of the tracker. The status of that view stands for the latest minutes. Minutes that
-// [Tracker.JudgePast] has not judged are unknown, such as those of before the first arrival.
+// Past returns how a line has run, by direction, until the time of a View of the tracker. The
+// view's status stands for the latest minutes. Minutes that [Tracker.JudgePast] has not
+// judged are unknown, such as those before the first arrival.
 func (t *Tracker) Past(v *View, line string) []Past {
 	status, ok := v.Line(line)
 	if !ok {

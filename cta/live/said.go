@@ -14,7 +14,7 @@ type Report struct {
 	Bound  int // station at which its run ends; 0 if not reported
 }
 
-// Report returns a train's remembered reports up to now, in order: those on which a
+// Reports returns a train's remembered reports up to now, in order: those on which a
 // [Tracker.View] of that time is based.
 func (t *Tracker) Reports(train string, now time.Time) []Report {
 	t.mu.Lock()

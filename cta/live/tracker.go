@@ -96,7 +96,7 @@ func newTracker(g *graph) *Tracker {
 
 // The reasons for which an event changes nothing.
 var (
-	ErrKnown   = errors.New("live: known already, or nothing newer than what is known")
+	ErrKnown   = errors.New("live: already known, or no newer")
 	ErrOld     = errors.New("live: older than the two hours that are kept")
 	ErrUnknown = errors.New("live: not on this network")
 	ErrInvalid = errors.New("live: not a valid event")
@@ -104,8 +104,10 @@ var (
 )
 
 // ApplyArrival adds an arrival. It returns nil, or why the arrival changes nothing:
-// [ErrInvalid], [ErrUnknown] for a platform that the network doesn't have, [ErrOld],
-// [ErrFull], or [ErrKnown] for a repeated one.
+//
+//   - [ErrInvalid], [ErrOld], [ErrFull]
+//   - [ErrUnknown]: the network does not have the platform
+//   - [ErrKnown]: a repeated arrival
 func (t *Tracker) ApplyArrival(k cta.Key, a cta.Arrival) error {
 	e, err := t.event(k, a)
 	if err != nil {
@@ -196,8 +198,11 @@ func compareEvents(a, b event) int {
 }
 
 // ApplyCount adds a station's count of entries at an event time. Pass the counts of a
-// station in log order. It returns nil, or why the count changes nothing: [ErrUnknown] for
-// a station that the network doesn't have, [ErrInvalid] below zero, or [ErrKnown].
+// station in log order. ApplyCount returns nil, or why the count changes nothing:
+//
+//   - [ErrUnknown]: the network does not have the station
+//   - [ErrInvalid]: the count is below zero
+//   - [ErrKnown]: an equal count
 func (t *Tracker) ApplyCount(stationID int, entries int64, at time.Time) error {
 	switch {
 	case t.graph.net.Station(stationID) == nil:

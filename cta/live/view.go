@@ -107,9 +107,9 @@ type Board struct {
 	// Next are the coming trains that continue from here, Ending those that end their
 	// runs here: the first three of each.
 	Next, Ending []Arrival
-	// Last is when the last train of the service that continues from here arrives,
-	// while known and still to come. Resumes is when a train is next intended, if none is
-	// expected. Both are zero otherwise.
+	// Last is the arrival of the service's last train that continues from here, while known
+	// and still to come. Resumes is the next intended train, if none is expected. Both are
+	// zero otherwise.
 	Last, Resumes time.Time
 	Headway       Headway
 }
@@ -129,8 +129,8 @@ type Arrival struct {
 	// Expected is the best estimate. Nine trains of ten or more come between Earliest
 	// and Latest.
 	Expected, Earliest, Latest time.Time
-	// Source is whose prediction Expected is. Ours is our own, Agency the agency's: zero
-	// without one.
+	// Source names the origin of Expected. Ours is our prediction, and Agency the agency's;
+	// Agency is zero without one.
 	Source       Source
 	Ours, Agency time.Time
 	Basis        Basis // of Ours

@@ -39,7 +39,7 @@ type Partition struct {
 // String returns topic/partition.
 func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.Partition) }
 
-// Match reports whether to read a topic. It is called for topics that appear later too.
+// Match reports whether to read a topic, also one that appears later.
 type Match func(topic string) bool
 
 // ReadConfig holds the settings of Client.Read in package kafka. Match is required.

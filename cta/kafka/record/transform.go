@@ -10,9 +10,9 @@ import (
 type TransformConfig struct {
 	Group string // consumer group; its members share the partitions
 	Match Match  // topics to read, including those that appear later
-	// InstanceID, if set, makes this a static member. A restart within the session
-	// time-out keeps its partitions; after an end they are idle for that time. It must be
-	// unique in the group.
+	// InstanceID, if set, makes this a static member. It must be unique in the group.
+	// The member keeps its partitions over a restart within the session time-out. If the
+	// member ends for good, they stay idle for that time.
 	InstanceID string
 	// Refresh is the interval of looking for topics. Default: 2s.
 	Refresh time.Duration
@@ -30,9 +30,9 @@ type TransformConfig struct {
 type Progress struct {
 	Partitions int   // of this member
 	Behind     int64 // uncommitted records in them, including transaction markers not read yet
-	// CaughtUp reports that the member works, and has committed all that its partitions
-	// held at the last look. A member without partitions from the group, and one without
-	// topics yet, have caught up.
+	// CaughtUp reports that the member works, and has committed all records that its
+	// partitions held at the last look. A member without partitions or topics has caught
+	// up.
 	CaughtUp bool
 	Err      error // why the progress is unknown; else nil
 }
@@ -49,25 +49,27 @@ type Assigned struct {
 // returns, are called one at a time. Only Needs and Assign may run in parallel with the
 // others.
 type Transformer interface {
-	// Needs returns the partitions that Assign reads for an assigned one. That one waits
-	// while any of them has no leader; no other does. It may be called at any time.
+	// Needs returns the partitions that Assign reads for an assigned partition. While
+	// one of them has no leader, only the assigned partition waits. Needs may be called
+	// at any time.
 	Needs(Assigned) []Partition
 	// Assign reads the state of assigned partitions before their first record. Their
 	// positions are known and they have a leader: everything published for them is
 	// readable.
 	//
-	// It may take long: neither the group nor the member's other partitions wait for it. So
-	// Assign must not touch what Transform and Revoke use; install sets the state. It is
-	// called at once, then Revoke for assigned partitions that have moved elsewhere
-	// meanwhile. When the member is lost, ctx ends, and the result is
-	// dropped. After an error that a partition it reads has no leader, Assign is called again.
+	// Assign may take long: neither the group nor the member's other partitions wait. So
+	// Assign must not touch what Transform and Revoke use: the returned install sets the
+	// state. install is called at once, then Revoke for assigned partitions that have
+	// moved elsewhere meanwhile. When the member is lost, ctx ends and the result is
+	// dropped. Assign is called again after the error that a partition has no leader.
 	Assign(ctx context.Context, assigned []Assigned) (install func(), err error)
 	// Revoke is called after the last record of partitions that move elsewhere.
 	Revoke(lost []Partition)
-	// Transform returns the records to publish for a batch of records read. They and the
-	// batch's positions are committed together, or not at all. If not, Revoke and Assign are
-	// called for every partition before any of its records is passed again. The next batch
-	// may come before the last one is committed. A batch holds up to 8,192 records, and
-	// 8 MB or one record. It is only valid during the call; the bytes of its records stay valid.
+	// Transform returns the records to publish for a batch of records read. These
+	// records and the batch's positions are committed together, or not at all. If not at
+	// all, Revoke and Assign are called for every partition before its records are
+	// passed again. The next batch may come before the last one is committed. A batch
+	// holds up to 8,192 records, and 8 MB or one record. The batch is valid only during
+	// the call; the bytes of its records stay valid.
 	Transform(ctx context.Context, batch []Record) ([]Record, error)
 }
