@@ -8,18 +8,44 @@
 //	}
 //	return source.Run(ctx, ctaproducer.NewEmitter(producer, nil)) // nil once ctx ends
 //
-// # Trips
+// Failures are retried with growing pauses, and logged once: HTTP errors, pages of HTML,
+// answers that are cut short, and those with incrementality DIFFERENTIAL. No text contains a
+// header's value.
 //
-// A trip is found by its trip_id, start_date and start_time. Without a date, the service
-// day is that on which the trip runs nearest to the feed's times. It may have begun
-// yesterday. Stops are found by their id and stop_sequence. A platform that the trip
-// doesn't have stands for its station. A train's id is [cta.Run.ID].
+// The package was tested with recorded feeds of Redding and Davis in California, and with
+// feeds of simulated trains. It was not run against an agency's server.
 //
-// The trip ids of another week's timetable are unknown. Such a trip is matched by route,
-// stops and times, if exactly one trip fits. A trip that was added is followed along the
-// pattern that has its stops. All other trips are left out, and the log says so once.
+// # Events
 //
-// # Arrivals
+// A train's id is [cta.Run.ID]. Each stop of a run is emitted once, the first when the train
+// leaves it. Times are right to within a poll, and never after the time of the feed. No
+// arrival comes of the first sight of a train, or of a stop that was passed at any time of a
+// longer gap.
+//
+// A train gets a last event with status out_of_service, so that pages drop the train:
+//
+//	at the end of its run   when the feed lacks the train, its vehicle begins another trip, or
+//	                        after two minutes
+//	missing elsewhere       after six minutes
+//	cancelled               at once
+//
+// A sink that is also a [PredictionSink] receives the expected times of trip updates: a
+// train's next stops of half an hour. They are passed on when the list has changed or a time
+// has moved by 5 s or more, and every two minutes. A stop without a time is as late as the
+// departure before it. NO_DATA holds for the stops that follow. A train that is cancelled, or
+// at its end, gets a prediction without stops.
+//
+// # Which trip it is
+//
+// A trip is found by its trip_id, start_date and start_time; without a date, on the service
+// day that is nearest to the feed's times. Stops are found by their id and stop_sequence. A
+// platform that the trip does not have stands for its station.
+//
+//	unknown trip_id   matched by route, stops and times, if exactly one trip fits
+//	added             followed along the pattern that has its stops
+//	others            left out; the log names the first one
+//
+// # Which stop was reached
 //
 // The feeds contain positions and expected times, but no arrivals. A train has arrived at
 // a stop if:
@@ -32,25 +58,11 @@
 //     begins with a later stop.
 //
 // The arrival time is that of the trip update, if that lies between the two answers.
-// Otherwise, the time between two positions is divided by distance. Times are right to
-// within a poll, and never after the time of the feed. A stop that may have been passed at
-// any time of a longer gap is left out. Each stop of a run is emitted once. The first stop
-// is emitted when the train leaves it. The first sight of a train yields no arrival.
+// Otherwise, the time between two positions is divided by distance.
 //
-// At the end of its run a train gets a last event with status out_of_service, so that pages
-// drop the train. That happens when the feed no longer has the train, when its vehicle
-// begins another trip, or after two minutes. A train that is missing elsewhere gets the
-// event after six minutes, and a cancelled one at once.
+// # Wrong answers
 //
-// # The agency's predictions
-//
-// A sink that is also a [PredictionSink] receives the expected times of trip updates, by
-// train: its next stops of half an hour. They are passed on when a stop's time has moved by
-// 5 s or more, when the list has changed, and else every two minutes. A stop without a time
-// is as late as the departure before it. NO_DATA holds for the stops that follow. A train
-// that is cancelled, or at its end, gets a prediction without stops.
-//
-// # What is set aside
+// These are not used. ctalive_realtime_set_aside_total counts them by reason:
 //
 //   - An answer no newer than the last, or more than two minutes ahead of this machine's
 //     clock.
@@ -60,15 +72,6 @@
 //     until a second answer confirms it.
 //   - A vehicle without a trip, and the second of two vehicles with one id or one trip.
 //
-// While a feed's content doesn't change, or most of its trains are missing, no train counts
-// as lost. The metric ctalive_realtime_set_aside_total counts what is set aside, by
-// reason.
-//
-// # Failures
-//
-// HTTP errors, pages of HTML, answers that are cut short and those with incrementality
-// DIFFERENTIAL are retried with growing pauses, and logged once. No text contains a header's value.
-//
-// The package was tested with recorded feeds of Redding and Davis in California, and with
-// feeds of simulated trains. It was not run against an agency's server.
+// While a feed's content does not change, or most of its trains are missing, no train counts
+// as lost.
 package realtime

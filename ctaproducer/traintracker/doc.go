@@ -10,7 +10,33 @@
 // One call of ttpositions returns the trains of all lines. A key is free of charge:
 // see [KeyURL].
 //
-// # Arrivals
+// A lasting refusal, such as that of a wrong key, ends Run if it is the first answer. Other
+// failures are retried with growing pauses, and logged once: HTTP errors, pages of HTML, error
+// codes. Once the CTA's daily limit is reached, calls are retried every quarter of an hour. No
+// text contains the key.
+//
+// The package was tested with a fake of the Train Tracker, that of package traintrackertest,
+// not with the real one.
+//
+// # Events
+//
+// A train's id is a line, a run number and a service day, such as blue-113-20261127. A
+// service day ends at 4 in the morning. Lines share run numbers. A run that turns keeps
+// its number.
+//
+// Times of arrivals are right to within a poll, and never after the time of the answer. No
+// arrival comes of the first sight of a train, or of a passage at any time of a longer gap.
+//
+// A run gets a last event with status out_of_service, so that pages drop the train:
+//
+//   - six minutes after the answers lack it, or twenty at its end
+//   - at once, if it is missing after a gap in the data
+//
+// A sink that is also a [PredictionSink] receives when the CTA expects each train at its
+// next station (arrT): at a change of 5 s or more, and every two minutes. The answers hold no
+// other predictions.
+//
+// # Which train has arrived
 //
 // The answers contain positions, but no arrivals. A train has arrived at a station if:
 //
@@ -18,68 +44,30 @@
 //     (prdt), if that is at the station. Otherwise, the time between two positions is
 //     divided by distance. A station that was skipped between two answers was passed.
 //     At a closed station no train arrives.
-//   - It approaches the station, and its position is there: within 200 m.
+//   - It approaches the station, and its position is within 200 m.
 //   - It was due at the end of its run, and two successive answers lack it.
 //   - It now runs in the other direction, from the station at which its run ended.
-//   - It leaves the station at which its run begins. A train that waits there is not
-//     reported before.
+//   - It leaves the station at which its run begins. A waiting train is not reported.
 //
-// Times are right to within a poll, and never after the time of the answer. A passage
-// that may have happened at any time of a longer gap is left out. The first sight of a
-// train yields no arrival, nor does its state before Run.
+// The platform (nextStpId) determines the direction; without a platform the destination, and
+// then trDr. On the Yellow Line trDr is not used: there it is always 1.
 //
-// A train's id is a line, a run number and a service day, such as blue-113-20261127. A
-// service day ends at 4 in the morning. Lines share run numbers. A run that turns keeps
-// its number.
+// # Wrong answers
 //
-// A run that is missing from the answers for six minutes, or for twenty at its end,
-// gets a last event with status out_of_service, so that pages drop the train. So does one
-// that is missing after a gap in the data, at once.
+// Some answers are not used. ctalive_train_tracker_set_aside_total counts them by reason:
 //
-// # The CTA's predictions
-//
-// A sink that is also a [PredictionSink] receives when the CTA expects each train at its
-// next station (arrT): when that has moved by 5 s or more, and else every two minutes. The
-// answers hold no other predictions.
-//
-// # Answers that are set aside
-//
-// Single answers may be wrong. So these are not used:
-//
-//   - A step that isn't evident, until a second answer confirms it. A step is evident if
-//     it leads one station ahead, to a new position that lies there.
+//   - A step that is not evident, until a second answer confirms it. An evident step leads
+//     one station ahead, to a new position that lies there.
 //   - An answer no newer than the last, or more than two minutes ahead of this machine's
 //     clock.
 //   - A train that is older than before.
 //
-// The platform (nextStpId) determines the direction; without it the destination, and
-// then trDr. On the Yellow Line trDr is not used, because it is always 1 there.
-//
 // While no train moves, or most trains of a line are missing, no train counts as lost.
-//
-// The metric ctalive_train_tracker_set_aside_total counts what is set aside, by reason.
-//
-// # Failures
-//
-//   - A lasting refusal, such as that of a wrong key, ends Run if it is the first answer.
-//   - Other failures are HTTP errors, pages of HTML, and error codes. They are retried
-//     with growing pauses, and logged once.
-//   - Once the CTA's daily limit is reached, calls are retried every quarter of an hour.
-//
-// No text contains the key.
 //
 // # Sources
 //
-// The shape and the meaning of the fields, the error codes and the limit of calls come
-// from the CTA's Train Tracker API documentation
-// (https://www.transitchicago.com/developers/ttdocs/).
-//
-// Answers that users of the API have published show that:
-//
-//   - positions are those of track circuits
-//   - prdt doesn't change while a train stands
-//   - nextStaId changes as a train arrives at its station
-//
-// The package was tested with a fake of the Train Tracker, that of package traintrackertest,
-// not with the real one.
+// Fields, error codes and the limit of calls: the CTA's Train Tracker API documentation
+// (https://www.transitchicago.com/developers/ttdocs/). Answers that users of the API have
+// published show that positions are those of track circuits, that prdt does not change while
+// a train stands, and that nextStaId changes as a train arrives.
 package traintracker
