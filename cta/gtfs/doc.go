@@ -13,22 +13,20 @@
 //
 // # Mapping
 //
-//   - A route becomes a [cta.Line]. Its trips become patterns, by the order of their calls.
-//   - A stop's parent becomes the [cta.Station]; the stop becomes one of its platforms. A
-//     stop without a parent becomes both.
-//   - Directions come from direction_id (0 is a), or from the order of the calls.
-//   - A trip that returns the way it came runs in direction a until it turns, and in b
-//     afterwards. The Loop lines of the 'L' are such trips.
-//   - Missing times between two calls are interpolated by distance. A stop without a place
-//     gets one between its neighbours.
-//   - transfers.txt becomes [cta.Station.Transfers]: of several between the platforms of two
-//     stations, the shortest one.
+//	route                 a [cta.Line]; its trips become patterns, by the order of their calls
+//	stop                  a platform of the [cta.Station] that its parent becomes; without a
+//	                      parent, both
+//	direction_id          0 is direction a; without one, by the order of the calls
+//	a trip that returns   direction a until it turns, then b: the Loop lines of the 'L'
+//	missing times         interpolated by distance
+//	a stop without place  between its neighbours
+//	transfers.txt         [cta.Station.Transfers]: between two stations, the shortest one
 //
 // Events hold ids of stations and stops as 32-bit integers:
 //
 //   - An id that is such a number is kept.
-//   - Any other id becomes its hash, which is the same in every publication and on every
-//     machine. Where two hashes collide, the id that sorts first keeps the hash.
+//   - Any other id becomes its hash, the same in every publication and on every machine.
+//     Where two hashes collide, the id that sorts first keeps the hash.
 //   - Ref keeps the agency's own id.
 //
 // # Extensions
@@ -42,31 +40,28 @@
 //	stops.txt      closed: true where trains pass, and nobody gets on or off
 //	stops.txt      also: well-known places at the station, with semicolons between
 //
-// Without ridership.csv, riders are estimated, so that a simulation has some. Each call of
-// a day brings a number of riders by mode. The estimate is our own rough model, and is
-// never written.
+// Without ridership.csv, a simulation has estimated riders: a number by mode for each call of
+// a day. The estimate is our own rough model, and is never written.
 //
 // # What is left out
 //
-// A network has no place for these. Reading ignores them, so that a feed from [Write] lacks
-// them. Everything else comes back as it was:
+// Reading ignores these, so that a feed from [Write] lacks them. Everything else comes back as
+// it was:
 //
 //   - fares, pathways, levels, feed_info.txt, translations, attributions
 //   - transfers within a station, and of single routes or trips
 //   - agency.txt: all but the first agency's name and time zone
 //   - routes.txt: route_desc, route_url; an extended route_type becomes a basic one
-//   - stops.txt: stop_url, zone_id, entrances and boarding areas, stops without calls; the
-//     place and wheelchair_boarding of a platform become those of its station
-//   - trips.txt: wheelchair_accessible, bikes_allowed
+//   - stops.txt: stop_url, zone_id, entrances and boarding areas, stops that no remaining trip
+//     calls at; the place and wheelchair_boarding of a platform become its station's
+//   - trips.txt: trips of fewer than two calls; wheelchair_accessible, bikes_allowed
 //   - shapes.txt: points within 10 m of the line without them, and what lies before the first
 //     call or after the last
 //   - stop_times.txt: stop_headsign, timepoint, shape_dist_traveled, pickup_type and
 //     drop_off_type; calls at which nobody gets on or off; a missing time becomes the
 //     interpolated one
 //
-// A folder of hand-written files (see [cta.Load]) has headways. As a feed, they become
-// trips of frequencies.txt. [WriteFolder] writes a feed's files, so a feed loses no trip in
-// a folder.
+// The headways of hand-written files (see [cta.Load]) become trips of frequencies.txt.
 //
 // # Limits
 //

@@ -13,56 +13,50 @@
 //
 // # Frames
 //
-// A frame is a zero byte, the schema id in four bytes (big-endian), and the Avro body.
-// Keys and values are framed separately, each with its own id. Subjects are named after
-// the topic: "<topic>-key" and "<topic>-value". A null key or value is never framed.
+// A frame is a zero byte, the schema id in four bytes (big-endian), and the Avro body. Keys
+// and values have frames and ids of their own. Subjects are named after the topic:
+// "<topic>-key" and "<topic>-value". A null key or value has no frame.
 //
 // # Decoding
 //
-// The frame's id names the writer's schema. The codec resolves that schema to its own by
+// Decode returns a [DecodeError] for the first of these faults; Reason is the metrics' label:
+//
+//	null, too short, wrong magic byte, schema id in GUID form
+//	too large                   over 64 KiB
+//	unknown schema id           the registry answers that it has none
+//	schema that does not fit
+//	body that does not fit      the error names the field
+//	trailing bytes
+//
+// Every other error may be temporary, such as an unreachable registry or a 404 that is not
+// the registry's own.
+//
+// The frame's id names the writer's schema. The codec resolves it to its own schema by
 // field names:
 //
-//   - Names and namespaces of records, enums and fixed types are ignored, even illegal
-//     ones. Docs, aliases and the writer's defaults are ignored too.
-//   - Field order does not matter. A field name that differs only in case matches if it is
-//     the only such name: ksqlDB writes names in capitals.
-//   - A field that the writer lacks gets the codec's default.
-//   - Unknown fields are skipped, whatever their type. Lists and trees may nest up to 1,000
-//     values deep.
-//   - A timestamp-micros or timestamp-nanos is converted to milliseconds. A
-//     local-timestamp has no time zone and cannot be read. Other logical types are ignored.
-//   - A schema may refer to up to 64 others in its registry.
-//   - The branches of a union are resolved one by one. A branch that does not fit, such as
-//     null where the codec needs a value, fails only the records that use it.
-//   - Numbers are converted where the value fits: a long to an int within 32 bits, a
-//     double to the nearest float.
-//   - A text is read as an enum by its symbol, and an enum as a text.
-//
-// Decode checks for these faults in this order, and returns a [DecodeError] for the first:
-//
-//   - The record is null, has a first byte other than zero, is too short, or exceeds 64 KiB.
-//   - The registry does not know the id.
-//   - The schema of the id does not fit.
-//   - The body does not fit its schema, or a value does not fit its field. The error names
-//     the field.
-//   - Bytes are left over.
-//
-// An unreachable registry is no DecodeError: the record may be readable later. The same
-// holds for a 404 that did not come from the registry itself.
+//	names and namespaces   ignored, even illegal ones; docs, aliases and defaults too
+//	field order            ignored
+//	case of a field name   ignored if only one name fits: ksqlDB writes capitals
+//	missing field          the codec's default
+//	unknown field          skipped, whatever its type, up to 1,000 values deep
+//	timestamps             timestamp-micros and -nanos become milliseconds; a local-timestamp
+//	                       cannot be read; other logical types are ignored
+//	unions                 a branch that does not fit fails only the records that use it
+//	numbers                converted where the value fits: a long to an int of 32 bits, a
+//	                       double to the nearest float
+//	enums                  a text is read as an enum by its symbol, and an enum as a text
+//	references             up to 64 other schemas in the registry
 //
 // # Limits
 //
-// A codec's own schema can't have maps or recursion. Transit events need none, and the
-// Avro library's decoders for them have known faults on hostile input. An array has at most
-// 1000 items.
+// A codec's own schema cannot have maps or recursion: transit events need none, and the Avro
+// library's decoders for them have known faults on hostile input. An array has at most 1,000
+// items.
 //
-// Each body is checked against its schema before the Avro library reads it. A body of
-// another schema is first rewritten to the codec's own. Encode checks its output the same
-// way, so it never returns an unreadable body.
+// # Guarantees
 //
-// # Caching
-//
-// An id always means the same schema, and a subject's schema always has the same id. Each
-// is therefore requested once per process. Ids belong to one registry: data of one
-// registry can't be read with another.
+//   - Each body is checked against its schema before the Avro library reads it. Encode checks
+//     its output the same way, and never returns an unreadable body.
+//   - An id always means the same schema, and a subject's schema always has the same id: each
+//     is requested once per process. Ids belong to one registry; another one cannot read them.
 package wire
