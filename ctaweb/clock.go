@@ -7,7 +7,6 @@ import (
 )
 
 const (
-	maxSources = 4096 // most stations remembered
 	remembered = 32   // records of each
 	judging    = 8    // the newest of them, which decide whether a station is wrong
 	voting     = 64   // records of all stations that determine the time, or three of each
@@ -52,7 +51,7 @@ type sensor struct {
 // the reader's and the senders' clocks. A judgement takes a millisecond, so it isn't made
 // for every record.
 type clock struct {
-	sensors map[int]*sensor // by station; 0 is the weather
+	sensors map[int]*sensor // by station of the network; 0 is the weather
 	since   int64           // wall time of the latest jump; older records don't bear on the present
 	unheard int             // records since the last judgement
 	judged  bool            // the last judgement knew the reader's clock
@@ -71,7 +70,7 @@ type clock struct {
 // hear stores a record. It returns nil for a record that doesn't bear on the present.
 func (c *clock) hear(id int, r said) *said {
 	s := c.sensors[id]
-	if r.wall < c.since || s == nil && len(c.sensors) >= maxSources {
+	if r.wall < c.since {
 		return nil
 	}
 	if s == nil {

@@ -31,7 +31,9 @@ const (
 	retryLast        = 5 * time.Second
 	maxLogged        = 1000 // pairs of reason and topic that were logged
 
-	impossible = "impossible event time" // a reason
+	// Reasons.
+	impossible = "impossible event time"
+	unknown    = "not on this network"
 )
 
 // Kinds of topics, as metrics name them.
@@ -281,7 +283,11 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err
 		}
-		c.model.ApplyArrival(k, v, r.Time)
+		err = c.model.ApplyArrival(k, v, r.Time)
+		if errors.Is(err, live.ErrUnknown) {
+			return unknown, fmt.Errorf("no line %.20q stops at station %d", v.Line, v.StationID)
+		}
+		return refused(err)
 	case kindWeather:
 		k, v, err := c.weather.Decode(ctx, r)
 		if err != nil {
@@ -395,6 +401,9 @@ func (c *consumer) wrongClock(id int, wrong bool) {
 func (c *consumer) skip(kind, reason string, r record.Record, err error) {
 	c.metrics.unreadable.WithLabelValues(kind, reason).Inc()
 	key := reason + "\x00" + r.Topic
+	if reason == unknown { // a page of a few lines of many finds it in every topic
+		key = reason
+	}
 	if c.logged[key] || len(c.logged) >= maxLogged {
 		return
 	}

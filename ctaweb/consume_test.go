@@ -120,6 +120,10 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	odd := ctatest.Arrival(station, "blue", "2")
 	odd.Direction = "sideways"
 	sys.Arrive(ctatest.At(8, 0), odd)
+	for _, name := range []string{"Blue", "Blue Line"} {
+		sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(station, name, "3"))
+		sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(net.Station(rosemont), name, "3"))
+	}
 	sys.Observe(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.WeatherSunny}) // a sensor that just started
 	arrivals := sys.Topics.Arrivals(station)
 	sys.Send(
@@ -165,11 +169,14 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		t.Errorf("the weather is %+v, want 61 °F", w)
 	}
 	stop()
-	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 12 {
-		t.Errorf("%v unreadable records were counted, want 12", got)
+	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 16 {
+		t.Errorf("%v unreadable records were counted, want 16", got)
 	}
-	if n := strings.Count(log.String(), "record skipped"); n < 6 || n > 11 {
+	if n := strings.Count(log.String(), "record skipped"); n < 7 || n > 12 {
 		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
+	}
+	if n := strings.Count(log.String(), `reason="not on this network"`); n != 1 {
+		t.Errorf("%d records of other networks were logged, want one of them all:\n%s", n, log.String())
 	}
 }
 

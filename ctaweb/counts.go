@@ -110,13 +110,9 @@ func (m *Model) recall(heard []witness) {
 		return s == nil || s.wrong || w.wall < c.since || w.wall > c.limit || w.wall < since && w.id != weatherSensor
 	})
 	slices.SortFunc(heard, func(a, b witness) int { return cmp.Compare(a.wall, b.wall) })
-	const about = 61 // among fewer, the wrong quarter may be half
-	for i, w := range heard {
-		if !m.state.times.news(w.event, w.wall) {
-			continue
-		}
-		from := max(0, min(i-about/2, len(heard)-about))
-		if c.about(w.event, c.median(heard[from:min(from+about, len(heard))], w.wall)) {
+	j := juryOf(heard)
+	for _, w := range heard {
+		if m.state.times.news(w.event, w.wall) && c.about(w.event, c.by(j, w.wall)) {
 			m.state.times.observe(w.event, w.wall)
 		}
 	}

@@ -3,6 +3,7 @@ package ctaweb
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -175,6 +176,39 @@ func (e *estimate) around(wall int64) int64 {
 		return e.at(wall)
 	}
 	return e.median(near, wall)
+}
+
+// jury is the records that determine the event time when another was sent. A sensor may
+// be stuck, and repeat itself: of any about records in a row, one station has as few as
+// another.
+type jury struct {
+	votes []witness // ascending wall
+	about int
+}
+
+// juryOf returns the jury of records in the order of sending. A station votes again after
+// three quarters of the others, so that a wrong quarter is a third of the votes at most.
+func juryOf(list []witness) (j jury) {
+	voted := map[int]int{} // votes up to the station's latest
+	for _, w := range list {
+		voted[w.id] = 0
+	}
+	apart := min(3*len(voted)/4, 120) // more take time
+	for _, w := range list {
+		if n := voted[w.id]; n == 0 || len(j.votes)-n >= apart {
+			j.votes = append(j.votes, w)
+			voted[w.id] = len(j.votes)
+		}
+	}
+	j.about = (60/(apart+1) + 1) * (apart + 1)
+	return j
+}
+
+// by returns the event time at a wall time, according to a jury.
+func (e *estimate) by(j jury, wall int64) int64 {
+	i := sort.Search(len(j.votes), func(i int) bool { return j.votes[i].wall >= wall })
+	from := max(0, min(i-j.about/2, len(j.votes)-j.about))
+	return e.median(j.votes[from:min(from+j.about, len(j.votes))], wall)
 }
 
 // median returns the event time at a wall time by the median of some records.

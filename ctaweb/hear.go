@@ -35,11 +35,8 @@ func (m *Model) hear(id int, k cta.Key, wall time.Time, apply func(event int64) 
 		m.heard = append(halved(m.heard), witness{id: id, event: r.event, wall: r.wall})
 	}
 	kept := c.hear(id, r)
-	switch {
-	case kept == nil && r.wall < c.since:
+	if kept == nil {
 		return live.ErrOld
-	case kept == nil:
-		return live.ErrFull
 	}
 	plain := c.known && !c.sensors[id].wrong && c.fits(r.event, r.wall) && r.event <= c.at(max(c.newest, r.wall)) && kept.prompt()
 	var err error

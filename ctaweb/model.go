@@ -32,6 +32,7 @@ const (
 type Model struct {
 	net     *cta.Network
 	tracker *live.Tracker
+	stops   map[recordKey]bool // of the network
 
 	mu      sync.Mutex
 	state   state
@@ -56,9 +57,16 @@ type Model struct {
 // NewModel returns an empty model of net, not ready. [Consume] makes it ready when it
 // has caught up; for other sources of events, call [Model.SetReady].
 func NewModel(net *cta.Network) *Model {
+	stops := map[recordKey]bool{}
+	for _, l := range net.Lines {
+		for _, s := range l.Stations {
+			stops[recordKey{s.ID, l.ID}] = true
+		}
+	}
 	return &Model{
 		net:     net,
 		tracker: live.NewTracker(net),
+		stops:   stops,
 		due:     map[string]dueAt{},
 		reason:  "starting",
 		alerts:  alerts{all: map[string]alert.Alert{}},
@@ -77,7 +85,6 @@ func (m *Model) Network() *cta.Network { return m.net }
 //
 //   - [live.ErrInvalid], with the fault
 //   - [live.ErrOld]: before the source's restart
-//   - [live.ErrFull]: too many stations
 //   - an error of [live.Tracker.ApplyArrival]
 //
 // An arrival whose time must be judged first is applied later, if at all.
@@ -85,14 +92,16 @@ func (m *Model) ApplyArrival(k cta.Key, a cta.Arrival, wall time.Time) error {
 	if err := a.Check(); err != nil {
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)
 	}
+	if !m.stops[recordKey{a.StationID, a.Line}] { // nor has it a vote on the time
+		return live.ErrUnknown
+	}
 	a.TrainID, a.Line = strings.Clone(a.TrainID), strings.Clone(a.Line) // the record's buffer may be shared
 	return m.hear(a.StationID, k, wall, func(event int64) error { return m.tracker.ApplyArrival(cta.Key{Timestamp: event}, a) })
 }
 
 // ApplyWeather applies a weather reading. wall is the time at which its record was sent.
-// ApplyWeather returns nil, or why the reading changes nothing: [live.ErrInvalid]
-// with the fault, [live.ErrKnown], [live.ErrOld] before the source's restart, or [live.ErrFull] with too
-// many stations.
+// ApplyWeather returns nil, or why the reading changes nothing: [live.ErrInvalid] with the
+// fault, [live.ErrKnown], or [live.ErrOld] before the source's restart.
 func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 	if err := w.Check(); err != nil { // nor can JSON hold a NaN
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)

@@ -58,8 +58,8 @@ func (c *consumer) recall(ctx context.Context, client Client, since time.Time) e
 		StopAtEnd: true,
 	}, func(ctx context.Context, r record.Record) error {
 		k, v, err := c.arrivals.Decode(ctx, r)
-		if err != nil || v.Check() != nil || k.Check(r.Time) != nil {
-			return ctx.Err() // what can't be read is reported when it is new
+		if err != nil || v.Check() != nil || k.Check(r.Time) != nil || !c.model.stops[recordKey{v.StationID, v.Line}] {
+			return ctx.Err() // what isn't taken is reported when it is new
 		}
 		id, known := ids[v.TrainID]
 		if !known {
@@ -110,23 +110,22 @@ func (m *Model) right(list []recalled) iter.Seq2[cta.Key, cta.Arrival] {
 	e := m.state.clock.estimate
 	m.mu.Unlock()
 	e.nearby = nil
-	const about = 61 // as in Model.recall of the timeline
 	all := make([]witness, len(list))
 	for i, r := range list {
 		all[i] = witness{id: r.arrival.StationID, event: r.key.Timestamp, wall: r.wall}
 	}
+	j := juryOf(all)
 	off := make([]int64, len(list)) // from the arrivals around
 	odd := map[int]int{}            // by station: more are off than right
 	first, lowest := 0, int64(0)
 	for i := len(list) - 1; i >= 0; i-- {
-		from := max(0, min(i-about/2, len(all)-about))
-		then := e.median(all[from:min(from+about, len(all))], list[i].wall)
+		then := e.by(j, list[i].wall)
 		if i == len(list)-1 || then < lowest {
 			lowest = then
 		}
 		if back := lowest + resetBack*e.tolerance(); then > back {
 			// The first ones after the restart are fewer than those before it, around.
-			for first = i + 1; first > 0 && first > i-about && list[first-1].key.Timestamp <= back; first-- {
+			for first = i + 1; first > 0 && first > i-j.about && list[first-1].key.Timestamp <= back; first-- {
 			}
 			break
 		}

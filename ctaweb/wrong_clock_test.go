@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -92,6 +93,42 @@ func TestWrongClocks(t *testing.T) {
 				t.Errorf("at least %d trains are shown, want %d; the clock is off by up to %v, want 2 s", low, least, worst)
 			}
 		})
+	}
+}
+
+// One sender of many stations that nobody has, all with wrong times, changes nothing: a
+// station of the network has one vote, and others have none.
+func TestStationsOfNobodyHaveNoVote(t *testing.T) {
+	net := only(t, "red")
+	m := NewModel(net)
+	m.wrong = func(id int, wrong bool) { t.Errorf("the clock of %d is wrong: %v", id, wrong) }
+	m.SetReady()
+	stations := net.Line("red").Stations
+	for i := range 300 {
+		at := wall0.Add(time.Duration(i) * time.Second)
+		a := cta.Arrival{StationID: stations[i%len(stations)].Station.ID, TrainID: fmt.Sprint(i % 9), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}
+		if err := m.ApplyArrival(cta.KeyAt(at), a, at); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"red", "Red"} {
+			for n := range 5 {
+				a.StationID, a.Line = 90_000+5*i+n, line
+				if err := m.ApplyArrival(cta.KeyAt(at.Add(2*time.Hour)), a, at); !errors.Is(err, live.ErrUnknown) {
+					t.Fatalf("an arrival at %d: %v, want %v", a.StationID, err, live.ErrUnknown)
+				}
+			}
+		}
+		a.StationID = stations[0].Station.ID // a line of nobody
+		if err := m.ApplyArrival(cta.KeyAt(at), a, at); !errors.Is(err, live.ErrUnknown) {
+			t.Fatalf("an arrival of the line Red: %v, want %v", err, live.ErrUnknown)
+		}
+	}
+	wall := wall0.Add(299 * time.Second)
+	if now, ok := m.Now(wall); !ok || now.Sub(wall).Abs() > 2*time.Second {
+		t.Errorf("it is %v, want %v", now, wall)
+	}
+	if n := len(m.Status(wall).Lines[0].Trains); n < 9 {
+		t.Errorf("%d trains are shown, want 9 or more", n)
 	}
 }
 
@@ -220,6 +257,8 @@ func drawTrial(rt *rapid.T, net *cta.Network, start time.Time, arrivals []ctapro
 	delayed := rapid.SampledFrom([]string{"none", "all", "one"}).Draw(rt, "delayed")
 	from := time.Duration(float64(10*time.Minute) / tr.speed)
 	until := from + time.Duration(rapid.SampledFrom([]float64{1, 5}).Draw(rt, "minutes")*float64(time.Minute)/tr.speed)
+	// A wrong sensor may be stuck, and repeat itself.
+	repeat := rapid.SampledFrom([]int{0, 0, 20}).Draw(rt, "repeats")
 	said := map[int]int{}
 	for _, ev := range arrivals {
 		id := ev.Arrival.StationID
@@ -234,6 +273,13 @@ func drawTrial(rt *rapid.T, net *cta.Network, start time.Time, arrivals []ctapro
 			rec.got = until
 		}
 		tr.records = append(tr.records, rec)
+		if _, ok := tr.wrong[id]; ok {
+			for range repeat {
+				rec.saysEvent += 100 * time.Millisecond
+				rec.saysSent += time.Duration(float64(100*time.Millisecond) / tr.speed)
+				tr.records = append(tr.records, rec)
+			}
+		}
 	}
 	slices.SortStableFunc(tr.records, func(a, b sentArrival) int { return cmp.Compare(a.got, b.got) })
 	return tr
@@ -480,11 +526,12 @@ func b2i(b bool) int {
 }
 
 // Record times of long ago, or of later, don't take the day from a page that starts: of
-// one record, or of all that a quarter of the stations send.
+// one record, of all that a quarter of the stations send, or of what these send over and
+// over.
 func TestWrongRecordTimesLeaveTheDay(t *testing.T) {
 	net := cta.Chicago()
 	line := net.Line("red")
-	entries := func(off time.Duration, always bool) [2]int64 {
+	entries := func(off time.Duration, always bool, repeats int) [2]int64 {
 		m := NewModel(net)
 		m.hold()
 		for i := range 1800 {
@@ -494,23 +541,30 @@ func TestWrongRecordTimesLeaveTheDay(t *testing.T) {
 				sent = at.Add(off)
 			}
 			st := line.Stations[i%20].Station.ID
-			m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, sent)
+			for k := range repeats {
+				if k == 0 || sent != at {
+					m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, sent.Add(time.Duration(k)*10*time.Millisecond))
+				}
+			}
 			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, at)
 		}
 		now := wall0.Add(30 * time.Minute)
 		m.release(func() time.Time { return now })
 		return [2]int64{m.tracker.Day(ohare, now.Add(-16*time.Minute)).Entries, m.tracker.Day(ohare, now).Entries}
 	}
-	right := entries(0, false)
+	right := entries(0, false, 1)
 	if right[0] < 800 || right[1] < 1700 {
 		t.Fatalf("%d entries, want one each second", right)
 	}
 	for _, off := range []time.Duration{-40 * 24 * time.Hour, -time.Hour, -10 * time.Minute, 10 * time.Minute, 40 * 24 * time.Hour} {
-		for _, always := range []bool{false, true} {
-			got := entries(off, always)
+		for _, tt := range []struct {
+			always  bool
+			repeats int
+		}{{false, 1}, {true, 1}, {true, 30}} {
+			got := entries(off, tt.always, tt.repeats)
 			for i := range got {
 				if max(got[i]-right[i], right[i]-got[i]) > 60 {
-					t.Errorf("with record times off by %v, always: %v, %d entries, want %d", off, always, got, right)
+					t.Errorf("with record times off by %v, %+v: %d entries, want %d", off, tt, got, right)
 				}
 			}
 		}
