@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (c Config) validate() error {
 	}
 	for _, b := range c.Brokers {
 		host, port, err := net.SplitHostPort(b)
-		if err != nil || host == "" || port == "" {
+		if _, badPort := strconv.ParseUint(port, 10, 16); err != nil || badPort != nil || host == "" || strings.ContainsAny(host, "@/ ") {
 			faults = append(faults, fmt.Errorf("broker is %q, want host:port", cta.Redacted(b)))
 		}
 	}

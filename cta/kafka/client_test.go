@@ -173,6 +173,12 @@ func TestConnectListsEveryWrongSetting(t *testing.T) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
 	}
+	for _, broker := range []string{"u:s3cret@h", "//u:s3cret@h", "http//u:s3cret@h", "s3cret@h:9092", "h:99999"} {
+		_, err := Connect(t.Context(), Config{Brokers: []string{broker}, Wait: time.Millisecond})
+		if err == nil || !strings.Contains(err.Error(), "want host:port") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want it refused, and no password shown", broker, err)
+		}
+	}
 	if _, err := Connect(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "Brokers is empty") {
 		t.Errorf("without brokers: %v", err)
 	}

@@ -201,11 +201,15 @@ func TestRetryAfterIsBounded(t *testing.T) {
 		_, _ = w.Write([]byte("{}"))
 	}))
 	defer server.Close()
-	client := newClient(t, Config{URL: server.URL, Wait: 2 * time.Hour})
+	var log bytes.Buffer
+	client := newClient(t, Config{URL: server.URL + "/a;token=s3cret", Wait: 2 * time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	var paused time.Duration
 	client.Clock.Pause = func(_ context.Context, d time.Duration) error { paused += d; return nil }
 	if _, err := client.Call(t.Context(), http.MethodGet, "/", nil, nil); err != nil || paused < time.Minute || paused > 61*time.Second {
 		t.Errorf("paused %v, %v, want a minute", paused, err)
+	}
+	if text := log.String(); !strings.Contains(text, "answers again") || strings.Contains(text, "s3cret") {
+		t.Errorf("the log has no end of the wait, or a password:\n%s", text)
 	}
 }
 

@@ -131,10 +131,13 @@ func token(name string) bool {
 
 // Addr returns the address without credentials and query, or the path of the file.
 func (f *Feed) Addr() string {
-	if f.client == nil {
-		return f.cfg.Source
+	switch {
+	case f.client != nil:
+		return cta.Redacted(f.client.Addr())
+	case strings.ContainsAny(f.cfg.Source, "@?"): // a URL without its scheme
+		return cta.Redacted(f.cfg.Source)
 	}
-	return cta.Redacted(f.client.Addr())
+	return f.cfg.Source
 }
 
 // Close closes idle connections. The feed can still be used.
@@ -256,7 +259,7 @@ func (f *Feed) fail(err error) error {
 	switch {
 	case hint != "":
 	case f.client == nil:
-		hint = "check the path of the file, and who may read it"
+		hint = "check the path of the file, and who may read it; a URL begins with https:// or http://"
 	case !errors.As(err, &refused):
 		hint = usualHint(err)
 	case refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden:
@@ -269,7 +272,10 @@ func (f *Feed) fail(err error) error {
 		hint = "nothing to do: the server has trouble of its own"
 	}
 	if f.client == nil {
-		return &cta.ServiceError{Service: f.cfg.Service, Addr: f.cfg.Source, Hint: hint, Err: err}
+		if of, ok := errors.AsType[*os.PathError](err); ok {
+			err = of.Err
+		}
+		return &cta.ServiceError{Service: f.cfg.Service, Addr: f.Addr(), Hint: hint, Err: err}
 	}
 	return f.client.FailWith(err, hint)
 }

@@ -251,6 +251,18 @@ func TestFeedReadsAFile(t *testing.T) {
 	}
 }
 
+// A URL without its scheme is taken for a path. It is not shown.
+func TestFeedShowsNoPasswordOfAPath(t *testing.T) {
+	for _, source := range []string{"u:s3cret@h:80/feed", "//u:s3cret@h/feed", "http//u:s3cret@h", "h/feed?key=s3cret"} {
+		var log bytes.Buffer
+		f, _ := newFeed(t, FeedConfig{Source: source, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		_, err := f.Get(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "a URL begins with") || strings.Contains(err.Error()+log.String()+f.Addr(), "s3cret") {
+			t.Errorf("%s: %v, %s", source, err, log.String())
+		}
+	}
+}
+
 func TestFeedNamesWrongSettings(t *testing.T) {
 	for _, c := range []struct {
 		cfg  FeedConfig

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/rest"
 )
 
@@ -65,7 +66,7 @@ func (c *Client) ill(err error) {
 	c.said[reason] = true
 	c.mu.Unlock()
 	if !known {
-		c.cfg.Log.Warn("waiting for the "+c.cfg.Service, "addr", c.base, "err", err)
+		c.cfg.Log.Warn("waiting for the "+c.cfg.Service, "addr", cta.Redacted(c.base), "err", err)
 	}
 }
 
@@ -75,6 +76,6 @@ func (c *Client) well() {
 	clear(c.said)
 	c.mu.Unlock()
 	if was {
-		c.cfg.Log.Info("the "+c.cfg.Service+" answers again", "addr", c.base)
+		c.cfg.Log.Info("the "+c.cfg.Service+" answers again", "addr", cta.Redacted(c.base))
 	}
 }
