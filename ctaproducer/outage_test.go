@@ -87,7 +87,7 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	if services, err = embedded.Start(t.Context(), embedded.Config{DataDir: dir, Kafka: addr}); err != nil {
 		t.Fatal(err)
 	}
-	until("end of the wait", logged("sending again"))
+	until("end of the wait", logged("sending to the Kafka cluster again"))
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ type Producer struct {
 // before. Close the producer before the client.
 func NewProducer(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg ProducerConfig) (*Producer, error) {
 	if client == nil || reg == nil || net == nil {
-		return nil, errors.New("ctaproducer: producer: a Kafka client, a registry and a network are wanted")
+		return nil, errors.New("ctaproducer: producer: want a Kafka client, a registry and a network, found nil")
 	}
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {

@@ -109,7 +109,7 @@ type Simulation struct {
 // NewSimulation returns a simulation of net. The error lists every wrong setting.
 func NewSimulation(net *cta.Network, cfg SimulationConfig) (*Simulation, error) {
 	if net == nil {
-		return nil, errors.New("ctaproducer: simulation: no network")
+		return nil, errors.New("ctaproducer: simulation: the network is nil")
 	}
 	cfg = cfg.withDefaults(net)
 	if err := cfg.validate(); err != nil {

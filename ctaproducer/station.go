@@ -40,7 +40,7 @@ func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Statio
 // station is an error.
 func (s *Station) Run(ctx context.Context, at time.Time, a cta.Arrival) error {
 	if a.StationID != s.station.ID {
-		return fmt.Errorf("ctaproducer: arrival at station %d given to %s", a.StationID, s.station.Slug())
+		return fmt.Errorf("ctaproducer: arrival at station %d passed to station %s: use Producer.Station(%d)", a.StationID, s.station.Slug(), a.StationID)
 	}
 	r, err := s.format.Record(ctx, s.topic, cta.KeyAt(at), a)
 	if err == nil {

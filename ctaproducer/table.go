@@ -19,7 +19,7 @@ type table[K, V any] struct {
 
 func newTable[K, V any](name string, client *kafka.Client, reg *wire.Registry, spec kafka.TopicSpec, keySchema, valueSchema string) (*table[K, V], error) {
 	if client == nil || reg == nil {
-		return nil, fmt.Errorf("ctaproducer: %s: a Kafka client and a registry are wanted", name)
+		return nil, fmt.Errorf("ctaproducer: %s: want a Kafka client and a registry, found nil", name)
 	}
 	t := &table[K, V]{name: name, client: client, spec: spec}
 	var err error

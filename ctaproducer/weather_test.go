@@ -237,7 +237,7 @@ func TestWeatherSettings(t *testing.T) {
 	_, err := NewWeather("ftp://user:hunter2@proxy", cta.Topics{}, WeatherConfig{Timeout: time.Hour, Wait: -1})
 	want := `ctaproducer: weather: URL is "ftp://***@proxy", want http://host:port
 Timeout is 1h0m0s, want 1ms to 5m
-Wait is -1ns, want it positive`
+Wait is -1ns, want a positive duration`
 	if d := cmp.Diff(want, servicetest.ErrorText(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}

@@ -146,7 +146,7 @@ func (k *KSQL) Create(ctx context.Context) error {
 // register registers the schemas of entries for their topic.
 func (k *KSQL) register(ctx context.Context) error {
 	if k.registry == nil {
-		return errors.New("ctastream: ksqlDB: a registry is wanted: without our schemas in it, the server locks producers out")
+		return errors.New("ctastream: ksqlDB: Create needs a registry: without our schemas there, the server registers its own, which refuse all producers")
 	}
 	entries, err := wire.AvroEvents[cta.TurnstileEntry](k.registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err == nil {
@@ -196,7 +196,7 @@ func (k *KSQL) ensure(ctx context.Context, statement string, there func(KSQLStat
 	case err != nil:
 		return err
 	}
-	return k.fail(fmt.Errorf("the server has taken a statement, and shows no effect of it: stream over %q, table over %q, queries %v", now.Stream, now.Table, now.Queries))
+	return k.fail(fmt.Errorf("the server accepted a statement without an effect: stream over %q, table over %q, queries %v", now.Stream, now.Table, now.Queries))
 }
 
 // Drop ends the queries and removes table and stream. A missing one is no error. The

@@ -317,7 +317,7 @@ func TestKSQLFaultsNameServiceCauseAndRemedy(t *testing.T) {
 		"a table that nothing writes to": {answers{"LIST": {fakeksql.OK(fakeksql.List(input, "TURNSTILE_SUMMARY", false))}},
 			"table TURNSTILE_SUMMARY is there, and no query writes to it (remove it with KSQL.Drop if nobody else needs it)"},
 		"a statement without effect": {answers{"CREATE STREAM": {fakeksql.Done("…", "stream/TURNSTILE/create", "SUCCESS", "Stream created", 2)}},
-			"the server has taken a statement, and shows no effect of it"},
+			"the server accepted a statement without an effect"},
 		"a success that is none": {answers{"CREATE STREAM": {fakeksql.Done("…", "stream/T/create", "ERROR", "io.confluent.ksql.util.KsqlException: Failed to run\n\tat io.confluent.ksql.Engine.run(Engine.java:7)\nCaused by: no such column\n\t... 3 more", 2)}},
 			"HTTP 200: io.confluent.ksql.util.KsqlException: Failed to run; Caused by: no such column (the statement is refused"},
 		"initialising for too long": {refuses("/info", 503, 50302, "KSQL is not yet ready to serve requests."),

@@ -74,7 +74,7 @@ type transformation StationTransformer
 func (t *transformation) Assign(ctx context.Context, gained []kafka.Assigned) (install func(), err error) {
 	for _, p := range gained {
 		if p.Partitions > 1 {
-			t.cfg.Log.Warn("the topic of rows has several partitions: run one worker only, or deletions may be missed", "topic", p.Topic)
+			t.cfg.Log.Warn("the topic of station rows has several partitions: run one worker only, or deletions may be missed", "topic", p.Topic)
 			break
 		}
 	}
@@ -87,7 +87,7 @@ func (t *transformation) Assign(ctx context.Context, gained []kafka.Assigned) (i
 			err = json.Unmarshal(r.Value, &v)
 		}
 		if err != nil {
-			t.cfg.Log.Warn("a published station can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
+			t.cfg.Log.Warn("cannot read a published station; left out", "topic", r.Topic, "offset", r.Offset, "err", err)
 			return
 		}
 		key := tables.StationRecord{StationID: id, Line: line}.Key()

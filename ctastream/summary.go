@@ -59,7 +59,7 @@ type reading struct {
 // contains counts of another engine. To take over, end that engine, delete the topic,
 // and start with a group that has not counted before. That group counts all entries
 // that their topics still hold.
-var ErrForeignCounts = errors.New("another engine, as ksqlDB or Kafka Streams, has written counts here")
+var ErrForeignCounts = errors.New("another engine, such as ksqlDB or Kafka Streams, has written counts here")
 
 // maxReadings bounds the memory that foreign values can take.
 const maxReadings = 1 << 16
@@ -166,10 +166,10 @@ func (s *summarizer) resume(g kafka.Assigned, counted position) (at position, al
 		return at, true
 	}
 	at.next = 0
-	msg := "topic ends before what was counted of it: counting it as a new one"
+	msg := "the topic ends before the counted position; counting it as a new topic"
 	if g.TopicID != "" && g.TopicID == counted.topicID {
 		at.next = g.End
-		msg = "the cluster has lost entries that are counted: going on at the topic's end"
+		msg = "the topic has lost entries that are already counted; continuing at its end"
 	}
 	s.cfg.Log.Warn(msg, "topic", g.Topic, "partition", g.Partition.Partition, "counted", counted.next, "end", g.End)
 	return at, false
@@ -187,7 +187,7 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 			return
 		}
 		if err != nil {
-			s.cfg.Log.Warn("a published count can't be read, left out", "topic", r.Topic, "offset", r.Offset, "err", err)
+			s.cfg.Log.Warn("cannot read a published count; left out", "topic", r.Topic, "offset", r.Offset, "err", err)
 			if id, kerr := strconv.Atoi(string(r.Key)); kerr == nil {
 				broken[id] = fmt.Errorf("offset %d: %w", r.Offset, err)
 			}

@@ -247,7 +247,7 @@ func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request
 			return
 		}
 		if err != nil {
-			h.cfg.Log.Error("answer not rendered", "path", r.URL.Path, "err", err)
+			h.cfg.Log.Error("JSON answer not rendered", "path", r.URL.Path, "err", err)
 			jsonError(w, http.StatusInternalServerError, "this can't be shown at the moment")
 			return
 		}

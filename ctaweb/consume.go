@@ -394,7 +394,7 @@ func (c *consumer) wrongClock(id int, wrong bool) {
 		return
 	}
 	c.metrics.wrongClocks.WithLabelValues(strconv.Itoa(id), name).Set(1)
-	c.log.Warn("the clock of "+whose+" is wrong; its events count as of when they are received", "station", id, "name", name)
+	c.log.Warn("the clock of "+whose+" is wrong; its events get the time of receipt", "station", id, "name", name)
 }
 
 // skip counts an unreadable record.

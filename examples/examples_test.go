@@ -362,7 +362,7 @@ func TestFaultsAreSaidOnce(t *testing.T) {
 		code int
 		want string
 	}{
-		{"dashboard", []string{"-listen", taken.Addr().String()}, 1, "address already in use (end what is there, or choose another address by -listen)"},
+		{"dashboard", []string{"-listen", taken.Addr().String()}, 1, "address already in use (stop the program that uses the address, or choose another one by -listen)"},
 		{"dashboard", append(free, "-brokers", taken.Addr().String(), "-listen", "127.0.0.1:0"), 1, "address already in use"},
 		{"dashboard", []string{"-speed", "fast"}, 2, "want a number above 0, or max"},
 		{"dashboard", []string{"-services", "docker", "-layout", "wide", "-lines", "red,mauve"}, 2, "-services: found \"docker\", want auto, embedded or external\n-layout: layout is \"wide\""},

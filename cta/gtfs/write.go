@@ -37,7 +37,7 @@ func WriteFolder(dir string, net *cta.Network) error {
 	case err != nil:
 		return err
 	case len(there) > 0: // files of another network would be read with this one
-		return &fs.PathError{Op: "write", Path: dir, Err: fmt.Errorf("%w: the folder has files, want a new or an empty one", fs.ErrExist)}
+		return &fs.PathError{Op: "write", Path: dir, Err: fmt.Errorf("%w: the folder is not empty, want a new or an empty one", fs.ErrExist)}
 	}
 	var last *os.File
 	closed := func() (err error) {

@@ -294,7 +294,7 @@ func TestTopicMadeAnewIsReadFromItsBeginning(t *testing.T) {
 	})
 	remake()
 	send("new", 300)
-	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "topic in was made anew"); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "topic in was recreated"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			close(release)
 			t.Fatalf("the reader doesn't see that the topic is another:\n%s", logs.String())

@@ -212,7 +212,7 @@ func TestSendingThatWaitsIsToldOnce(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
-	toldOnce(t, logs.String(), "waiting to send to the Kafka cluster", "fewer in-sync replicas than required", "sending again")
+	toldOnce(t, logs.String(), "waiting to send to the Kafka cluster", "fewer in-sync replicas than required", "sending to the Kafka cluster again")
 	if !strings.Contains(logs.String(), `msg="producer closed" accepted=40 delivered=40 "given up"=0`) {
 		t.Errorf("the end doesn't say what became of the records:\n%s", logs.String())
 	}
@@ -258,7 +258,7 @@ func TestSearchThatWaitsIsToldOnce(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
-	toldOnce(t, logs.String(), `msg="waiting to send to the Kafka cluster" reason=`, "topic=in", "sending again")
+	toldOnce(t, logs.String(), `msg="waiting to send to the Kafka cluster" reason=`, "topic=in", "sending to the Kafka cluster again")
 }
 
 // A topic that the metadata still shows, though it was just deleted, is created again.

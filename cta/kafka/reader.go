@@ -200,7 +200,7 @@ func (r *reader) discoverPartitions(ctx context.Context) {
 				last = text
 			}
 		case last != "":
-			log.Info("reading again", "brokers", r.client.cfg.Brokers)
+			log.Info("reading from the Kafka cluster again", "brokers", r.client.cfg.Brokers)
 			last = ""
 		}
 		if err != nil || !all {

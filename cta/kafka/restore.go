@@ -51,7 +51,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (all []Partition,
 		}
 		if !told && time.Since(begun) > 10*time.Second {
 			told = true
-			c.cfg.Log.Warn("waiting for a topic", "topic", topic, "reason", c.cl.Explain(err).Text)
+			c.cfg.Log.Warn("waiting to read the partitions of a topic", "topic", topic, "reason", c.cl.Explain(err).Text)
 		}
 		if retry.Pause(ctx, wait) != nil || c.ctx.Err() != nil {
 			return nil, errors.Join(ctx.Err(), c.ctx.Err())

@@ -53,7 +53,7 @@ func (s SASL) validate() (faults []error) {
 			faults = append(faults, errors.New("SASL.Tokens is nil, which OAUTHBEARER needs"))
 		}
 		if s.User != "" || s.Password != "" {
-			faults = append(faults, errors.New("SASL.User or SASL.Password is set, which OAUTHBEARER has no use for: a token says who it is"))
+			faults = append(faults, errors.New("SASL.User or SASL.Password is set, want neither for OAUTHBEARER: the token names the user"))
 		}
 		return faults
 	}

@@ -400,7 +400,7 @@ func (p *Producer) waitLocked(what any, cause error, where ...any) {
 func (p *Producer) resumeLocked(what any, sent bool) {
 	delete(p.waiting, what)
 	if sent && len(p.waiting) == 0 && !p.waitingSince.IsZero() {
-		p.client.cfg.Log.Info("sending again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
+		p.client.cfg.Log.Info("sending to the Kafka cluster again", "after", time.Since(p.waitingSince).Round(time.Millisecond))
 		p.waitingSince = time.Time{}
 	}
 }

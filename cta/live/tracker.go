@@ -98,9 +98,9 @@ func newTracker(g *graph) *Tracker {
 var (
 	ErrKnown   = errors.New("live: already known, or no newer")
 	ErrOld     = errors.New("live: older than the two hours that are kept")
-	ErrUnknown = errors.New("live: not on this network")
+	ErrUnknown = errors.New("live: not in this network")
 	ErrInvalid = errors.New("live: not a valid event")
-	ErrFull    = errors.New("live: more than are kept")
+	ErrFull    = errors.New("live: limit reached, not stored")
 )
 
 // ApplyArrival adds an arrival. It returns nil, or why the arrival changes nothing:

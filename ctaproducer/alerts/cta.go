@@ -20,7 +20,7 @@ import (
 
 // errNoFeed is an answer of something else than a feed of alerts, such as the page of a
 // server in front of it.
-var errNoFeed = errors.New("the answer is no feed of alerts")
+var errNoFeed = errors.New("the answer is not a feed of alerts")
 
 // ctaAlert is an alert as the CTA writes it. The feed's SeverityScore, SeverityColor,
 // TBD, MajorAlert, ttim and GUID add nothing: the score follows from the impact, the

@@ -89,7 +89,7 @@ type Source struct {
 // is contacted before Run.
 func New(net *cta.Network, cfg Config) (*Source, error) {
 	if net == nil {
-		return nil, errors.New("alerts: no network")
+		return nil, errors.New("alerts: the network is nil")
 	}
 	p, err := poll.New(poll.Config{
 		Source: "alerts", Calls: "ctalive_alert_calls_total", Least: 10 * time.Second, Every: cmp.Or(cfg.Every, time.Minute),
@@ -155,7 +155,7 @@ func (r *reading) hear(_ int, body []byte, _ time.Time) error {
 	r.aside.Add(float64(aside))
 	if aside != r.said {
 		r.said = aside
-		r.poll.Log.Info("alerts, or parts of them, concern nothing in the network and are left out", "network", r.net.Name, "parts", aside, "alerts kept", len(alerts))
+		r.poll.Log.Info("left out alerts, or parts of alerts, that concern nothing in the network", "network", r.net.Name, "parts", aside, "alerts kept", len(alerts))
 	}
 	return nil
 }

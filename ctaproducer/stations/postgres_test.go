@@ -590,7 +590,7 @@ func TestSourceSettings(t *testing.T) {
 	})
 	want := `stations: source: Postgres is "postgres://***@db***", which can't be read, want postgres://user:password@host:5432/database (other characters of user and password percent-encoded)
 PollInterval is 1ns, want 100ms or more
-Wait is -1ns, want it positive`
+Wait is -1ns, want a positive duration`
 	if d := cmp.Diff(want, servicetest.ErrorText(err, "")); d != "" {
 		t.Errorf("error (-want +got):\n%s", d)
 	}

@@ -51,7 +51,7 @@ func (c SourceConfig) validate() error {
 		faults = append(faults, fmt.Errorf("PollInterval is %v, want 100ms or more", c.PollInterval))
 	}
 	if c.Wait < 0 {
-		faults = append(faults, fmt.Errorf("Wait is %v, want it positive", c.Wait))
+		faults = append(faults, fmt.Errorf("Wait is %v, want a positive duration", c.Wait))
 	}
 	return errors.Join(faults...)
 }
@@ -195,7 +195,7 @@ func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 			case err == nil:
 				n++
 			case errors.Is(err, kafka.ErrTooLarge):
-				o.source.cfg.Log.Warn("row can't be written: left out", "stop_id", row.stopID, "bytes", len(row.json), "err", err)
+				o.source.cfg.Log.Warn("station row exceeds the size limit of its topic; left out", "stop_id", row.stopID, "bytes", len(row.json), "err", err)
 			default:
 				failed = err
 			}

@@ -95,7 +95,7 @@ func appendFloat(bits int) appendValue {
 		case err != nil:
 			return nil, err
 		case math.IsNaN(v), math.IsInf(v, 0):
-			return nil, errors.New("no JSON number is that")
+			return nil, errors.New("is not a JSON number")
 		case v == 0 || math.Abs(v) >= 1e-3 && math.Abs(v) < 1e7:
 			text = strconv.FormatFloat(v, 'f', -1, bits)
 			if !strings.Contains(text, ".") {
@@ -120,11 +120,11 @@ func appendTime(layout string, unit time.Duration) appendValue {
 		year, rest, _ := strings.Cut(text, "-")
 		y, err := strconv.Atoi(year)
 		if err != nil {
-			return nil, errors.New("is no point in time")
+			return nil, errors.New("is not a point in time")
 		}
 		t, err := time.Parse(layout, "2000-"+rest) // a leap year
 		if err != nil {
-			return nil, errors.New("is no date after Christ")
+			return nil, errors.New("is before the year 1")
 		}
 		n := t.AddDate(y-2000, 0, 0).UnixMilli()
 		if perUnit := unit.Milliseconds(); perUnit > 1 {

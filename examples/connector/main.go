@@ -1,4 +1,4 @@
-// Connector brings the stations table to Kafka by the real products: it loads
+// Connector brings the stations table to Kafka by the real products. The program loads
 // the table into PostgreSQL, has Kafka Connect read it, and waits until the rows
 // are in the topic.
 //
@@ -6,8 +6,8 @@
 //	go run ./examples/connector -status
 //	go run ./examples/connector -delete
 //
-// It can be repeated: rows that are there stay, a connector that is there is
-// brought to the present settings. With -status it only looks.
+// The program can be repeated: existing rows stay, and an existing connector gets the present
+// settings. -status changes nothing.
 package main
 
 import (

@@ -3,9 +3,9 @@
 //
 //	go run ./examples/dashboard
 //
-// It reads from the broker at 127.0.0.1:9092, or from where the flags say. With
-// no broker there it runs everything in its own process: broker, registry, REST
-// Proxy, simulation, workers and page.
+// The page reads from the broker at 127.0.0.1:9092, or at -brokers. If no broker answers,
+// the program runs everything in its own process: broker, registry, REST Proxy, simulation,
+// workers and page.
 package main
 
 import (

@@ -1,6 +1,5 @@
-// Embed mounts the dashboard inside somebody else's program: a site of its own
-// with pages of its own, for a small made-up agency whose network is loaded from
-// the files in agency/.
+// Embed mounts the dashboard inside another program's site, for a small invented agency. Its
+// network is loaded from the files in agency/.
 //
 //	go run ./examples/embed
 //

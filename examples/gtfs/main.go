@@ -1,17 +1,15 @@
-// Gtfs checks a network, tells what is in it, and writes it as a GTFS feed, a zip or
-// a folder.
+// Gtfs checks a network, summarises it, and writes it as a GTFS feed, a zip or a folder.
 //
-//	go run ./examples/gtfs feed.zip                      # check and tell: days, lines, trips
+//	go run ./examples/gtfs feed.zip                      # check and summarise: days, lines, trips
 //	go run ./examples/gtfs -o town feed.zip              # the feed unpacked into a folder, to edit
 //	go run ./examples/gtfs -o town.zip town              # the folder as a feed
 //	go run ./examples/gtfs -o chicago.zip                # the 'L' with its intended headways
 //	go run ./examples/gtfs -seed 1 -day 2026-10-07 -o chicago.zip  # the 'L' with a simulated day
 //
-// A network without a timetable (ours of Chicago, a folder of CSV files) is written
-// with its headways (frequencies.txt); its GTFS-Realtime feeds, which the dashboard
-// publishes, belong to that feed. With -seed it is written with the timetable of a simulated
-// day instead: each run of a train is a trip. Reading the feed gives the same
-// lines, stations and patterns.
+// A network without a timetable (Chicago, a folder of CSV files) is written with its headways
+// (frequencies.txt). The dashboard's GTFS-Realtime feeds belong to that feed. With -seed, the
+// network is written with the timetable of a simulated day: each run of a train is a trip.
+// Reading the feed returns the same lines, stations and patterns.
 package main
 
 import (
@@ -48,13 +46,13 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("gtfs", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	out := fs.String("o", "", "write the network as a GTFS feed: a new `name`, that of a zip if it ends in .zip, else of a folder; -: a zip to standard output")
-	lines := fs.String("lines", "", "only these lines, by id or short name, `line,…`")
-	modes := fs.String("modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry")
-	on := fs.String("day", "", "the service `day` to tell of, or to simulate, as 2026-10-07; empty: a usual one")
-	seed := fs.Uint64("seed", 0, "write the timetable of a simulated day, by this `number`, where there are only headways; 0: write the headways")
+	out := fs.String("o", "", "new `name` under which to write the network as a GTFS feed: a zip if it ends in .zip, else a folder; -: a zip to standard output")
+	lines := fs.String("lines", "", "`line,…` to keep, by id or short name; empty: all")
+	modes := fs.String("modes", "", "`mode,…` to keep: rail, metro, tram, bus, ferry; empty: all")
+	on := fs.String("day", "", "service `day` to summarise or simulate, such as 2026-10-07; empty: a usual one")
+	seed := fs.Uint64("seed", 0, "`number` for the simulation of a day whose timetable is written in place of headways; 0: write the headways")
 	fs.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: go run ./examples/gtfs [flags] [a feed, zip or folder, or a folder of hand-written CSV files; none: Chicago]")
+		fmt.Fprintln(stderr, "Checks a network, summarises it, and writes it as a GTFS feed.\n\nUsage: go run ./examples/gtfs [flags] [file or folder]\n\nReads a GTFS feed (zip or folder) or a folder of hand-written CSV files; without one, Chicago.")
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {
@@ -193,7 +191,7 @@ func write(name string, stdout io.Writer, net *cta.Network) error {
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already: want a new name, or remove the file", name)
+		return fmt.Errorf("%s exists: choose another name for -o, or remove the file", name)
 	}
 	if err != nil {
 		return err

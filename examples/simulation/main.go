@@ -1,13 +1,11 @@
-// Simulation emits the life of the network: trains arrive, riders enter, the
-// weather changes.
+// Simulation emits the arrivals, entries and weather of a simulated network.
 //
 //	go run ./examples/simulation                              # 20 times real time, until Ctrl+C
 //	go run ./examples/simulation -speed max -for 24h -seed 1  # a whole weekday, as fast as it goes
 //
-// With no broker at 127.0.0.1:9092 it starts one, with a Schema Registry and a
-// REST Proxy, in its own process, and fills every role between the emitters and
-// the page; then the dashboard and the workers, in other terminals, find it. It
-// ends with a summary on standard output.
+// If no broker answers at 127.0.0.1:9092, the program starts one in its own process, with a
+// Schema Registry, a REST Proxy and the workers. The dashboard, in another terminal, finds
+// that broker. At its end the program prints a summary.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Stations turns the raw rows of the stations table into the clean table of the
-// stations of each line: Faust's role. It also inspects arrivals and weather,
-// and sends what can't be read to the dead-letter topic.
+// stations of each line: Faust's role. It also inspects arrivals and weather, and
+// moves unreadable records to the dead-letter topic.
 //
 //	go run ./examples/stations
 //

@@ -1,5 +1,5 @@
-// Trains emits the arrivals of the real 'L', as the CTA's Train Tracker shows them, and
-// the CTA's alerts.
+// Trains emits the arrivals, predictions and alerts of the real 'L', or of any agency with
+// GTFS-Realtime feeds.
 //
 //	CTALIVE_KEY=… go run ./examples/trains
 //	go run ./examples/dashboard   # in another terminal
@@ -7,9 +7,8 @@
 // The CTA gives keys free of charge:
 // https://www.transitchicago.com/developers/traintrackerapply/
 //
-// With no broker at 127.0.0.1:9092 it starts one, with a Schema Registry and a
-// REST Proxy, in its own process, and the workers between the trains and the page. Riders
-// and weather have no source here.
+// If no broker answers at 127.0.0.1:9092, the program starts one in its own process, with a
+// Schema Registry, a REST Proxy and the workers. It emits no entries and no weather.
 package main
 
 import (

@@ -2,15 +2,14 @@
 //
 //	go run ./examples/turnstiles
 //
-// Run it more than once, and the processes share the work. Kill one at any
-// moment: another goes on where its last commit was.
+// Run the program more than once, and the processes share the work. Kill one at any
+// moment: another continues after its last commit.
 //
 //	go run ./examples/turnstiles -engine ksqldb -layout shared
 //
-// has the ksqlDB server at 127.0.0.1:8088 count them instead, and ends; with -drop
-// that server stops. For this program to count again, delete topic TURNSTILE_SUMMARY
-// and choose a -group that has not counted before: it adds nothing to what another
-// engine has counted.
+// has the ksqlDB server at 127.0.0.1:8088 count instead, and ends. With -drop, that server
+// stops counting. For this program to count again, delete the topic TURNSTILE_SUMMARY and
+// choose a -group that has not counted before: counts of another engine cannot be continued.
 package main
 
 import (

@@ -26,7 +26,7 @@ var ErrNotFeed = errors.New("the answer is not GTFS-Realtime")
 
 // errDifferential is about a message with the changes alone. The specification leaves open
 // how to apply them.
-var errDifferential = errors.New("the feed has incrementality DIFFERENTIAL, want FULL_DATASET: ask the agency for its feed of the whole state")
+var errDifferential = errors.New("the feed has incrementality DIFFERENTIAL, want FULL_DATASET: ask the agency for a feed of the full state")
 
 // Read reads a message, in protobuf or in its JSON mapping. It calls each with every
 // entity that isn't deleted; required fields may be missing. odd counts the entities that

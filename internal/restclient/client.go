@@ -84,7 +84,7 @@ func New(cfg Config) (*Client, error) {
 		fault("Timeout is %v, want 1ms to 5m", cfg.Timeout)
 	}
 	if cfg.Wait < 0 {
-		fault("Wait is %v, want it positive", cfg.Wait)
+		fault("Wait is %v, want a positive duration", cfg.Wait)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

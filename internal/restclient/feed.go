@@ -92,7 +92,7 @@ func NewFeed(cfg FeedConfig) (*Feed, error) {
 	})
 	values, badQuery := url.ParseQuery(query)
 	if badQuery != nil || strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		badQuery = errors.New("the query of URL can't be read")
+		badQuery = errors.New("the query of the URL can't be parsed")
 	}
 	faults := errors.Join(err, badQuery)
 	for name, list := range cfg.Header {
@@ -212,7 +212,7 @@ func (f *Feed) count(now time.Time) {
 		f.used++
 	}
 	if is := f.interval > 2*f.cfg.Every; is != scarce {
-		f.cfg.Log.Warn("the daily budget of calls sets their interval: "+f.cfg.Service, "interval", f.interval.Round(time.Second), "calls left", f.Left())
+		f.cfg.Log.Warn("calls are less frequent, to stay within the daily budget: "+f.cfg.Service, "interval", f.interval.Round(time.Second), "calls left", f.Left())
 	}
 	f.next = now.Add(f.interval)
 }
@@ -328,7 +328,7 @@ func (f *Feed) file() ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(file, int64(f.cfg.Limit)+1))
 	if err == nil && len(body) > f.cfg.Limit {
-		err = fmt.Errorf("the file is over %d bytes", f.cfg.Limit)
+		err = fmt.Errorf("the file has over %d bytes", f.cfg.Limit)
 	}
 	if err != nil {
 		return nil, err

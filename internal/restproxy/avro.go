@@ -78,10 +78,10 @@ func (h *Handler) registryFault(err error, format string, args ...any) *fault {
 	case errors.Is(err, wire.ErrNotFound):
 		what += ": the schema registry does not have it; error code: 40403"
 	case errors.As(err, &refused):
-		h.log.Warn("REST Proxy: schema registry", "err", err)
+		h.log.Warn("REST Proxy: request to the Schema Registry failed", "err", err)
 		what += fmt.Sprintf(": the schema registry refuses it; error code: %d", cmp.Or(refused.Code, refused.Status))
 	default:
-		h.log.Warn("REST Proxy: schema registry", "err", err)
+		h.log.Warn("REST Proxy: request to the Schema Registry failed", "err", err)
 		what += ": the schema registry does not answer"
 	}
 	return refuse(http.StatusUnprocessableEntity, 42207, "%s", what)

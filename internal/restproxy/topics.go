@@ -36,7 +36,7 @@ func (h *Handler) ask(ctx context.Context, topics ...string) (*kmsg.MetadataResp
 	}
 	resp, err := req.RequestWith(ctx, h.client)
 	if err != nil {
-		h.log.Warn("REST Proxy: no metadata", "err", err)
+		h.log.Warn("REST Proxy: cannot read the topics from the broker", "err", err)
 		return nil, refuse(http.StatusServiceUnavailable, 50302, "Broker not available")
 	}
 	return resp, nil

@@ -160,10 +160,10 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
 	var brokers, layout, start, network, lines, modes, connector, predictions string
 	fs.StringVar(&s.Services, "services", s.Services, "where the services run, `mode`: auto, embedded (in this process) or external. auto: external if an address is given or a broker answers at "+services.UsualBroker)
-	fs.StringVar(&brokers, "brokers", services.UsualBroker, "Kafka brokers, `host:port,…`; with embedded services, the address to listen on")
-	fs.StringVar(&s.Registry, "registry", services.UsualRegistry, "Schema Registry, `URL`; may contain user and password")
-	fs.StringVar(&s.RESTProxy, "rest-proxy", services.UsualRESTProxy, "REST Proxy, `URL`")
-	fs.DurationVar(&s.Wait, "wait", 30*time.Second, "how long to wait for a service at the start, `duration`")
+	fs.StringVar(&brokers, "brokers", services.UsualBroker, "`host:port,…` of the Kafka brokers; with embedded services, the address to listen on")
+	fs.StringVar(&s.Registry, "registry", services.UsualRegistry, "`URL` of the Schema Registry; may contain user and password")
+	fs.StringVar(&s.RESTProxy, "rest-proxy", services.UsualRESTProxy, "`URL` of the REST Proxy")
+	fs.DurationVar(&s.Wait, "wait", 30*time.Second, "`duration` to wait at the start for a service")
 	fs.StringVar(&s.DataDir, "data-dir", "", "`folder` for the embedded services' topics, offsets and schemas; empty: in memory")
 	fs.BoolVar(&s.tls, "tls", false, "use TLS for the brokers")
 	fs.StringVar(&s.tlsCA, "tls-ca", "", "PEM `file` of trusted authorities, instead of the system's, for brokers (implies -tls) and https services")
@@ -175,25 +175,25 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; prefer the variable CTALIVE_SASL_PASSWORD")
 	fs.StringVar(&s.saslTokenFile, "sasl-token-file", "", "for OAUTHBEARER: `file` with the token, read for each connection")
 	fs.StringVar(&s.saslTokenCommand, "sasl-token-command", "", "for OAUTHBEARER: shell `command` that prints a token, run for each connection")
-	fs.StringVar(&s.rack, "rack", "", "rack `name` of this program, as broker.rack: read from the nearest replica; empty: from the leader")
-	fs.IntVar(&s.replication, "replication-factor", 0, "replicas of created topics, `number`; 0: the cluster's default")
-	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "min.insync.replicas of created topics, `number`; 0: the cluster's default")
-	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "first part of topic and group names, `text`")
-	fs.StringVar(&layout, "layout", string(cta.LayoutPerStation), "`layout`: per-station (one topic per station and kind) or shared (one topic per kind)")
+	fs.StringVar(&s.rack, "rack", "", "rack `name` of this program, as in broker.rack: read from the nearest replica; empty: from the leader")
+	fs.IntVar(&s.replication, "replication-factor", 0, "`number` of replicas of created topics; 0: the cluster's default")
+	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "`number` for min.insync.replicas of created topics; 0: the cluster's default")
+	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "`text` with which topic and group names begin")
+	fs.StringVar(&layout, "layout", string(cta.LayoutPerStation), "`layout` of topics: per-station (one per station and kind) or shared (one per kind)")
 	if groups&Web != 0 {
 		fs.StringVar(&s.page, "listen", usualPage, "serve the page at `host:port`")
-		fs.StringVar(&s.health, "metrics", "", "serve /metrics, /healthz and /readyz at `host:port`, and no /metrics beside the page; empty: all beside the page")
-		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "site whose scripts may read the API and the stream, `origin` such as https://example.org; *: any; empty: none")
-		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "event streams per client address, `number`; behind a reverse proxy set 10000; 0: 5000")
-		fs.StringVar(&predictions, "predictions", string(live.SourceOurs), "`whose` predictions to show where the agency has some: ours, agency, or better (the more accurate over the last hour)")
+		fs.StringVar(&s.health, "metrics", "", "serve /metrics, /healthz and /readyz at `host:port`, instead of beside the page")
+		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "`origin` whose scripts may read the API and the stream, such as https://example.org; *: any; empty: none")
+		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "`number` of event streams per client address; behind a reverse proxy set 10000; 0: 5000")
+		fs.StringVar(&predictions, "predictions", string(live.SourceOurs), "`source` of the predictions shown where the agency has some: ours, agency, or better (the more accurate over the last hour)")
 	} else {
-		fs.StringVar(&s.health, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: don't")
+		fs.StringVar(&s.health, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: do not serve them")
 	}
 	if groups&Database != 0 {
-		fs.StringVar(&s.Postgres, "postgres", "", "PostgreSQL with the stations table, `URL` such as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the network's own stations")
+		fs.StringVar(&s.Postgres, "postgres", "", "`URL` of the PostgreSQL with the stations table, such as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the network's own stations")
 	}
 	if groups&Connect != 0 {
-		fs.StringVar(&s.Connect, "connect", usualConnect, "Kafka Connect, `URL`; may contain user and password")
+		fs.StringVar(&s.Connect, "connect", usualConnect, "`URL` of Kafka Connect; may contain user and password")
 		fs.StringVar(&connector, "connector", "auto", "connector `product`: aiven, confluent or debezium; auto: the first installed")
 		fs.StringVar(&s.Connector.Name, "name", "", "the connector's `name` on the worker; empty: stations, or with another -prefix the topic's name")
 		fs.BoolVar(&s.Status, "status", false, "print the connector's state and first records; create nothing")
@@ -201,40 +201,40 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	}
 	if groups&KSQL != 0 {
 		fs.StringVar(&s.Engine, "engine", "go", "`name` of the counter: go (this process) or ksqldb (the server at -ksql; needs -layout shared)")
-		fs.StringVar(&s.KSQL, "ksql", usualKSQL, "ksqlDB, `URL`")
+		fs.StringVar(&s.KSQL, "ksql", usualKSQL, "`URL` of ksqlDB")
 		fs.BoolVar(&s.Drop, "drop", false, "with -engine ksqldb: delete the query, table and stream")
 	}
 	if groups&Worker != 0 {
 		fs.StringVar(&s.Input, "input", "", "`topic` to read instead of the usual ones")
 		fs.StringVar(&s.Output, "output", "", "`topic` to write instead of the usual one")
-		fs.StringVar(&s.Group, "group", "", "consumer group, `name`; the processes of a group share the partitions")
+		fs.StringVar(&s.Group, "group", "", "`name` of the consumer group; the processes of a group share the partitions")
 		fs.StringVar(&s.InstanceID, "instance-id", "", "stable `name` of this worker in its group: it keeps its partitions over a restart within -session-timeout; empty: none")
-		fs.DurationVar(&s.SessionTimeout, "session-timeout", 10*time.Second, "silence after which a worker's partitions move to others, `duration`; brokers accept 6s to 30m")
+		fs.DurationVar(&s.SessionTimeout, "session-timeout", 10*time.Second, "`duration` of silence after which a worker's partitions move to others; brokers accept 6s to 30m")
 	}
 	if groups&Simulated != 0 {
 		s.Speed = 20
 		fs.Uint64Var(&s.Seed, "seed", 1, "the same `number` gives the same events")
-		fs.Var((*speed)(&s.Speed), "speed", "simulated seconds per second, `number` or max")
-		fs.StringVar(&start, "start", "", "simulated start `time`, such as 2026-10-07T07:30, in the network's zone; empty: a weekday rush hour, or the end of stored data")
+		fs.Var((*speed)(&s.Speed), "speed", "`number` of simulated seconds per second, or max")
+		fs.StringVar(&start, "start", "", "simulated `time` of the start, such as 2026-10-07T07:30, in the network's zone; empty: a weekday rush hour, or the end of stored data")
 		fs.DurationVar(&s.For, "for", 0, "simulated `duration` after which to stop, such as 24h; 0: never")
 	}
 	if groups&Tracked != 0 {
 		fs.StringVar(&s.TrainTracker.Key, "key", "", "`key` of the CTA's Train Tracker, free at "+traintracker.KeyURL+"; prefer the variable CTALIVE_KEY")
-		fs.StringVar(&s.TrainTracker.URL, "train-tracker", traintracker.DefaultURL, "Train Tracker's ttpositions, `URL`")
-		fs.DurationVar(&s.TrainTracker.Every, "every", 15*time.Second, "time between calls, `duration` from 5s to 10m")
-		fs.IntVar(&s.TrainTracker.DailyBudget, "daily-budget", 50_000, "calls per day, `number`; calls become less frequent if the budget would not last")
-		fs.StringVar(&s.Realtime.Vehicles, "vehicles", "", "GTFS-Realtime feed of vehicle positions, `URL` or file, instead of the Train Tracker; needs -network")
-		fs.StringVar(&s.Realtime.Trips, "trips", "", "GTFS-Realtime feed of trip updates, `URL` or file, instead of the Train Tracker; needs -network")
-		fs.Var((*header)(&s.Realtime.Header), "header", "header for the agency's feeds, `'Name: value'`; may be repeated; prefer the variable CTALIVE_HEADER")
-		fs.StringVar(&s.Record, "record", "", "`folder` for the answers, compressed; empty: none")
+		fs.StringVar(&s.TrainTracker.URL, "train-tracker", traintracker.DefaultURL, "`URL` of the Train Tracker's ttpositions")
+		fs.DurationVar(&s.TrainTracker.Every, "every", 15*time.Second, "`duration` between calls, from 5s to 10m")
+		fs.IntVar(&s.TrainTracker.DailyBudget, "daily-budget", 50_000, "`number` of calls per day; calls become less frequent if the budget would not last")
+		fs.StringVar(&s.Realtime.Vehicles, "vehicles", "", "`URL` or file of vehicle positions (GTFS-Realtime), instead of the Train Tracker; needs -network")
+		fs.StringVar(&s.Realtime.Trips, "trips", "", "`URL` or file of trip updates (GTFS-Realtime), instead of the Train Tracker; needs -network")
+		fs.Var((*header)(&s.Realtime.Header), "header", "`'Name: value'` of a header for the agency's feeds; may be repeated; prefer the variable CTALIVE_HEADER")
+		fs.StringVar(&s.Record, "record", "", "`folder` in which to record the answers, compressed; empty: do not record")
 		fs.StringVar(&s.TrainTracker.Replay, "replay", "", "`folder` of a recording to read answers from; an agency's needs -network")
 		s.Speed = 1
-		fs.Var((*speed)(&s.Speed), "speed", "with -replay: seconds of the recording per second, `number` or max")
-		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "the agency's alerts, the CTA's or GTFS-Realtime, `URL` or file; empty: none")
+		fs.Var((*speed)(&s.Speed), "speed", "with -replay: `number` of seconds of the recording per second, or max")
+		fs.StringVar(&s.Alerts.URL, "alerts", alerts.DefaultURL, "`URL` or file of the agency's alerts, the CTA's or GTFS-Realtime; empty: none")
 	}
-	fs.StringVar(&network, "network", "", "the network, a `file` or folder: a GTFS feed (zip or folder), or a folder of CSV files (see cta.Load); empty: the program's own")
-	fs.StringVar(&lines, "lines", "", "only these lines, by id or short name, `line,…` as red,blue; empty: all")
-	fs.StringVar(&modes, "modes", "", "only these modes, `mode,…`: rail, metro, tram, bus, ferry; empty: all")
+	fs.StringVar(&network, "network", "", "`file` or folder of the network: a GTFS feed, or hand-written CSV files (see cta/data/FORMAT.md); empty: the program's own")
+	fs.StringVar(&lines, "lines", "", "`line,…` to keep, by id or short name, such as red,blue; empty: all")
+	fs.StringVar(&modes, "modes", "", "`mode,…` to keep: rail, metro, tram, bus, ferry; empty: all")
 
 	return func() (faults []error) {
 		var err error

@@ -47,7 +47,7 @@ func (s *Settings) Listener(ctx context.Context) (net.Listener, error) {
 func listen(ctx context.Context, flag, addr string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("can't listen at %s: %w (end what is there, or choose another address by -%s)", addr, err, flag)
+		return nil, fmt.Errorf("cannot listen at %s: %w (stop the program that uses the address, or choose another one by -%s)", addr, err, flag)
 	}
 	return l, nil
 }

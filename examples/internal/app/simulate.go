@@ -62,7 +62,7 @@ func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress 
 // Prepared returns nil once Simulate has its topics and schemas: a check for Ready.
 func (s *Settings) Prepared() error {
 	if !s.prepared.Load() {
-		return errors.New("simulation: topics and schemas are not there yet")
+		return errors.New("simulation: topics and schemas are not ready yet")
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (c tokenCommand) Token(ctx context.Context) (kafka.Token, error) {
 	cmd.WaitDelay = 100 * time.Millisecond // then not for the shell's children, which may outlive it
 	if err := cmd.Run(); err != nil {
 		last := strings.TrimSpace(said.String())
-		return kafka.Token{}, fmt.Errorf("-sasl-token-command: %w: %s", err, cmp.Or(last[strings.LastIndexByte(last, '\n')+1:], "it said nothing"))
+		return kafka.Token{}, fmt.Errorf("-sasl-token-command: %w: %s", err, cmp.Or(last[strings.LastIndexByte(last, '\n')+1:], "no message"))
 	}
 	return kafka.Token{Value: strings.TrimSpace(out.String())}, nil
 }

@@ -165,7 +165,7 @@ func (c *Cluster) Metadata(ctx context.Context, by Target, topics []string) (*Vi
 	req := sarama.NewMetadataRequest(c.conf.Version, topics)
 	err := c.Ask(ctx, by, RequestTimeout, Send((*sarama.Broker).GetMetadata, req, func(resp *sarama.MetadataResponse) error {
 		if len(resp.Brokers) == 0 {
-			return errors.New("the broker knows no cluster yet") // it has just started
+			return errors.New("the broker has just started, and does not know its cluster yet") // it has just started
 		}
 		view.Controller = resp.ControllerID
 		for _, b := range resp.Brokers {

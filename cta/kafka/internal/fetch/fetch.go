@@ -48,7 +48,7 @@ const (
 
 // ErrGone means that the cluster no longer holds a position: retention has removed it, or
 // a new topic has the name.
-var ErrGone = errors.New("the position is gone")
+var ErrGone = errors.New("the position is no longer in the log")
 
 // Cursor is a position in one partition.
 type Cursor struct {
@@ -210,7 +210,7 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 	for _, cur := range e.cursors {
 		t := view.Topics[cur.Topic]
 		if t != nil && t.Err == nil && cur.topicID != "" && t.ID != "" && t.ID != cur.topicID {
-			e.endLocked(cur, fmt.Errorf("topic %s was made anew: %w", cur.Topic, ErrGone))
+			e.endLocked(cur, fmt.Errorf("topic %s was recreated: %w", cur.Topic, ErrGone))
 			continue
 		}
 		if cur.broker >= 0 && view.Brokers[cur.broker] != "" && cur.failingSince.IsZero() && e.cl.Rack() != "" {

@@ -194,7 +194,7 @@ func (m *member) onAssignment(now generation, claimed []record.Partition, topics
 		// The group has had a generation without this member. It removes a dynamic member
 		// then. It keeps a static one, but may have assigned its partitions to another:
 		// the group knows of them only from the member's last join.
-		m.loseAssignment(errors.New("the group has had a generation without this member"))
+		m.loseAssignment(errors.New("the group rebalanced without this member"))
 		m.current = now
 		return
 	}

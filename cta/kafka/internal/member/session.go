@@ -496,7 +496,7 @@ func (s *session) commit() {
 	}
 	for p := range b.positions {
 		if s.parts[p.Partition] != p {
-			m.restartSession(errors.New("a partition was given up before its records were committed"))
+			m.restartSession(errors.New("a partition was revoked before its records were committed"))
 			return
 		}
 	}

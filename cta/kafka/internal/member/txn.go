@@ -86,7 +86,7 @@ func (t *txn) commit(ctx context.Context, who generation, instanceID *string, po
 	if t.answerLost.Load() {
 		// A late request of the last transaction, above all its end, must not affect the next.
 		if err := t.bumpEpoch(ctx); err != nil {
-			return fmt.Errorf("begin anew: %w", err)
+			return fmt.Errorf("begin again: %w", err)
 		}
 	}
 	published := make(chan error, 1)
