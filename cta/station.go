@@ -64,7 +64,7 @@ func (l *Line) labels() {
 // Accessibility is a station's accessibility without steps.
 type Accessibility uint8
 
-// Every Access.
+// Every Accessibility.
 const (
 	AccessibilityUnknown Accessibility = iota
 	AccessibilityStepFree

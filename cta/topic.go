@@ -40,7 +40,7 @@ func ParseLayout(s string) (Layout, error) {
 // the default prefix and layout [LayoutPerStation].
 type Topics struct {
 	Prefix string // default: DefaultPrefix
-	Layout Layout // default: PerStation
+	Layout Layout // default: LayoutPerStation
 	// Counts is the topic of counts. Default: TURNSTILE_SUMMARY with the default
 	// prefix, and <Prefix>TURNSTILE_SUMMARY with another.
 	Counts string

@@ -28,8 +28,8 @@ func NewAlertTable(client *kafka.Client, reg *wire.Registry, topics cta.Topics) 
 	return &AlertTable{t}, nil
 }
 
-// Current creates the topic if it is missing, and returns its alerts by id. Records that
-// can't be read are left out: they are for pages to report.
+// Current creates the topic if it is missing, and returns its alerts by id. Unreadable
+// records are left out: pages report them.
 func (t *AlertTable) Current(ctx context.Context) (map[string]alert.Alert, error) {
 	if err := t.prepare(ctx); err != nil {
 		return nil, err

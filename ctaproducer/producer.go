@@ -72,9 +72,9 @@ type Producer struct {
 	gates      map[int]*Turnstile
 }
 
-// NewProducer returns a producer for the stations of net. The error lists every wrong setting.
-// Nothing is contacted yet. A station's first event needs its topic, so call Prepare
-// before. Close the producer before the client.
+// NewProducer returns a producer for the stations of net. The error lists every wrong
+// setting. Nothing is contacted yet. Call Prepare before the first event, which needs
+// its topic. Close the producer before the client.
 func NewProducer(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg ProducerConfig) (*Producer, error) {
 	if client == nil || reg == nil || net == nil {
 		return nil, errors.New("ctaproducer: producer: want a Kafka client, a registry and a network, found nil")
@@ -112,8 +112,8 @@ func NewProducer(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg
 }
 
 // Prepare creates the missing topics of raw events (arrivals, entries, weather, rows of
-// the stations table, dead letters), and registers their schemas. It changes nothing
-// that exists, so any number of producers may call it at any time.
+// the stations table, dead letters), and registers their schemas. Nothing that exists is
+// changed, so any number of producers may call Prepare at any time.
 func (p *Producer) Prepare(ctx context.Context) error {
 	began := time.Now()
 	arrivals := p.topicNames(p.cfg.Topics.Arrivals)
@@ -199,9 +199,9 @@ func (p *Producer) unknown(id int) error {
 }
 
 // LastEvent returns the newest event time among the latest arrivals and entries in the
-// topics; ok is false without any. A time that no other partition comes near is left out, if
-// others agree: one wrong clock doesn't count. A simulation can continue from that time
-// ([SimulationConfig.After]).
+// topics; ok is false without any. The time of one wrong clock is left out: no other
+// partition comes near, and others agree. A simulation can continue from the result
+// (SimulationConfig.After).
 func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err error) {
 	topics := p.cfg.Topics
 	records, err := p.client.Last(ctx, kafka.AnyOf(topics.IsArrivals, topics.IsTurnstiles))

@@ -206,9 +206,9 @@ type Sink interface {
 	Observe(ctx context.Context, at time.Time, w cta.Weather) error
 }
 
-// Run passes the events of the simulation to sink, one at a time, each when its time
-// has come by Speed. It returns once For is over, with the error of sink, or with nil when ctx
-// ends. The summary contains the events passed so far.
+// Run passes the events of the simulation to sink, one at a time, each when its time has
+// come by Speed. Run returns nil once For is over or ctx ends, or the error of sink. The
+// summary contains the events passed so far.
 //
 // Run never skips an event. If sink falls behind by more than a second, the simulated
 // clock waits for it, then continues at Speed without catching up.

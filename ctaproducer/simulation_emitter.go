@@ -14,14 +14,14 @@ import (
 // Emitter is the [Sink] that sends a simulation's events to Kafka: arrivals and entries
 // by a [Producer], and the weather by a [Weather].
 //
-// Weather readings are posted over HTTP one by one, from a separate goroutine and
-// queue. So a slow REST Proxy doesn't delay trains and riders. While the proxy, its
-// brokers or its registry are away, or the proxy doesn't say why its registry has no
-// schemas, a reading is retried for as long as the Emitter is open. When 64 readings wait
-// (five hours of simulated time), Observe blocks, and with it the simulated clock.
+// Weather readings are posted over HTTP one by one, from a separate goroutine and queue.
+// So a slow REST Proxy does not delay trains and riders. A reading is retried while the
+// Emitter is open, if the proxy, its brokers or its registry are away, or if the proxy does
+// not explain why its registry has no schemas. When 64 readings wait (five hours of simulated
+// time), Observe blocks, and with it the simulated clock.
 //
-// A refused reading is an error, which the next event of any kind returns, or Close if
-// none follows. No reading is dropped silently.
+// The next event of any kind returns the error of a refused reading; without one, Close
+// does.
 type Emitter struct {
 	producer *Producer
 	weather  *Weather
@@ -104,8 +104,8 @@ func (e *Emitter) Observe(ctx context.Context, at time.Time, w cta.Weather) erro
 	}
 }
 
-// Close posts the waiting readings, for up to 3 s. It returns the failure, if no event
-// has returned it, and the number of readings not posted. It doesn't flush the
+// Close posts the waiting readings, for up to 3 s. The error contains a failure that no
+// event has returned, and the number of readings not posted. Close does not flush the
 // producer.
 func (e *Emitter) Close() error {
 	e.once.Do(func() {

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// EventKind says which of an [Event]'s values is meant.
+// EventKind is the kind of an [Event].
 type EventKind uint8
 
 // Every EventKind.

@@ -14,12 +14,12 @@ type SimulationSummary struct {
 	From, To time.Time     // simulated
 	Wall     time.Duration // that it took
 
-	// Digest is a hash of the events, in hex: the same for the same settings,
-	// whatever the speed and wherever they went. Empty while the run goes on.
+	// Digest is a hash of the events, in hex: the same for the same settings, whatever
+	// the speed and the sink. Empty during the run.
 	Digest string
 }
 
-// SimulationProgress says how far a run has come.
+// SimulationProgress is the progress of a run.
 type SimulationProgress struct {
 	SimulationSummary         // so far; To is the simulated time
 	Done              float64 // part of For, 0 to 1; 0 when the run has no end

@@ -34,10 +34,10 @@ func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Statio
 	}
 }
 
-// Run emits one arrival, which happened at that time, to the station's topic. It
-// returns once the arrival is accepted for delivery, and blocks while too many wait.
-// [Producer.Flush] and [Producer.Close] return delivery failures. An arrival at another
-// station is an error.
+// Run emits one arrival at the given event time to the station's topic. Run returns once
+// the arrival is accepted for delivery, and blocks while too many wait. [Producer.Flush]
+// and [Producer.Close] return delivery failures. An arrival at another station is an
+// error.
 func (s *Station) Run(ctx context.Context, at time.Time, a cta.Arrival) error {
 	if a.StationID != s.station.ID {
 		return fmt.Errorf("ctaproducer: arrival at station %d passed to station %s: use Producer.Station(%d)", a.StationID, s.station.Slug(), a.StationID)

@@ -44,11 +44,11 @@ func newTurnstile(p *Producer, s *cta.Station, emitted prometheus.Counter) *Turn
 	}
 }
 
-// Run emits one group of that many entries of riders for a line, all at the given time, to the
-// station's topic. It returns once they are accepted for delivery, and blocks while too
-// many wait. [Producer.Flush] and [Producer.Close] return delivery failures. If Run
-// itself returns an error, some of the entries may have been accepted. A line that
-// doesn't stop at the station is an error.
+// Run emits a number of entries of riders for a line, all at the given time, to the
+// station's topic. Run returns once the entries are accepted for delivery, and blocks
+// while too many wait. [Producer.Flush] and [Producer.Close] return delivery failures.
+// If Run returns an error, some of the entries may have been accepted. A line that does
+// not stop at the station is an error.
 func (t *Turnstile) Run(ctx context.Context, at time.Time, line string, entries int) error {
 	if err := t.run(ctx, at, line, entries); err != nil {
 		return fmt.Errorf("ctaproducer: entry at %s: %w", t.station.Slug(), err)

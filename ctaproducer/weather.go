@@ -37,10 +37,9 @@ type WeatherConfig struct {
 }
 
 // Weather is weather hardware that speaks HTTP only. It posts its readings to Kafka
-// through a REST Proxy (API v2, Avro), Confluent's or Karapace.
-//
-// Each post contains the schemas, not their ids: Karapace gives ids that it then refuses
-// for the topic, and a proxy that was restarted with another registry has other ids.
+// through a REST Proxy (API v2, Avro), Confluent's or Karapace. Each post contains the
+// schemas, not their ids: Karapace refuses its own ids for the topic, and after a
+// restart with another registry the ids of a proxy differ.
 //
 // A reading is posted at least once. These failures are retried with growing pauses:
 //
@@ -50,8 +49,8 @@ type WeatherConfig struct {
 //   - a request without an answer; its reading may be in the topic already, which API
 //     v2 can't tell
 //
-// A second copy is harmless, because readers use the latest reading by event time. A
-// permanent failure is returned at once. Weather is safe for concurrent use.
+// A second copy is harmless: readers use the latest reading by event time. A permanent
+// failure is returned at once. Weather is safe for concurrent use.
 type Weather struct {
 	proxy    *restclient.Client
 	topic    string

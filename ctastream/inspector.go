@@ -12,14 +12,13 @@ import (
 )
 
 // Inspector reads arrivals and weather, and publishes dead letters of the unreadable
-// ones, nothing else. Dashboards read the same topics and skip such records, but don't
-// write to Kafka.
+// records. Pages read the same topics and skip such records, but do not write to Kafka.
 //
 // Two kinds of readable records are dead letters too:
 //
 //   - reason "impossible value": see [cta.Arrival.Check] and [cta.Weather.Check]
 //   - reason "impossible event time": see [cta.Key.Check]; or an event time a day or
-//     more from the time of its record, while those of other stations are nearer
+//     more from the time of its record, if the times of other stations are nearer
 type Inspector struct {
 	worker
 	arrivals wire.Events[cta.Arrival]

@@ -111,12 +111,12 @@ var notOfNames = regexp.MustCompile(`[^A-Z0-9]+`)
 func (k *KSQL) Names() (stream, table string) { return k.stream, k.table }
 
 // Create creates the stream and the table if they are missing, and returns once the
-// server counts. Entries are counted from the oldest in the topic, which must exist.
+// server counts. Entries are counted from the oldest in the topic. The topic must exist.
 //
-// First, Create registers the schemas of entries for the topic, where a server finds
-// them. Otherwise the server would register its own, which no producer's schema is
-// compatible with. So if the registration fails, nothing is created. A stream or table
-// of that name over another topic is an error: see Drop.
+// First, Create registers the schemas of entries for the topic. Otherwise the server
+// would register its own, incompatible with every producer's. If the registration fails,
+// nothing is created. A stream or table of that name over another topic is an error: see
+// Drop.
 func (k *KSQL) Create(ctx context.Context) error {
 	status, err := k.Status(ctx)
 	if err != nil {

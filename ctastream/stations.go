@@ -23,8 +23,8 @@ import (
 //     record without a value.
 //   - A row that changes nothing is not published again.
 //
-// The order in a record is that of its row, if the row has one line. One order can't be
-// right for several lines: then the network's order counts, if it is known.
+// The order in a record is that of its row, if the row has one line. For a row of
+// several lines, the network's order counts, if known.
 //
 // The transformer takes over a table that a Faust app wrote. The reverse works with
 // these settings of the Faust app, because the table is written in transactions:

@@ -20,9 +20,9 @@ import (
 // TurnstileSummary counts the entries at each station, and publishes the counts as
 // [tables.TurnstileCount], under the text of the station's id.
 //
-// Every entry with a readable value counts, whatever its key. An entry in a topic or
-// partition that isn't its station's is a dead letter (reason "wrong partition" or
-// "wrong topic"): several workers couldn't count it exactly. So:
+// Every entry with a readable value counts, whatever its key. An entry in the topic or
+// partition of another station is a dead letter (reason "wrong partition" or "wrong
+// topic"): several workers could not count it exactly. So:
 //
 //   - Producers to a topic of several partitions choose the partition by the station,
 //     as in [cta.PartitionKey].
@@ -30,8 +30,8 @@ import (
 //
 // A published count has two headers: position, the partition and offset up to which
 // entries are counted, and topic-id. So counts stay exact even if the group's own
-// positions are lost. If a crash loses a topic's last entries, those before are not
-// counted again.
+// positions are lost. After a crash that loses a topic's last entries, the earlier ones
+// are not counted again.
 //
 //   - If you delete and recreate a topic of entries, delete the topic of counts too.
 //   - If you delete only the topic of counts, to count all again, choose another group.

@@ -25,9 +25,9 @@
 //
 // # When an alert is over
 //
-// It is over once all its periods are, or once it has been missing from three answers and
-// for five minutes: alerts flicker. Failed calls do not count. After a restart, the
-// source continues with the alerts in the topic, and writes only the changes.
+// An alert is over once all its periods are, or once it has been missing from three
+// answers and for five minutes. Failed calls do not count. After a restart, the source
+// continues with the alerts in the topic, and writes only the changes.
 //
 // A topic has one source: a second one with another feed would end the first one's alerts.
 //

@@ -18,19 +18,18 @@ import (
 // PostgreSQL's table stations to topic [cta.Topics.Stations]: by a JDBC source in
 // incrementing mode on stop_id, or by Debezium.
 //
-// Its methods wait for a worker that is starting or rebalancing, and can be repeated:
-// creating twice updates, deleting twice is no error. Their errors are
-// [*cta.ServiceError], with a [*rest.Error] as cause if the worker answered. Errors
-// contain no password, even if the worker's own text does. A Connector is safe for
-// concurrent use.
+// The methods wait for a worker that is starting or rebalancing, and can be repeated:
+// creating twice updates, deleting twice is no error. Errors are [*cta.ServiceError],
+// with a [*rest.Error] as cause if the worker answered. Errors contain no password, even
+// if the worker's own text does. A Connector is safe for concurrent use.
 type Connector struct {
 	worker *restclient.Client
 	cfg    ConnectorConfig
 	db     *url.URL
 }
 
-// ErrNoConnector is returned by [Connector.Status] when the worker knows no connector
-// of that name. This is also the case for a moment after Create.
+// ErrNoConnector is returned by [Connector.Status] when the worker has no connector of
+// that name, also for a moment after Create.
 var ErrNoConnector = errors.New("no such connector")
 
 // NewConnector returns a connector on the Kafka Connect worker at an address as

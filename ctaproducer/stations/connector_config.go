@@ -27,9 +27,9 @@ const (
 	ConnectorAivenJDBC ConnectorKind = "aiven"
 	// ConnectorConfluentJDBC is the JDBC source of Confluent.
 	ConnectorConfluentJDBC ConnectorKind = "confluent"
-	// ConnectorDebezium is Debezium's source for PostgreSQL. It wants a database with
-	// wal_level=logical and a user that may replicate. Unlike the other two it sees
-	// changed and deleted rows too; its records have a key as {"stop_id":30001},
+	// ConnectorDebezium is Debezium's source for PostgreSQL. It needs a database with
+	// wal_level=logical and a user that may replicate. Unlike the other two, it also
+	// reads changed and deleted rows. Its records have a key such as {"stop_id":30001},
 	// and a deleted row becomes a tombstone.
 	ConnectorDebezium ConnectorKind = "debezium"
 )
@@ -77,15 +77,14 @@ type ConnectorConfig struct {
 	// ReplicationFactor is that of the topic, if the worker has to create it. Default: the
 	// broker's.
 	ReplicationFactor int
-	// Access says how the worker lets this program in. Default: the user and
-	// password in its URL, if any.
+	// Access authenticates this program at the worker. Default: the user and password in
+	// its URL, if any.
 	Access rest.Access
 	// Timeout bounds one request. A worker itself gives up after 90s, and tries a
 	// database that is away for half a minute before it refuses a configuration.
 	// From 1ms to 5m. Default: 100s.
 	Timeout time.Duration
-	// Wait bounds how long a worker that is starting or rebalancing is waited for.
-	// Default: 60s.
+	// Wait bounds the wait for a worker that is starting or rebalancing. Default: 60s.
 	Wait time.Duration
 	// Log receives each reason to wait once. Default: silent.
 	Log *slog.Logger

@@ -18,13 +18,13 @@ type Delivery struct {
 	Stops   int // different stops among them
 	New     int // records that weren't there before, as told to AwaitDelivery
 	// Proven is true if the worker knows that this connector has written to the topic
-	// since it was created. A worker before Kafka 2.5, or with topic.tracking.enable
-	// off, doesn't know. Then New records are the proof.
+	// since its creation. A worker before Kafka 2.5, or with topic.tracking.enable off,
+	// does not know: then New records are the proof.
 	Proven bool
 }
 
-// Delivered returns the present content of the connector's topic, read through client,
-// with New 0. The topic and the connector may be missing.
+// Delivered returns the content of the connector's topic, read through client, with New
+// 0. The topic and the connector may be missing.
 func (c *Connector) Delivered(ctx context.Context, client *kafka.Client) (Delivery, error) {
 	d, err := c.read(ctx, client)
 	d.Proven, _ = c.wrote(ctx)
@@ -39,8 +39,8 @@ func (c *Connector) Delivered(ctx context.Context, client *kafka.Client) (Delive
 //     Create.
 //
 // This proves that the connector works. A connector that is RUNNING may write nothing,
-// if its topic can't be created or its column is wrong, and only the worker's log says
-// so.
+// if its topic cannot be created or its column is wrong: only the worker's log reports
+// that.
 //
 // If all rows existed before, and the connector doesn't write them again, nothing can
 // be proven. Then AwaitDelivery returns after [ConnectorConfig.Wait], with Proven

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
-// ConnectorStatus is the state of a connector as its worker tells it, some
-// moments late.
+// ConnectorStatus is the state of a connector, as its worker reports it some moments
+// late.
 type ConnectorStatus struct {
 	State string // RUNNING, FAILED, PAUSED, STOPPED, UNASSIGNED or RESTARTING
 	Trace string // why it failed: the causes of a Java stack trace
@@ -29,8 +29,8 @@ type TaskStatus struct {
 	Trace  string // why it failed
 }
 
-// Running reports whether the connector runs with at least one task and no task
-// in another state. That it delivers is only proved by records in its topic.
+// Running reports whether the connector runs with at least one task and no task in
+// another state. Only records in the topic prove that the connector delivers.
 func (s ConnectorStatus) Running() bool {
 	return s.State == "RUNNING" && len(s.Tasks) > 0 &&
 		!slices.ContainsFunc(s.Tasks, func(t TaskStatus) bool { return t.State != "RUNNING" })
@@ -61,8 +61,8 @@ func (s ConnectorStatus) failed() bool {
 
 const stateFailed = "FAILED"
 
-// Status returns the connector's state. It returns [ErrNoConnector] inside a
-// [*cta.ServiceError] when there is none of that name, or none any more.
+// Status returns the connector's state. Without a connector of that name, the error is
+// [ErrNoConnector] in a [*cta.ServiceError].
 func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 	var answer struct {
 		Type      string `json:"type"` // source, sink or unknown
@@ -133,11 +133,10 @@ const (
 	failedLooks = 6
 )
 
-// AwaitRunning waits until the connector runs with at least one task and all
-// tasks run, and returns its state. The error says what it was when that is not
-// so within [ConnectorConfig.Wait], or when it has failed, which no worker mends
-// by itself. A running connector may still deliver nothing, when its topic can't
-// be created or its column is wrong: look for its records.
+// AwaitRunning waits until the connector runs with at least one task and all tasks run,
+// and returns its state. If the connector has failed, or does not run within
+// ConnectorConfig.Wait, the error contains its state. A running connector may still
+// deliver nothing: see [Connector.AwaitDelivery].
 func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
 	start, failures := c.worker.Clock.Now(), 0
 	for {

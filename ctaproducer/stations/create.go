@@ -19,15 +19,15 @@ type TableChange struct {
 	Inserted, Updated, Unchanged int
 }
 
-// CreateTable creates table public.stations in a PostgreSQL database, given
-// as postgres://user:password@host:5432/database, and fills it with a network's
-// rows: one a stop, with a boolean column for each line. The database itself is
-// created when it is missing and the user may.
+// CreateTable creates table public.stations in a PostgreSQL database, such as
+// postgres://user:password@host:5432/database, and fills it with a network's rows: one
+// per stop, with a boolean column for each line. A missing database is created, if the
+// user may.
 //
-// It can be repeated at any time, also while a connector reads. Existing rows are
-// updated by their stop_id if they differ, columns of new lines are added, and nothing
-// is removed. All changes are made in one transaction. If the database can't be reached
-// or refuses, the error is a [*cta.ServiceError] without the password.
+// CreateTable can be repeated at any time, also while a connector reads. Rows are
+// updated by their stop_id, columns of new lines are added, and nothing is removed, all
+// in one transaction. If the database is unreachable or refuses, the error is a
+// [*cta.ServiceError] without the password.
 func CreateTable(ctx context.Context, postgres string, net *cta.Network) (TableChange, error) {
 	db, err := newDatabase(postgres)
 	table := tableOf(net)

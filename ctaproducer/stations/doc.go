@@ -11,7 +11,7 @@
 //	}
 //	return source.Run(ctx) // until ctx ends
 //
-// There are three ways to the same bytes:
+// Three ways lead to the same records:
 //
 //	without a database    a [Source] without SourceConfig.Postgres sends the network's own rows
 //	with a database       a [Source] reads the table itself
@@ -19,6 +19,6 @@
 //
 // [CreateTable] creates and fills the table.
 //
-// A program that imports this package links the client of PostgreSQL. The producers of
-// events, package ctaproducer, do without it.
+// A program that imports this package links the client of PostgreSQL; package
+// ctaproducer does not.
 package stations

@@ -69,12 +69,12 @@ func (c SourceConfig) validate() error {
 //     infinite or no number, a date or timestamp that is infinite or before the year 1.
 //   - A row that exceeds the limit of the brokers or the topic is skipped and logged.
 //
-// At the start it sends the rows that the topic lacks. So a restart misses no row, however
-// the last run, or Connect, ended. A row may be sent twice, without effect: rows are upserts
-// by stop_id.
+// At the start, a Source sends the rows that the topic lacks. So a restart misses no
+// row, however the last run, or Connect, ended. A row that is sent twice has no effect:
+// rows are upserts by stop_id.
 //
-// The network's own rows, without a database, are sent again if they differ from the
-// topic's. The rows of stops that a network no longer has stay.
+// Without a database, the network's own rows are sent again if they differ from the
+// topic's. Rows of stops that the network no longer has stay.
 type Source struct {
 	client   *kafka.Client
 	net      *cta.Network
@@ -106,9 +106,9 @@ func NewSource(client *kafka.Client, net *cta.Network, cfg SourceConfig) (*Sourc
 // are acknowledged. With one, it continues with new rows, and returns nil when ctx
 // ends.
 //
-// At the start, Run waits up to [SourceConfig.Wait] for a missing database or
-// table, then returns a [*cta.ServiceError]. It returns one at once if the password is
-// wrong or a right is missing. Later it waits without a limit, and logs why.
+// At the start, Run waits up to SourceConfig.Wait for a missing database or table, then
+// returns a [*cta.ServiceError]; at once, if the password is wrong or a right is
+// missing. Later, Run waits without a limit, and logs the reason.
 func (s *Source) Run(ctx context.Context) error {
 	err := s.run(ctx)
 	switch _, service := errors.AsType[*cta.ServiceError](err); {
