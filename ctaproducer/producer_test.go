@@ -197,7 +197,7 @@ func TestWrongEventsAreRefused(t *testing.T) {
 	}{
 		{noStation, "no station -1"},
 		{noTurnstile, "no station -1"},
-		{s.Run(t.Context(), morning, cta.Arrival{StationID: st.ID + 1}), "given to " + st.Slug()},
+		{s.Run(t.Context(), morning, cta.Arrival{StationID: st.ID + 1}), "passed to station " + st.Slug()},
 		{s.Run(t.Context(), morning, cta.Arrival{StationID: st.ID, TrainStatus: "late"}), "arrival at " + st.Slug()},
 		{gates.Run(t.Context(), morning, "ghost", 1), `line is "ghost", want one of ` + st.Lines[0]},
 		{gates.Run(t.Context(), morning, st.Lines[0], -1), "entries is -1"},
