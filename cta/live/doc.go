@@ -37,7 +37,7 @@
 //	silent        overdue by three minutes, or by its segment's running time if longer; it is
 //	              not predicted
 //	dropped       fifteen minutes after it was due at the next station, two minutes after it
-//	              left service, an hour after it broke down or ended its run
+//	              left service, an hour after its last report at the end of its run or broken down
 //	back          at its next report
 //	two trains    with one id: the later one becomes "id (2)"
 //

@@ -167,7 +167,7 @@ func (s *scratch) addTrain(index int32, of []visit) {
 	case v.status == outOfService:
 		ve.state, ve.dropped = StateTurning, s.now-v.since > outFor
 	case v.status == brokenDown:
-		ve.state, ve.dropped = StateStanding, s.now-v.since > standingFor
+		ve.state, ve.dropped = StateStanding, s.now-v.heard > standingFor
 		ve.left = max(v.since+s.standing.mean(), s.now+90*second)
 		ve.variance = sq(150)
 		if !ve.dropped && !s.overtaken(&ve) {
@@ -175,10 +175,10 @@ func (s *scratch) addTrain(index int32, of []visit) {
 			s.nodes[v.node].stands = int32(len(s.vehicles)) + 1
 		}
 	case len(next) == 0 || s.ended(of, len(of)-1):
-		ve.state, ve.dropped = StateTurning, age > turningFor
+		ve.state, ve.dropped = StateTurning, s.now-v.heard > turningFor
 	default:
-		if v.since > v.at { // repaired: it leaves without the usual stop
-			ve.left = v.since - 10*second
+		if u := v.until(); u > v.at { // it leaves without the usual stop
+			ve.left = u - 10*second
 		}
 		ve.state = StateRunning
 		if age < stop {

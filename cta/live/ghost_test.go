@@ -412,6 +412,43 @@ func TestLateWordDoesntBringATrainBack(t *testing.T) {
 	}
 }
 
+// A train that reports where it was before is back, or still there, whatever its state.
+func TestReportFromTheSamePlatformIsAReport(t *testing.T) {
+	const last = 32 // Forest Park, where runs end
+	for _, c := range []struct {
+		name   string
+		at     int
+		status cta.TrainStatus
+		state  State // at the end
+		alone  time.Duration
+	}{
+		{"on its way", 8, cta.InService, StateRunning, 20 * time.Minute},
+		{"broken down", 8, cta.BrokenDown, StateStanding, 62 * time.Minute},
+		{"at the end of its run", last, cta.InService, StateTurning, 62 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := NewTracker(cta.Chicago())
+			report := arrived("BL001", cta.Chicago().Line("blue").Stations[c.at].Station.ID, cta.DirectionA, c.status)
+			tr.ApplyArrival(cta.KeyAt(day(8)), report)
+			now := day(8).Add(c.alone)
+			if train, ok := tr.View(now).Train("BL001"); ok {
+				t.Fatalf("it is shown after %v without a report: %s", c.alone, train.State)
+			}
+			tr.ApplyArrival(cta.KeyAt(now), report)
+			train, ok := tr.View(now.Add(time.Second)).Train("BL001")
+			if !ok || train.State != c.state || !train.Since.Equal(day(8)) {
+				t.Errorf("after a report it is shown: %v, %s since %v; want %s since %v", ok, train.State, train.Since, c.state, day(8))
+			}
+			if predicted := len(train.Stops) > 0; predicted == (c.at == last) {
+				t.Errorf("it is predicted: %v", predicted)
+			}
+			if _, ok := tr.View(now.Add(c.alone)).Train("BL001"); ok {
+				t.Errorf("it is shown %v after that report", c.alone)
+			}
+		})
+	}
+}
+
 // A train behind a broken-down one is held up, not silent.
 func TestHeldUpTrainIsntSilent(t *testing.T) {
 	tr := NewTracker(cta.Chicago())

@@ -69,6 +69,15 @@ type visit struct {
 	stood  bool  // the train was broken down during it
 	at     int64 // ms: arrival
 	since  int64 // ms: arrival, breakdown or repair, whichever was last
+	heard  int64 // ms: the latest report
+}
+
+// until is the latest time at which a train was certainly at the platform.
+func (v *visit) until() int64 {
+	if v.heard > v.at+silentAfter {
+		return v.heard // earlier, a second sensor may have reported the arrival
+	}
+	return max(v.at, v.since)
 }
 
 // observation is a train's time over an edge, in ms. Where the timetable has longer and
@@ -214,8 +223,11 @@ func (s *scratch) visit(events []event) {
 			if v != nil && v.status == outOfService && e.status == outOfService {
 				since = v.since // it is being moved
 			}
-			s.visits = append(s.visits, visit{node: e.node, bound: e.bound, status: e.status, at: e.at, since: since, stood: e.status == brokenDown})
+			s.visits = append(s.visits, visit{node: e.node, bound: e.bound, status: e.status, at: e.at, since: since, heard: e.at, stood: e.status == brokenDown})
 			continue
+		}
+		if !s.g.nodes[e.node].waits { // there it is a call of its timetable
+			v.heard = e.at
 		}
 		if v.status == brokenDown && e.status == inService {
 			s.standing.add(e.at - v.since)
@@ -242,11 +254,11 @@ func (s *scratch) fillIn(v visit, e event) {
 	for _, i := range way {
 		all += s.g.edges[i].metres
 	}
-	left := min(max(v.at, v.since)+stop, e.at)
+	left := min(v.until()+stop, e.at)
 	for _, i := range way[:max(0, len(way)-1)] {
 		metres += s.g.edges[i].metres
 		at := left + int64(metres/max(all, 1)*float64(e.at-left))
-		s.visits = append(s.visits, visit{node: s.g.edges[i].to, bound: v.bound, status: inService, at: at, since: at})
+		s.visits = append(s.visits, visit{node: s.g.edges[i].to, bound: v.bound, status: inService, at: at, since: at, heard: at})
 	}
 }
 
@@ -384,10 +396,7 @@ func (s *scratch) passages(index int32, of []visit) {
 		if s.ended(of, i) && (i+1 == len(of) || of[i+1].node == v.node) {
 			continue // its next run counts there
 		}
-		left := v.at
-		if v.since > v.at {
-			left = v.since
-		}
+		left := v.until()
 		if i+1 < len(of) {
 			if e := s.g.edge(v.node, of[i+1].node); e >= 0 {
 				left = max(v.at, of[i+1].at-s.edges[e].mean)
