@@ -44,6 +44,9 @@ type TurnstileCount struct {
 	Count     int64 `json:"COUNT"` // a total, not a difference
 }
 
+// maxCount is more than any station ever has. The counts of all stations still add up.
+const maxCount = 1e12
+
 // ErrWindowed is returned for the count of a time window, from which the station's
 // total cannot be derived.
 var ErrWindowed = errors.New("the count is a window's: make the table without WINDOW")
@@ -95,8 +98,8 @@ func parseTurnstileCount(key, value []byte) (TurnstileCount, error) {
 		return TurnstileCount{}, errors.New(`value: member "COUNT" is missing`)
 	}
 	c.Count, err = strconv.ParseInt(string(m.value), 10, 64)
-	if err != nil || c.Count < 0 {
-		return TurnstileCount{}, fmt.Errorf("value: member %q is %s, want an integer from 0", m.name, excerpt(m.value))
+	if err != nil || c.Count < 0 || c.Count > maxCount {
+		return TurnstileCount{}, fmt.Errorf("value: member %q is %s, want an integer from 0 to %d", m.name, excerpt(m.value), int64(maxCount))
 	}
 	if m, ok := find(members, "WINDOWSTART"); ok {
 		return TurnstileCount{}, fmt.Errorf("value: member %q is there: %w", m.name, ErrWindowed)
