@@ -254,14 +254,14 @@ func TestImpacts(t *testing.T) {
 // An answer that is no feed, or an error, is not an answer without alerts.
 func TestAnswersThatAreNone(t *testing.T) {
 	for body, want := range map[string]string{
-		"":                           "no feed of alerts",
-		"<!DOCTYPE html><p>Busy</p>": "no feed of alerts",
+		"":                           "not a feed of alerts",
+		"<!DOCTYPE html><p>Busy</p>": "not a feed of alerts",
 		`{"ctatt":{}}`:               "", // JSON of another kind is no message either
-		`{"CTAAlerts":null}`:         "no feed of alerts",
-		`{"CTAAlerts":{"Alert":`:     "no feed of alerts",
+		`{"CTAAlerts":null}`:         "not a feed of alerts",
+		`{"CTAAlerts":{"Alert":`:     "not a feed of alerts",
 		`{"CTAAlerts":{"ErrorCode":"50","ErrorMessage":"bad <b>request</b>"}}`: "bad",
 		`{"CTAAlerts":{"ErrorCode":"x"}}`:                                      "refused",
-		"not a feed":                                                           "no feed of alerts",
+		"not a feed":                                                           "not a feed of alerts",
 	} {
 		alerts, _, err := source(t, Config{}).read([]byte(body))
 		if len(alerts) > 0 || (err == nil || !strings.Contains(err.Error(), want)) {
