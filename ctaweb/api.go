@@ -13,8 +13,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// The answers of the JSON API, which assets/openapi.json describes. All but the
-// status have as_of beside one member named for what was asked for.
+// The answers of the JSON API: assets/openapi.json describes them. Every answer except
+// the status has as_of and one member, named after the resource.
 
 type lineSummary struct {
 	ID           string            `json:"id"`
@@ -131,7 +131,7 @@ type plannedArrival struct {
 	Agency time.Time   `json:"agency,omitzero"`
 	Basis  live.Basis  `json:"basis"`
 	Maybe  bool        `json:"maybe"` // it may take another branch
-	// RestsOn is a broken-down train that has to go on first.
+	// RestsOn is a broken-down train that must leave first.
 	RestsOn *restsOn `json:"rests_on,omitempty"`
 }
 
@@ -204,14 +204,15 @@ func (a *answers) of(key string) *body {
 	return b
 }
 
-// forget drops what there was none of, so that made-up addresses take no memory.
+// forget drops the entry of a missing resource, so that invented addresses take no
+// memory.
 func (a *answers) forget(key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.made, key)
 }
 
-// errNone is that of a rendering of what there is none of.
+// errNone is returned by the rendering of a missing resource.
 var errNone = errors.New("no such thing")
 
 func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) (*snapshot, *language) {
@@ -374,13 +375,13 @@ func (l *LineStatus) running() (a, b int) {
 	return a, b
 }
 
-// summaries are those of a snapshot's stations, by id.
+// summaries holds the summaries of a snapshot's stations, by id.
 type summaries struct {
 	once sync.Once
 	list []stationSummary
 }
 
-// stations are those of all lines, each once, by id. They are shared.
+// stations returns the stations of all lines, each once, by id. The result is shared.
 func (h *Handler) stations(s *snapshot) []stationSummary {
 	s.stations.once.Do(func() { s.stations.list = h.summarize(s) })
 	return s.stations.list
@@ -526,7 +527,7 @@ func detail(s *snapshot, t *Train) trainDetail {
 	return d
 }
 
-// scores tell how good the predictions of the last hour were.
+// scores returns the accuracy of the predictions of the last hour.
 func scores(v *live.View) []scoreSummary {
 	list := make([]scoreSummary, 0, len(v.Scores))
 	for _, s := range v.Scores {

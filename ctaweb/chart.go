@@ -161,8 +161,8 @@ func (w *ways) passes(e edge) []int {
 	return nil
 }
 
-// project places the stations on a plane around the middle of the network: that
-// of its loops, or of all its stations. It reports whether the middle is drawn larger.
+// project places the stations on a plane around the middle of the network's loops, or of
+// all its stations. It reports whether the middle is drawn larger.
 func project(net *cta.Network) (where map[int]point, larger bool) {
 	var loop []*cta.Station
 	for _, l := range net.Lines {

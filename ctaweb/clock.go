@@ -26,7 +26,7 @@ const (
 	resetCount = 10
 )
 
-// said is a record of a sensor. Times are ms since 1970.
+// said is a sensor's record. Times are ms since 1970.
 type said struct {
 	event, wall int64
 	got         int64                   // time of receipt; 0 if it was sent before the start

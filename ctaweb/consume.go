@@ -367,8 +367,8 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 	return "", nil
 }
 
-// refused returns why the model didn't take what a record says. That it knows it already, or
-// that it isn't of this network, is no fault of the record.
+// refused returns why the model refused a record. A known record, or one of another
+// network, is not a fault.
 func refused(err error) (reason string, _ error) {
 	switch {
 	case errors.Is(err, live.ErrInvalid):
@@ -433,7 +433,7 @@ func (c *consumer) status(what string, wrong bool) bool {
 	return true
 }
 
-// tell sets the model's readiness. It is called with mu held.
+// tell passes the readiness to the model. It is called with mu held.
 func (c *consumer) tell() {
 	for what, wrong := range c.trouble {
 		if wrong {

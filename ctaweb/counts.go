@@ -88,9 +88,9 @@ func (m *Model) settle() {
 	}
 }
 
-// recall builds the timeline from the records heard before the first judgement. It
-// leaves out those of wrong clocks, and those far from the records around them. It is
-// called with mu held.
+// recall builds the timeline from the records heard before the first judgement, except
+// records of wrong clocks and records far from those around them. It is called with mu
+// held.
 func (m *Model) recall(heard []witness) {
 	c := &m.state.clock
 	earliest := map[int]int64{}

@@ -40,7 +40,7 @@ type update struct {
 	counted bool // all entries of a station changed: streams don't tell them, the API does
 }
 
-// lineUpdate says how a line runs.
+// lineUpdate is the change of a line's status.
 type lineUpdate struct {
 	ID         string            `json:"id"`
 	Level      live.Level        `json:"level"`
@@ -104,14 +104,14 @@ func difference(from, to *Status, of *layout) *update {
 	return u
 }
 
-// sameToReaders reports whether two say the same: facts change with every second,
-// what is said of them in whole minutes.
+// sameToReaders reports whether two statuses read the same. Facts change every second;
+// readers see whole minutes.
 func sameToReaders(a, b DirectionStatus) bool {
 	a.Facts, b.Facts = live.DirectionStatus{}, live.DirectionStatus{}
 	return a == b
 }
 
-// empty reports whether an update says nothing that from didn't.
+// empty reports whether an update contains nothing that is not in from.
 func (u *update) empty(from *Status) bool {
 	return u.Weather == nil && u.Trains == nil && u.Gone == nil && !u.counted && len(u.EntriesToday) == 0 && u.Lines == nil && u.Alerts == nil &&
 		u.AsOf.Equal(from.AsOf) && u.Speed == from.Speed && u.AgeSeconds == from.AgeSeconds &&

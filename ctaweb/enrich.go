@@ -7,13 +7,13 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// dueAt is when a train is expected at its next station, by what was known at
-// one of its events. It stays until the next event, so that a prediction which
-// moves by seconds isn't news to every reader.
+// dueAt is a train's expected time at its next station, as predicted at one of its
+// events. The value stays until the next event: a prediction that moves by seconds is
+// not news to readers.
 type dueAt struct{ event, at time.Time }
 
-// enrich adds to a status what is derived from the trains' events. It is called
-// with mu held.
+// enrich adds the data derived from the trains' events to a status. It is called with mu
+// held.
 func (m *Model) enrich(st *Status, view *live.View) {
 	places := make(map[string]int, len(st.Lines)) // of lines
 	for i, l := range st.Lines {
@@ -61,8 +61,8 @@ func (m *Model) enrich(st *Status, view *live.View) {
 	m.due = due
 }
 
-// train is a train as readers are told of it; nil where the stations table has
-// taken its station from the line. It is called with mu held.
+// train returns a train as readers see it; nil if the stations table has removed its
+// station from the line. It is called with mu held.
 func (m *Model) train(l *lineLayout, v *live.Train) *Train {
 	if _, ok := l.at[v.Station]; !ok {
 		return nil

@@ -221,8 +221,8 @@ func (e *estimate) median(of []witness, wall int64) int64 {
 	return events[len(events)/2]
 }
 
-// off returns the distance of an event's time from that of its record. It is 0 if the
-// event's time is about right, by the estimate or by the other records of that time.
+// off returns the distance of an event's time from the time of its record. It is 0 if
+// the event's time is about right, by the estimate or by the other records of that time.
 func (e *estimate) off(event, wall int64) int64 {
 	if e.fits(event, wall) {
 		return 0

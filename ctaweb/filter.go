@@ -9,8 +9,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// filter narrows a stream to a line, a station, or both, and says it in another
-// language; empty is all, in English.
+// filter narrows a stream to a line, a station, or both, and selects its language; the
+// zero value is everything, in English.
 type filter struct {
 	line    string
 	station int
@@ -19,8 +19,8 @@ type filter struct {
 
 func (f filter) all() bool { return f == filter{} }
 
-// narrow returns what an update says of a line or a station. A train that is no
-// longer of concern is gone.
+// narrow returns the part of an update about a line or a station. A train that has left
+// this part is gone.
 func (f filter) narrow(net *cta.Network, u *update) *update {
 	if f.all() {
 		return u
@@ -75,7 +75,7 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 
 func (f filter) ofLine(id string) bool { return f.line == "" || f.line == id }
 
-// shows reports whether a train is told of. t may be nil.
+// shows reports whether the stream contains a train. t may be nil.
 func (f filter) shows(t *Train) bool {
 	return t != nil && f.ofLine(t.Line) && (f.station == 0 || t.concerns(f.station))
 }

@@ -40,8 +40,8 @@ type HandlerConfig struct {
 	// AllowOrigin is the site whose scripts may read the API and the stream: an origin,
 	// as "https://example.org", or "*" for every site. Default: none.
 	AllowOrigin string
-	// MaxStreams bounds the open event streams. Each costs up to 65 kB of memory, whatever
-	// it is narrowed to. Further clients are told to come back later. Default: 10000.
+	// MaxStreams bounds the open event streams. Each costs up to 65 kB of memory,
+	// narrowed or not. Further clients get 503 and Retry-After. Default: 10000.
 	MaxStreams int
 	// MaxClientStreams bounds the streams of one address, so that no client takes all;
 	// [Serve] bounds connections accordingly. Behind a reverse proxy all clients have
@@ -132,7 +132,8 @@ type Handler struct {
 	fixed  fixed
 	assets *assets
 	policy string // the Content-Security-Policy
-	// languages are those of the pages, the default first; pages holds their templates.
+	// languages holds the languages of the pages, the default first; pages holds their
+	// templates.
 	languages []*language
 	pages     map[*language]*template.Template
 	metrics   *handlerMetrics
@@ -242,7 +243,7 @@ func (h *Handler) nowhere(w http.ResponseWriter, r *http.Request) {
 	h.missing(w, s, l, rootOf(r))
 }
 
-// known reports whether a path is that of a route other than the front page.
+// known reports whether a path belongs to a route other than the front page.
 func (h *Handler) known(p string) bool {
 	u, err := url.Parse(p)
 	if err != nil || p != path.Clean(p) {

@@ -220,7 +220,7 @@ func mapTrainOf(c *chart, l *language, s *snapshot, index int, t *Train) (mapTra
 	if len(t.Next) > 0 {
 		way = c.way(t.Line, t.Station, t.Next[0].Station)
 	}
-	// Where branches part, it waits for word of which it takes.
+	// Where branches part, the train waits until its branch is known.
 	if v, ok := s.view.Train(t.ID); ok && t.Status == cta.InService && len(t.Next) == 1 {
 		f = v.Fraction
 	}

@@ -20,7 +20,7 @@ const (
 	maxStale = 5 * time.Minute
 )
 
-// Bounds on the memory that foreign records can take.
+// Bounds on the memory of foreign records.
 const (
 	maxEntries = 20_000 // of counts, and of station records
 	maxText    = 200    // bytes of a station's name
@@ -340,7 +340,7 @@ func (m *Model) look(wall time.Time) moment {
 }
 
 // alertTime returns the time at which alerts are judged: event time while it advances,
-// and else the wall clock, so that alerts go on when trains don't.
+// otherwise the wall clock, so that alerts begin and end without trains.
 func alertTime(st *Status, wall time.Time) time.Time {
 	if st.Stale {
 		return wall

@@ -30,7 +30,7 @@ type Alert struct {
 	Severity alert.Severity `json:"severity"`
 	// Planned is true for planned work, and for what has yet to begin.
 	Planned bool `json:"planned"`
-	// Begins and Ends are those of the present or the next period; left out while open.
+	// Begins and Ends bound the present or the next period; left out while open.
 	Begins time.Time `json:"begins,omitzero"`
 	Ends   time.Time `json:"ends,omitzero"`
 	// Informed selects the riders concerned. One without fields selects everybody.

@@ -11,9 +11,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// pageData is what the page of the whole system shows. assets/live.js shows the
-// same from updates: where things are drawn is decided in both, and a test holds
-// them together.
+// pageData is the content of the system's page. assets/live.js derives the same from
+// updates. Both decide where things are drawn, and a test compares them.
 type pageData struct {
 	common
 	Trains  int
@@ -66,7 +65,7 @@ type saidView struct {
 // To is where the line's trains of a direction run to at this hour.
 func (v lineView) To(d cta.Direction) string { return v.towards(d) }
 
-// Brief is what is said of the line where there are many: of good service nothing.
+// Brief returns the sentences on a line in a long list of lines: none on good service.
 func (v lineView) Brief() []saidView {
 	if v.Level == live.LevelGood {
 		return nil
@@ -74,7 +73,7 @@ func (v lineView) Brief() []saidView {
 	return v.Says()
 }
 
-// Says is what is said of the line's directions.
+// Says returns the sentences on the line's directions.
 func (v lineView) Says() []saidView {
 	list := make([]saidView, len(v.Directions))
 	for i, d := range v.Directions {
@@ -202,9 +201,9 @@ func (l *language) viewLine(index int, line *LineStatus) lineView {
 	return v
 }
 
-// spot is where a train is drawn: at the row and in the lane of a station, half a
-// row before it when it approaches. A train that may take either of two branches
-// is drawn half a row behind the last station.
+// spot returns where a train is drawn: at the row and in the lane of a station, or half
+// a row before it while approaching. Before a junction with two possible branches, it is
+// half a row behind the last station.
 func spot(t *Train) (station int, d cta.Direction, class string) {
 	station, d, class = t.Station, t.Direction, "at"
 	switch {
@@ -220,8 +219,7 @@ func spot(t *Train) (station int, d cta.Direction, class string) {
 	return station, d, class
 }
 
-// looks is what is to be said of a train beside its place: a class, and the end of a
-// text's name.
+// looks returns a train's class, which is also the end of a text's name.
 func looks(t *Train) string {
 	switch {
 	case t.Status == cta.BrokenDown:
@@ -234,7 +232,7 @@ func looks(t *Train) string {
 	return ""
 }
 
-// trainText says in words what a badge says by its place and shape.
+// trainText returns in words what a badge shows by its place and shape.
 func (l *language) trainText(t *Train, station string) string {
 	where := "train-at"
 	switch {
@@ -299,10 +297,10 @@ func (l *language) age(seconds int64) string {
 	return l.say(unit, "n", strconv.FormatInt(n, 10))
 }
 
-// countsOld is from when on counts are said to have stopped.
+// countsOld is the age from which counts are reported as stopped.
 const countsOld = 10 * time.Minute
 
-// counted says from when today's counts are, and how old the newest is.
+// counted returns a text with the start of today's counts and the age of the newest.
 func (l *language) counted(st *Status) string {
 	at, since := st.CountsAsOf, st.CountsSince
 	switch {

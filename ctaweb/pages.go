@@ -87,8 +87,8 @@ func (s source) pages(codes []string, net *cta.Network) ([]*language, map[*langu
 	return languages, pages, errors.Join(faults...)
 }
 
-// text is what templates call as t: say, for values of any kind. A name that there
-// is no text for is an error.
+// text is the templates' function t: say, for values of any kind. An unknown name is an
+// error.
 func (l *language) text(name string, pairs ...any) (string, error) {
 	if _, ok := l.words[name]; !ok {
 		return "", fmt.Errorf("%s has no %q", wordsFile(l.code), name)
@@ -137,8 +137,8 @@ func (c common) of(r *http.Request) common {
 // seconds is a time in whole seconds, rounded up.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// choices adds to a page its stream's query and, where there are several, the
-// languages to choose from, beside what the page's own query has.
+// choices adds to a page the query of its stream and, if there are several, the links to
+// the page in each language, with the page's own query.
 func (c common) choices(h *Handler, l *language, events, own url.Values) common {
 	c.Languages = nil
 	if len(h.languages) > 1 {
@@ -217,8 +217,8 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, key, name st
 	}
 }
 
-// part reports whether a request is for a page without its head and foot, which
-// change with every second: what the page shows else may stay the same for longer.
+// part reports whether a request is for a page without head and foot. Those change every
+// second; the rest may stay the same for longer.
 func part(r *http.Request) bool { return r.URL.Query().Has("part") }
 
 // rootOf leads from a request's page to the handler's own root.
@@ -239,7 +239,7 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	plainError(w, http.StatusInternalServerError, "the page can't be shown at the moment")
 }
 
-// missing tells a reader that what was there isn't any more, as a page.
+// missing serves the page of a resource that does not exist, or no longer exists.
 func (h *Handler) missing(w http.ResponseWriter, s *snapshot, l *language, root string) {
 	data, err := h.execute(l, "missing.html", h.common(s, l, "missing", root, l.say("not-found")))
 	if err != nil {
@@ -348,7 +348,7 @@ func rangeOf(a plannedArrival, now time.Time) (low, high int) {
 	return low, max(high, low+1)
 }
 
-// nextView is a train to come. Maybe is true of one that may take another branch.
+// nextView is a coming train. Maybe is true if the train may take another branch.
 type nextView struct {
 	Train, Minutes, Range, Note string
 	Maybe                       bool
@@ -414,8 +414,7 @@ type trainPageData struct {
 	Ways  []stopsView
 }
 
-// stopsView is the stops to come of a train: on one way, or those of a branch that it may
-// take.
+// stopsView is a train's coming stops, on its way or on one possible branch.
 type stopsView struct {
 	Branch string // where that leads; empty for the stops that are sure
 	Stops  []stopView
@@ -476,7 +475,7 @@ func levelMark(l live.Level) string {
 	return "?"
 }
 
-// crowd says how crowded a station is; nothing when that isn't known.
+// crowd returns the text on a station's crowding; empty while unknown.
 func (l *language) crowd(c live.Crowding) string {
 	if c == live.CrowdingUnknown {
 		return ""

@@ -64,7 +64,7 @@ type snapshot struct {
 	in map[*language]*snapshot // other languages
 }
 
-// translated returns the snapshot in a language. Its stream's events are those of s.
+// translated returns the snapshot in a language. It shares the stream's events of s.
 func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 	if l.kinds["train"] == english() {
 		return s

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// realtimeFeeds are the GTFS-Realtime feeds of a model: those of one second of the wall
-// clock, so that Last-Modified tells one from the next.
+// realtimeFeeds holds a model's GTFS-Realtime feeds, made once per second of the wall
+// clock, so that each has its own Last-Modified.
 type realtimeFeeds struct {
 	publisher *realtime.Publisher // nil where a network can't be written as a feed
 
@@ -46,7 +46,7 @@ func (h *Handler) routeRealtime() {
 func (h *Handler) serveRealtime(w http.ResponseWriter, r *http.Request, index int, asJSON bool) {
 	f, ok := h.realtimeFeed(index)
 	if !ok {
-		// An empty feed would say that nothing runs.
+		// An empty feed would mean that nothing runs.
 		w.Header().Set("Retry-After", "5")
 		plainError(w, http.StatusServiceUnavailable, "nothing is known of the trains yet")
 		return
@@ -122,7 +122,8 @@ func closedStations(net *cta.Network, st *Status) map[int][]string {
 	return closed
 }
 
-// findings are what is wrong, as alerts: how lines run, and closed stations.
+// findings returns the trouble as alerts: of lines that do not run well, and closed
+// stations.
 func (h *Handler) findings(st *Status, closed map[int][]string) []alert.Alert {
 	var alerts []alert.Alert
 	for _, l := range st.Lines {

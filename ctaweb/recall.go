@@ -27,7 +27,7 @@ type recalled struct {
 	wall    int64
 }
 
-// past keeps the history of lines, and reads that of before the start, until ctx ends.
+// past keeps the history of lines, and reads the earlier history, until ctx ends.
 func (c *consumer) past(ctx context.Context, client Client, every, arrivals time.Duration) {
 	read := false
 	for began := time.Now(); retry.Pause(ctx, every) == nil; {
@@ -99,12 +99,12 @@ func (m *Model) latest() (now, since time.Time, ok bool) {
 	return m.at(newest), newest.Add(-time.Duration(float64(recallFor) / c.speed)), true
 }
 
-// right returns the arrivals, of a list in the order of sending, whose times are right. It
-// leaves out:
+// right returns the arrivals with right times, of a list in the order of sending. It
+// leaves out arrivals:
 //
-//   - those ahead of the others sent around then
-//   - those of stations most of whose arrivals differ from the others'
-//   - those from before the source restarted at an earlier time
+//   - ahead of the others sent around then
+//   - of stations most of whose arrivals differ from the others'
+//   - from before the source restarted at an earlier time
 func (m *Model) right(list []recalled) iter.Seq2[cta.Key, cta.Arrival] {
 	m.mu.Lock()
 	e := m.state.clock.estimate

@@ -86,9 +86,9 @@ func (h *Handler) departuresOf(s *snapshot, l *language, st stationSummary) depa
 // wide reports whether a train's range is too wide for one number.
 func wide(a plannedArrival) bool { return a.Latest.Sub(a.Earliest) >= 4*time.Minute }
 
-// times are when trains come, in a row: "2, 9, 14–19 min". A train that is due has no
-// number, one of which little is known a range, and one that may take another branch a
-// question mark.
+// times lists the minutes to trains in a row: "2, 9, 14–19 min". A due train has no
+// number, an uncertain one a range, and one that may take another branch a question
+// mark.
 func (l *language) times(next []plannedArrival, here int, now time.Time) string {
 	var list []string
 	if here > 0 {
@@ -139,8 +139,8 @@ func (h *Handler) manifest(l *language) string {
 	return string(text)
 }
 
-// workerHead stands in front of the service worker: what it belongs to, and how it says
-// in each language that a page is an old one.
+// workerHead is the beginning of the service worker: its build, and the text for an old
+// page in each language.
 func workerHead(build string, languages []*language) string {
 	old := map[string]string{}
 	for _, l := range languages {
@@ -153,8 +153,8 @@ func workerHead(build string, languages []*language) string {
 	return "const build = " + strconv.Quote(build) + ", old = " + string(text) + ";\n"
 }
 
-// serveWorker answers with the service worker, which has to be above what it serves. Its
-// address stays the same, so that a browser finds a new version.
+// serveWorker serves the service worker. Its address is above all pages, as browsers
+// require, and never changes, so that a browser finds a new version.
 func (h *Handler) serveWorker(w http.ResponseWriter, r *http.Request) {
 	serveBody(w, r, h.assets.worker.contentType, "no-cache", &h.assets.worker.body)
 }

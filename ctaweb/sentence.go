@@ -12,8 +12,8 @@ func (l *language) sentence(net *cta.Network, line string, d live.DirectionStatu
 	return l.say("status", "line", line, "towards", l.towards(d.Towards), "says", l.says(net, d, now))
 }
 
-// resumes says that trains don't run, by the text never, or by another where it is known
-// when they run again: until names the time of today, untilDay the day of the week too.
+// resumes returns the text for a line without service: never, or, if the next service is
+// known, until with its time or untilDay with its weekday and time.
 func (l *language) resumes(at, now time.Time, never, until, untilDay string) string {
 	switch {
 	case at.IsZero():
@@ -25,7 +25,7 @@ func (l *language) resumes(at, now time.Time, never, until, untilDay string) str
 	}
 }
 
-// says is a sentence without the names of the line and its destination.
+// says returns a sentence without the names of the line and its destination.
 func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time) string {
 	name := func(id int) string { return nameOf(net, id) }
 	says := ""
@@ -101,7 +101,7 @@ func (l *language) says(net *cta.Network, d live.DirectionStatus, now time.Time)
 	return says
 }
 
-// about says a time in whole minutes, rounded.
+// about returns a duration in whole minutes, rounded.
 func (l *language) about(d time.Duration) string {
 	if d < 45*time.Second {
 		return l.say("under-a-minute")
@@ -109,7 +109,7 @@ func (l *language) about(d time.Duration) string {
 	return l.say("minutes", "n", strconv.FormatInt(int64(max(d, time.Minute).Round(time.Minute)/time.Minute), 10))
 }
 
-// over says a time in the whole minutes of it that are over.
+// over returns a duration in whole minutes, rounded down.
 func (l *language) over(d time.Duration) string {
 	if d < time.Minute {
 		return l.say("under-a-minute")

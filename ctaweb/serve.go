@@ -20,7 +20,7 @@ const (
 	maxHeader       = 32 << 10        // bytes
 	shutdownTimeout = 3 * time.Second // a program may have five, and more to close
 
-	// moreConnections is the number of connections beside those of event streams.
+	// moreConnections is the number of connections without an event stream.
 	moreConnections = 2000
 )
 

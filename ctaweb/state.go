@@ -8,8 +8,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
-// state is what the events say, but for where trains are, which is the tracker's.
-// Its methods are the only ones that change it.
+// state holds the data of the events, except for the trains: the tracker has those. Only
+// its own methods change it.
 type state struct {
 	counts  map[int]count // by station
 	records map[recordKey]stationName

@@ -56,7 +56,7 @@ func (c stationChoice) has(b platformBoard) bool {
 	return (c.Line == "" || c.Line == b.Line) && (c.Direction == "" || c.Direction == b.Direction)
 }
 
-// values are the choice as a query. How trains are listed is in it only if by says so.
+// values returns the choice as a query, with the order of trains if by is true.
 func (c stationChoice) values(by bool) url.Values {
 	v := url.Values{}
 	if c.Line != "" {
@@ -145,7 +145,7 @@ type walkView struct {
 	Name   string
 	Lines  []lineRef
 	Metres int // 0 when unknown
-	// Minutes is the time that the agency says riders need; 0 when unknown.
+	// Minutes is the time that riders need, by the agency; 0 when unknown.
 	Minutes int
 }
 
@@ -153,8 +153,9 @@ type walkView struct {
 // on a straight line.
 const walkable = 250
 
-// walks are the stations to which riders may walk from one, the nearest first: those that
-// the agency names, and those that are near, unless the agency says that there is no way.
+// walks returns the stations within walking distance of a station, the nearest first:
+// the agency's transfers and near stations, except where the agency's data exclude a
+// transfer.
 func (h *Handler) walks(s *snapshot, from int) []walkView {
 	var list []walkView
 	here := h.model.net.Station(from)
@@ -205,7 +206,7 @@ type boardView struct {
 	// empty where it isn't known.
 	Platform, FirstLast string
 	Spacing, Hours      string // how often trains come, and when first and last
-	// Tells is true of a board that says more than when trains come.
+	// Tells is true if the board has more than the times of trains.
 	Tells bool
 }
 
@@ -220,7 +221,7 @@ func (b boardView) Why() string {
 // runsView are a platform's next trains to one destination, as times in a row.
 type runsView struct{ Towards, Times string }
 
-// soonView is a train to come, among those of all platforms.
+// soonView is a coming train in the list of all platforms.
 type soonView struct {
 	lineRef
 	nextView
@@ -391,7 +392,7 @@ func (s *snapshot) soon(l *language, b platformBoard, v boardView) []soonView {
 	return list
 }
 
-// hours adds to a board when the first and the last train come, where headways say so.
+// hours adds the times of the first and the last train to a board, by intended headways.
 func (l *language) hours(v *boardView, h live.ServiceHours) {
 	switch {
 	case h.Always:
@@ -445,14 +446,14 @@ func (b *platformBoard) empty() bool {
 }
 
 // A headway that differs from the intended one by less than feltLeast, or by less than
-// feltPart of it, is told as it is, and not as a fault: nobody feels it.
+// feltPart of it, is shown without the intended one: riders do not feel the difference.
 const (
 	feltLeast = 2 * time.Minute // of whole minutes, as they are told
 	feltPart  = 0.25
 )
 
-// spacing says how often trains come to a platform, beside what is intended where a rider
-// feels the difference. Where the line runs well, it is no complaint.
+// spacing returns the text on the time between trains at a platform, with the intended
+// one if riders feel the difference. If the line runs well, the text is no complaint.
 func (l *language) spacing(b platformBoard, good bool) string {
 	if b.uneven {
 		return "" // the times say more

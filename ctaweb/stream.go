@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// serveEvents is the stream: a snapshot, or what was missed since the id in
-// Last-Event-ID (or the query's "since", which a page has before its first
-// event), then updates.
+// serveEvents serves the stream: a snapshot, or the updates since the id in
+// Last-Event-ID or in the query's "since" (for a page before its first event), then
+// further updates.
 func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Type", "text/event-stream")
@@ -117,8 +117,8 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 		}
 		return rc.Flush()
 	}
-	// A server's ReadTimeout would end the stream, since net/http goes on reading
-	// to notice a client that leaves.
+	// A server's ReadTimeout would end the stream: net/http keeps reading to notice a
+	// client that leaves.
 	if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
@@ -168,7 +168,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 	}
 }
 
-// What every stream says.
+// Frames of every stream.
 var (
 	comeBack = chunk{plain: []byte("retry: 2000\n\n")}
 	noNews   = chunk{plain: []byte("event: quiet\ndata: {}\n\n")}

@@ -70,8 +70,8 @@ func platforms(l *cta.Line, s *cta.Station, d cta.Direction) []string {
 // shown is how many departures of the timetable stand in for trains to come.
 const shown = 3
 
-// plan adds to a station's board what the timetable has: the platform, the first and
-// the last train of the day, and the next ones where none is expected yet.
+// plan adds the timetable's data to a station's board: the platform, the first and the
+// last train of the day, and the next ones where none is expected yet.
 func (l *language) plan(v *boardView, net *cta.Network, b platformBoard, station int, now time.Time) {
 	line, s := net.Line(b.Line), net.Station(station)
 	if line == nil || s == nil || now.IsZero() {
@@ -171,7 +171,7 @@ func (l *language) variants(line *cta.Line, day cta.Date) []variantView {
 	return views
 }
 
-// variantStops says at how many stops trains of some patterns call.
+// variantStops returns the text on the number of stops of some patterns.
 func (l *language) variantStops(patterns []*cta.Pattern) string {
 	few, many := len(patterns[0].Calls), len(patterns[0].Calls)
 	for _, p := range patterns {
@@ -184,8 +184,8 @@ func (l *language) variantStops(patterns []*cta.Pattern) string {
 	return l.say("variant-stops", "n", n)
 }
 
-// variantSkips says where trains of a pattern don't stop, if that is at a few stations.
-// along keeps the line's stations by direction.
+// variantSkips returns the text on the few stations where trains of a pattern do not
+// stop; empty if they are many. along caches the line's stations by direction.
 func (l *language) variantSkips(line *cta.Line, p *cta.Pattern, along map[cta.Direction][]cta.LineStation) string {
 	const most = 5 // stations that are named
 	d := p.Direction()

@@ -13,8 +13,7 @@ import (
 // languageCookie remembers the language that a reader has chosen on a page.
 const languageCookie = "ctalive_language"
 
-// translate is a status in another language; what is the same in every language
-// is shared.
+// translate returns a status in another language, which shares everything without words.
 func (l *language) translate(net *cta.Network, st *Status) *Status {
 	own := *st
 	own.Alerts = l.notified(st.Alerts)
@@ -52,9 +51,9 @@ func (l *language) trains(of []*Train) []*Train {
 	return own
 }
 
-// language is the one in which a request is answered: that of its query's lang,
-// of its cookie, of its Accept-Language, or the first. A choice in the address of
-// a page is remembered.
+// language returns the language for a request: by the query's lang, the cookie,
+// Accept-Language, or the first. A choice in the address of a page is stored in the
+// cookie.
 func (h *Handler) language(w http.ResponseWriter, r *http.Request) *language {
 	if len(h.languages) == 1 {
 		return h.languages[0]
@@ -104,8 +103,8 @@ func (h *Handler) remember(w http.ResponseWriter, r *http.Request) {
 
 // setCookie keeps a choice of a reader for a year.
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string) {
-	// Where the handler is mounted, as far as the request tells. A proxy may ask for
-	// the whole address, and may end TLS.
+	// Where the handler is mounted, as far as the request shows. A proxy may request the
+	// whole address, and may end TLS.
 	full := r.RequestURI
 	if u, err := url.ParseRequestURI(full); err == nil {
 		full = u.EscapedPath()

@@ -51,7 +51,7 @@ func kindOf(modes ...cta.Mode) string {
 // of is the language where vehicles of those modes run.
 func (l *language) of(modes ...cta.Mode) *language { return l.kinds[kindOf(modes...)] }
 
-// modes are those of a network's lines, or of some of them.
+// modes returns the modes of a network's lines, or of some of them.
 func modes(net *cta.Network, lines ...string) []cta.Mode {
 	var all []cta.Mode
 	for _, l := range net.Lines {
@@ -92,8 +92,8 @@ var english = sync.OnceValue(func() *language {
 // wordsFile is the name of a language's file.
 func wordsFile(code string) string { return "words." + code + ".json" }
 
-// language reads a language: the words that are embedded, if there are, and over
-// them those of a file of one's own.
+// language reads a language: the embedded words, if any, and those of the user's file,
+// which take precedence.
 func (s source) language(code string) (*language, error) {
 	words := map[string]string{}
 	for _, text := range []string{read(wordsFile(code)), s.own(wordsFile(code))} {
@@ -163,7 +163,7 @@ func (l *language) say(name string, pairs ...string) string {
 // one is a word of a list: the days of the week from Sunday, the months.
 func (l *language) one(list string, i int) string { return strings.Split(l.words[list], ",")[i] }
 
-// towards says where trains run to, which cta.Heading has in English.
+// towards translates the destination of trains, which cta.Heading returns in English.
 func (l *language) towards(text string) string {
 	for _, word := range []string{"or", "via"} {
 		text = strings.ReplaceAll(text, english().words[word], l.words[word])
@@ -188,9 +188,9 @@ func (l *language) number(n int64) string {
 	return sign + b.String()
 }
 
-// script is what stands in front of a script: the texts that it names, the nouns of
-// the network, and those of a mode. A script names a text, or how the names of several
-// begin, up to a hyphen.
+// script returns a script's beginning: the texts that the script names, the nouns of the
+// network, and the nouns of each mode. A script names a text, or the beginning of
+// several names, up to a hyphen.
 func (l *language) script(source string) string {
 	byMode := map[string]map[string]string{}
 	for _, m := range append([]cta.Mode{""}, cta.Modes...) {
