@@ -5,7 +5,7 @@ import "fmt"
 // Prediction holds the times at which an agency expects a train. The latest one of a
 // train replaces all before it.
 type Prediction struct {
-	// TrainID is that of the train's arrivals. It is the key on the wire.
+	// TrainID is the train's id in its arrivals. It is the key on the wire.
 	TrainID string `json:"train_id"`
 	// Made is the time of the agency's answer, in milliseconds since 1970-01-01 UTC.
 	Made int64  `avro:"made" json:"made"`

@@ -232,8 +232,8 @@ func (k *track) begins(p *platform) *platform {
 	return start
 }
 
-// trainPrefixes returns the letters that begin the ids of each line's trains: the
-// first two of the line's id, as BL for blue, or as many as tell the lines apart.
+// trainPrefixes returns the letters that begin the ids of each line's trains: the first
+// two of the line's id, as BL for blue, or more where two lines begin alike.
 func trainPrefixes(lines []*cta.Line) []string {
 	letters := make([][]rune, len(lines))
 	longest := 0

@@ -101,7 +101,7 @@ func (e *engine) arrive(t *train, p *platform) {
 	e.announce(t)
 }
 
-// repair ends a breakdown, which riders are told of; then the train leaves.
+// repair ends a breakdown and emits that; then the train leaves.
 func (e *engine) repair(t *train) {
 	t.status = cta.InService
 	e.queue.push(happening{at: e.now + minDwell, kind: trainReady, train: t})

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// timetable runs the trips of a network's timetable: each as a train of its own,
-// with the trip's id, which leaves and calls at the times that the trip says.
+// timetable runs the trips of a network's timetable: each as a separate train with the
+// trip's id, at the trip's times.
 type timetable struct {
 	patterns []tripPattern
 	longest  time.Duration                    // of a trip
@@ -140,7 +140,7 @@ func (e *engine) follow(j *journey) {
 	e.queue.push(happening{at: max(due, e.now+due-leaves), kind: journeyDue, journey: j})
 }
 
-// say emits where a journey is, and its status.
+// say emits the position and the status of a journey.
 func (e *engine) say(j *journey) {
 	a := cta.Arrival{
 		StationID:   j.stations[j.index],

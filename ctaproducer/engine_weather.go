@@ -19,7 +19,7 @@ type sky struct {
 	anomaly int64             // of the temperature, in hundredths of °F
 }
 
-// reading is a reading of the weather, and what it does.
+// reading is a reading of the weather and its effects.
 type reading struct {
 	at      time.Duration
 	weather cta.Weather
@@ -53,7 +53,7 @@ type month struct {
 	clear     uint64 // share of sunny readings among those neither wet nor windy, in percent
 }
 
-// climate is that of Chicago O'Hare. Temperatures and days of precipitation are
+// climate is the climate of Chicago O'Hare. Temperatures and days of precipitation are
 // the 1981-2010 normals of NOAA, as the Illinois State Climatologist publishes
 // them for station 094846 (stateclimatologist.web.illinois.edu). The shares of
 // wind and clear sky are our model.

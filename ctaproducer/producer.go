@@ -250,8 +250,8 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close delivers what was accepted, for up to 3 s, and returns the failures that
-// no Flush has returned.
+// Close delivers the accepted events, for up to 3 s, and returns the failures that no
+// Flush has returned.
 func (p *Producer) Close() error {
 	if err := p.out.Close(); err != nil {
 		return fmt.Errorf("ctaproducer: %w", err)

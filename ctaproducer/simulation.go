@@ -33,8 +33,8 @@ const (
 	maxHeadway = 1.4
 )
 
-// maxReplay is the simulated time that a simulation goes over again to take up
-// where an earlier one ended. It costs about a third of a second for a day.
+// maxReplay is the longest simulated time that is repeated without output to continue an
+// earlier simulation. A day costs about a third of a second.
 const maxReplay = 30 * day
 
 // SimulationConfig holds the optional settings of a [Simulation]. The zero value

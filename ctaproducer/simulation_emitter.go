@@ -143,7 +143,7 @@ func (e *Emitter) post(ctx context.Context) {
 		if !ok {
 			return
 		}
-		// For as long as the proxy is away: the weather's log tells why it waits.
+		// As long as the proxy is away: the weather's log has the reason.
 		err := e.weather.run(ctx, retry.Forever, o.at, o.reading)
 		if err == nil {
 			continue

@@ -91,7 +91,7 @@ func (r *run) await(ctx context.Context, at time.Time) error {
 	return ctx.Err()
 }
 
-// progress tells Progress once a second.
+// progress calls Progress once a second.
 func (r *run) progress(now time.Time) {
 	f := r.sim.cfg.Progress
 	if f == nil || now.Sub(r.told) < time.Second {

@@ -59,5 +59,5 @@ func (t *table[K, V]) put(ctx context.Context, key K, value *V) error {
 	return t.out.Send(ctx, r, nil)
 }
 
-// Close delivers what was accepted, for up to 3 s, and returns the failures.
+// Close delivers the accepted records, for up to 3 s, and returns the failures.
 func (t *table[K, V]) Close() error { return t.fail(t.out.Close()) }

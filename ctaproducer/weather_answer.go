@@ -13,10 +13,10 @@ import (
 	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
-// Answers of a REST Proxy's API v2 to a produce request. Confluent's proxy tells
-// of a record's failure inside a 200, Karapace by 422 for the whole; both list
-// the records' outcomes under "offsets". The sets of codes differ between
-// Confluent 5.x, 6.2 and later, 7.2 and later, and Karapace: all are taken.
+// Answers of a REST Proxy's API v2 to a produce request. Confluent's proxy reports a
+// record's failure inside a 200, Karapace by 422 for the whole; both list the records'
+// outcomes under "offsets". The sets of codes differ between Confluent 5.x, 6.2 and
+// later, 7.2 and later, and Karapace: all are understood.
 
 type produceAnswer struct {
 	Offsets []struct {
@@ -41,7 +41,8 @@ const (
 	codeBrokerAway = 50302
 )
 
-// check returns why the one record of a post isn't in the topic. err is that of the request.
+// check returns why the one record of a post is not in the topic. err is the request's
+// error.
 func (w *Weather) check(answer []byte, err error) error {
 	status := http.StatusOK
 	refused := (*rest.Error)(nil)
@@ -92,13 +93,13 @@ func weatherPasses(e *rest.Error) bool {
 	return restclient.ByStatus(e)
 }
 
-// registryRefuses matches what a proxy says when its registry has refused the schemas for
-// good: the registry's own code, or its reason. The same code of the proxy's stands for a
-// registry that is away, and some proxies don't say which of them it is: that is retried. The
-// message repeats the schemas: its end, with the reason, may only be in the body.
+// registryRefuses matches the answer of a proxy whose registry has refused the schemas
+// for good: the registry's own code, or its reason. The proxy's code alone also stands
+// for a registry that is away, and is retried. The message repeats the schemas: its end,
+// with the reason, may only be in the body.
 var registryRefuses = regexp.MustCompile(`(?i)incompatible|error code: 4(01|03|04|09|22)`)
 
-// weatherHints says what to do, by code, and where there is none by status.
+// weatherHints holds the remedy by code, or by status where there is no code.
 var weatherHints = map[int]string{
 	codeFatalKara:  "see the REST Proxy's log; check that its brokers are up and that {topic} takes records",
 	codeRetryKara:  "check that the REST Proxy's brokers are up and that {topic} has a leader",

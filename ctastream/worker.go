@@ -78,8 +78,9 @@ func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
 
 // Ready returns nil when the worker has caught up: it is a member of its group, its
 // state is restored, and it has committed the recent end of its topics (at most twice
-// Config.Refresh old, or 2 s more while a broker hangs). A worker that stands by, or that has no topics yet, has caught
-// up too. Otherwise Ready returns an error that says what the worker waits for.
+// Config.Refresh old, or 2 s more while a broker hangs). A worker that stands by, or has
+// no topics yet, has caught up too. Otherwise Ready returns an error with the reason to
+// wait.
 func (w *worker) Ready() error {
 	p := w.progress.Load()
 	switch {

@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// advertised is a listener that goes by another address than its own. kfake tells
-// its clients to connect to what a listener says its address is.
+// advertised is a listener that reports another address than its own. kfake sends its
+// clients to the address that a listener reports.
 type advertised struct {
 	net.Listener
 	at string

@@ -34,9 +34,9 @@ const (
 	memorySegment = 32 << 10
 )
 
-// versions are those of the newest Kafka that kfake supports, except two that crash Java
-// clients: CreateTopics from version 5 (settings without a source) and
-// DescribeTopicPartitions (null instead of a list; Metadata has the same content).
+// versions returns the request versions of the newest Kafka that kfake supports, except
+// two that crash Java clients: CreateTopics from version 5 (settings without a source)
+// and DescribeTopicPartitions (null instead of a list; Metadata has the same content).
 func versions() *kversion.Versions {
 	v := kversion.Stable()
 	v.SetMaxKeyVersion(kmsg.CreateTopics.Int16(), 4)
@@ -120,9 +120,9 @@ func closeQuietly(ln net.Listener) error {
 	return nil
 }
 
-// controlRenewal is after how many requests a control is put in anew: kfake
-// keeps the last request of every connection that a control has seen, so an
-// old one would hold every connection there ever was.
+// controlRenewal is the number of requests after which a control is renewed. kfake keeps
+// the last request of every connection that a control has seen: an old control would
+// hold every connection.
 const controlRenewal = 1000
 
 // control has fn look at every request of a kind. fn returns nil for a request
@@ -146,9 +146,8 @@ func (b *broker) control(key kmsg.Key, fn func(kmsg.Request) kmsg.Response) {
 	})
 }
 
-// createWanted creates the topics that a client asks about and wants created,
-// as brokers do by default. kfake's own way neither checks the name nor writes
-// the topic down.
+// createWanted creates the topics that a client requests with leave to create them, as
+// brokers do by default. kfake itself would neither check the name nor store the topic.
 func (b *broker) createWanted(kreq kmsg.Request) kmsg.Response {
 	req := kreq.(*kmsg.MetadataRequest)
 	if !req.AllowAutoTopicCreation && req.Version >= 4 {
@@ -248,9 +247,9 @@ type brokerLog struct {
 
 const diskFault = "it stops, because its data directory can't be written: nothing that was acknowledged is lost; make room and start it again"
 
-// Logf passes a line on. kfake goes on after a write that failed, with more in its
-// memory than on disk. Kafka's brokers halt then, and so does this one: no request
-// is answered any more.
+// Logf passes a line to the log. After a failed write, kfake would continue with more in
+// memory than on disk. Kafka's brokers halt then, and so does this one: it answers no
+// further request.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	for _, failed := range []string{"persist ", "rebuildSegments ", "endTx: failed to persist"} {
 		if strings.HasPrefix(format, failed) {

@@ -13,18 +13,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// cleaner has kfake apply retention and compaction, so that a long run doesn't
-// grow for ever. kfake's own timer is off, because of three things in which its
-// cleaning isn't Kafka's:
+// cleaner has kfake apply retention and compaction, so that a long run does not grow for
+// ever. kfake's own timer is off, because its cleaning differs from Kafka's:
 //
-//   - It takes the records of an open transaction for the latest of their keys,
-//     and drops the committed ones they would replace. When the transaction is
-//     aborted, the key is lost. So it may compact only while none is open.
-//   - It drops records of compacted topics by age, too. So those topics are set to
-//     keep them.
-//   - It keeps every marker of a producer that has one record left: see restate.
-//
-// With a data directory it rewrites a compacted partition in place: see spare.
+//   - It drops committed records in favor of later ones of an open transaction. If the
+//     transaction is aborted, the key is lost. So kfake may compact only without open
+//     transactions.
+//   - It drops records of compacted topics by age, too. So these topics are set to keep
+//     them.
+//   - It keeps every marker of a producer with a remaining record: see restate.
+//   - With a data directory, it rewrites a compacted partition in place: see spare.
 type cleaner struct {
 	cluster *kfake.Cluster
 	client  *kgo.Client
@@ -55,9 +53,9 @@ const (
 	// compacted for their repetitions only.
 	compactAtLeast = 8 << 20
 	cleanTimeout   = 10 * time.Second
-	// memoryAtMost are about four hours of the 'L', which has 700,000 events of 150
-	// bytes a day. Each takes as much again of kfake's index. Workers and page in the
-	// same process have read them long before, and a new process begins with none.
+	// memoryAtMost is about four hours of the 'L', which has 700,000 events of 150 bytes
+	// a day. kfake's index doubles that. Workers and page in the same process have read
+	// these records long before, and a new process begins without any.
 	memoryAtMost = 16 << 20
 )
 

@@ -28,12 +28,12 @@ type Config struct {
 	// "127.0.0.1:9092". The host is required: the broker also advertises it to its
 	// clients. An empty address means a free port of 127.0.0.1.
 	Kafka, Registry, RESTProxy string
-	// Advertise is the address that the broker advertises to its clients, such as that
-	// of a proxy before it. Default: the one that it listens on.
+	// Advertise is the address that the broker advertises to its clients, such as the
+	// address of a proxy in front. Default: the address on which it listens.
 	Advertise string
-	// Hosts are further names under which clients reach the registry and the REST Proxy,
-	// such as that of a proxy before them. By default they answer only to loopback names
-	// and addresses, and to those they listen on.
+	// Hosts lists further names under which clients reach the registry and the REST
+	// Proxy, such as the name of a proxy in front. By default, both answer only to
+	// loopback names and addresses, and to those on which they listen.
 	Hosts []string
 	// CleanEvery is the interval of retention and compaction. Default: 15 seconds.
 	CleanEvery time.Duration
@@ -233,8 +233,8 @@ func (s *Services) RegistryURL() string { return s.registryURL }
 func (s *Services) RESTProxyURL() string { return s.proxyURL }
 
 // Close stops the services, the REST Proxy first and the broker last, and writes kept
-// data to the data directory. It takes at most 1 s when clients hold on to their requests.
-// Further calls return the same.
+// data to the data directory. Close waits up to 1 s for requests in progress. Further
+// calls return the same.
 func (s *Services) Close() error {
 	s.closing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)

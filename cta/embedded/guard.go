@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// maxRequest is the size of the largest request the broker takes: Kafka's
+// maxRequest is the size of the largest request that the broker accepts: Kafka's
 // socket.request.max.bytes.
 const maxRequest = 100 << 20
 

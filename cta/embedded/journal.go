@@ -32,9 +32,8 @@ type journalHeader struct {
 // journalVersion is the version written, and the only one read.
 const journalVersion = 1
 
-// openJournal opens the journal at path, makes the changes it holds, and leaves
-// it ready for more. A last line without its end is one whose change nobody was
-// told of: it is cut off.
+// openJournal opens the journal at path, applies its changes, and leaves it ready for
+// more. An incomplete last line is cut off: its change was not acknowledged.
 func openJournal(path string, apply func(change) error) (*journal, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {

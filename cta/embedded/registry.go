@@ -22,9 +22,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
-// registry is srfake behind what it leaves out of the contract of Confluent's
-// Schema Registry 7.4: compatibility checks, checks of Avro schemas, a few
-// paths and codes, JSON for every error, and a journal on disk.
+// registry adds to srfake the missing parts of the contract of Confluent's Schema
+// Registry 7.4: compatibility checks, checks of Avro schemas, a few paths and codes, and
+// JSON for every error. It also keeps a journal on disk.
 type registry struct {
 	mux *http.ServeMux
 	log *slog.Logger
@@ -40,8 +40,8 @@ const maxRegistryBody = 1 << 20
 // registryType is the content type of every answer.
 const registryType = "application/vnd.schemaregistry.v1+json"
 
-// openRegistry returns a registry with what the journal at path holds; without
-// a path it keeps none.
+// openRegistry returns a registry with the content of the journal at path; without a
+// path, the registry keeps no journal.
 func openRegistry(path string, log *slog.Logger) (*registry, error) {
 	r := &registry{fake: srfake.NewRegistry(), mux: http.NewServeMux(), log: log}
 	r.mux.HandleFunc("GET /{$}", answer(struct{}{}))
@@ -139,9 +139,9 @@ func latestVersion(req *http.Request) (*http.Request, string) {
 	return req, of[3]
 }
 
-// takes reports whether the registry reads bodies of the request's type. One
-// without a type it doesn't read, nor one of a form's: a web page of anywhere can
-// have a browser send these.
+// takes reports whether the registry reads bodies of the request's content type. It
+// reads no body without a type or with a form's type: any web page can make a browser
+// send those.
 func takes(req *http.Request) bool {
 	if req.Method != http.MethodPost && req.Method != http.MethodPut {
 		return true
@@ -174,8 +174,8 @@ func (r *registry) pass(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// readOnly reports whether a change is one of a subject, or of them all, that takes
-// none, and answers so. r.mu is locked.
+// readOnly reports whether the mode of the change's subject, or of all subjects, forbids
+// changes, and then answers the request. r.mu is locked.
 func (r *registry) readOnly(w http.ResponseWriter, c change) bool {
 	path, _, _ := strings.Cut(c.Path, "?")
 	kind, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -392,8 +392,8 @@ type schemaBody struct {
 
 func (s schemaBody) avro() bool { return s.Type == "" || s.Type == "AVRO" }
 
-// alone reports whether the schema is Avro and complete in itself, so that it
-// can be checked: what it refers to in other subjects is not followed.
+// alone reports whether the schema is Avro without references to other subjects, so that
+// it can be checked.
 func (s schemaBody) alone() bool {
 	return s.avro() && (len(s.References) == 0 || string(s.References) == "[]" || string(s.References) == "null")
 }
@@ -406,13 +406,13 @@ func (s schemaBody) json() []byte {
 	return b
 }
 
-// readSchema reads and checks the schema in a request, or answers what is wrong.
+// readSchema reads and checks the schema in a request, or answers with the fault.
 func readSchema(w http.ResponseWriter, req *http.Request) (schemaBody, bool) {
 	s, ok := decodeSchema(w, req)
 	return s, ok && s.check(w)
 }
 
-// decodeSchema reads the schema in a request, or answers what is wrong.
+// decodeSchema reads the schema in a request, or answers with the fault.
 func decodeSchema(w http.ResponseWriter, req *http.Request) (schemaBody, bool) {
 	var s schemaBody
 	body, ok := readBody(w, req)
@@ -426,7 +426,7 @@ func decodeSchema(w http.ResponseWriter, req *http.Request) (schemaBody, bool) {
 	return s, true
 }
 
-// check reports whether the schema can be one, or answers what is wrong.
+// check reports whether the schema is valid, or answers with the fault.
 func (s schemaBody) check(w http.ResponseWriter) bool {
 	if s.Schema == "" {
 		fail(w, http.StatusUnprocessableEntity, 42201, "Empty schema")

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// restateAtMost bounds the rows of a partition that are restated, in bytes: they
-	// go in one batch, and brokers take 1 MiB.
+	// restateAtMost bounds the restated rows of a partition, in bytes: they are one
+	// batch, and brokers accept 1 MiB.
 	restateAtMost = 512 << 10
 	// restateTries is how often rows are sent before a compaction without it.
 	restateTries = 10
 	// restateFrom is how many markers of a partition are worth it.
 	restateFrom = 100
-	// markerSize is that of a transaction's marker in a log, in bytes.
+	// markerSize is the size of a transaction's marker in a log, in bytes.
 	markerSize = 78
 )
 

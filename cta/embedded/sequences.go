@@ -17,16 +17,15 @@ import (
 	"strings"
 )
 
-// kfake writes down at its clean end only which records of an idempotent producer
-// it has last appended. After a kill it would take a batch that such a producer
-// sends again, because the answer was lost, for a new one. As Kafka does, this
-// takes what is to be known from the logs.
+// kfake stores the latest sequence numbers of idempotent producers only at a clean end.
+// After a kill, it would append a resent batch, whose answer was lost, a second time. As
+// in Kafka, the code here reads the sequence numbers from the logs.
 //
-// The files are those of kfake's data directory, format 1: seq_windows.json, and
-// in partitions/<topic>-<partition> segments named <first offset>.dat, which hold
-// record batches as they are on the wire.
+// The files are those of kfake's data directory, format 1: seq_windows.json, and in
+// partitions/<topic>-<partition> segments named <first offset>.dat, with record batches
+// as on the wire.
 
-// sequenceWindow is what is known of a producer in a partition.
+// sequenceWindow holds the latest batches of a producer in a partition.
 type sequenceWindow struct {
 	PID     int64          `json:"pid"`
 	Topic   string         `json:"topic"`
@@ -71,7 +70,7 @@ func readSequences(dir string) (f sequenceFile, err error) {
 	return f, nil
 }
 
-// replace replaces what is known of those producers in the partition of a directory.
+// replace replaces the windows of those producers in the partition of a directory.
 func (f *sequenceFile) replace(dir string, found map[int64]*sequenceWindow) {
 	i := strings.LastIndexByte(dir, '-')
 	n, err := strconv.ParseInt(dir[i+1:], 10, 32)
@@ -91,7 +90,7 @@ func (f *sequenceFile) replace(dir string, found map[int64]*sequenceWindow) {
 	}
 }
 
-// note adds a batch to what is known of its producer.
+// note adds a batch to its producer's window.
 func note(found map[int64]*sequenceWindow, b batchHead) {
 	if b.control || b.pid < 0 {
 		return
@@ -120,7 +119,7 @@ type batchHead struct {
 	control, transactional bool
 }
 
-// batchHeadSize is that of a record batch of version 2 without its records.
+// batchHeadSize is the size of a record batch of version 2 without its records.
 const batchHeadSize = 61
 
 // segments returns the first offsets of a partition's segments, in their order.

@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 )
 
-// spare keeps the compacted partitions of a broker's data directory, as they are,
-// while kfake rewrites them: it deletes a partition's files first, and then writes
-// the new ones. Killed in between, the broker goes on with the spare files at its
-// next start. They are links: kfake makes new files instead of changing these, and
-// appends nothing while it compacts. Whether they count is a matter of one name.
+// spare keeps the compacted partitions of a broker's data directory while kfake rewrites
+// them. kfake deletes a partition's files first, and then writes the new ones. After a
+// kill in between, the broker's next start restores the spare files. They are links:
+// kfake creates new files instead of changing these, and appends nothing while it
+// compacts. One name decides whether they are valid.
 type spare struct {
 	dir string // the broker's; empty when it's in memory
 }

@@ -19,13 +19,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// kfake ends a transaction by one write after the other: a marker in each partition
-// and its line in an index, the positions of groups, the producer's state. A process
-// that is killed between two of them, or finds the disk full, would leave a part of
-// a transaction. As Kafka's coordinator does, the broker writes down first that a
-// transaction is to be committed; the next start then does what is left. Other
-// transactions that were open are aborted in the logs: kfake itself does that in
-// memory alone, and would take their records for those of the producer's next one.
+// kfake ends a transaction by several writes: a marker in each partition and its line in
+// an index, the positions of groups, the producer's state. A process that is killed
+// between two of them, or finds the disk full, would leave a part of a transaction. As
+// Kafka's coordinator does, the broker first stores the decision to commit; the next
+// start then does the rest. Other open transactions are aborted in the logs. kfake
+// itself aborts them only in memory, and would assign their records to the producer's
+// next transaction.
 //
 // The files are those of kfake's data directory, format 1: beside the segments an
 // index named <first offset>.idx, of 15 bytes a batch; pids.log and groups.log of
@@ -36,8 +36,8 @@ type commitment struct {
 	Epoch   int16  `json:"epoch"`
 	Version int16  `json:"version"` // of the request
 	TxID    string `json:"txid"`
-	// LogSize is that of pids.log before. kfake writes there after all else, so
-	// that another size means that the commit was done.
+	// LogSize is the size of pids.log before the commit. kfake writes there last, so
+	// another size means that the commit was done.
 	LogSize int64             `json:"log_size"`
 	Offsets []committedOffset `json:"offsets"`
 }
@@ -102,8 +102,8 @@ func (c *commitments) staged(kreq kmsg.Request) {
 	c.pending[req.ProducerID] = map[int16][]committedOffset{req.ProducerEpoch: all} // earlier epochs are over
 }
 
-// begins removes what is written down of a producer's earlier transaction, which is done.
-// After an end that was repeated, it would count for the next transaction.
+// begins removes the stored decision on a producer's earlier, finished transaction.
+// After a repeated end, it would apply to the next transaction.
 func (c *commitments) begins(kreq kmsg.Request) error {
 	var pid int64
 	switch req := kreq.(type) {
@@ -283,7 +283,7 @@ func dueCommitment(dir string, logSize int64, pids map[int64]pidEntry) (*commitm
 	return &m, nil
 }
 
-// restorePartition writes the index of a partition anew where it isn't that of its
+// restorePartition rewrites the index of a partition where it isn't that of its
 // segments, and ends the transactions that are open in it. commit reports whether
 // one is to be committed. It returns what the last two segments tell of producers: one
 // that sent nothing since is waiting for no answer.

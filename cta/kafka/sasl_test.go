@@ -25,7 +25,7 @@ func TestSASLWantsWhatItsMechanismUses(t *testing.T) {
 		{SASL{Mechanism: "PLAIN", User: "ann", Password: "s3cret"}, ""},
 		{SASL{Mechanism: "OAUTHBEARER", Tokens: source}, ""},
 		{SASL{Mechanism: "OAUTHBEARER"}, "SASL.Tokens is nil"},
-		{SASL{Mechanism: "OAUTHBEARER", Tokens: source, User: "ann"}, "has no use for"},
+		{SASL{Mechanism: "OAUTHBEARER", Tokens: source, User: "ann"}, "want neither"},
 		{SASL{Mechanism: "PLAIN", User: "ann", Password: "s3cret", Tokens: source}, "only OAUTHBEARER uses"},
 		{SASL{Tokens: source}, "SASL.Mechanism is"},
 	} {

@@ -70,7 +70,7 @@ const (
 	maxLog = 300_000
 	// calmed is the number of better minutes that end a spell.
 	calmed = 11
-	// felt is the number of minutes from which a spell that is over is told.
+	// felt is the number of minutes from which an ended spell is reported.
 	felt = 3
 	// starting is how long after the first arrival of all no trouble is known.
 	starting = 20 * minute

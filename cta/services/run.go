@@ -14,9 +14,9 @@ import (
 )
 
 // Together runs parts of a program side by side, such as the Run methods of a worker and
-// of a source. It returns once all have returned. The first error ends the context of the
-// others; a part that returns nil ends no other. The errors are joined, without those that
-// only say that ctx ended.
+// of a source. It returns once all have returned. The first error ends the context of
+// the others; a part that returns nil does not. The errors are joined, without those
+// that only report the end of ctx.
 func Together(ctx context.Context, parts ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

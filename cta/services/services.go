@@ -24,7 +24,7 @@ const (
 	UsualRESTProxy = "http://127.0.0.1:8082"
 )
 
-// Where says where the services run.
+// Where is the place where the services run.
 type Where string
 
 // Every Where. WhereAuto means WhereExternal if [Config] has an address or a broker answers at

@@ -50,16 +50,16 @@ type Config struct {
 	// Record keeps the answers, those that are unchanged included: an alert is over by how
 	// often it was missing. Default: none.
 	Record *recording.Recorder
-	// Replay is the folder of a recording, from which Run takes the answers instead of URL.
-	// It returns nil at the end, also if the recording has no alerts. Default: none.
+	// Replay is the folder of a recording to read answers from, instead of URL. Run
+	// returns nil at the end, also if the recording has no alerts. Default: none.
 	Replay string
-	// Speed is that of Replay: seconds of the recording a second, or math.Inf(1).
+	// Speed is the speed of Replay: seconds of the recording a second, or math.Inf(1).
 	// Default: 1.
 	Speed float64
 	// Log receives the beginning and the end of each kind of trouble. Default: silent.
 	Log *slog.Logger
-	// Metrics receives the counts of answers, of what was written and what was set
-	// aside, and the number of alerts. Default: none.
+	// Metrics receives the counts of answers, of alerts written and set aside, and the
+	// number of alerts. Default: none.
 	Metrics prometheus.Registerer
 }
 
@@ -177,7 +177,7 @@ func (s *Source) read(body []byte) (alerts []alert.Alert, aside int, err error) 
 	return alerts, aside, err
 }
 
-// board is what the sink keeps, and how long each alert has been missing.
+// board holds the sink's alerts, and how long each has been missing.
 type board struct {
 	known   map[string]alert.Alert
 	missing map[string]absence
@@ -230,7 +230,8 @@ func (s *Source) apply(ctx context.Context, b *board, latest []alert.Alert, sink
 	return nil
 }
 
-// same reports whether two alerts say the same. An empty list is none.
+// same reports whether two alerts have equal content. An empty list equals a missing
+// one.
 func same(a, b alert.Alert) bool {
 	return a.ID == b.ID && a.Cause == b.Cause && a.Effect == b.Effect && a.Severity == b.Severity &&
 		slices.Equal(a.Active, b.Active) && slices.Equal(a.Informed, b.Informed) &&

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Bounds of what is kept of an alert.
+// Bounds of an alert's parts.
 const (
 	maxHeader      = 300  // bytes of a header
 	maxDescription = 4000 // bytes of a description
@@ -21,8 +21,7 @@ const (
 	maxAlerts      = 500 // of an answer
 )
 
-// tidy returns an alert with plain texts within bounds; ok is false if nothing is left
-// to tell.
+// tidy returns an alert with plain texts within bounds; ok is false if no text is left.
 func tidy(a alert.Alert) (_ alert.Alert, ok bool) {
 	a.Header, a.Description = plain(a.Header, maxHeader), plain(a.Description, maxDescription)
 	if len(a.Header) == 0 {

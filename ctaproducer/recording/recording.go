@@ -116,8 +116,8 @@ var ErrNoAnswer = errors.New("recording: no answer")
 
 // Play calls take with each answer of a recording, in order, at the recording's pace
 // times speed; math.Inf(1) is as fast as take allows. With feeds, take gets only their
-// answers, and a recording without any is [ErrNoAnswer]. Play returns nil at the end, and
-// when ctx ends; else the first error of take or of a file.
+// answers. Play returns nil at the end and when ctx ends, or an error: [ErrNoAnswer] for
+// a recording without such answers, or the first error of take or of a file.
 func Play(ctx context.Context, dir string, speed float64, take func(Answer) error, feeds ...string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {

@@ -202,7 +202,7 @@ func (c *Connector) fail(ctx context.Context, err error) error {
 	return c.worker.Fail(fmt.Errorf("connector %s: %w", c.cfg.Name, err))
 }
 
-// A settings fault is told by words of the worker's message: all have status 400.
+// Faults of settings differ only by words of the worker's message: all have status 400.
 var connectHints = []struct{ word, hint string }{
 	{"password authentication failed", "check the user and password in Postgres, and the server's pg_hba.conf"},
 	{"Failed to find any class", "put the connector's jar on the worker's plugin.path and restart it"},

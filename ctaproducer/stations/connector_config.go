@@ -74,8 +74,8 @@ type ConnectorConfig struct {
 	// PollInterval is how often the JDBC sources look for new rows. From 100ms.
 	// Default: 5s.
 	PollInterval time.Duration
-	// ReplicationFactor is that of the topic, if the worker has to create it. Default: the
-	// broker's.
+	// ReplicationFactor applies to the topic, if the worker has to create it. Default:
+	// the broker's.
 	ReplicationFactor int
 	// Access authenticates this program at the worker. Default: the user and password in
 	// its URL, if any.
@@ -123,8 +123,8 @@ func (c ConnectorConfig) validate() error {
 	return errors.Join(faults...)
 }
 
-// settings returns the connector's configuration for a kind, as Kafka Connect
-// takes it. It holds the database's password.
+// settings returns the connector's configuration of a kind, for Kafka Connect. It
+// contains the database's password.
 func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]string {
 	s := map[string]string{
 		"name":            c.Name,

@@ -88,8 +88,8 @@ func (c *Connector) Status(ctx context.Context) (ConnectorStatus, error) {
 	for _, t := range answer.Tasks {
 		s.Tasks = append(s.Tasks, TaskStatus{ID: t.ID, State: t.State, Worker: t.Worker, Trace: c.trimTrace(t.Trace)})
 	}
-	// The states of a connector that was deleted are told for a moment longer, its
-	// tasks' as RUNNING; but its type isn't known any more.
+	// For a moment, a deleted connector keeps its state, with RUNNING tasks, but no
+	// longer its type.
 	if answer.Type == "unknown" && !s.failed() {
 		return ConnectorStatus{}, c.none()
 	}
@@ -101,15 +101,15 @@ func (c *Connector) none() error {
 	return c.worker.FailWith(fmt.Errorf("connector %s: %w", c.cfg.Name, ErrNoConnector), "create it with Connector.Create")
 }
 
-// noneYet is the error that the worker tells nothing of a connector for as long as
-// was to be waited: a JDBC source tries to reach its database first.
+// noneYet returns the error for a worker that did not report the connector within Wait:
+// a JDBC source tries to reach its database first.
 func (c *Connector) noneYet() error {
 	return c.worker.FailWith(fmt.Errorf("connector %s: %w within %v", c.cfg.Name, ErrNoConnector, c.cfg.Wait),
 		"create it with Connector.Create; if that is done, check that the worker reaches the database at "+c.db.Host+", and see its log")
 }
 
-// trimTrace keeps the first line of a Java stack trace and the last cause, which
-// says most, without secrets.
+// trimTrace keeps the first line of a Java stack trace and the last cause, without
+// secrets.
 func (c *Connector) trimTrace(trace string) string {
 	var first, last string
 	for line := range strings.Lines(trace) {

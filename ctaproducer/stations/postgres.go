@@ -20,8 +20,8 @@ import (
 // stationsTable is the table of stops, in schema public.
 const stationsTable = "stations"
 
-// postgresURL reads the address of a database. User and password stand before
-// the host in what it returns, wherever they were. Its errors hold no password.
+// postgresURL parses the address of a database. In the result, user and password precede
+// the host. The errors contain no password.
 func postgresURL(text string) (*url.URL, error) {
 	const want = "want postgres://user:password@host:5432/database"
 	u, err := url.Parse(text)
@@ -96,7 +96,7 @@ func errorText(err error) string {
 	}
 }
 
-// fail makes an error of the database one that says where and what to do.
+// fail adds the address and the remedy to an error of the database.
 func (d *database) fail(err error) *cta.ServiceError {
 	return &cta.ServiceError{
 		Service: "PostgreSQL", Addr: d.addr, Hint: d.hint(err),
@@ -113,7 +113,7 @@ type causeError struct {
 func (e *causeError) Error() string { return e.text }
 func (e *causeError) Unwrap() error { return e.err }
 
-// postgresText says the cause without what pgx puts around it.
+// postgresText returns the cause without pgx's own words around it.
 func postgresText(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		text := fmt.Sprintf("%s (SQLSTATE %s)", pg.Message, pg.Code)
@@ -140,7 +140,7 @@ const (
 	pgNoUnique      = "42P10"
 )
 
-// errNoStops is a table stations without what tells its rows apart.
+// errNoStops reports a table stations without the column that identifies its rows.
 var errNoStops = errors.New("table " + stationsTable + " has no column stop_id of an integer type")
 
 func pgCode(err error) string {

@@ -173,8 +173,8 @@ type sendError struct{ err error }
 func (e *sendError) Error() string { return e.err.Error() }
 func (e *sendError) Unwrap() error { return e.err }
 
-// send sends rows that are not there yet, or were different, and returns when all are
-// acknowledged. A row that is too large is left out, and said once.
+// send sends rows that are missing or different, and returns when all are acknowledged.
+// A row that is too large is left out, and logged once.
 func (o *rowSender) send(ctx context.Context, rows []tableRow) error {
 	var (
 		n      int

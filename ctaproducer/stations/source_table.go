@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// rowsPerQuery bounds what is read and sent at a time.
+	// rowsPerQuery bounds the rows read and sent at a time.
 	rowsPerQuery = 500
 	queryTimeout = 30 * time.Second
 )
@@ -39,8 +39,8 @@ func (t *tableReader) close() {
 	}
 }
 
-// next returns the next rows after the position, none when there are none. After
-// an error the next call connects anew.
+// next returns the next rows after the position, if any. After an error, the next call
+// connects again.
 func (t *tableReader) next(ctx context.Context) ([]tableRow, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()

@@ -168,8 +168,8 @@ func descriptor(t *live.Train, a *assignment) *pb.VehicleDescriptor {
 	return &pb.VehicleDescriptor{Id: proto.String(text(t.ID)), Label: proto.String(text(label))}
 }
 
-// heard returns the time of a train's data: now, or that of its last report if it is
-// silent.
+// heard returns the time of a train's data: now, or the time of a silent train's last
+// report.
 func heard(t *live.Train, now time.Time) *uint64 {
 	if t.State == live.StateSilent && t.Arrived.Before(now) {
 		now = t.Arrived

@@ -178,7 +178,8 @@ func (r *Reader) informed(s *pb.EntitySelector) (i alert.Informed, ok bool) {
 	return i, i != alert.Informed{} || strings.TrimSpace(s.GetAgencyId()) != ""
 }
 
-// directionOf returns the direction with an agency's id; empty if its trips don't tell.
+// directionOf returns the direction with an agency's id; empty if the trips do not show
+// it.
 func directionOf(l *cta.Line, id uint32) cta.Direction {
 	found := cta.Direction("")
 	for _, d := range []cta.Direction{cta.DirectionA, cta.DirectionB} {

@@ -52,7 +52,7 @@ const (
 	usualPage    = "127.0.0.1:8888"
 )
 
-// Settings is what the flags say, and what was started by them.
+// Settings holds the values of the flags, and the parts started by them.
 type Settings struct {
 	Services  string // auto, embedded or external
 	Brokers   []string
@@ -414,7 +414,7 @@ func Options(lines, modes string) (o gtfs.Options, err error) {
 	return o, nil
 }
 
-// narrow takes the network that the flags name, and cuts it down.
+// narrow loads the network of the flags, and reduces it to their lines and modes.
 func (s *Settings) narrow(network, lines, modes string) []error {
 	o, err := Options(lines, modes)
 	if err != nil {

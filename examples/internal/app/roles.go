@@ -28,7 +28,7 @@ func (s *Settings) Workers(v *services.Services) ([]func(context.Context) error,
 	return []func(context.Context) error{source.Run, transformer.Run, summary.Run, inspector.Run}, nil
 }
 
-// Ready adds checks to those of /readyz. Each returns what is waited for, or nil.
+// Ready adds checks to those of /readyz. Each returns the reason to wait, or nil.
 func (s *Settings) Ready(checks ...func() error) { s.ready = append(s.ready, checks...) }
 
 // Stream returns the settings of a stream processor, with those of the group
@@ -38,8 +38,8 @@ func (s *Settings) Stream() ctastream.Config {
 		InstanceID: s.InstanceID, SessionTimeout: s.SessionTimeout, Log: s.Log, Metrics: s.Metrics}
 }
 
-// Listener listens at -listen for the page. An address in use is an error that says what to
-// do.
+// Listener listens at -listen for the page. The error of an address in use names the
+// remedy.
 func (s *Settings) Listener(ctx context.Context) (net.Listener, error) {
 	return listen(ctx, "listen", s.page)
 }

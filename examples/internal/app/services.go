@@ -18,8 +18,8 @@ import (
 	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
-// Open chooses the services as the flags say, prints on stderr which, and waits for them.
-// The end of the program closes them.
+// Open chooses the services by the flags, prints the choice on stderr, and waits for the
+// services. The end of the program closes them.
 func (s *Settings) Open(ctx context.Context) (*services.Services, error) {
 	cfg := services.Config{Where: services.Where(s.Services), DataDir: s.DataDir, Log: s.Log}
 	var err error
@@ -95,8 +95,8 @@ func (s *Settings) kafka() (cfg kafka.Config, err error) {
 	return cfg, err
 }
 
-// tlsConfig returns what -tls-ca, -tls-cert and -tls-key say, for the brokers and
-// for services with an https address alike.
+// tlsConfig returns the settings of -tls-ca, -tls-cert and -tls-key, for the brokers and
+// for services with an https address.
 func (s *Settings) tlsConfig() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.tlsCA != "" {

@@ -27,7 +27,7 @@ func (f tokenFile) Token(context.Context) (kafka.Token, error) {
 // tokenCommand is a command of the shell that prints a token.
 type tokenCommand string
 
-// Token runs the command. What it says on its standard error is the error's text.
+// Token runs the command. Its standard error is the error's text.
 func (c tokenCommand) Token(ctx context.Context) (kafka.Token, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
