@@ -15,8 +15,8 @@ func DateOf(t time.Time) Date {
 	return Date(y*10000 + int(m)*100 + d)
 }
 
-// ServiceDay returns the service day of t as riders see it: the trains of the night, until
-// four in the morning, belong to the day before.
+// ServiceDay returns the service day of t as riders see it. Trains before four in the
+// morning belong to the day before.
 func ServiceDay(t time.Time) Date { return DateOf(t.Add(-4 * time.Hour)) }
 
 func (d Date) at(hour int, loc *time.Location) time.Time {

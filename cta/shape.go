@@ -65,9 +65,9 @@ func Along(path []Point, part float64) (at Point, degrees float64, moves bool) {
 	return at, degrees, moves
 }
 
-// Nearest returns the part of a path's length, from 0 to 1, at which it is nearest to a
-// place, and the distance from there in metres, as on a plane around the place. The part is
-// good for paths of up to some ten km from north to south.
+// Nearest returns the point of a path nearest to a place, as a part of the path's length from
+// 0 to 1, and its distance in metres. Distances are measured on a plane around the place: good
+// for paths of up to some ten km from north to south.
 func Nearest(path []Point, at Point) (part, metres float64) {
 	const degree = math.Pi / 180 * earthRadius // metres
 	scale := math.Cos(at.Latitude * math.Pi / 180)

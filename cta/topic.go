@@ -115,8 +115,8 @@ func (t Topics) Group(worker string) string { return t.NamePrefix() + worker }
 // longestTopic is the longest name after the prefix, without a station's slug.
 const longestTopic = "station.turnstiles."
 
-// Check returns every fault of t's fields: an unknown layout, a name that Kafka
-// would refuse, or a name shared by two topics of the system or with another system.
+// Check returns every fault of t's fields: an unknown layout, a name that Kafka refuses,
+// or a name of two topics, in this system or with another one.
 func (t Topics) Check() error {
 	var faults []error
 	if t.Layout != "" {

@@ -15,10 +15,11 @@ import (
 // by a [Producer], and the weather by a [Weather].
 //
 // Weather readings are posted over HTTP one by one, from a separate goroutine and queue.
-// So a slow REST Proxy does not delay trains and riders. A reading is retried while the
-// Emitter is open, if the proxy, its brokers or its registry are away, or if the proxy does
-// not explain why its registry has no schemas. When 64 readings wait (five hours of simulated
-// time), Observe blocks, and with it the simulated clock.
+// So a slow REST Proxy does not delay trains and riders. When 64 readings wait (five hours of
+// simulated time), Observe blocks, and with it the simulated clock.
+//
+// While the Emitter is open, a reading is retried if the proxy, its brokers or its registry are
+// away. The same holds if the proxy does not explain why its registry has no schemas.
 //
 // The next event of any kind returns the error of a refused reading; without one, Close
 // does.

@@ -38,8 +38,8 @@ type WeatherConfig struct {
 
 // Weather is weather hardware that speaks HTTP only. It posts its readings to Kafka
 // through a REST Proxy (API v2, Avro), Confluent's or Karapace. Each post contains the
-// schemas, not their ids: Karapace refuses its own ids for the topic, and after a
-// restart with another registry the ids of a proxy differ.
+// schemas, not their ids. Karapace refuses its own ids for the topic, and after a restart
+// with another registry a proxy's ids differ.
 //
 // A reading is posted at least once. These failures are retried with growing pauses:
 //

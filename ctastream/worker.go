@@ -76,11 +76,11 @@ func (w *worker) run(ctx context.Context, t kafka.Transformer) error {
 	}, t)
 }
 
-// Ready returns nil when the worker has caught up: it is a member of its group, its
-// state is restored, and it has committed the recent end of its topics (at most twice
-// Config.Refresh old, or 2 s more while a broker hangs). A worker that stands by, or has
-// no topics yet, has caught up too. Otherwise Ready returns an error with the reason to
-// wait.
+// Ready returns nil when the worker has caught up, and else an error with the reason to
+// wait. The worker is then a member of its group, has restored its state, and has
+// committed the recent end of its topics. That end is at most twice Config.Refresh old,
+// or 2 s more while a broker hangs. A worker that stands by, or has no topics yet, has
+// caught up too.
 func (w *worker) Ready() error {
 	p := w.progress.Load()
 	switch {

@@ -151,8 +151,10 @@ func (m *Model) RemoveStation(stationID int, line string) bool {
 }
 
 // ApplyAlert applies an agency's alert. It returns nil, or why the alert is left out:
-// [live.ErrInvalid] with the fault, [live.ErrUnknown] for an alert that concerns nothing
-// in the network, or [live.ErrFull].
+//
+//   - [live.ErrInvalid], with the fault
+//   - [live.ErrUnknown]: the alert concerns nothing in the network
+//   - [live.ErrFull]
 func (m *Model) ApplyAlert(a alert.Alert) error {
 	if err := a.Check(); err != nil {
 		return fmt.Errorf("%w: %w", live.ErrInvalid, err)

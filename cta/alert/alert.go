@@ -51,9 +51,8 @@ func (k Key) Check() error {
 	return nil
 }
 
-// Check returns an error when a is not a plausible alert: it has no id, says nothing,
-// is too long, has a period that ends before it begins, or links to something other
-// than a web page.
+// Check returns an error when a is not a plausible alert: without an id, without a text,
+// too long, with a period that ends before it begins, or with a link to no web page.
 func (a Alert) Check() error {
 	if err := (Key{a.ID}).Check(); err != nil {
 		return err
@@ -98,8 +97,8 @@ func (a Alert) Over(at time.Time) bool {
 	})
 }
 
-// In returns the text for a reader of a language such as "es": in that language, else
-// in the agency's own, which is the one without a language or the first.
+// In returns the text for a reader of a language such as "es": in that language, else in
+// the agency's own. The agency's own text is the one without a language, or the first.
 func In(language string, texts []Text) Text {
 	for _, t := range texts {
 		if base, _, _ := strings.Cut(t.Language, "-"); strings.EqualFold(base, language) {

@@ -137,10 +137,12 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 // ends. done, if not nil, is called once from another goroutine with the outcome. With a
 // nil done, the next Flush or Close returns a failure.
 //
-// An error of Send means that r was not accepted and done won't be called: ctx
-// has ended, the producer is closed, the topic doesn't exist, or r exceeds the brokers'
-// limit (1 MB). done must be quick, and must not call the producer. The bytes of r must
-// not change before its outcome is known.
+// After an error of Send, r was not accepted, and done is not called. The error reports that
+// ctx has ended, the producer is closed, the topic does not exist, or r exceeds the brokers'
+// limit (1 MB).
+//
+// done must be quick, and must not call the producer. The bytes of r must not change before
+// its outcome is known.
 func (p *Producer) Send(ctx context.Context, r Record, done func(error)) error {
 	size := batch.Size(&r)
 	if size > maxMessageBytes {

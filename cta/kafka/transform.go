@@ -35,8 +35,8 @@ var ErrFenced = member.ErrFenced
 //
 // A partition without a position in the group is read from its oldest record. One
 // transaction runs at a time; the records that arrive meanwhile form the next. So a quiet
-// topic is committed record by record, and a busy one in transactions that grow with the
-// load, to some 130,000 records or 16 MB.
+// topic is committed record by record. Under load, transactions grow to some 130,000 records
+// or 16 MB.
 func (c *Client) Transform(ctx context.Context, cfg TransformConfig, t Transformer) error {
 	return member.Run(ctx, c.cl, c.cfg.Log, c.cfg.Metrics, cfg, t)
 }

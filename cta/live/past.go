@@ -41,8 +41,8 @@ type Slot struct {
 	Wait Wait
 }
 
-// Wait is a gap that has ended, by the rules of [CauseGap]: how long it lasted between two
-// trains at a station, and the intended time there.
+// Wait is a gap that has ended, by the rules of [CauseGap]: a time between two trains at
+// a station, and the intended time.
 type Wait struct {
 	Station          int
 	Lasted, Intended time.Duration

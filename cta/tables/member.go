@@ -23,10 +23,9 @@ type member struct {
 
 func (m member) null() bool { return string(m.value) == "null" }
 
-// Deleted reports whether a record's value marks its key as deleted: there is no value,
-// or the value is JSON null, bare or in Connect's envelope. Connect's JsonConverter
-// writes such a null for a deletion with a schema, which some transforms of Debezium
-// leave.
+// Deleted reports whether a record's value marks its key as deleted: no value, or JSON null,
+// bare or in Connect's envelope. Connect's JsonConverter writes such a null for a deletion
+// with a schema. Some transforms of Debezium leave it.
 func Deleted(value []byte) bool {
 	value = payload(value)
 	return value == nil || string(bytes.TrimSpace(value)) == "null"

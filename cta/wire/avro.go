@@ -19,8 +19,8 @@ const registrations = 16
 // allocating memory.
 var coding = avro.Config{MaxByteSliceSize: maxBody}.Freeze()
 
-// Avro encodes and decodes values of T as framed Avro of a Schema Registry: a zero
-// byte, the schema id in four bytes, the Avro body. It is safe for concurrent use.
+// Avro encodes and decodes values of T as framed Avro of a Schema Registry. It is safe
+// for concurrent use.
 type Avro[T any] struct {
 	registry *Registry
 	text     string

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-921eec07/ctalive/internal/restclient"
 )
 
-// Connector is the connector on a Kafka Connect cluster that copies the rows of
-// PostgreSQL's table stations to topic [cta.Topics.Stations]: by a JDBC source in
+// Connector is a connector on a Kafka Connect cluster. It copies the rows of
+// PostgreSQL's table stations to topic [cta.Topics.Stations], by a JDBC source in
 // incrementing mode on stop_id, or by Debezium.
 //
 // The methods wait for a worker that is starting or rebalancing, and can be repeated:

@@ -19,10 +19,10 @@ type TableChange struct {
 	Inserted, Updated, Unchanged int
 }
 
-// CreateTable creates table public.stations in a PostgreSQL database, such as
-// postgres://user:password@host:5432/database, and fills it with a network's rows: one
-// per stop, with a boolean column for each line. A missing database is created, if the
-// user may.
+// CreateTable creates table public.stations in a PostgreSQL database, and fills it with
+// a network's rows: one per stop, with a boolean column for each line. The address is
+// such as postgres://user:password@host:5432/database. A missing database is created, if
+// the user may.
 //
 // CreateTable can be repeated at any time, also while a connector reads. Rows are
 // updated by their stop_id, columns of new lines are added, and nothing is removed, all

@@ -65,8 +65,8 @@ func (c SourceConfig) validate() error {
 //
 //   - Integers, floats, texts (text, varchar, char), booleans, dates and timestamps are
 //     written. Columns of other types are skipped, and logged once.
-//   - A value that JSON can't hold is null, and logged with row and column: a float that is
-//     infinite or no number, a date or timestamp that is infinite or before the year 1.
+//   - A value that JSON cannot hold becomes null, and is logged with row and column: an
+//     infinite value, a NaN, a date or timestamp before the year 1.
 //   - A row that exceeds the limit of the brokers or the topic is skipped and logged.
 //
 // At the start, a Source sends the rows that the topic lacks. So a restart misses no
@@ -107,8 +107,8 @@ func NewSource(client *kafka.Client, net *cta.Network, cfg SourceConfig) (*Sourc
 // ends.
 //
 // At the start, Run waits up to SourceConfig.Wait for a missing database or table, then
-// returns a [*cta.ServiceError]; at once, if the password is wrong or a right is
-// missing. Later, Run waits without a limit, and logs the reason.
+// returns a [*cta.ServiceError]. A wrong password or a missing right ends Run at once.
+// Later, Run waits without a limit, and logs the reason.
 func (s *Source) Run(ctx context.Context) error {
 	err := s.run(ctx)
 	switch _, service := errors.AsType[*cta.ServiceError](err); {

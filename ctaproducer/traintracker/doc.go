@@ -32,8 +32,8 @@
 //   - six minutes after the answers lack it, or twenty at its end
 //   - at once, if it is missing after a gap in the data
 //
-// A sink that is also a [PredictionSink] receives when the CTA expects each train at its
-// next station (arrT): at a change of 5 s or more, and every two minutes. The answers hold no
+// A sink that is also a [PredictionSink] receives each train's expected time at its next
+// station (arrT), at a change of 5 s or more, and every two minutes. The answers contain no
 // other predictions.
 //
 // # Which train has arrived
@@ -68,6 +68,9 @@
 //
 // Fields, error codes and the limit of calls: the CTA's Train Tracker API documentation
 // (https://www.transitchicago.com/developers/ttdocs/). Answers that users of the API have
-// published show that positions are those of track circuits, that prdt does not change while
-// a train stands, and that nextStaId changes as a train arrives.
+// published show three more facts:
+//
+//   - positions are those of track circuits
+//   - prdt does not change while a train stands
+//   - nextStaId changes as a train arrives at its station
 package traintracker

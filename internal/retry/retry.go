@@ -1,6 +1,6 @@
-// Package retry helps loops that wait for a service that may be away: a pause that ends
-// with its context, random pauses, so that many clients don't return at once, and a retry
-// loop that is bounded in time.
+// Package retry helps loops that wait for a service. It has a pause that ends with its
+// context, random pauses, so that many clients do not return at once, and a retry loop
+// bounded in time.
 package retry
 
 import (

@@ -69,8 +69,8 @@ func New(net *cta.Network, arrivals iter.Seq2[time.Time, cta.Arrival], now func(
 	return t
 }
 
-// Recorded returns a Train Tracker that answers as the real one has answered: with the
-// latest answer of the recording in a folder that came by now.
+// Recorded returns a Train Tracker with the recorded answers in a folder: each time the
+// latest one that came by now.
 func Recorded(net *cta.Network, dir string, now func() time.Time) (*Tracker, error) {
 	t := &Tracker{net: net, now: now}
 	err := recording.Play(context.Background(), dir, math.Inf(1), func(a recording.Answer) error {

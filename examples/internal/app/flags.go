@@ -69,8 +69,7 @@ type Settings struct {
 	Wait      time.Duration
 	DataDir   string
 	Topics    cta.Topics
-	// AllowOrigin is who else may read the page's API, MaxClientStreams how many event
-	// streams one address may have open; empty and 0: as ctaweb has it.
+	// AllowOrigin and MaxClientStreams are passed to ctaweb; empty and 0: its defaults.
 	AllowOrigin      string
 	MaxClientStreams int
 	Predictions      live.Source // shown where the agency predicts too
