@@ -30,7 +30,7 @@ type ProducerConfig struct {
 	// MaxBuffered bounds the events accepted but not yet acknowledged, which cost about
 	// 200 bytes each. At the bound, Run blocks. Default: 16384.
 	MaxBuffered int
-	// Log receives what Prepare did. Default: silent.
+	// Log receives the steps of Prepare. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the count of events. Default: none.
 	Metrics prometheus.Registerer

@@ -48,9 +48,9 @@ type SimulationConfig struct {
 	// are on their lines by then. Default: DefaultStart.
 	Start time.Time
 
-	// After, if later than Start, leaves out the events up to that moment, which an
-	// earlier run with the same settings has sent (see [Producer.LastEvent]). If After
-	// is more than 30 days after Start, the simulation starts afresh at After instead.
+	// After, if later than Start, leaves out the events up to that moment: an earlier
+	// run with the same settings has sent them (see [Producer.LastEvent]). If After is
+	// more than 30 days after Start, the simulation starts at After instead.
 	After time.Time
 
 	// For is how much simulated time is run. Default: without end.

@@ -28,7 +28,7 @@ type Alert struct {
 	Cause    alert.Cause    `json:"cause"`
 	Effect   alert.Effect   `json:"effect"`
 	Severity alert.Severity `json:"severity"`
-	// Planned is true for planned work, and for what has yet to begin.
+	// Planned is true for planned work, and for an alert that has yet to begin.
 	Planned bool `json:"planned"`
 	// Begins and Ends bound the present or the next period; left out while open.
 	Begins time.Time `json:"begins,omitzero"`

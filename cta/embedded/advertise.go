@@ -24,6 +24,6 @@ func (address) Network() string { return "tcp" }
 // String returns the address as host:port.
 func (a address) String() string { return string(a) }
 
-// Cluster returns the broker itself, for tests of what clients do when it answers
-// with errors ([kfake.Cluster.Fault]). It must not be closed: [Services.Close] does.
+// Cluster returns the broker itself, for tests of clients with errors of the broker
+// ([kfake.Cluster.Fault]). Do not close it: [Services.Close] does.
 func (s *Services) Cluster() *kfake.Cluster { return s.broker.cluster }

@@ -24,7 +24,7 @@ type Options struct {
 	Modes []cta.Mode // of routes
 }
 
-// Report summarizes what was read from a feed, and what was left out.
+// Report summarizes the content of a feed, and the parts left out.
 type Report struct {
 	Agency                 string
 	Lines, Stations, Stops int

@@ -51,7 +51,7 @@ func (v *View) Line(id string) (s LineStatus, ok bool) {
 	return v.Lines[i], true
 }
 
-// State is what a train is doing.
+// State is a train's state of motion.
 type State string
 
 // Every State.

@@ -1,5 +1,5 @@
-// Package rest holds what the clients of the HTTP services share: a Schema Registry, a REST
-// Proxy, Kafka Connect and ksqlDB. [Access] authenticates a client, and an [Error] is a
+// Package rest holds the common parts of clients of HTTP services: a Schema Registry, a
+// REST Proxy, Kafka Connect and ksqlDB. Access authenticates a client, and an Error is a
 // service's refusal.
 package rest
 

@@ -47,8 +47,8 @@ type TurnstileCount struct {
 // maxCount is more than any station ever has. The counts of all stations still add up.
 const maxCount = 1e12
 
-// ErrWindowed is returned for the count of a time window, from which the station's
-// total cannot be derived.
+// ErrWindowed is returned for the count of a time window: the station's total cannot be
+// derived from such counts.
 var ErrWindowed = errors.New("the count is a window's: make the table without WINDOW")
 
 // ParseTurnstileCount parses a record of TURNSTILE_SUMMARY as written by this system,

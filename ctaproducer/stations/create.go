@@ -14,7 +14,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/tables"
 )
 
-// TableChange reports what [CreateTable] did, in rows.
+// TableChange counts the rows that CreateTable changed.
 type TableChange struct {
 	Inserted, Updated, Unchanged int
 }

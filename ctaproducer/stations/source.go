@@ -32,7 +32,7 @@ type SourceConfig struct {
 	PollInterval time.Duration
 	// Wait bounds the wait for a missing database or table at the start. Default: 30s.
 	Wait time.Duration
-	// Log receives what is sent and trouble with the database. Default: silent.
+	// Log receives the rows sent and trouble with the database. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of rows and failures. Default: none.
 	Metrics prometheus.Registerer

@@ -54,9 +54,12 @@ func NewReader(net *cta.Network) *Reader {
 	return r
 }
 
-// Alerts reads a feed, in protobuf or in its JSON mapping. It leaves out entities that
-// can't be read, alerts without an id, alerts of which no selector fits the network, and
-// selectors that don't; leftOut counts them all. Texts are as the feed has them.
+// Alerts reads a feed, in protobuf or in its JSON mapping. Texts are as in the feed.
+// leftOut counts the parts left out:
+//
+//   - unreadable entities
+//   - alerts without an id
+//   - selectors that do not fit the network, and alerts without any other selector
 func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, leftOut int, err error) {
 	_, odd, err := gtfsrt.Read(data, func(e *pb.FeedEntity) {
 		in := e.GetAlert()

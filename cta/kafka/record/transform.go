@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TransformConfig holds the settings of Client.Transform in package kafka, which is a
-// member of a consumer group. Group and Match are required.
+// TransformConfig holds the settings of a member of a consumer group: of
+// Client.Transform in package kafka. Group and Match are required.
 type TransformConfig struct {
 	Group string // consumer group; its members share the partitions
 	Match Match  // topics to read, including those that appear later
