@@ -3,6 +3,7 @@ package ctalive_test
 import (
 	"context"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -183,6 +184,46 @@ func TestOverviewListsThePackages(t *testing.T) {
 		}
 		if !strings.Contains(string(text), "["+pkg+"]") {
 			t.Errorf("doc.go doesn't list package %s", name)
+		}
+	}
+}
+
+// The log lines that OPERATIONS.md explains are in the code.
+func TestLogLinesOfTheManualExist(t *testing.T) {
+	text, err := os.ReadFile("OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Log lines to know")
+	table, _, _ = strings.Cut(table, "## ")
+	var lines []string
+	for row := range strings.Lines(table) {
+		if cells := strings.Split(row, "|"); len(cells) > 1 {
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+				lines = append(lines, m[1])
+			}
+		}
+	}
+	if len(lines) < 6 {
+		t.Errorf("OPERATIONS.md explains %d log lines, want 6 or more", len(lines))
+	}
+	var code strings.Builder
+	for _, dir := range []string{"cta", "ctaproducer", "ctastream", "ctaweb"} {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := os.ReadFile(path)
+			code.Write(file)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range lines {
+		if !strings.Contains(code.String(), `"`+line) {
+			t.Errorf("OPERATIONS.md explains %q, which no code logs", line)
 		}
 	}
 }
