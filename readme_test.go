@@ -142,9 +142,9 @@ func TestADayHasTheEventsOfTheDocuments(t *testing.T) {
 	entries, arrivals := 0, 0
 	for ev := range sim.Events() {
 		switch ev.Kind {
-		case ctaproducer.EntryEvent:
+		case ctaproducer.EventEntry:
 			entries++
-		case ctaproducer.ArrivalEvent:
+		case ctaproducer.EventArrival:
 			arrivals++
 		}
 	}

@@ -69,9 +69,9 @@ type TrainStatus string
 
 // Every TrainStatus.
 const (
-	OutOfService TrainStatus = "out_of_service"
-	InService    TrainStatus = "in_service"
-	BrokenDown   TrainStatus = "broken_down"
+	TrainOutOfService TrainStatus = "out_of_service"
+	TrainInService    TrainStatus = "in_service"
+	TrainBrokenDown   TrainStatus = "broken_down"
 )
 
 // WeatherStatus is the state of the sky, in the weather hardware's words. The set is

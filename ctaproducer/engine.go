@@ -80,7 +80,7 @@ func (e *engine) next() *Event {
 func (e *engine) step() {
 	if e.riders.next < e.queue.top() {
 		e.now = e.riders.next
-		e.emit(Event{Kind: EntryEvent, Entry: e.riders.enter()})
+		e.emit(Event{Kind: EventEntry, Entry: e.riders.enter()})
 		return
 	}
 	h := e.queue.pop()
@@ -127,7 +127,7 @@ func (e *engine) standing() []Event {
 		}
 	}
 	for _, j := range e.journeys {
-		if j.last.Kind == ArrivalEvent && j.status != cta.OutOfService {
+		if j.last.Kind == EventArrival && j.status != cta.TrainOutOfService {
 			events = append(events, j.last)
 		}
 	}
@@ -164,5 +164,5 @@ func sinceHour(local time.Time) time.Duration {
 func (e *engine) reading(r *reading) {
 	e.weather.latest = *r
 	e.riders.rate(e.now, r.gap)
-	e.emit(Event{Kind: WeatherEvent, Weather: r.weather})
+	e.emit(Event{Kind: EventWeather, Weather: r.weather})
 }

@@ -150,7 +150,7 @@ func (e *engine) launch(k *track, p *platform) *train {
 		t = &train{track: k, id: fmt.Sprintf("%s%03d", k.prefix, len(k.fleet)+1)}
 		k.fleet = append(k.fleet, t)
 	}
-	t.status, t.at, t.stored = cta.InService, nil, false
+	t.status, t.at, t.stored = cta.TrainInService, nil, false
 	return t
 }
 
@@ -170,7 +170,7 @@ func (e *engine) park(t *train) {
 
 // retire takes a train out of service, to the depot of a platform.
 func (e *engine) retire(t *train, start *platform) {
-	t.status, t.start, t.stored = cta.OutOfService, nil, true
+	t.status, t.start, t.stored = cta.TrainOutOfService, nil, true
 	start.depot = append(start.depot, t)
 	e.announce(t)
 }

@@ -92,7 +92,7 @@ func (e *engine) arrive(t *train, p *platform) {
 	}
 	t.starting = false
 	if e.trains.below(faultOneIn) == 0 && e.faults {
-		t.status = cta.BrokenDown
+		t.status = cta.TrainBrokenDown
 		down := e.trains.between(3*time.Minute, 10*time.Minute)
 		e.queue.push(happening{at: e.now + down, kind: trainRepaired, train: t})
 	} else {
@@ -103,7 +103,7 @@ func (e *engine) arrive(t *train, p *platform) {
 
 // repair ends a breakdown and emits that; then the train leaves.
 func (e *engine) repair(t *train) {
-	t.status = cta.InService
+	t.status = cta.TrainInService
 	e.queue.push(happening{at: e.now + minDwell, kind: trainReady, train: t})
 	e.announce(t)
 }
@@ -161,12 +161,12 @@ func (e *engine) announce(t *train) {
 		Line:        t.track.line.ID,
 		TrainStatus: t.status,
 	}
-	if t.status != cta.OutOfService {
+	if t.status != cta.TrainOutOfService {
 		a.Destination = &t.path.platforms[len(t.path.platforms)-1].prevStation
 	}
 	if t.from != nil {
 		a.PrevStationID, a.PrevDirection = &t.from.prevStation, &t.from.prevDirection
 	}
-	e.emit(Event{Kind: ArrivalEvent, Arrival: a})
+	e.emit(Event{Kind: EventArrival, Arrival: a})
 	t.last = e.out[len(e.out)-1]
 }

@@ -91,7 +91,7 @@ func (e *engine) plan(from, until time.Duration) {
 				e.timetable.times[r.Profile] = times
 			}
 			due = append(due, &journey{
-				tripPattern: p, id: r.ID(), depart: r.Departure.Sub(e.origin), profile: r.Profile, times: times, status: cta.InService,
+				tripPattern: p, id: r.ID(), depart: r.Departure.Sub(e.origin), profile: r.Profile, times: times, status: cta.TrainInService,
 			})
 		}
 	}
@@ -106,21 +106,21 @@ func (e *engine) plan(from, until time.Duration) {
 		e.queue.push(happening{at: j.depart, kind: journeyDue, journey: j})
 		e.journeys = append(e.journeys, j)
 	}
-	e.journeys = slices.DeleteFunc(e.journeys, func(j *journey) bool { return j.status == cta.OutOfService })
+	e.journeys = slices.DeleteFunc(e.journeys, func(j *journey) bool { return j.status == cta.TrainOutOfService })
 }
 
 // follow brings a journey to its next call, or out of service after the last.
 func (e *engine) follow(j *journey) {
 	switch {
 	case j.ended:
-		j.status = cta.OutOfService
+		j.status = cta.TrainOutOfService
 		e.say(j)
 		return
 	case j.passed[j.index]:
-	case j.status == cta.BrokenDown:
-		j.status = cta.InService
+	case j.status == cta.TrainBrokenDown:
+		j.status = cta.TrainInService
 	case e.faults && e.trains.below(faultOneIn) == 0:
-		j.status = cta.BrokenDown
+		j.status = cta.TrainBrokenDown
 		e.say(j)
 		e.queue.push(happening{at: e.now + e.trains.between(3*time.Minute, 10*time.Minute), kind: journeyDue, journey: j})
 		return
@@ -149,7 +149,7 @@ func (e *engine) say(j *journey) {
 		Line:        j.line,
 		TrainStatus: j.status,
 	}
-	if j.status != cta.OutOfService {
+	if j.status != cta.TrainOutOfService {
 		a.Destination = &j.stations[len(j.stations)-1]
 	}
 	for i := j.index - 1; i >= 0 && a.PrevStationID == nil; i-- {
@@ -157,6 +157,6 @@ func (e *engine) say(j *journey) {
 			a.PrevStationID, a.PrevDirection = &j.stations[i], &j.directions[i]
 		}
 	}
-	e.emit(Event{Kind: ArrivalEvent, Arrival: a})
+	e.emit(Event{Kind: EventArrival, Arrival: a})
 	j.last = e.out[len(e.out)-1]
 }

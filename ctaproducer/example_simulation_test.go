@@ -21,9 +21,9 @@ func ExampleSimulation_Events() {
 	trains, riders := 0, 0
 	for ev := range sim.Events() {
 		switch {
-		case ev.Kind == ctaproducer.EntryEvent && ev.Entry.StationID == lake.ID:
+		case ev.Kind == ctaproducer.EventEntry && ev.Entry.StationID == lake.ID:
 			riders++
-		case ev.Kind != ctaproducer.ArrivalEvent || ev.Arrival.StationID != lake.ID:
+		case ev.Kind != ctaproducer.EventArrival || ev.Arrival.StationID != lake.ID:
 		case ev.At.Before(sim.Begin()): // a train that was there already
 		default:
 			if trains++; trains <= 4 {

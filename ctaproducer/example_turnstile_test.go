@@ -56,7 +56,7 @@ func ExampleProducer() {
 		TrainID:     "BL001",
 		Direction:   cta.DirectionA,
 		Line:        "blue",
-		TrainStatus: cta.InService,
+		TrainStatus: cta.TrainInService,
 	}))
 	fmt.Println(producer.Flush(ctx))
 	last, _, err := producer.LastEvent(ctx)

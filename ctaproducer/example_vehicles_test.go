@@ -55,7 +55,7 @@ func ExampleProducer_vehicles() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		arrival := cta.Arrival{StationID: id, TrainID: "12", Line: "T1", Direction: cta.DirectionA, TrainStatus: cta.InService, PrevStationID: prev}
+		arrival := cta.Arrival{StationID: id, TrainID: "12", Line: "T1", Direction: cta.DirectionA, TrainStatus: cta.TrainInService, PrevStationID: prev}
 		if prev != nil {
 			arrival.PrevDirection = &arrival.Direction
 		}

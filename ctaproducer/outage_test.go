@@ -117,11 +117,11 @@ func TestClockWaitsWhileTheBrokerIsAway(t *testing.T) {
 	}
 	read(t, sys, sys.Topics.IsArrivals, reader.arrivals, func(r kafka.Record, k cta.Key, a cta.Arrival) {
 		order(r, k)
-		got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
+		got.count(&Event{At: k.Time(), Kind: EventArrival, Arrival: a})
 	})
 	read(t, sys, sys.Topics.IsTurnstiles, reader.turnstiles, func(r kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 		order(r, k)
-		got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
+		got.count(&Event{At: k.Time(), Kind: EventEntry, Entry: e})
 	})
 	got.To = time.Time{}
 	if d := cmp.Diff(SimulationSummary{Arrivals: sum.Arrivals, Entries: sum.Entries}, got); d != "" {

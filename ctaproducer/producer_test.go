@@ -91,7 +91,7 @@ func TestEventsGoToTheirStationsTopics(t *testing.T) {
 		}
 		prev, direction := 41340, cta.DirectionB
 		arrival := cta.Arrival{StationID: lake, TrainID: "BL001", Direction: direction, Line: "blue",
-			TrainStatus: cta.InService, PrevStationID: &prev, PrevDirection: &direction}
+			TrainStatus: cta.TrainInService, PrevStationID: &prev, PrevDirection: &direction}
 		if err := s.Run(t.Context(), at, arrival); err != nil {
 			t.Fatal(err)
 		}
@@ -246,17 +246,17 @@ func TestSimulatedHalfHourIsInTheTopics(t *testing.T) {
 		var got SimulationSummary
 		inOrder := make(map[int]int64) // by station, the time of the latest entry
 		read(t, sys, sys.Topics.IsArrivals, p.arrivals, func(_ kafka.Record, k cta.Key, a cta.Arrival) {
-			got.count(&Event{At: k.Time(), Kind: ArrivalEvent, Arrival: a})
+			got.count(&Event{At: k.Time(), Kind: EventArrival, Arrival: a})
 		})
 		read(t, sys, sys.Topics.IsTurnstiles, p.turnstiles, func(_ kafka.Record, k cta.Key, e cta.TurnstileEntry) {
 			if k.Timestamp < inOrder[e.StationID] {
 				t.Fatalf("entries of station %d are out of order", e.StationID)
 			}
 			inOrder[e.StationID] = k.Timestamp
-			got.count(&Event{At: k.Time(), Kind: EntryEvent, Entry: e})
+			got.count(&Event{At: k.Time(), Kind: EventEntry, Entry: e})
 		})
 		read(t, sys, kafka.Names(sys.Topics.Weather()), p.weather, func(_ kafka.Record, k cta.Key, w cta.Weather) {
-			got.count(&Event{At: k.Time(), Kind: WeatherEvent, Weather: w})
+			got.count(&Event{At: k.Time(), Kind: EventWeather, Weather: w})
 		})
 		want := SimulationSummary{Arrivals: sum.Arrivals, Entries: sum.Entries, Readings: sum.Readings}
 		got.To = time.Time{}

@@ -180,7 +180,7 @@ func (e *engine) observe(at time.Duration) []Event {
 	if sinceHour(e.time(at).In(e.net.Location))%readingEvery == 0 {
 		return nil
 	}
-	return []Event{{At: e.time(at), Kind: WeatherEvent, Weather: e.weather.latest.weather}}
+	return []Event{{At: e.time(at), Kind: EventWeather, Weather: e.weather.latest.weather}}
 }
 
 // warmUp is how long before its start a simulation begins unseen: long enough

@@ -18,19 +18,19 @@ type EventKind uint8
 
 // Every EventKind.
 const (
-	ArrivalEvent EventKind = iota + 1
-	EntryEvent
-	WeatherEvent
+	EventArrival EventKind = iota + 1
+	EventEntry
+	EventWeather
 )
 
 // String is the kind's name, as "arrival".
 func (k EventKind) String() string {
 	switch k {
-	case ArrivalEvent:
+	case EventArrival:
 		return "arrival"
-	case EntryEvent:
+	case EventEntry:
 		return "entry"
-	case WeatherEvent:
+	case EventWeather:
 		return "weather"
 	}
 	return "unknown"
@@ -40,9 +40,9 @@ func (k EventKind) String() string {
 type Event struct {
 	At      time.Time
 	Kind    EventKind
-	Arrival cta.Arrival        // of an ArrivalEvent
-	Entry   cta.TurnstileEntry // of an EntryEvent
-	Weather cta.Weather        // of a WeatherEvent
+	Arrival cta.Arrival        // of an EventArrival
+	Entry   cta.TurnstileEntry // of an EventEntry
+	Weather cta.Weather        // of a EventWeather
 }
 
 func sortEvents(events []Event) {
@@ -69,7 +69,7 @@ func (d *digest) add(e *Event) {
 	d.buf = append(d.buf, byte(e.Kind))
 	d.number(e.At.UnixMilli())
 	switch e.Kind {
-	case ArrivalEvent:
+	case EventArrival:
 		a := &e.Arrival
 		d.number(int64(a.StationID))
 		d.text(a.TrainID)
@@ -86,10 +86,10 @@ func (d *digest) add(e *Event) {
 		if a.Destination != nil {
 			d.number(int64(*a.Destination))
 		}
-	case EntryEvent:
+	case EventEntry:
 		d.number(int64(e.Entry.StationID))
 		d.text(e.Entry.Line)
-	case WeatherEvent:
+	case EventWeather:
 		d.number(int64(math.Float32bits(e.Weather.Temperature)))
 		d.text(string(e.Weather.Status))
 	}

@@ -31,9 +31,9 @@ type run struct {
 
 func (r *run) pass(ctx context.Context, ev *Event) error {
 	switch ev.Kind {
-	case ArrivalEvent:
+	case EventArrival:
 		return r.sink.Arrive(ctx, ev.At, ev.Arrival)
-	case EntryEvent:
+	case EventEntry:
 		return r.sink.Enter(ctx, ev.At, ev.Entry)
 	default:
 		return r.sink.Observe(ctx, ev.At, ev.Weather)

@@ -95,9 +95,9 @@ func TestDaysOfClockChange(t *testing.T) {
 		}
 		for ev := range s.Events() {
 			switch {
-			case ev.Kind == WeatherEvent:
+			case ev.Kind == EventWeather:
 				readings++
-			case ev.Kind == EntryEvent && ev.At.Hour() == c.hour:
+			case ev.Kind == EventEntry && ev.At.Hour() == c.hour:
 				got++
 			}
 			if ev.At.Sub(c.date) >= 0 && ev.At.Day() != c.date.Day() {

@@ -49,11 +49,11 @@ digest: %s`,
 
 func (s *SimulationSummary) count(ev *Event) {
 	switch ev.Kind {
-	case ArrivalEvent:
+	case EventArrival:
 		s.Arrivals++
-	case EntryEvent:
+	case EventEntry:
 		s.Entries++
-	case WeatherEvent:
+	case EventWeather:
 		s.Readings++
 	}
 	if ev.At.After(s.To) {

@@ -31,15 +31,15 @@ func (k *tally) take(ev Event) error {
 }
 
 func (k *tally) Arrive(_ context.Context, at time.Time, a cta.Arrival) error {
-	return k.take(Event{At: at, Kind: ArrivalEvent, Arrival: a})
+	return k.take(Event{At: at, Kind: EventArrival, Arrival: a})
 }
 
 func (k *tally) Enter(_ context.Context, at time.Time, e cta.TurnstileEntry) error {
-	return k.take(Event{At: at, Kind: EntryEvent, Entry: e})
+	return k.take(Event{At: at, Kind: EventEntry, Entry: e})
 }
 
 func (k *tally) Observe(_ context.Context, at time.Time, w cta.Weather) error {
-	return k.take(Event{At: at, Kind: WeatherEvent, Weather: w})
+	return k.take(Event{At: at, Kind: EventWeather, Weather: w})
 }
 
 func newTestSimulation(tb testing.TB, net *cta.Network, cfg SimulationConfig) *Simulation {
@@ -115,12 +115,12 @@ func TestEventsAreInOrder(t *testing.T) {
 			t.Fatalf("%v after %v", ev.At, last)
 		}
 		last = ev.At
-		if before := ev.At.Before(s.Begin()); before && (!standing || ev.Kind != ArrivalEvent) {
+		if before := ev.At.Before(s.Begin()); before && (!standing || ev.Kind != EventArrival) {
 			t.Fatalf("%s at %v, before the start", ev.Kind, ev.At)
 		} else if !before {
 			standing = false
 		}
-		if ev.Kind == WeatherEvent {
+		if ev.Kind == EventWeather {
 			if want := s.Begin().Add(time.Duration(readings) * 5 * time.Minute); !ev.At.Equal(want) {
 				t.Errorf("reading %d at %v, want %v", readings, ev.At, want)
 			}
@@ -249,7 +249,7 @@ func TestSmallNetworkLives(t *testing.T) {
 	var sum SimulationSummary
 	for ev := range s.Events() {
 		sum.count(&ev)
-		if ev.Kind == ArrivalEvent {
+		if ev.Kind == EventArrival {
 			trains[ev.Arrival.Line] = true
 		}
 	}

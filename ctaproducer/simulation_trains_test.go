@@ -51,9 +51,9 @@ func simulateDay(noFaults bool) *simulatedDay {
 	}
 	for ev := range s.events() {
 		switch ev.Kind {
-		case ArrivalEvent:
+		case EventArrival:
 			d.arrivals = append(d.arrivals, *ev)
-		case EntryEvent:
+		case EventEntry:
 			d.entries[ev.Entry.StationID][ev.At.Hour()]++
 			d.riders[rider{ev.Entry.StationID, ev.Entry.Line, ev.At.Truncate(time.Hour)}] = true
 		}
@@ -64,7 +64,7 @@ func simulateDay(noFaults bool) *simulatedDay {
 func arrivals(s *Simulation) []Event {
 	var events []Event
 	for ev := range s.Events() {
-		if ev.Kind == ArrivalEvent {
+		if ev.Kind == EventArrival {
 			events = append(events, ev)
 		}
 	}
@@ -96,7 +96,7 @@ const (
 func moveOf(net *cta.Network, last *cta.Arrival, a cta.Arrival) move {
 	switch {
 	case a.PrevStationID == nil || a.PrevDirection == nil:
-		if last != nil && (last.TrainStatus != cta.OutOfService || last.StationID != a.StationID) {
+		if last != nil && (last.TrainStatus != cta.TrainOutOfService || last.StationID != a.StationID) {
 			if placeOf(*last) == placeOf(a) && last.PrevStationID == nil {
 				return stands
 			}
@@ -139,7 +139,7 @@ func TestClosedStationsAreQuiet(t *testing.T) {
 		if ev.Arrival.StationID == state || ev.Entry.StationID == state {
 			t.Fatalf("an event of a closed station: %+v", ev)
 		}
-		if ev.Kind == ArrivalEvent && slices.Contains(net.Station(state).Lines, ev.Arrival.Line) && ev.Arrival.PrevStationID != nil {
+		if ev.Kind == EventArrival && slices.Contains(net.Station(state).Lines, ev.Arrival.Line) && ev.Arrival.PrevStationID != nil {
 			line := net.Line(ev.Arrival.Line)
 			from := place{line.ID, *ev.Arrival.PrevStationID, *ev.Arrival.PrevDirection}
 			for _, c := range line.Next(from.station, from.direction) {
@@ -223,10 +223,10 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 	for _, ev := range s.arrivals {
 		a := ev.Arrival
 		p := placeOf(a)
-		if before := standing[p]; before.train == a.TrainID && a.TrainStatus != cta.OutOfService {
+		if before := standing[p]; before.train == a.TrainID && a.TrainStatus != cta.TrainOutOfService {
 			delete(broken, p)
 		}
-		if a.TrainStatus == cta.OutOfService {
+		if a.TrainStatus == cta.TrainOutOfService {
 			continue
 		}
 		if before, ok := standing[p]; ok && before.train != a.TrainID {
@@ -237,7 +237,7 @@ func TestOneTrainAtAPlatformAndNoneOvertakes(t *testing.T) {
 				t.Fatalf("%v: %s comes to %v, where %s stands broken down", ev.At, a.TrainID, p, b)
 			}
 		}
-		if a.TrainStatus == cta.BrokenDown {
+		if a.TrainStatus == cta.TrainBrokenDown {
 			broken[p] = a.TrainID
 		}
 		if visits[a.TrainID].place != p || a.PrevStationID == nil {
@@ -264,7 +264,7 @@ func TestHeadwaysStayInTheirBand(t *testing.T) {
 	for _, ev := range s.arrivals {
 		p := placeOf(ev.Arrival)
 		before, ok := last[p]
-		if ev.Arrival.TrainStatus == cta.OutOfService || ok && before.Arrival.TrainID == ev.Arrival.TrainID {
+		if ev.Arrival.TrainStatus == cta.TrainOutOfService || ok && before.Arrival.TrainID == ev.Arrival.TrainID {
 			continue
 		}
 		last[p] = ev
@@ -414,7 +414,7 @@ func TestBreakdownDelaysThoseBehind(t *testing.T) {
 		p := placeOf(a)
 		f := faults[p]
 		switch {
-		case a.TrainStatus == cta.BrokenDown:
+		case a.TrainStatus == cta.TrainBrokenDown:
 			faults[p] = &fault{train: a.TrainID, at: ev.At}
 			n++
 		case f == nil:

@@ -30,7 +30,7 @@ type foreseen struct {
 }
 
 func (f *foreseen) Arrive(_ context.Context, at time.Time, a cta.Arrival) error {
-	f.arrivals = append(f.arrivals, ctaproducer.Event{Kind: ctaproducer.ArrivalEvent, At: at, Arrival: a})
+	f.arrivals = append(f.arrivals, ctaproducer.Event{Kind: ctaproducer.EventArrival, At: at, Arrival: a})
 	return nil
 }
 
@@ -58,7 +58,7 @@ func foresee(t *testing.T, from time.Time, length, off time.Duration) *foreseen 
 	truth := map[call][]time.Time{}
 	events := func(yield func(time.Time, cta.Arrival) bool) {
 		for e := range sim.Events() {
-			if e.Kind != ctaproducer.ArrivalEvent || e.Arrival.TrainStatus != cta.InService {
+			if e.Kind != ctaproducer.EventArrival || e.Arrival.TrainStatus != cta.TrainInService {
 				continue
 			}
 			c := call{e.Arrival.TrainID, e.Arrival.StationID}

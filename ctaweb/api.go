@@ -365,7 +365,7 @@ func (st *Status) train(id string) *Train {
 func (l *LineStatus) running() (a, b int) {
 	for _, t := range l.Trains {
 		switch {
-		case t.Status == cta.OutOfService:
+		case t.Status == cta.TrainOutOfService:
 		case t.Direction == cta.DirectionA:
 			a++
 		default:

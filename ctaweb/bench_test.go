@@ -26,7 +26,7 @@ func busy() *Model {
 		for i, s := range l.Stations {
 			d := []cta.Direction{"a", "b"}[i/2%2]
 			if i%2 == 0 {
-				m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, i), Direction: d, Line: l.ID, TrainStatus: cta.InService}, wall)
+				m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, i), Direction: d, Line: l.ID, TrainStatus: cta.TrainInService}, wall)
 			}
 			m.ApplyCount(tables.TurnstileCount{StationID: s.ID, Count: int64(s.ID)}, wall)
 		}
@@ -38,7 +38,7 @@ func busy() *Model {
 func BenchmarkApplyArrival(b *testing.B) {
 	m := busy()
 	event, wall := clockAt("08:00:00")
-	a := cta.Arrival{StationID: ohare, Direction: "a", Line: "blue", TrainStatus: cta.InService, TrainID: "7"}
+	a := cta.Arrival{StationID: ohare, Direction: "a", Line: "blue", TrainStatus: cta.TrainInService, TrainID: "7"}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		d := time.Duration(i) * time.Millisecond

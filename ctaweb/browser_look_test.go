@@ -33,7 +33,7 @@ func TestScreenshots(t *testing.T) {
 	for i, s := range m.Network().Stations {
 		m.ApplyCount(tables.TurnstileCount{StationID: s.ID, Count: int64(40 + i*i%977)}, time.Now())
 	}
-	broken := cta.Arrival{Line: "red", TrainID: "R900", StationID: jarvis, Direction: "b", TrainStatus: cta.BrokenDown}
+	broken := cta.Arrival{Line: "red", TrainID: "R900", StationID: jarvis, Direction: "b", TrainStatus: cta.TrainBrokenDown}
 	m.ApplyArrival(cta.KeyAt(now), broken, time.Now())
 	announce(m)
 	wall := time.Now()

@@ -145,7 +145,7 @@ func TestMapTellsDirectionsApart(t *testing.T) {
 	m.SetReady()
 	for id, d := range map[string]cta.Direction{"A1": cta.DirectionA, "Z1": cta.DirectionB} {
 		now := time.Now()
-		m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "blue", TrainID: id, StationID: cumberland, Direction: d, TrainStatus: cta.InService}, now)
+		m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "blue", TrainID: id, StationID: cumberland, Direction: d, TrainStatus: cta.TrainInService}, now)
 	}
 	srv := serving(t, newHandler(t, m, brisk()), nil)
 	b.open(srv.URL + "/")

@@ -46,7 +46,7 @@ func (b *tab) press(keys string) {
 // rushHour returns a server of a model with many trains, all pages of which exist.
 func rushHour(t *testing.T) (srv *httptest.Server, pages []string) {
 	m := busy()
-	for _, s := range []step{arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown), weatherAt("08:00:00", 50, cta.WeatherSunny)} {
+	for _, s := range []step{arrive("08:00:00", "red R1 b", jarvis, cta.TrainBrokenDown), weatherAt("08:00:00", 50, cta.WeatherSunny)} {
 		s(m)
 	}
 	announce(m)
@@ -236,7 +236,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	m := NewModel(net)
 	m.SetReady()
 	of := func(line, train string, station int) {
-		a := cta.Arrival{Line: line, TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.InService}
+		a := cta.Arrival{Line: line, TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.TrainInService}
 		m.ApplyArrival(cta.KeyAt(time.Now()), a, time.Now())
 	}
 	ticking(t, m)
@@ -319,7 +319,7 @@ func moving(t *testing.T, m *Model, line, train string) {
 	var told sync.WaitGroup
 	told.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
-			a := cta.Arrival{Line: line, TrainID: train, StationID: stations[i%len(stations)].ID, Direction: "a", TrainStatus: cta.InService}
+			a := cta.Arrival{Line: line, TrainID: train, StationID: stations[i%len(stations)].ID, Direction: "a", TrainStatus: cta.TrainInService}
 			m.ApplyArrival(cta.KeyAt(time.Now()), a, time.Now())
 			if i%5 == 0 { // others come to the second station, one at a time
 				a.TrainID, a.StationID = train+"-"+strconv.Itoa(i%200), stations[1].ID
@@ -387,7 +387,7 @@ func TestTrainsMove(t *testing.T) {
 	at := func(line, train string, station int, ago time.Duration) { // in wall time
 		wall := time.Now().Add(-ago)
 		event := begin.Add(speed * wall.Sub(begin))
-		a := cta.Arrival{Line: line, TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.InService}
+		a := cta.Arrival{Line: line, TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.TrainInService}
 		m.ApplyArrival(cta.KeyAt(event), a, wall)
 	}
 	at("blue", "B1", ohare, 10*time.Second)

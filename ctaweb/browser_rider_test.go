@@ -59,7 +59,7 @@ func TestPagesHearOfTheirOwn(t *testing.T) {
 			event = event.Add(time.Millisecond)
 		}
 		for _, a := range []cta.Arrival{{Line: "blue", TrainID: "B", StationID: blue}, {Line: "pink", TrainID: "P", StationID: pink}, {Line: "red", TrainID: "R", StationID: red}} {
-			a.Direction, a.TrainStatus = cta.DirectionA, cta.InService
+			a.Direction, a.TrainStatus = cta.DirectionA, cta.TrainInService
 			m.ApplyArrival(cta.KeyAt(event), a, time.Now())
 		}
 	}

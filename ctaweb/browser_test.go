@@ -172,7 +172,7 @@ func TestPageLives(t *testing.T) {
 		at := time.Now().Add(-ago)
 		m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: line, TrainID: train, StationID: station, Direction: d, TrainStatus: status}, at)
 	}
-	of("blue", "B3", cumberland, "a", cta.InService, 12*time.Minute) // not heard of since
+	of("blue", "B3", cumberland, "a", cta.TrainInService, 12*time.Minute) // not heard of since
 	arriveNow(m, "B1", ohare)
 	sky := ticking(t, m)
 	h := newHandler(t, m, brisk())
@@ -183,8 +183,8 @@ func TestPageLives(t *testing.T) {
 
 	arriveNow(m, "B1", rosemont)
 	arriveNow(m, "B2", ohare)
-	of("red", "R1", jarvis, "b", cta.BrokenDown, 0)
-	of("red", "R2", howard, "a", cta.OutOfService, 0)
+	of("red", "R1", jarvis, "b", cta.TrainBrokenDown, 0)
+	of("red", "R2", howard, "a", cta.TrainOutOfService, 0)
 	for _, n := range []int64{5000, 6234} {
 		m.ApplyCount(tables.TurnstileCount{StationID: 40380, Count: n}, time.Now())
 	}

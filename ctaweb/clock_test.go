@@ -215,7 +215,7 @@ func TestBacklogDoesNotMoveTheTime(t *testing.T) {
 			event = event.Add(10 * time.Second) // ahead, so that it waits for a judgement
 		}
 		st := net.Lines[0].Stations[i%12].Station
-		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: st.ID, TrainID: "T", Direction: "a", Line: net.Lines[0].ID, TrainStatus: cta.InService}, sent)
+		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: st.ID, TrainID: "T", Direction: "a", Line: net.Lines[0].ID, TrainStatus: cta.TrainInService}, sent)
 		if now, ok := m.Now(sent); ok && i > 60 && now.Sub(sent).Abs() > 2*time.Second {
 			t.Fatalf("%v after the start the model's time is %v after it", sent.Sub(wall0), now.Sub(wall0))
 		}

@@ -63,11 +63,11 @@ func agreeing(t *testing.T, net *cta.Network, now time.Time, seen map[string]int
 	counts := map[int]int64{}
 	tell := func(e ctaproducer.Event) {
 		switch e.Kind {
-		case ctaproducer.ArrivalEvent:
+		case ctaproducer.EventArrival:
 			m.ApplyArrival(cta.KeyAt(e.At), e.Arrival, e.At)
-		case ctaproducer.WeatherEvent:
+		case ctaproducer.EventWeather:
 			m.ApplyWeather(cta.KeyAt(e.At), e.Weather, e.At)
-		case ctaproducer.EntryEvent:
+		case ctaproducer.EventEntry:
 			counts[e.Entry.StationID]++
 			m.ApplyCount(tables.TurnstileCount{StationID: e.Entry.StationID, Count: counts[e.Entry.StationID]}, e.At)
 		}
@@ -343,7 +343,7 @@ func (a *agreement) boards(st *Status) {
 				if n.Ends {
 					a.seen["ending"]++
 				}
-				if n.Train == "" || n.Basis == live.ByHeadway || n.Basis == live.ByTimetable {
+				if n.Train == "" || n.Basis == live.BasisHeadway || n.Basis == live.BasisTimetable {
 					continue
 				}
 				of, ok := stops[n.Train]
@@ -379,7 +379,7 @@ func (a *agreement) trains(st *Status) {
 			a.json("/api/v1/trains/"+t.ID, &answer)
 			a.same("train "+t.ID, *answer.Train.Train, *t)
 			says := plainText(a.read("/trains/" + t.ID))
-			if ended := t.State == live.StateTurning; !strings.Contains(says, "towards "+t.Towards) && !ended || ended != strings.Contains(says, "has ended") && t.Status == cta.InService {
+			if ended := t.State == live.StateTurning; !strings.Contains(says, "towards "+t.Towards) && !ended || ended != strings.Contains(says, "has ended") && t.Status == cta.TrainInService {
 				a.t.Errorf("train %+v: the page says %q", t, says)
 			}
 			// It runs to one place, but for the loop that it comes to, and round it.

@@ -78,7 +78,7 @@ func (m *Model) train(l *lineLayout, v *live.Train) *Train {
 	}
 	if before, ok := m.due[t.ID]; ok && before.event.Equal(t.Since) {
 		t.Due = before.at
-	} else if len(v.Stops) > 0 && t.Status == cta.InService {
+	} else if len(v.Stops) > 0 && t.Status == cta.TrainInService {
 		t.Due = v.Stops[0].Expected.Truncate(time.Second)
 	}
 	return t

@@ -23,7 +23,7 @@ func ExampleHandler() {
 	at := time.Date(2026, 10, 7, 8, 0, 0, 0, yellow.Location)
 	m.ApplyWeather(cta.KeyAt(at), cta.Weather{Temperature: 61.5, Status: cta.WeatherWindy}, sent)
 	if err := m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
-		StationID: 41680, TrainID: "Y7", Direction: cta.DirectionA, Line: "yellow", TrainStatus: cta.InService,
+		StationID: 41680, TrainID: "Y7", Direction: cta.DirectionA, Line: "yellow", TrainStatus: cta.TrainInService,
 	}, sent); err != nil {
 		fmt.Println(err)
 	}

@@ -17,7 +17,7 @@ func ExampleModel_Status() {
 	sent := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) // by another clock
 	if err := m.ApplyArrival(cta.KeyAt(at), cta.Arrival{
 		StationID: 40380, TrainID: "B101", Direction: cta.DirectionA,
-		Line: "blue", TrainStatus: cta.InService,
+		Line: "blue", TrainStatus: cta.TrainInService,
 	}, sent); err != nil {
 		fmt.Println(err)
 	}

@@ -50,7 +50,7 @@ func small(before ...step) *Model {
 	for _, s := range append(before,
 		weatherAt("08:00:00", 61.4, cta.WeatherPartlyCloudy),
 		arrive("08:00:00", "blue B1 a", ohare),
-		arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown),
+		arrive("08:00:00", "red R1 b", jarvis, cta.TrainBrokenDown),
 		counted("08:00:00", ohare, 0), counted("08:00:00", ohare, 1234567),
 	) {
 		s(m)
@@ -347,7 +347,7 @@ func TestEveryIDIsReached(t *testing.T) {
 	m := NewModel(&net)
 	at := net.Line("yellow").Stations[0].ID
 	for _, id := range ids {
-		m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: at, TrainID: id, Direction: "a", Line: id, TrainStatus: cta.InService}, wall0)
+		m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: at, TrainID: id, Direction: "a", Line: id, TrainStatus: cta.TrainInService}, wall0)
 	}
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return wall0 }})
 	server := httptest.NewServer(http.StripPrefix("/live", h))
@@ -434,7 +434,7 @@ func TestTrailingSlash(t *testing.T) {
 
 func TestMarkupIsEscaped(t *testing.T) {
 	m := NewModel(hostile())
-	m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: 1, TrainID: `<script>t</script>"`, Direction: "a", Line: `x"y>`, TrainStatus: cta.BrokenDown}, wall0)
+	m.ApplyArrival(cta.KeyAt(wall0), cta.Arrival{StationID: 1, TrainID: `<script>t</script>"`, Direction: "a", Line: `x"y>`, TrainStatus: cta.TrainBrokenDown}, wall0)
 	m.ApplyWeather(cta.KeyAt(wall0), cta.Weather{Status: "<script>"}, wall0)
 	m.ApplyStation(tables.StationRecord{StationID: 2, Line: `x"y>`, StationName: "<script>renamed"})
 	h := newHandler(t, m, HandlerConfig{Title: "<script>title", Now: func() time.Time { return wall0 }})
@@ -469,7 +469,7 @@ func TestPageIsAsItWas(t *testing.T) {
 	for _, s := range []step{
 		weatherAt("08:00:00", 61.4, cta.WeatherPartlyCloudy),
 		arrive("08:00:00", "yellow Y1 a", 40140), arrive("07:58:00", "yellow Y2 b", 900_000),
-		arrive("07:58:00", "yellow Y3 b", howard), arrive("08:00:00", "yellow Y4 a", 41680, cta.BrokenDown),
+		arrive("07:58:00", "yellow Y3 b", howard), arrive("08:00:00", "yellow Y4 a", 41680, cta.TrainBrokenDown),
 		counted("08:00:00", howard, 0), counted("08:00:00", howard, 1234567),
 	} {
 		s(m)

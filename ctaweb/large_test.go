@@ -46,10 +46,10 @@ func large(tb testing.TB, lines, stations int) *Model {
 	for _, l := range net.Lines {
 		for i := range 10 {
 			s := l.Stations[i*4]
-			m.ApplyArrival(cta.KeyAt(event.Add(-time.Duration(i)*time.Second)), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, "-", i), Direction: []cta.Direction{"a", "b"}[i%2], Line: l.ID, TrainStatus: cta.InService}, wall)
+			m.ApplyArrival(cta.KeyAt(event.Add(-time.Duration(i)*time.Second)), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, "-", i), Direction: []cta.Direction{"a", "b"}[i%2], Line: l.ID, TrainStatus: cta.TrainInService}, wall)
 		}
 	}
-	m.ApplyArrival(cta.KeyAt(event.Add(time.Second)), cta.Arrival{StationID: 7, TrainID: "L0-1", Direction: "b", Line: "L0", TrainStatus: cta.BrokenDown}, wall)
+	m.ApplyArrival(cta.KeyAt(event.Add(time.Second)), cta.Arrival{StationID: 7, TrainID: "L0-1", Direction: "b", Line: "L0", TrainStatus: cta.TrainBrokenDown}, wall)
 	m.SetReady()
 	return m
 }

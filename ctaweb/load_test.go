@@ -123,7 +123,7 @@ func busyNow() *Model {
 	for _, l := range m.Network().Lines {
 		for i, s := range l.Stations {
 			if i%2 == 0 {
-				m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, i), Direction: []cta.Direction{"a", "b"}[i/2%2], Line: l.ID, TrainStatus: cta.InService}, now)
+				m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: s.ID, TrainID: fmt.Sprint(l.ID, i), Direction: []cta.Direction{"a", "b"}[i/2%2], Line: l.ID, TrainStatus: cta.TrainInService}, now)
 			}
 		}
 	}

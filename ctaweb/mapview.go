@@ -221,7 +221,7 @@ func mapTrainOf(c *chart, l *language, s *snapshot, index int, t *Train) (mapTra
 		way = c.way(t.Line, t.Station, t.Next[0].Station)
 	}
 	// Where branches part, the train waits until its branch is known.
-	if v, ok := s.view.Train(t.ID); ok && t.Status == cta.InService && len(t.Next) == 1 {
+	if v, ok := s.view.Train(t.ID); ok && t.Status == cta.TrainInService && len(t.Next) == 1 {
 		f = v.Fraction
 	}
 	if len(way) == 0 {

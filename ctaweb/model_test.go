@@ -49,7 +49,7 @@ func clockAt(at string) (event, wall time.Time) {
 func arrive(at, train string, station int, status ...cta.TrainStatus) step {
 	return func(m *Model) {
 		f := strings.Fields(train)
-		a := cta.Arrival{Line: f[0], TrainID: f[1], Direction: cta.Direction(f[2]), StationID: station, TrainStatus: cta.InService}
+		a := cta.Arrival{Line: f[0], TrainID: f[1], Direction: cta.Direction(f[2]), StationID: station, TrainStatus: cta.TrainInService}
 		if len(status) > 0 {
 			a.TrainStatus = status[0]
 		}
@@ -103,15 +103,15 @@ func TestTrains(t *testing.T) {
 		{"the latest event holds", []step{arrive("08:00:00", "blue 1 a", ohare), arrive("08:03:00", "blue 1 a", rosemont)}, "08:03:00", "1 a at 40820"},
 		{"a late event changes nothing", []step{arrive("08:03:00", "blue 1 a", rosemont), arrive("08:00:00", "blue 1 a", ohare)}, "08:03:00", "1 a at 40820"},
 		{"a repeated event changes nothing", []step{arrive("08:03:00", "blue 1 a", rosemont), arrive("08:03:00", "blue 1 a", rosemont)}, "08:03:00", "1 a at 40820"},
-		{"a broken train stays", []step{arrive("08:00:00", "blue 1 a", ohare), arrive("08:01:00", "blue 1 a", ohare, cta.BrokenDown)}, "08:03:00", "1 a at 40890"},
-		{"until it runs again", []step{arrive("08:00:00", "blue 1 a", ohare, cta.BrokenDown), arrive("08:01:00", "blue 1 a", ohare)}, "08:02:00", "1 a approaching 40820"},
+		{"a broken train stays", []step{arrive("08:00:00", "blue 1 a", ohare), arrive("08:01:00", "blue 1 a", ohare, cta.TrainBrokenDown)}, "08:03:00", "1 a at 40890"},
+		{"until it runs again", []step{arrive("08:00:00", "blue 1 a", ohare, cta.TrainBrokenDown), arrive("08:01:00", "blue 1 a", ohare)}, "08:02:00", "1 a approaching 40820"},
 		{"the end of the line has no next station", []step{arrive("08:00:00", "blue 1 a", forestPark)}, "08:05:00", "1 a at 40390"},
 		{"where branches part it may go to either", []step{arrive("08:00:00", "green 1 a", garfield)}, "08:01:00", "1 a approaching 40940, 1 a approaching 41140"},
 		{"after the Loop it runs back", []step{arrive("08:00:00", "pink 1 a", washingtonWells)}, "08:01:00", "1 b approaching 41160"},
 		{"an express goes through in the rush hour", []step{arrive("08:00:00", "purple 1 a", howard)}, "08:01:00", "1 a approaching 40540"},
 		{"and ends its run there at noon", []step{arrive("12:00:00", "purple 1 a", howard)}, "12:01:00", "1 a at 40900"},
 		{"a silent train is dropped", []step{arrive("08:00:00", "blue 1 a", rosemont), arrive("08:40:00", "blue 2 a", ohare)}, "08:40:00", "2 a at 40890"},
-		{"a train that left service is dropped sooner", []step{arrive("08:00:00", "blue 1 a", forestPark, cta.OutOfService), arrive("08:05:00", "blue 2 a", ohare)}, "08:05:00", "2 a at 40890"},
+		{"a train that left service is dropped sooner", []step{arrive("08:00:00", "blue 1 a", forestPark, cta.TrainOutOfService), arrive("08:05:00", "blue 2 a", ohare)}, "08:05:00", "2 a at 40890"},
 		{"a line that isn't ours is not shown", []step{arrive("08:00:00", "violet 1 a", ohare)}, "08:00:00", ""},
 		{"a station that isn't on the line is not shown", []step{arrive("08:00:00", "blue 1 a", jarvis)}, "08:00:00", ""},
 		{"a direction that isn't one is not shown", []step{arrive("08:00:00", "blue 1 x", ohare)}, "08:00:00", ""},
@@ -232,7 +232,7 @@ func TestRestartedSource(t *testing.T) {
 	feed := func(from time.Time, wall time.Time, n int, station int) {
 		for i := range n {
 			d := time.Duration(i) * 100 * time.Millisecond
-			a := cta.Arrival{StationID: station, TrainID: fmt.Sprint(i % 7), Direction: "a", Line: "blue", TrainStatus: cta.InService}
+			a := cta.Arrival{StationID: station, TrainID: fmt.Sprint(i % 7), Direction: "a", Line: "blue", TrainStatus: cta.TrainInService}
 			m.ApplyArrival(cta.KeyAt(from.Add(20*d)), a, wall.Add(d))
 		}
 	}
@@ -324,7 +324,7 @@ func TestOrderOfDeliveryIsOfNoMatter(t *testing.T) {
 					StationID: l.Stations[rapid.IntRange(0, 5).Draw(rt, "station")].ID,
 					TrainID:   fmt.Sprint(rapid.IntRange(1, 4).Draw(rt, "train")),
 					Direction: rapid.SampledFrom([]cta.Direction{"a", "b"}).Draw(rt, "direction"),
-					Line:      l.ID, TrainStatus: rapid.SampledFrom([]cta.TrainStatus{cta.InService, cta.BrokenDown}).Draw(rt, "status"),
+					Line:      l.ID, TrainStatus: rapid.SampledFrom([]cta.TrainStatus{cta.TrainInService, cta.TrainBrokenDown}).Draw(rt, "status"),
 				}
 			}
 			ds = append(ds, d)

@@ -56,7 +56,7 @@ func TestOutagesOfARealMinute(t *testing.T) {
 			go func() {
 				defer close(sent)
 				for i := 0; ; i++ {
-					a := cta.Arrival{Line: "blue", TrainID: "B", StationID: []int{ohare, rosemont}[i%2], Direction: "a", TrainStatus: cta.InService}
+					a := cta.Arrival{Line: "blue", TrainID: "B", StationID: []int{ohare, rosemont}[i%2], Direction: "a", TrainStatus: cta.TrainInService}
 					rec, err := formats.arrivals.Record(t.Context(), sys.Topics.Arrivals(nil), cta.KeyAt(time.Now()), a)
 					if err != nil {
 						t.Error(err)

@@ -222,11 +222,11 @@ func spot(t *Train) (station int, d cta.Direction, class string) {
 // looks returns a train's class, which is also the end of a text's name.
 func looks(t *Train) string {
 	switch {
-	case t.Status == cta.BrokenDown:
+	case t.Status == cta.TrainBrokenDown:
 		return "broken"
 	case t.State == live.StateSilent:
 		return "silent"
-	case t.Status == cta.OutOfService:
+	case t.Status == cta.TrainOutOfService:
 		return "out"
 	}
 	return ""
@@ -236,7 +236,7 @@ func looks(t *Train) string {
 func (l *language) trainText(t *Train, station string) string {
 	where := "train-at"
 	switch {
-	case t.State == live.StateTurning && t.Status == cta.InService:
+	case t.State == live.StateTurning && t.Status == cta.TrainInService:
 		where = "train-ended"
 	case t.State == live.StateSilent && len(t.Next) == 1:
 		where = "train-due"
@@ -256,7 +256,7 @@ func (l *language) alerts(line *LineStatus) []string {
 	l = l.of(line.Mode)
 	var lines []string
 	for _, t := range line.Trains {
-		if t.Status != cta.BrokenDown {
+		if t.Status != cta.TrainBrokenDown {
 			continue
 		}
 		for _, s := range line.Stations {

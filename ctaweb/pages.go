@@ -376,7 +376,7 @@ func (s *snapshot) viewNext(l *language, a plannedArrival, towards string) nextV
 	switch {
 	case a.Maybe:
 		notes = append(notes, l.say("other-branch"))
-	case a.Basis == live.ByHeadway || a.Basis == live.ByTimetable:
+	case a.Basis == live.BasisHeadway || a.Basis == live.BasisTimetable:
 		notes = append(notes, l.say("not-departed"))
 	}
 	switch {
@@ -443,7 +443,7 @@ func (h *Handler) trainPage(s *snapshot, l *language, r *http.Request) any {
 	}
 	station, _, _ := spot(t)
 	d.Text = l.trainText(t, names[station])
-	d.Ended = t.State == live.StateTurning && t.Status == cta.InService
+	d.Ended = t.State == live.StateTurning && t.Status == cta.TrainInService
 	d.Says = l.platform(h.model.net, line, t.Direction, s.status.AsOf)
 	for _, a := range detail(s, t).Stops {
 		branch := ""

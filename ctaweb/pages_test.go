@@ -432,7 +432,7 @@ func TestStreamIsNarrowed(t *testing.T) {
 		t.Errorf("Rosemont's stream begins with %+v", s)
 	}
 	at := time.Now().Add(time.Second)
-	next := cta.Arrival{Line: "blue", TrainID: "1", StationID: rosemont, Direction: "a", TrainStatus: cta.InService}
+	next := cta.Arrival{Line: "blue", TrainID: "1", StationID: rosemont, Direction: "a", TrainStatus: cta.TrainInService}
 	m.ApplyArrival(cta.KeyAt(at), next, at)
 	until(t, station, hasTrain("1", rosemont))
 	for _, n := range []int64{0, 1} {
@@ -454,7 +454,7 @@ func TestStreamIsNarrowed(t *testing.T) {
 		t.Errorf("gone is %v, want the train that left", gone.update.Gone)
 	}
 	now := time.Now()
-	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "red", TrainID: "R", StationID: jarvis, Direction: "a", TrainStatus: cta.InService}, now)
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "red", TrainID: "R", StationID: jarvis, Direction: "a", TrainStatus: cta.TrainInService}, now)
 	if s := until(t, line, hasTrain("R", jarvis)); len(s.update.Trains) != 1 {
 		t.Errorf("the Red Line's stream tells of %+v", s.update.Trains)
 	}
@@ -472,7 +472,7 @@ func TestHoursWhenClocksChange(t *testing.T) {
 	} {
 		m := NewModel(cta.Chicago())
 		for at := tt.noon.Add(-14 * time.Hour); !at.After(tt.noon); at = at.Add(time.Minute) {
-			m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: "blue", TrainID: "1", StationID: ohare, Direction: "a", TrainStatus: cta.InService}, at)
+			m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: "blue", TrainID: "1", StationID: ohare, Direction: "a", TrainStatus: cta.TrainInService}, at)
 			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: int64(at.Sub(tt.noon)/time.Minute) + 10_000}, at)
 		}
 		day := m.tracker.Day(ohare, tt.noon)

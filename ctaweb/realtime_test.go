@@ -68,7 +68,7 @@ func pull(sim *ctaproducer.Simulation) (func() (ctaproducer.Event, bool), func()
 		defer close(ended)
 		defer close(ch)
 		for ev := range sim.Events() {
-			if ev.Kind != ctaproducer.ArrivalEvent {
+			if ev.Kind != ctaproducer.EventArrival {
 				continue
 			}
 			select {
@@ -396,7 +396,7 @@ func TestFeedsKeepTheRules(t *testing.T) {
 			running := 0
 			for _, l := range s.m.Status(s.now).Lines {
 				for _, tr := range l.Trains {
-					if tr.Status == cta.OutOfService || len(tr.Next) == 0 {
+					if tr.Status == cta.TrainOutOfService || len(tr.Next) == 0 {
 						continue
 					}
 					running++
@@ -465,7 +465,7 @@ func TestFeedsOverHTTP(t *testing.T) {
 // arrivalOf is a train's coming to a station of the Blue Line, on its way to Forest Park.
 func arrivalOf(train string, station int) cta.Arrival {
 	bound := 40390
-	return cta.Arrival{StationID: station, TrainID: train, Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.InService, Destination: &bound}
+	return cta.Arrival{StationID: station, TrainID: train, Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.TrainInService, Destination: &bound}
 }
 
 // TestFeedsOfALateInput stops the events: the feeds stand still, and keep what they had.
@@ -507,7 +507,7 @@ func TestFindingsAreAlerts(t *testing.T) {
 		t.Fatal("no train on the Red Line")
 	}
 	next := stuck.Next[0]
-	s.m.ApplyArrival(cta.KeyAt(s.now), cta.Arrival{StationID: next.Station, TrainID: stuck.ID, Direction: next.Direction, Line: "red", TrainStatus: cta.BrokenDown}, s.now)
+	s.m.ApplyArrival(cta.KeyAt(s.now), cta.Arrival{StationID: next.Station, TrainID: stuck.ID, Direction: next.Direction, Line: "red", TrainStatus: cta.TrainBrokenDown}, s.now)
 	s.m.RemoveStation(40380, "blue")
 	s.m.RemoveStation(40380, "green")
 	s.now = s.now.Add(2 * time.Second)

@@ -189,7 +189,7 @@ func TestTimesByDestination(t *testing.T) {
 	event, wall := clockAt("08:00:00")
 	for i, to := range []int{ashland, cottage, ashland} {
 		from := []int{41160, 41510, 40170}[i] // Clinton, Morgan, Ashland
-		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{Line: "green", TrainID: fmt.Sprint("G", i), StationID: from, Direction: cta.DirectionA, TrainStatus: cta.InService, Destination: &to}, wall)
+		m.ApplyArrival(cta.KeyAt(event), cta.Arrival{Line: "green", TrainID: fmt.Sprint("G", i), StationID: from, Direction: cta.DirectionA, TrainStatus: cta.TrainInService, Destination: &to}, wall)
 	}
 	m.SetReady()
 	h := newHandler(t, m, HandlerConfig{})
@@ -260,7 +260,7 @@ func TestServiceBeginsLaterHere(t *testing.T) {
 	now := time.Date(2026, 10, 7, 4, 1, 0, 0, net.Location)
 	m := NewModel(net)
 	m.SetReady()
-	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: ohare, TrainID: "1", Line: "blue", Direction: cta.DirectionA, TrainStatus: cta.InService}, now)
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: ohare, TrainID: "1", Line: "blue", Direction: cta.DirectionA, TrainStatus: cta.TrainInService}, now)
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 	page := plainText(text(t, get(t, h, "GET", "/stations/40380?line=purple")))
 	if !strings.Contains(page, "no trains come here until about 06:4") || strings.Contains(page, "service begins") {
@@ -275,7 +275,7 @@ func TestNoTrainsIsASentence(t *testing.T) {
 	now := time.Date(2026, 10, 7, 4, 1, 0, 0, net.Location)
 	m := NewModel(net)
 	m.SetReady()
-	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: ohare, TrainID: "1", Line: "blue", Direction: cta.DirectionA, TrainStatus: cta.InService}, now)
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: ohare, TrainID: "1", Line: "blue", Direction: cta.DirectionA, TrainStatus: cta.TrainInService}, now)
 	h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 	for page, class := range map[string]string{"/board/40380": "none", "/departures?station=40380": "note"} {
 		told := regexp.MustCompile(`<span class="`+class+`">(No trains [^<]*)</span>`).FindAllStringSubmatch(text(t, get(t, h, "GET", page)), -1)

@@ -125,7 +125,7 @@ func brisk() HandlerConfig {
 // now makes a train arrive at this moment.
 func arriveNow(m *Model, train string, station int) {
 	now := time.Now()
-	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "blue", TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.InService}, now)
+	m.ApplyArrival(cta.KeyAt(now), cta.Arrival{Line: "blue", TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.TrainInService}, now)
 }
 
 func TestStream(t *testing.T) {

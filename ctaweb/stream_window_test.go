@@ -23,7 +23,7 @@ func TestStreamResumesWithJustWhatWasMissed(t *testing.T) {
 	step := func(i int) string { // makes update number i, and returns its id
 		now.Add(int64(time.Second))
 		at := time.Unix(0, now.Load())
-		m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: "blue", TrainID: fmt.Sprint("B", i), StationID: ohare, Direction: "a", TrainStatus: cta.InService}, at)
+		m.ApplyArrival(cta.KeyAt(at), cta.Arrival{Line: "blue", TrainID: fmt.Sprint("B", i), StationID: ohare, Direction: "a", TrainStatus: cta.TrainInService}, at)
 		return h.pub.snapshot().id
 	}
 	first := step(0)
@@ -76,7 +76,7 @@ func TestNarrowedStreamsHoldFewUpdates(t *testing.T) {
 		h.pub.mu.Lock() // the second and its train are one update, whenever the publisher makes its own
 		now.Add(int64(time.Second))
 		wall := time.Unix(0, now.Load())
-		m.ApplyArrival(cta.KeyAt(wall), cta.Arrival{Line: "blue", TrainID: fmt.Sprint("B", i), StationID: ohare, Direction: "a", TrainStatus: cta.InService}, wall)
+		m.ApplyArrival(cta.KeyAt(wall), cta.Arrival{Line: "blue", TrainID: fmt.Sprint("B", i), StationID: ohare, Direction: "a", TrainStatus: cta.TrainInService}, wall)
 		h.pub.advance()
 		h.pub.mu.Unlock()
 		for at.done() {

@@ -71,7 +71,7 @@ func TestDayAfterARestart(t *testing.T) {
 			return
 		}
 		m.ApplyArrival(cta.KeyAt(six.Add(e.at)), cta.Arrival{
-			StationID: rosemont, TrainID: fmt.Sprint(e.at), Direction: "a", Line: "blue", TrainStatus: cta.InService,
+			StationID: rosemont, TrainID: fmt.Sprint(e.at), Direction: "a", Line: "blue", TrainStatus: cta.TrainInService,
 		}, sent)
 	}
 	there, later := NewModel(cta.Chicago()), NewModel(cta.Chicago())
@@ -122,7 +122,7 @@ func TestLateCountAfterARestart(t *testing.T) {
 	for i := range 60 {
 		at := time.Duration(i) * 6 * time.Second
 		m.ApplyArrival(cta.KeyAt(evening.Add(at)), cta.Arrival{
-			StationID: rosemont, TrainID: fmt.Sprint(i), Direction: "a", Line: "blue", TrainStatus: cta.InService,
+			StationID: rosemont, TrainID: fmt.Sprint(i), Direction: "a", Line: "blue", TrainStatus: cta.TrainInService,
 		}, wall.Add(at))
 	}
 	m.release(func() time.Time { return wall.Add(6 * time.Minute) })

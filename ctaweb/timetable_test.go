@@ -187,7 +187,7 @@ func TestVehiclesHaveTheirNames(t *testing.T) {
 	}
 	m := modelOf(net, at)
 	h := newHandler(t, m, HandlerConfig{})
-	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: 1, TrainID: "up", Direction: cta.DirectionA, Line: "B", TrainStatus: cta.BrokenDown}, wall0)
+	m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: 1, TrainID: "up", Direction: cta.DirectionA, Line: "B", TrainStatus: cta.TrainBrokenDown}, wall0)
 	for url, want := range map[string]string{
 		"/":                       "7 Hill: a bus towards Hill Top has broken down at Alpha",
 		"/?lang=es":               "7 Hill: un autobús con destino a Hill Top está averiado en Alpha",
@@ -335,7 +335,7 @@ func TestBusesOnTheirWay(t *testing.T) {
 		"all0":  {StationID: 3, Direction: cta.DirectionA},
 		"back0": {StationID: 8, Direction: cta.DirectionB},
 	} {
-		a.TrainID, a.Line, a.TrainStatus = id, "L", cta.InService
+		a.TrainID, a.Line, a.TrainStatus = id, "L", cta.TrainInService
 		_, wall := clockAt("08:00:10")
 		m.ApplyArrival(cta.KeyAt(at), a, wall)
 	}
@@ -525,7 +525,7 @@ func TestRoundsOfATimetable(t *testing.T) {
 		now := time.Date(2026, 10, 7, c.hour, c.minute, 0, 0, net.Location)
 		m := NewModel(net)
 		m.SetReady()
-		m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stationNamed(t, net, "Three").ID, TrainID: c.run, Line: "O", Direction: cta.DirectionA, TrainStatus: cta.InService}, now)
+		m.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stationNamed(t, net, "Three").ID, TrainID: c.run, Line: "O", Direction: cta.DirectionA, TrainStatus: cta.TrainInService}, now)
 		h := newHandler(t, m, HandlerConfig{Now: func() time.Time { return now }})
 		page := text(t, get(t, h, "GET", "/stations/1"))
 		if said := plainText(onePlatform.FindString(page)); !regexp.MustCompile(c.want).MatchString(said) {

@@ -68,7 +68,7 @@ func tracked(t *testing.T, net *cta.Network, came []time.Time, answer func(*trai
 	}
 	var arrivals iter.Seq2[time.Time, cta.Arrival] = func(yield func(time.Time, cta.Arrival) bool) {
 		for e := range sim.Events() {
-			if e.Kind == ctaproducer.ArrivalEvent && !yield(e.At, e.Arrival) {
+			if e.Kind == ctaproducer.EventArrival && !yield(e.At, e.Arrival) {
 				return
 			}
 		}

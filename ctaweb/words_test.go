@@ -113,8 +113,8 @@ func TestPagesInAnotherLanguage(t *testing.T) {
 	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
 	m := busy()
 	for _, s := range []step{
-		weatherAt("08:00:00", 50, cta.WeatherPartlyCloudy), arrive("08:00:00", "red R1 b", jarvis, cta.BrokenDown),
-		arrive("07:59:00", "green G1 a", garfield), arrive("07:59:40", "blue O1 a", ohare, cta.OutOfService),
+		weatherAt("08:00:00", 50, cta.WeatherPartlyCloudy), arrive("08:00:00", "red R1 b", jarvis, cta.TrainBrokenDown),
+		arrive("07:59:00", "green G1 a", garfield), arrive("07:59:40", "blue O1 a", ohare, cta.TrainOutOfService),
 		counted("08:00:05", 40380, 50_000),
 	} {
 		s(m)

@@ -106,7 +106,7 @@ func TestStationsOfNobodyHaveNoVote(t *testing.T) {
 	stations := net.Line("red").Stations
 	for i := range 300 {
 		at := wall0.Add(time.Duration(i) * time.Second)
-		a := cta.Arrival{StationID: stations[i%len(stations)].Station.ID, TrainID: fmt.Sprint(i % 9), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}
+		a := cta.Arrival{StationID: stations[i%len(stations)].Station.ID, TrainID: fmt.Sprint(i % 9), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.TrainInService}
 		if err := m.ApplyArrival(cta.KeyAt(at), a, at); err != nil {
 			t.Fatal(err)
 		}
@@ -457,7 +457,7 @@ func TestDelaysAreNoWrongClocks(t *testing.T) {
 				now = r.got
 				at := wall0.Add(r.at)
 				m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: line.Stations[r.station].Station.ID, TrainID: fmt.Sprint(i),
-					Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, at)
+					Direction: cta.DirectionA, Line: "red", TrainStatus: cta.TrainInService}, at)
 			}
 			if got, ok := m.Now(wall0.Add(40 * time.Minute)); !ok || got.Sub(wall0.Add(40*time.Minute)).Abs() > 2*time.Second {
 				t.Errorf("it is %v, want %v", got.Sub(wall0), 40*time.Minute)
@@ -475,7 +475,7 @@ func TestOneEventAheadIsDropped(t *testing.T) {
 	m.SetReady()
 	arrive := func(at, event time.Duration, station int, id string) {
 		m.ApplyArrival(cta.KeyAt(wall0.Add(event)), cta.Arrival{StationID: line.Stations[station].Station.ID, TrainID: id,
-			Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, wall0.Add(at))
+			Direction: cta.DirectionA, Line: "red", TrainStatus: cta.TrainInService}, wall0.Add(at))
 	}
 	const began, ahead = 5 * time.Minute, 10 * time.Minute
 	for at := time.Duration(0); at < 17*time.Minute; at += 2 * time.Second {
@@ -508,7 +508,7 @@ func TestStationBehindInBothTimes(t *testing.T) {
 			at = at.Add(-20 * time.Minute)
 		}
 		m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: line.Stations[i%20].Station.ID, TrainID: fmt.Sprint(i),
-			Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, at)
+			Direction: cta.DirectionA, Line: "red", TrainStatus: cta.TrainInService}, at)
 	}
 	const last = 29*20 + 3 // of that station
 	want := wall0.Add(last * 2 * time.Second)
@@ -543,7 +543,7 @@ func TestWrongRecordTimesLeaveTheDay(t *testing.T) {
 			st := line.Stations[i%20].Station.ID
 			for k := range repeats {
 				if k == 0 || sent != at {
-					m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, sent.Add(time.Duration(k)*10*time.Millisecond))
+					m.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.TrainInService}, sent.Add(time.Duration(k)*10*time.Millisecond))
 				}
 			}
 			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, at)
@@ -595,7 +595,7 @@ func TestBurstOfWrongTimesLeavesTheDay(t *testing.T) {
 				event, station = event.Add(20*time.Minute), i%5
 			}
 			st := line.Stations[station].Station.ID
-			m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.InService}, now)
+			m.ApplyArrival(cta.KeyAt(event), cta.Arrival{StationID: st, TrainID: fmt.Sprint(i % 40), Direction: cta.DirectionA, Line: "red", TrainStatus: cta.TrainInService}, now)
 			m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: 1000 + int64(i)}, now)
 		}
 		if !before {
@@ -684,7 +684,7 @@ func TestStationOfTwoClocksIsNamedOnce(t *testing.T) {
 	m.release(func() time.Time { return now })
 	say := func(station int, key, sent time.Time) {
 		m.ApplyArrival(cta.KeyAt(key), cta.Arrival{
-			StationID: station, TrainID: fmt.Sprint(station), Direction: "a", Line: "blue", TrainStatus: cta.InService,
+			StationID: station, TrainID: fmt.Sprint(station), Direction: "a", Line: "blue", TrainStatus: cta.TrainInService,
 		}, sent)
 	}
 	for i := range 240 {

@@ -22,7 +22,7 @@ func At(hour, minute int) time.Time {
 func Arrival(station *cta.Station, line, train string) cta.Arrival {
 	return cta.Arrival{
 		StationID: station.ID, TrainID: train, Line: line,
-		Direction: cta.DirectionA, TrainStatus: cta.InService,
+		Direction: cta.DirectionA, TrainStatus: cta.TrainInService,
 	}
 }
 

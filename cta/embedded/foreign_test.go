@@ -155,7 +155,7 @@ func writeArrival(t *testing.T, s *embedded.Services) string {
 	prev, direction := 40010, cta.DirectionA
 	record, err := format.Record(ctx, topic,
 		cta.KeyAt(time.UnixMilli(1590000000000)), cta.Arrival{
-			StationID: 40380, TrainID: "BL001", Direction: direction, Line: "blue", TrainStatus: cta.InService,
+			StationID: 40380, TrainID: "BL001", Direction: direction, Line: "blue", TrainStatus: cta.TrainInService,
 			PrevStationID: &prev, PrevDirection: &direction,
 		})
 	if err != nil {

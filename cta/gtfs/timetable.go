@@ -94,7 +94,7 @@ type seen struct {
 
 func (t *table) arrive(at time.Time, a cta.Arrival) {
 	l := t.net.Line(a.Line)
-	if l == nil || a.TrainStatus == cta.OutOfService {
+	if l == nil || a.TrainStatus == cta.TrainOutOfService {
 		return
 	}
 	s := t.trains[a.TrainID]

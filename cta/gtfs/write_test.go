@@ -161,7 +161,7 @@ func seenChicago(tb testing.TB) *cta.Network {
 	}
 	seen, err := WithTimetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
 		for ev := range sim.Events() {
-			if ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
+			if ev.Kind == ctaproducer.EventArrival && !yield(ev.At, ev.Arrival) {
 				return
 			}
 		}
@@ -521,7 +521,7 @@ func follow(tb testing.TB, net *cta.Network, day cta.Date) (trips, asTimed, call
 	}
 	seen := make(map[string][]ctaproducer.Event)
 	for ev := range sim.Events() {
-		if ev.Kind == ctaproducer.ArrivalEvent && ev.Arrival.TrainStatus == cta.InService {
+		if ev.Kind == ctaproducer.EventArrival && ev.Arrival.TrainStatus == cta.TrainInService {
 			seen[ev.Arrival.TrainID] = append(seen[ev.Arrival.TrainID], ev)
 		}
 	}

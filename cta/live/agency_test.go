@@ -51,7 +51,7 @@ func (u *uneven) to(until time.Time) {
 			for i, id := range u.stations {
 				at := u.truth(k, i)
 				if at.After(u.now.Add(-10*time.Second)) && !at.After(u.now) {
-					u.tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: id, TrainID: p.TrainID, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.InService})
+					u.tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: id, TrainID: p.TrainID, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 				}
 				if at := u.agency(k, u.now, at); at.After(u.now) {
 					p.Stops = append(p.Stops, cta.PredictedStop{StationID: id, Direction: cta.DirectionA, At: at.UnixMilli()})
@@ -69,7 +69,7 @@ func (u *uneven) arrivals() (list []Arrival) {
 	for _, id := range u.stations {
 		for _, b := range v.Station(id) {
 			for _, a := range b.Next {
-				if b.Direction == cta.DirectionA && a.Basis != ByHeadway {
+				if b.Direction == cta.DirectionA && a.Basis != BasisHeadway {
 					list = append(list, a)
 				}
 			}
@@ -219,7 +219,7 @@ func TestShownTimesAreInOrder(t *testing.T) {
 			for i := 1; i < min(8, len(stops)); i++ {
 				tr := NewTracker(net)
 				tr.Prefer(SourceAgency)
-				tr.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stops[0].Station.ID, TrainID: "trip-00", Line: line, Direction: cta.DirectionA, TrainStatus: cta.InService})
+				tr.ApplyArrival(cta.KeyAt(now), cta.Arrival{StationID: stops[0].Station.ID, TrainID: "trip-00", Line: line, Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 				ours, _ := tr.View(now).Train("trip-00")
 				for _, a := range ours.Stops {
 					if a.Station != stops[i].Station.ID || !a.Ours.Add(off).After(now) {
@@ -300,22 +300,22 @@ func TestAgencysPredictionsCount(t *testing.T) {
 			predict(tr, in(-1), in(2))
 			tr.ApplyPrediction(cta.Prediction{TrainID: "R1", Made: now.UnixMilli()})
 		}, time.Time{}},
-		"the source begins earlier": {func(tr *Tracker) { predict(tr, now, in(2)); tr.Reset(); report(tr, now, cta.InService) }, time.Time{}},
+		"the source begins earlier": {func(tr *Tracker) { predict(tr, now, in(2)); tr.Reset(); report(tr, now, cta.TrainInService) }, time.Time{}},
 		"the train has gone and comes again": {func(tr *Tracker) {
 			predict(tr, in(-1), in(2))
-			report(tr, now.Add(-time.Second), cta.OutOfService)
-			report(tr, now, cta.InService)
+			report(tr, now.Add(-time.Second), cta.TrainOutOfService)
+			report(tr, now, cta.TrainInService)
 		}, time.Time{}},
 	} {
 		tr := NewTracker(net)
 		tr.Prefer(SourceAgency)
-		report(tr, now.Add(-90*time.Second), cta.InService)
+		report(tr, now.Add(-90*time.Second), cta.TrainInService)
 		tr.View(now) // what comes then counts by the same rules
 		c.then(tr)
 		found := false
 		for _, b := range tr.View(now).Station(next) {
 			for _, a := range b.Next {
-				if b.Direction == cta.DirectionA && a.Train == "R1" && a.Basis != ByHeadway {
+				if b.Direction == cta.DirectionA && a.Train == "R1" && a.Basis != BasisHeadway {
 					found = true
 					if !a.Agency.Equal(c.want) || (a.Source == SourceAgency) == c.want.IsZero() {
 						t.Errorf("%s: the agency expects it at %v, shown %s; want %v", name, a.Agency, a.Source, c.want)
@@ -401,7 +401,7 @@ func TestLateRunsAreScoredByTheirTrains(t *testing.T) {
 				for i, c := range p.Calls {
 					at := truth(k, i)
 					if at.After(now.Add(-10*time.Second)) && !at.After(now) {
-						tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: c.Station.ID, TrainID: trip.ID, Line: "t", Direction: c.Direction, TrainStatus: cta.InService})
+						tr.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: c.Station.ID, TrainID: trip.ID, Line: "t", Direction: c.Direction, TrainStatus: cta.TrainInService})
 					}
 					if at.After(now) && at.Sub(now) < 20*time.Minute {
 						f.Stops = append(f.Stops, cta.PredictedStop{StationID: c.Station.ID, Direction: c.Direction, At: at.UnixMilli()})
@@ -441,7 +441,7 @@ func TestAgencyPredictsDepartures(t *testing.T) {
 	tr.ApplyPrediction(cta.Prediction{TrainID: "first", Line: "t", Made: now.UnixMilli(), Stops: []cta.PredictedStop{
 		{StationID: stations[1].ID, Direction: cta.DirectionA, At: eight.Add(12 * time.Minute).UnixMilli()}}})
 	next := tr.View(now).Station(stations[1].ID)[0].Next
-	if len(next) != 1 || next[0].Source != SourceAgency || !next[0].Expected.Equal(eight.Add(12*time.Minute)) || next[0].Basis != ByTimetable {
+	if len(next) != 1 || next[0].Source != SourceAgency || !next[0].Expected.Equal(eight.Add(12*time.Minute)) || next[0].Basis != BasisTimetable {
 		t.Errorf("expected: %+v, want 8:12 by the agency", next)
 	}
 }

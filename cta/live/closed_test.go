@@ -19,7 +19,7 @@ func TestClosedStations(t *testing.T) {
 	tr := NewTracker(net)
 	at := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
 	for i, id := range []int{41160, clark} { // Clinton, Clark/Lake: the next is State/Lake
-		tr.ApplyArrival(cta.KeyAt(at.Add(time.Duration(i)*3*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: id, Direction: cta.DirectionA, TrainStatus: cta.InService})
+		tr.ApplyArrival(cta.KeyAt(at.Add(time.Duration(i)*3*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: id, Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 	}
 	v := tr.View(at.Add(4 * time.Minute))
 	train, ok := v.Train("G1")
@@ -43,7 +43,7 @@ func TestClosedStations(t *testing.T) {
 	const wabash = 41700 // Washington/Wabash
 	for i := range 4 {
 		for j, id := range []int{41160, clark, wabash} {
-			tr.ApplyArrival(cta.KeyAt(at.Add(time.Duration(i*10+j*4-60)*time.Minute)), cta.Arrival{Line: "green", TrainID: fmt.Sprint("E", i), StationID: id, Direction: cta.DirectionA, TrainStatus: cta.InService})
+			tr.ApplyArrival(cta.KeyAt(at.Add(time.Duration(i*10+j*4-60)*time.Minute)), cta.Arrival{Line: "green", TrainID: fmt.Sprint("E", i), StationID: id, Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 		}
 	}
 	train, _ = tr.View(at.Add(6 * time.Minute)).Train("G1")
@@ -53,7 +53,7 @@ func TestClosedStations(t *testing.T) {
 	if took := train.Stops[0].Expected.Sub(at.Add(3 * time.Minute)); took < 225*time.Second || took > 255*time.Second {
 		t.Errorf("it takes %v to the next stop, want about 4 minutes as before", took)
 	}
-	tr.ApplyArrival(cta.KeyAt(at.Add(5*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: state, Direction: cta.DirectionA, TrainStatus: cta.InService})
+	tr.ApplyArrival(cta.KeyAt(at.Add(5*time.Minute)), cta.Arrival{Line: "green", TrainID: "G1", StationID: state, Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 	for _, b := range tr.View(at.Add(5 * time.Minute)).Boards {
 		if b.Station == state && len(b.Here)+len(b.Next)+len(b.Ending) > 0 {
 			t.Errorf("a board of the closed station has trains: %+v", b)

@@ -19,7 +19,7 @@ func ExampleTracker() {
 	arrive := func(at time.Duration, train string, station int) {
 		if err := t.ApplyArrival(cta.KeyAt(eight.Add(at)), cta.Arrival{
 			StationID: station, TrainID: train, Line: "yellow",
-			Direction: cta.DirectionA, TrainStatus: cta.InService,
+			Direction: cta.DirectionA, TrainStatus: cta.TrainInService,
 		}); err != nil {
 			fmt.Println(err)
 		}

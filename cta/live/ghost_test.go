@@ -50,7 +50,7 @@ func troubled(tb testing.TB, seed uint64, from time.Time, length time.Duration) 
 		for k, i := range of[id] {
 			run = append(run, i)
 			next := k + 1
-			for next < len(of[id]) && node(of[id][next]) == node(i) && events[of[id][next]].Arrival.TrainStatus != cta.OutOfService {
+			for next < len(of[id]) && node(of[id][next]) == node(i) && events[of[id][next]].Arrival.TrainStatus != cta.TrainOutOfService {
 				next++
 			}
 			if next < len(of[id]) && g.edge(node(i), node(of[id][next])) >= 0 {
@@ -149,7 +149,7 @@ func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, hea
 				if !e.comes.IsZero() && !e.comes.After(now) {
 					heard, known = e, true
 				}
-				there = !e.last && e.Arrival.TrainStatus != cta.OutOfService
+				there = !e.last && e.Arrival.TrainStatus != cta.TrainOutOfService
 				known = known && there && (heard == e || !e.due.IsZero()) // a waiting train at the end of its run is unknown
 			}
 			if heard == nil || there && i == len(events) { // the time after the end is unknown
@@ -157,9 +157,9 @@ func watch(tb testing.TB, all []*said, each func(now time.Time, tr *Tracker, hea
 			}
 			until, quiet := heard.due.Add(15*time.Minute), heard.due.Add(max(3*time.Minute, heard.due.Sub(heard.At)+held))
 			switch {
-			case heard.Arrival.TrainStatus == cta.OutOfService:
+			case heard.Arrival.TrainStatus == cta.TrainOutOfService:
 				until = heard.At.Add(2 * time.Minute)
-			case heard.Arrival.TrainStatus == cta.BrokenDown, heard.due.IsZero():
+			case heard.Arrival.TrainStatus == cta.TrainBrokenDown, heard.due.IsZero():
 				until = heard.At.Add(time.Hour)
 				quiet = until
 			}
@@ -234,7 +234,7 @@ func TestVanishedTrainIsSilentThenGone(t *testing.T) {
 	tr := NewTracker(net)
 	arrive := func(m float64, id string, s int) {
 		tr.ApplyArrival(cta.KeyAt(at(m)), cta.Arrival{
-			StationID: stations[s].Station.ID, TrainID: id, Direction: cta.DirectionA, Line: "brown", TrainStatus: cta.InService,
+			StationID: stations[s].Station.ID, TrainID: id, Direction: cta.DirectionA, Line: "brown", TrainStatus: cta.TrainInService,
 		})
 	}
 	for k := range 40 {
@@ -262,7 +262,7 @@ func TestVanishedTrainIsSilentThenGone(t *testing.T) {
 // station.
 func along(tr *Tracker, id string, from, until int, start time.Time) {
 	for i := from; i <= until; i++ {
-		a := arrived(id, cta.Chicago().Line("blue").Stations[i].Station.ID, cta.DirectionA, cta.InService)
+		a := arrived(id, cta.Chicago().Line("blue").Stations[i].Station.ID, cta.DirectionA, cta.TrainInService)
 		tr.ApplyArrival(cta.KeyAt(start.Add(time.Duration(i-from)*2*time.Minute)), a)
 	}
 }
@@ -271,11 +271,11 @@ func along(tr *Tracker, id string, from, until int, start time.Time) {
 // trains are expected to depart.
 func TestTrainThatVanishesAtTheEndDepartsNoMore(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
-	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", forestPark, cta.DirectionA, cta.InService))
+	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", forestPark, cta.DirectionA, cta.TrainInService))
 	for k := range 20 {
 		id, comes := fmt.Sprintf("BL%03d", k), day(8).Add(time.Duration(4*k+4)*time.Minute)
-		tr.ApplyArrival(cta.KeyAt(comes), arrived(id, forestPark, cta.DirectionA, cta.InService))
-		tr.ApplyArrival(cta.KeyAt(comes.Add(5*time.Minute)), arrived(id, forestPark, cta.DirectionB, cta.InService))
+		tr.ApplyArrival(cta.KeyAt(comes), arrived(id, forestPark, cta.DirectionA, cta.TrainInService))
+		tr.ApplyArrival(cta.KeyAt(comes.Add(5*time.Minute)), arrived(id, forestPark, cta.DirectionB, cta.TrainInService))
 	}
 	for m := 1; m < 75; m++ {
 		v := tr.View(day(8).Add(time.Duration(m) * time.Minute))
@@ -301,7 +301,7 @@ func TestPassedBreakdownIsInNobodysWay(t *testing.T) {
 	}
 	along(tr, "BL999", 0, at, day(8).Add(-12*time.Minute))
 	along(tr, "BL100", at+2, 20, day(8))
-	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", broken, cta.DirectionA, cta.BrokenDown))
+	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL999", broken, cta.DirectionA, cta.TrainBrokenDown))
 	see := func(m int) (Cause, Train) {
 		v := tr.View(day(8).Add(time.Duration(m) * time.Minute))
 		l, _ := v.Line("blue")
@@ -325,8 +325,8 @@ func TestPassedBreakdownIsInNobodysWay(t *testing.T) {
 // A breakdown is reported, even though another one was dropped after an hour.
 func TestForgottenBreakdownHidesNone(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
-	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL001", rosemont, cta.DirectionA, cta.BrokenDown))
-	tr.ApplyArrival(cta.KeyAt(day(9).Add(4*time.Minute)), arrived("BL002", cumberland, cta.DirectionA, cta.BrokenDown))
+	tr.ApplyArrival(cta.KeyAt(day(8)), arrived("BL001", rosemont, cta.DirectionA, cta.TrainBrokenDown))
+	tr.ApplyArrival(cta.KeyAt(day(9).Add(4*time.Minute)), arrived("BL002", cumberland, cta.DirectionA, cta.TrainBrokenDown))
 	l, _ := tr.View(day(9).Add(5 * time.Minute)).Line("blue")
 	if ds := l.Directions[0]; ds.Cause != CauseStanding || ds.Train != "BL002" {
 		t.Errorf("said %+v, want BL002", ds)
@@ -338,12 +338,12 @@ func TestTrainMovedOutOfServiceIsGone(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for m := range 10 {
 		id := cta.Chicago().Line("blue").Stations[m].Station.ID
-		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(m)*time.Minute)), arrived("BL001", id, cta.DirectionA, cta.OutOfService))
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(m)*time.Minute)), arrived("BL001", id, cta.DirectionA, cta.TrainOutOfService))
 		if _, ok := tr.View(day(8).Add(time.Duration(m) * time.Minute)).Train("BL001"); ok != (m <= 2) {
 			t.Errorf("after %d minutes it is shown: %v", m, ok)
 		}
 	}
-	tr.ApplyArrival(cta.KeyAt(day(8).Add(11*time.Minute)), arrived("BL001", cumberland, cta.DirectionA, cta.InService))
+	tr.ApplyArrival(cta.KeyAt(day(8).Add(11*time.Minute)), arrived("BL001", cumberland, cta.DirectionA, cta.TrainInService))
 	if _, ok := tr.View(day(8).Add(11 * time.Minute)).Train("BL001"); !ok {
 		t.Error("back in service it isn't shown")
 	}
@@ -422,9 +422,9 @@ func TestReportFromTheSamePlatformIsAReport(t *testing.T) {
 		state  State // at the end
 		alone  time.Duration
 	}{
-		{"on its way", 8, cta.InService, StateRunning, 20 * time.Minute},
-		{"broken down", 8, cta.BrokenDown, StateStanding, 62 * time.Minute},
-		{"at the end of its run", last, cta.InService, StateTurning, 62 * time.Minute},
+		{"on its way", 8, cta.TrainInService, StateRunning, 20 * time.Minute},
+		{"broken down", 8, cta.TrainBrokenDown, StateStanding, 62 * time.Minute},
+		{"at the end of its run", last, cta.TrainInService, StateTurning, 62 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := NewTracker(cta.Chicago())
@@ -456,13 +456,13 @@ func TestHeldUpTrainIsntSilent(t *testing.T) {
 		along(tr, fmt.Sprintf("BL%03d", k), 0, 20, day(7).Add(time.Duration(4*k)*time.Minute))
 	}
 	along(tr, "BL100", 0, 6, day(8).Add(-12*time.Minute))
-	broken := arrived("BL100", cta.Chicago().Line("blue").Stations[6].Station.ID, cta.DirectionA, cta.BrokenDown)
+	broken := arrived("BL100", cta.Chicago().Line("blue").Stations[6].Station.ID, cta.DirectionA, cta.TrainBrokenDown)
 	tr.ApplyArrival(cta.KeyAt(day(8)), broken)
 	along(tr, "BL101", 0, 5, day(8).Add(-9*time.Minute))
 	for s := 0; s < 16*60; s += 20 {
 		now := day(8).Add(time.Duration(s) * time.Second)
 		if s == 12*60 {
-			broken.TrainStatus = cta.InService
+			broken.TrainStatus = cta.TrainInService
 			tr.ApplyArrival(cta.KeyAt(now), broken)
 		}
 		if s == 14*60 {
@@ -484,7 +484,7 @@ func TestVanishedTrainsDontSpeakForALine(t *testing.T) {
 	along(tr, "BL999", 0, 8, day(8)) // due at 8:18
 	for m := range 60 {              // the other way trains run
 		id := cta.Chicago().Line("blue").Stations[20-m%20].Station.ID
-		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(m)*time.Minute)), arrived("BL500", id, cta.DirectionB, cta.InService))
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(m)*time.Minute)), arrived("BL500", id, cta.DirectionB, cta.TrainInService))
 	}
 	cause := func(tr *Tracker, now time.Time) Cause {
 		l, _ := tr.View(now).Line("blue")
@@ -520,22 +520,22 @@ func TestTrainBehindALateOneIsNotOverdue(t *testing.T) {
 	}
 	for k := range 5 { // twenty minutes from station to station, at night, when none is intended
 		id := fmt.Sprint(k)
-		arrive(4*k-60, id, 0, cta.InService)
-		arrive(4*k-40, id, 1, cta.InService)
-		arrive(4*k-20, id, 2, cta.InService)
-		arrive(4*k-19, id, 2, cta.OutOfService)
+		arrive(4*k-60, id, 0, cta.TrainInService)
+		arrive(4*k-40, id, 1, cta.TrainInService)
+		arrive(4*k-20, id, 2, cta.TrainInService)
+		arrive(4*k-19, id, 2, cta.TrainOutOfService)
 	}
-	arrive(0, "ahead", 1, cta.InService)
-	arrive(6, "behind", 1, cta.InService)
+	arrive(0, "ahead", 1, cta.TrainInService)
+	arrive(6, "behind", 1, cta.TrainInService)
 	for minute := 10; minute <= 18; minute += 4 {
-		arrive(minute, fmt.Sprint("after", minute), 0, cta.InService)
+		arrive(minute, fmt.Sprint("after", minute), 0, cta.TrainInService)
 	}
 	l, _ := tr.View(day(2).Add(22 * time.Minute)).Line("brown")
 	if ds := l.Directions[0]; ds.Cause == CauseOverdue {
 		t.Errorf("said: %s of %q, though nothing was heard since it was due", ds.Cause, ds.Train)
 	}
 	for minute := 22; minute <= 30; minute += 4 { // the source lives
-		arrive(minute, fmt.Sprint("after", minute), 0, cta.InService)
+		arrive(minute, fmt.Sprint("after", minute), 0, cta.TrainInService)
 	}
 	l, _ = tr.View(day(2).Add(31 * time.Minute)).Line("brown")
 	if ds := l.Directions[0]; ds.Cause != CauseOverdue || ds.Train != "ahead" {
@@ -549,7 +549,7 @@ func TestTrainsOutOfServiceAreNoService(t *testing.T) {
 	along(tr, "BL001", 0, 6, day(8))
 	for i := range 4 { // nine minutes later
 		id := cta.Chicago().Line("blue").Stations[i].Station.ID
-		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(9+2*i)*time.Minute)), arrived("BL002", id, cta.DirectionA, cta.OutOfService))
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(9+2*i)*time.Minute)), arrived("BL002", id, cta.DirectionA, cta.TrainOutOfService))
 	}
 	third := cta.Chicago().Line("blue").Stations[2].Station.ID
 	for _, b := range tr.View(day(8).Add(14 * time.Minute)).Station(third) {
@@ -564,7 +564,7 @@ func TestNextRoundHoldsNobodyUp(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	stations := cta.Chicago().Line("yellow").Stations
 	arrive := func(minute int, id string, station int, d cta.Direction) {
-		a := arrived(id, stations[station].Station.ID, d, cta.InService)
+		a := arrived(id, stations[station].Station.ID, d, cta.TrainInService)
 		a.Line = "yellow"
 		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(minute)*time.Minute)), a)
 	}

@@ -49,7 +49,7 @@ func TestOneDestinationForEachTrain(t *testing.T) {
 	for _, at := range []time.Time{day(9).Add(5 * time.Minute), day(9).Add(15 * time.Minute), day(12), day(15).Add(10 * time.Minute)} {
 		v := from(t, at, 2).View(at)
 		for _, tr := range v.Trains {
-			if tr.Line == "purple" && tr.Direction == cta.DirectionA && tr.Status == cta.InService {
+			if tr.Line == "purple" && tr.Direction == cta.DirectionA && tr.Status == cta.TrainInService {
 				loop := cta.Chicago().Line("purple").Stations
 				i := slices.IndexFunc(loop, func(s cta.LineStation) bool { return s.ID == tr.Station })
 				want := "Loop"
@@ -115,7 +115,7 @@ func TestServicesThatFollowOneAnother(t *testing.T) {
 // A train without a reported destination runs where the service of the hour does.
 func TestDestinationByTheService(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
-	tr.ApplyArrival(cta.KeyAt(day(12)), cta.Arrival{StationID: linden, TrainID: "P", Line: "purple", Direction: cta.DirectionA, TrainStatus: cta.InService})
+	tr.ApplyArrival(cta.KeyAt(day(12)), cta.Arrival{StationID: linden, TrainID: "P", Line: "purple", Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 	if train, _ := tr.View(day(12).Add(time.Second)).Train("P"); train.Towards != "Howard" || train.Stops[len(train.Stops)-1].Ends != true {
 		t.Errorf("at midday a train of Linden runs towards %q: %+v", train.Towards, train.Stops)
 	}
@@ -192,8 +192,8 @@ func TestPredictionsRestOnABreakdown(t *testing.T) {
 	tr := from(t, at, 2)
 	v := tr.View(at)
 	first := board(t, v, fullerton, "red", cta.DirectionA).Next[0]
-	tr.ApplyArrival(cta.KeyAt(at.Add(time.Second)), cta.Arrival{StationID: fullerton, TrainID: first.Train, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.InService})
-	tr.ApplyArrival(cta.KeyAt(at.Add(2*time.Second)), cta.Arrival{StationID: fullerton, TrainID: first.Train, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.BrokenDown})
+	tr.ApplyArrival(cta.KeyAt(at.Add(time.Second)), cta.Arrival{StationID: fullerton, TrainID: first.Train, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
+	tr.ApplyArrival(cta.KeyAt(at.Add(2*time.Second)), cta.Arrival{StationID: fullerton, TrainID: first.Train, Line: "red", Direction: cta.DirectionA, TrainStatus: cta.TrainBrokenDown})
 	v = tr.View(at.Add(time.Minute))
 	b := board(t, v, fullerton, "red", cta.DirectionA)
 	if len(b.Here) > 0 || len(b.Standing) != 1 || b.Standing[0] != first.Train {

@@ -102,7 +102,7 @@ func TestPastIsWhatRidersWereTold(t *testing.T) {
 	longest, where := time.Duration(0), 0
 	last := map[int]time.Time{}
 	for _, e := range arrivals {
-		if a := e.Arrival; a.Line == "blue" && a.Direction == cta.DirectionA && a.TrainStatus == cta.InService {
+		if a := e.Arrival; a.Line == "blue" && a.Direction == cta.DirectionA && a.TrainStatus == cta.TrainInService {
 			if w := e.At.Sub(last[a.StationID]); last[a.StationID].After(day(7)) && e.At.After(began) && e.At.Before(until) && w > longest {
 				longest, where = w, a.StationID
 			}
@@ -272,7 +272,7 @@ func TestPastIsBounded(t *testing.T) {
 		t.Errorf("a line's day takes %d bytes", n)
 	}
 	tr := NewTracker(only(t, "yellow"))
-	a := arrived("Y1", tr.graph.net.Line("yellow").Stations[0].ID, cta.DirectionA, cta.InService)
+	a := arrived("Y1", tr.graph.net.Line("yellow").Stations[0].ID, cta.DirectionA, cta.TrainInService)
 	a.Line = "yellow"
 	for i := range maxLog + 10 {
 		tr.ApplyArrival(cta.KeyAt(day(7).Add(time.Duration(i)*time.Millisecond)), a)

@@ -17,7 +17,7 @@ func TestBoundTrainTakesOneBranch(t *testing.T) {
 	for _, c := range []struct{ bound, there, elsewhere int }{{cottage, king, halsted}, {ashland, halsted, king}} {
 		tr := NewTracker(cta.Chicago())
 		tr.ApplyArrival(cta.KeyAt(day(8)), cta.Arrival{
-			StationID: garfield, TrainID: "GR001", Line: "green", Direction: cta.DirectionA, TrainStatus: cta.InService, Destination: &c.bound,
+			StationID: garfield, TrainID: "GR001", Line: "green", Direction: cta.DirectionA, TrainStatus: cta.TrainInService, Destination: &c.bound,
 		})
 		v := tr.View(day(8).Add(20 * time.Second))
 		train, _ := v.Train("GR001")
@@ -43,7 +43,7 @@ func TestRing(t *testing.T) {
 	rounds, last := 0, map[string]int{}
 	var at time.Time
 	for ev := range sim.Events() {
-		if ev.Kind != ctaproducer.ArrivalEvent {
+		if ev.Kind != ctaproducer.EventArrival {
 			continue
 		}
 		at = ev.At
@@ -128,13 +128,13 @@ func TestScheduledDepartures(t *testing.T) {
 	if next := v.Station(stations[1].ID)[0].Next; len(next) != 1 {
 		t.Errorf("where only the local stops: %+v", next)
 	}
-	tr.ApplyArrival(cta.KeyAt(eight), cta.Arrival{StationID: 1, TrainID: "local", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.InService})
+	tr.ApplyArrival(cta.KeyAt(eight), cta.Arrival{StationID: 1, TrainID: "local", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 	// Without observations, the timetable gives the running time.
 	local, _ := tr.View(eight.Add(time.Minute)).Train("local")
 	if len(local.Stops) != 3 || local.Stops[0].Expected.Sub(eight.Add(5*time.Minute)).Abs() > 2*time.Second {
 		t.Errorf("the local is expected at %v, want 8:05 first", local.Stops)
 	}
-	tr.ApplyArrival(cta.KeyAt(eight.Add(10*time.Minute)), cta.Arrival{StationID: 1, TrainID: "express", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.InService})
+	tr.ApplyArrival(cta.KeyAt(eight.Add(10*time.Minute)), cta.Arrival{StationID: 1, TrainID: "express", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 	v = tr.View(eight.Add(10*time.Minute + 30*time.Second))
 	if train, _ := v.Train("express"); len(train.Next) != 1 || train.Next[0].Station != 4 {
 		t.Errorf("the express goes on to %v, want the last station", train.Next)
@@ -159,7 +159,7 @@ func TestLineWithoutService(t *testing.T) {
 	if s := tr.View(noon).Lines[0]; s.Level != LevelUnknown {
 		t.Errorf("before anything is heard it is %+v, want unknown", s)
 	}
-	tr.ApplyArrival(cta.KeyAt(noon), cta.Arrival{StationID: 1, TrainID: "x", Line: l.ID, Direction: cta.DirectionA, TrainStatus: cta.InService})
+	tr.ApplyArrival(cta.KeyAt(noon), cta.Arrival{StationID: 1, TrainID: "x", Line: l.ID, Direction: cta.DirectionA, TrainStatus: cta.TrainInService})
 	if s := tr.View(noon.Add(30 * time.Second)).Lines[0]; s.Level != LevelGood || s.Directions[0].Cause != CauseTooEarly {
 		t.Errorf("with a train it is %+v, want good, too early to say more", s)
 	}

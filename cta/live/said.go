@@ -39,9 +39,9 @@ func (t *Tracker) Reports(train string, now time.Time) []Report {
 func (s status) name() cta.TrainStatus {
 	switch s {
 	case brokenDown:
-		return cta.BrokenDown
+		return cta.TrainBrokenDown
 	case outOfService:
-		return cta.OutOfService
+		return cta.TrainOutOfService
 	}
-	return cta.InService
+	return cta.TrainInService
 }

@@ -39,7 +39,7 @@ func complaints(tb testing.TB, net *cta.Network, start time.Time, hours int) (lo
 				}
 			}
 		}
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 		}
 	}
@@ -149,7 +149,7 @@ func TestTimetableIsDescribed(t *testing.T) {
 		if ev.At.After(now) {
 			break
 		}
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 		}
 	}
@@ -185,7 +185,7 @@ func TestTrainOfATimetableIsMissed(t *testing.T) {
 	var at time.Time
 	for ev := range sim.Events() {
 		// The local of 7:00 and the express and the short run after it don't run.
-		if a := ev.Arrival; ev.Kind == ctaproducer.ArrivalEvent && !strings.HasPrefix(a.TrainID, "R-420-6") && !strings.HasPrefix(a.TrainID, "R-432") && !strings.HasPrefix(a.TrainID, "R-437") {
+		if a := ev.Arrival; ev.Kind == ctaproducer.EventArrival && !strings.HasPrefix(a.TrainID, "R-420-6") && !strings.HasPrefix(a.TrainID, "R-432") && !strings.HasPrefix(a.TrainID, "R-437") {
 			if ev.At.After(start.Add(2*time.Hour + 45*time.Minute)) {
 				break
 			}
@@ -223,7 +223,7 @@ func misses(tb testing.TB, net *cta.Network, start time.Time) (underway, coming 
 			for _, b := range tr.View(next).Boards {
 				for _, a := range slices.Concat(b.Next, b.Ending) {
 					p := place{b.Line, b.Station, a.Train}
-					if a.Basis == ByTimetable {
+					if a.Basis == BasisTimetable {
 						p.train = ""
 					}
 					if !a.Maybe {
@@ -232,7 +232,7 @@ func misses(tb testing.TB, net *cta.Network, start time.Time) (underway, coming 
 				}
 			}
 		}
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 			for _, id := range []string{"", ev.Arrival.TrainID} {
 				p := place{ev.Arrival.Line, ev.Arrival.StationID, id}
@@ -289,7 +289,7 @@ func TestTimetableIsScored(t *testing.T) {
 		for ; ev.At.Add(delay).After(next); next = next.Add(30 * time.Second) {
 			tr.ScorePredictions(next)
 		}
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 		}
 	}
@@ -318,13 +318,13 @@ func TestRunOfATimetable(t *testing.T) {
 					by = late
 				}
 				when := at(float64(60*hour) + c.minutes + by)
-				tr.ApplyArrival(cta.KeyAt(when), cta.Arrival{Line: "R", TrainID: fmt.Sprint("L", hour), StationID: c.station, Direction: "a", TrainStatus: cta.InService})
+				tr.ApplyArrival(cta.KeyAt(when), cta.Arrival{Line: "R", TrainID: fmt.Sprint("L", hour), StationID: c.station, Direction: "a", TrainStatus: cta.TrainInService})
 			}
 		}
 		return tr
 	}
 	come := func(tr *Tracker, train string, station int, minutes float64) {
-		tr.ApplyArrival(cta.KeyAt(at(minutes)), cta.Arrival{Line: "R", TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.InService})
+		tr.ApplyArrival(cta.KeyAt(at(minutes)), cta.Arrival{Line: "R", TrainID: train, StationID: station, Direction: "a", TrainStatus: cta.TrainInService})
 	}
 	stop := func(tr *Tracker, train string, station int, minutes float64) float64 {
 		t.Helper()
@@ -448,7 +448,7 @@ func pauses(tb testing.TB, net *cta.Network, day cta.Date) (paused, served int, 
 				}
 			}
 		}
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 		}
 	}
@@ -500,7 +500,7 @@ func TestPausesHaveNoLastTrains(t *testing.T) {
 			}
 			looks = looks[1:]
 		}
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tr.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 		}
 	}
@@ -531,10 +531,10 @@ func TestPauseHidesNoTrain(t *testing.T) {
 		}
 	}
 	calls := last.Pattern.Calls
-	for name, status := range map[string]cta.TrainStatus{"stuck": cta.BrokenDown, "overdue": cta.InService} {
+	for name, status := range map[string]cta.TrainStatus{"stuck": cta.TrainBrokenDown, "overdue": cta.TrainInService} {
 		tr := NewTracker(net)
 		for i := range len(calls) - 1 {
-			a := cta.Arrival{StationID: calls[i].Station.ID, TrainID: "C1", Line: line.ID, Direction: calls[i].Direction, TrainStatus: cta.InService}
+			a := cta.Arrival{StationID: calls[i].Station.ID, TrainID: "C1", Line: line.ID, Direction: calls[i].Direction, TrainStatus: cta.TrainInService}
 			if i == len(calls)-2 {
 				a.TrainStatus = status
 			}

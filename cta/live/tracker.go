@@ -141,10 +141,10 @@ func (t *Tracker) event(k cta.Key, a cta.Arrival) (e event, err error) {
 		e.bound = int32(*a.Destination)
 	}
 	switch a.TrainStatus {
-	case cta.InService:
-	case cta.OutOfService:
+	case cta.TrainInService:
+	case cta.TrainOutOfService:
 		e.status = outOfService
-	case cta.BrokenDown:
+	case cta.TrainBrokenDown:
 		e.status = brokenDown
 	default:
 		return event{}, ErrInvalid

@@ -113,17 +113,17 @@ func TestTrainIsWhereItsEventsSay(t *testing.T) {
 		moved bool
 		gone  bool
 	}{
-		"just come":                  {says: []says{{10 * time.Second, rosemont, cta.InService}}, want: StateStopped, at: rosemont},
-		"on its way":                 {says: []says{{70 * time.Second, rosemont, cta.InService}}, want: StateRunning, at: rosemont, moved: true},
-		"late event changes nothing": {says: []says{{10 * time.Second, rosemont, cta.InService}, {5 * time.Minute, ohare, cta.InService}}, want: StateStopped, at: rosemont},
-		"broken down":                {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}}, want: StateStanding, at: rosemont},
-		"repaired":                   {says: []says{{5 * time.Minute, rosemont, cta.BrokenDown}, {70 * time.Second, rosemont, cta.InService}}, want: StateRunning, at: rosemont, moved: true},
-		"silent":                     {says: []says{{12 * time.Minute, rosemont, cta.InService}}, want: StateSilent, at: rosemont, moved: true},
-		"silent for long":            {says: []says{{30 * time.Minute, rosemont, cta.InService}}, gone: true},
-		"at the end of its run":      {says: []says{{5 * time.Minute, forestPark, cta.InService}}, want: StateTurning, at: forestPark},
-		"out of service":             {says: []says{{time.Minute, forestPark, cta.OutOfService}}, want: StateTurning, at: forestPark},
-		"long out of service":        {says: []says{{3 * time.Minute, forestPark, cta.OutOfService}}, gone: true},
-		"event of the future":        {says: []says{{5 * time.Minute, ohare, cta.InService}, {-10 * time.Minute, rosemont, cta.InService}}, want: StateRunning, at: ohare, moved: true},
+		"just come":                  {says: []says{{10 * time.Second, rosemont, cta.TrainInService}}, want: StateStopped, at: rosemont},
+		"on its way":                 {says: []says{{70 * time.Second, rosemont, cta.TrainInService}}, want: StateRunning, at: rosemont, moved: true},
+		"late event changes nothing": {says: []says{{10 * time.Second, rosemont, cta.TrainInService}, {5 * time.Minute, ohare, cta.TrainInService}}, want: StateStopped, at: rosemont},
+		"broken down":                {says: []says{{5 * time.Minute, rosemont, cta.TrainBrokenDown}}, want: StateStanding, at: rosemont},
+		"repaired":                   {says: []says{{5 * time.Minute, rosemont, cta.TrainBrokenDown}, {70 * time.Second, rosemont, cta.TrainInService}}, want: StateRunning, at: rosemont, moved: true},
+		"silent":                     {says: []says{{12 * time.Minute, rosemont, cta.TrainInService}}, want: StateSilent, at: rosemont, moved: true},
+		"silent for long":            {says: []says{{30 * time.Minute, rosemont, cta.TrainInService}}, gone: true},
+		"at the end of its run":      {says: []says{{5 * time.Minute, forestPark, cta.TrainInService}}, want: StateTurning, at: forestPark},
+		"out of service":             {says: []says{{time.Minute, forestPark, cta.TrainOutOfService}}, want: StateTurning, at: forestPark},
+		"long out of service":        {says: []says{{3 * time.Minute, forestPark, cta.TrainOutOfService}}, gone: true},
+		"event of the future":        {says: []says{{5 * time.Minute, ohare, cta.TrainInService}, {-10 * time.Minute, rosemont, cta.TrainInService}}, want: StateRunning, at: ohare, moved: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := NewTracker(cta.Chicago())
@@ -149,15 +149,15 @@ func TestTrainIsWhereItsEventsSay(t *testing.T) {
 func TestWhatIsNotTaken(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	long := make([]byte, maxText+1)
-	platform := arrived("BL001", rosemont, cta.DirectionA, cta.InService)
+	platform := arrived("BL001", rosemont, cta.DirectionA, cta.TrainInService)
 	for name, tt := range map[string]struct {
 		a    cta.Arrival
 		want error
 	}{
-		"no train":          {arrived("", rosemont, cta.DirectionA, cta.InService), ErrInvalid},
-		"long id":           {arrived(string(long), rosemont, cta.DirectionA, cta.InService), ErrInvalid},
-		"unknown station":   {arrived("BL001", 1, cta.DirectionA, cta.InService), ErrUnknown},
-		"unknown direction": {arrived("BL001", rosemont, "c", cta.InService), ErrUnknown},
+		"no train":          {arrived("", rosemont, cta.DirectionA, cta.TrainInService), ErrInvalid},
+		"long id":           {arrived(string(long), rosemont, cta.DirectionA, cta.TrainInService), ErrInvalid},
+		"unknown station":   {arrived("BL001", 1, cta.DirectionA, cta.TrainInService), ErrUnknown},
+		"unknown direction": {arrived("BL001", rosemont, "c", cta.TrainInService), ErrUnknown},
 		"unknown status":    {arrived("BL001", rosemont, cta.DirectionA, "lost"), ErrInvalid},
 		"right":             {platform, nil},
 	} {
@@ -185,7 +185,7 @@ func TestWhatIsNotTaken(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	for i := range 1000 {
-		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(i)*time.Second)), arrived("BL001", rosemont, cta.DirectionA, cta.InService))
+		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(i)*time.Second)), arrived("BL001", rosemont, cta.DirectionA, cta.TrainInService))
 		tr.ApplyCount(rosemont, int64(20*i), day(8).Add(time.Duration(i)*10*time.Second))
 	}
 	if n := len(tr.trains["BL001"].events); n != maxEvents {
@@ -208,10 +208,10 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestResetTakesAnEarlierTime(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
-	tr.ApplyArrival(cta.KeyAt(day(12)), arrived("BL001", rosemont, cta.DirectionA, cta.InService))
+	tr.ApplyArrival(cta.KeyAt(day(12)), arrived("BL001", rosemont, cta.DirectionA, cta.TrainInService))
 	tr.View(day(12))
 	tr.Reset()
-	if err := tr.ApplyArrival(cta.KeyAt(day(7)), arrived("BL002", rosemont, cta.DirectionA, cta.InService)); err != nil {
+	if err := tr.ApplyArrival(cta.KeyAt(day(7)), arrived("BL002", rosemont, cta.DirectionA, cta.TrainInService)); err != nil {
 		t.Errorf("event of the new life: %v", err)
 	}
 	if got := tr.View(day(7)).Trains; len(got) != 1 || got[0].ID != "BL002" {

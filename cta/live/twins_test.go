@@ -60,7 +60,7 @@ func TestTwoTrainsUnderOneID(t *testing.T) {
 							break
 						}
 						if last[what] = r; r.at > now-step {
-							a := arrived("T", net.Line(r.line).Stations[r.station].Station.ID, r.direction, cta.InService)
+							a := arrived("T", net.Line(r.line).Stations[r.station].Station.ID, r.direction, cta.TrainInService)
 							a.Line = r.line
 							tr.ApplyArrival(cta.KeyAt(day(9).Add(r.at)), a)
 						}
@@ -110,7 +110,7 @@ func TestStrayReportsMakeNoSecondTrain(t *testing.T) {
 	tr := NewTracker(net)
 	stations := net.Line("blue").Stations
 	arrive := func(at time.Duration, i int) {
-		tr.ApplyArrival(cta.KeyAt(day(9).Add(at)), arrived("T", stations[i].Station.ID, cta.DirectionA, cta.InService))
+		tr.ApplyArrival(cta.KeyAt(day(9).Add(at)), arrived("T", stations[i].Station.ID, cta.DirectionA, cta.TrainInService))
 	}
 	for i := range 30 {
 		at := time.Duration(i) * 2 * time.Minute
@@ -139,7 +139,7 @@ func TestRunsInOneDirectionMakeNoSecondTrain(t *testing.T) {
 	for run := range 9 {
 		for _, s := range stations {
 			at = at.Add(time.Minute)
-			tr.ApplyArrival(cta.KeyAt(at), arrived("T", s.Station.ID, cta.DirectionA, cta.InService))
+			tr.ApplyArrival(cta.KeyAt(at), arrived("T", s.Station.ID, cta.DirectionA, cta.TrainInService))
 		}
 		if v := tr.View(at.Add(time.Second)); len(v.Trains) != 1 || v.Trains[0].ID != "T" {
 			t.Errorf("at the end of run %d: %+v", run, v.Trains)

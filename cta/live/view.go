@@ -124,7 +124,7 @@ type Arrival struct {
 	Towards string
 	Ends    bool
 	// Train is empty for a run without a known train. For other runs that have not
-	// begun (Basis is ByHeadway or ByTimetable), it is the train likely to make the run.
+	// begun (Basis is BasisHeadway or BasisTimetable), it is the train likely to make the run.
 	Train string
 	// Expected is the best estimate. Nine trains of ten or more come between Earliest
 	// and Latest.
@@ -154,10 +154,10 @@ type Basis string
 
 // Every Basis.
 const (
-	ByObservation Basis = "observed"  // times of recent trains over every segment
-	ByDistance    Basis = "distance"  // the timetable, or distance over mean speed, for some segments
-	ByHeadway     Basis = "headway"   // the intended headway: the run has not begun
-	ByTimetable   Basis = "timetable" // the timetable: the run has not begun
+	BasisObserved  Basis = "observed"  // times of recent trains over every segment
+	BasisDistance  Basis = "distance"  // the timetable, or distance over mean speed, for some segments
+	BasisHeadway   Basis = "headway"   // the intended headway: the run has not begun
+	BasisTimetable Basis = "timetable" // the timetable: the run has not begun
 )
 
 // derive computes the view of a moment.
@@ -246,7 +246,7 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	a := Arrival{
 		Line: s.g.lines[n.line].ID, Station: n.station.ID, Direction: n.direction, Towards: f.towards, Ends: f.ends,
 		Expected: s.time(f.shown), Earliest: s.time(max(f.shown-early, min(f.shown, s.now))), Latest: s.time(f.shown + late),
-		Source: SourceOurs, Ours: s.time(f.at), Basis: ByDistance, Maybe: f.maybe,
+		Source: SourceOurs, Ours: s.time(f.at), Basis: BasisDistance, Maybe: f.maybe,
 	}
 	if f.agency > 0 {
 		a.Agency = s.time(f.agency)
@@ -263,11 +263,11 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	}
 	switch {
 	case v.number > 0 && v.timed.run >= 0:
-		a.Basis = ByTimetable
+		a.Basis = BasisTimetable
 	case v.number > 0:
-		a.Basis = ByHeadway
+		a.Basis = BasisHeadway
 	case f.observed:
-		a.Basis = ByObservation
+		a.Basis = BasisObserved
 	}
 	return a
 }
@@ -373,7 +373,7 @@ func (s *scratch) trains(v *View) {
 		v.Trains = append(v.Trains, t)
 		switch b := &v.Boards[s.g.nodes[ve.node].board]; {
 		case s.g.nodes[ve.node].station.Closed:
-		case t.State == StateStopped, t.State == StateTurning && t.Status == cta.InService && s.now-ve.at < minute && s.g.nodes[ve.node].turn == ve.node:
+		case t.State == StateStopped, t.State == StateTurning && t.Status == cta.TrainInService && s.now-ve.at < minute && s.g.nodes[ve.node].turn == ve.node:
 			b.Here = append(b.Here, t.ID)
 		case t.State == StateStanding:
 			b.Standing = append(b.Standing, t.ID)

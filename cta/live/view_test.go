@@ -24,7 +24,7 @@ func smalltown(tb testing.TB) *cta.Network {
 
 // A view is consistent for any reports.
 func TestAnyEventsGiveASoundView(t *testing.T) {
-	statuses := []cta.TrainStatus{cta.InService, cta.InService, cta.InService, cta.OutOfService, cta.BrokenDown}
+	statuses := []cta.TrainStatus{cta.TrainInService, cta.TrainInService, cta.TrainInService, cta.TrainOutOfService, cta.TrainBrokenDown}
 	nets := []*cta.Network{cta.Chicago(), smalltown(t)}
 	rapid.Check(t, func(rt *rapid.T) {
 		net := nets[rapid.IntRange(0, 1).Draw(rt, "network")]
@@ -98,7 +98,7 @@ func TestBranchIsOpenUntilKnown(t *testing.T) {
 	tr := NewTracker(cta.Chicago())
 	arrive := func(at time.Duration, train string, station int) {
 		tr.ApplyArrival(cta.KeyAt(day(8).Add(at)), cta.Arrival{
-			StationID: station, TrainID: train, Line: "green", Direction: cta.DirectionA, TrainStatus: cta.InService,
+			StationID: station, TrainID: train, Line: "green", Direction: cta.DirectionA, TrainStatus: cta.TrainInService,
 		})
 	}
 	at := func(station int) Arrival {
@@ -130,7 +130,7 @@ func TestTrainsRunRoundTheLoopAndBack(t *testing.T) {
 	stations := cta.Chicago().Line("brown").Stations
 	before := stations[slices.IndexFunc(stations, func(s cta.LineStation) bool { return s.Loop })-1]
 	tr.ApplyArrival(cta.KeyAt(day(8)), cta.Arrival{
-		StationID: before.ID, TrainID: "BR001", Line: "brown", Direction: cta.DirectionA, TrainStatus: cta.InService,
+		StationID: before.ID, TrainID: "BR001", Line: "brown", Direction: cta.DirectionA, TrainStatus: cta.TrainInService,
 	})
 	train, _ := tr.View(day(8).Add(10 * time.Second)).Train("BR001")
 	var back []Arrival

@@ -60,8 +60,8 @@ func named(name, fields string) string {
 var (
 	clarkLake      = cta.TurnstileEntry{StationID: 40380, StationName: "Clark/Lake", Line: "blue"}
 	from, fromDir  = 40010, cta.DirectionA
-	blueTrain      = cta.Arrival{StationID: 40380, TrainID: "BL001", Direction: "a", Line: "blue", TrainStatus: cta.InService, PrevStationID: &from, PrevDirection: &fromDir}
-	firstOfTheDay  = cta.Arrival{StationID: 40380, TrainID: "BL001", Direction: "a", Line: "blue", TrainStatus: cta.InService}
+	blueTrain      = cta.Arrival{StationID: 40380, TrainID: "BL001", Direction: "a", Line: "blue", TrainStatus: cta.TrainInService, PrevStationID: &from, PrevDirection: &fromDir}
+	firstOfTheDay  = cta.Arrival{StationID: 40380, TrainID: "BL001", Direction: "a", Line: "blue", TrainStatus: cta.TrainInService}
 	turnstileBytes = []byte("\xf8\xf6\x04\x14Clark/Lake\x08blue")
 	arrivalBytes   = []byte("\xf8\xf6\x04\x0aBL001\x02a\x08blue\x14in_service\x02\x94\xf1\x04\x02\x02a")
 	firstBytes     = []byte("\xf8\xf6\x04\x0aBL001\x02a\x08blue\x14in_service\x00\x00")
@@ -353,7 +353,7 @@ func TestAnyCompatibleWriter(t *testing.T) {
 		want := cta.Arrival{
 			StationID: rapid.IntRange(math.MinInt32, math.MaxInt32).Draw(t, "station"), TrainID: rapid.String().Draw(t, "train"),
 			Direction: cta.Direction(text.Draw(t, "direction")), Line: text.Draw(t, "line"),
-			TrainStatus: rapid.SampledFrom([]cta.TrainStatus{cta.OutOfService, cta.InService, cta.BrokenDown}).Draw(t, "status"),
+			TrainStatus: rapid.SampledFrom([]cta.TrainStatus{cta.TrainOutOfService, cta.TrainInService, cta.TrainBrokenDown}).Draw(t, "status"),
 		}
 		fields := []field{
 			g.field("station_id", g.integer(want.StationID)),

@@ -112,7 +112,7 @@ func TestValuesShareNothing(t *testing.T) {
 	for i := range data {
 		prev, dir := i, cta.Direction(fmt.Sprint(i))
 		var err error
-		data[i], err = a.Encode(t.Context(), "a", cta.Arrival{TrainStatus: cta.InService, PrevStationID: &prev, PrevDirection: &dir})
+		data[i], err = a.Encode(t.Context(), "a", cta.Arrival{TrainStatus: cta.TrainInService, PrevStationID: &prev, PrevDirection: &dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,17 +135,17 @@ func TestEncodeRefusesWhatNoReaderTakes(t *testing.T) {
 	a := value[cta.Arrival](t, r, schemas.ArrivalValue)
 	big := math.MaxInt32 + 1
 	for name, v := range map[string]cta.Arrival{
-		"station_id: 2147483648 does not fit":      {StationID: big, TrainStatus: cta.InService},
-		"prev_station_id: 2147483648 does not fit": {PrevStationID: &big, TrainStatus: cta.InService},
-		"train_id: found a text that is not UTF-8": {TrainID: "\xff", TrainStatus: cta.InService},
-		"too large: found":                         {TrainID: strings.Repeat("x", 64<<10), TrainStatus: cta.InService},
+		"station_id: 2147483648 does not fit":      {StationID: big, TrainStatus: cta.TrainInService},
+		"prev_station_id: 2147483648 does not fit": {PrevStationID: &big, TrainStatus: cta.TrainInService},
+		"train_id: found a text that is not UTF-8": {TrainID: "\xff", TrainStatus: cta.TrainInService},
+		"too large: found":                         {TrainID: strings.Repeat("x", 64<<10), TrainStatus: cta.TrainInService},
 		"unknown enum symbol":                      {TrainStatus: "late"},
 	} {
 		if _, err := a.Encode(t.Context(), "a", v); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error is %v, want one that says %q", err, name)
 		}
 	}
-	if _, err := a.Encode(t.Context(), "a", cta.Arrival{TrainStatus: cta.InService}); err != nil {
+	if _, err := a.Encode(t.Context(), "a", cta.Arrival{TrainStatus: cta.TrainInService}); err != nil {
 		t.Errorf("after the failures: %v", err)
 	}
 }

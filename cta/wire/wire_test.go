@@ -59,7 +59,7 @@ func TestGoldenBytes(t *testing.T) {
 		arrival   = `{"type":"record","name":"a","fields":[{"name":"station_id","type":"int"},{"name":"train_id","type":"string"},{"name":"direction","type":"string"},{"name":"line","type":"string"},{"name":"train_status","type":"string"},{"name":"prev_station_id","type":["null","int"]},{"name":"prev_direction","type":["null","string"]}]}`
 	)
 	prev, dir := 40010, cta.DirectionA
-	first := cta.Arrival{StationID: 40380, TrainID: "BL001", Direction: "a", Line: "blue", TrainStatus: cta.InService}
+	first := cta.Arrival{StationID: 40380, TrainID: "BL001", Direction: "a", Line: "blue", TrainStatus: cta.TrainInService}
 	later := first
 	later.PrevStationID, later.PrevDirection = &prev, &dir
 
@@ -104,7 +104,7 @@ func TestOwnSchemasRoundTrip(t *testing.T) {
 		station := rapid.IntRange(0, 1<<31-1).Draw(t, "station")
 		roundTrip(t, entries, cta.TurnstileEntry{StationID: station, StationName: text.Draw(t, "name"), Line: text.Draw(t, "line")})
 		a := cta.Arrival{StationID: station, TrainID: text.Draw(t, "train"), Direction: cta.DirectionB, Line: text.Draw(t, "line"),
-			TrainStatus: rapid.SampledFrom([]cta.TrainStatus{cta.OutOfService, cta.InService, cta.BrokenDown}).Draw(t, "status")}
+			TrainStatus: rapid.SampledFrom([]cta.TrainStatus{cta.TrainOutOfService, cta.TrainInService, cta.TrainBrokenDown}).Draw(t, "status")}
 		if rapid.Bool().Draw(t, "has prev") {
 			prev, dir := station, cta.Direction(text.Draw(t, "dir"))
 			a.PrevStationID, a.PrevDirection = &prev, &dir

@@ -73,7 +73,7 @@ func TestADayOfFaults(t *testing.T) {
 		}
 	}
 	for id, a := range last {
-		if away := f.Ends.Sub(a.at); a.TrainStatus == cta.InService && away > 25*time.Minute {
+		if away := f.Ends.Sub(a.at); a.TrainStatus == cta.TrainInService && away > 25*time.Minute {
 			t.Errorf("%s was left behind at %d %v ago", id, a.StationID, away)
 		}
 	}

@@ -44,7 +44,7 @@ func newFake(tb testing.TB, source, net *cta.Network, start time.Time, length ti
 	f := &fake{net: net}
 	f.Now, f.Ends = start.Add(time.Minute), start.Add(length)
 	for ev := range sim.Events() {
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			f.truth = append(f.truth, arrival{ev.At, ev.Arrival})
 		}
 	}
@@ -181,12 +181,12 @@ func (f *fake) judge(tb testing.TB, got []arrival, from, to time.Time) (j judged
 			tb.Errorf("%s goes back in time", a.TrainID)
 		}
 		times[a.TrainID] = a.at
-		if a.TrainStatus == cta.InService {
+		if a.TrainStatus == cta.TrainInService {
 			left[at(a)] = append(left[at(a)], a)
 		}
 	}
 	for _, c := range f.truth {
-		if c.TrainStatus != cta.InService {
+		if c.TrainStatus != cta.TrainInService {
 			continue
 		}
 		list := left[at(c)]

@@ -38,7 +38,7 @@ var day = sync.OnceValues(func() (*cta.Network, error) {
 	}
 	var arrivals iter.Seq2[time.Time, cta.Arrival] = func(yield func(time.Time, cta.Arrival) bool) {
 		for ev := range sim.Events() {
-			if ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
+			if ev.Kind == ctaproducer.EventArrival && !yield(ev.At, ev.Arrival) {
 				return
 			}
 		}
@@ -192,12 +192,12 @@ func TestTrainsLeave(t *testing.T) {
 		if !out[a.TrainID].IsZero() {
 			t.Errorf("%s is %s at %v, after it has left", a.TrainID, a.TrainStatus, a.at)
 		}
-		if a.TrainStatus == cta.OutOfService {
+		if a.TrainStatus == cta.TrainOutOfService {
 			out[a.TrainID] = a.at
 		} else {
 			in[a.TrainID] = a.at
 		}
-		if a.TrainStatus == cta.InService && (a.Destination == nil || f.net.Station(*a.Destination) == nil) {
+		if a.TrainStatus == cta.TrainInService && (a.Destination == nil || f.net.Station(*a.Destination) == nil) {
 			t.Errorf("%s has destination %v", a.TrainID, a.Destination)
 		}
 	}
@@ -210,7 +210,7 @@ func TestTrainsLeave(t *testing.T) {
 	ended := 0
 	for _, c := range f.truth {
 		at := in[c.TrainID]
-		if c.TrainStatus == cta.OutOfService && !at.IsZero() && c.at.Before(f.Ends.Add(-5*time.Minute)) && c.TrainID != lost && c.TrainID != cancelled {
+		if c.TrainStatus == cta.TrainOutOfService && !at.IsZero() && c.at.Before(f.Ends.Add(-5*time.Minute)) && c.TrainID != lost && c.TrainID != cancelled {
 			ended++
 			if away := out[c.TrainID].Sub(c.at); away < 0 || away > endedAfter+2*time.Minute {
 				t.Errorf("%s ended at %v, and left %v later", c.TrainID, c.at, away)
@@ -285,7 +285,7 @@ func TestOutages(t *testing.T) {
 				}
 			})
 			for _, a := range got.all {
-				if a.TrainStatus == cta.OutOfService && a.at.After(begin.Add(time.Minute)) && a.at.Before(begin.Add(length)) {
+				if a.TrainStatus == cta.TrainOutOfService && a.at.After(begin.Add(time.Minute)) && a.at.Before(begin.Add(length)) {
 					t.Errorf("%s left at %v, in the outage", a.TrainID, a.at.In(f.net.Location))
 				}
 			}
@@ -460,7 +460,7 @@ func FuzzAnswer(f *testing.F) {
 					t.Fatalf("at %v: %+v", now, arr)
 				}
 				key := arr.TrainID + " " + string(arr.TrainStatus) + arr.at.String()
-				if emitted[key] && arr.TrainStatus == cta.InService {
+				if emitted[key] && arr.TrainStatus == cta.TrainInService {
 					t.Fatalf("twice: %+v", arr)
 				}
 			}

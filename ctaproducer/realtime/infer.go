@@ -717,7 +717,7 @@ func (s *step) emit(t *train, i int, at time.Time) {
 	if at.IsZero() {
 		at = s.end
 	}
-	s.event(t, i, at, cta.InService)
+	s.event(t, i, at, cta.TrainInService)
 	t.last = i
 }
 
@@ -734,7 +734,7 @@ func (s *step) event(t *train, i int, at time.Time, status cta.TrainStatus) {
 		p := t.Calls[t.last]
 		a.PrevStationID, a.PrevDirection = &p.Station.ID, &p.Direction
 	}
-	if status == cta.InService {
+	if status == cta.TrainInService {
 		a.Destination = &t.Last().Station.ID
 	}
 	t.lastAt = at
@@ -748,7 +748,7 @@ func (s *step) leave(t *train) {
 	}
 	t.gone = true
 	if t.last >= 0 {
-		s.event(t, t.last, s.end, cta.OutOfService)
+		s.event(t, t.last, s.end, cta.TrainOutOfService)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestOwnFeedsGiveTheSameModel(t *testing.T) {
 		}
 		trains := map[string]live.Train{}
 		for _, tr := range tracker.View(at).Trains {
-			if tr.Status == cta.InService && len(tr.Stops) > 0 {
+			if tr.Status == cta.TrainInService && len(tr.Stops) > 0 {
 				trains[tr.ID] = tr
 			}
 		}

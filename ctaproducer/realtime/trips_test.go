@@ -151,7 +151,7 @@ func TestNothingIsSaidTwice(t *testing.T) {
 		a := &answer{at: now, vehicles: []vehicle{{descriptor: descriptor{trip: "trip-0", start: -1}, id: "bus", at: now, sequence: sequence, stands: true}}}
 		arrivals, _ := in.apply(0, a, now)
 		for _, arr := range arrivals {
-			if arr.TrainStatus == cta.InService {
+			if arr.TrainStatus == cta.TrainInService {
 				said[arr.StationID]++
 			}
 		}
@@ -198,7 +198,7 @@ func TestSkippedNoMore(t *testing.T) {
 			}
 			arrivals, _ := in.apply(0, &answer{at: now, updates: []update{u}}, now)
 			for _, a := range arrivals {
-				if a.TrainStatus == cta.InService && net.Station(a.StationID).Name == "Stop 2" {
+				if a.TrainStatus == cta.TrainInService && net.Station(a.StationID).Name == "Stop 2" {
 					found++
 				}
 			}
@@ -263,7 +263,7 @@ func TestEndOfRoundTrip(t *testing.T) {
 		}
 		arrivals, _ := in.apply(0, a, now)
 		for _, arr := range arrivals {
-			if arr.TrainStatus == cta.InService {
+			if arr.TrainStatus == cta.TrainInService {
 				at = append(at, arr.at.Format("4"))
 			}
 		}

@@ -80,7 +80,7 @@ func TestADayOfFaults(t *testing.T) {
 		times[a.TrainID], last[a.TrainID] = a.at, a
 	}
 	for id, a := range last {
-		if away := f.Ends.Sub(a.at); a.TrainStatus == cta.InService && away > endedAfter+7*time.Minute {
+		if away := f.Ends.Sub(a.at); a.TrainStatus == cta.TrainInService && away > endedAfter+7*time.Minute {
 			t.Errorf("%s was left behind at %d %v ago", id, a.StationID, away)
 		}
 	}

@@ -181,7 +181,7 @@ func TestOddAnswers(t *testing.T) {
 				t.Errorf("want %v of them and none false, within %v", c.share, c.within)
 			}
 			for _, a := range got.all {
-				if a.TrainStatus == cta.OutOfService && f.runs(a.Line, strings.Split(a.TrainID, "-")[1], a.at) {
+				if a.TrainStatus == cta.TrainOutOfService && f.runs(a.Line, strings.Split(a.TrainID, "-")[1], a.at) {
 					t.Errorf("%s was said to be out of service at %s, but it runs", a.TrainID, a.at)
 				}
 			}
@@ -257,12 +257,12 @@ func TestTrainsLeave(t *testing.T) {
 	for _, a := range got.all {
 		if strings.Contains(a.TrainID, "-"+lost+"-") {
 			last = a
-			if a.TrainStatus == cta.OutOfService {
+			if a.TrainStatus == cta.TrainOutOfService {
 				left++
 			}
 		}
 	}
-	if after := last.at.Sub(cut); last.TrainStatus != cta.OutOfService || left != 1 || after < lostAfter || after > lostAfter+2*time.Minute {
+	if after := last.at.Sub(cut); last.TrainStatus != cta.TrainOutOfService || left != 1 || after < lostAfter || after > lostAfter+2*time.Minute {
 		t.Errorf("run %s: %d times out of service, last %+v, %v after it was lost", lost, left, last.Arrival, after)
 	}
 }
@@ -493,7 +493,7 @@ func TestTrainComesAgain(t *testing.T) {
 		}
 		out, predictions := in.apply(a, now, 30*time.Second)
 		for _, e := range out {
-			if e.StationID == loyola.ID && e.TrainStatus == cta.InService {
+			if e.StationID == loyola.ID && e.TrainStatus == cta.TrainInService {
 				arrived = append(arrived, at)
 			}
 		}

@@ -74,7 +74,7 @@ func simulated(tb testing.TB, net *cta.Network, hours int) []arrival {
 		tb.Fatal(err)
 	}
 	for ev := range sim.Events() {
-		if ev.Kind == ctaproducer.ArrivalEvent && !net.Station(ev.Arrival.StationID).Closed {
+		if ev.Kind == ctaproducer.EventArrival && !net.Station(ev.Arrival.StationID).Closed {
 			known[name] = append(known[name], arrival{ev.At, ev.Arrival})
 		}
 	}
@@ -143,7 +143,7 @@ func (f *fake) judge(got []arrival, from, to time.Time) map[string]*judged {
 	type key struct{ line, run string }
 	events, truth := map[key][]arrival{}, map[key][]arrival{}
 	for _, a := range got {
-		if a.TrainStatus == cta.InService {
+		if a.TrainStatus == cta.TrainInService {
 			events[key{a.Line, runOf(a)}] = append(events[key{a.Line, runOf(a)}], a)
 		}
 	}
@@ -169,7 +169,7 @@ func (f *fake) judge(got []arrival, from, to time.Time) map[string]*judged {
 					best, off = j, a.at.Sub(c.at).Abs()
 				}
 			}
-			inside := !c.at.Before(from) && c.at.Before(to) && !first && c.TrainStatus == cta.InService
+			inside := !c.at.Before(from) && c.at.Before(to) && !first && c.TrainStatus == cta.TrainInService
 			if best >= 0 {
 				left = slices.Delete(left, best, best+1)
 			}

@@ -316,7 +316,7 @@ func (s *step) move(t *train, now sighting) {
 func (s *step) stay(t *train, now sighting) {
 	if t.origin != nil {
 		if d := t.route.metres(&now.report, t.origin.station); d >= platform && now.located {
-			s.emit(t, *t.origin, t.known, cta.InService)
+			s.emit(t, *t.origin, t.known, cta.TrainInService)
 			t.origin = nil
 		}
 	}
@@ -326,7 +326,7 @@ func (s *step) stay(t *train, now sighting) {
 	t.sighting, t.known = now, s.sure(now)
 	if !t.done && now.approaching && t.origin == nil && t.route.metres(&now.report, t.at.station) < platform {
 		t.done = true
-		s.emit(t, t.at, now.moved, cta.InService)
+		s.emit(t, t.at, now.moved, cta.TrainInService)
 	}
 }
 
@@ -359,7 +359,7 @@ func (s *step) evident(t *train, now sighting) bool {
 func (s *step) advance(t *train, now sighting) {
 	if t.origin != nil {
 		if t.located {
-			s.emit(t, *t.origin, t.known, cta.InService)
+			s.emit(t, *t.origin, t.known, cta.TrainInService)
 		} else {
 			s.aside(asideUnplaced) // it has waited there for unknown time
 		}
@@ -415,7 +415,7 @@ func (s *step) pass(t *train, passed []node, now sighting, hi time.Time, stands 
 			s.aside(asideUnplaced)
 			return
 		}
-		s.emit(t, end, hi, cta.InService)
+		s.emit(t, end, hi, cta.TrainInService)
 		return
 	}
 	along := make([]float64, len(passed)) // of each call, from where the train was known
@@ -433,7 +433,7 @@ func (s *step) pass(t *train, passed []node, now sighting, hi time.Time, stands 
 		if total > 0 && (i < len(passed)-1 || beyond > 0) {
 			at = t.known.Add(time.Duration(along[i] / total * float64(hi.Sub(t.known))))
 		}
-		s.emit(t, n, at, cta.InService)
+		s.emit(t, n, at, cta.TrainInService)
 	}
 }
 
@@ -449,7 +449,7 @@ func (s *step) emit(t *train, n node, at time.Time, status cta.TrainStatus) {
 	if t.route.place[n.station].Closed { // it passed
 		return
 	}
-	if status == cta.InService && again && at.Sub(before) < sameCall {
+	if status == cta.TrainInService && again && at.Sub(before) < sameCall {
 		return
 	}
 	a := cta.Arrival{StationID: n.station, TrainID: t.id, Direction: n.d, Line: t.route.line.ID, TrainStatus: status}
@@ -457,7 +457,7 @@ func (s *step) emit(t *train, n node, at time.Time, status cta.TrainStatus) {
 		station, d := t.last.station, t.last.d
 		a.PrevStationID, a.PrevDirection = &station, &d
 	}
-	if destination := t.destination; destination != 0 && status != cta.OutOfService {
+	if destination := t.destination; destination != 0 && status != cta.TrainOutOfService {
 		a.Destination = &destination
 	}
 	t.calls[n], t.last, t.lastAt = at, &n, at
@@ -520,7 +520,7 @@ func (s *step) age(active map[*route]int) {
 // leave says that a train is out of service, if anybody knows it.
 func (s *step) leave(t *train) {
 	if !t.gone && t.last != nil {
-		s.emit(t, *t.last, s.end, cta.OutOfService)
+		s.emit(t, *t.last, s.end, cta.TrainOutOfService)
 	}
 	t.gone = true
 }
@@ -544,5 +544,5 @@ func (s *step) vanish(t *train) {
 		at = t.missed
 	}
 	t.done = true
-	s.emit(t, t.at, at, cta.InService)
+	s.emit(t, t.at, at, cta.TrainInService)
 }

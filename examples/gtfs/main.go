@@ -175,7 +175,7 @@ func simulate(ctx context.Context, net *cta.Network, day cta.Date, seed uint64) 
 	}
 	return gtfs.WithTimetable(net, day, func(yield func(time.Time, cta.Arrival) bool) {
 		for ev := range sim.Events() {
-			if ctx.Err() != nil || ev.Kind == ctaproducer.ArrivalEvent && !yield(ev.At, ev.Arrival) {
+			if ctx.Err() != nil || ev.Kind == ctaproducer.EventArrival && !yield(ev.At, ev.Arrival) {
 				return
 			}
 		}

@@ -21,7 +21,7 @@ func Arrivals(net *cta.Network, cfg ctaproducer.SimulationConfig) ([]ctaproducer
 	}
 	var arrivals []ctaproducer.Event
 	for e := range sim.Events() {
-		if e.Kind == ctaproducer.ArrivalEvent {
+		if e.Kind == ctaproducer.EventArrival {
 			arrivals = append(arrivals, e)
 		}
 	}
@@ -53,7 +53,7 @@ func Stand(arrivals []ctaproducer.Event, at Place, lasts time.Duration, says boo
 	}
 	holdUp(of[run:])
 	if says {
-		broken.At, broken.Arrival.TrainStatus = began.Add(time.Second), cta.BrokenDown
+		broken.At, broken.Arrival.TrainStatus = began.Add(time.Second), cta.TrainBrokenDown
 		mended.At = began.Add(lasts)
 		others = append(others, broken, mended)
 	}

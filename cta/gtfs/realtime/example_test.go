@@ -18,7 +18,7 @@ func Example() {
 	tracker := live.NewTracker(net)
 	bound := 40390 // Forest Park
 	tracker.ApplyArrival(cta.KeyAt(now.Add(-20*time.Second)), cta.Arrival{
-		StationID: 40890, TrainID: "blue-7", Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.InService, Destination: &bound,
+		StationID: 40890, TrainID: "blue-7", Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.TrainInService, Destination: &bound,
 	})
 	publisher, err := realtime.NewPublisher(net)
 	if err != nil {

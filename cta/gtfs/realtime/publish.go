@@ -84,7 +84,7 @@ func (p *Publisher) Publish(n State) Feeds {
 	for i := range n.View.Trains {
 		t := &n.View.Trains[i]
 		a := runs[t.ID]
-		if t.Status == cta.OutOfService || a == nil && t.State == live.StateTurning || a != nil && a.over(t, asOf) {
+		if t.Status == cta.TrainOutOfService || a == nil && t.State == live.StateTurning || a != nil && a.over(t, asOf) {
 			continue
 		}
 		vehicles = append(vehicles, p.vehicle(t, a, asOf))

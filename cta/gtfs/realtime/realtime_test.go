@@ -28,7 +28,7 @@ func follows(t *testing.T, net *cta.Network, cfg ctaproducer.SimulationConfig, r
 	}
 	tracker, next := live.NewTracker(net), cfg.Start.Add(time.Hour)
 	for ev := range sim.Events() {
-		if ev.Kind != ctaproducer.ArrivalEvent {
+		if ev.Kind != ctaproducer.EventArrival {
 			continue
 		}
 		for ev.At.After(next) {
@@ -153,7 +153,7 @@ func TestServiceDays(t *testing.T) {
 	p := publisher(t, net)
 	now := time.Date(2026, 10, 8, 1, 4, 0, 0, zone)
 	tracker := live.NewTracker(net)
-	tracker.ApplyArrival(cta.KeyAt(now.Add(-2*time.Minute)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+	tracker.ApplyArrival(cta.KeyAt(now.Add(-2*time.Minute)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.TrainInService})
 	updates := feed(t, p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).TripUpdates).GetEntity()
 	if len(updates) != 1 {
 		t.Fatalf("%d trip updates, want one", len(updates))
@@ -167,7 +167,7 @@ func TestServiceDays(t *testing.T) {
 	}
 	// The run is published until a minute after its end.
 	end := now.Add(20 * time.Minute)
-	tracker.ApplyArrival(cta.KeyAt(end), cta.Arrival{StationID: 2, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+	tracker.ApplyArrival(cta.KeyAt(end), cta.Arrival{StationID: 2, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.TrainInService})
 	for want, after := range []time.Duration{70 * time.Second, 50 * time.Second} {
 		f := p.Publish(State{View: tracker.View(end.Add(after)), Reports: tracker.Reports})
 		if v, u := len(feed(t, f.VehiclePositions).GetEntity()), len(feed(t, f.TripUpdates).GetEntity()); v != want || u != want {
@@ -197,7 +197,7 @@ func TestTwoRunsThatFitAlike(t *testing.T) {
 		}
 		p := publisher(t, net)
 		tracker := live.NewTracker(net)
-		tracker.ApplyArrival(cta.KeyAt(at(8*3600+20)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+		tracker.ApplyArrival(cta.KeyAt(at(8*3600+20)), cta.Arrival{StationID: 1, TrainID: "bus", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.TrainInService})
 		now := at(8*3600 + 60)
 		f := p.Publish(State{View: tracker.View(now), Reports: tracker.Reports})
 		vehicles, updates := feed(t, f.VehiclePositions).GetEntity(), feed(t, f.TripUpdates).GetEntity()
@@ -229,7 +229,7 @@ func TestHeaderTimesGrow(t *testing.T) {
 	if again := publish(); again != first {
 		t.Error("the same content at the same time isn't the same feed")
 	}
-	tracker.ApplyArrival(cta.KeyAt(now.Add(-time.Second)), cta.Arrival{StationID: 41280, TrainID: "x", Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.InService})
+	tracker.ApplyArrival(cta.KeyAt(now.Add(-time.Second)), cta.Arrival{StationID: 41280, TrainID: "x", Direction: cta.DirectionA, Line: "blue", TrainStatus: cta.TrainInService})
 	second := publish()
 	if !second.Time.After(first.Time) {
 		t.Errorf("a change within the second: %v, then %v", first.Time, second.Time)
@@ -268,7 +268,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 	come := func(now int, change func(*live.Train), reports ...int) (*pb.VehiclePosition, *pb.TripUpdate) {
 		tracker := live.NewTracker(net)
 		for i, seconds := range reports {
-			tracker.ApplyArrival(cta.KeyAt(at(seconds)), cta.Arrival{StationID: i + 1, TrainID: "t", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+			tracker.ApplyArrival(cta.KeyAt(at(seconds)), cta.Arrival{StationID: i + 1, TrainID: "t", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.TrainInService})
 		}
 		v := *tracker.View(at(now))
 		v.Trains = slices.Clone(v.Trains)
@@ -339,7 +339,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 		t.Errorf("a train is told of a minute after its run: %v, %v", v, u)
 	}
 	tracker := live.NewTracker(net)
-	tracker.ApplyArrival(cta.KeyAt(at(5*3600)), cta.Arrival{StationID: 3, TrainID: "another", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService})
+	tracker.ApplyArrival(cta.KeyAt(at(5*3600)), cta.Arrival{StationID: 3, TrainID: "another", Direction: cta.DirectionA, Line: "l", TrainStatus: cta.TrainInService})
 	f := publisher(t, net).Publish(State{View: tracker.View(at(5*3600 + 30)), Reports: tracker.Reports})
 	if got := feed(t, f.VehiclePositions).GetEntity(); len(got) > 0 {
 		t.Errorf("a train at the end of an unknown run: %v", got)
@@ -382,7 +382,7 @@ func TestRunsStay(t *testing.T) {
 	tracker := live.NewTracker(net)
 	come := func(seconds, station int, train string, bound int) (trip string) {
 		at := day.Begin(zone).Add(time.Duration(seconds) * time.Second)
-		tracker.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: station, TrainID: train, Direction: cta.DirectionA, Line: "l", TrainStatus: cta.InService, Destination: &bound})
+		tracker.ApplyArrival(cta.KeyAt(at), cta.Arrival{StationID: station, TrainID: train, Direction: cta.DirectionA, Line: "l", TrainStatus: cta.TrainInService, Destination: &bound})
 		now := at.Add(5 * time.Second)
 		for _, e := range feed(t, p.Publish(State{View: tracker.View(now), Reports: tracker.Reports}).VehiclePositions).GetEntity() {
 			if e.GetVehicle().GetVehicle().GetId() == train {
@@ -429,7 +429,7 @@ func BenchmarkPublish(b *testing.B) {
 	tracker := live.NewTracker(net)
 	var now time.Time
 	for ev := range sim.Events() {
-		if ev.Kind == ctaproducer.ArrivalEvent {
+		if ev.Kind == ctaproducer.EventArrival {
 			tracker.ApplyArrival(cta.KeyAt(ev.At), ev.Arrival)
 			now = ev.At
 		}

@@ -69,7 +69,7 @@ func (r *runs) assign(v *live.View, said func(train string) []live.Report) map[s
 	now := make(map[string]*assignment, len(v.Trains))
 	for i := range v.Trains {
 		t := &v.Trains[i]
-		if t.Status == cta.OutOfService {
+		if t.Status == cta.TrainOutOfService {
 			continue
 		}
 		line := r.net.Line(t.Line)
@@ -132,14 +132,14 @@ func follow(line *cta.Line, said []live.Report) []way {
 	var ways []way
 	var before live.Report
 	for i, s := range said {
-		if s.Status == cta.OutOfService {
+		if s.Status == cta.TrainOutOfService {
 			ways = nil
 			continue
 		}
 		switch {
 		case i > 0 && len(ways) > 0 && s.Hop == before.Hop:
 			// Another status, another stop of the station, or a ring's next run.
-			if s.Status == cta.InService && before.Status == cta.InService {
+			if s.Status == cta.TrainInService && before.Status == cta.TrainInService {
 				if ended(ways, before) && slices.ContainsFunc(line.Patterns, func(p *cta.Pattern) bool { return at(p.Calls[0], s.Hop) }) {
 					ways = begin(line, s)
 				} else if on := onward(ways, s, 1); on != nil {

@@ -23,7 +23,7 @@ func ExampleNew() {
 	}
 	arrivals := func(yield func(time.Time, cta.Arrival) bool) {
 		for e := range sim.Events() {
-			if e.Kind == ctaproducer.ArrivalEvent && !yield(e.At, e.Arrival) {
+			if e.Kind == ctaproducer.EventArrival && !yield(e.At, e.Arrival) {
 				return
 			}
 		}

@@ -34,7 +34,7 @@ var simulation = sync.OnceValues(func() ([]ctaproducer.Event, error) {
 	}
 	var all []ctaproducer.Event
 	for e := range sim.Events() {
-		if e.Kind == ctaproducer.ArrivalEvent {
+		if e.Kind == ctaproducer.EventArrival {
 			all = append(all, e)
 		}
 	}

@@ -56,7 +56,7 @@ func (t *Tracker) read(arrivals iter.Seq2[time.Time, cta.Arrival]) (trains []*tr
 			byID[a.TrainID], t.runs[a.TrainID] = tr, tr.run
 			trains = append(trains, tr)
 		}
-		c := call{a.StationID, a.Direction, at, a.TrainStatus == cta.OutOfService}
+		c := call{a.StationID, a.Direction, at, a.TrainStatus == cta.TrainOutOfService}
 		if n := len(tr.calls); n > 0 && tr.calls[n-1].station == c.station && tr.calls[n-1].d == c.d && c.out {
 			tr.calls[n-1].out = true
 			continue
