@@ -94,7 +94,7 @@ func TestChicagoPatternsAreContiguous(t *testing.T) {
 		for _, p := range l.Patterns {
 			for i := 1; i < len(p.Calls); i++ {
 				a, b := p.Calls[i-1], p.Calls[i]
-				if d := Distance(a.Station, b.Station); d < 200 || d > 6300 || a.Direction != b.Direction && d > 1600 {
+				if d := a.Station.Distance(b.Station.Point); d < 200 || d > 6300 || a.Direction != b.Direction && d > 1600 {
 					t.Errorf("%s: %s to %s is %.0f m", l.ID, a.Station.Name, b.Station.Name, d)
 				}
 				if order, ok := l.Order(b.Station.ID); !ok || p.Direction() == DirectionA && b.Direction == DirectionA && order != i {
@@ -225,15 +225,15 @@ func TestSlugsFitTopicNames(t *testing.T) {
 }
 
 func TestDistance(t *testing.T) {
-	quarter := Distance(&Station{}, &Station{Latitude: 90})
+	quarter := Point{}.Distance(Point{Latitude: 90})
 	if want := math.Pi / 2 * 6_371_008.8; math.Abs(quarter-want) > 1e-3 {
 		t.Errorf("equator to pole is %v m, want %v", quarter, want)
 	}
-	if half := Distance(&Station{Longitude: -90}, &Station{Longitude: 90}); math.Abs(half-2*quarter) > 1e-3 {
+	if half := (Point{Longitude: -90}).Distance(Point{Longitude: 90}); math.Abs(half-2*quarter) > 1e-3 {
 		t.Errorf("antipodes are %v m apart, want %v", half, 2*quarter)
 	}
 	lake, state := Chicago().Station(40380), Chicago().Station(40260)
-	if d := Distance(lake, state); math.Abs(d-250) > 10 || d != Distance(state, lake) {
+	if d := lake.Distance(state.Point); math.Abs(d-250) > 10 || d != state.Distance(lake.Point) {
 		t.Errorf("State/Lake to Clark/Lake is %v m, want about 250", d)
 	}
 }

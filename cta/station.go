@@ -2,7 +2,6 @@ package cta
 
 import (
 	"cmp"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -10,15 +9,14 @@ import (
 
 // Station is a place where trains stop.
 type Station struct {
-	ID        int
-	Ref       string   // the agency's own id in its feed; empty if equal to ID
-	Code      string   // short name for riders; may be empty
-	Name      string   // not unique: join on ID
-	Also      []string // well-known places at the station, by which riders look for it
-	Closed    bool     // trains pass without a stop
-	Access    Accessibility
-	Latitude  float64
-	Longitude float64
+	ID     int
+	Ref    string   // the agency's own id in its feed; empty if equal to ID
+	Code   string   // short name for riders; may be empty
+	Name   string   // not unique: join on ID
+	Also   []string // well-known places at the station, by which riders look for it
+	Closed bool     // trains pass without a stop
+	Access Accessibility
+	Point
 	Lines     []string // ids of the lines that stop here, in the network's order
 	Stops     []Stop   // by ascending ID
 	Entries   Ridership
@@ -136,19 +134,4 @@ func (r Ridership) On(t time.Time) float64 {
 		return r.Sunday
 	}
 	return r.Weekday
-}
-
-// earthRadius is the Earth's mean radius in metres, by the IUGG (R1 of the GRS 80
-// ellipsoid).
-const earthRadius = 6_371_008.8
-
-// Distance returns the great-circle distance between two stations, in metres. Tracks
-// are longer, as they bend.
-func Distance(a, b *Station) float64 {
-	const rad = math.Pi / 180
-	sinLat := math.Sin((b.Latitude - a.Latitude) * rad / 2)
-	sinLon := math.Sin((b.Longitude - a.Longitude) * rad / 2)
-	h := sinLat*sinLat + math.Cos(a.Latitude*rad)*math.Cos(b.Latitude*rad)*sinLon*sinLon
-	// Rounding may carry h past 1 for antipodes.
-	return 2 * earthRadius * math.Asin(math.Sqrt(min(1, h)))
 }

@@ -36,14 +36,14 @@ func (t *AlertTable) Current(ctx context.Context) (map[string]alert.Alert, error
 	}
 	current := map[string]alert.Alert{}
 	err := t.client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(t.spec.Name), StopAtEnd: true}, func(ctx context.Context, r kafka.Record) error {
-		k, err := t.codec.Key.Decode(ctx, r.Topic, r.Key)
+		k, err := t.codec.Key.Decode(ctx, r.Key)
 		if err == nil && r.Value == nil {
 			delete(current, k.ID)
 			return nil
 		}
 		var a alert.Alert
 		if err == nil {
-			a, err = t.codec.Value.Decode(ctx, r.Topic, r.Value)
+			a, err = t.codec.Value.Decode(ctx, r.Value)
 		}
 		if wire.Reason(err) != "" {
 			return nil

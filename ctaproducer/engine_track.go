@@ -128,7 +128,7 @@ func newTrack(l *cta.Line, prefix string, r *riders) *track {
 			id := [2]*platform{p.platforms[i-1], q}
 			if links[id] == nil {
 				slow := loop[before.Station.ID] // both ends, or the way out, are in the loop
-				links[id] = &link{run: runningTime(cta.Distance(before.Station, c.Station), slow)}
+				links[id] = &link{run: runningTime(before.Station.Distance(c.Station.Point), slow)}
 			}
 			p.links = append(p.links, links[id])
 			if q != p.platforms[0] || i < len(pattern.Calls)-1 { // a ring's end is its beginning

@@ -59,7 +59,7 @@ func ExampleProducer() {
 		TrainStatus: cta.TrainInService,
 	}))
 	fmt.Println(producer.Flush(ctx))
-	last, _, err := producer.LastEvent(ctx)
+	last, err := producer.LastEvent(ctx)
 	fmt.Println("last event:", last.In(net.Location).Format("15:04:05"), err)
 	fmt.Println(producer.Close())
 

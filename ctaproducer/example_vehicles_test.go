@@ -68,7 +68,7 @@ func ExampleProducer_vehicles() {
 		log.Fatal(err)
 	}
 
-	arrivals, err := wire.AvroEvents[cta.Arrival](registry, schemas.ArrivalKey, schemas.ArrivalValue)
+	arrivals, err := wire.AvroRecords[cta.Key, cta.Arrival](registry, schemas.ArrivalKey, schemas.ArrivalValue)
 	if err != nil {
 		log.Fatal(err)
 	}

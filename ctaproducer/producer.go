@@ -65,9 +65,9 @@ type Producer struct {
 	net    *cta.Network
 	cfg    ProducerConfig
 
-	arrivals   wire.Events[cta.Arrival]
-	turnstiles wire.Events[cta.TurnstileEntry]
-	weather    wire.Events[cta.Weather]
+	arrivals   wire.Records[cta.Key, cta.Arrival]
+	turnstiles wire.Records[cta.Key, cta.TurnstileEntry]
+	weather    wire.Records[cta.Key, cta.Weather]
 	stations   map[int]*Station
 	gates      map[int]*Turnstile
 }
@@ -89,13 +89,13 @@ func NewProducer(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg
 		gates:    make(map[int]*Turnstile, len(net.Stations)),
 	}
 	var err error
-	if p.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
+	if p.arrivals, err = wire.AvroRecords[cta.Key, cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
 		return nil, fmt.Errorf("ctaproducer: arrivals: %w", err)
 	}
-	if p.turnstiles, err = wire.AvroEvents[cta.TurnstileEntry](reg, schemas.TurnstileKey, schemas.TurnstileValue); err != nil {
+	if p.turnstiles, err = wire.AvroRecords[cta.Key, cta.TurnstileEntry](reg, schemas.TurnstileKey, schemas.TurnstileValue); err != nil {
 		return nil, fmt.Errorf("ctaproducer: turnstiles: %w", err)
 	}
-	if p.weather, err = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
+	if p.weather, err = wire.AvroRecords[cta.Key, cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
 		return nil, fmt.Errorf("ctaproducer: weather: %w", err)
 	}
 	if p.out, err = client.NewProducer(kafka.ProducerConfig{MaxBuffered: cfg.MaxBuffered}); err != nil {
@@ -199,14 +199,14 @@ func (p *Producer) unknown(id int) error {
 }
 
 // LastEvent returns the newest event time among the latest arrivals and entries in the
-// topics; ok is false without any. The time of one wrong clock is left out: no other
+// topics, or zero without any. The time of one wrong clock is left out: no other
 // partition comes near, and others agree. A simulation can continue from the result
 // (SimulationConfig.After).
-func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err error) {
+func (p *Producer) LastEvent(ctx context.Context) (time.Time, error) {
 	topics := p.cfg.Topics
 	records, err := p.client.Last(ctx, kafka.AnyOf(topics.IsArrivals, topics.IsTurnstiles))
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("ctaproducer: last event: %w", err)
+		return time.Time{}, fmt.Errorf("ctaproducer: last event: %w", err)
 	}
 	var times []time.Time
 	for _, r := range records {
@@ -214,27 +214,27 @@ func (p *Producer) LastEvent(ctx context.Context) (last time.Time, ok bool, err 
 		if topics.IsTurnstiles(r.Topic) {
 			codec = p.turnstiles.Key
 		}
-		key, err := codec.Decode(ctx, r.Topic, r.Key)
+		key, err := codec.Decode(ctx, r.Key)
 		if wire.Reason(err) != "" {
 			continue // not an event: the dead-letter topic's business
 		}
 		if err != nil {
-			return time.Time{}, false, fmt.Errorf("ctaproducer: last event: topic %s: %w", r.Topic, err)
+			return time.Time{}, fmt.Errorf("ctaproducer: last event: topic %s: %w", r.Topic, err)
 		}
 		if key.Check(r.Time) == nil {
 			times = append(times, key.Time())
 		}
 	}
 	if len(times) == 0 {
-		return time.Time{}, false, nil
+		return time.Time{}, nil
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	for i := len(times) - 1; i > 0; i-- {
 		if times[i].Sub(times[i-1]) < agreeWithin {
-			return times[i], true, nil
+			return times[i], nil
 		}
 	}
-	return times[len(times)-1], true, nil
+	return times[len(times)-1], nil
 }
 
 // agreeWithin is how near two partitions' last events are, at most, to confirm each other:

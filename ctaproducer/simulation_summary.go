@@ -25,15 +25,15 @@ type SimulationProgress struct {
 	Done              float64 // part of For, 0 to 1; 0 when the run has no end
 }
 
-// Events is the number of all events.
-func (s SimulationSummary) Events() int64 { return s.Arrivals + s.Entries + s.Readings }
+// Total is the number of all events.
+func (s SimulationSummary) Total() int64 { return s.Arrivals + s.Entries + s.Readings }
 
 // Rate is events a second of wall time.
 func (s SimulationSummary) Rate() float64 {
 	if s.Wall <= 0 {
 		return 0
 	}
-	return float64(s.Events()) / s.Wall.Seconds()
+	return float64(s.Total()) / s.Wall.Seconds()
 }
 
 // String is the summary as lines for people, the last one "digest: <hex>".
@@ -43,7 +43,7 @@ events: %d (arrivals %d, entries %d, weather %d)
 wall time: %.2f s (%.0f events/s)
 digest: %s`,
 		s.From.Format("Mon 2006-01-02 15:04:05 MST"), s.To.Format("Mon 2006-01-02 15:04:05 MST"), s.To.Sub(s.From).Round(time.Second),
-		s.Events(), s.Arrivals, s.Entries, s.Readings,
+		s.Total(), s.Arrivals, s.Entries, s.Readings,
 		s.Wall.Seconds(), s.Rate(), s.Digest)
 }
 

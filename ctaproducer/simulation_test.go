@@ -72,8 +72,8 @@ func TestSameSeedSameEventsAtAnySpeed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sum.Events() != sink.sum.Events() || sum.To != s.Begin().Add(length) {
-			t.Errorf("the summary has %d events until %v, the sink %d", sum.Events(), sum.To, sink.sum.Events())
+		if sum.Total() != sink.sum.Total() || sum.To != s.Begin().Add(length) {
+			t.Errorf("the summary has %d events until %v, the sink %d", sum.Total(), sum.To, sink.sum.Total())
 		}
 		return sum.Digest
 	}
@@ -185,7 +185,7 @@ func TestClockWaitsForASlowSink(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(after) == 0 || sum.Events() != sink.sum.Events() {
+		if len(after) == 0 || sum.Total() != sink.sum.Total() {
 			t.Error("events were left out")
 		}
 		if got, want := time.Since(began), time.Hour+2*time.Minute; got < want-2*time.Second || got > want+2*time.Second {
@@ -207,8 +207,8 @@ func TestRunEndsWithItsContext(t *testing.T) {
 			}}
 			began := time.Now()
 			sum, err := newTestSimulation(t, cta.Chicago(), SimulationConfig{Speed: speed}).Run(ctx, sink)
-			if err != nil || sum.Events() != 49 || len(sum.Digest) != 64 {
-				t.Errorf("%d events, digest %q, error %v; want 49, a digest and none", sum.Events(), sum.Digest, err)
+			if err != nil || sum.Total() != 49 || len(sum.Digest) != 64 {
+				t.Errorf("%d events, digest %q, error %v; want 49, a digest and none", sum.Total(), sum.Digest, err)
 			}
 			if d := time.Since(began); d > 2*time.Second {
 				t.Errorf("took %v", d)
@@ -221,8 +221,8 @@ func TestRunReturnsTheSinksError(t *testing.T) {
 	full := errors.New("disk full")
 	sink := &tally{each: func(time.Time) error { return full }}
 	sum, err := newTestSimulation(t, cta.Chicago(), SimulationConfig{}).Run(t.Context(), sink)
-	if !errors.Is(err, full) || sum.Events() != 0 {
-		t.Errorf("%d events, error %v", sum.Events(), err)
+	if !errors.Is(err, full) || sum.Total() != 0 {
+		t.Errorf("%d events, error %v", sum.Total(), err)
 	}
 }
 

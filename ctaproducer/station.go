@@ -19,7 +19,7 @@ type Station struct {
 	station   *cta.Station
 	topic     string
 	partition []byte
-	format    wire.Events[cta.Arrival]
+	format    wire.Records[cta.Key, cta.Arrival]
 	emitted   prometheus.Counter
 }
 

@@ -69,7 +69,7 @@ func enter(ctx context.Context, client *kafka.Client, registry *wire.Registry, n
 	if err := client.EnsureTopics(ctx, kafka.EventTopic(topic, 1)); err != nil {
 		return err
 	}
-	entries, err := wire.AvroEvents[cta.TurnstileEntry](registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	entries, err := wire.AvroRecords[cta.Key, cta.TurnstileEntry](registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ import (
 //     more from the time of its record, if the times of other stations are nearer
 type Inspector struct {
 	worker
-	arrivals wire.Events[cta.Arrival]
-	weather  wire.Events[cta.Weather]
+	arrivals wire.Records[cta.Key, cta.Arrival]
+	weather  wire.Records[cta.Key, cta.Weather]
 	// apart holds the distance between the latest event time of each station, 0 for the
 	// weather, and the time of its record.
 	apart map[int]time.Duration
@@ -47,10 +47,10 @@ func NewInspector(client *kafka.Client, reg *wire.Registry, cfg Config) (*Inspec
 		return nil, fmt.Errorf("ctastream: inspector: %w", err)
 	}
 	x := &Inspector{apart: make(map[int]time.Duration), worker: newWorker(client, cfg, kafka.AnyOf(cfg.Topics.IsArrivals, kafka.Names(cfg.Topics.Weather())))}
-	if x.arrivals, err = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
+	if x.arrivals, err = wire.AvroRecords[cta.Key, cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: arrivals: %w", err)
 	}
-	if x.weather, err = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
+	if x.weather, err = wire.AvroRecords[cta.Key, cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue); err != nil {
 		return nil, fmt.Errorf("ctastream: inspector: weather: %w", err)
 	}
 	return x, nil

@@ -148,7 +148,7 @@ func (k *KSQL) register(ctx context.Context) error {
 	if k.registry == nil {
 		return errors.New("ctastream: ksqlDB: Create needs a registry: without our schemas there, the server registers its own, which refuse all producers")
 	}
-	entries, err := wire.AvroEvents[cta.TurnstileEntry](k.registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	entries, err := wire.AvroRecords[cta.Key, cta.TurnstileEntry](k.registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err == nil {
 		err = entries.Register(ctx, k.input())
 	}

@@ -278,7 +278,7 @@ func (s *summarizer) decode(ctx context.Context, r *kafka.Record) (*reading, err
 	rd := s.read[string(r.Value)]
 	if rd == nil {
 		v, err := readable(ctx, &s.worker, func(ctx context.Context) (cta.TurnstileEntry, error) {
-			return s.values.Decode(ctx, r.Topic, r.Value)
+			return s.values.Decode(ctx, r.Value)
 		})
 		if err != nil {
 			return nil, err

@@ -437,7 +437,7 @@ func (h *Handler) station(s *snapshot, id string) (stationSummary, bool) {
 
 func (h *Handler) boards(s *snapshot, station int) []platformBoard {
 	list := []platformBoard{}
-	for _, b := range s.view.Station(station) {
+	for _, b := range s.view.BoardsAt(station) {
 		p := platformBoard{
 			Line: b.Line, Direction: b.Direction, Towards: s.speaks.towards(b.Towards), Ends: b.Ends,
 			Here: append([]string{}, b.Here...), Standing: []standingTrain{}, Next: s.arrivals(b.Next), Ending: s.arrivals(b.Ending),

@@ -131,7 +131,7 @@ func newWays(net *cta.Network) *ways {
 // stop at them: the way through them is hardly longer.
 func (w *ways) passes(e edge) []int {
 	a, b := w.at[e[0]][0], w.at[e[1]][0]
-	direct := cta.Distance(w.calls[a.pattern][a.call], w.calls[b.pattern][b.call])
+	direct := w.calls[a.pattern][a.call].Distance(w.calls[b.pattern][b.call].Point)
 	for _, a := range w.at[e[0]] {
 		for _, b := range w.at[e[1]] {
 			if a.pattern != b.pattern {
@@ -144,7 +144,7 @@ func (w *ways) passes(e edge) []int {
 			var mid []int
 			length, calls := 0.0, w.calls[a.pattern]
 			for k := i; k < j && length <= 1.15*direct; k++ {
-				length += cta.Distance(calls[k], calls[k+1])
+				length += calls[k].Distance(calls[k+1].Point)
 				if k > i {
 					mid = append(mid, calls[k].ID)
 				}

@@ -175,8 +175,8 @@ type consumer struct {
 	log         *slog.Logger
 	now         func() time.Time
 	metrics     *consumeMetrics
-	arrivals    wire.Events[cta.Arrival]
-	weather     wire.Events[cta.Weather]
+	arrivals    wire.Records[cta.Key, cta.Arrival]
+	weather     wire.Records[cta.Key, cta.Weather]
 	counts      tables.TurnstileCounts
 	alerts      wire.Records[alert.Key, alert.Alert]
 	predictions wire.Records[cta.PredictionKey, cta.Prediction]
@@ -189,8 +189,8 @@ type consumer struct {
 
 func (c *consumer) formats(reg *wire.Registry) error {
 	var errs [4]error
-	c.arrivals, errs[0] = wire.AvroEvents[cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
-	c.weather, errs[1] = wire.AvroEvents[cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
+	c.arrivals, errs[0] = wire.AvroRecords[cta.Key, cta.Arrival](reg, schemas.ArrivalKey, schemas.ArrivalValue)
+	c.weather, errs[1] = wire.AvroRecords[cta.Key, cta.Weather](reg, schemas.WeatherKey, schemas.WeatherValue)
 	c.alerts, errs[2] = wire.AvroRecords[alert.Key, alert.Alert](reg, schemas.AlertKey, schemas.AlertValue)
 	c.predictions, errs[3] = wire.AvroRecords[cta.PredictionKey, cta.Prediction](reg, schemas.PredictionKey, schemas.PredictionValue)
 	return errors.Join(errs[:]...)
@@ -315,7 +315,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		}
 		return refused(c.model.ApplyStation(v))
 	case kindAlerts:
-		k, err := c.alerts.Key.Decode(ctx, r.Topic, r.Key)
+		k, err := c.alerts.Key.Decode(ctx, r.Key)
 		if err != nil {
 			return wire.Reason(err), err
 		}
@@ -323,7 +323,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			c.model.RemoveAlert(k.ID)
 			return "", nil
 		}
-		a, err := c.alerts.Value.Decode(ctx, r.Topic, r.Value)
+		a, err := c.alerts.Value.Decode(ctx, r.Value)
 		if err != nil {
 			return wire.Reason(err), err
 		}
@@ -333,7 +333,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		}
 		return refused(c.model.ApplyAlert(a))
 	case kindPredictions:
-		k, err := c.predictions.Key.Decode(ctx, r.Topic, r.Key)
+		k, err := c.predictions.Key.Decode(ctx, r.Key)
 		if err != nil {
 			return wire.Reason(err), err
 		}
@@ -341,7 +341,7 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			c.model.RemovePrediction(k.TrainID)
 			return "", nil
 		}
-		p, err := c.predictions.Value.Decode(ctx, r.Topic, r.Value)
+		p, err := c.predictions.Value.Decode(ctx, r.Value)
 		if err != nil {
 			return wire.Reason(err), err
 		}

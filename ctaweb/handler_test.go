@@ -322,8 +322,8 @@ func TestMountedUnderAPrefix(t *testing.T) {
 // hostile is a network whose every text holds markup.
 func hostile() *cta.Network {
 	const mark = `<script>alert(1)</script>"'&`
-	a := &cta.Station{ID: 1, Name: mark, Lines: []string{`x"y>`}, Latitude: 41, Longitude: -87}
-	b := &cta.Station{ID: 2, Name: mark + "2", Lines: []string{`x"y>`}, Latitude: 42, Longitude: -87.2}
+	a := &cta.Station{ID: 1, Name: mark, Lines: []string{`x"y>`}, Point: cta.Point{Latitude: 41, Longitude: -87}}
+	b := &cta.Station{ID: 2, Name: mark + "2", Lines: []string{`x"y>`}, Point: cta.Point{Latitude: 42, Longitude: -87.2}}
 	return &cta.Network{
 		Name: mark, Location: time.UTC, Stations: []*cta.Station{a, b},
 		Lines: []*cta.Line{{

@@ -20,7 +20,7 @@ func large(tb testing.TB, lines, stations int) *Model {
 	n := cta.Network{Name: "Metropolis", Location: time.UTC}
 	for i := range stations {
 		n.Stations = append(n.Stations, &cta.Station{
-			ID: i + 1, Name: fmt.Sprintf("Station of Some Length %d", i), Latitude: 40 + float64(i%100)/100, Longitude: 10 + float64(i/100)/100,
+			ID: i + 1, Name: fmt.Sprintf("Station of Some Length %d", i), Point: cta.Point{Latitude: 40 + float64(i%100)/100, Longitude: 10 + float64(i/100)/100},
 		})
 	}
 	daily := &cta.Calendar{ID: "daily", Days: 0x7F}

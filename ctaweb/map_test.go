@@ -82,7 +82,7 @@ func TestInset(t *testing.T) {
 	l := &cta.Line{ID: "L", Name: "L", Color: "#336699", TextColor: "#ffffff"}
 	var calls []cta.Call
 	for i := range 12 {
-		s := &cta.Station{ID: i + 1, Name: fmt.Sprint(i), Latitude: 40 + float64(i)/10, Longitude: 10 + float64(i%3)/10}
+		s := &cta.Station{ID: i + 1, Name: fmt.Sprint(i), Point: cta.Point{Latitude: 40 + float64(i)/10, Longitude: 10 + float64(i%3)/10}}
 		spread.Stations = append(spread.Stations, s)
 		calls = append(calls, cta.Call{Station: s, Direction: cta.DirectionA})
 	}

@@ -168,7 +168,7 @@ func (h *Handler) walks(s *snapshot, from int) []walkView {
 			continue
 		}
 		i := slices.IndexFunc(here.Transfers, func(t cta.Transfer) bool { return t.To == there.ID })
-		far := cta.Distance(here, there)
+		far := here.Distance(there.Point)
 		if i < 0 && (h.chart == nil || far > walkable) || i >= 0 && here.Transfers[i].Impossible {
 			continue
 		}

@@ -376,10 +376,10 @@ func TestOutskirtsDontCrushTheMiddle(t *testing.T) {
 		n := cta.Network{Name: "Town", Location: time.UTC}
 		l := &cta.Line{ID: "L", Name: "L", Patterns: []*cta.Pattern{{}}}
 		for i := range stations {
-			n.Stations = append(n.Stations, &cta.Station{ID: i + 1, Name: "S", Latitude: 45 + float64(i%10)/1000, Longitude: float64(i/10) / 1000})
+			n.Stations = append(n.Stations, &cta.Station{ID: i + 1, Name: "S", Point: cta.Point{Latitude: 45 + float64(i%10)/1000, Longitude: float64(i/10) / 1000}})
 		}
 		for i, d := range far {
-			n.Stations = append(n.Stations, &cta.Station{ID: 1000 + i, Name: "F", Latitude: 45 + d, Longitude: 0.005})
+			n.Stations = append(n.Stations, &cta.Station{ID: 1000 + i, Name: "F", Point: cta.Point{Latitude: 45 + d, Longitude: 0.005}})
 		}
 		for _, s := range n.Stations {
 			l.Patterns[0].Calls = append(l.Patterns[0].Calls, cta.Call{Station: s, Direction: cta.DirectionA})

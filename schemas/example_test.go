@@ -23,21 +23,3 @@ func Example() {
 	// temperature: Air temperature in degrees Fahrenheit.
 	// status: The sky.
 }
-
-// A registry stores each schema under "<topic>-key" or "<topic>-value".
-func ExampleAll() {
-	for _, s := range schemas.All() {
-		fmt.Println(s.Name)
-	}
-	// Output:
-	// alert_key
-	// alert_value
-	// arrival_key
-	// arrival_value
-	// prediction_key
-	// prediction_value
-	// turnstile_key
-	// turnstile_value
-	// weather_key
-	// weather_value
-}

@@ -25,25 +25,3 @@ var (
 	//go:embed weather_value.avsc
 	WeatherValue string
 )
-
-// Schema is a schema and its name.
-type Schema struct {
-	Name string // of its file, without extension: such as "arrival_key"
-	JSON string
-}
-
-// All returns every schema, sorted by name.
-func All() []Schema {
-	return []Schema{
-		{"alert_key", AlertKey},
-		{"alert_value", AlertValue},
-		{"arrival_key", ArrivalKey},
-		{"arrival_value", ArrivalValue},
-		{"prediction_key", PredictionKey},
-		{"prediction_value", PredictionValue},
-		{"turnstile_key", TurnstileKey},
-		{"turnstile_value", TurnstileValue},
-		{"weather_key", WeatherKey},
-		{"weather_value", WeatherValue},
-	}
-}

@@ -47,9 +47,9 @@ type System struct {
 
 	tb       testing.TB
 	producer *kafka.Producer
-	arrivals wire.Events[cta.Arrival]
-	entries  wire.Events[cta.TurnstileEntry]
-	weather  wire.Events[cta.Weather]
+	arrivals wire.Records[cta.Key, cta.Arrival]
+	entries  wire.Records[cta.Key, cta.TurnstileEntry]
+	weather  wire.Records[cta.Key, cta.Weather]
 	ensured  map[string]bool
 }
 
@@ -81,9 +81,9 @@ func Start(tb testing.TB) *System {
 	}
 	tb.Cleanup(s.Registry.Close)
 	var errs [3]error
-	s.arrivals, errs[0] = wire.AvroEvents[cta.Arrival](s.Registry, schemas.ArrivalKey, schemas.ArrivalValue)
-	s.entries, errs[1] = wire.AvroEvents[cta.TurnstileEntry](s.Registry, schemas.TurnstileKey, schemas.TurnstileValue)
-	s.weather, errs[2] = wire.AvroEvents[cta.Weather](s.Registry, schemas.WeatherKey, schemas.WeatherValue)
+	s.arrivals, errs[0] = wire.AvroRecords[cta.Key, cta.Arrival](s.Registry, schemas.ArrivalKey, schemas.ArrivalValue)
+	s.entries, errs[1] = wire.AvroRecords[cta.Key, cta.TurnstileEntry](s.Registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	s.weather, errs[2] = wire.AvroRecords[cta.Key, cta.Weather](s.Registry, schemas.WeatherKey, schemas.WeatherValue)
 	if err := errors.Join(errs[:]...); err != nil {
 		tb.Fatalf("ctatest: start: %v", err)
 	}

@@ -132,7 +132,7 @@ func (s *System) station(id int) *cta.Station {
 	return &cta.Station{ID: id, Name: strconv.Itoa(id)}
 }
 
-func event[V any](s *System, f wire.Events[V], topic string, station int, at time.Time, v V) kafka.Record {
+func event[V any](s *System, f wire.Records[cta.Key, V], topic string, station int, at time.Time, v V) kafka.Record {
 	s.tb.Helper()
 	ctx, cancel := s.context()
 	defer cancel()

@@ -33,7 +33,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer registry.Close()
-	entries, err := wire.AvroEvents[cta.TurnstileEntry](registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	entries, err := wire.AvroRecords[cta.Key, cta.TurnstileEntry](registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -107,13 +107,13 @@ func TestRESTProxyTakesAvro(t *testing.T) {
 	for _, r := range sys.Read(topic) {
 		at := "no key"
 		if r.Key != nil {
-			key, err := keys.Decode(t.Context(), topic, r.Key)
+			key, err := keys.Decode(t.Context(), r.Key)
 			if err != nil {
 				t.Error(err)
 			}
 			at = fmt.Sprint(key.Timestamp)
 		}
-		w, err := weather.Decode(t.Context(), topic, r.Value)
+		w, err := weather.Decode(t.Context(), r.Value)
 		if err != nil {
 			t.Error(err)
 		}

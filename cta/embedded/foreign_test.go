@@ -122,7 +122,7 @@ func readTrains(t *testing.T, s *embedded.Services, topic string) (trains []stri
 }
 
 // arrivals returns a client of the services and the format of arrivals.
-func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, wire.Events[cta.Arrival], func()) {
+func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, wire.Records[cta.Key, cta.Arrival], func()) {
 	t.Helper()
 	client, err := kafka.Connect(deadline(t), kafka.Config{Brokers: s.Brokers()})
 	if err != nil {
@@ -132,7 +132,7 @@ func arrivals(t *testing.T, s *embedded.Services) (*kafka.Client, wire.Events[ct
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := wire.AvroEvents[cta.Arrival](registry, schemas.ArrivalKey, schemas.ArrivalValue)
+	events, err := wire.AvroRecords[cta.Key, cta.Arrival](registry, schemas.ArrivalKey, schemas.ArrivalValue)
 	if err != nil {
 		t.Fatal(err)
 	}

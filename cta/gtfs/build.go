@@ -105,7 +105,7 @@ func (f *feed) stations(n *cta.Network) map[int32]place {
 		if st == nil {
 			st = &cta.Station{
 				ID: numbers[owner.id], Ref: ref(owner.id), Code: owner.code, Name: owner.name, Access: owner.access,
-				Latitude: owner.lat, Longitude: owner.lon, Closed: owner.closed, Also: owner.also,
+				Point: cta.Point{Latitude: owner.lat, Longitude: owner.lon}, Closed: owner.closed, Also: owner.also,
 			}
 			made[owner.id] = st
 			n.Stations = append(n.Stations, st)

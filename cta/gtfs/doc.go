@@ -4,9 +4,8 @@
 //	net, report, err := gtfs.Load("feed.zip", gtfs.Options{})
 //	err = gtfs.WriteFolder("town", net) // to edit; gtfs.Load("town", …) reads it back
 //
-// [Load] takes the name of a zip or a folder, and [LoadFS] any file system. Both also read
-// a folder of hand-written CSV files without a timetable (see [cta.Load]). [Read] takes a
-// feed alone.
+// [Load] takes the name of a zip or a folder, and [Read] any file system. Load also reads
+// hand-written CSV files without a timetable (see [cta.Load]).
 //
 // An error lists every fault, each a [*cta.DataError] with file, line and column.
 // Harmless oddities are notices of the [Report]. Unknown files and columns are ignored.

@@ -8,9 +8,9 @@ import (
 	"github.com/seed-921eec07/ctalive/cta/gtfs"
 )
 
-// LoadFS reads a feed from any file system; Load reads a zip or a folder by its name. The
+// Read reads a feed from any file system; Load reads a zip or a folder by its name. The
 // report summarizes what was loaded and what was left out.
-func ExampleLoadFS() {
+func ExampleRead() {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	feed := fstest.MapFS{
 		"agency.txt": file("agency_name,agency_url,agency_timezone\nValley Trams,https://example.org,America/Denver\n"),
@@ -23,7 +23,7 @@ func ExampleLoadFS() {
 			"out,07:00:00,07:00:00,mill,1\nout,07:04:00,07:04:00,park,2\nout,07:10:00,07:10:00,mine,3\n" +
 			"short,25:30:00,25:30:00,mill,1\nshort,25:34:00,25:34:00,park,2\n"), // half past one at night
 	}
-	net, report, err := gtfs.LoadFS(feed, gtfs.Options{})
+	net, report, err := gtfs.Read(feed, gtfs.Options{})
 	if err != nil {
 		fmt.Println(err) // every fault, with file, line and column
 		return

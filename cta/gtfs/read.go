@@ -69,18 +69,18 @@ func Load(name string, o Options) (*cta.Network, *Report, error) {
 		return nil, nil, err
 	}
 	if info.IsDir() {
-		return LoadFS(os.DirFS(name), o)
+		return load(os.DirFS(name), o)
 	}
 	z, err := zip.OpenReader(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w, want a GTFS feed as a zip, or a folder", name, err)
 	}
 	defer z.Close()
-	return LoadFS(&z.Reader, o)
+	return load(&z.Reader, o)
 }
 
-// LoadFS is Load for a file system.
-func LoadFS(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
+// load is Load for a file system.
+func load(fsys fs.FS, o Options) (*cta.Network, *Report, error) {
 	if _, err := fs.Stat(fsys, "network.csv"); err == nil {
 		net, err := cta.Load(fsys)
 		if err != nil {
@@ -764,9 +764,9 @@ func (f *feed) interpolate(calls []call) {
 			return
 		}
 	}
-	place := func(c *call) *cta.Station {
+	place := func(c *call) cta.Point {
 		s := f.stopList[max(c.stop, ^c.stop)]
-		return &cta.Station{Latitude: s.lat, Longitude: s.lon}
+		return cta.Point{Latitude: s.lat, Longitude: s.lon}
 	}
 	for i := 1; i < len(calls); i++ {
 		before := &calls[i-1]
@@ -797,7 +797,7 @@ func (f *feed) interpolate(calls []call) {
 			if said {
 				total = float64(calls[k].travelled - before.travelled)
 			} else {
-				total += cta.Distance(place(&calls[k-1]), place(&calls[k])) + 1 // + 1: stops in one place share the time evenly
+				total += place(&calls[k-1]).Distance(place(&calls[k])) + 1 // + 1: stops in one place share the time evenly
 			}
 			lengths = append(lengths, total)
 		}

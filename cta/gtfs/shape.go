@@ -125,9 +125,9 @@ func simplify(points []shapePoint) []shapePoint {
 		from, to := parts[len(parts)-1][0], parts[len(parts)-1][1]
 		parts = parts[:len(parts)-1]
 		farthest, most := 0, tolerance
-		chord := []cta.Point{points[from].Point, points[to].Point}
+		chord := cta.Path{points[from].Point, points[to].Point}
 		for i := from + 1; i < to; i++ {
-			if _, off := cta.Nearest(chord, points[i].Point); off > most {
+			if _, off := chord.Nearest(points[i].Point); off > most {
 				farthest, most = i, off
 			}
 		}
@@ -187,7 +187,7 @@ func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 		s := b.owner(b.stopList[c.stop]) // a network has the places of stations alone
 		at[i] = cta.Point{Latitude: s.lat, Longitude: s.lon}
 		for j := range lines {
-			_, off := cta.Nearest([]cta.Point{points[j].Point, points[j+1].Point}, at[i])
+			_, off := cta.Path{points[j].Point, points[j+1].Point}.Nearest(at[i])
 			least[j] += off * off
 			from[i*lines+j] = int32(j)
 			if j > 0 && least[j-1] <= least[j] {
@@ -210,12 +210,12 @@ func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 		if i > 0 && on[i] == on[i-1] {
 			begin = s.Points[len(s.Points)-1] // not before the call before
 		}
-		rest := []cta.Point{begin, points[on[i]+1].Point}
-		part, off := cta.Nearest(rest, p)
+		rest := cta.Path{begin, points[on[i]+1].Point}
+		part, off := rest.Nearest(p)
 		if off > maxAstray {
 			return nil
 		}
-		p, _, _ = cta.Along(rest, part)
+		p, _, _ = rest.At(part)
 		p = cta.Point{Latitude: micro(p.Latitude), Longitude: micro(p.Longitude)}
 		s.Calls[i] = int32(len(s.Points))
 		s.Points = append(s.Points, p)
@@ -230,8 +230,7 @@ func (b *builder) place(points []shapePoint, calls []call) *cta.Shape {
 // length returns the metres from point to point.
 func length(points []cta.Point) (metres float64) {
 	for i := range points[1:] {
-		_, off := cta.Nearest(points[i:i+1], points[i+1])
-		metres += off
+		metres += points[i].Distance(points[i+1])
 	}
 	return metres
 }

@@ -69,7 +69,7 @@ func TestShapes(t *testing.T) {
 	for i := range points {
 		k := min(i, points-1-i)
 		at := cta.Point{Latitude: 41 + float64(k)*0.0001, Longitude: -8.6 + 0.004*math.Sin(float64(k)/20)}
-		if _, off := cta.Nearest(shape.Points, at); off > tolerance+2 {
+		if _, off := shape.Points.Nearest(at); off > tolerance+2 {
 			t.Errorf("point %d is %.0f m from the shape", i, off)
 		}
 	}
@@ -79,14 +79,14 @@ func TestShapes(t *testing.T) {
 		if moves := path[len(path)-1].Latitude > path[0].Latitude; moves != want {
 			t.Errorf("from call %d: %v", i, path)
 		}
-		from := cta.Point{Latitude: p.Calls[i].Station.Latitude, Longitude: p.Calls[i].Station.Longitude}
-		if _, off := cta.Nearest(path[:1], from); off > 450 {
+		from := p.Calls[i].Station.Point
+		if _, off := path[:1].Nearest(from); off > 450 {
 			t.Errorf("call %d is %.0f m from its stop", i, off)
 		}
 	}
 	// Half of the way from Town to Bay is where the road is, in its direction.
-	at, degrees, moves := cta.Along(p.Path(shape, 0), 0.5)
-	if _, off := cta.Nearest(shape.Points, at); off > 1 || !moves || degrees > 90 && degrees < 270 {
+	at, degrees, moves := p.Path(shape, 0).At(0.5)
+	if _, off := shape.Points.Nearest(at); off > 1 || !moves || degrees > 90 && degrees < 270 {
 		t.Errorf("half way is %v, %.0f m from the shape, at %.0f°", at, off, degrees)
 	}
 }
@@ -175,7 +175,7 @@ func sameShapes(t *testing.T, a, b *cta.Network) (shapes int) {
 			}
 			for k := range p.Calls[1:] {
 				for _, at := range p.Path(x, k) {
-					if _, off := cta.Nearest(b.Lines[i].Patterns[j].Path(y, k), at); off > 2*tolerance+1 {
+					if _, off := b.Lines[i].Patterns[j].Path(y, k).Nearest(at); off > 2*tolerance+1 {
 						t.Fatalf("%s: %v is %.0f m from the shape behind call %d", l.ID, at, off, k)
 					}
 				}

@@ -174,10 +174,10 @@ func pass(p *cta.Pattern, times []time.Time) {
 		if !times[i].IsZero() {
 			continue
 		}
-		to, rest := i, cta.Distance(p.Calls[i-1].Station, p.Calls[i].Station)
+		to, rest := i, p.Calls[i-1].Station.Distance(p.Calls[i].Station.Point)
 		first := rest
 		for ; times[to].IsZero(); to++ {
-			rest += cta.Distance(p.Calls[to].Station, p.Calls[to+1].Station)
+			rest += p.Calls[to].Station.Distance(p.Calls[to+1].Station.Point)
 		}
 		times[i] = times[i-1].Add(time.Duration(float64(times[to].Sub(times[i-1])) * first / max(rest, 1)))
 	}
@@ -226,7 +226,7 @@ func usual(p *cta.Pattern) *cta.Profile {
 	t := &cta.Profile{Arrivals: make([]int32, len(p.Calls))}
 	t.Departures = t.Arrivals
 	for i := 1; i < len(p.Calls); i++ {
-		took := int32(cta.Distance(p.Calls[i-1].Station, p.Calls[i].Station) / speed)
+		took := int32(p.Calls[i-1].Station.Distance(p.Calls[i].Station.Point) / speed)
 		t.Arrivals[i] = t.Arrivals[i-1] + max(took, least)
 	}
 	return t

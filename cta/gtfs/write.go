@@ -124,8 +124,8 @@ func (p *printer) agency() {
 }
 
 // RouteType returns the route_type of a mode; ok is false if the mode is unknown.
-func RouteType(m cta.Mode) (kind int32, ok bool) {
-	kind, ok = map[cta.Mode]int32{cta.ModeTram: 0, cta.ModeMetro: 1, cta.ModeRail: 2, cta.ModeBus: 3, cta.ModeFerry: 4}[m]
+func RouteType(m cta.Mode) (kind int, ok bool) {
+	kind, ok = map[cta.Mode]int{cta.ModeTram: 0, cta.ModeMetro: 1, cta.ModeRail: 2, cta.ModeBus: 3, cta.ModeFerry: 4}[m]
 	return kind, ok
 }
 
@@ -143,7 +143,7 @@ func (p *printer) routes() {
 	for i, l := range p.net.Lines {
 		kind := ""
 		if n, ok := RouteType(cmp.Or(l.Mode, cta.ModeMetro)); ok {
-			kind = strconv.Itoa(int(n))
+			kind = strconv.Itoa(n)
 		}
 		p.row(RouteID(l), "1", l.Code, l.Name, kind, strings.TrimPrefix(l.Color, "#"), strings.TrimPrefix(l.TextColor, "#"), strconv.Itoa(i))
 	}

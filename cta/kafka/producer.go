@@ -76,7 +76,7 @@ type Producer struct {
 	waiting      map[any]bool // outboxes whose batch has failed twice, and searches for topics
 	waitingSince time.Time    // when the wait was logged; else zero
 	givingUp     bool         // the last batch was given up
-	report       Report
+	report       report
 
 	pidLock sync.Mutex
 	pid     int64 // for partitions without one; -1: request a new one
@@ -102,16 +102,16 @@ type outbox struct {
 	cause        error // why the batch in flight must be resent; else nil
 }
 
-// Report counts a producer's records by outcome.
-type Report struct {
+// report counts a producer's records by outcome.
+type report struct {
 	Accepted  uint64 // by Send
 	Delivered uint64
 	GivenUp   uint64
 	Reasons   map[string]uint64 // records given up, by reason
 }
 
-// Report returns the counts so far. After Close, every record is delivered or given up.
-func (p *Producer) Report() Report {
+// counts returns the report so far. After Close, every record is delivered or given up.
+func (p *Producer) counts() report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.report
@@ -127,7 +127,7 @@ func (c *Client) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	p := &Producer{
 		client: c, limit: cmp.Or(cfg.MaxBuffered, 16384), pid: -1,
 		topics: make(map[string]*topicRoute), senders: make(map[int32]*sender),
-		waiting: make(map[any]bool), report: Report{Reasons: make(map[string]uint64)},
+		waiting: make(map[any]bool), report: report{Reasons: make(map[string]uint64)},
 	}
 	p.ctx, p.cancel = context.WithCancel(c.ctx)
 	return p, nil
@@ -341,7 +341,7 @@ func (p *Producer) Close() error {
 			p.complete(ErrClosed, o)
 		}
 	}
-	r := p.Report()
+	r := p.counts()
 	level := slog.LevelInfo
 	if r.GivenUp > 0 {
 		level = slog.LevelWarn

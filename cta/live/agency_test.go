@@ -67,7 +67,7 @@ func (u *uneven) to(until time.Time) {
 func (u *uneven) arrivals() (list []Arrival) {
 	v := u.tr.View(u.now)
 	for _, id := range u.stations {
-		for _, b := range v.Station(id) {
+		for _, b := range v.BoardsAt(id) {
 			for _, a := range b.Next {
 				if b.Direction == cta.DirectionA && a.Basis != BasisHeadway {
 					list = append(list, a)
@@ -313,7 +313,7 @@ func TestAgencysPredictionsCount(t *testing.T) {
 		tr.View(now) // what comes then counts by the same rules
 		c.then(tr)
 		found := false
-		for _, b := range tr.View(now).Station(next) {
+		for _, b := range tr.View(now).BoardsAt(next) {
 			for _, a := range b.Next {
 				if b.Direction == cta.DirectionA && a.Train == "R1" && a.Basis != BasisHeadway {
 					found = true
@@ -440,7 +440,7 @@ func TestAgencyPredictsDepartures(t *testing.T) {
 	tr.Prefer(SourceAgency)
 	tr.ApplyPrediction(cta.Prediction{TrainID: "first", Line: "t", Made: now.UnixMilli(), Stops: []cta.PredictedStop{
 		{StationID: stations[1].ID, Direction: cta.DirectionA, At: eight.Add(12 * time.Minute).UnixMilli()}}})
-	next := tr.View(now).Station(stations[1].ID)[0].Next
+	next := tr.View(now).BoardsAt(stations[1].ID)[0].Next
 	if len(next) != 1 || next[0].Source != SourceAgency || !next[0].Expected.Equal(eight.Add(12*time.Minute)) || next[0].Basis != BasisTimetable {
 		t.Errorf("expected: %+v, want 8:12 by the agency", next)
 	}

@@ -31,10 +31,10 @@ func TestClosedStations(t *testing.T) {
 			t.Errorf("the train stops at the closed station, %v", s.Expected)
 		}
 	}
-	if b := v.Station(state); len(b) > 0 {
+	if b := v.BoardsAt(state); len(b) > 0 {
 		t.Errorf("the closed station has %d boards", len(b))
 	}
-	if b := v.Station(clark); len(b) == 0 {
+	if b := v.BoardsAt(clark); len(b) == 0 {
 		t.Error("the station before it has none")
 	}
 

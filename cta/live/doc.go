@@ -6,7 +6,7 @@
 //	err := t.ApplyArrival(key, arrival) // as events come, in any order
 //	t.ScorePredictions(now)             // every half minute
 //	v := t.View(now)
-//	for _, b := range v.Station(40380) {
+//	for _, b := range v.BoardsAt(40380) {
 //		fmt.Println(b.Line, b.Direction, b.Next)
 //	}
 //

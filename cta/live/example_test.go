@@ -32,7 +32,7 @@ func ExampleTracker() {
 	arrive(0, "YE004", dempster)
 
 	v := t.View(eight.Add(time.Minute))
-	next := v.Station(oakton)[0].Next[0]
+	next := v.BoardsAt(oakton)[0].Next[0]
 	fmt.Printf("%s at %s, from %s to %s (%s)\n", next.Train, next.Expected.Format("15:04:05"),
 		next.Earliest.Format("15:04:05"), next.Latest.Format("15:04:05"), next.Basis)
 	train, _ := v.Train("YE004")

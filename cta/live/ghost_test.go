@@ -282,7 +282,7 @@ func TestTrainThatVanishesAtTheEndDepartsNoMore(t *testing.T) {
 		if _, ok := v.Train("BL999"); ok != (m <= 60) {
 			t.Errorf("after %d minutes it is shown: %v", m, ok)
 		}
-		for _, b := range v.Station(forestPark) {
+		for _, b := range v.BoardsAt(forestPark) {
 			if m >= 9 && slices.ContainsFunc(b.Next, func(a Arrival) bool { return a.Train == "BL999" }) {
 				t.Errorf("after %d minutes, when a later one has left, it is predicted to depart", m)
 			}
@@ -552,7 +552,7 @@ func TestTrainsOutOfServiceAreNoService(t *testing.T) {
 		tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(9+2*i)*time.Minute)), arrived("BL002", id, cta.DirectionA, cta.TrainOutOfService))
 	}
 	third := cta.Chicago().Line("blue").Stations[2].Station.ID
-	for _, b := range tr.View(day(8).Add(14 * time.Minute)).Station(third) {
+	for _, b := range tr.View(day(8).Add(14 * time.Minute)).BoardsAt(third) {
 		if want := day(8).Add(4 * time.Minute); b.Direction == cta.DirectionA && !b.Headway.Last.Equal(want) {
 			t.Errorf("the last train came at %s, want %s", b.Headway.Last.Format(time.TimeOnly), want.Format(time.TimeOnly))
 		}

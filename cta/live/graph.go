@@ -73,7 +73,7 @@ type use struct{ pattern, call int32 }
 type edge struct {
 	from, to int32
 	metres   float64 // of the great circle
-	path     []cta.Point
+	path     cta.Path
 	shaped   bool // path is of a shape, not straight
 	planned  planned
 }
@@ -209,7 +209,7 @@ func (g *graph) link(known map[[2]int32]int32, from, to int32) int32 {
 	if !ok {
 		e = int32(len(g.edges))
 		known[[2]int32{from, to}] = e
-		g.edges = append(g.edges, edge{from: from, to: to, metres: cta.Distance(g.nodes[from].station, g.nodes[to].station)})
+		g.edges = append(g.edges, edge{from: from, to: to, metres: g.nodes[from].station.Distance(g.nodes[to].station.Point)})
 		g.nodes[from].next = append(g.nodes[from].next, e)
 		g.nodes[to].prev = append(g.nodes[to].prev, e)
 	}

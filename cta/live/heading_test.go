@@ -26,7 +26,7 @@ func from(t *testing.T, at time.Time, hours int) *Tracker {
 
 func board(t *testing.T, v *View, station int, line string, d cta.Direction) Board {
 	t.Helper()
-	for _, b := range v.Station(station) {
+	for _, b := range v.BoardsAt(station) {
 		if b.Line == line && b.Direction == d {
 			return b
 		}

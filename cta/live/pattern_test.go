@@ -58,7 +58,7 @@ func TestRing(t *testing.T) {
 	if rounds < 20 {
 		t.Errorf("%d rounds in two hours, of a train each six minutes both ways", rounds)
 	}
-	boards := v.Station(1)
+	boards := v.BoardsAt(1)
 	if len(boards) != 2 {
 		t.Fatalf("%d platforms where the ring closes, want 2", len(boards))
 	}
@@ -119,13 +119,13 @@ func TestScheduledDepartures(t *testing.T) {
 	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, net.Location)
 	v := tr.View(eight.Add(-10 * time.Minute))
 	var due []time.Duration
-	for _, a := range v.Station(stations[0].ID)[0].Next {
+	for _, a := range v.BoardsAt(stations[0].ID)[0].Next {
 		due = append(due, a.Expected.Sub(eight))
 	}
 	if len(due) != 2 || due[0] != 0 || due[1] != 10*time.Minute {
 		t.Errorf("before eight, departures are due %v after it; want 0 and 10 min", due)
 	}
-	if next := v.Station(stations[1].ID)[0].Next; len(next) != 1 {
+	if next := v.BoardsAt(stations[1].ID)[0].Next; len(next) != 1 {
 		t.Errorf("where only the local stops: %+v", next)
 	}
 	tr.ApplyArrival(cta.KeyAt(eight), cta.Arrival{StationID: 1, TrainID: "local", Line: "t", Direction: cta.DirectionA, TrainStatus: cta.TrainInService})

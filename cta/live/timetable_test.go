@@ -158,7 +158,7 @@ func TestTimetableIsDescribed(t *testing.T) {
 		t.Errorf("two buses each half hour come every %v", l.Directions[0].Every)
 	}
 	var leave []string
-	for _, b := range v.Station(11) {
+	for _, b := range v.BoardsAt(11) {
 		for _, a := range b.Next {
 			if b.Line == "O" {
 				leave = append(leave, a.Expected.Format("15:04"))
@@ -366,7 +366,7 @@ func TestRunOfATimetable(t *testing.T) {
 	board := func(line string, station int, d cta.Direction, want ...float64) {
 		t.Helper()
 		var got []float64
-		for _, b := range tracker(0).View(at(178)).Station(station) {
+		for _, b := range tracker(0).View(at(178)).BoardsAt(station) {
 			for _, a := range slices.Concat(b.Next, b.Ending) {
 				if b.Line == line && b.Direction == d {
 					got = append(got, a.Expected.Sub(start).Minutes())
@@ -467,7 +467,7 @@ func TestPausesOfATimetable(t *testing.T) {
 	}
 	// A platform says when its next train comes, if that is hours away.
 	noon := time.Date(2026, 10, 7, 12, 30, 0, 0, net.Location)
-	for _, b := range NewTracker(net).View(noon).Station(3) {
+	for _, b := range NewTracker(net).View(noon).BoardsAt(3) {
 		if want := time.Date(2026, 10, 7, 15, 59, 0, 0, net.Location); b.Line == "C" && b.Direction == cta.DirectionA && !b.Resumes.Equal(want) {
 			t.Errorf("at half past twelve, the next train comes at %v, want %v", b.Resumes, want)
 		}

@@ -32,11 +32,11 @@ func (v *View) Train(id string) (t Train, ok bool) {
 	return v.Trains[i], true
 }
 
-// Station returns the boards of a station, one per line and direction, in the network's
+// BoardsAt returns the boards of a station, one per line and direction, in the network's
 // order. A closed station has none.
-func (v *View) Station(id int) []Board {
+func (v *View) BoardsAt(station int) []Board {
 	var boards []Board
-	for _, i := range v.boards[id] {
+	for _, i := range v.boards[station] {
 		boards = append(boards, v.Boards[i])
 	}
 	return boards
@@ -80,8 +80,8 @@ type Train struct {
 	Next []Hop
 	// Fraction is the part of the way from Station to Next covered, by running time:
 	// from 0 to less than 1.
-	Fraction            float64
-	Latitude, Longitude float64 // on the shape of the way, else on the straight line
+	Fraction  float64
+	cta.Point // on the shape of the way, else on the straight line
 	// Stops are its predicted arrivals for about twenty minutes, in order.
 	Stops []Arrival
 }
@@ -387,7 +387,7 @@ func (s *scratch) train(ve *vehicle) Train {
 		ID: s.order[ve.train].id, Line: s.g.lines[n.line].ID, Direction: n.direction,
 		Status: last.status.name(), State: ve.state,
 		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(ve.at), Since: s.time(last.since),
-		Latitude: n.station.Latitude, Longitude: n.station.Longitude,
+		Point: n.station.Point,
 	}
 	if ve.node != last.node { // a closed station
 		t.Since = t.Arrived
@@ -408,8 +408,7 @@ func (s *scratch) train(ve *vehicle) Train {
 	took := s.edges[e].mean
 	halt := min(stop, took/2)
 	t.Fraction = min(max(float64(s.now-ve.left-halt)/float64(took-halt), 0), mostly)
-	at, _, _ := cta.Along(s.g.edges[e].path, t.Fraction)
-	t.Latitude, t.Longitude = at.Latitude, at.Longitude
+	t.Point, _, _ = s.g.edges[e].path.At(t.Fraction)
 	return t
 }
 

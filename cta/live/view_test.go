@@ -102,7 +102,7 @@ func TestBranchIsOpenUntilKnown(t *testing.T) {
 		})
 	}
 	at := func(station int) Arrival {
-		for _, b := range tr.View(day(8).Add(time.Minute)).Station(station) {
+		for _, b := range tr.View(day(8).Add(time.Minute)).BoardsAt(station) {
 			for _, a := range slices.Concat(b.Next, b.Ending) {
 				if b.Line == "green" && b.Direction == cta.DirectionA && a.Train == "GR001" {
 					return a

@@ -185,8 +185,8 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 // Decode decodes a frame, resolving the writer's schema to the codec's own. Unreadable
 // data give a [*DecodeError]. Other errors may be temporary, such as an unreachable
 // registry.
-func (a *Avro[T]) Decode(ctx context.Context, _ string, data []byte) (v T, err error) {
-	id, body, err := Unframe(data)
+func (a *Avro[T]) Decode(ctx context.Context, data []byte) (v T, err error) {
+	id, body, err := unframe(data)
 	if err != nil {
 		return v, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka/record"
 )
 
@@ -13,9 +12,6 @@ type Records[K, V any] struct {
 	Key   *Avro[K]
 	Value *Avro[V]
 }
-
-// Events are records whose key is the event time.
-type Events[V any] = Records[cta.Key, V]
 
 // AvroRecords returns the codecs of one kind of record. The error names the unusable
 // schema.
@@ -27,11 +23,6 @@ func AvroRecords[K, V any](r *Registry, keySchema, valueSchema string) (c Record
 		return c, fmt.Errorf("schema of values: %w", err)
 	}
 	return c, nil
-}
-
-// AvroEvents returns the codecs of one kind of event.
-func AvroEvents[V any](r *Registry, keySchema, valueSchema string) (Events[V], error) {
-	return AvroRecords[cta.Key, V](r, keySchema, valueSchema)
 }
 
 // Register registers both schemas under the subjects of the topics.
@@ -60,9 +51,9 @@ func (c Records[K, V]) Record(ctx context.Context, topic string, k K, v V) (reco
 // position, and wraps the codec's error.
 func (c Records[K, V]) Decode(ctx context.Context, r record.Record) (k K, v V, err error) {
 	part := "value" // first: its error says more if both are bad
-	if v, err = c.Value.Decode(ctx, r.Topic, r.Value); err == nil {
+	if v, err = c.Value.Decode(ctx, r.Value); err == nil {
 		part = "key"
-		k, err = c.Key.Decode(ctx, r.Topic, r.Key)
+		k, err = c.Key.Decode(ctx, r.Key)
 	}
 	if err != nil {
 		return *new(K), *new(V), fmt.Errorf("%s of record %s/%d@%d: %w", part, r.Topic, r.Partition, r.Offset, err)

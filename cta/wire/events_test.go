@@ -17,7 +17,7 @@ import (
 // An error of encoding or decoding names the part and the record.
 func TestEventErrorsSayWhich(t *testing.T) {
 	r, _ := newRegistry(t)
-	f, err := wire.AvroEvents[cta.Weather](r, schemas.WeatherKey, schemas.WeatherValue)
+	f, err := wire.AvroRecords[cta.Key, cta.Weather](r, schemas.WeatherKey, schemas.WeatherValue)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,10 +29,10 @@ func ExampleAvroValue() {
 	}
 	data, err := values.Encode(ctx, "weather", cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny})
 	fmt.Printf("% x %v\n", data, err)
-	reading, err := values.Decode(ctx, "weather", data)
+	reading, err := values.Decode(ctx, data)
 	fmt.Println(reading.Temperature, reading.Status, err)
 
-	_, err = values.Decode(ctx, "weather", []byte("not a frame"))
+	_, err = values.Decode(ctx, []byte("not a frame"))
 	fmt.Println(wire.Reason(err))
 	// Output:
 	// 00 00 00 00 01 00 00 22 42 00 <nil>

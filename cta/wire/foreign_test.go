@@ -47,7 +47,7 @@ func written(t *testing.T, schema string, v any) []byte {
 
 func reads[T any](t *testing.T, own, schema string, body []byte, want T) {
 	t.Helper()
-	got, err := reading[T](t, own, schema).Decode(t.Context(), "t", Frame(1, body))
+	got, err := reading[T](t, own, schema).Decode(t.Context(), Frame(1, body))
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s\nof %s", err, d, schema)
 	}
@@ -191,13 +191,13 @@ func TestWhatDoesNotFit(t *testing.T) {
 		"a union without the branch":  {A(`["null","int"]`, `"string"`), "\x04", ReasonBody, "station_id: found branch 2, want 0 to 1"},
 		"a boolean that is something": {strings.Replace(A(`"int"`, `"string"`), `"fields":[`, `"fields":[{"name":"x","type":"boolean"},`, 1), "\x02", ReasonBody, "x: found a boolean other than 0 and 1"},
 	} {
-		_, err := reading[cta.Arrival](t, schemas.ArrivalValue, c.schema).Decode(t.Context(), "t", Frame(1, []byte(c.body)))
+		_, err := reading[cta.Arrival](t, schemas.ArrivalValue, c.schema).Decode(t.Context(), Frame(1, []byte(c.body)))
 		if Reason(err) != c.reason || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want reason %q and %q in one line", what, err, c.reason, c.want)
 		}
 	}
 	_, err := reading[cta.Weather](t, schemas.WeatherValue, named("w", `{"name":"temperature","type":"double"},{"name":"status","type":"string"}`)).
-		Decode(t.Context(), "t", Frame(1, append([]byte("\xff\xff\xff\xff\xff\xff\xef\x7f"), "\x0asunny"...)))
+		Decode(t.Context(), Frame(1, append([]byte("\xff\xff\xff\xff\xff\xff\xef\x7f"), "\x0asunny"...)))
 	if Reason(err) != ReasonBody || !strings.Contains(err.Error(), "temperature: 1.7976931348623157e+308 does not fit a float") {
 		t.Errorf("error is %v", err)
 	}
@@ -227,7 +227,7 @@ func TestBytesOfOtherSerializers(t *testing.T) {
 		reads(t, schemas.ArrivalValue, java, body, want)
 		a := reading[cta.Arrival](t, schemas.ArrivalValue, java)
 		for i := range body { // a truncated body never fits, even if truncated in a skipped field
-			if _, err := a.Decode(t.Context(), "t", Frame(1, body[:i])); Reason(err) != ReasonBody {
+			if _, err := a.Decode(t.Context(), Frame(1, body[:i])); Reason(err) != ReasonBody {
 				t.Errorf("cut to %d bytes: error is %v, want reason %q", i, err, ReasonBody)
 			}
 		}
@@ -276,7 +276,7 @@ func TestClaimsOfStrangersAreBounded(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			schema := named("k", `{"name":"extra","type":{"type":"array","items":`+c.items+`}},{"name":"timestamp","type":"long"}`)
 			a := reading[cta.Key](t, schemas.ArrivalKey, schema)
-			_, err := a.Decode(t.Context(), "t", Frame(1, []byte(c.extra+"\x02")))
+			_, err := a.Decode(t.Context(), Frame(1, []byte(c.extra+"\x02")))
 			if Reason(err) != c.reason || err != nil && c.reason == "" {
 				t.Errorf("error is %v, want reason %q", err, c.reason)
 			}
@@ -301,7 +301,7 @@ func TestMoments(t *testing.T) {
 	}
 	for _, unit := range []string{"millis", "micros", "nanos"} {
 		local := `%s"local-timestamp-` + unit + `"}`
-		_, err := reading[cta.Key](t, schemas.ArrivalKey, moment(local)).Decode(t.Context(), "t", Frame(1, []byte{2}))
+		_, err := reading[cta.Key](t, schemas.ArrivalKey, moment(local)).Decode(t.Context(), Frame(1, []byte{2}))
 		if want := "timestamp: found local-timestamp-" + unit + ", which is a moment of no known time zone"; Reason(err) != ReasonSchema || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
@@ -332,7 +332,7 @@ func TestTypesWithinThemselves(t *testing.T) {
 		"a list of such":      {`{"type":"array","items":` + itself + `}`, "\x02", "found more than 1000 values"},
 		"the record as field": {`["null","k"]`, "\x02\x02\x00\x04\x08", ""},
 	} {
-		_, err := reading[cta.Key](t, schemas.ArrivalKey, key(c.extra)).Decode(t.Context(), "t", Frame(1, []byte(c.body+"\x02")))
+		_, err := reading[cta.Key](t, schemas.ArrivalKey, key(c.extra)).Decode(t.Context(), Frame(1, []byte(c.body+"\x02")))
 		if c.want == "" && err != nil || c.want != "" && (Reason(err) != ReasonBody || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error is %v, want %q", what, err, c.want)
 		}
@@ -393,7 +393,7 @@ func TestAnyCompatibleWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.writers.Store(1, a.understand(1, strings.Replace(schema, "stranger", "any name.at-all", 1)))
-		got, err := a.Decode(t.Context(), "t", Frame(1, body))
+		got, err := a.Decode(t.Context(), Frame(1, body))
 		if d := cmp.Diff(want, got); d != "" || err != nil {
 			t.Fatalf("%v (-want +got):\n%s\nof %s", err, d, schema)
 		}

@@ -9,18 +9,13 @@ import (
 // id, big-endian.
 const frameSize = 5
 
-// Frame returns body framed with a schema id.
-func Frame(id int, body []byte) []byte {
-	return append(appendFrame(make([]byte, 0, frameSize+len(body)), id), body...)
-}
-
 func appendFrame(dst []byte, id int) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, 0), uint32(id))
 }
 
-// Unframe returns the schema id and the Avro body of a frame, without copying. The
+// unframe returns the schema id and the Avro body of a frame, without copying. The
 // error is a [*DecodeError].
-func Unframe(data []byte) (id int, body []byte, err error) {
+func unframe(data []byte) (id int, body []byte, err error) {
 	switch {
 	case data == nil:
 		return 0, nil, &DecodeError{Reason: ReasonNull}

@@ -27,11 +27,11 @@ func TestUnknownSymbolCostsOneRecord(t *testing.T) {
 	fake.SeedSchema("w", 1, 1, sr.Schema{Schema: newer})
 	a := value[cta.Weather](t, r, schemas.WeatherValue)
 
-	got, err := a.Decode(t.Context(), "w", wire.Frame(1, []byte{0, 0, 0x22, 0x42, 2}))
+	got, err := a.Decode(t.Context(), wire.Frame(1, []byte{0, 0, 0x22, 0x42, 2}))
 	if want := (cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny}); got != want || err != nil {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	_, err = a.Decode(t.Context(), "w", wire.Frame(1, []byte{0, 0, 0x22, 0x42, 0}))
+	_, err = a.Decode(t.Context(), wire.Frame(1, []byte{0, 0, 0x22, 0x42, 0}))
 	if wire.Reason(err) != wire.ReasonBody || !strings.Contains(err.Error(), "status: found the unknown symbol snow") {
 		t.Errorf("error is %v, want one that names field and symbol", err)
 	}
@@ -87,7 +87,7 @@ func TestResolution(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := a.Decode(t.Context(), "v", wire.Frame(1, c.body))
+			got, err := a.Decode(t.Context(), wire.Frame(1, c.body))
 			if wire.Reason(err) != c.reason || (err == nil) != (c.reason == "") {
 				t.Fatalf("error is %v, want reason %q", err, c.reason)
 			}
@@ -96,7 +96,7 @@ func TestResolution(t *testing.T) {
 			}
 			// A truncated body never fits, even if truncated in a skipped field.
 			for i := range c.body {
-				if _, err := a.Decode(t.Context(), "v", wire.Frame(1, c.body[:i])); wire.Reason(err) == "" {
+				if _, err := a.Decode(t.Context(), wire.Frame(1, c.body[:i])); wire.Reason(err) == "" {
 					t.Errorf("cut to %d bytes: error is %v, want a reason", i, err)
 				}
 			}
@@ -117,11 +117,11 @@ func TestValuesShareNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first, err := a.Decode(t.Context(), "a", data[0])
+	first, err := a.Decode(t.Context(), data[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Decode(t.Context(), "a", data[1]); err != nil {
+	if _, err := a.Decode(t.Context(), data[1]); err != nil {
 		t.Fatal(err)
 	}
 	if *first.PrevStationID != 0 || *first.PrevDirection != "0" {
@@ -171,7 +171,7 @@ func TestSchemasOfStrangersAreBounded(t *testing.T) {
 		fake.SeedSchema(fmt.Sprintf("s%d", i), 1, i+1, sr.Schema{Schema: s})
 		var err error
 		for wire.Reason(err) == "" && t.Context().Err() == nil { // the registry may be slow
-			_, err = value[cta.Key](t, r, schemas.ArrivalKey).Decode(t.Context(), "t", wire.Frame(i+1, []byte{2}))
+			_, err = value[cta.Key](t, r, schemas.ArrivalKey).Decode(t.Context(), wire.Frame(i+1, []byte{2}))
 		}
 		if wire.Reason(err) != wire.ReasonSchema {
 			t.Errorf("schema %d: error is %v, want reason %q", i+1, err, wire.ReasonSchema)
@@ -193,7 +193,7 @@ func TestUnknownIDs(t *testing.T) {
 	defer server.Close()
 	a := value[cta.Key](t, client(t, server.URL), schemas.ArrivalKey)
 	for range 100 {
-		if _, err := a.Decode(t.Context(), "t", wire.Frame(7, []byte{2})); wire.Reason(err) != wire.ReasonUnknownID {
+		if _, err := a.Decode(t.Context(), wire.Frame(7, []byte{2})); wire.Reason(err) != wire.ReasonUnknownID {
 			t.Fatalf("error is %v, want reason %q", err, wire.ReasonUnknownID)
 		}
 	}
@@ -201,7 +201,7 @@ func TestUnknownIDs(t *testing.T) {
 		t.Errorf("asked %d times, want twice at most", n)
 	}
 	answer.Store(`<html>no such page</html>`)
-	if _, err := a.Decode(t.Context(), "t", wire.Frame(8, []byte{2})); err == nil || wire.Reason(err) != "" {
+	if _, err := a.Decode(t.Context(), wire.Frame(8, []byte{2})); err == nil || wire.Reason(err) != "" {
 		t.Errorf("error is %v, want one without a reason", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestSchemaOfAnotherKind(t *testing.T) {
 		fmt.Fprint(w, `{"schemaType":"PROTOBUF","schema":"message M {}"}`)
 	}))
 	defer server.Close()
-	_, err := value[cta.Key](t, client(t, server.URL), schemas.ArrivalKey).Decode(t.Context(), "t", wire.Frame(8, []byte{2}))
+	_, err := value[cta.Key](t, client(t, server.URL), schemas.ArrivalKey).Decode(t.Context(), wire.Frame(8, []byte{2}))
 	if wire.Reason(err) != wire.ReasonSchema || !strings.Contains(err.Error(), "PROTOBUF") {
 		t.Errorf("error is %v, want reason %q", err, wire.ReasonSchema)
 	}
@@ -229,7 +229,7 @@ func TestReferences(t *testing.T) {
 	seed(2, "Gauge", `{"type":"record","name":"Gauge","namespace":"shared","fields":[{"name":"last","type":"Status"},{"name":"model","type":"string"}]}`, ref("Status"))
 	seed(3, "weather", `{"type":"record","name":"weather","fields":[{"name":"gauge","type":"shared.Gauge"},{"name":"temperature","type":"float"},{"name":"status","type":"shared.Status"}]}`,
 		ref("Status"), ref("Gauge"))
-	got, err := value[cta.Weather](t, r, schemas.WeatherValue).Decode(t.Context(), "w", wire.Frame(3, []byte("\x00\x02m\x00\x00\x22\x42\x02")))
+	got, err := value[cta.Weather](t, r, schemas.WeatherValue).Decode(t.Context(), wire.Frame(3, []byte("\x00\x02m\x00\x00\x22\x42\x02")))
 	if want := (cta.Weather{Temperature: 40.5, Status: cta.WeatherSunny}); got != want || err != nil {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -244,10 +244,10 @@ func TestReferences(t *testing.T) {
 	seed(100, "many", key, many...)
 	seed(101, "less", key, many[:64]...)
 	keys := value[cta.Key](t, r, schemas.ArrivalKey)
-	if _, err := keys.Decode(t.Context(), "t", wire.Frame(100, []byte{2})); wire.Reason(err) != wire.ReasonSchema || !strings.Contains(err.Error(), "refers to more than 64") {
+	if _, err := keys.Decode(t.Context(), wire.Frame(100, []byte{2})); wire.Reason(err) != wire.ReasonSchema || !strings.Contains(err.Error(), "refers to more than 64") {
 		t.Errorf("error is %v, want one that names the bound", err)
 	}
-	if _, err := keys.Decode(t.Context(), "t", wire.Frame(101, []byte{2})); err != nil {
+	if _, err := keys.Decode(t.Context(), wire.Frame(101, []byte{2})); err != nil {
 		t.Error(err)
 	}
 }
@@ -269,7 +269,7 @@ func TestReferencesThatLeadNowhere(t *testing.T) {
 	for id, c := range map[int][2]string{
 		1: {wire.ReasonUnknownID, "version 2 of gone, to which it refers"}, 2: {wire.ReasonSchema, `type "Other" is not defined`},
 	} {
-		if _, err := a.Decode(t.Context(), "t", wire.Frame(id, []byte{2})); wire.Reason(err) != c[0] || !strings.Contains(err.Error(), c[1]) {
+		if _, err := a.Decode(t.Context(), wire.Frame(id, []byte{2})); wire.Reason(err) != c[0] || !strings.Contains(err.Error(), c[1]) {
 			t.Errorf("error is %v, want %q", err, c)
 		}
 	}

@@ -84,7 +84,7 @@ func golden[T any](t *testing.T, r *wire.Registry, topic, schema string, v T, wa
 	if h := hex.EncodeToString(got); h != strings.ReplaceAll(want, " ", "") {
 		t.Errorf("%+v is encoded as %s, want %s", v, h, want)
 	}
-	back, err := a.Decode(t.Context(), topic, got)
+	back, err := a.Decode(t.Context(), got)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func roundTrip[T any](t *rapid.T, a *wire.Avro[T], v T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := a.Decode(context.Background(), "topic", data)
+	back, err := a.Decode(context.Background(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestDecodeResolvesTheWritersSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := reader.Decode(t.Context(), "old", data)
+	got, err := reader.Decode(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"more than the body", wire.Frame(1, []byte{2, 2, 'a', 2, 'b', 0}), wire.ReasonTrailing},
 		{"too large", wire.Frame(1, make([]byte, 70<<10)), wire.ReasonLarge},
 	} {
-		_, err := a.Decode(t.Context(), "topic", c.data)
+		_, err := a.Decode(t.Context(), c.data)
 		if got := wire.Reason(err); got != c.want {
 			t.Errorf("%s: reason is %q (%v), want %q", c.name, got, err, c.want)
 		}
@@ -218,15 +218,15 @@ func TestOutageIsNoDecodeError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Decode(t.Context(), "t", known); err != nil {
+	if _, err := a.Decode(t.Context(), known); err != nil {
 		t.Fatal(err)
 	}
 	fake.Close()
 
-	if _, err := a.Decode(t.Context(), "t", known); err != nil {
+	if _, err := a.Decode(t.Context(), known); err != nil {
 		t.Errorf("a known id needs no registry, but: %v", err)
 	}
-	_, err = a.Decode(t.Context(), "t", wire.Frame(77, []byte{2}))
+	_, err = a.Decode(t.Context(), wire.Frame(77, []byte{2}))
 	var down *cta.ServiceError
 	if wire.Reason(err) != "" || !errors.As(err, &down) || down.Service != "schema registry" {
 		t.Errorf("error is %v, want a ServiceError of the schema registry", err)
@@ -258,7 +258,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := a.Decode(context.Background(), "t", wire.Frame(1, data))
+		v, err := a.Decode(context.Background(), wire.Frame(1, data))
 		if err != nil {
 			if wire.Reason(err) == "" {
 				t.Fatalf("error without a reason: %v", err)
@@ -269,7 +269,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("decoded %+v, which can't be encoded: %v", v, err)
 		}
-		if back, err := a.Decode(context.Background(), "t", again); err != nil || !cmp.Equal(v, back) {
+		if back, err := a.Decode(context.Background(), again); err != nil || !cmp.Equal(v, back) {
 			t.Fatalf("%+v became %+v (%v)", v, back, err)
 		}
 	})
@@ -306,7 +306,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Decode(b.Context(), "t", data); err != nil {
+		if _, err := a.Decode(b.Context(), data); err != nil {
 			b.Fatal(err)
 		}
 	}

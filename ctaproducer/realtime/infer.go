@@ -540,7 +540,7 @@ func (s *step) locate(t *train, v *vehicle) (progress, bool) {
 	case p.stands:
 		p.odd = t.metres(v.place, i) > 5*beside
 	case p.call >= 0:
-		part, off := cta.Nearest(t.paths[p.call], v.place)
+		part, off := t.paths[p.call].Nearest(v.place)
 		length := t.along[i] - t.along[i-1]
 		if p.odd = off > max(5*beside, length); !p.odd {
 			p.part = part

@@ -19,9 +19,9 @@ type scheduled struct {
 type way struct {
 	*cta.Pattern
 	line  *cta.Line
-	paths [][]cta.Point // from each call to the next
-	along []float64     // metres from the first call to each, by straight lines
-	stops []string      // id of each call's stop in the feed
+	paths []cta.Path // from each call to the next
+	along []float64  // metres from the first call to each, by straight lines
+	stops []string   // id of each call's stop in the feed
 }
 
 // run is what a train does: a pattern, on a timetabled trip if one is known.
@@ -122,7 +122,7 @@ func newIndex(net *cta.Network) *index {
 			w := &way{Pattern: p, line: l, along: make([]float64, len(p.Calls))}
 			for i, c := range p.Calls {
 				if i > 0 {
-					w.along[i] = w.along[i-1] + cta.Distance(p.Calls[i-1].Station, c.Station)
+					w.along[i] = w.along[i-1] + p.Calls[i-1].Station.Distance(c.Station.Point)
 				}
 				w.stops = append(w.stops, gtfs.StopID(c))
 				w.paths = append(w.paths, p.Path(shape, i))
@@ -371,7 +371,7 @@ type place struct {
 func (w *way) nearest(at cta.Point, from, to int) place {
 	best := place{call: -1, off: math.Inf(1)}
 	for i := max(0, from); i < len(w.Calls)-1 && i <= to; i++ {
-		part, off := cta.Nearest(w.paths[i], at)
+		part, off := w.paths[i].Nearest(at)
 		if off < best.off-1 { // of equal ones, the first
 			best = place{i, part, off}
 		}
@@ -381,7 +381,7 @@ func (w *way) nearest(at cta.Point, from, to int) place {
 
 // metres returns the distance of a position from a call.
 func (w *way) metres(at cta.Point, i int) float64 {
-	return cta.Distance(&cta.Station{Latitude: at.Latitude, Longitude: at.Longitude}, w.Calls[i].Station)
+	return at.Distance(w.Calls[i].Station.Point)
 }
 
 // position returns how far along the way a place is, in metres.

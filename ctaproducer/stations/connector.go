@@ -60,38 +60,37 @@ func NewConnector(connectURL string, cfg ConnectorConfig) (*Connector, error) {
 // Name returns the connector's name on the worker.
 func (c *Connector) Name() string { return c.cfg.Name }
 
-// Plugin is a connector that a worker has installed.
-type Plugin struct {
-	Class   string `json:"class"`
-	Type    string `json:"type"` // source or sink
-	Version string `json:"version"`
+// plugin is a connector that a worker has installed.
+type plugin struct {
+	Class string `json:"class"`
+	Type  string `json:"type"` // source or sink
 }
 
-// Plugins returns the plugins that the worker has installed, by class.
-func (c *Connector) Plugins(ctx context.Context) ([]Plugin, error) {
-	var plugins []Plugin
+// plugins returns the plugins that the worker has installed, by class.
+func (c *Connector) plugins(ctx context.Context) ([]plugin, error) {
+	var plugins []plugin
 	if _, err := c.worker.Call(ctx, http.MethodGet, "/connector-plugins", nil, &plugins); err != nil {
 		return nil, c.fail(ctx, err)
 	}
-	slices.SortFunc(plugins, func(a, b Plugin) int { return strings.Compare(a.Class, b.Class) })
+	slices.SortFunc(plugins, func(a, b plugin) int { return strings.Compare(a.Class, b.Class) })
 	return plugins, nil
 }
 
 // Kind returns the product in use: the configured one, or the first that the worker has
 // installed.
 func (c *Connector) Kind(ctx context.Context) (ConnectorKind, error) {
-	plugins, err := c.Plugins(ctx)
+	plugins, err := c.plugins(ctx)
 	if err != nil {
 		return "", err
 	}
 	installed := func(k ConnectorKind) bool {
-		return slices.ContainsFunc(plugins, func(p Plugin) bool { return p.Class == k.Class() })
+		return slices.ContainsFunc(plugins, func(p plugin) bool { return p.Class == k.class() })
 	}
 	if c.cfg.Kind != "" {
 		if installed(c.cfg.Kind) {
 			return c.cfg.Kind, nil
 		}
-		return "", c.worker.FailWith(fmt.Errorf("%s isn't installed", c.cfg.Kind.Class()),
+		return "", c.worker.FailWith(fmt.Errorf("%s isn't installed", c.cfg.Kind.class()),
 			"put its jar on the worker's plugin.path and restart it, or use one that is there: "+sourceClasses(plugins))
 	}
 	for _, k := range connectorKinds {
@@ -103,7 +102,7 @@ func (c *Connector) Kind(ctx context.Context) (ConnectorKind, error) {
 		"put Aiven's or Confluent's JDBC source, or Debezium's for PostgreSQL, on the worker's plugin.path and restart it; it has "+sourceClasses(plugins))
 }
 
-func sourceClasses(plugins []Plugin) string {
+func sourceClasses(plugins []plugin) string {
 	var classes []string
 	for _, p := range plugins {
 		if p.Type == "source" {

@@ -44,8 +44,8 @@ func ParseConnectorKind(s string) (ConnectorKind, error) {
 	return "", fmt.Errorf("connector is %q, want one of %q", s, connectorKinds)
 }
 
-// Class is the name of the kind's Java class, as a worker lists it.
-func (k ConnectorKind) Class() string {
+// class is the name of the kind's Java class, as a worker lists it.
+func (k ConnectorKind) class() string {
 	switch k {
 	case ConnectorAivenJDBC:
 		return "io.aiven.connect.jdbc.JdbcSourceConnector"
@@ -111,7 +111,7 @@ func (c ConnectorConfig) validate() error {
 	if !connectorName.MatchString(c.Name) {
 		fault("Name is %q, want letters, digits, dots, dashes and underscores", c.Name)
 	}
-	if c.Kind != "" && c.Kind.Class() == "" {
+	if c.Kind != "" && c.Kind.class() == "" {
 		fault("Kind is %q, want one of %q", c.Kind, connectorKinds)
 	}
 	if c.PollInterval < 100*time.Millisecond {
@@ -128,7 +128,7 @@ func (c ConnectorConfig) validate() error {
 func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]string {
 	s := map[string]string{
 		"name":            c.Name,
-		"connector.class": kind.Class(),
+		"connector.class": kind.class(),
 		"tasks.max":       "1",
 		// Bare JSON, not the envelope that carries a schema in each record.
 		"key.converter":                  "org.apache.kafka.connect.json.JsonConverter",

@@ -68,7 +68,7 @@ func callConnector(ctx context.Context, c *Connector, method string) (string, er
 		}
 		return "updated", err
 	case "Plugins":
-		plugins, err := c.Plugins(ctx)
+		plugins, err := c.plugins(ctx)
 		return sourceClasses(plugins), err
 	case "Status":
 		s, err := c.Status(ctx)
@@ -92,7 +92,7 @@ func callConnector(ctx context.Context, c *Connector, method string) (string, er
 func created(t *testing.T, cfg ConnectorConfig) map[string]string {
 	t.Helper()
 	worker := servicetest.NewReplay(t, []servicetest.Answer{
-		{Request: "GET /connector-plugins", Status: http.StatusOK, Body: json.RawMessage(`[{"class":"` + cfg.Kind.Class() + `","type":"source"}]`)},
+		{Request: "GET /connector-plugins", Status: http.StatusOK, Body: json.RawMessage(`[{"class":"` + cfg.Kind.class() + `","type":"source"}]`)},
 		{Request: "PUT /connectors/stations/config", Status: http.StatusCreated, Body: json.RawMessage(`{}`)},
 	})
 	c, err := NewConnector(worker.URL, cfg)

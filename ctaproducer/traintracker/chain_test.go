@@ -31,7 +31,7 @@ import (
 type chain struct {
 	t      *testing.T
 	sys    *ctatest.System
-	format wire.Events[cta.Arrival]
+	format wire.Records[cta.Key, cta.Arrival]
 	fake   *fake
 	late   time.Duration // of the wall clock after the recording's
 	now    atomic.Pointer[time.Time]
@@ -69,7 +69,7 @@ func newChain(t *testing.T, f *fake) *chain {
 	c := &chain{t: t, sys: sys, fake: f, late: time.Since(f.Ends), reg: prometheus.NewRegistry()}
 	c.tick()
 	var err error
-	if c.format, err = wire.AvroEvents[cta.Arrival](sys.Registry, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
+	if c.format, err = wire.AvroRecords[cta.Key, cta.Arrival](sys.Registry, schemas.ArrivalKey, schemas.ArrivalValue); err != nil {
 		t.Fatal(err)
 	}
 	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.EventTopic(sys.Topics.Arrivals(nil), ctatest.SharedPartitions),

@@ -352,7 +352,7 @@ func (s *step) evident(t *train, now sighting) bool {
 	}
 	from, to := t.route.place[t.at.station], t.route.place[now.at.station]
 	detour := t.route.metres(&now.report, from.ID) + t.route.metres(&now.report, to.ID)
-	return detour < 1.3*cta.Distance(from, to)+300
+	return detour < 1.3*from.Distance(to.Point)+300
 }
 
 // advance moves a train to a later call, and emits the calls between.
@@ -422,10 +422,10 @@ func (s *step) pass(t *train, passed []node, now sighting, hi time.Time, stands 
 	if t.located {
 		along[0] = t.route.metres(&t.report, passed[0].station)
 	} else if len(passed) > 1 {
-		along[0] = cta.Distance(place(passed[0]), place(passed[1]))
+		along[0] = place(passed[0]).Distance(place(passed[1]).Point)
 	}
 	for i := 1; i < len(passed); i++ {
-		along[i] = along[i-1] + cta.Distance(place(passed[i-1]), place(passed[i]))
+		along[i] = along[i-1] + place(passed[i-1]).Distance(place(passed[i]).Point)
 	}
 	total := along[len(along)-1] + beyond
 	for i, n := range passed {

@@ -241,5 +241,5 @@ func (r *route) metres(rep *report, station int) float64 {
 	if !rep.located || s == nil {
 		return math.Inf(1)
 	}
-	return cta.Distance(&cta.Station{Latitude: rep.lat, Longitude: rep.lon}, s)
+	return cta.Point{Latitude: rep.lat, Longitude: rep.lon}.Distance(s.Point)
 }

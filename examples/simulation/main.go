@@ -56,7 +56,7 @@ func run(ctx context.Context, s *app.Settings) error {
 		return s.Counted(ctx, v, before+sum.Entries)
 	})
 	err = services.Together(working, roles...)
-	if sum.Events() > 0 {
+	if sum.Total() > 0 {
 		fmt.Fprintln(s.Stdout, sum) // also of those that were given up
 	}
 	return err

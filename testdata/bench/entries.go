@@ -18,7 +18,7 @@ import (
 type entries struct {
 	topic    string
 	stations []*cta.Station
-	format   wire.Events[cta.TurnstileEntry]
+	format   wire.Records[cta.Key, cta.TurnstileEntry]
 	made     int
 }
 
@@ -26,7 +26,7 @@ func (b *system) entriesOf(ctx context.Context, topic string) (*entries, error) 
 	if err := b.kafka.EnsureTopics(ctx, kafka.EventTopic(topic, int32(b.partitions))); err != nil {
 		return nil, err
 	}
-	codecs, err := wire.AvroEvents[cta.TurnstileEntry](b.registry, schemas.TurnstileKey, schemas.TurnstileValue)
+	codecs, err := wire.AvroRecords[cta.Key, cta.TurnstileEntry](b.registry, schemas.TurnstileKey, schemas.TurnstileValue)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (p *Publisher) informed(i alert.Informed) []*pb.EntitySelector {
 		return nil
 	}
 	if kind, ok := gtfs.RouteType(i.Mode); ok {
-		s.RouteType = &kind
+		s.RouteType = proto.Int32(int32(kind))
 	}
 	if line != nil {
 		s.RouteId = proto.String(gtfs.RouteID(line))

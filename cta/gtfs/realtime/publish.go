@@ -181,9 +181,9 @@ func (p *Publisher) vehicle(t *live.Train, a *assignment, now time.Time) *pb.Fee
 	v := &pb.VehiclePosition{
 		Vehicle: descriptor(t, a), Timestamp: heard(t, now), Position: new(pb.Position),
 	}
-	place := cta.Point{Latitude: t.Latitude, Longitude: t.Longitude}
+	place := t.Point
 	if last := p.net.Station(t.Station); t.State == live.StateSilent && last != nil {
-		place = cta.Point{Latitude: last.Latitude, Longitude: last.Longitude}
+		place = last.Point
 	}
 	if a != nil {
 		v.Trip = a.descriptor()
@@ -230,7 +230,7 @@ func (a *assignment) place(t *live.Train) (at cta.Point, degrees float64, moves 
 	if t.State == live.StateRunning {
 		part = t.Fraction
 	}
-	return cta.Along(a.Path(a.Trip.Shape, from), part)
+	return a.Path(a.Trip.Shape, from).At(part)
 }
 
 func (p *Publisher) trip(t *live.Train, a *assignment, now time.Time, closed func(string, int) bool) *pb.FeedEntity {

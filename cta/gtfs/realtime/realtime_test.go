@@ -139,7 +139,7 @@ func TestServiceDays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := &cta.Station{ID: 1, Name: "A", Latitude: 38.7, Longitude: -9.1}, &cta.Station{ID: 2, Name: "B", Latitude: 38.8, Longitude: -9.2}
+	a, b := &cta.Station{ID: 1, Name: "A", Point: cta.Point{Latitude: 38.7, Longitude: -9.1}}, &cta.Station{ID: 2, Name: "B", Point: cta.Point{Latitude: 38.8, Longitude: -9.2}}
 	daily := &cta.Calendar{ID: "d", Days: 0x7F}
 	profile := &cta.Profile{Arrivals: []int32{0, 1800}, Departures: []int32{0, 1800}, Sequences: []int32{3, 7}}
 	pattern := &cta.Pattern{
@@ -185,7 +185,7 @@ func TestTwoRunsThatFitAlike(t *testing.T) {
 		return day.Begin(chicago.Location).Add(time.Duration(seconds) * time.Second)
 	}
 	for apart, want := range map[int32]string{30: "", 600: "t0"} {
-		a, b := &cta.Station{ID: 1, Name: "A", Latitude: 41.7, Longitude: -87.6}, &cta.Station{ID: 2, Name: "B", Latitude: 41.8, Longitude: -87.7}
+		a, b := &cta.Station{ID: 1, Name: "A", Point: cta.Point{Latitude: 41.7, Longitude: -87.6}}, &cta.Station{ID: 2, Name: "B", Point: cta.Point{Latitude: 41.8, Longitude: -87.7}}
 		pattern := &cta.Pattern{Calls: []cta.Call{{Station: a, Direction: cta.DirectionA}, {Station: b, Direction: cta.DirectionA}}}
 		for i := range int32(2) {
 			pattern.Trips = append(pattern.Trips, cta.Trip{ID: fmt.Sprint("t", i), Calendar: calendar, Departure: 8*3600 + i*apart,
@@ -250,7 +250,7 @@ func TestWhatIsSaidOfATrain(t *testing.T) {
 	day := cta.Date(20261007)
 	var stations []*cta.Station
 	for i := range 3 {
-		stations = append(stations, &cta.Station{ID: i + 1, Name: fmt.Sprint("S", i), Latitude: 41.7 + float64(i)/50, Longitude: -87.6})
+		stations = append(stations, &cta.Station{ID: i + 1, Name: fmt.Sprint("S", i), Point: cta.Point{Latitude: 41.7 + float64(i)/50, Longitude: -87.6}})
 	}
 	pattern := &cta.Pattern{Trips: []cta.Trip{{ID: "t", Calendar: &cta.Calendar{ID: "d", Days: 0x7F}, Departure: 8 * 3600,
 		Profile: &cta.Profile{Arrivals: []int32{0, 300, 600}, Departures: []int32{0, 300, 600}}}}}
@@ -353,7 +353,7 @@ func TestRunsStay(t *testing.T) {
 	day := cta.Date(20261007)
 	var stations []*cta.Station
 	for i := range 4 {
-		stations = append(stations, &cta.Station{ID: i + 1, Name: fmt.Sprint("S", i), Latitude: 41.7 + float64(i)/50, Longitude: -87.6})
+		stations = append(stations, &cta.Station{ID: i + 1, Name: fmt.Sprint("S", i), Point: cta.Point{Latitude: 41.7 + float64(i)/50, Longitude: -87.6}})
 	}
 	calendar := &cta.Calendar{ID: "d", Days: 0x7F}
 	pattern := func(from, to int, trips ...cta.Trip) *cta.Pattern {

@@ -117,7 +117,7 @@ func (t *Tracker) spot(tr *train, now time.Time) (s spot, ok bool) {
 	left := from.at.Add(min(dwell, to.at.Sub(from.at)/2))
 	s = spot{from: i, to: i + 1, entered: from.at}
 	if run := to.at.Sub(left); seen.After(left) {
-		circuits := max(1, math.Floor(cta.Distance(t.net.Station(from.station), t.net.Station(to.station))/circuit))
+		circuits := max(1, math.Floor(t.net.Station(from.station).Distance(t.net.Station(to.station).Point)/circuit))
 		if k := math.Floor(float64(seen.Sub(left)) / float64(run) * circuits); k > 0 {
 			s.part = k / circuits
 			s.entered = left.Add(time.Duration(s.part * float64(run)))

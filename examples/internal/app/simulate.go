@@ -40,7 +40,7 @@ func (s *Settings) Simulate(ctx context.Context, v *services.Services, progress 
 	}
 	cfg := ctaproducer.SimulationConfig{Seed: s.Seed, Start: s.Start, For: s.For, Speed: s.Speed, Progress: progress, Log: s.Log}
 	if s.Start.IsZero() {
-		if cfg.After, _, err = producer.LastEvent(ctx); err != nil {
+		if cfg.After, err = producer.LastEvent(ctx); err != nil {
 			return sum, err
 		}
 	}
