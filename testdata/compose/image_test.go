@@ -73,10 +73,13 @@ func TestImage(t *testing.T) {
 	}
 	t.Logf("context: %d KB", size>>10)
 
-	user := ""
+	user, entry := "", ""
 	for _, line := range read(t, "Dockerfile") {
 		if strings.HasPrefix(line, "USER ") {
 			user = line
+		}
+		if strings.HasPrefix(line, "ENTRYPOINT ") {
+			entry = line
 		}
 		build, ok := strings.CutPrefix(line, "RUN ")
 		if !ok || !strings.Contains(build, "go build") {
@@ -91,14 +94,21 @@ func TestImage(t *testing.T) {
 	if !regexp.MustCompile(`^USER [1-9]\d*:[1-9]\d*$`).MatchString(user) {
 		t.Errorf("the image's user is given by %q, want numbers above 0", user)
 	}
+	if want := `ENTRYPOINT ["/program"]`; entry != want { // which health checks call
+		t.Errorf("the image's program is given by %q, want %q", entry, want)
+	}
 
 	for name, s := range load(t).Services {
 		if s.Build == nil {
 			continue
 		}
-		program := filepath.Join(bin, s.Command[0])
-		if out, err := exec.CommandContext(t.Context(), program, "-h").CombinedOutput(); err != nil {
-			t.Errorf("%s: %s -h: %v\n%s", name, s.Command[0], err, out)
+		if s.Build.Args["PROGRAM"] == nil {
+			t.Errorf("%s: no PROGRAM to build", name)
+			continue
+		}
+		program := filepath.Join(bin, *s.Build.Args["PROGRAM"])
+		if out, err := exec.CommandContext(t.Context(), program, append(s.Command, "-h")...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s %q -h: %v\n%s", name, program, s.Command, err, out)
 			continue
 		}
 		f, err := elf.Open(program)
@@ -107,7 +117,7 @@ func TestImage(t *testing.T) {
 		}
 		defer f.Close()
 		if slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
-			t.Errorf("%s is linked dynamically", s.Command[0])
+			t.Errorf("%s is linked dynamically", program)
 		}
 	}
 }

@@ -75,8 +75,12 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 		fmt.Fprintln(stderr, "(run with -h to see every flag)")
 		return 2
 	}
-	err = p.Run(ctx, s)
-	err = errors.Join(err, s.close())
+	if s.ask {
+		err = s.askReady(ctx)
+	} else {
+		err = p.Run(ctx, s)
+		err = errors.Join(err, s.close())
+	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil // told to end, and did
 	}

@@ -96,6 +96,7 @@ type Settings struct {
 
 	name                   string
 	page, health           string         // addresses to listen at
+	ask                    bool           // only whether the program at page or health is ready
 	days                   [2]cta.Date    // first and last of the timetable; 0 without one
 	ready                  []func() error // of /readyz
 	prepared               atomic.Bool
@@ -188,6 +189,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	} else {
 		fs.StringVar(&s.health, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: do not serve them")
 	}
+	fs.BoolVar(&s.ask, "ready", false, "ask the running program at -listen whether it is ready, and exit: with 0 if so, else with 1 and the reason")
 	if groups&Database != 0 {
 		fs.StringVar(&s.Postgres, "postgres", "", "`URL` of the PostgreSQL with the stations table, such as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the network's own stations")
 	}

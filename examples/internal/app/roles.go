@@ -1,10 +1,15 @@
 package app
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -79,4 +84,32 @@ func (s *Settings) Health() []func(context.Context) error {
 		}
 		return services.ServeHealth(ctx, l, s.Metrics, s.ready...)
 	}}
+}
+
+// askReady returns nil if the program that listens at -listen is ready. A container without
+// a shell asks its own program so.
+func (s *Settings) askReady(ctx context.Context) error {
+	host, port, err := net.SplitHostPort(cmp.Or(s.page, s.health))
+	if err != nil {
+		return usageError{fmt.Errorf("-ready needs -listen: %w", err)}
+	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(io.LimitReader(res.Body, 1000))
+		return fmt.Errorf("not ready: %s", bytes.TrimSpace(reason))
+	}
+	return nil
 }
