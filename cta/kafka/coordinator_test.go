@@ -173,7 +173,7 @@ func TestBrokerThatWaitsForOthersIsNotAway(t *testing.T) {
 	var logs logtest.Buffer
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	start(t, client, config("g"), newSummer(client))
-	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "the group's coordinator is not reached"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), "cannot reach the group's coordinator"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("nobody says that heartbeats aren't answered:\n%s", logs.String())
 		}

@@ -729,7 +729,7 @@ func TestTransactionThatWaitsIsLoggedOnce(t *testing.T) {
 	client := connect(t, c, slog.New(slog.NewTextHandler(&logs, nil)))
 	s := newSummer(client)
 	start(t, client, config("g"), s)
-	const want = `msg="a transaction waits" group=g reason="the transaction before is still being ended"`
+	const want = `msg="a transaction waits" group=g reason="the previous transaction is still being ended"`
 	for end := time.Now().Add(30 * time.Second); !strings.Contains(logs.String(), want); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("nobody says why no transaction begins:\n%s", logs.String())

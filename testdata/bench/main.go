@@ -1,38 +1,39 @@
-// Bench holds ctalive against its peers, side by side on one Kafka cluster, in one run:
+// Bench compares ctalive with its peers on one Kafka cluster, in one run:
 //
 //	testdata/stack/stack up
 //	eval "$(testdata/stack/stack env)"
-//	go run ./testdata/bench                             # all peers: wants a JDK, and CTALIVE_PYTHON with
-//	                                                    # .ci/requirements.txt and testdata/faust/requirements.txt
-//	go run ./testdata/bench -peers bare,franz           # those that want Go alone: bare, franz, goka, franz-emits, sarama-emits
-//	go run ./testdata/bench -before ../old/turnstiles   # an earlier build of ours alone
+//	go run ./testdata/bench                             # all peers
+//	go run ./testdata/bench -peers bare,franz           # peers in Go: bare, franz, goka, franz-emits, sarama-emits
+//	go run ./testdata/bench -before ../old/turnstiles   # an earlier build of ctalive alone
 //
-// Drain: so many entries wait in 12 partitions. A process is started, joins a new
-// group, and works until all are counted. Its peers are
+// All peers need a JDK, and CTALIVE_PYTHON with the packages of .ci/requirements.txt and
+// testdata/faust/requirements.txt.
 //
-//   - ours: examples/turnstiles, exactly once, counts published and committed;
-//   - bare, franz: a group of sarama's and one of franz-go's that decode nothing, count
-//     nothing and publish nothing: what a client library alone does. Sarama's settings
-//     are as fast as we know them, franz-go's are its defaults;
-//   - goka, faust: lovoo/goka and Faust, which count at least once, state in memory;
-//   - streams: Kafka Streams 4.3.1, exactly-once v2, its other settings at their
-//     defaults, state in memory.
+// # What is measured
 //
-// Faust gets a twentieth of the entries: all would take it minutes.
+//	drain   a process starts, joins a new group, and counts all entries that wait in 12
+//	        partitions: records/s, also from the process's start
+//	delay   at a steady rate of entries, the time from an entry's acknowledgement until a reader
+//	        of committed records has a count that includes the entry
+//	emit    the rate of records of an entry's size; the topic's end is checked
 //
-// Delay: entries come at a steady rate. What is measured is the time from an
-// entry's acknowledgement until a reader of committed records has a count that
-// includes it.
+// # Peers
 //
-// Emit: the same number of records, of an entry's size, by ours and by the producers of
-// franz-go, sarama, Kafka (Java) and confluent-kafka (Python), each idempotent, else at
-// its defaults; then the topic's end is checked.
+//	ours             examples/turnstiles: exactly once, counts published and committed
+//	bare, franz      a group of sarama's and one of franz-go's that decode, count and publish
+//	                 nothing: the ceiling of a client library. Sarama has the fastest settings
+//	                 that we know, franz-go its defaults
+//	goka, faust      lovoo/goka and Faust: at least once, state in memory
+//	streams          Kafka Streams 4.3.1: exactly-once v2, state in memory, otherwise defaults
+//	emitters         franz-go, sarama, Kafka (Java), confluent-kafka (Python): idempotent,
+//	                 otherwise defaults
 //
-// The peers take turns, so that what else the machine does meets all of them
-// alike; medians are compared, and printed as Markdown: README.md has them. Memory is
-// the peak of the process's resident set (VmHWM), processor time that of the process
-// alone. Ratios can be compared between machines, the rest can't. The topics stay until
-// the stack is taken down.
+// Faust counts a twentieth of the entries: all would take minutes.
+//
+// The peers take turns, so that other load of the machine affects all alike. The output is
+// the medians as Markdown, as in README.md. Memory is the peak of the process's resident set
+// (VmHWM), CPU the process's processor time. Compare ratios between machines, not the other
+// figures. The topics stay until the stack is taken down.
 package main
 
 import (

@@ -44,7 +44,7 @@
 // transaction-hang 25 and 1, controller-hang 23 and 88. Of two-kill for 45 to 51 s, 76 and 80
 // (-rate 2000 -every 100s -away 60s, seed 55); of worker-kill alone, 9 and 6 (seed 61). A
 // transaction whose coordinator hangs as it notes the end may be held up for longer: see
-// Operations of package kafka.
+// "A hanging transaction" in OPERATIONS.md.
 //
 // Apache Kafka 4.3.1 has been seen to forget, after a kill, to end a transaction in
 // some partition; then nothing goes on until an operator ends it. The harness does so,

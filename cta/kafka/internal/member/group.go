@@ -240,7 +240,7 @@ func (m *member) heartbeat() {
 				m.rejoin = true
 			case m.failIfFatal(err), m.removed(err):
 			default: // the coordinator is away; the next beat finds another
-				m.log.warnOnce("the group's coordinator is not reached", err)
+				m.log.warnOnce("cannot reach the group's coordinator; retrying", err)
 			}
 		}
 	})
@@ -282,7 +282,7 @@ func (m *member) leave() {
 		return cluster.Refusal(resp.Err)
 	}))
 	if err != nil && !errors.Is(err, sarama.ErrUnknownMemberId) {
-		m.log.warnOnce("leaving the group failed", err)
+		m.log.warnOnce("cannot leave the group; its coordinator removes this member after the session time-out", err)
 	}
 }
 

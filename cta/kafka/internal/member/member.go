@@ -248,7 +248,7 @@ func (m *member) refreshTopics() {
 			case err == nil:
 				m.updateTopics(view)
 			case !m.failIfFatal(err):
-				m.log.warnOnce("the cluster is not reached", err)
+				m.log.warnOnce("cannot reach the Kafka cluster; retrying", err)
 			}
 		}
 	})
@@ -288,7 +288,7 @@ func (m *member) loseAssignment(err error) {
 // backOff delays the next attempt, longer after each failure, with jitter: members that failed
 // together should not return together.
 func (m *member) backOff(err error) {
-	m.log.warnOnce("stream interrupted, trying again", err)
+	m.log.warnOnce("processing interrupted; retrying", err)
 	m.backoff = min(max(2*m.backoff, 50*time.Millisecond), time.Second)
 	m.notBefore = time.Now().Add(retry.Spread(m.backoff))
 }

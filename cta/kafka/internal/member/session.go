@@ -354,7 +354,7 @@ func (s *session) locateSome(partitions []record.Partition) {
 			if errors.Is(err, sarama.ErrUnstableOffsetCommit) {
 				s.m.sweep()
 			} else if err != nil && !s.m.failIfFatal(err) {
-				s.m.log.warnOnce("partitions wait; the others are worked on", err)
+				s.m.log.warnOnce("partitions wait; processing the others", err)
 			}
 		}
 	})
