@@ -68,6 +68,14 @@ func (t Topics) Arrivals(s *Station) string { return t.station("station.arrivals
 // Turnstiles returns the topic of the entries at s. See [Topics.Arrivals].
 func (t Topics) Turnstiles(s *Station) string { return t.station("station.turnstiles", s) }
 
+// TopicStation returns the station whose events a topic holds, in layout
+// [LayoutPerStation]; ok is false for other topics. A name's last part begins with the id.
+func TopicStation(topic string) (id int, ok bool) {
+	digits, _, _ := strings.Cut(topic[strings.LastIndexByte(topic, '.')+1:], "-")
+	id, err := strconv.Atoi(digits)
+	return id, err == nil
+}
+
 // IsArrivals reports whether name is a topic of arrivals, in either layout.
 func (t Topics) IsArrivals(name string) bool { return t.is("station.arrivals", name) }
 

@@ -47,6 +47,9 @@ func TestTopicsOfEitherLayoutAreKnown(t *testing.T) {
 			if !r.IsArrivals(w.Arrivals(lake)) || !r.IsTurnstiles(w.Turnstiles(lake)) {
 				t.Errorf("a reader of layout %q does not know a topic of layout %q", reader, writer)
 			}
+			if id, ok := TopicStation(w.Arrivals(lake)); ok != (writer != LayoutShared) || ok && id != lake.ID {
+				t.Errorf("%s is of station %d, %v", w.Arrivals(lake), id, ok)
+			}
 			for _, other := range []string{w.Turnstiles(lake), w.Weather(), w.Stations(), w.StationsTable(), w.TurnstileSummary(),
 				"org.chicago.cta.station.arrivalsx", "station.arrivals.40380-clark-lake", "other." + w.Arrivals(lake)} {
 				if r.IsArrivals(other) {

@@ -14,8 +14,9 @@ import (
 // Inspector reads arrivals and weather, and publishes dead letters of the unreadable
 // records. Pages read the same topics and skip such records, but do not write to Kafka.
 //
-// Two kinds of readable records are dead letters too:
+// Three kinds of readable records are dead letters too:
 //
+//   - reason "wrong topic": an arrival at another station than its topic's
 //   - reason "impossible value": see [cta.Arrival.Check] and [cta.Weather.Check]
 //   - reason "impossible event time": see [cta.Key.Check]; or an event time a day or
 //     more from the time of its record, if the times of other stations are nearer
@@ -91,6 +92,9 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 			}
 			k, v, err := x.arrivals.Decode(ctx, r)
 			station = v.StationID
+			if id, ok := cta.TopicStation(r.Topic); err == nil && ok && id != station {
+				err = unreadable("wrong topic", fmt.Errorf("station %d in the topic of station %d", station, id))
+			}
 			return k, possible(err, v)
 		})
 		if err == nil {

@@ -266,14 +266,19 @@ func TestImpossibleValues(t *testing.T) {
 	sys.Arrive(ctatest.At(8, 0), sideways)
 	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(lake, "blue", "1"))
 	sys.Arrive(ctatest.At(8, 0), unnamed)
+	ohare := cta.Chicago().Station(40890)
+	sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(ohare, "blue", "1"))
+	strange := sys.AwaitRecords(sys.Topics.Arrivals(ohare), 1)[0]
+	strange.Topic = sys.Topics.Arrivals(lake)
+	sys.Send(strange)
 	for _, temperature := range []float32{185, 60, float32(math.NaN())} {
 		sys.Observe(ctatest.At(8, 0), cta.Weather{Temperature: temperature, Status: cta.WeatherSunny})
 	}
 	for _, topic := range []string{sys.Topics.Arrivals(lake), sys.Topics.Weather()} { // all before it is inspected
 		sys.Send(kafka.Record{Topic: topic, Key: []byte("last"), Value: []byte("last")})
 	}
-	got, _ := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), 6))
-	if d := cmp.Diff(append(slices.Repeat([]string{"impossible value"}, 4), "wrong magic byte", "wrong magic byte"), got); d != "" {
+	got, _ := letters(t, sys.AwaitRecords(sys.Topics.DeadLetter(), 7))
+	if d := cmp.Diff(append(slices.Repeat([]string{"impossible value"}, 4), "wrong magic byte", "wrong magic byte", "wrong topic"), got); d != "" {
 		t.Errorf("reasons (-want +got):\n%s", d)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
@@ -110,7 +109,7 @@ type summarizer TurnstileSummary
 func (s *summarizer) Needs(g kafka.Assigned) (needs []kafka.Partition) {
 	of, n := int32(len(s.output)), g.Partitions
 	in := g.Partition.Partition
-	if id, ok := topicStation(g.Topic); ok && n == 1 {
+	if id, ok := cta.TopicStation(g.Topic); ok && n == 1 {
 		n, in = of, kafka.PartitionOf(cta.PartitionKey(id), of)
 	}
 	for of != 0 {
@@ -305,20 +304,8 @@ func (s *summarizer) placed(station int, p kafka.Partition) error {
 		}
 		return nil
 	}
-	if id, ok := topicStation(p.Topic); ok && id != station {
+	if id, ok := cta.TopicStation(p.Topic); ok && id != station {
 		return unreadable("wrong topic", fmt.Errorf("station %d in the topic of station %d", station, id))
 	}
 	return nil
-}
-
-// topicStation returns the station of a topic in the layout [cta.LayoutPerStation], from its
-// name: the part after the last dot begins with the id and a dash.
-func topicStation(topic string) (int, bool) {
-	slug := topic[strings.LastIndexByte(topic, '.')+1:]
-	digits, _, ok := strings.Cut(slug, "-")
-	if !ok {
-		return 0, false
-	}
-	id, err := strconv.Atoi(digits)
-	return id, err == nil
 }

@@ -283,6 +283,9 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err
 		}
+		if id, ok := cta.TopicStation(r.Topic); ok && id != v.StationID { // it would vote for another sensor
+			return "wrong topic", fmt.Errorf("station %d in the topic of station %d", v.StationID, id)
+		}
 		err = c.model.ApplyArrival(k, v, r.Time)
 		if errors.Is(err, live.ErrUnknown) {
 			return unknown, fmt.Errorf("no line %.20q stops at station %d", v.Line, v.StationID)

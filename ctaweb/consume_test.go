@@ -124,6 +124,9 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(station, name, "3"))
 		sys.Arrive(ctatest.At(8, 0), ctatest.Arrival(net.Station(rosemont), name, "3"))
 	}
+	strange := sys.AwaitRecords(sys.Topics.Arrivals(net.Station(rosemont)), 2)[0]
+	strange.Topic = sys.Topics.Arrivals(station)
+	sys.Send(strange)
 	sys.Observe(ctatest.At(8, 2), cta.Weather{Temperature: 185, Status: cta.WeatherSunny}) // a sensor that just started
 	arrivals := sys.Topics.Arrivals(station)
 	sys.Send(
@@ -169,14 +172,16 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		t.Errorf("the weather is %+v, want 61 °F", w)
 	}
 	stop()
-	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 16 {
-		t.Errorf("%v unreadable records were counted, want 16", got)
+	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 17 {
+		t.Errorf("%v unreadable records were counted, want 17", got)
 	}
-	if n := strings.Count(log.String(), "record skipped"); n < 7 || n > 12 {
+	if n := strings.Count(log.String(), "record skipped"); n < 8 || n > 13 {
 		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
 	}
-	if n := strings.Count(log.String(), `reason="not on this network"`); n != 1 {
-		t.Errorf("%d records of other networks were logged, want one of them all:\n%s", n, log.String())
+	for reason, want := range map[string]int{"not on this network": 1, "wrong topic": 1} { // the first is in two topics
+		if n := strings.Count(log.String(), fmt.Sprintf("reason=%q", reason)); n != want {
+			t.Errorf("%s: %d records were logged, want %d:\n%s", reason, n, want, log.String())
+		}
 	}
 }
 
