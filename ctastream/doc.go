@@ -8,10 +8,10 @@
 //	}
 //	return sum.Run(ctx) // nil once ctx ends
 //
-//	worker                 reads                       writes
-//	[TurnstileSummary]     entries, in either layout   TURNSTILE_SUMMARY: the count of each station
-//	[StationTransformer]   rows of the stations table  stations.table: the stations of each line
-//	[Inspector]            arrivals and weather        nothing but dead letters
+//	worker               reads                       writes
+//	TurnstileSummary     entries, in either layout   TURNSTILE_SUMMARY: the count of each station
+//	StationTransformer   rows of the stations table  stations.table: the stations of each line
+//	Inspector            arrivals and weather        nothing but dead letters
 //
 // Any number of workers of a kind, in one process or many, share the partitions as members
 // of one consumer group. Topics that appear later are read too. A worker's Ready reports

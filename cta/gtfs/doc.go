@@ -12,14 +12,14 @@
 //
 // # Mapping
 //
-//	route                 a [cta.Line]; its trips become patterns, by the order of their calls
-//	stop                  a platform of the [cta.Station] that its parent becomes; without a
+//	route                 a cta.Line; its trips become patterns, by the order of their calls
+//	stop                  a platform of the cta.Station that its parent becomes; without a
 //	                      parent, both
 //	direction_id          0 is direction a; without one, by the order of the calls
 //	a trip that returns   direction a until it turns, then b: the Loop lines of the 'L'
 //	missing times         interpolated by distance
 //	a stop without place  between its neighbours
-//	transfers.txt         [cta.Station.Transfers]: between two stations, the shortest one
+//	transfers.txt         cta.Station.Transfers: between two stations, the shortest one
 //
 // Events hold ids of stations and stops as 32-bit integers:
 //

@@ -11,8 +11,8 @@
 // A [Client] is a connection to one cluster. Its methods do the rest:
 //
 //	EnsureTopics   creates topics; nothing else in the package creates one
-//	NewProducer    returns a [Producer], which sends records
-//	Read           reads all partitions of the topics that a [Match] selects, without a
+//	NewProducer    returns a Producer, which sends records
+//	Read           reads all partitions of the topics that a Match selects, without a
 //	               group: where one program needs everything, such as a page
 //	Last           returns the newest record of each partition
 //	Transform      shares the partitions with the other members of a group, and publishes
@@ -35,7 +35,7 @@
 //
 // # When the cluster is away
 //
-//	Connect, EnsureTopics   fail after [Config.Wait]
+//	Connect, EnsureTopics   fail after Config.Wait
 //	Topics                  fails after 30 s
 //	Send                    blocks while the buffer is full; a record fails after 2 minutes
 //	Read, Last, Transform   retry until ctx ends, with pauses of up to two seconds

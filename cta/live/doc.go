@@ -12,11 +12,11 @@
 //
 // A [View] holds the state of one moment:
 //
-//	View.Trains   each [Train]: position, state, next stops
-//	View.Boards   each platform's [Board]: the next trains
-//	View.Lines    each [LineStatus]: how the line runs, and why
-//	View.Crowds   each station's [Crowd]: today's entries, and whether it is busy
-//	View.Scores   errors of past predictions, by [Horizons]
+//	View.Trains   each Train: position, state, next stops
+//	View.Boards   each platform's Board: the next trains
+//	View.Lines    each LineStatus: how the line runs, and why
+//	View.Crowds   each station's Crowd: today's entries, and whether it is busy
+//	View.Scores   errors of past predictions, by Horizons
 //
 // [Tracker.Past] returns the last 24 hours of a line, [Tracker.Day] the entries of a station
 // since midnight.

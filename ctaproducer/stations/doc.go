@@ -13,9 +13,9 @@
 //
 // Three ways lead to the same records:
 //
-//	without a database    a [Source] without SourceConfig.Postgres sends the network's own rows
-//	with a database       a [Source] reads the table itself
-//	with Kafka Connect    a [Connector] creates, checks and deletes the connector that reads the table
+//	without a database    a Source without SourceConfig.Postgres sends the network's own rows
+//	with a database       a Source reads the table itself
+//	with Kafka Connect    a Connector creates, checks and deletes the connector that reads the table
 //
 // [CreateTable] creates and fills the table.
 //
