@@ -385,13 +385,18 @@ var riders = map[cta.Mode]float64{cta.ModeRail: 25, cta.ModeMetro: 20, cta.ModeT
 // measure finds the days of a timetable, and estimates ridership.
 func (f *feed) measure(n *cta.Network) {
 	perService := services(n)
+	endless := false
 	for c := range perService {
+		endless = endless || c.To == 0 && c.Days != 0
 		for _, d := range append([]cta.Date{c.From, c.To}, c.Added...) {
 			if d > 0 && (f.report.From == 0 || d < f.report.From) {
 				f.report.From = d
 			}
 			f.report.To = max(f.report.To, d)
 		}
+	}
+	if endless {
+		f.report.To = 0
 	}
 	days, often := busiest(perService)
 	for _, least := range []int{some, 1} {

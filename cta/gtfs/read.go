@@ -42,8 +42,11 @@ func (r *Report) String() string {
 	}
 	var b strings.Builder
 	days := "no first or last day"
-	if r.From != 0 {
+	switch {
+	case r.To != 0:
 		days = fmt.Sprintf("%s to %s", r.From, r.To)
+	case r.From != 0:
+		days = fmt.Sprintf("from %s", r.From)
 	}
 	repeating := ""
 	if r.Repeating > 0 {

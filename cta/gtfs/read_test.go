@@ -154,6 +154,22 @@ func TestReadTown(t *testing.T) {
 
 // TestServiceDays checks calendars, exceptions, times past midnight, and the two days
 // when clocks change.
+// A calendar that ends on the day that stands for no end has none, and nor has the report.
+func TestTimetableWithoutAnEnd(t *testing.T) {
+	open := town()
+	open["calendar.txt"] = strings.Replace(open["calendar.txt"], ",20261231", ",20991231", 1)
+	net, report, err := Read(files(open), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.From != 20260101 || report.To != 0 || !strings.Contains(report.String(), "from 2026-01-01") {
+		t.Errorf("%v to %v, want from 2026-01-01 without an end: %v", report.From, report.To, report)
+	}
+	if n := len(net.Line("M").Runs(20300109)); n == 0 { // a Wednesday
+		t.Error("nothing runs in 2030")
+	}
+}
+
 func TestServiceDays(t *testing.T) {
 	net, _, err := Read(files(town()), Options{})
 	if err != nil {
