@@ -151,7 +151,7 @@ func TestCredentials(t *testing.T) {
 		})
 	}
 	client := newClient(t, Config{URL: server.URL, Wait: 20 * time.Second, Access: rest.Access{Token: func(context.Context) (string, error) { return "", errors.New("file is gone") }}})
-	if _, err := client.Call(t.Context(), http.MethodGet, "/", nil, nil); err == nil || !strings.Contains(client.Fail(err).Error(), "no bearer token: file is gone (see what Access.Token needs)") {
+	if _, err := client.Call(t.Context(), http.MethodGet, "/", nil, nil); err == nil || !strings.Contains(client.Fail(err).Error(), "no bearer token: file is gone (check the source of Access.Token)") {
 		t.Errorf("error %v, want it to name the token", err)
 	}
 }
@@ -253,6 +253,11 @@ func TestNewListsEveryFault(t *testing.T) {
 	_, err = c.Call(t.Context(), http.MethodGet, "/x", nil, nil)
 	if err == nil || !errors.As(error(c.Fail(err)), &service) || service.Addr != "http://127.0.0.1:1/path" || service.Hint != "start it, or check its URL" {
 		t.Errorf("error %#v, want address and remedy", service)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err = c.Call(ended, http.MethodGet, "/x", nil, nil); err == nil || c.Fail(err).Hint != "see its log: it had not answered yet" {
+		t.Errorf("error %v, want no doubt of the URL when the caller gave up", c.Fail(err))
 	}
 }
 

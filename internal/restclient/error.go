@@ -98,13 +98,13 @@ func untrusted(err error) string {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return "trust the authority that signed its certificate: put it in Access.TLS.RootCAs"
+		return "put the authority that signed its certificate in Access.TLS.RootCAs"
 	case errors.As(err, &host):
-		return "use a host name in the URL that its certificate has"
+		return "use a host name in the URL that is in its certificate"
 	case errors.As(err, new(x509.CertificateInvalidError)), errors.As(err, new(*tls.CertificateVerificationError)):
 		return "check the service's certificate, and the clocks of both machines"
 	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert
-		return "give a client certificate that the service trusts: put it in Access.TLS.Certificates"
+		return "put a client certificate that the service trusts in Access.TLS.Certificates"
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return "the service doesn't speak TLS at that address: use http in the URL, or its TLS port"
 	}
@@ -118,7 +118,7 @@ func usualHint(err error) string {
 	case hint != "":
 		return hint
 	case errors.As(err, new(*tokenError)):
-		return "see what Access.Token needs"
+		return "check the source of Access.Token"
 	case errors.As(err, &refused):
 		switch refused.Status {
 		case http.StatusUnauthorized, http.StatusForbidden:
@@ -129,6 +129,8 @@ func usualHint(err error) string {
 		return "start it, or check its URL"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "see its log: it is overloaded, or waits for something else"
+	case errors.Is(err, context.Canceled):
+		return "see its log: it had not answered yet"
 	}
 	return "check that this is the right service, and whether it wants http or https"
 }
