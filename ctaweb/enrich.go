@@ -69,11 +69,11 @@ func (m *Model) train(l *lineLayout, v *live.Train) *Train {
 	}
 	t := &Train{
 		ID: v.ID, Line: v.Line, Direction: v.Direction, Towards: v.Towards,
-		Status: v.Status, State: v.State, Station: v.Station, Since: v.Since, Next: make([]Next, 0, len(v.Next)),
+		Status: v.Status, State: v.State, Station: v.Station, Since: v.Since, Next: make([]live.Hop, 0, len(v.Next)),
 	}
 	for _, n := range v.Next {
 		if _, ok := l.at[n.Station]; ok {
-			t.Next = append(t.Next, Next(n))
+			t.Next = append(t.Next, n)
 		}
 	}
 	if before, ok := m.due[t.ID]; ok && before.event.Equal(t.Since) {

@@ -118,7 +118,7 @@ type Train struct {
 	Since   time.Time `json:"since"`
 	// Next holds the possible next stations: one per branch where branches part, none
 	// at the end of the run.
-	Next []Next `json:"next"`
+	Next []live.Hop `json:"next"`
 	// Due is the expected time at the first station of Next, as predicted when the
 	// train came to Station; left out if unknown.
 	Due time.Time `json:"due,omitzero"`
@@ -127,12 +127,6 @@ type Train struct {
 // Moving reports whether the train is known to have left its station.
 func (t *Train) Moving() bool {
 	return len(t.Next) > 0 && (t.State == live.StateRunning || t.State == live.StateSilent)
-}
-
-// Next is a possible next station, and the train's direction there.
-type Next struct {
-	Station   int           `json:"station"`
-	Direction cta.Direction `json:"direction"`
 }
 
 // Station is a station's place on a line.

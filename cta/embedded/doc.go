@@ -49,6 +49,7 @@
 //   - The REST Proxy has neither consumers nor API v3 nor v1, and refuses Protobuf, JSON
 //     Schema and requests of more than 1 MiB. Records for a topic that does not exist fail at
 //     once, unless the broker creates the topic.
+//   - The mode of a subject is stored, but READONLY forbids nothing.
 //   - Compatibility is checked only between Avro schemas without references; other schemas
 //     are accepted unchecked.
 package embedded

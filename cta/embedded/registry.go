@@ -169,28 +169,7 @@ func (r *registry) pass(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := (change{Method: req.Method, Path: path, Body: body}); !r.readOnly(w, c) {
-		r.change(w, c)
-	}
-}
-
-// readOnly reports whether the mode of the change's subject, or of all subjects, forbids
-// changes, and then answers the request. r.mu is locked.
-func (r *registry) readOnly(w http.ResponseWriter, c change) bool {
-	path, _, _ := strings.Cut(c.Path, "?")
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if kind != "subjects" && kind != "config" {
-		return false
-	}
-	of, name := "/mode", "The registry"
-	if subject, _, _ := strings.Cut(rest, "/"); subject != "" {
-		of, name = "/mode/"+subject, "Subject "+subject
-	}
-	if _, body := r.call(http.MethodGet, of, nil); !bytes.Contains(body, []byte(`"READONLY`)) {
-		return false
-	}
-	fail(w, http.StatusUnprocessableEntity, 42205, name+" is in read-only mode")
-	return true
+	r.change(w, change{Method: req.Method, Path: path, Body: body})
 }
 
 // change makes a change, writes it down, and only then answers. One that can't be
@@ -482,16 +461,12 @@ func (r *registry) register(w http.ResponseWriter, req *http.Request) {
 		answerID(w, req, body)
 		return
 	}
-	c := change{Method: http.MethodPost, Path: req.URL.RequestURI(), Body: s.json()}
-	if r.readOnly(w, c) {
-		return
-	}
 	if msgs := r.conflicts(req.PathValue("subject"), s, ""); len(msgs) > 0 {
 		fail(w, http.StatusConflict, 409, "Schema being registered is incompatible with an earlier schema for subject \""+
 			req.PathValue("subject")+"\", details: "+strings.Join(msgs, "; "))
 		return
 	}
-	r.change(w, c)
+	r.change(w, change{Method: http.MethodPost, Path: req.URL.RequestURI(), Body: s.json()})
 }
 
 func answerID(w http.ResponseWriter, req *http.Request, schema []byte) {

@@ -166,18 +166,6 @@ func TestRegistry(t *testing.T) {
 		{"DELETE", "/subjects/nobody", "", 404, `"error_code":40401`},
 		{"DELETE", "/subjects/w-value/versions/9", "", 404, `"error_code":40402`},
 		{"GET", "/subjects/w-value/versions/-1/schema", "", 200, `{"type":"record"`},
-		// What is read-only takes no change, until that is changed.
-		{"PUT", "/mode/w-value", `{"mode":"READONLY"}`, 200, `{"mode":"READONLY"}`},
-		{"POST", "/subjects/w-value/versions", schemaBody(keySchema), 422, `"error_code":42205`},
-		{"POST", "/subjects/w-value/versions", schemaBody(moreSchema), 200, `{"id":3}`}, // it is there
-		{"DELETE", "/subjects/w-value", "", 422, `"error_code":42205`},
-		{"PUT", "/config/w-value", `{"compatibility":"NONE"}`, 422, `"error_code":42205`},
-		{"POST", "/subjects/free-key/versions", schemaBody(keySchema), 200, `{"id":1}`},
-		{"DELETE", "/mode/w-value", "", 200, `"READONLY"`},
-		{"PUT", "/mode", `{"mode":"READONLY"}`, 200, `{"mode":"READONLY"}`},
-		{"POST", "/subjects/free-value/versions", schemaBody(keySchema), 422, `"error_code":42205`},
-		{"PUT", "/config", `{"compatibility":"NONE"}`, 422, `"error_code":42205`},
-		{"PUT", "/mode", `{"mode":"READWRITE"}`, 200, `{"mode":"READWRITE"}`},
 		{"DELETE", "/subjects/w-value/versions/1", "", 200, `1`},
 		// What newer clients ask first: any 404 will do, as long as it is JSON.
 		{"GET", "/associations/resources/-/w?resourceType=topic", "", 404, `"error_code":404`},

@@ -88,8 +88,8 @@ type Train struct {
 
 // Hop is a station and the direction of arrival there.
 type Hop struct {
-	Station   int
-	Direction cta.Direction
+	Station   int           `json:"station"`
+	Direction cta.Direction `json:"direction"`
 }
 
 // Board lists the next trains of a platform.

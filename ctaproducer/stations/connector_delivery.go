@@ -47,36 +47,49 @@ func (c *Connector) Delivered(ctx context.Context, client *kafka.Client) (Delive
 // false. If there are too few rows by then, or the connector has failed meanwhile, the
 // error contains the progress and the connector's state.
 func (c *Connector) AwaitDelivery(ctx context.Context, client *kafka.Client, before Delivery, stops int) (Delivery, error) {
-	start, failures := c.worker.Clock.Now(), 0
-	for {
-		late := c.worker.Clock.Now().Sub(start) > c.cfg.Wait // before the look, so that the last one is in time
-		d, err := c.read(ctx, client)
-		if err != nil {
-			return d, err
+	var d Delivery
+	err := c.await(ctx, func(late bool) (come bool, err error) {
+		if d, err = c.read(ctx, client); err != nil {
+			return false, err
 		}
 		d.New = max(0, d.Records-before.Records)
 		wrote, known := c.wrote(ctx)
 		d.Proven = wrote || !known && d.New > 0
+		return d.Stops >= stops && (d.Proven || late), nil
+	}, func(s ConnectorStatus) error { return c.tooFew(ctx, client, s, d.Stops, stops) })
+	return d, err
+}
+
+// await waits until the connector runs and its rows have come. late says that it is the
+// last look.
+func (c *Connector) await(ctx context.Context, look func(late bool) (come bool, err error), tooFew func(ConnectorStatus) error) error {
+	start, failures := c.worker.Clock.Now(), 0
+	for {
+		late := c.worker.Clock.Now().Sub(start) > c.cfg.Wait // before the look, so that the last one is in time
+		come, err := look(late)
+		if err != nil {
+			return err
+		}
 		s, err := c.Status(ctx)
 		switch {
 		case err != nil && !errors.Is(err, ErrNoConnector):
-			return d, err
+			return err
 		case err != nil && late:
-			return d, c.noneYet()
-		case err == nil && s.Running() && d.Stops >= stops && (d.Proven || late):
-			return d, nil
+			return c.noneYet()
+		case err == nil && s.Running() && come:
+			return nil
 		}
 		if failures++; !s.failed() {
 			failures = 0
 		}
 		switch {
-		case failures >= failedLooks, late && d.Stops >= stops:
-			return d, c.notRunning(s)
+		case failures >= failedLooks, late && !s.Running():
+			return c.notRunning(s)
 		case late:
-			return d, c.tooFew(ctx, client, s, d.Stops, stops)
+			return tooFew(s)
 		}
 		if c.worker.Clock.Pause(ctx, statusInterval) != nil {
-			return d, fmt.Errorf("stations: connector %s: stopped: %w, at %d of %d stops", c.cfg.Name, ctx.Err(), d.Stops, stops)
+			return fmt.Errorf("stations: connector %s: stopped: %w, when it was %v", c.cfg.Name, ctx.Err(), s)
 		}
 	}
 }

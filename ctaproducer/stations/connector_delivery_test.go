@@ -51,7 +51,7 @@ func TestAwaitDelivery(t *testing.T) {
 		{"all rows were there before, and the worker has no connector", unknown, untracked, "before", Delivery{Records: 5, Stops: 3}, []string{"no such connector", "create it"}},
 		{"running, and nothing comes", running, none, "nothing", Delivery{}, []string{"RUNNING, task 0 RUNNING", "the rows of 0 stops, want 3", "worker's log"}},
 		{"running, and the topic can't be created", running, none, "no topic", Delivery{}, []string{"RUNNING, task 0 RUNNING, and there is no topic {topic} (create the topic first", "topic.creation.enable=true", "auto.create.topics.enable=true"}},
-		{"running without a task", noTask, none, "nothing", Delivery{}, []string{"no task", "0 stops, want 3"}},
+		{"running without a task", noTask, none, "nothing", Delivery{}, []string{"no task", "table public.stations"}},
 		{"failed", failed, none, "nothing", Delivery{}, []string{"task 0 FAILED", "no such column", "create the connector again"}},
 		{"never known to the worker", unknown, none, "nothing", Delivery{}, []string{"no such connector", "create it"}},
 	} {

@@ -2,7 +2,6 @@ package stations
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -132,36 +131,6 @@ const (
 	// through a topic, and the one of an earlier configuration is seen for a while.
 	failedLooks = 6
 )
-
-// AwaitRunning waits until the connector runs with at least one task and all tasks run,
-// and returns its state. If the connector has failed, or does not run within
-// ConnectorConfig.Wait, the error contains its state. A running connector may still
-// deliver nothing: see [Connector.AwaitDelivery].
-func (c *Connector) AwaitRunning(ctx context.Context) (ConnectorStatus, error) {
-	start, failures := c.worker.Clock.Now(), 0
-	for {
-		s, err := c.Status(ctx)
-		switch {
-		case err == nil && s.Running():
-			return s, nil
-		case err != nil && !errors.Is(err, ErrNoConnector):
-			return s, err
-		}
-		if failures++; err != nil || !s.failed() {
-			failures = 0
-		}
-		late := c.worker.Clock.Now().Sub(start) > c.cfg.Wait
-		switch {
-		case late && err != nil:
-			return s, c.noneYet()
-		case failures >= failedLooks, late:
-			return s, c.notRunning(s)
-		}
-		if c.worker.Clock.Pause(ctx, statusInterval) != nil {
-			return s, fmt.Errorf("stations: connector %s: stopped: %w, when it was %v", c.cfg.Name, ctx.Err(), s)
-		}
-	}
-}
 
 func (c *Connector) notRunning(s ConnectorStatus) error {
 	err := fmt.Errorf("connector %s is %v", c.cfg.Name, s)

@@ -73,15 +73,13 @@ func callConnector(ctx context.Context, c *Connector, method string) (string, er
 	case "Status":
 		s, err := c.Status(ctx)
 		return s.String(), err
-	case "AwaitRunning":
-		s, err := c.AwaitRunning(ctx)
-		return s.String(), err
+	case "Await":
+		return "runs", c.await(ctx, func(bool) (bool, error) { return true, nil }, nil)
 	case "CreateAndAwait":
 		if _, err := c.Create(ctx); err != nil {
 			return "", fmt.Errorf("created: %w", err)
 		}
-		s, err := c.AwaitRunning(ctx)
-		return s.String(), err
+		return "runs", c.await(ctx, func(bool) (bool, error) { return true, nil }, nil)
 	case "Delete":
 		return "deleted", c.Delete(ctx)
 	}

@@ -32,7 +32,7 @@ func ExampleConnector() {
 		log.Fatal(err)
 	}
 	fmt.Println(connector.Name(), "by", kind, "created:", created)
-	status, err := connector.AwaitRunning(ctx)
+	status, err := connector.Status(ctx) // [stations.Connector.AwaitDelivery] shows that rows come
 	fmt.Println(status, err)
 
 	// Output:

@@ -61,15 +61,15 @@ func create(ctx context.Context, s *app.Settings, connector *stations.Connector,
 	if err != nil {
 		return err
 	}
-	state, err := connector.AwaitRunning(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Stdout, "connector %s: created %t, %v\n", connector.Name(), created, state)
 	d, err := connector.AwaitDelivery(ctx, client, before, len(tables.Rows(s.Network))) // RUNNING alone proves nothing
 	if err != nil {
 		return err
 	}
+	state, err := connector.Status(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Stdout, "connector %s: created %t, %v\n", connector.Name(), created, state)
 	fmt.Fprintf(s.Stdout, "delivered: %d new records\n", d.New)
 	return show(ctx, s, client, d)
 }

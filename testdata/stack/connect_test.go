@@ -46,9 +46,6 @@ func TestConnectAndSourceWriteTheSameBytes(t *testing.T) {
 	if created, err := c.Create(t.Context()); err != nil || created {
 		t.Fatalf("a second time: created %t, %v, want an update", created, err)
 	}
-	if s, err := c.AwaitRunning(t.Context()); err != nil {
-		t.Fatalf("%v: %v", s, err)
-	}
 	d, err := c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, 300)
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +110,8 @@ func TestCreatingAgainStartsWhatHasFailed(t *testing.T) {
 	if _, err := c.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := c.AwaitRunning(t.Context()); err == nil || !strings.Contains(err.Error(), "FAILED") {
-		t.Fatalf("without its table the connector is %v, %v, want it to fail", s, err)
+	if d, err := c.AwaitDelivery(t.Context(), sys.Kafka, stations.Delivery{}, 300); err == nil || !strings.Contains(err.Error(), "FAILED") {
+		t.Fatalf("without its table the connector delivers %+v, %v, want it to fail", d, err)
 	}
 	if _, err := stations.CreateTable(t.Context(), db.url, cta.Chicago()); err != nil {
 		t.Fatal(err)
