@@ -3,8 +3,10 @@ package kafka_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta/kafka"
@@ -20,14 +22,20 @@ func (f tokenFile) Token(context.Context) (kafka.Token, error) {
 }
 
 // A cluster that wants OAUTHBEARER. The token is read for each new connection.
-func ExampleConnect_tokens() {
-	client, err := kafka.Connect(context.Background(), kafka.Config{
-		Brokers: []string{"kafka.example.org:9094"},
-		TLS:     &tls.Config{},
-		SASL:    kafka.SASL{Mechanism: "OAUTHBEARER", Tokens: tokenFile("/run/secrets/kafka-token")},
-	})
-	if err != nil {
+func ExampleTokenSource() {
+	file := filepath.Join(os.TempDir(), "kafka-token-of-the-example")
+	if err := os.WriteFile(file, []byte("eyJhbGciOi…\n"), 0o600); err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close()
+	defer os.Remove(file)
+
+	cfg := kafka.Config{
+		Brokers: []string{"kafka.example.org:9094"},
+		TLS:     &tls.Config{},
+		SASL:    kafka.SASL{Mechanism: "OAUTHBEARER", Tokens: tokenFile(file)},
+	}
+	// kafka.Connect(ctx, cfg) asks for a token as follows.
+	token, err := cfg.SASL.Tokens.Token(context.Background())
+	fmt.Println(token.Value, err)
+	// Output: eyJhbGciOi… <nil>
 }
