@@ -57,6 +57,7 @@ type feedState struct {
 	since   time.Time     // header of the first answer with that observation
 	watched time.Duration // during which answers came that a train could be missing from
 	answers int           // that a train could be missing from
+	last    time.Time     // header of the last of them
 	mute    time.Time     // since when most trains are missing; zero when they aren't
 	active  int           // trains in the last answer
 }
@@ -212,9 +213,10 @@ func (s *step) watch(a *answer) bool {
 	}
 	if moves {
 		f.answers++
-		if f.began {
-			f.watched += min(a.at.Sub(f.latest), s.limit())
+		if !f.last.IsZero() {
+			f.watched += min(a.at.Sub(f.last), s.limit())
 		}
+		f.last = a.at
 	}
 	f.began, f.latest = true, a.at
 	return moves

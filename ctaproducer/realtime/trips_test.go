@@ -272,3 +272,31 @@ func TestEndOfRoundTrip(t *testing.T) {
 		t.Errorf("arrivals at minutes %s, want 1 3 5 7 9", got)
 	}
 }
+
+// A feed whose content changes more rarely than it is called loses no trains later for it.
+func TestLostTrainOfSlowFeedLeaves(t *testing.T) {
+	in := newInference(village(t, 480, 490), 1, 15*time.Second, func(string) {}, func(string) {})
+	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+	var left []time.Duration
+	for i := range 60 {
+		after := time.Duration(i) * 15 * time.Second
+		changed := eight.Add(after.Truncate(time.Minute))
+		a := &answer{at: eight.Add(after)}
+		for k := range 2 {
+			if k == 0 && after >= 4*time.Minute {
+				continue // lost after its third stop
+			}
+			a.vehicles = append(a.vehicles, vehicle{descriptor: descriptor{trip: fmt.Sprintf("trip-%d", k), start: -1}, id: fmt.Sprintf("bus-%d", k),
+				at: changed, sequence: 10 * (1 + int(after/(2*time.Minute))), stands: true})
+		}
+		arrivals, _ := in.apply(0, a, a.at)
+		for _, e := range arrivals {
+			if e.TrainID == "trip-0" && e.TrainStatus == cta.TrainOutOfService {
+				left = append(left, after)
+			}
+		}
+	}
+	if len(left) != 1 || left[0] < 4*time.Minute+lostAfter-time.Minute || left[0] > 4*time.Minute+lostAfter+time.Minute {
+		t.Errorf("the train that was lost after 4 minutes left after %v, want once, %v later", left, lostAfter)
+	}
+}
