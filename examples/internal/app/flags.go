@@ -182,7 +182,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&layout, "layout", string(cta.LayoutPerStation), "`layout` of topics: per-station (one per station and kind) or shared (one per kind)")
 	if groups&Web != 0 {
 		fs.StringVar(&s.page, "listen", usualPage, "serve the page at `host:port`")
-		fs.StringVar(&s.health, "metrics", "", "serve /metrics, /healthz and /readyz at `host:port`, instead of beside the page")
+		fs.StringVar(&s.health, "metrics", "", "serve /metrics, /healthz and /readyz at `host:port`, and no /metrics beside the page")
 		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "`origin` whose scripts may read the API and the stream, such as https://example.org; *: any; empty: none")
 		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "`number` of event streams per client address; behind a reverse proxy set 10000; 0: 5000")
 		fs.StringVar(&predictions, "predictions", string(live.SourceOurs), "`source` of the predictions shown where the agency has some: ours, agency, or better (the more accurate over the last hour)")
