@@ -14,7 +14,6 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta/services"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/ctastream"
 	"github.com/seed-921eec07/ctalive/examples/internal/app"
 )
 
@@ -41,7 +40,7 @@ func run(ctx context.Context, s *app.Settings) error {
 			return err
 		}
 		roles = append(roles, workers...)
-		if before, err = ctastream.Total(ctx, v.Kafka, s.Topics.TurnstileSummary()); err != nil {
+		if before, err = s.Total(ctx, v.Kafka); err != nil {
 			return err
 		}
 	}

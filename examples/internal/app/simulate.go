@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,9 +9,10 @@ import (
 	"math"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/services"
+	"github.com/seed-921eec07/ctalive/cta/tables"
 	"github.com/seed-921eec07/ctalive/ctaproducer"
-	"github.com/seed-921eec07/ctalive/ctastream"
 )
 
 // countedWithin bounds the wait, at the end of a simulation, for the worker that
@@ -73,7 +75,7 @@ func (s *Settings) Counted(ctx context.Context, v *services.Services, entries in
 	ctx, cancel := context.WithTimeout(ctx, countedWithin)
 	defer cancel()
 	for {
-		total, err := ctastream.Total(ctx, v.Kafka, s.Topics.TurnstileSummary())
+		total, err := s.Total(ctx, v.Kafka)
 		if err == nil && total >= entries {
 			return nil
 		}
@@ -83,6 +85,32 @@ func (s *Settings) Counted(ctx context.Context, v *services.Services, entries in
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// Total returns the sum of the published counts of all stations: 0 if there are none yet.
+// Unreadable values are left out.
+func (s *Settings) Total(ctx context.Context, client *kafka.Client) (int64, error) {
+	topic := s.Topics.TurnstileSummary()
+	var reader tables.TurnstileCounts
+	counts := make(map[int]int64)
+	err := client.Read(ctx, kafka.ReadConfig{Match: kafka.Names(topic), StopAtEnd: true}, func(_ context.Context, r kafka.Record) error {
+		switch c, deleted, err := reader.Read(r.Key, r.Value); {
+		case err != nil:
+		case deleted:
+			delete(counts, c.StationID)
+		default:
+			counts[c.StationID] = c.Count
+		}
+		return nil
+	})
+	if err = cmp.Or(err, ctx.Err()); err != nil { // an interrupted reading has no sum
+		return 0, fmt.Errorf("total of %s: %w", topic, err)
+	}
+	var total int64
+	for _, n := range counts {
+		total += n
+	}
+	return total, nil
 }
 
 // ShowProgress returns a function that writes the progress of a simulation to w, on one
