@@ -69,11 +69,12 @@ func (t Topics) Arrivals(s *Station) string { return t.station("station.arrivals
 func (t Topics) Turnstiles(s *Station) string { return t.station("station.turnstiles", s) }
 
 // TopicStation returns the station whose events a topic holds, in layout
-// [LayoutPerStation]; ok is false for other topics. A name's last part begins with the id.
+// [LayoutPerStation]; ok is false for other topics. Their last part is a slug: see
+// [Station.Slug].
 func TopicStation(topic string) (id int, ok bool) {
-	digits, _, _ := strings.Cut(topic[strings.LastIndexByte(topic, '.')+1:], "-")
+	digits, _, named := strings.Cut(topic[strings.LastIndexByte(topic, '.')+1:], "-")
 	id, err := strconv.Atoi(digits)
-	return id, err == nil
+	return id, named && err == nil // a topic such as entries.2026 is of all stations
 }
 
 // IsArrivals reports whether name is a topic of arrivals, in either layout.

@@ -42,7 +42,7 @@ type Event struct {
 	Kind    EventKind
 	Arrival cta.Arrival        // of an EventArrival
 	Entry   cta.TurnstileEntry // of an EventEntry
-	Weather cta.Weather        // of a EventWeather
+	Weather cta.Weather        // of an EventWeather
 }
 
 func sortEvents(events []Event) {

@@ -90,6 +90,31 @@ func TestSummaryCountsAcrossRestarts(t *testing.T) {
 	}
 }
 
+// Counts are restored from a backup into a new topic. A new group continues where the
+// backup's counts end, whatever the old one has counted since.
+func TestCountsAreRestoredFromABackup(t *testing.T) {
+	sys := ctatest.Start(t)
+	lake := cta.Chicago().Station(40380)
+	sys.Enter(ctatest.At(7, 30), lake, 3)
+	stop := startSummary(t, sys, testConfig(sys))
+	sys.AwaitCount(lake, 3)
+	backup := sys.Read(sys.Topics.TurnstileSummary())
+	sys.Enter(ctatest.At(7, 31), lake, 2)
+	sys.AwaitCount(lake, 5)
+	stop()
+	sys.Topics.Counts = sys.Topics.TurnstileSummary() + ".restored"
+	if err := sys.Kafka.EnsureTopics(t.Context(), kafka.TableTopic(sys.Topics.Counts, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range backup {
+		sys.Send(kafka.Record{Topic: sys.Topics.Counts, Key: r.Key, Value: r.Value, Headers: r.Headers})
+	}
+	cfg := testConfig(sys)
+	cfg.Group += ".restored"
+	startSummary(t, sys, cfg)
+	sys.AwaitCount(lake, 5)
+}
+
 // Workers come and go while riders enter. Whoever reads the counts never sees one
 // fall, and in the end everybody is counted once.
 func TestSummaryWorkersShareTheWork(t *testing.T) {

@@ -33,7 +33,7 @@ const (
 
 	// Reasons.
 	impossible = "impossible event time"
-	unknown    = "not on this network"
+	unknown    = "not in this network"
 )
 
 // Kinds of topics, as metrics name them.
@@ -370,8 +370,8 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 	return "", nil
 }
 
-// refused returns why the model refused a record. A known record, or one of another
-// network, is not a fault.
+// refused returns why the model refused a record. A known record is not a fault. Neither is
+// one of another network, but for arrivals: their senders vote on the time.
 func refused(err error) (reason string, _ error) {
 	switch {
 	case errors.Is(err, live.ErrInvalid):

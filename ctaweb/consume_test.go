@@ -178,7 +178,7 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	if n := strings.Count(log.String(), "record skipped"); n < 8 || n > 13 {
 		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
 	}
-	for reason, want := range map[string]int{"not on this network": 1, "wrong topic": 1} { // the first is in two topics
+	for reason, want := range map[string]int{"not in this network": 1, "wrong topic": 1} { // the first is in two topics
 		if n := strings.Count(log.String(), fmt.Sprintf("reason=%q", reason)); n != want {
 			t.Errorf("%s: %d records were logged, want %d:\n%s", reason, n, want, log.String())
 		}

@@ -522,7 +522,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// What is set aside is said once and counted; a source is ready while it gets answers.
+// What is set aside is said once and counted.
 func TestSaid(t *testing.T) {
 	var log bytes.Buffer
 	reg := prometheus.NewRegistry()
@@ -531,9 +531,6 @@ func TestSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := source(t, Config{URL: path, Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: reg})
-	if s.Ready() == nil {
-		t.Error("ready before an answer")
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	polls := 0
 	s.poll.Clock.Pause = func(context.Context, time.Duration) error {
@@ -544,9 +541,6 @@ func TestSaid(t *testing.T) {
 	}
 	if err := s.Run(ctx, &table{alerts: map[string]alert.Alert{}}); err != nil {
 		t.Fatal(err)
-	}
-	if s.Ready() != nil {
-		t.Error(s.Ready())
 	}
 	if n := strings.Count(log.String(), "concern nothing in the network"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log.String())

@@ -109,9 +109,6 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	return s, nil
 }
 
-// Ready returns nil while answers arrive, else an error with the reason.
-func (s *Source) Ready() error { return s.poll.State.Err() }
-
 // Run reads alerts until ctx ends, then returns nil. It returns an error of sink.
 // Failures of the feed are retried, at growing intervals of up to five minutes.
 func (s *Source) Run(ctx context.Context, sink Sink) error {

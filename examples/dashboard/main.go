@@ -21,7 +21,7 @@ func main() {
 	app.Main(app.Program{
 		Name:  "dashboard",
 		About: "Shows where the trains are, the weather, and the entries at every station, live.",
-		Flags: app.Web | app.Simulated | app.Database,
+		Flags: app.Page | app.Web | app.Simulated | app.Database,
 		Run:   run,
 	})
 }

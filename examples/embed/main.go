@@ -27,7 +27,7 @@ func main() {
 	app.Main(app.Program{
 		Name:     "embed",
 		About:    "Mounts the dashboard of a made-up agency under /live/ of another program's site.",
-		Flags:    app.Web | app.Simulated,
+		Flags:    app.Page | app.Simulated,
 		Network:  network,
 		Services: "embedded", // another agency's topics are none of its business
 		Run:      run,

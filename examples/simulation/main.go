@@ -21,7 +21,7 @@ func main() {
 	app.Main(app.Program{
 		Name:  "simulation",
 		About: "Emits the arrivals, entries and weather of a simulated network to Kafka.",
-		Flags: app.Simulated | app.Database,
+		Flags: app.Health | app.Simulated | app.Database,
 		Run:   run,
 	})
 }

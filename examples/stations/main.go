@@ -20,7 +20,7 @@ func main() {
 	app.Main(app.Program{
 		Name:  "stations",
 		About: "Turns the raw rows of the stations table into the stations of each line.",
-		Flags: app.Worker,
+		Flags: app.Health | app.Worker,
 		Run:   run,
 	})
 }

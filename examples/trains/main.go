@@ -30,7 +30,7 @@ func main() {
 	app.Main(app.Program{
 		Name:  "trains",
 		About: "Emits the arrivals, predictions and alerts of the real 'L', or of any agency with GTFS-Realtime feeds.",
-		Flags: app.Tracked | app.Database,
+		Flags: app.Health | app.Tracked | app.Database,
 		Run:   run,
 	})
 }

@@ -27,7 +27,7 @@ func main() {
 	app.Main(app.Program{
 		Name:  "turnstiles",
 		About: "Counts the entries at each station, exactly once.",
-		Flags: app.Worker | app.KSQL,
+		Flags: app.Health | app.Worker | app.KSQL,
 		Run:   run,
 	})
 }

@@ -37,7 +37,9 @@ type Group int
 // The groups of flags.
 const (
 	Simulated Group = 1 << iota // -seed -speed -start -for -lines
-	Web                         // -allow-origin -max-client-streams -predictions, and -listen for the page; without it, for metrics alone
+	Page                        // -listen for a page
+	Web                         // of the dashboard's page: -ready -metrics -allow-origin -max-client-streams -predictions
+	Health                      // without a page: -ready, and -listen for metrics and health
 	Worker                      // -input -output -group -instance-id -session-timeout
 	Database                    // -postgres
 	Connect                     // -connect -connector -name -status -delete
@@ -144,6 +146,9 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 		}
 		return nil, err
 	}
+	if s.ask { // the settings are those of the program that is asked
+		return s, nil
+	}
 	fs.Visit(func(f *flag.Flag) { s.given[f.Name] = true })
 	if fs.NArg() > 0 {
 		faults = append(faults, fmt.Errorf("unexpected argument %q", cta.Redacted(fs.Arg(0))))
@@ -180,16 +185,21 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "`number` for min.insync.replicas of created topics; 0: the cluster's default")
 	fs.StringVar(&s.Topics.Prefix, "prefix", cta.DefaultPrefix, "`text` with which topic and group names begin")
 	fs.StringVar(&layout, "layout", string(cta.LayoutPerStation), "`layout` of topics: per-station (one per station and kind) or shared (one per kind)")
-	if groups&Web != 0 {
+	if groups&Page != 0 {
 		fs.StringVar(&s.page, "listen", usualPage, "serve the page at `host:port`")
+	}
+	if groups&Web != 0 {
 		fs.StringVar(&s.health, "metrics", "", "serve /metrics, /healthz and /readyz at `host:port`, and no /metrics beside the page")
 		fs.StringVar(&s.AllowOrigin, "allow-origin", "", "`origin` whose scripts may read the API and the stream, such as https://example.org; *: any; empty: none")
 		fs.IntVar(&s.MaxClientStreams, "max-client-streams", 0, "`number` of event streams per client address; behind a reverse proxy set 10000; 0: 5000")
 		fs.StringVar(&predictions, "predictions", string(live.SourceOurs), "`source` of the predictions shown where the agency has some: ours, agency, or better (the more accurate over the last hour)")
-	} else {
+	}
+	if groups&Health != 0 {
 		fs.StringVar(&s.health, "listen", "", "serve /metrics, /healthz and /readyz at `host:port`; empty: do not serve them")
 	}
-	fs.BoolVar(&s.ask, "ready", false, "ask the running program at -listen whether it is ready, and exit: with 0 if so, else with 1 and the reason")
+	if groups&(Web|Health) != 0 {
+		fs.BoolVar(&s.ask, "ready", false, "ask the running program at -listen whether it is ready, and exit: with 0 if so, else with 1 and the reason; other flags do not matter")
+	}
 	if groups&Database != 0 {
 		fs.StringVar(&s.Postgres, "postgres", "", "`URL` of the PostgreSQL with the stations table, such as postgres://cta_admin:chicago@127.0.0.1:5432/cta; empty: the network's own stations")
 	}
@@ -288,7 +298,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			fault("prefix", "%v", err)
 		}
 		addresses := map[string]string{"listen": s.health}
-		if groups&Web != 0 {
+		if groups&Page != 0 {
 			addresses = map[string]string{"listen": s.page, "metrics": s.health}
 		}
 		for flag, addr := range addresses {

@@ -102,7 +102,7 @@ func (s *Settings) askReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req) // by no proxy
 	if err != nil {
 		return err
 	}

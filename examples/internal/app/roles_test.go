@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// A container asks its own program for health, by -ready.
+// A container asks its own program for health, by -ready, whatever else that program needs:
+// trains needs a key.
 func TestReady(t *testing.T) {
 	var waits error
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +23,7 @@ func TestReady(t *testing.T) {
 	}))
 	addr := server.Listener.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
-	for _, p := range []Program{{Name: "dashboard", Flags: Web}, {Name: "stations", Flags: Worker}} {
+	for _, p := range []Program{{Name: "dashboard", Flags: Page | Web}, {Name: "stations", Flags: Health | Worker}, {Name: "trains", Flags: Health | Tracked}} {
 		p.Run = func(context.Context, *Settings) error { return errors.New("-ready starts the program") }
 		ask := func(listen string) (code int, said string) {
 			var out bytes.Buffer
@@ -44,7 +45,7 @@ func TestReady(t *testing.T) {
 		}
 	}
 	server.Close()
-	p := Program{Name: "dashboard", Flags: Web}
+	p := Program{Name: "dashboard", Flags: Page | Web}
 	if code := p.Main(t.Context(), []string{"-ready", "-listen", addr}, io.Discard, io.Discard); code != 1 {
 		t.Errorf("nothing listens: code %d, want 1", code)
 	}
