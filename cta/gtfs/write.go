@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
 )
@@ -21,7 +22,12 @@ import (
 // trips in place of headways: see [WithFrequencies].
 func Write(w io.Writer, net *cta.Network) error {
 	z := zip.NewWriter(w)
-	if err := write(net, z.Create); err != nil {
+	// Without a time, a file has a month and a day that do not exist. With the present, the
+	// same network would not give the same bytes.
+	dated := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := write(net, func(name string) (io.Writer, error) {
+		return z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: dated})
+	}); err != nil {
 		return err
 	}
 	return z.Close()

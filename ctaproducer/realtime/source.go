@@ -42,7 +42,7 @@ type Config struct {
 	// Log receives the beginning and the end of each kind of trouble. Default: silent.
 	Log *slog.Logger
 	// Metrics receives the counts of calls, arrivals and what was set aside, and the
-	// trains that are known. Default: none.
+	// trains in service. Default: none.
 	Metrics prometheus.Registerer
 }
 

@@ -164,7 +164,7 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		return s.take(ctx, in, a, at, cmp.Or(feed.Interval(), s.poll.Every), sink)
 	})
 	if errors.Is(err, recording.ErrNoAnswer) {
-		return fmt.Errorf("traintracker: the recording in %s has no answers of the Train Tracker; it may be one of GTFS-Realtime feeds", s.cfg.Replay)
+		return fmt.Errorf("traintracker: the recording in %s has no answers of the Train Tracker; one of GTFS-Realtime feeds is replayed with its network by package realtime", s.cfg.Replay)
 	}
 	return err
 }
