@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,10 +325,9 @@ func TestSlowClientIsDropped(t *testing.T) {
 	cfg.Metrics = reg
 	m := NewModel(cta.Chicago())
 	srv := serving(t, newHandler(t, m, cfg), nil, func(s *http.Server) {
+		var first sync.Once // the slow one: the other client's updates aren't sent in crumbs
 		s.ConnState = func(c net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				_ = c.(*net.TCPConn).SetWriteBuffer(4096)
-			}
+			first.Do(func() { _ = c.(*net.TCPConn).SetWriteBuffer(4096) })
 		}
 	})
 	slow, err := net.Dial("tcp", srv.Listener.Addr().String())
@@ -344,7 +344,7 @@ func TestSlowClientIsDropped(t *testing.T) {
 	along := cta.Chicago().Line("blue").Stations // to and fro, a train would be taken for two
 	for i := 0; sum(t, reg, "ctalive_web_streams_dropped_total") == 0; i++ {
 		if time.Now().After(deadline) {
-			t.Fatal("the slow client is still there")
+			t.Fatalf("the slow client is still there after %d rounds; %v streams are open", i, sum(t, reg, "ctalive_web_streams"))
 		}
 		at := along[i%len(along)].Station.ID
 		for j := range 300 {
