@@ -107,7 +107,8 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	flush := func(data ...*chunk) error {
-		if err := rc.SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		deadline := time.Now().Add(h.cfg.WriteTimeout)
+		if err := rc.SetWriteDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		for _, d := range data {
@@ -115,7 +116,10 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, last string, on
 				return err
 			}
 		}
-		return rc.Flush()
+		if err := rc.Flush(); err != nil || time.Now().Before(deadline) {
+			return err
+		}
+		return os.ErrDeadlineExceeded // a writer around the server's, such as promhttp's, hides the error of Flush
 	}
 	// A server's ReadTimeout would end the stream: net/http keeps reading to notice a
 	// client that leaves.

@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,43 +317,54 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// A client that doesn't read is dropped, and the others never notice.
-func TestSlowClientIsDropped(t *testing.T) {
-	reg := prometheus.NewRegistry()
-	cfg := brisk()
-	cfg.WriteTimeout = 2 * time.Second // of the other client too, on a busy machine
-	cfg.Metrics = reg
-	m := NewModel(cta.Chicago())
-	srv := serving(t, newHandler(t, m, cfg), nil, func(s *http.Server) {
-		var first sync.Once // the slow one: the other client's updates aren't sent in crumbs
-		s.ConnState = func(c net.Conn, state http.ConnState) {
-			first.Do(func() { _ = c.(*net.TCPConn).SetWriteBuffer(4096) })
-		}
-	})
-	slow, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer slow.Close()
-	_ = slow.(*net.TCPConn).SetReadBuffer(4096)
-	fmt.Fprintf(slow, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
-	next, cancel := follow(t, srv.URL+"/events", "")
-	defer cancel()
-	next()
-	deadline := time.Now().Add(30 * time.Second)
-	along := cta.Chicago().Line("blue").Stations // to and fro, a train would be taken for two
-	for i := 0; sum(t, reg, "ctalive_web_streams_dropped_total") == 0; i++ {
-		if time.Now().After(deadline) {
-			t.Fatalf("the slow client is still there after %d rounds; %v streams are open", i, sum(t, reg, "ctalive_web_streams"))
-		}
-		at := along[i%len(along)].Station.ID
-		for j := range 300 {
-			arriveNow(m, fmt.Sprint(j), at)
-		}
-		until(t, next, hasTrain("299", at)) // the other client is told all the while
-	}
-	if n := sum(t, reg, "ctalive_web_streams"); n != 1 {
-		t.Errorf("%v streams are open, want 1", n)
+// Clients that don't read are dropped and counted, however small the updates are, and the
+// others never notice.
+func TestSlowClientsAreDropped(t *testing.T) {
+	for _, trains := range []int{1, 300} { // updates far smaller and far larger than a server's buffers
+		t.Run(fmt.Sprintf("%d trains", trains), func(t *testing.T) {
+			reg := prometheus.NewRegistry()
+			cfg := brisk()
+			cfg.WriteTimeout = 2 * time.Second // of the other client too, on a busy machine
+			cfg.Metrics = reg
+			m := NewModel(cta.Chicago())
+			const slow = 4
+			var small atomic.Int32 // connections with small buffers: not the other's, whose updates would come in crumbs
+			srv := serving(t, newHandler(t, m, cfg), nil, func(s *http.Server) {
+				s.ConnState = func(c net.Conn, state http.ConnState) {
+					if state == http.StateNew && small.Add(1) <= slow {
+						_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+					}
+				}
+			})
+			for range slow {
+				c, err := net.Dial("tcp", srv.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_ = c.(*net.TCPConn).SetReadBuffer(4096)
+				fmt.Fprintf(c, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+			}
+			next, cancel := follow(t, srv.URL+"/events", "")
+			defer cancel()
+			next()
+			deadline := time.Now().Add(30 * time.Second)
+			along := cta.Chicago().Line("blue").Stations // to and fro, a train would be taken for two
+			for i := 0; sum(t, reg, "ctalive_web_streams_dropped_total") < slow; i++ {
+				if time.Now().After(deadline) {
+					t.Fatalf("after %d rounds %v of %d slow clients are dropped; %v streams are open", i,
+						sum(t, reg, "ctalive_web_streams_dropped_total"), slow, sum(t, reg, "ctalive_web_streams"))
+				}
+				at := along[i%len(along)].Station.ID
+				for j := range trains {
+					arriveNow(m, fmt.Sprint(j), at)
+				}
+				until(t, next, hasTrain(fmt.Sprint(trains-1), at)) // the other client is told all the while
+			}
+			if n := sum(t, reg, "ctalive_web_streams"); n != 1 {
+				t.Errorf("%v streams are open, want 1", n)
+			}
+		})
 	}
 }
 
