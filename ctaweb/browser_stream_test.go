@@ -84,7 +84,7 @@ func TestPageNoticesAHangingConnection(t *testing.T) {
 				}
 			}
 			g.hold()
-			b.await(looksLike, "lost: reconnecting")
+			b.await("document.body.className", "lost") // in words "reconnecting", and after 30 s the age
 			g.letGo()
 			b.await(looksLike, good)
 			b.clean(g.addr(), "ERR_")
