@@ -304,6 +304,18 @@ func TestOutages(t *testing.T) {
 	}
 }
 
+// A source whose feed answers from the future alone has nothing to emit, and is not ready.
+func TestFeedFromTheFutureIsNotReady(t *testing.T) {
+	f := evening(t, rush, 5*time.Minute)
+	f.edit = func(_ time.Time, m *pb.FeedMessage) {
+		m.Header.Timestamp = proto.Uint64(*m.Header.Timestamp + 3600)
+	}
+	got, s := f.run(t, "v", Config{})
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "no answer so far can be used") {
+		t.Errorf("ready: %v, after %d arrivals", err, len(got.all))
+	}
+}
+
 // A feed whose header goes on while its vehicles stand still in time is frozen too: no
 // train is lost.
 func TestVehiclesFreezeAlone(t *testing.T) {

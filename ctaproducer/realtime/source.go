@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -196,8 +197,12 @@ func (r *reading) take(ctx context.Context, feed int, a *answer, now time.Time, 
 	return foretold.Pass(ctx, sink, predictions, r.predictions)
 }
 
-// frozen reports the feeds that answer, but whose content is old.
+// frozen reports the feeds that answer, but whose content is old, or from the future since
+// the start.
 func (r *reading) frozen(now time.Time) error {
+	if !slices.ContainsFunc(r.in.feeds, func(f feedState) bool { return f.began }) {
+		return errors.New("GTFS-Realtime: no answer so far can be used")
+	}
 	var all []error
 	for i := range r.in.feeds {
 		f := &r.in.feeds[i]
