@@ -773,28 +773,26 @@ func (f *feed) interpolate(calls []call) {
 	}
 	for i := 1; i < len(calls); i++ {
 		before := &calls[i-1]
-		if calls[i].arrival != none {
-			if calls[i].arrival < before.departure {
-				want := "a time not before that of the call before, " + clock(before.departure)
-				if before.departure-calls[i].arrival > 12*3600 {
-					want += "; past midnight, hours go on from 24"
-				}
-				f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(calls[i].line), Column: "arrival_time", Found: clock(calls[i].arrival), Want: want})
-				return
-			}
-			continue
-		}
 		until := i
 		for calls[until].arrival == none {
 			until++
 		}
-		span := float64(calls[until].arrival - before.departure)
-		if span < 0 {
-			continue // reported at until
+		next := &calls[until]
+		if next.arrival < before.departure {
+			want := "a time not before that of the call before, " + clock(before.departure)
+			if before.departure-next.arrival > 12*3600 {
+				want += "; past midnight, hours go on from 24"
+			}
+			f.Fault(sheet.Fault{File: "stop_times.txt", Line: int(next.line), Column: "arrival_time", Found: clock(next.arrival), Want: want})
+			return
 		}
+		if until == i {
+			continue
+		}
+		span := float64(next.arrival - before.departure)
 		total := 0.0
 		lengths := make([]float64, 0, until-i+1)
-		said := before.travelled >= 0 && calls[until].travelled > before.travelled &&
+		said := before.travelled >= 0 && next.travelled > before.travelled &&
 			slices.IsSortedFunc(calls[i-1:until+1], func(a, b call) int { return cmp.Compare(a.travelled, b.travelled) })
 		for k := i; k <= until; k++ {
 			if said {
