@@ -77,6 +77,14 @@ func TopicStation(topic string) (id int, ok bool) {
 	return id, named && err == nil // a topic such as entries.2026 is of all stations
 }
 
+// CheckTopic returns an error if a topic of one station has an event of another.
+func CheckTopic(topic string, station int) error {
+	if id, ok := TopicStation(topic); ok && id != station {
+		return fmt.Errorf("station %d in the topic of station %d", station, id)
+	}
+	return nil
+}
+
 // IsArrivals reports whether name is a topic of arrivals, in either layout.
 func (t Topics) IsArrivals(name string) bool { return t.is("station.arrivals", name) }
 

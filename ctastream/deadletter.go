@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/wire"
 	"github.com/seed-921eec07/ctalive/internal/metric"
@@ -58,6 +59,14 @@ func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
 // and the letter's header contain.
 func unreadable(reason string, err error) error {
 	return &wire.DecodeError{Reason: reason, Err: cmp.Or(err, errors.New(reason))}
+}
+
+// inTopic returns an error if a topic of one station has an event of another.
+func inTopic(topic string, station int) error {
+	if err := cta.CheckTopic(topic, station); err != nil {
+		return unreadable("wrong topic", err)
+	}
+	return nil
 }
 
 // begin prepares for records of newly assigned partitions.

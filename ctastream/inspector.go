@@ -92,8 +92,8 @@ func (x *inspection) Transform(ctx context.Context, batch []kafka.Record) ([]kaf
 			}
 			k, v, err := x.arrivals.Decode(ctx, r)
 			station = v.StationID
-			if id, ok := cta.TopicStation(r.Topic); err == nil && ok && id != station {
-				err = unreadable("wrong topic", fmt.Errorf("station %d in the topic of station %d", station, id))
+			if err == nil {
+				err = inTopic(r.Topic, station)
 			}
 			return k, possible(err, v)
 		})

@@ -304,8 +304,5 @@ func (s *summarizer) placed(station int, p kafka.Partition) error {
 		}
 		return nil
 	}
-	if id, ok := cta.TopicStation(p.Topic); ok && id != station {
-		return unreadable("wrong topic", fmt.Errorf("station %d in the topic of station %d", station, id))
-	}
-	return nil
+	return inTopic(p.Topic, station)
 }

@@ -283,8 +283,8 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err
 		}
-		if id, ok := cta.TopicStation(r.Topic); ok && id != v.StationID { // it would vote for another sensor
-			return "wrong topic", fmt.Errorf("station %d in the topic of station %d", v.StationID, id)
+		if err := cta.CheckTopic(r.Topic, v.StationID); err != nil { // it would vote for another sensor
+			return "wrong topic", err
 		}
 		err = c.model.ApplyArrival(k, v, r.Time)
 		if errors.Is(err, live.ErrUnknown) {

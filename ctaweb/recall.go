@@ -58,8 +58,7 @@ func (c *consumer) recall(ctx context.Context, client Client, since time.Time) e
 		StopAtEnd: true,
 	}, func(ctx context.Context, r record.Record) error {
 		k, v, err := c.arrivals.Decode(ctx, r)
-		other, named := cta.TopicStation(r.Topic)
-		if err != nil || v.Check() != nil || k.Check(r.Time) != nil || named && other != v.StationID || !c.model.stops[recordKey{v.StationID, v.Line}] {
+		if err != nil || v.Check() != nil || k.Check(r.Time) != nil || cta.CheckTopic(r.Topic, v.StationID) != nil || !c.model.stops[recordKey{v.StationID, v.Line}] {
 			return ctx.Err() // what isn't taken is reported when it is new
 		}
 		id, known := ids[v.TrainID]
