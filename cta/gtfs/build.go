@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -237,10 +238,10 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 				p.Calls[i].Direction = d
 			}
 		}
-		best := ""
-		for h, n := range p.headsigns {
-			if c := p.headsigns[best]; best == "" || n > c || n == c && h < best {
-				best = h
+		best, most := "", 0
+		for _, h := range slices.Sorted(maps.Keys(p.headsigns)) { // in order: ties fall the same way each time
+			if n := p.headsigns[h]; n > most {
+				best, most = h, n
 			}
 		}
 		if p.turned {

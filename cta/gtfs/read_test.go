@@ -813,6 +813,23 @@ func TestReportIsInWords(t *testing.T) {
 	}
 }
 
+// Of headsigns equally often on the trips of a pattern, the same one is the pattern's
+// each time the feed is read. The other trips keep theirs.
+func TestHeadsignsInATie(t *testing.T) {
+	feed := town()
+	feed["trips.txt"] = strings.NewReplacer("m1,0,Far", "m1,0,Bar", "m2,0,Far", "m2,0,").Replace(feed["trips.txt"])
+	for range 20 {
+		net, _, err := Read(files(feed), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := net.Line("M").Patterns[0]
+		if p.Headsign != "" || p.Trips[0].Headsign != "Bar" || p.Trips[1].Headsign != "" {
+			t.Fatalf("pattern %q, trips %q and %q", p.Headsign, p.Trips[0].Headsign, p.Trips[1].Headsign)
+		}
+	}
+}
+
 // A line with one headsign in both directions names its ends as well.
 func TestOneHeadsignBothWays(t *testing.T) {
 	texts := town()
