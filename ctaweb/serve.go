@@ -96,7 +96,9 @@ type boundedConn struct {
 	leave func()
 }
 
+// Close leaves first: closing lets the listener take the client's next connection,
+// which must find room.
 func (c *boundedConn) Close() error {
-	defer c.leave()
+	c.leave()
 	return c.Conn.Close()
 }

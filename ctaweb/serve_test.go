@@ -101,6 +101,28 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 	}
 }
 
+// When a connection is closed, its client has room already. A client at its bound may
+// close one and open the next.
+func TestClientHasRoomWhenItsConnectionCloses(t *testing.T) {
+	clients := perClient{most: 1}
+	var room bool
+	c := &boundedConn{closing{nil, func() { room = clients.enter("192.0.2.1:2") != nil }}, clients.enter("192.0.2.1:1")}
+	if err := c.Close(); err != nil || !room {
+		t.Errorf("room for the next: %v, %v", room, err)
+	}
+}
+
+// closing is a connection that calls a function when it is closed.
+type closing struct {
+	net.Conn
+	closed func()
+}
+
+func (c closing) Close() error {
+	c.closed()
+	return nil
+}
+
 func TestClients(t *testing.T) {
 	for addr, want := range map[string]string{
 		"192.0.2.1:80":                  "192.0.2.1",
