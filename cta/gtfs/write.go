@@ -191,25 +191,28 @@ func StopID(c cta.Call) string {
 func (p *printer) stops() {
 	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code", "stop_desc", "direction_id", "closed", "also")
 	for _, s := range p.net.Stations {
-		access := [...]string{"0", "1", "2"}[s.Access]
-		id, closed, also := StationID(s), "", strings.Join(s.Also, ";")
+		id, kind, closed := StationID(s), "1", ""
+		if single(s) {
+			kind = "0"
+		}
 		if s.Closed {
 			closed = "true"
 		}
-		if single(s) {
-			var own cta.Stop
-			if len(s.Stops) > 0 {
-				own = s.Stops[0]
-			}
+		station := func(own cta.Stop) { // own: the stop with the station's id, if trips call there
 			if own.Code == s.Code {
 				own.Code = ""
 			}
-			p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), "0", "", access, own.Code, description(own), own.Compass, closed, also)
-			continue
+			p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), kind, "", strconv.Itoa(int(s.Access)), own.Code, description(own), own.Compass, closed, strings.Join(s.Also, ";"))
 		}
-		p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), "1", "", access, "", "", "", closed, also)
+		if !slices.ContainsFunc(s.Stops, func(stop cta.Stop) bool { return stop.ID == s.ID }) {
+			station(cta.Stop{})
+		}
 		for _, stop := range s.Stops {
-			p.row(refOf(stop.Ref, stop.ID), "", stop.Name, decimal(s.Latitude), decimal(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
+			if stop.ID == s.ID {
+				station(stop)
+				continue
+			}
+			p.row(PlatformID(stop), "", stop.Name, decimal(s.Latitude), decimal(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
 		}
 	}
 }

@@ -140,6 +140,13 @@ func TestRoundTrip(t *testing.T) {
 			n.Station(10).Transfers = []cta.Transfer{{To: 20, Time: 90 * time.Second}, {To: 40}}
 			n.Station(20).Transfers = []cta.Transfer{{To: 10, Impossible: true}}
 		},
+		"calls at a station": func(n *cta.Network) {
+			centre := n.Station(10)
+			own := centre.Stops[0]
+			own.ID, own.Code, own.Compass, own.Lines = 10, "C", "E", []string{"M"}
+			centre.Stops = slices.Insert(centre.Stops, 0, own)
+			n.Line("M").Patterns[0].Calls[0].Stop = 10
+		},
 	} {
 		net, _, err := Read(files(town()), Options{})
 		if err != nil {
