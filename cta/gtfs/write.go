@@ -228,6 +228,9 @@ func description(s cta.Stop) string {
 // ever and forever are written as the bounds of an unbounded calendar.
 const ever, forever = cta.Date(19700101), cta.Date(20991231)
 
+// compact returns a date as GTFS has it: 20261007.
+func compact(d cta.Date) string { return fmt.Sprintf("%08d", int(d)) }
+
 func (p *printer) calendars() {
 	var all []*cta.Calendar
 	for _, l := range p.net.Lines {
@@ -241,15 +244,12 @@ func (p *printer) calendars() {
 	}
 	slices.SortStableFunc(all, func(a, b *cta.Calendar) int { return strings.Compare(a.ID, b.ID) })
 	all = slices.Compact(all)
-	compact := func(d, otherwise cta.Date) string {
-		return strconv.Itoa(int(cmp.Or(d, otherwise)))
-	}
 	p.file("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...)...)
 	for _, c := range all {
 		if c.Days == 0 && c.From == 0 && c.To == 0 {
 			continue // by dates alone
 		}
-		row := []string{c.ID, compact(c.From, ever), compact(c.To, forever)}
+		row := []string{c.ID, compact(cmp.Or(c.From, ever)), compact(cmp.Or(c.To, forever))}
 		for d := range weekdays {
 			row = append(row, strconv.Itoa(int(c.Days>>d&1)))
 		}
@@ -258,10 +258,10 @@ func (p *printer) calendars() {
 	p.file("calendar_dates.txt", "service_id", "date", "exception_type")
 	for _, c := range all {
 		for _, d := range c.Added {
-			p.row(c.ID, strconv.Itoa(int(d)), "1")
+			p.row(c.ID, compact(d), "1")
 		}
 		for _, d := range c.Removed {
-			p.row(c.ID, strconv.Itoa(int(d)), "2")
+			p.row(c.ID, compact(d), "2")
 		}
 	}
 }
