@@ -74,9 +74,7 @@ func (c HandlerConfig) withDefaults() HandlerConfig {
 		c.Languages = []string{"en", "es"}
 	}
 	c.MaxStreams = cmp.Or(c.MaxStreams, 10_000)
-	if c.MaxClientStreams == 0 {
-		c.MaxClientStreams = max(1, c.MaxStreams/2)
-	}
+	c.MaxClientStreams = cmp.Or(c.MaxClientStreams, max(1, c.MaxStreams/2))
 	c.Interval = cmp.Or(c.Interval, 200*time.Millisecond)
 	c.KeepAlive = cmp.Or(c.KeepAlive, 30*time.Second)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)

@@ -1,6 +1,7 @@
 package ctaweb
 
 import (
+	"cmp"
 	"html/template"
 	"math"
 	"strconv"
@@ -337,10 +338,7 @@ func (l *language) weather(w *Weather, unit string) *weatherView {
 		n = (n - 32) * 5 / 9
 	}
 	degrees := strconv.Itoa(int(math.Floor(n + 0.5)))
-	sky := l.say("sky-" + falling(w))
-	if sky == "" {
-		sky = string(w.Status)
-	}
+	sky := cmp.Or(l.say("sky-"+falling(w)), string(w.Status))
 	return &weatherView{string(w.Status), l.say("temperature", "n", degrees, "unit", unit), sky, l.say("measured", "time", clockText(w.AsOf))}
 }
 
