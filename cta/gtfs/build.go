@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -239,8 +238,8 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 			}
 		}
 		best, most := "", 0
-		for _, h := range slices.Sorted(maps.Keys(p.headsigns)) { // in order: ties fall the same way each time
-			if n := p.headsigns[h]; n > most {
+		for h, n := range p.headsigns {
+			if n > most || n == most && h < best { // ties fall the same way in each order of the map
 				best, most = h, n
 			}
 		}

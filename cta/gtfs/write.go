@@ -191,22 +191,26 @@ func StopID(c cta.Call) string {
 func (p *printer) stops() {
 	p.file("stops.txt", "stop_id", "stop_code", "stop_name", "stop_lat", "stop_lon", "location_type", "parent_station", "wheelchair_boarding", "platform_code", "stop_desc", "direction_id", "closed", "also")
 	for _, s := range p.net.Stations {
-		id, kind := StationID(s), map[bool]string{true: "0", false: "1"}[single(s)]
-		station := func(own cta.Stop) { // own: the stop with the station's id, if trips call there
-			if own.Code == s.Code {
-				own.Code = ""
-			}
-			p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), kind, "", strconv.Itoa(int(s.Access)), own.Code, description(own), own.Compass, map[bool]string{true: "true"}[s.Closed], strings.Join(s.Also, ";"))
+		id, kind, closed := StationID(s), "1", ""
+		if single(s) {
+			kind = "0"
 		}
-		if !slices.ContainsFunc(s.Stops, func(stop cta.Stop) bool { return stop.ID == s.ID }) {
-			station(cta.Stop{})
+		if s.Closed {
+			closed = "true"
 		}
-		for _, stop := range s.Stops {
-			if stop.ID == s.ID {
-				station(stop)
+		stops := s.Stops
+		if !slices.ContainsFunc(stops, func(stop cta.Stop) bool { return stop.ID == s.ID }) {
+			stops = slices.Concat([]cta.Stop{{ID: s.ID}}, stops) // no trip calls at the station itself
+		}
+		for _, stop := range stops {
+			if stop.ID != s.ID {
+				p.row(PlatformID(stop), "", stop.Name, decimal(s.Latitude), decimal(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
 				continue
 			}
-			p.row(PlatformID(stop), "", stop.Name, decimal(s.Latitude), decimal(s.Longitude), "0", id, "0", stop.Code, description(stop), stop.Compass, "", "")
+			if stop.Code == s.Code {
+				stop.Code = ""
+			}
+			p.row(id, s.Code, s.Name, decimal(s.Latitude), decimal(s.Longitude), kind, "", strconv.Itoa(int(s.Access)), stop.Code, description(stop), stop.Compass, closed, strings.Join(s.Also, ";"))
 		}
 	}
 }

@@ -89,11 +89,11 @@ func inMemory(tb testing.TB, net *cta.Network) *cta.Network {
 	}); err != nil {
 		tb.Fatal(err)
 	}
-	fsys := make(fstest.MapFS)
+	texts := make(map[string]string)
 	for name, b := range buffers {
-		fsys[name] = &fstest.MapFile{Data: b.Bytes()}
+		texts[name] = b.String()
 	}
-	back, _, err := Read(fsys, Options{})
+	back, _, err := Read(files(texts), Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
