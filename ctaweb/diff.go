@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -54,7 +53,9 @@ func difference(from, to *Status, of *layout) *update {
 		AsOf: to.AsOf, Speed: to.Speed, RealTime: to.RealTime, AgeSeconds: to.AgeSeconds, Stale: to.Stale,
 		Ready: to.Ready, Reason: to.Reason, CountsAsOf: to.CountsAsOf, CountsSince: to.CountsSince, Layout: of.id, before: map[string]*Train{}, stops: of.stops, EntriesToday: map[string]int64{},
 	}
-	from = cmp.Or(from, &Status{})
+	if from == nil {
+		from = &Status{}
+	}
 	if to.Weather != nil && (from.Weather == nil || *from.Weather != *to.Weather) {
 		u.Weather = to.Weather
 	}

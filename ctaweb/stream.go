@@ -1,7 +1,6 @@
 package ctaweb
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"os"
@@ -42,7 +41,11 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	head.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	err := h.stream(w, r, cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("since")), only)
+	last := r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = r.URL.Query().Get("since")
+	}
+	err := h.stream(w, r, last, only)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errBehind):
 		// First, because net/http ends the context of a request it can't write to.
