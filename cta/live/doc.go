@@ -91,7 +91,8 @@
 // eight minutes after a silence, no gap, bunching, overdue train or time between trains is
 // reported.
 //
-// Only CauseRecovering depends on earlier views. All else follows from the arrivals.
+// Only CauseRecovering depends on earlier results of [Tracker.View]. All else follows from the
+// arrivals.
 //
 // # Guarantees
 //

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
+	"github.com/seed-921eec07/ctalive/ctaproducer"
 	"github.com/seed-921eec07/ctalive/testdata/incident"
 )
 
@@ -65,6 +66,44 @@ func TestLevelsLast(t *testing.T) {
 	for _, l := range tr.View(day(7)).Lines {
 		if l.Directions[0].Cause == CauseRecovering {
 			t.Errorf("after a new start: %+v", l.Directions[0])
+		}
+	}
+}
+
+// Predictions may be stored for scoring while records are being read: trains whose records
+// come next seem late. No reader has seen that.
+func TestRecoveryIsOfWhatReadersSaw(t *testing.T) {
+	tr := NewTracker(only(t, "blue"))
+	from, until := day(7).Add(57*time.Minute), day(8)
+	var late []ctaproducer.Event
+	seems := map[Level]bool{}
+	apply := func(arrivals []ctaproducer.Event) {
+		for _, e := range arrivals {
+			if err := tr.ApplyArrival(cta.KeyAt(e.At), e.Arrival); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, e := range morning(t) {
+		switch {
+		case e.Arrival.Line != "blue":
+		case e.At.After(until):
+			apply(late)
+			for _, d := range tr.View(until).Lines[0].Directions {
+				if d.Cause != CauseRegular {
+					t.Errorf("all has been read: %+v", d)
+				}
+			}
+			if !seems[LevelMinor] {
+				t.Errorf("without the arrivals of half of the line, levels are %v", seems)
+			}
+			return
+		case e.At.After(from) && e.Arrival.StationID%20 == 0: // of half of the stations
+			late = append(late, e)
+			tr.ScorePredictions(e.At)
+			seems[tr.view.Lines[0].Level] = true
+		default:
+			apply([]ctaproducer.Event{e})
 		}
 	}
 }

@@ -332,7 +332,7 @@ func (h *history) judge(s *scratch, v *View, line int) {
 	l, at := &h.lines[line], h.next/minute
 	for d := range v.Lines[line].Directions {
 		ds := &v.Lines[line].Directions[d]
-		settle(ds, l.trouble(d, at)*minute, h.next)
+		ds.settle(l.trouble(d, at)*minute, h.next)
 		l.minutes[d][at%minutes] = verdictOf(ds)
 		if h.next < h.start+starting && l.minutes[d][at%minutes].trouble() {
 			l.minutes[d][at%minutes] = 0 // trains that have yet to report seem to be late

@@ -58,7 +58,7 @@ type scratch struct {
 	promises     map[string]promise // by train
 	prefer       Source
 	judging      bool       // a view needs status alone: see history
-	trouble      [][2]int64 // ms: when a line's direction last had trouble, by the views so far
+	trouble      [][2]int64 // ms: when a line's direction last had trouble, by readers' views
 }
 
 // visit is a train's stay at a platform.

@@ -222,7 +222,7 @@ func (s *scratch) status(v *View) {
 		for d := range l.Directions {
 			ds := s.direction(v, i, d)
 			if !s.judging { // a history knows its own minutes
-				s.trouble[i][d] = settle(&ds, s.trouble[i][d], s.now)
+				ds.settle(s.trouble[i][d], s.now)
 			}
 			if slices.Index(worse, ds.Level) > slices.Index(worse, l.Level) {
 				l.Level = ds.Level
@@ -236,20 +236,27 @@ func (s *scratch) status(v *View) {
 // bunched trains come and go by the minute.
 const settled = 5 * minute
 
-// settle makes a level last: after trouble, a direction recovers. trouble is when there last
-// was some, 0 if long ago. settle returns it as of now.
-func settle(ds *DirectionStatus, trouble, now int64) int64 {
-	switch ds.Level {
-	case LevelMinor, LevelMajor:
-		return now
-	case LevelGood:
-	default:
-		return 0
-	}
+// settle makes a level last: after trouble, a direction recovers. trouble is when there
+// last was some, 0 if long ago.
+func (ds *DirectionStatus) settle(trouble, now int64) {
 	if (ds.Cause == CauseRegular || ds.Cause == CauseTooEarly) && trouble > 0 && now-trouble < settled {
 		ds.Level, ds.Cause = LevelMinor, CauseRecovering
 	}
-	return trouble
+}
+
+// remember stores what a reader's view says of trouble. Views without a reader may lack
+// records that are just being read.
+func (s *scratch) remember(v *View) {
+	for i := range v.Lines {
+		for d, ds := range v.Lines[i].Directions {
+			switch {
+			case ds.Level == LevelNotRunning, ds.Level == LevelUnknown:
+				s.trouble[i][d] = 0
+			case ds.Level != LevelGood && ds.Cause != CauseRecovering:
+				s.trouble[i][d] = v.AsOf.UnixMilli()
+			}
+		}
+	}
 }
 
 // survey summarizes the platforms of a direction.

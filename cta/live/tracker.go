@@ -272,7 +272,9 @@ func (t *Tracker) drop(old func(event) bool) {
 func (t *Tracker) View(now time.Time) *View {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.viewLocked(now.UnixMilli())
+	v := t.viewLocked(now.UnixMilli())
+	t.scratch.remember(v)
+	return v
 }
 
 func (t *Tracker) viewLocked(now int64) *View {
