@@ -136,7 +136,7 @@ func (s *Source) Ready() error { return s.poll.State.Err() }
 // Run polls until ctx ends, then returns nil. It returns an error of sink. Failures of
 // feeds are retried, at growing intervals of up to five minutes.
 func (s *Source) Run(ctx context.Context, sink Sink) error {
-	r := &reading{Source: s, strays: map[string]bool{}}
+	r := &reading{Source: s}
 	r.in = newInference(s.net, len(s.poll.Feeds), s.poll.Every, func(reason string) { s.aside.WithLabelValues(reason).Inc() }, r.stray)
 	var heard *answer
 	of := 0
@@ -165,19 +165,15 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 // reading is what a run remembers.
 type reading struct {
 	*Source
-	in     *inference
-	strays map[string]bool
+	in      *inference
+	strayed bool // said already
 }
 
 // stray is told of a trip that isn't in the network. The log says it once.
 func (r *reading) stray(trip string) {
-	if len(r.strays) == 0 {
+	if !r.strayed {
+		r.strayed = true
 		r.poll.Log.Warn("skipped trips that are not in the network; the GTFS feed may be of another week", "first trip", trip)
-	}
-	r.strays[trip] = true
-	if len(r.strays) >= maxTrains {
-		clear(r.strays)
-		r.strays[trip] = true
 	}
 }
 
