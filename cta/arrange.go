@@ -71,7 +71,6 @@ func (l *Line) arrange() {
 	order := slices.Clone(l.Patterns)
 	slices.SortStableFunc(order, func(a, b *Pattern) int { return cmp.Compare(len(b.Calls), len(a.Calls)) })
 	var main []*Station
-	place := make(map[*Station]int) // in main
 	type branch struct {
 		name     string
 		order    int
@@ -89,9 +88,6 @@ func (l *Line) arrange() {
 					main = append(main, s)
 				}
 			}
-			for j, s := range main {
-				place[s] = j
-			}
 			continue
 		}
 		for j := 0; j < len(way); {
@@ -99,22 +95,17 @@ func (l *Line) arrange() {
 				j++
 				continue
 			}
-			var run []*Station
 			from := j
 			for ; j < len(way) && !known[way[j]]; j++ {
 				known[way[j]] = true
-				run = append(run, way[j])
 			}
-			before, after := -1, -1
+			run := way[from:j]
+			before, after := -1, -1 // the places in main of its neighbours
 			if from > 0 {
-				if at, ok := place[way[from-1]]; ok {
-					before = at
-				}
+				before = slices.Index(main, way[from-1])
 			}
 			if j < len(way) {
-				if at, ok := place[way[j]]; ok {
-					after = at
-				}
+				after = slices.Index(main, way[j])
 			}
 			switch {
 			case before >= 0 && after > before: // between two stations: another route, or more stops
@@ -127,9 +118,6 @@ func (l *Line) arrange() {
 				branches = append(branches, branch{run[0].Name, max(0, after-len(run)), run})
 			default:
 				branches = append(branches, branch{run[len(run)-1].Name, before + 1, run})
-			}
-			for k, s := range main {
-				place[s] = k
 			}
 		}
 	}

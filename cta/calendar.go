@@ -19,22 +19,22 @@ func DateOf(t time.Time) Date {
 // morning belong to the day before.
 func ServiceDay(t time.Time) Date { return DateOf(t.Add(-4 * time.Hour)) }
 
-func (d Date) at(hour int, loc *time.Location) time.Time {
-	return time.Date(int(d/10000), time.Month(d/100%100), int(d%100), hour, 0, 0, 0, loc)
+func (d Date) noon(loc *time.Location) time.Time {
+	return time.Date(int(d/10000), time.Month(d/100%100), int(d%100), 12, 0, 0, 0, loc)
 }
 
 // Valid reports whether d exists in the calendar.
-func (d Date) Valid() bool { return d > 0 && DateOf(d.at(12, time.UTC)) == d }
+func (d Date) Valid() bool { return d > 0 && DateOf(d.noon(time.UTC)) == d }
 
 // Add returns the date days later.
-func (d Date) Add(days int) Date { return DateOf(d.at(12, time.UTC).AddDate(0, 0, days)) }
+func (d Date) Add(days int) Date { return DateOf(d.noon(time.UTC).AddDate(0, 0, days)) }
 
 // Weekday returns d's day of the week.
-func (d Date) Weekday() time.Weekday { return d.at(12, time.UTC).Weekday() }
+func (d Date) Weekday() time.Weekday { return d.noon(time.UTC).Weekday() }
 
 // Begin returns the time from which the trips of a service day count: twelve hours
 // before noon. That is midnight except on the two days a year when clocks change.
-func (d Date) Begin(loc *time.Location) time.Time { return d.at(12, loc).Add(-12 * time.Hour) }
+func (d Date) Begin(loc *time.Location) time.Time { return d.noon(loc).Add(-12 * time.Hour) }
 
 // String formats d as 2026-10-07.
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100) }

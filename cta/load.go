@@ -113,8 +113,8 @@ func (l *loader) readNetwork() {
 			r.table.fault(r.Line, 0, "a second row", "one")
 			continue
 		}
-		l.net.Name, _ = r.text("name")
-		if unit, ok := r.Get("temperature"); ok && unit != "" {
+		l.net.Name = r.text("name")
+		if unit := r.Cell("temperature"); unit != "" {
 			if l.net.Celsius = unit == "C"; unit != "C" && unit != "F" {
 				r.bad("temperature", "C or F")
 			}
@@ -157,10 +157,10 @@ func (l *loader) readLines() {
 	}
 	for _, r := range l.lineTable.rows {
 		line := &Line{Mode: ModeMetro}
-		line.Name, _ = r.text("name")
+		line.Name = r.text("name")
 		line.Color = l.color(r, "color")
 		line.TextColor = l.color(r, "text_color")
-		if mode, ok := r.Get("mode"); ok && mode != "" {
+		if mode := r.Cell("mode"); mode != "" {
 			if line.Mode = Mode(mode); !slices.Contains(Modes, line.Mode) {
 				r.bad("mode", "rail, metro, tram, bus or ferry")
 			}
@@ -199,17 +199,16 @@ func (l *loader) readStations() {
 	l.stationTable = l.table(stationsFile, nil, "station_id", "station_name", "accessible", "latitude", "longitude", "?closed", "?also")
 	for _, r := range l.stationTable.rows {
 		s := &Station{}
-		s.Name, _ = r.text("station_name")
+		s.Name = r.text("station_name")
 		s.Access = l.access(r)
-		if text, _ := r.Get("closed"); text != "" {
+		if r.Cell("closed") != "" {
 			s.Closed, _ = r.boolean("closed")
 		}
-		if text, _ := r.Get("also"); text != "" {
-			text, _ = r.text("also")
-			s.Also = strings.Split(text, ";")
+		if r.Cell("also") != "" {
+			s.Also = strings.Split(r.text("also"), ";")
 		}
-		s.Latitude, _ = r.number("latitude", -90, 90)
-		s.Longitude, _ = r.number("longitude", -180, 180)
+		s.Latitude = r.number("latitude", -90, 90)
+		s.Longitude = r.number("longitude", -180, 180)
 		var ok bool
 		if s.ID, ok = r.id("station_id"); ok && l.net.Station(s.ID) != nil {
 			r.bad("station_id", "each station once")
@@ -226,11 +225,10 @@ func (l *loader) readStations() {
 }
 
 func (l *loader) access(r row) Accessibility {
-	if s, ok := r.Get("accessible"); !ok || s == "" {
+	if r.Cell("accessible") == "" {
 		return AccessibilityUnknown
 	}
-	free, _ := r.boolean("accessible")
-	if free {
+	if free, _ := r.boolean("accessible"); free {
 		return AccessibilityStepFree
 	}
 	return AccessibilitySteps

@@ -20,8 +20,8 @@ func (l *loader) readPlaces() {
 		p := place{row: r, station: l.station(r, "station_id")}
 		var ordered bool
 		p.order, ordered = r.integer("order", 0, maxFileBytes)
-		if branch, ok := r.Get("branch"); ok && branch != "" {
-			p.branch, _ = r.text("branch")
+		if r.Cell("branch") != "" {
+			p.branch = r.text("branch")
 		}
 		line := l.line(r)
 		if line == nil || p.station == nil {
@@ -170,7 +170,7 @@ func (l *loader) part(places []place, branch string, first int) []place {
 // the line's first station is a ring.
 func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *Station, ring bool) {
 	r := l.lineRows[line]
-	if text, ok := r.Get("loop_from"); !ok || text == "" {
+	if r.Cell("loop_from") == "" {
 		return nil, false
 	}
 	if from = l.station(r, "loop_from"); from == nil {
@@ -187,8 +187,8 @@ func (l *loader) loop(line *Line, trunk []*Station, ends [][]*Station) (from *St
 	case i == 0:
 		ring = true
 	}
-	if name, ok := r.Get("loop_name"); ok && name != "" {
-		line.Loop, _ = r.text("loop_name")
+	if r.Cell("loop_name") != "" {
+		line.Loop = r.text("loop_name")
 	} else if !ring {
 		line.Loop = from.Name
 	}

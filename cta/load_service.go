@@ -92,7 +92,7 @@ func (l *loader) patterns(line *Line, last *Station) []*Pattern {
 // hours are invalid.
 func (l *loader) service(r row, line *Line) (s service, ok bool) {
 	s.row = r
-	days, _ := r.Get("days")
+	days := r.Cell("days")
 	i := slices.IndexFunc(usualCalendars, func(c *Calendar) bool { return c.ID == days })
 	if ok = i >= 0; ok {
 		s.Calendar = usualCalendars[i]
@@ -106,9 +106,9 @@ func (l *loader) service(r row, line *Line) (s service, ok bool) {
 		r.bad("to", "a later hour than from; a service past midnight takes two rows")
 		toOK = false
 	}
-	minutes, _ := r.number("headway_minutes", 0.1, 24*60)
+	minutes := r.number("headway_minutes", 0.1, 24*60)
 	s.Every = time.Duration(minutes * float64(time.Minute)).Round(time.Second)
-	if text, has := r.Get("last_station_id"); has && text != "" {
+	if r.Cell("last_station_id") != "" {
 		if last := l.station(r, "last_station_id"); last != nil && l.checkTurn(r, line, last) {
 			s.last = last
 		}

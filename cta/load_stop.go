@@ -77,11 +77,11 @@ func (l *loader) deriveStops() {
 // stop reads one stop; ok is false when it has no valid id. Without line columns
 // (matrix), all of the station's lines use the stop.
 func (l *loader) stop(r row, station *Station, matrix bool) (stop Stop, ok bool) {
-	stop.Name, _ = r.text(colStopName)
+	stop.Name = r.text(colStopName)
 	if stop.DescriptiveName = stop.Name; r.Has(colDescriptiveName) {
-		stop.DescriptiveName, _ = r.text(colDescriptiveName)
+		stop.DescriptiveName = r.text(colDescriptiveName)
 	}
-	stop.Compass, _ = r.Get(colDirectionID)
+	stop.Compass = r.Cell(colDirectionID)
 	if !slices.Contains([]string{"", "N", "E", "S", "W"}, stop.Compass) {
 		r.bad(colDirectionID, "N, E, S or W, or nothing")
 	}
@@ -120,9 +120,9 @@ func (l *loader) readRidership() {
 	seen := make(map[*Station]bool)
 	for _, r := range t.rows {
 		var e Ridership
-		e.Weekday, _ = r.number("weekday", 0, most)
-		e.Saturday, _ = r.number("saturday", 0, most)
-		e.Sunday, _ = r.number("sunday", 0, most)
+		e.Weekday = r.number("weekday", 0, most)
+		e.Saturday = r.number("saturday", 0, most)
+		e.Sunday = r.number("sunday", 0, most)
 		s := l.station(r, "station_id")
 		if s == nil {
 			t.faulty = true
@@ -164,8 +164,8 @@ func (l *loader) readTransfers() {
 	for _, r := range t.rows {
 		from, to := l.station(r, "station_id"), l.station(r, "to_station_id")
 		var minutes float64
-		if text, _ := r.Get("minutes"); text != "" {
-			minutes, _ = r.number("minutes", 0, 24*60)
+		if r.Cell("minutes") != "" {
+			minutes = r.number("minutes", 0, 24*60)
 		}
 		if from == nil || to == nil {
 			continue

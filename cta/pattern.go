@@ -2,6 +2,7 @@ package cta
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -125,22 +126,8 @@ func (r Run) ID() string {
 
 // Start returns the departure in time of the service day, such as "25:10:00".
 func (r Run) Start() string {
-	return clock(int(r.Departure.Sub(r.Date.Begin(r.Departure.Location())) / time.Second))
-}
-
-// clock formats seconds of a service day, such as 07:05:00.
-func clock(s int) string {
-	b := make([]byte, 0, 8)
-	for i, n := range [3]int{s / 3600, s / 60 % 60, s % 60} {
-		if i > 0 {
-			b = append(b, ':')
-		}
-		if n > 99 {
-			b = append(b, byte('0'+n/100%10))
-		}
-		b = append(b, byte('0'+n/10%10), byte('0'+n%10))
-	}
-	return string(b)
+	s := r.Departure.Sub(r.Date.Begin(r.Departure.Location())) / time.Second
+	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 // Arrival returns the arrival at the i-th call.

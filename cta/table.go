@@ -118,13 +118,13 @@ func (r row) bad(column, want string) {
 }
 
 // text returns a field that must be a readable text.
-func (r row) text(column string) (string, bool) {
-	s, ok := r.Get(column)
-	if ok && (s == "" || len(s) > sheet.MaxText || !sheet.Legible(s)) {
+func (r row) text(column string) string {
+	s := r.Cell(column)
+	if s == "" || len(s) > sheet.MaxText || !sheet.Legible(s) {
 		r.bad(column, fmt.Sprintf("a text of up to %d bytes of UTF-8, without control characters", sheet.MaxText))
-		return "", false
+		return ""
 	}
-	return s, ok
+	return s
 }
 
 // integer returns a field that must be a whole number within bounds.
@@ -136,11 +136,11 @@ func (r row) integer(column string, low, high int) (int, bool) {
 }
 
 // number returns a field that must be a decimal number within bounds.
-func (r row) number(column string, low, high float64) (float64, bool) {
-	if _, ok := r.Get(column); !ok {
-		return 0, false
+func (r row) number(column string, low, high float64) (n float64) {
+	if _, ok := r.Get(column); ok {
+		n, _ = r.Number(column, low, high)
 	}
-	return r.Number(column, low, high)
+	return n
 }
 
 // boolean returns a field that must be true or false, in any case, or 1 or 0. Each

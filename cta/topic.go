@@ -1,6 +1,7 @@
 package cta
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -47,12 +48,7 @@ type Topics struct {
 }
 
 // NamePrefix returns the first part of all names: Prefix, or [DefaultPrefix].
-func (t Topics) NamePrefix() string {
-	if t.Prefix == "" {
-		return DefaultPrefix
-	}
-	return t.Prefix
-}
+func (t Topics) NamePrefix() string { return cmp.Or(t.Prefix, DefaultPrefix) }
 
 func (t Topics) station(kind string, s *Station) string {
 	if t.Layout == LayoutShared {
@@ -135,12 +131,8 @@ const longestTopic = "station.turnstiles."
 // Check returns every fault of t's fields: an unknown layout, a name that Kafka refuses,
 // or a name of two topics, in this system or with another one.
 func (t Topics) Check() error {
-	var faults []error
-	if t.Layout != "" {
-		if _, err := ParseLayout(string(t.Layout)); err != nil {
-			faults = append(faults, err)
-		}
-	}
+	_, err := ParseLayout(string(cmp.Or(t.Layout, LayoutPerStation)))
+	faults := []error{err}
 	if limit := topicname.Max - maxSlug - len(longestTopic); !topicname.LegalPart(t.NamePrefix()) || len(t.NamePrefix()) > limit {
 		faults = append(faults, fmt.Errorf("prefix is %s, want up to %d ASCII letters, digits, dots, hyphens or underscores", sheet.Quote(t.NamePrefix()), limit))
 	}
