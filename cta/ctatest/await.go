@@ -9,6 +9,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
 	"github.com/seed-921eec07/ctalive/cta/tables"
+	"github.com/seed-921eec07/ctalive/internal/retry"
 )
 
 // Read returns every committed record of a topic, each partition in order; none
@@ -122,10 +123,7 @@ func (s *System) Await(what string, check func(ctx context.Context) (state strin
 			s.tb.Fatalf("ctatest: waiting for %s: %v", what, err)
 		}
 		state = now
-		select {
-		case <-ctx.Done():
-		case <-time.After(awaitPause):
-		}
+		_ = retry.Pause(ctx, awaitPause) // else check is called once more
 	}
 }
 

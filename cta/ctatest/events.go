@@ -2,7 +2,6 @@ package ctatest
 
 import (
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -89,37 +88,13 @@ func (s *System) Send(records ...kafka.Record) {
 	s.tb.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
-	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		first error
-	)
 	for _, r := range records {
-		wg.Add(1)
-		err := s.producer.Send(ctx, r, func(err error) {
-			defer wg.Done()
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && first == nil {
-				first = err
-			}
-		})
-		if err != nil {
+		if err := s.producer.Send(ctx, r, nil); err != nil {
 			s.tb.Fatalf("ctatest: send to %s: %v", r.Topic, err)
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		wg.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		s.tb.Fatalf("ctatest: send %d records: no answer from the broker: %v", len(records), ctx.Err())
-	}
-	if first != nil {
-		s.tb.Fatalf("ctatest: send: %v", first)
+	if err := s.producer.Flush(ctx); err != nil {
+		s.tb.Fatalf("ctatest: send %d records: %v", len(records), err)
 	}
 }
 
