@@ -123,7 +123,7 @@ func (s *System) Await(what string, check func(ctx context.Context) (state strin
 			s.tb.Fatalf("ctatest: waiting for %s: %v", what, err)
 		}
 		state = now
-		_ = retry.Pause(ctx, awaitPause) // else check is called once more
+		_ = retry.Pause(ctx, awaitPause) // when ctx ends, check is called a last time
 	}
 }
 

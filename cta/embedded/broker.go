@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -9,7 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/seed-921eec07/ctalive/internal/topicname"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -69,12 +68,12 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 			err = restoreLogs(dir)
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: data directory: %w", err), closeQuietly(ln))
+			return nil, fmt.Errorf("embedded: Kafka broker: data directory: %w", err)
 		}
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("embedded: Kafka broker: %w", err), closeQuietly(ln))
+		return nil, fmt.Errorf("embedded: Kafka broker: %w", err)
 	}
 	b.cluster = cluster
 	b.refused = cluster.Fault()
@@ -83,11 +82,8 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 	}
 	b.control(kmsg.Metadata, b.createWanted)
 	if dir != "" {
-		c := &commitments{cluster: cluster, dir: dir, written: -1}
-		b.control(kmsg.TxnOffsetCommit, func(req kmsg.Request) kmsg.Response {
-			c.staged(req)
-			return nil
-		})
+		c := &commitments{cluster: cluster, dir: dir, pending: make(map[int64]map[int16][]committedOffset), written: -1}
+		b.control(kmsg.TxnOffsetCommit, c.staged)
 		for key, write := range map[kmsg.Key]func(kmsg.Request) error{
 			kmsg.AddPartitionsToTxn: c.begins, kmsg.AddOffsetsToTxn: c.begins, kmsg.EndTxn: c.ends,
 		} {
@@ -112,14 +108,6 @@ func startBroker(ln net.Listener, dir string, cfg Config) (*broker, error) {
 	return b, nil
 }
 
-// closeQuietly closes a listener that kfake may have closed before.
-func closeQuietly(ln net.Listener) error {
-	if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}
-
 // controlRenewal is the number of requests after which a control is renewed. kfake keeps
 // the last request of every connection that a control has seen: an old control would
 // hold every connection.
@@ -128,14 +116,9 @@ const controlRenewal = 1000
 // control has fn look at every request of a kind. fn returns nil for a request
 // that kfake is to answer itself.
 func (b *broker) control(key kmsg.Key, fn func(kmsg.Request) kmsg.Response) {
-	var mu sync.Mutex
-	n := 0
+	var n atomic.Int64
 	b.cluster.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		mu.Lock()
-		n++
-		renew := n == controlRenewal
-		mu.Unlock()
-		if renew {
+		if n.Add(1) == controlRenewal {
 			b.cluster.DropControl()
 			b.control(key, fn)
 		} else {

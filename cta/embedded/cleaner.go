@@ -42,7 +42,7 @@ type cleaner struct {
 	size    int64        // of all compacted topics after the last compaction
 	own     kmsg.Request // the cleaner's own restatement, which compaction follows
 
-	grown map[string]int64 // ends of partitions at the last look, see shorten
+	grown map[partition]int64 // ends of partitions at the last look, see shorten
 }
 
 const (

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,10 +49,11 @@ type Config struct {
 // process. Its methods are safe for concurrent use.
 type Services struct {
 	log      *slog.Logger
-	lock     *dirLock // nil without a data directory
+	lock     *os.File // locked; nil without a data directory
 	broker   *broker
 	registry *registry
-	web      []*webServer
+	web      []*http.Server
+	serving  sync.WaitGroup // web's goroutines
 	proxy    *restproxy.Handler
 	client   *wire.Registry // the proxy's
 
@@ -108,7 +110,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-func (s *Services) start(ctx context.Context, cfg Config) error {
+func (s *Services) start(ctx context.Context, cfg Config) (err error) {
 	var brokerDir, journal string
 	if cfg.DataDir != "" {
 		brokerDir = filepath.Join(cfg.DataDir, "kafka")
@@ -116,25 +118,20 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 		if err := os.MkdirAll(brokerDir, 0o750); err != nil {
 			return fmt.Errorf("embedded: data directory: %w", err)
 		}
-		lock, err := lockDir(cfg.DataDir)
-		if err != nil {
+		if s.lock, err = lockDir(cfg.DataDir); err != nil {
 			return err
 		}
-		s.lock = lock
 	}
 	// Listen on all addresses before anything is written or started, so that a failed
 	// start leaves nothing behind.
-	var listeners []net.Listener // that no service has yet
+	var listeners []net.Listener
 	defer func() {
 		for _, l := range listeners {
-			_ = l.Close() // never used
+			if err != nil {
+				_ = l.Close() // nobody uses it, or its service is closed too
+			}
 		}
 	}()
-	take := func() net.Listener {
-		l := listeners[0]
-		listeners = listeners[1:]
-		return l
-	}
 	for _, a := range []struct{ service, addr string }{
 		{"Kafka broker", cfg.Kafka}, {"schema registry", cfg.Registry}, {"REST Proxy", cfg.RESTProxy},
 	} {
@@ -151,19 +148,21 @@ func (s *Services) start(ctx context.Context, cfg Config) error {
 	s.registryURL = "http://" + listeners[1].Addr().String()
 	s.proxyURL = "http://" + listeners[2].Addr().String()
 
-	var err error
-	if s.broker, err = startBroker(take(), brokerDir, cfg); err != nil {
+	if s.broker, err = startBroker(listeners[0], brokerDir, cfg); err != nil {
 		return err
 	}
 	if s.registry, err = openRegistry(journal, cfg.Log); err != nil {
 		return err
 	}
-	hosts := cfg.hosts()
-	s.web = append(s.web, serve("schema registry", take(), ownHosts(s.registry, hosts), cfg.Log))
-	if err := s.startProxy(cfg.Log); err != nil {
-		return err
+	if s.client, err = wire.NewRegistry(wire.RegistryConfig{URL: s.registryURL, Log: cfg.Log}); err != nil {
+		return fmt.Errorf("embedded: REST Proxy: %w", err)
 	}
-	s.web = append(s.web, serve("REST Proxy", take(), ownHosts(s.proxy, hosts), cfg.Log))
+	if s.proxy, err = restproxy.New(restproxy.Config{Brokers: s.Brokers(), Registry: s.client, Log: cfg.Log}); err != nil {
+		return fmt.Errorf("embedded: %w", err)
+	}
+	hosts := cfg.hosts()
+	s.serve("schema registry", listeners[1], ownHosts(s.registry, hosts))
+	s.serve("REST Proxy", listeners[2], ownHosts(s.proxy, hosts))
 	return nil
 }
 
@@ -181,17 +180,6 @@ func (c Config) hosts() []string {
 	return names
 }
 
-func (s *Services) startProxy(log *slog.Logger) (err error) {
-	if s.client, err = wire.NewRegistry(wire.RegistryConfig{URL: s.registryURL, Log: log}); err != nil {
-		return fmt.Errorf("embedded: REST Proxy: %w", err)
-	}
-	s.proxy, err = restproxy.New(restproxy.Config{Brokers: s.Brokers(), Registry: s.client, Log: log})
-	if err != nil {
-		return fmt.Errorf("embedded: %w", err)
-	}
-	return nil
-}
-
 // listen listens on addr, or on a free port of 127.0.0.1 when that is empty.
 func listen(ctx context.Context, service, addr string) (net.Listener, error) {
 	addr = cmp.Or(addr, "127.0.0.1:0")
@@ -199,27 +187,16 @@ func listen(ctx context.Context, service, addr string) (net.Listener, error) {
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		hint := "choose another address"
-		if addressInUse(err) {
+		// The standard library has no common name for the error numbers of Unix and Windows.
+		if s := err.Error(); strings.Contains(s, "address already in use") || strings.Contains(s, "Only one usage of each socket address") {
 			hint = "another program listens there: stop it, use it instead, or choose another address"
 		}
-		return nil, &cta.ServiceError{Service: "embedded " + service, Addr: addr, Hint: hint, Err: listenCause(err)}
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // without the address, which the ServiceError contains
+		}
+		return nil, &cta.ServiceError{Service: "embedded " + service, Addr: addr, Hint: hint, Err: err}
 	}
 	return ln, nil
-}
-
-// addressInUse checks the text: the standard library has no common name for the error
-// numbers of Unix and Windows.
-func addressInUse(err error) bool {
-	s := err.Error()
-	return strings.Contains(s, "address already in use") || strings.Contains(s, "Only one usage of each socket address")
-}
-
-// listenCause removes the address from net's error: the ServiceError contains it.
-func listenCause(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op.Err
-	}
-	return err
 }
 
 // Brokers returns the broker's address as a list of one, for the settings of Kafka
@@ -241,8 +218,9 @@ func (s *Services) Close() error {
 		defer cancel()
 		var errs []error
 		for _, w := range slices.Backward(s.web) {
-			errs = append(errs, w.close(ctx))
+			errs = append(errs, shutdown(ctx, w))
 		}
+		s.serving.Wait()
 		if s.proxy != nil {
 			errs = append(errs, s.proxy.Close())
 		}
@@ -256,7 +234,7 @@ func (s *Services) Close() error {
 			s.broker.close()
 		}
 		if s.lock != nil {
-			errs = append(errs, s.lock.release())
+			errs = append(errs, s.lock.Close())
 		}
 		if s.closeErr = errors.Join(errs...); s.closeErr != nil {
 			s.closeErr = fmt.Errorf("embedded: close: %w", s.closeErr)

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,16 +18,9 @@ func ownHosts(h http.Handler, names []string) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		body, err := json.Marshal(map[string]any{
-			"error_code": http.StatusMisdirectedRequest,
-			"message":    fmt.Sprintf("the host %q is none of this machine's: name it in the setting Hosts, or ask for localhost", r.Host),
-		})
-		if err != nil {
-			body = nil // an int and a string: it can't fail
-		}
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusMisdirectedRequest)
-		_, _ = w.Write(body) // the client is gone; nobody else wants to know
+		fail(w, http.StatusMisdirectedRequest, http.StatusMisdirectedRequest,
+			fmt.Sprintf("the host %q is none of this machine's: name it in the setting Hosts, or ask for localhost", r.Host))
 	})
 }
 

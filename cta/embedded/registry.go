@@ -109,8 +109,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if h := w.Header(); h.Get("Content-Type") == "" {
 		h.Set("Content-Type", registryType)
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone; nobody else wants to know
+	reply(w, status, body)
 }
 
 // latestVersion returns the version of a subject that a request names, and the request with
@@ -369,12 +368,10 @@ type schemaBody struct {
 	References json.RawMessage `json:"references,omitempty"`
 }
 
-func (s schemaBody) avro() bool { return s.Type == "" || s.Type == "AVRO" }
-
 // alone reports whether the schema is Avro without references to other subjects, so that
 // it can be checked.
 func (s schemaBody) alone() bool {
-	return s.avro() && (len(s.References) == 0 || string(s.References) == "[]" || string(s.References) == "null")
+	return (s.Type == "" || s.Type == "AVRO") && (len(s.References) == 0 || string(s.References) == "[]" || string(s.References) == "null")
 }
 
 func (s schemaBody) json() []byte {
@@ -536,16 +533,12 @@ func (b *answerBuffer) result() (status int, body []byte) {
 	if e.Code/100 == 422 {
 		status = http.StatusUnprocessableEntity // srfake has 400 for some
 	}
-	body, err := json.Marshal(map[string]any{"error_code": e.Code, "message": e.Message})
-	if err != nil {
-		return http.StatusInternalServerError, nil // an int and a string: it can't fail
-	}
-	return status, body
+	return status, errorBody(e.Code, e.Message)
 }
 
 func reply(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // into an answerBuffer
+	_, _ = w.Write(body) // else the client is gone; nobody else wants to know
 }
 
 func answer(v any) http.HandlerFunc {
@@ -560,9 +553,13 @@ func answer(v any) http.HandlerFunc {
 }
 
 func fail(w http.ResponseWriter, status, code int, message string) {
+	reply(w, status, errorBody(code, message))
+}
+
+func errorBody(code int, message string) []byte {
 	body, err := json.Marshal(map[string]any{"error_code": code, "message": message})
 	if err != nil {
-		status, body = http.StatusInternalServerError, nil
+		return nil // an int and a string: it can't fail
 	}
-	reply(w, status, body)
+	return body
 }

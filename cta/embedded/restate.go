@@ -34,13 +34,13 @@ const (
 // Only partitions in which markers outweigh rows are restated. Nothing is written
 // between the reading of a partition and its restatement, or it isn't restated.
 func (c *cleaner) restate(ctx context.Context, tables []string) error {
-	parts := make(map[tablePartition]*tableRows)
+	parts := make(map[partition]*tableRows)
 	from := make(map[string]map[int32]kgo.Offset)
 	for t, numbers := range c.partitions(tables) {
 		from[t] = make(map[int32]kgo.Offset)
 		for _, n := range numbers {
 			from[t][n] = kgo.NewOffset().AtStart()
-			parts[tablePartition{t, n}] = &tableRows{newest: make(map[string]*kgo.Record)}
+			parts[partition{t, n}] = &tableRows{newest: make(map[string]*kgo.Record)}
 		}
 	}
 	if len(parts) == 0 {
@@ -56,7 +56,7 @@ func (c *cleaner) restate(ctx context.Context, tables []string) error {
 		if err := c.follow(ctx, reader, parts); err != nil {
 			return err
 		}
-		maps.DeleteFunc(parts, func(_ tablePartition, rows *tableRows) bool {
+		maps.DeleteFunc(parts, func(_ partition, rows *tableRows) bool {
 			return len(rows.newest) == 0 || rows.size > restateAtMost || rows.markers < restateFrom || rows.markers*markerSize <= rows.size
 		})
 		if len(parts) == 0 {
@@ -69,7 +69,7 @@ func (c *cleaner) restate(ctx context.Context, tables []string) error {
 	return nil
 }
 
-type tablePartition struct {
+type partition struct {
 	topic  string
 	number int32
 }
@@ -97,7 +97,7 @@ func (t *tableRows) add(r *kgo.Record) {
 }
 
 // follow reads partitions up to their ends.
-func (c *cleaner) follow(ctx context.Context, reader *kgo.Client, parts map[tablePartition]*tableRows) error {
+func (c *cleaner) follow(ctx context.Context, reader *kgo.Client, parts map[partition]*tableRows) error {
 	behind := func() bool {
 		for p, rows := range parts {
 			info := c.cluster.PartitionInfo(p.topic, p.number)
@@ -113,7 +113,7 @@ func (c *cleaner) follow(ctx context.Context, reader *kgo.Client, parts map[tabl
 			return err
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if rows := parts[tablePartition{r.Topic, r.Partition}]; rows != nil {
+			if rows := parts[partition{r.Topic, r.Partition}]; rows != nil {
 				rows.add(r)
 			}
 		})
@@ -124,13 +124,13 @@ func (c *cleaner) follow(ctx context.Context, reader *kgo.Client, parts map[tabl
 // send sends the rows of partitions, all in one request. kfake handles one at a time:
 // partitions that have grown meanwhile, or have a transaction open, are taken out
 // of it before kfake sees it. It reports whether any was left.
-func (c *cleaner) send(ctx context.Context, tables []string, parts map[tablePartition]*tableRows) (bool, error) {
+func (c *cleaner) send(ctx context.Context, tables []string, parts map[partition]*tableRows) (bool, error) {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis = 1, int32(cleanTimeout.Milliseconds())
 	var leader int32
 	var done atomic.Bool
-	next := make(map[tablePartition]int64)
-	for _, p := range slices.SortedFunc(maps.Keys(parts), func(a, b tablePartition) int {
+	next := make(map[partition]int64)
+	for _, p := range slices.SortedFunc(maps.Keys(parts), func(a, b partition) int {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.number, b.number))
 	}) {
 		info := c.cluster.TopicInfo(p.topic)
@@ -177,7 +177,7 @@ func (c *cleaner) send(ctx context.Context, tables []string, parts map[tablePart
 			}
 			t.Partitions = slices.DeleteFunc(t.Partitions, func(p kmsg.ProduceRequestTopicPartition) bool {
 				i := c.cluster.PartitionInfo(name, p.Partition)
-				return i == nil || i.HighWatermark != next[tablePartition{name, p.Partition}] || i.LastStableOffset != i.HighWatermark
+				return i == nil || i.HighWatermark != next[partition{name, p.Partition}] || i.LastStableOffset != i.HighWatermark
 			})
 			return len(t.Partitions) == 0
 		})

@@ -85,7 +85,7 @@ func TestRestateKeepsNewer(t *testing.T) {
 	rows.add(&kgo.Record{Key: []byte("a"), Value: []byte("1"), Offset: 0})
 	rows.add(&kgo.Record{Key: []byte("b"), Value: []byte("1"), Offset: 1})
 	write(t, ctx, s, "a=2")
-	done, err := c.send(ctx, []string{"table"}, map[tablePartition]*tableRows{{"table", 0}: rows})
+	done, err := c.send(ctx, []string{"table"}, map[partition]*tableRows{{"table", 0}: rows})
 	if done || err != nil {
 		t.Errorf("restated %t (%v), want it left out", done, err)
 	}

@@ -100,10 +100,6 @@ func note(found map[int64]*sequenceWindow, b batchHead) {
 		w = &sequenceWindow{PID: b.pid, Epoch: b.epoch, Seen: true}
 		found[b.pid] = w
 	}
-	w.push(b)
-}
-
-func (w *sequenceWindow) push(b batchHead) {
 	w.NextSeq = int32((int64(b.firstSeq) + int64(b.records)) % math.MaxInt32) // as kfake counts
 	w.Entries[w.At] = sequenceRun{b.firstSeq, w.NextSeq, b.offset}
 	w.At = (w.At + 1) % uint8(len(w.Entries))

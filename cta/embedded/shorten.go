@@ -15,11 +15,11 @@ import (
 func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 	var size int64
 	before := c.grown
-	c.grown = make(map[string]int64)
+	c.grown = make(map[partition]int64)
 	for _, t := range topics {
 		for _, p := range c.cluster.PartitionInfos(t) {
 			size += p.NumBytes
-			c.grown[fmt.Sprintf("%s-%d", t, p.Partition)] = p.HighWatermark
+			c.grown[partition{t, p.Partition}] = p.HighWatermark
 		}
 	}
 	if c.atMost == 0 || size <= c.atMost {
@@ -37,7 +37,7 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 		topic := kmsg.NewDeleteRecordsRequestTopic()
 		topic.Topic = t
 		for _, p := range c.cluster.PartitionInfos(t) {
-			name := fmt.Sprintf("%s-%d", t, p.Partition)
+			name := partition{t, p.Partition}
 			if end, known := before[name]; !known || end == p.HighWatermark {
 				continue
 			}
@@ -89,16 +89,15 @@ const hold = 4
 
 // unread returns, by partition, the lowest position of the groups that have members: 0 where a
 // member has none yet.
-func (c *cleaner) unread(ctx context.Context) (map[string]int64, error) {
+func (c *cleaner) unread(ctx context.Context) (map[partition]int64, error) {
 	groups, err := kmsg.NewPtrListGroupsRequest().RequestWith(ctx, c.client)
 	if err != nil {
 		return nil, err
 	}
-	lowest := make(map[string]int64)
-	least := func(topic string, partition int32, at int64) {
-		name := fmt.Sprintf("%s-%d", topic, partition)
-		if known, ok := lowest[name]; !ok || at < known {
-			lowest[name] = at
+	lowest := make(map[partition]int64)
+	least := func(p partition, at int64) {
+		if known, ok := lowest[p]; !ok || at < known {
+			lowest[p] = at
 		}
 	}
 	for _, g := range groups.Groups {
@@ -107,15 +106,15 @@ func (c *cleaner) unread(ctx context.Context) (map[string]int64, error) {
 			continue
 		}
 		for topic, parts := range info.Commits {
-			for partition, commit := range parts {
-				least(topic, partition, commit.Offset)
+			for n, commit := range parts {
+				least(partition{topic, n}, commit.Offset)
 			}
 		}
 		for _, m := range info.Members {
 			for topic, parts := range m.Assignment {
-				for _, partition := range parts {
-					if _, known := info.Commits[topic][partition]; !known {
-						least(topic, partition, 0)
+				for _, n := range parts {
+					if _, known := info.Commits[topic][n]; !known {
+						least(partition{topic, n}, 0)
 					}
 				}
 			}

@@ -34,8 +34,8 @@ func TestShorten(t *testing.T) {
 
 	const limit = 2 << 20
 	s.broker.cleaner.atMost = limit
-	s.broker.cleaner.grown = map[string]int64{"events-0": 32, "rows-0": 1, "table-0": 1} // as before half of the events
-	for range 2 {                                                                        // the second time, nothing has to go
+	s.broker.cleaner.grown = map[partition]int64{{"events", 0}: 32, {"rows", 0}: 1, {"table", 0}: 1} // as before half of the events
+	for range 2 {                                                                                    // the second time, nothing has to go
 		if err := s.broker.cleaner.clean(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestShortenKeepsWhatGroupsHaveNotRead(t *testing.T) {
 	}
 	start := func(atMost int64) int64 {
 		s.broker.cleaner.atMost = atMost
-		s.broker.cleaner.grown = map[string]int64{"events-0": 32}
+		s.broker.cleaner.grown = map[partition]int64{{"events", 0}: 32}
 		if err := s.broker.cleaner.clean(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -76,16 +76,13 @@ type commitments struct {
 func commitmentPath(dir string) string { return filepath.Join(dir, "commitment.json") }
 
 // staged keeps the positions that a transaction is to commit.
-func (c *commitments) staged(kreq kmsg.Request) {
+func (c *commitments) staged(kreq kmsg.Request) kmsg.Response {
 	req := kreq.(*kmsg.TxnOffsetCommitRequest)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pending == nil {
-		c.pending = make(map[int64]map[int16][]committedOffset)
-	}
 	for epoch := range c.pending[req.ProducerID] {
 		if epoch > req.ProducerEpoch {
-			return // kfake refuses it
+			return nil // kfake refuses it
 		}
 	}
 	all := c.pending[req.ProducerID][req.ProducerEpoch]
@@ -100,6 +97,7 @@ func (c *commitments) staged(kreq kmsg.Request) {
 		}
 	}
 	c.pending[req.ProducerID] = map[int16][]committedOffset{req.ProducerEpoch: all} // earlier epochs are over
+	return nil
 }
 
 // begins removes the stored decision on a producer's earlier, finished transaction.
@@ -294,10 +292,8 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) (map
 	}
 	found := make(map[int64]*sequenceWindow)
 	open := make(map[int64]int16)
-	var last *os.File
 	var next int64
 	var leaderEpoch int32
-	var index []byte
 	bases := segments(files)
 	for i, base := range bases {
 		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%d.dat", base)), os.O_RDWR|os.O_APPEND, 0)
@@ -305,7 +301,7 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) (map
 			return nil, err
 		}
 		defer f.Close() // its errors are those of the writes
-		index = nil
+		var index []byte
 		end, err := scanSegment(f, func(b batchHead) {
 			index = appendIndex(index, b.leaderEpoch, b.transactional && !b.control)
 			next, leaderEpoch = b.offset+int64(b.records), b.leaderEpoch
@@ -324,14 +320,16 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) (map
 		if err != nil {
 			return nil, err
 		}
-		if i == len(bases)-1 {
-			last = f
+		if i == len(bases)-1 && len(open) > 0 {
 			for pid, epoch := range open {
 				if _, err := f.Write(marker(pid, epoch, commit(pid, epoch), next, leaderEpoch)); err != nil {
 					return nil, err
 				}
 				index = appendIndex(index, leaderEpoch, false)
 				next++
+			}
+			if err := f.Sync(); err != nil {
+				return nil, err
 			}
 		}
 		path := filepath.Join(dir, fmt.Sprintf("%d.idx", base))
@@ -340,9 +338,6 @@ func restorePartition(dir string, commit func(pid int64, epoch int16) bool) (map
 				return nil, err
 			}
 		}
-	}
-	if last != nil && len(open) > 0 {
-		return found, last.Sync()
 	}
 	return found, nil
 }
