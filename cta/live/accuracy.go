@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"time"
 )
 
@@ -88,7 +89,6 @@ type guess struct{ at, early, late int64 }
 
 // score holds pending predictions and the results of past ones.
 type score struct {
-	recorded   int64
 	waiting    int // all pending predictions
 	departures map[int32]*departures
 	all        [horizons]tally
@@ -96,7 +96,7 @@ type score struct {
 		slot int64
 		of   [horizons]tally
 	}
-	now     int64
+	now     int64          // ms: of the latest ScorePredictions; 0 before
 	margins [2]margins     // of our predictions, and of the agency's
 	agency  [horizons]bool // whose predictions are the better: the agency's
 }
@@ -164,11 +164,11 @@ func (t *Tracker) ScorePredictions(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixMilli()
-	if at < t.score.recorded+recordEvery {
+	if at < t.score.now+recordEvery {
 		return
 	}
 	t.viewLocked(at) // fills scratch
-	t.score.now, t.score.recorded = at, at
+	t.score.now = at
 	t.settle()
 	t.score.judge()
 	t.note()
@@ -193,21 +193,19 @@ func (t *Tracker) settle() {
 func (t *Tracker) begin(node int32, d *departures) {
 	s := &t.scratch
 	st := &s.nodes[node]
-	keep := d.pending[:0]
-	for _, q := range d.pending {
-		if r, ok := s.named[q.run]; ok && s.runs[r].train >= 0 {
-			train := s.runs[r].train
-			if left := st.passed(train); q.node == node && left != nil && left.at <= q.made { // it was reported after q was made
-				t.score.waiting--
-				t.score.count(q, left.at)
-				continue
-			}
-			s.order[train].pending = append(s.order[train].pending, q)
-			continue
+	d.pending = slices.DeleteFunc(d.pending, func(q pending) bool {
+		r, ok := s.named[q.run]
+		if !ok || s.runs[r].train < 0 {
+			return false
 		}
-		keep = append(keep, q)
-	}
-	d.pending = keep
+		train := s.runs[r].train
+		if left := st.passed(train); q.node == node && left != nil && left.at <= q.made { // it was reported after q was made
+			t.score.count(q, left.at)
+		} else {
+			s.order[train].pending = append(s.order[train].pending, q)
+		}
+		return true
+	})
 	for i := st.n - 1; i >= 0; i-- {
 		p := st.recent[i]
 		if p.at <= d.last || !s.starts(node, &p) {
@@ -232,56 +230,47 @@ func (t *Tracker) begin(node int32, d *departures) {
 
 // settle scores a train's predictions that its visits decide, and returns the others.
 func (c *score) settle(of []pending, visits []visit) []pending {
-	keep := of[:0]
-	for _, p := range of {
-		came, passes := int64(0), p.passes
+	return c.expire(slices.DeleteFunc(of, func(p pending) bool {
+		passes := p.passes
 		for _, v := range visits {
 			if v.node != p.node || v.at <= p.made || v.at > p.made+expiry {
 				continue
 			}
 			if passes--; passes < 0 {
-				came = v.at
-				break
+				c.count(p, v.at)
+				return true
 			}
 		}
-		if came == 0 {
-			keep = append(keep, p)
-			continue
-		}
-		c.waiting--
-		c.count(p, came)
-	}
-	return c.expire(keep)
+		return false
+	}))
 }
 
 // expire counts predictions older than expiry as missed, and returns the others.
 func (c *score) expire(of []pending) []pending {
-	keep := of[:0]
+	old := func(p pending) bool { return c.now-p.made > expiry }
 	for _, p := range of {
-		if c.now-p.made <= expiry {
-			keep = append(keep, p)
-			continue
+		if old(p) {
+			c.miss(p)
 		}
-		c.waiting--
-		c.miss(p)
 	}
-	return keep
+	return slices.DeleteFunc(of, old)
 }
 
 // lose counts the predictions of a dropped train as missed.
 func (c *score) lose(of []pending) {
 	for _, p := range of {
-		c.waiting--
 		c.miss(p)
 	}
 }
 
 func (c *score) miss(p pending) {
+	c.waiting--
 	c.all[p.horizon].miss(p)
 	c.bucket().of[p.horizon].miss(p)
 }
 
 func (c *score) count(p pending, came int64) {
+	c.waiting--
 	c.margins[0].observe(p.kind, p.ours, came)
 	if p.agency.at > 0 {
 		c.margins[1].observe(p.kind, p.agency, came)
@@ -461,5 +450,5 @@ func (s sums) accuracy() Accuracy {
 // forget drops all pending predictions.
 func (c *score) forget() {
 	clear(c.departures)
-	c.waiting, c.recorded = 0, 0
+	c.waiting, c.now = 0, 0
 }

@@ -34,7 +34,10 @@ func (s *scratch) addDepartures(origin int32) {
 		return
 	}
 	if late := s.now - next; late > 0 {
-		s.lines[line].late(next, headway, s.now)
+		if late > headway/2+overdueBy {
+			s.lines[line].expected++
+			s.lines[line].overdue++
+		}
 		if late > headway*3/4 { // the run was skipped
 			next += late / headway * headway
 			if next <= s.now-headway/4 {

@@ -47,6 +47,7 @@ type vehicle struct {
 	spread    float64  // s: standard deviation of due; 0 without observations
 	forecasts [2]int32 // a span of scratch.forecasts
 	dropped   bool
+	stands    bool // it is broken down, and no train has passed it
 	final     bool // it makes the last run of a service
 }
 
@@ -159,8 +160,6 @@ func (s *scratch) potentials(l *lineGraph) {
 
 func (s *scratch) addTrain(index int32, of []visit) {
 	v := &of[len(of)-1]
-	nd := &s.g.nodes[v.node]
-	age := s.now - v.at
 	ve := vehicle{train: index, node: v.node, bound: v.bound, at: v.at, left: v.at, due: math.MaxInt64, timed: s.runOf(index, v)}
 	next := s.onward(v.node, v.at, v.bound)
 	switch {
@@ -170,8 +169,7 @@ func (s *scratch) addTrain(index int32, of []visit) {
 		ve.state, ve.dropped = StateStanding, s.now-v.heard > standingFor
 		ve.left = max(v.since+s.standing.mean(), s.now+90*second)
 		ve.variance = sq(150)
-		if !ve.dropped && !s.overtaken(&ve) {
-			s.lines[nd.line].stand(nd.direction, v)
+		if ve.stands = !ve.dropped && !s.overtaken(&ve); ve.stands {
 			s.nodes[v.node].stands = int32(len(s.vehicles)) + 1
 		}
 	case len(next) == 0 || s.ended(of, len(of)-1):
@@ -181,7 +179,7 @@ func (s *scratch) addTrain(index int32, of []visit) {
 			ve.left = u - 10*second
 		}
 		ve.state = StateRunning
-		if age < stop {
+		if s.now-v.at < stop {
 			ve.state = StateStopped
 		}
 		// No report comes from a closed station: the train passes it when it is due there.
@@ -193,11 +191,10 @@ func (s *scratch) addTrain(index int32, of []visit) {
 			ve.node, ve.at, ve.left, ve.timed = s.g.edges[next[0]].to, ve.left+took, ve.left+took, timed
 			next = s.onward(ve.node, ve.at, ve.bound)
 		}
-		age = s.now - ve.at
 	}
 	ve.where = s.nodes[ve.node].potential
 	if len(next) > 0 {
-		ve.where += min(max(age, 0), s.edges[next[0]].mean)
+		ve.where += min(max(s.now-ve.at, 0), s.edges[next[0]].mean)
 	}
 	s.vehicles = append(s.vehicles, ve)
 }
@@ -208,12 +205,11 @@ func (s *scratch) run(index int32) {
 	if v.dropped || v.state == StateTurning && v.number == 0 {
 		return
 	}
-	first := step{node: v.node, timed: v.timed, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: true, forecast: -1}
+	first := step{node: v.node, timed: v.timed, at: v.at, left: v.left, ahead: never, variance: v.variance, observed: v.number == 0, forecast: -1}
 	if b := s.nodes[v.node].stands; b > 0 && (v.state == StateStanding || s.vehicles[b-1].at < v.at) {
 		first.rests = b
 	}
 	if v.number > 0 {
-		first.observed = false
 		first.forecast = s.add(forecast{vehicle: index, node: v.node, after: -1, at: v.at, plain: v.at, variance: v.variance, rests: first.rests})
 		first.ahead, s.nodes[v.node].coming = s.nodes[v.node].leader(), v.at
 	} else {

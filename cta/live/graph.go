@@ -20,7 +20,10 @@ type graph struct {
 	patterns []pattern
 	calls    int                // of all patterns
 	at       map[platform]int32 // nodes
-	boards   map[int][]int      // places in View.Boards, by station
+	// platforms are the nodes in the order of View.Boards. boards are places there, by
+	// station.
+	platforms []int32
+	boards    map[int][]int
 }
 
 type lineGraph struct {
@@ -55,7 +58,6 @@ type node struct {
 	station   *cta.Station
 	direction cta.Direction
 	next      []int32 // edges
-	prev      []int32 // edges
 	uses      []use
 	// turn is the platform from which a train that has ended its run here begins the
 	// next; -1 where no run ends.
@@ -108,30 +110,23 @@ func dir(d cta.Direction) int {
 }
 
 func newGraph(net *cta.Network) *graph {
-	g := &graph{net: net, location: net.Location, at: map[platform]int32{}, boards: map[int][]int{}}
-	g.location = cmp.Or(g.location, time.UTC)
+	g := &graph{net: net, location: cmp.Or(net.Location, time.UTC), at: map[platform]int32{}, boards: map[int][]int{}}
 	for i, l := range net.Lines {
 		planned := slices.ContainsFunc(l.Patterns, func(p *cta.Pattern) bool { return len(p.Headways)+len(p.Trips) > 0 })
 		g.lines = append(g.lines, lineGraph{Line: l, index: i, timed: l.Scheduled(), planned: planned})
 		g.addLine(&g.lines[i])
+		g.platforms = append(append(g.platforms, g.lines[i].nodes[0]...), g.lines[i].nodes[1]...)
 	}
-	boards := 0
-	for i := range g.lines {
-		for _, nodes := range g.lines[i].nodes {
-			for _, n := range nodes {
-				g.nodes[n].board = boards
-				if s := g.nodes[n].station; !s.Closed {
-					g.boards[s.ID] = append(g.boards[s.ID], boards)
-				}
-				boards++
-			}
+	for i, n := range g.platforms {
+		g.nodes[n].board = i
+		if s := g.nodes[n].station; !s.Closed {
+			g.boards[s.ID] = append(g.boards[s.ID], i)
 		}
 	}
 	return g
 }
 
 func (g *graph) addLine(l *lineGraph) {
-	known := map[[2]int32]int32{}
 	var times []time.Duration
 	for _, p := range l.Patterns {
 		if len(p.Calls) < 2 {
@@ -145,7 +140,7 @@ func (g *graph) addLine(l *lineGraph) {
 			g.nodes[n].uses = append(g.nodes[n].uses, use{int32(len(g.patterns)), int32(i)})
 			if i > 0 {
 				g.nodes[n].waits = g.nodes[n].waits || w.nodes[i-1] == n
-				w.edges = append(w.edges, g.link(known, w.nodes[i-1], n))
+				w.edges = append(w.edges, g.link(w.nodes[i-1], n))
 				if e := &g.edges[w.edges[i-1]]; e.path == nil || !e.shaped && shape != nil {
 					e.path, e.shaped = p.Path(shape, i-1), shape != nil
 				}
@@ -204,14 +199,13 @@ func (g *graph) node(l *lineGraph, c cta.Call) int32 {
 	return n
 }
 
-func (g *graph) link(known map[[2]int32]int32, from, to int32) int32 {
-	e, ok := known[[2]int32{from, to}]
-	if !ok {
+// link returns the edge between two nodes, a new one if needed.
+func (g *graph) link(from, to int32) int32 {
+	e := g.edge(from, to)
+	if e < 0 {
 		e = int32(len(g.edges))
-		known[[2]int32{from, to}] = e
 		g.edges = append(g.edges, edge{from: from, to: to, metres: g.nodes[from].station.Distance(g.nodes[to].station.Point)})
 		g.nodes[from].next = append(g.nodes[from].next, e)
-		g.nodes[to].prev = append(g.nodes[to].prev, e)
 	}
 	return e
 }

@@ -72,14 +72,8 @@ func (s *scratch) courses(n int32, at int64, bound int32) []use {
 	return s.uses
 }
 
-// course returns a train's destination by its courses, and whether its run ends at the
-// node. A ring's closing point is no end, as riders may stay.
-func (s *scratch) course(n int32, at int64, bound int32) (towards string, ends bool) {
-	uses := s.courses(n, at, bound)
-	return s.heading(n, uses), s.ending(n, uses)
-}
-
-// ending reports whether trains end their runs at a node on all of the given calls.
+// ending reports whether trains end their runs at a node on all of the given calls. A
+// ring's closing point is no end, as riders may stay.
 func (s *scratch) ending(n int32, uses []use) bool {
 	return s.g.nodes[n].turn != n && !slices.ContainsFunc(uses, func(u use) bool { return !s.g.ends(s.g.moves(u)) })
 }

@@ -113,8 +113,9 @@ func (s *scratch) headway(n int32) Headway {
 		h.Observed = time.Duration(last-st.recent[1].at) * time.Millisecond
 	}
 	next := s.now
-	if f, ok := s.sure(st); ok {
-		next = max(next, f.at)
+	if len(st.forecasts) > 0 { // the first one without an open branch, or else the first of all
+		first := max(0, slices.IndexFunc(st.forecasts, func(i int32) bool { return !s.forecasts[i].maybe }))
+		next = max(next, s.forecasts[st.forecasts[first]].at)
 	}
 	h.Current = time.Duration(next-last) * time.Millisecond
 	if intended == 0 || last < dark || s.now < dark+relearn {
@@ -163,27 +164,12 @@ func (s *scratch) bunched(n int32, intended int64) bool {
 	if st.n < 2 || s.now-st.recent[0].at >= intended || s.unseen(n) {
 		return false
 	}
-	if crush, ok := s.crush(n, st.recent[1].at-change, st.recent[0].at+change); ok {
-		intended = min(intended, crush)
-	}
-	for _, at := range [...]int64{st.recent[1].at - change, st.recent[0].at + change} {
+	from, to := st.recent[1].at-change, st.recent[0].at+change
+	intended = min(intended, s.crush(n, from, to))
+	for _, at := range [...]int64{from, to} {
 		if then := s.intended(n, at); then > 0 {
 			intended = min(intended, then)
 		}
 	}
 	return float64(st.recent[0].at-st.recent[1].at) < bunchedBelow*float64(intended)
-}
-
-// sure returns the first forecast at a platform without an open branch, or else the
-// first of all.
-func (s *scratch) sure(st *nodeState) (*forecast, bool) {
-	for _, i := range st.forecasts {
-		if f := &s.forecasts[i]; !f.maybe {
-			return f, true
-		}
-	}
-	if len(st.forecasts) > 0 {
-		return &s.forecasts[st.forecasts[0]], true
-	}
-	return nil, false
 }

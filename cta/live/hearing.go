@@ -45,7 +45,7 @@ func (h *hearing) latest(slots []uint16, now int64) int64 {
 		}
 	}
 	empty := 0
-	for i := first + 1; i < last; i++ {
+	for i := first + 1; i <= last; i++ {
 		if slots[i] == 0 {
 			empty++
 			continue
@@ -54,9 +54,6 @@ func (h *hearing) latest(slots []uint16, now int64) int64 {
 			return now - int64(i-empty)*hearSlot
 		}
 		empty = 0
-	}
-	if h.silent(empty, last-first+1, events) {
-		return now - int64(last-empty)*hearSlot
 	}
 	return 0
 }

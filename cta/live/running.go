@@ -139,6 +139,7 @@ func (n *nodeState) passed(train int32) *passage {
 func newScratch(g *graph) scratch {
 	return scratch{
 		g:        g,
+		schedule: schedule{calls: make([][]call, len(g.nodes))},
 		passed:   make([]observation, len(g.edges)*remembered),
 		passes:   make([]uint8, len(g.edges)),
 		edges:    make([]estimate, len(g.edges)),
@@ -302,12 +303,7 @@ func (s *scratch) pass(from, to *visit) {
 // estimate fills edges and speed.
 func (s *scratch) estimate() {
 	type total struct{ metres, seconds float64 }
-	var totals [64]total
-	lines := totals[:0]
-	if len(s.g.lines) > len(totals) {
-		lines = make([]total, 0, len(s.g.lines))
-	}
-	lines = lines[:len(s.g.lines)]
+	lines := make([]total, len(s.g.lines))
 	for i := range s.edges {
 		n := int(s.passes[i])
 		if n == 0 {

@@ -30,18 +30,8 @@ func (t *Tracker) Reports(train string, now time.Time) []Report {
 		}
 		n := &t.graph.nodes[e.node]
 		said = append(said, Report{
-			At: t.scratch.time(e.at), Hop: Hop{n.station.ID, n.direction}, Status: e.status.name(), Bound: int(e.bound),
+			At: t.scratch.time(e.at), Hop: Hop{n.station.ID, n.direction}, Status: statuses[e.status], Bound: int(e.bound),
 		})
 	}
 	return said
-}
-
-func (s status) name() cta.TrainStatus {
-	switch s {
-	case brokenDown:
-		return cta.TrainBrokenDown
-	case outOfService:
-		return cta.TrainOutOfService
-	}
-	return cta.TrainInService
 }

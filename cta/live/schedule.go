@@ -15,18 +15,13 @@ import (
 type schedule struct {
 	from     int64             // ms; a multiple of slot
 	headways [][]int64         // by pattern and slot: ms between departures; nil with a timetable
-	rows     [][][2]slot       // by line, slot and direction
+	rows     [][][2]int64      // by line, slot and direction: the same of all patterns together; 0 without service
 	periods  [][2][]period     // by line and direction, in order of time
 	departs  [][2][]int64      // of runs of timetables, likewise
 	runs     []run             // of timetables
 	named    map[string]int32  // runs by id
 	calls    [][]call          // by node, in order of time
 	later    map[int32]cta.Run // by pattern: next departures, as requested so far
-}
-
-// slot is the service of a line's direction in a slot of time.
-type slot struct {
-	headway int64 // ms, of all patterns together; 0 without service
 }
 
 // period is a time of unbroken timetabled service in a line's direction.
@@ -96,9 +91,6 @@ func (s *schedule) fillHeadways(g *graph) {
 // fillRuns lists the runs of timetables, and their calls by node.
 func (s *schedule) fillRuns(g *graph) {
 	s.runs, s.named = s.runs[:0], map[string]int32{}
-	if s.calls == nil {
-		s.calls = make([][]call, len(g.nodes))
-	}
 	for i := range s.calls {
 		s.calls[i] = s.calls[i][:0]
 	}
@@ -142,11 +134,11 @@ func (s *schedule) fillRuns(g *graph) {
 
 // fillLines combines the patterns by line and direction.
 func (s *schedule) fillLines(g *graph) {
-	s.rows, s.periods, s.departs = make([][][2]slot, len(g.lines)), make([][2][]period, len(g.lines)), make([][2][]int64, len(g.lines))
+	s.rows, s.periods, s.departs = make([][][2]int64, len(g.lines)), make([][2][]period, len(g.lines)), make([][2][]int64, len(g.lines))
 	s.later = map[int32]cta.Run{}
 	for i := range g.lines {
 		l := &g.lines[i]
-		s.rows[i] = make([][2]slot, slots)
+		s.rows[i] = make([][2]int64, slots)
 		var leaving [slots][2]int64
 		for _, r := range s.runs {
 			p := &g.patterns[r.pattern]
@@ -154,16 +146,13 @@ func (s *schedule) fillLines(g *graph) {
 				continue
 			}
 			for d := range s.periods[i] {
-				if s.leads(p, d) {
-					s.periods[i][d] = append(s.periods[i][d], period{r.depart, r.depart, r.last})
-					s.departs[i][d] = append(s.departs[i][d], r.depart)
+				if !s.leads(p, d) {
+					continue
 				}
-			}
-			for j := max(0, (r.depart-departing-s.from)/slotLength); j <= (r.depart+departing-s.from)/slotLength && j < slots; j++ {
-				for d := range leaving[j] {
-					if s.leads(p, d) {
-						leaving[j][d]++
-					}
+				s.periods[i][d] = append(s.periods[i][d], period{r.depart, r.depart, r.last})
+				s.departs[i][d] = append(s.departs[i][d], r.depart)
+				for j := max(0, (r.depart-departing-s.from)/slotLength); j <= (r.depart+departing-s.from)/slotLength && j < slots; j++ {
+					leaving[j][d]++
 				}
 			}
 		}
@@ -176,11 +165,11 @@ func (s *schedule) fillLines(g *graph) {
 				of := &s.rows[i][j][d]
 				for _, k := range l.patterns {
 					if s.headways[k] != nil && s.leads(&g.patterns[k], d) {
-						of.headway = together(of.headway, s.headways[k][j])
+						*of = together(*of, s.headways[k][j])
 					}
 				}
 				if n := leaving[j][d]; n > 0 {
-					of.headway = together(of.headway, 2*departing/n)
+					*of = together(*of, 2*departing/n)
 				}
 			}
 		}
@@ -228,7 +217,7 @@ func together(a, b int64) int64 {
 func (s *schedule) slot(t int64) int64 { return min(max((t-s.from)/slotLength, 0), slots-1) }
 
 // at returns the headway of a line's direction.
-func (s *schedule) at(line int32, d int, t int64) int64 { return s.rows[line][s.slot(t)][d].headway }
+func (s *schedule) at(line int32, d int, t int64) int64 { return s.rows[line][s.slot(t)][d] }
 
 // began returns when the service at t began, MinInt64 if before the schedule's start.
 func (s *schedule) began(line int32, t int64) int64 {
@@ -242,7 +231,7 @@ func (s *schedule) began(line int32, t int64) int64 {
 		return began
 	}
 	for i := s.slot(t); i >= 0; i-- {
-		if of := &s.rows[line][i]; of[0].headway == 0 && of[1].headway == 0 {
+		if s.rows[line][i] == [2]int64{} {
 			return s.from + (i+1)*slotLength
 		}
 	}
@@ -329,15 +318,15 @@ func (s *schedule) lull(n int32, from, to int64) (longest int64) {
 }
 
 // crush returns the shortest time between calls of the timetable at a node in a span;
-// ok is false with fewer than two calls.
-func (s *schedule) crush(n int32, from, to int64) (shortest int64, ok bool) {
+// MaxInt64 with fewer than two calls.
+func (s *schedule) crush(n int32, from, to int64) (shortest int64) {
 	calls := s.calls[n]
 	shortest = math.MaxInt64
 	i := sort.Search(len(calls), func(i int) bool { return calls[i].at >= from })
 	for i++; i < len(calls) && calls[i].at <= to; i++ {
-		shortest, ok = min(shortest, calls[i].at-calls[i-1].at), true
+		shortest = min(shortest, calls[i].at-calls[i-1].at)
 	}
-	return shortest, ok
+	return shortest
 }
 
 // A train may come up to dueEarly before its timetabled time, or dueLate after it.
@@ -436,15 +425,11 @@ func (s *scratch) ride(e int32, from call) (took int64, variance float64, to cal
 
 // calling reports whether the timetable has a call of a line in a span of time.
 func (s *schedule) calling(l *lineGraph, from, to int64) bool {
-	for _, nodes := range l.nodes {
-		for _, n := range nodes {
-			calls := s.calls[n]
-			if i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from }); i < len(calls) && calls[i].at < to {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Concat(l.nodes[0], l.nodes[1]), func(n int32) bool {
+		calls := s.calls[n]
+		i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from })
+		return i < len(calls) && calls[i].at < to
+	})
 }
 
 // due returns the time between t and the nearest timetabled run of a call at a node;

@@ -126,25 +126,11 @@ type lineState struct {
 	overdue  int    // trains and departures
 	expected int    // trains on their way, and overdue departures
 	away     [2]int // trains on their way, by direction of their runs
-	standing [2]*visit
 	// missed are the latenesses of trains that came due since heard, the greatest
-	// first. behind is, by direction, the train that has been overdue for longest.
-	missed [len(hushed)]int64
-	behind [2]*vehicle
-}
-
-func (l *lineState) stand(d cta.Direction, v *visit) {
-	if o := l.standing[dir(d)]; o == nil || v.since < o.since {
-		l.standing[dir(d)] = v
-	}
-}
-
-// late records an overdue departure.
-func (l *lineState) late(due int64, headway, now int64) {
-	if now-due > headway/2+overdueBy {
-		l.expected++
-		l.overdue++
-	}
+	// first. standing and behind are, by direction, the trains that have been broken down
+	// and overdue for longest.
+	missed           [len(hushed)]int64
+	standing, behind [2]*vehicle
 }
 
 // miss records the lateness of a train that came due.
@@ -194,7 +180,10 @@ func (s *scratch) status(v *View) {
 	}
 	for i := range s.vehicles {
 		ve := &s.vehicles[i]
-		l := &s.lines[s.g.nodes[ve.node].line]
+		l, d := &s.lines[s.g.nodes[ve.node].line], dir(s.g.nodes[ve.node].direction)
+		if o := &l.standing[d]; ve.stands && (*o == nil || s.last(ve.train).since < s.last((*o).train).since) {
+			*o = ve
+		}
 		if !ve.coming() {
 			continue
 		}
@@ -208,7 +197,7 @@ func (s *scratch) status(v *View) {
 		if ve.due > l.heard {
 			l.miss(s.now - ve.due)
 		}
-		if o := &l.behind[dir(s.g.nodes[ve.node].direction)]; s.late(ve) && (*o == nil || ve.by < (*o).by) {
+		if o := &l.behind[d]; s.late(ve) && (*o == nil || ve.by < (*o).by) {
 			*o = ve
 		}
 	}
@@ -277,8 +266,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 			continue
 		}
 		sv.served = true
-		switch h.Spacing {
-		case SpacingGap:
+		if h.Spacing == SpacingGap {
 			sv.gapped++
 			if sv.gap < 0 || h.Current.Round(time.Minute) > v.Boards[s.g.nodes[sv.gap].board].Headway.Current.Round(time.Minute) {
 				sv.gap = n
@@ -288,8 +276,7 @@ func (s *scratch) survey(v *View, nodes []int32) survey {
 			sv.bunched++
 			// Only where the second train's last report is from this station; stations
 			// behind are history.
-			if s.spans[st.recent[0].train][1] > 0 && s.visits[s.spans[st.recent[0].train][1]-1].node == n &&
-				(sv.bunch < 0 || h.Observed < v.Boards[s.g.nodes[sv.bunch].board].Headway.Observed) {
+			if s.last(st.recent[0].train).node == n && (sv.bunch < 0 || h.Observed < v.Boards[s.g.nodes[sv.bunch].board].Headway.Observed) {
 				sv.bunch = n
 			}
 		}
@@ -374,10 +361,11 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Cause, ds.Level = CauseSilent, LevelUnknown
 		ds.Lasts = time.Duration(s.now-state.heard) * time.Millisecond
 	case stuck != nil:
+		stood := s.now - s.last(stuck.train).since
 		ds.Cause, ds.Level = CauseStanding, LevelMinor
-		ds.Station, ds.Lasts = s.g.nodes[stuck.node].station.ID, time.Duration(s.now-stuck.since)*time.Millisecond
-		ds.Train = s.stuckTrain(stuck)
-		if s.now-stuck.since >= majorStand {
+		ds.Train, ds.Lasts = s.order[stuck.train].id, time.Duration(stood)*time.Millisecond
+		ds.Station = s.g.nodes[stuck.node].station.ID
+		if stood >= majorStand {
 			ds.Level = LevelMajor
 		}
 	case state.behind[d] != nil:
@@ -401,7 +389,8 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
 	case ending:
 		ds.Cause = CauseEnding
-		if again := s.resumes(s.g, line, d, s.now); s.today(again) {
+		again := s.resumes(s.g, line, d, s.now) // zero is another day
+		if cta.ServiceDay(again.In(s.g.location)) == cta.ServiceDay(s.time(s.now)) {
 			ds.Cause, ds.Resumes = CausePausing, again
 		}
 	case sv.every > 0:
@@ -410,11 +399,6 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Cause = CauseTooEarly
 	}
 	return ds
-}
-
-// today reports whether a time is of now's service day.
-func (s *scratch) today(t time.Time) bool {
-	return !t.IsZero() && cta.ServiceDay(t.In(s.g.location)) == cta.ServiceDay(s.time(s.now))
 }
 
 // reporting is the time from a line's first report in which its other trains report too.
@@ -440,13 +424,4 @@ func (s *scratch) hushed(l *lineState) bool {
 		}
 	}
 	return false
-}
-
-func (s *scratch) stuckTrain(v *visit) string {
-	for i, span := range s.spans {
-		if span[1] > span[0] && &s.visits[span[1]-1] == v {
-			return s.order[i].id
-		}
-	}
-	return ""
 }

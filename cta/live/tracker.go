@@ -76,6 +76,9 @@ const (
 	brokenDown
 )
 
+// statuses are the reported names of each status.
+var statuses = [...]cta.TrainStatus{inService: cta.TrainInService, outOfService: cta.TrainOutOfService, brokenDown: cta.TrainBrokenDown}
+
 // NewTracker returns an empty tracker of net.
 func NewTracker(net *cta.Network) *Tracker { return newTracker(newGraph(net)) }
 
@@ -133,21 +136,13 @@ func (t *Tracker) event(k cta.Key, a cta.Arrival) (e event, err error) {
 	if !ok {
 		return event{}, ErrUnknown
 	}
-	if a.TrainID == "" || len(a.TrainID) > maxText {
+	s := slices.Index(statuses[:], a.TrainStatus)
+	if a.TrainID == "" || len(a.TrainID) > maxText || s < 0 {
 		return event{}, ErrInvalid
 	}
-	e = event{at: k.Timestamp, node: n}
+	e = event{at: k.Timestamp, node: n, status: status(s)}
 	if a.Destination != nil {
 		e.bound = int32(*a.Destination)
-	}
-	switch a.TrainStatus {
-	case cta.TrainInService:
-	case cta.TrainOutOfService:
-		e.status = outOfService
-	case cta.TrainBrokenDown:
-		e.status = brokenDown
-	default:
-		return event{}, ErrInvalid
 	}
 	return e, nil
 }

@@ -2,7 +2,6 @@ package live
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
@@ -177,16 +176,15 @@ func (t *Tracker) derive(now int64) *View {
 	s.forecast()
 	s.assign()
 	v := &View{AsOf: s.time(now), trains: map[string]int{}, boards: s.g.boards, Scores: t.score.scores(now), Preferred: s.prefer}
-	if s.judging {
-		s.spacings(v)
-		s.status(v)
-		return v
+	if !s.judging {
+		s.compare(&v.Scores)
 	}
-	s.compare(&v.Scores)
 	s.boards(v)
-	s.trains(v)
 	s.status(v)
-	v.Crowds = t.crowds(now)
+	if !s.judging {
+		s.trains(v)
+		v.Crowds = t.crowds(now)
+	}
 	return v
 }
 
@@ -209,10 +207,10 @@ func (s *scratch) assign() {
 		for _, o := range s.g.lines[i].origins {
 			waiting = waiting[:0]
 			for _, v := range of[i] {
-				if v.train < 0 || v.dropped || v.number > 0 {
+				if v.dropped || v.number > 0 {
 					continue
 				}
-				if v.state == StateTurning && s.g.nodes[v.node].turn == o && s.last(v).status == inService && !s.overtaken(v) {
+				if v.state == StateTurning && s.g.nodes[v.node].turn == o && s.last(v.train).status == inService && !s.overtaken(v) {
 					waiting = append(waiting, ready{v.at, v.train})
 					continue
 				}
@@ -233,7 +231,8 @@ func (s *scratch) assign() {
 	}
 }
 
-func (s *scratch) last(v *vehicle) *visit { return &s.visits[s.spans[v.train][1]-1] }
+// last returns a train's latest visit.
+func (s *scratch) last(train int32) *visit { return &s.visits[s.spans[train][1]-1] }
 
 func (s *scratch) arrival(f *forecast) Arrival {
 	n := &s.g.nodes[f.node]
@@ -272,48 +271,31 @@ func (s *scratch) arrival(f *forecast) Arrival {
 	return a
 }
 
-// spacings appends boards with nothing but their headways: all that status needs.
-func (s *scratch) spacings(v *View) {
-	v.Boards = make([]Board, 0, len(s.g.nodes))
-	for i := range s.g.lines {
-		for _, nodes := range s.g.lines[i].nodes {
-			for _, n := range nodes {
-				b := Board{Headway: Headway{Spacing: SpacingNone}}
-				if !s.g.nodes[n].station.Closed {
-					b.Headway = s.headway(n)
-				}
-				v.Boards = append(v.Boards, b)
-			}
-		}
-	}
-}
-
 func (s *scratch) boards(v *View) {
-	v.Boards = make([]Board, 0, len(s.g.nodes))
-	next := make([]Arrival, 0, perBoard*len(s.g.nodes)+perBoard*len(s.g.lines))
-	for i := range s.g.lines {
-		l := &s.g.lines[i]
-		for _, nodes := range l.nodes {
-			for _, n := range nodes {
-				nd := &s.g.nodes[n]
-				if nd.station.Closed {
-					v.Boards = append(v.Boards, Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: Headway{Spacing: SpacingNone}})
-					continue
-				}
-				board := Board{Line: l.ID, Station: nd.station.ID, Direction: nd.direction, Headway: s.headway(n)}
-				board.Towards, board.Ends = s.passing(n)
-				board.Next, next = s.first(n, false, next)
-				board.Ending, next = s.first(n, true, next)
-				switch {
-				case board.Ends && len(board.Next) > 0: // trains of a coming service continue
-					board.Ends, board.Towards = false, board.Next[0].Towards
-				case len(board.Next) == 0 && len(board.Ending) > 0: // those of a service much later do
-					board.Ends, board.Towards = true, board.Ending[0].Towards
-				}
-				board.Last, board.Resumes = s.lastTrain(n), s.comesAgain(n, &board)
-				v.Boards = append(v.Boards, board)
-			}
+	v.Boards = make([]Board, len(s.g.platforms))
+	var next []Arrival
+	if !s.judging {
+		next = make([]Arrival, 0, perBoard*len(s.g.nodes)+perBoard*len(s.g.lines))
+	}
+	for i, n := range s.g.platforms {
+		nd, board := &s.g.nodes[n], &v.Boards[i]
+		*board = Board{Line: s.g.lines[nd.line].ID, Station: nd.station.ID, Direction: nd.direction, Headway: Headway{Spacing: SpacingNone}}
+		if nd.station.Closed {
+			continue
 		}
+		if board.Headway = s.headway(n); s.judging {
+			continue // status needs no more
+		}
+		board.Towards, board.Ends = s.passing(n)
+		board.Next, next = s.first(n, false, next)
+		board.Ending, next = s.first(n, true, next)
+		switch {
+		case board.Ends && len(board.Next) > 0: // trains of a coming service continue
+			board.Ends, board.Towards = false, board.Next[0].Towards
+		case len(board.Next) == 0 && len(board.Ending) > 0: // those of a service much later do
+			board.Ends, board.Towards = true, board.Ending[0].Towards
+		}
+		board.Last, board.Resumes = s.lastTrain(n), s.comesAgain(n, board)
 	}
 }
 
@@ -382,21 +364,22 @@ func (s *scratch) trains(v *View) {
 }
 
 func (s *scratch) train(ve *vehicle) Train {
-	n, last := &s.g.nodes[ve.node], s.last(ve)
+	n, last := &s.g.nodes[ve.node], s.last(ve.train)
 	t := Train{
 		ID: s.order[ve.train].id, Line: s.g.lines[n.line].ID, Direction: n.direction,
-		Status: last.status.name(), State: ve.state,
+		Status: statuses[last.status], State: ve.state,
 		Station: n.station.ID, Bound: int(last.bound), Arrived: s.time(ve.at), Since: s.time(last.since),
 		Point: n.station.Point,
 	}
 	if ve.node != last.node { // a closed station
 		t.Since = t.Arrived
 	}
-	t.Towards, _ = s.course(ve.node, ve.at, ve.bound)
+	uses := s.courses(ve.node, ve.at, ve.bound)
+	t.Towards = s.heading(ve.node, uses)
 	if last.status == outOfService {
 		return t
 	}
-	next := s.onward(ve.node, ve.at, ve.bound)
+	next := s.edgesOf(ve.node, uses)
 	for _, e := range next {
 		to := &s.g.nodes[s.g.edges[e].to]
 		t.Next = append(t.Next, Hop{to.station.ID, to.direction})
@@ -404,7 +387,9 @@ func (s *scratch) train(ve *vehicle) Train {
 	if len(next) == 0 || ve.state == StateStanding {
 		return t
 	}
-	e := next[s.likely(ve, next)]
+	// It is drawn on the way that no train has taken for longest.
+	latest := func(e int32) int64 { return s.nodes[s.g.edges[e].to].recent[0].at } // 0 without a train
+	e := slices.MinFunc(next, func(a, b int32) int { return cmp.Compare(latest(a), latest(b)) })
 	took := s.edges[e].mean
 	halt := min(stop, took/2)
 	t.Fraction = min(max(float64(s.now-ve.left-halt)/float64(took-halt), 0), mostly)
@@ -414,20 +399,3 @@ func (s *scratch) train(ve *vehicle) Train {
 
 // mostly is the largest fraction shown: a late train waits just before the station.
 const mostly = 0.95
-
-// likely returns the index of the edge on which a train is drawn: the one that no train
-// has taken for longest.
-func (s *scratch) likely(ve *vehicle, next []int32) int {
-	best, oldest := 0, int64(math.MaxInt64)
-	for i, e := range next {
-		n := &s.nodes[s.g.edges[e].to]
-		at := int64(math.MinInt64)
-		if n.n > 0 {
-			at = n.recent[0].at
-		}
-		if at < oldest {
-			best, oldest = i, at
-		}
-	}
-	return best
-}
