@@ -79,15 +79,11 @@ func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 		return nil, fmt.Errorf("%w of the Train Tracker: it has no ctatt", errNotJSON)
 	}
 	if root.Code != "" && root.Code != "0" {
-		name := restclient.OneLine(string(root.Name))
-		name = cmp.Or(name, "refused")
-		code := root.Code.Number()
-		code = cmp.Or(code, codeServer)
-		return nil, refuse(code, name)
+		return nil, refuse(cmp.Or(root.Code.Number(), codeServer), cmp.Or(restclient.OneLine(string(root.Name)), "refused"))
 	}
 	a := &answer{at: localTime(root.At, came, zone), odd: root.Route.Odd}
 	if a.at.IsZero() {
-		return nil, fmt.Errorf("%w of the Train Tracker: its time tmst is %q", errNotJSON, cut(string(root.At)))
+		return nil, fmt.Errorf("%w of the Train Tracker: its time tmst is %.40q", errNotJSON, root.At)
 	}
 	for _, route := range root.Route.Of {
 		a.odd += route.Train.Odd
@@ -110,25 +106,11 @@ func parse(body []byte, came time.Time, zone *time.Location) (*answer, error) {
 	return a, nil
 }
 
-// cut shortens a foreign text for a message.
-func cut(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "…"
-	}
-	return s
-}
-
 // validRun reports whether a run number can be part of a train's id.
 func validRun(run string) bool {
-	if run == "" || len(run) > 8 {
-		return false
-	}
-	for _, c := range run {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
+	return run != "" && len(run) <= 8 && !strings.ContainsFunc(run, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
 }
 
 // point reads a position. 0,0 stands for an unknown one, and what is far from

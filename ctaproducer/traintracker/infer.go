@@ -82,7 +82,6 @@ type inference struct {
 	data   time.Time // newest movement in it
 	since  time.Time // time of the first answer with that movement
 	aged   time.Time // time of the last answer whose missing trains counted
-	began  bool
 }
 
 func newInference(net *cta.Network, aside func(string)) *inference {
@@ -103,7 +102,7 @@ func newInference(net *cta.Network, aside func(string)) *inference {
 
 // frozen reports whether no train has moved for a while, and since when.
 func (in *inference) frozen() (since time.Time, frozen bool) {
-	return in.data, in.began && len(in.trains) > 0 && in.latest.Sub(in.since) > frozenFor
+	return in.data, len(in.trains) > 0 && in.latest.Sub(in.since) > frozenFor
 }
 
 // apply returns the arrivals that an answer shows, in order of time, none of them
@@ -117,11 +116,11 @@ func (in *inference) apply(a *answer, now time.Time, every time.Duration) ([]arr
 	case a.at.Sub(now) > maxAhead:
 		in.aside(asideAhead)
 		return nil, nil
-	case in.began && !a.at.After(in.latest):
+	case !a.at.After(in.latest):
 		in.aside(asideRepeated)
 		return nil, nil
 	}
-	s := step{inference: in, now: now, limit: time.Minute + 2*every, end: a.at, first: !in.began, seen: map[*train]bool{}}
+	s := step{inference: in, limit: time.Minute + 2*every, end: a.at, first: in.latest.IsZero(), seen: map[*train]bool{}}
 	if now.Before(s.end) {
 		s.end = now
 	}
@@ -139,7 +138,7 @@ func (in *inference) apply(a *answer, now time.Time, every time.Duration) ([]arr
 	if data.IsZero() && len(a.trains) > 0 {
 		data = a.at // an answer without times
 	}
-	in.began, in.latest = true, a.at
+	in.latest = a.at
 	moves := data.After(in.data)
 	if moves || len(a.trains) == 0 {
 		in.since = a.at
@@ -182,12 +181,12 @@ func newest(reports []report, aside func(string)) []*report {
 // step is the work on one answer.
 type step struct {
 	*inference
-	now, end time.Time     // end: the latest time of what the answer shows
-	limit    time.Duration // of not knowing when a train passed a station
-	first    bool          // answer of all
-	seen     map[*train]bool
-	out      []arrival
-	told     []cta.Prediction
+	end   time.Time     // the latest time of what the answer shows
+	limit time.Duration // of not knowing when a train passed a station
+	first bool          // answer of all
+	seen  map[*train]bool
+	out   []arrival
+	told  []cta.Prediction
 }
 
 func (s *step) observe(r *report) {
@@ -215,8 +214,14 @@ func (s *step) observe(r *report) {
 		now.moved = s.end
 	}
 	if t == nil {
-		s.begin(key, route, now, destination)
-		s.foretell(s.trains[key])
+		if len(s.trains) >= maxTrains {
+			s.aside(asideOdd)
+			return
+		}
+		t = &train{id: s.name(route, r.run), route: route, sighting: now, known: s.sure(now), destination: destination,
+			calls: map[node]time.Time{}, origin: s.waits(route, now)}
+		s.trains[key], s.seen[t] = t, true
+		s.foretell(t)
 		return
 	}
 	if now.moved.Before(t.moved) {
@@ -236,9 +241,6 @@ func (s *step) observe(r *report) {
 
 // foretell passes on when the CTA expects a train at its next station, if that is news.
 func (s *step) foretell(t *train) {
-	if t == nil {
-		return
-	}
 	var stops []cta.PredictedStop
 	if t.pending == nil && !t.done && !t.due.IsZero() && !t.route.place[t.at.station].Closed {
 		stops = foretold.Stop(nil, s.end, t.at.station, t.at.d, t.due)
@@ -252,19 +254,6 @@ func (s *step) foretell(t *train) {
 // numbers, and days do.
 func (s *step) name(r *route, run string) string {
 	return fmt.Sprintf("%s-%s-%d", r.line.ID, run, cta.ServiceDay(s.end.In(s.zone)))
-}
-
-// begin takes a train that wasn't known.
-func (s *step) begin(key string, route *route, now sighting, destination int) {
-	if len(s.trains) >= maxTrains {
-		s.aside(asideOdd)
-		return
-	}
-	t := &train{
-		id: s.name(route, now.run), route: route, sighting: now, known: s.sure(now), destination: destination, calls: map[node]time.Time{},
-	}
-	t.origin = s.waits(route, now)
-	s.trains[key], s.seen[t] = t, true
 }
 
 // waits returns the call at which a train's run begins, if it waits there or has just left;
@@ -314,11 +303,9 @@ func (s *step) move(t *train, now sighting) {
 
 // stay takes a sighting of a train before the same call as before.
 func (s *step) stay(t *train, now sighting) {
-	if t.origin != nil {
-		if d := t.route.metres(&now.report, t.origin.station); d >= platform && now.located {
-			s.emit(t, *t.origin, t.known, cta.TrainInService)
-			t.origin = nil
-		}
+	if t.origin != nil && now.located && t.route.metres(&now.report, t.origin.station) >= platform {
+		s.emit(t, *t.origin, t.known, cta.TrainInService)
+		t.origin = nil
 	}
 	if s.sure(now).Sub(t.known) > sameCall {
 		t.done = false // it comes to the call once more
@@ -333,10 +320,7 @@ func (s *step) stay(t *train, now sighting) {
 // ends reports whether the run ends at a call: where the line does, or at the train's
 // destination.
 func (t *train) ends(n node) bool {
-	onward := false
-	for _, e := range t.route.next[n] {
-		onward = onward || !e.turn
-	}
+	onward := slices.ContainsFunc(t.route.next[n], func(e edge) bool { return !e.turn })
 	return !onward || t.destination == n.station
 }
 

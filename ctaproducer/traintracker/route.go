@@ -2,6 +2,7 @@ package traintracker
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -36,12 +37,9 @@ func newRoute(code string, line *cta.Line) *route {
 	r := &route{code: code, line: line, next: map[node][]edge{}, origin: map[node]node{}, last: map[node]bool{},
 		stops: map[int][]node{}, place: map[int]*cta.Station{}}
 	add := func(from node, e edge) {
-		for _, there := range r.next[from] {
-			if there.to == e.to {
-				return
-			}
+		if !slices.ContainsFunc(r.next[from], func(there edge) bool { return there.to == e.to }) {
+			r.next[from] = append(r.next[from], e)
 		}
-		r.next[from] = append(r.next[from], e)
 	}
 	begins := map[node]bool{}
 	for _, p := range line.Patterns {
@@ -49,8 +47,8 @@ func newRoute(code string, line *cta.Line) *route {
 		for i, c := range p.Calls {
 			n := node{c.Station.ID, c.Direction}
 			r.place[n.station] = c.Station
-			if c.Stop != 0 {
-				r.stops[c.Stop] = appendOnce(r.stops[c.Stop], n)
+			if c.Stop != 0 && !slices.Contains(r.stops[c.Stop], n) {
+				r.stops[c.Stop] = append(r.stops[c.Stop], n)
 			}
 			if i == 0 {
 				begins[n] = true
@@ -82,15 +80,6 @@ func newRoute(code string, line *cta.Line) *route {
 	return r
 }
 
-func appendOnce(nodes []node, n node) []node {
-	for _, there := range nodes {
-		if there == n {
-			return nodes
-		}
-	}
-	return append(nodes, n)
-}
-
 // maxPath bounds how far ahead a train is looked for, in calls.
 const maxPath = 12
 
@@ -103,14 +92,12 @@ func (r *route) path(from, to node) []node {
 		var more []node
 		for _, n := range queue {
 			if n == to {
-				var back []node
-				for ; n != from; n = before[n] {
-					back = append(back, n)
+				path := []node{n}
+				for n != from {
+					n = before[n]
+					path = append(path, n)
 				}
-				path := []node{from}
-				for i := len(back) - 1; i >= 0; i-- {
-					path = append(path, back[i])
-				}
+				slices.Reverse(path)
 				return path
 			}
 			for _, e := range r.next[n] {
@@ -127,12 +114,7 @@ func (r *route) path(from, to node) []node {
 
 // turns reports whether trains change direction at a station between two calls.
 func (r *route) turns(from, to node) bool {
-	for _, e := range r.next[from] {
-		if e.to == to {
-			return e.turn
-		}
-	}
-	return false
+	return slices.Contains(r.next[from], edge{to: to, turn: true})
 }
 
 // reaches reports whether trains go on from a call to a station without turning at
@@ -160,10 +142,8 @@ func (r *route) reaches(from node, station int) bool {
 // an unknown one leaves it to the destination, and then to trDr, which polls get wrong
 // now and then, and which is always 1 on the Yellow Line.
 func (r *route) locate(rep *report, destination int) (node, bool) {
-	for _, n := range r.stops[rep.stop] {
-		if n.station == rep.next && len(r.stops[rep.stop]) == 1 {
-			return n, true
-		}
+	if at := r.stops[rep.stop]; len(at) == 1 && at[0].station == rep.next {
+		return at[0], true
 	}
 	var ways []node
 	for _, d := range []cta.Direction{cta.DirectionA, cta.DirectionB} {
@@ -179,11 +159,10 @@ func (r *route) locate(rep *report, destination int) (node, bool) {
 		return node{}, false
 	}
 	if destination != 0 {
-		a, b := r.reaches(ways[0], destination), r.reaches(ways[1], destination)
-		if a != b {
-			if a {
-				return ways[0], true
-			}
+		switch a, b := r.reaches(ways[0], destination), r.reaches(ways[1], destination); {
+		case a && !b:
+			return ways[0], true
+		case b && !a:
 			return ways[1], true
 		}
 	}
@@ -214,24 +193,19 @@ func (r *route) destination(rep *report, stationOf map[int]int) int {
 	if r.place[id] != nil {
 		return id
 	}
-	name := strings.ToLower(rep.destName)
-	switch {
-	case name == "":
-	case r.through != 0 && name == "loop":
+	if r.through != 0 && strings.EqualFold(rep.destName, "loop") {
 		return r.through
-	default:
-		found := 0
-		for id, s := range r.place {
-			if strings.ToLower(s.Name) == name {
-				if found != 0 {
-					return 0 // two stations of that name
-				}
-				found = id
-			}
-		}
-		return found
 	}
-	return 0
+	found := 0
+	for id, s := range r.place {
+		if strings.EqualFold(s.Name, rep.destName) {
+			if found != 0 {
+				return 0 // two stations of that name
+			}
+			found = id
+		}
+	}
+	return found
 }
 
 // metres is the distance of a train from a station; infinite when the train's position
