@@ -1,6 +1,8 @@
 package realtime
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -51,8 +53,7 @@ type arrival struct {
 }
 
 type feedState struct {
-	began   bool
-	latest  time.Time     // header of the last answer
+	latest  time.Time     // header of the last answer; zero before the first
 	data    time.Time     // newest observation in it
 	since   time.Time     // header of the first answer with that observation
 	watched time.Duration // during which answers came that a train could be missing from
@@ -152,11 +153,11 @@ func (in *inference) apply(feed int, a *answer, now time.Time) ([]arrival, []cta
 	case a.at.Sub(now) > maxAhead:
 		in.aside(asideAhead)
 		return nil, nil
-	case f.began && !a.at.After(f.latest):
+	case !a.at.After(f.latest):
 		in.aside(asideRepeated)
 		return nil, nil
 	}
-	s := &step{inference: in, feed: feed, state: f, end: a.at, begin: !f.began, seen: map[*train]bool{}}
+	s := &step{inference: in, feed: feed, state: f, end: a.at, begin: f.latest.IsZero(), seen: map[*train]bool{}}
 	if now.Before(s.end) {
 		s.end = now
 	}
@@ -176,7 +177,9 @@ func (in *inference) apply(feed int, a *answer, now time.Time) ([]arrival, []cta
 	if moves {
 		s.age()
 	}
-	sortArrivals(s.out)
+	slices.SortStableFunc(s.out, func(a, b arrival) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.TrainID, b.TrainID))
+	})
 	return s.out, s.told
 }
 
@@ -203,7 +206,7 @@ func (s *step) watch(a *answer) bool {
 		f.data, f.since = data, a.at
 	}
 	active := len(a.vehicles) + len(a.updates)
-	if f.began && 2*active < f.active && f.active >= 4 {
+	if 2*active < f.active && f.active >= 4 {
 		if f.mute.IsZero() {
 			f.mute = a.at
 		}
@@ -218,7 +221,7 @@ func (s *step) watch(a *answer) bool {
 		}
 		f.last = a.at
 	}
-	f.began, f.latest = true, a.at
+	f.latest = a.at
 	return moves
 }
 
@@ -227,14 +230,10 @@ func (s *step) newest(vehicles []vehicle) (one []*vehicle) {
 	index := make(map[string]int, len(vehicles))
 	for i := range vehicles {
 		v := &vehicles[i]
-		if v.at.IsZero() {
-			v.at = s.end
-		}
 		if v.at.Sub(s.state.latest) > time.Minute { // clocks of vehicles are years ahead at times
 			s.aside(asideAhead)
-			v.at = s.end
 		}
-		if v.at.After(s.end) {
+		if v.at.IsZero() || v.at.After(s.end) {
 			v.at = s.end
 		}
 		j, twice := index[v.id]
@@ -792,12 +791,7 @@ func (s *step) missing(t *train) (away time.Duration, answers int) {
 
 // age handles the trains that are missing, or have ended.
 func (s *step) age() {
-	keys := make([]string, 0, len(s.trains))
-	for key := range s.trains {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(s.trains)) {
 		t := s.trains[key]
 		if !t.marks[s.feed].seen {
 			continue
@@ -843,10 +837,8 @@ func (s *step) forget(key string, t *train) {
 
 // active returns the number of trains that are in service, as far as is known.
 func (in *inference) active() (n int) {
-	counted := map[*train]bool{}
-	for _, t := range in.trains {
-		if t.last >= 0 && !t.gone && !counted[t] {
-			counted[t] = true
+	for _, key := range in.byRun {
+		if t := in.trains[key]; t.last >= 0 && !t.gone {
 			n++
 		}
 	}

@@ -85,7 +85,7 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	if cfg.Vehicles == "" && cfg.Trips == "" && cfg.Replay == "" {
 		faults = append(faults, errors.New("Vehicles and Trips are empty, want the URL or the file of at least one feed; agencies name theirs on the pages for developers"))
 	}
-	if !timetabled(net) {
+	if !slices.ContainsFunc(net.Lines, (*cta.Line).Scheduled) {
 		faults = append(faults, fmt.Errorf("network %s has no timetable, which the trips of a feed belong to: load the agency's GTFS feed by package cta/gtfs", net.Name))
 	}
 	if cfg.Trips == cfg.Vehicles {
@@ -109,17 +109,6 @@ func New(net *cta.Network, cfg Config) (*Source, error) {
 	s.predictions = metric.Counter(cfg.Metrics, "ctalive_realtime_predictions_total", "Predictions of trains passed on from the GTFS-Realtime feeds.").WithLabelValues()
 	s.trains = metric.Gauge(cfg.Metrics, "ctalive_realtime_trains", "Trains in service by the latest answers.").WithLabelValues()
 	return s, nil
-}
-
-func timetabled(net *cta.Network) bool {
-	for _, l := range net.Lines {
-		for _, p := range l.Patterns {
-			if len(p.Trips) > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func hint(err error) string {
@@ -196,14 +185,14 @@ func (r *reading) take(ctx context.Context, feed int, a *answer, now time.Time, 
 // frozen reports the feeds that answer, but whose content is old, or from the future since
 // the start.
 func (r *reading) frozen(now time.Time) error {
-	if !slices.ContainsFunc(r.in.feeds, func(f feedState) bool { return f.began }) {
+	if !slices.ContainsFunc(r.in.feeds, func(f feedState) bool { return !f.latest.IsZero() }) {
 		return errors.New("GTFS-Realtime: no answer so far can be used")
 	}
 	var all []error
 	for i := range r.in.feeds {
 		f := &r.in.feeds[i]
 		patience := max(3*time.Minute, 4*r.poll.Every)
-		frozen := f.began && (now.Sub(f.latest) > patience || f.latest.Sub(f.since) > patience)
+		frozen := !f.latest.IsZero() && (now.Sub(f.latest) > patience || f.latest.Sub(f.since) > patience)
 		name := r.poll.Feeds[i].Service
 		r.poll.Trouble.Report("frozen"+name, frozen, "the feed answers, but its content doesn't change", "feed", name, "since", f.since.In(r.net.Location))
 		if frozen {

@@ -3,7 +3,6 @@ package realtime
 import (
 	"cmp"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -393,10 +392,4 @@ func (w *way) position(call int, part float64) float64 {
 		return w.along[call]
 	}
 	return w.along[call] + max(0, part)*(w.along[call+1]-w.along[call])
-}
-
-func sortArrivals(list []arrival) {
-	slices.SortStableFunc(list, func(a, b arrival) int {
-		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.TrainID, b.TrainID))
-	})
 }
