@@ -63,8 +63,7 @@ func readCTA(body []byte, net *cta.Network) (alerts []alert.Alert, unknown int, 
 	}
 	root := shape.Root
 	if root.Code != "" && root.Code != "0" {
-		message := restclient.OneLine(string(root.Error))
-		message = cmp.Or(message, "refused")
+		message := cmp.Or(restclient.OneLine(string(root.Error)), "refused")
 		return nil, 0, &rest.Error{Status: 200, Code: root.Code.Number(), Message: message}
 	}
 	unknown = root.Alert.Odd

@@ -119,14 +119,14 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 	if err != nil {
 		return fmt.Errorf("alerts: %w", err)
 	}
-	r := &reading{Source: s, board: &board{known: make(map[string]alert.Alert), missing: map[string]absence{}}}
-	maps.Copy(r.board.known, known) // which is the sink's, and may be nil
+	r := &reading{Source: s, known: make(map[string]alert.Alert), missing: map[string]absence{}}
+	maps.Copy(r.known, known) // which is the sink's, and may be nil
 	err = s.poll.Run(ctx, r.hear, func(at time.Time, failed error) error {
 		s.poll.State.Set(failed)
 		if failed != nil {
 			return nil
 		}
-		return s.apply(ctx, r.board, r.latest, sink, at)
+		return r.apply(ctx, sink, at)
 	})
 	if errors.Is(err, recording.ErrNoAnswer) {
 		s.poll.Log.Info("the recording has no alerts", "folder", s.poll.Replay)
@@ -138,9 +138,10 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 // reading is what a run remembers.
 type reading struct {
 	*Source
-	board  *board
-	latest []alert.Alert // of the last answer that could be read
-	said   int           // set aside, when it was last logged
+	known   map[string]alert.Alert // the sink's
+	missing map[string]absence
+	latest  []alert.Alert // of the last answer that could be read
+	said    int           // set aside, when it was last logged
 }
 
 func (r *reading) hear(_ int, body []byte, _ time.Time) error {
@@ -174,56 +175,51 @@ func (s *Source) read(body []byte) (alerts []alert.Alert, aside int, err error) 
 	return alerts, aside, err
 }
 
-// board holds the sink's alerts, and how long each has been missing.
-type board struct {
-	known   map[string]alert.Alert
-	missing map[string]absence
-}
-
+// absence is how long an alert has been missing.
 type absence struct {
 	since   time.Time
 	answers int
 }
 
-func (s *Source) apply(ctx context.Context, b *board, latest []alert.Alert, sink Sink, now time.Time) error {
+func (r *reading) apply(ctx context.Context, sink Sink, now time.Time) error {
 	there := map[string]bool{}
-	for _, a := range latest {
+	for _, a := range r.latest {
 		if a.Over(now) {
 			continue
 		}
 		there[a.ID] = true
-		delete(b.missing, a.ID)
-		old, known := b.known[a.ID]
-		if known && same(old, a) || !known && len(b.known) >= 2*maxAlerts {
+		delete(r.missing, a.ID)
+		old, known := r.known[a.ID]
+		if known && same(old, a) || !known && len(r.known) >= 2*maxAlerts {
 			continue
 		}
 		if err := sink.Put(ctx, a); err != nil {
 			return err
 		}
-		b.known[a.ID] = a
-		s.written.WithLabelValues("put").Inc()
+		r.known[a.ID] = a
+		r.written.WithLabelValues("put").Inc()
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.known)) {
+	for _, id := range slices.Sorted(maps.Keys(r.known)) {
 		if there[id] {
 			continue
 		}
-		gone, ok := b.missing[id]
+		gone, ok := r.missing[id]
 		if !ok {
 			gone.since = now
 		}
 		gone.answers++
-		b.missing[id] = gone
-		if !b.known[id].Over(now) && (gone.answers < missingAnswers || now.Sub(gone.since) < missingFor) {
+		r.missing[id] = gone
+		if !r.known[id].Over(now) && (gone.answers < missingAnswers || now.Sub(gone.since) < missingFor) {
 			continue
 		}
 		if err := sink.End(ctx, id); err != nil {
 			return err
 		}
-		delete(b.known, id)
-		delete(b.missing, id)
-		s.written.WithLabelValues("ended").Inc()
+		delete(r.known, id)
+		delete(r.missing, id)
+		r.written.WithLabelValues("ended").Inc()
 	}
-	s.current.Set(float64(len(b.known)))
+	r.current.Set(float64(len(r.known)))
 	return nil
 }
 

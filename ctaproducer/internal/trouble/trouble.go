@@ -9,16 +9,24 @@ type Log struct {
 	on  map[string]string // kind and the message that was logged
 }
 
-// Begin logs trouble of a kind, unless the same was logged. Of errors among args, the text
-// tells whether it is the same.
-func (l *Log) Begin(kind, message string, args ...any) {
+// Report logs the beginning of trouble of a kind, unless the same was logged, and its end.
+// Of errors among args, the text tells whether it is the same.
+func (l *Log) Report(kind string, bad bool, message string, args ...any) {
+	was := l.on[kind]
+	if !bad {
+		if was != "" {
+			l.Log.Info("no longer: " + was)
+			delete(l.on, kind)
+		}
+		return
+	}
 	said := message
 	for _, a := range args {
 		if err, ok := a.(error); ok {
 			said = err.Error()
 		}
 	}
-	if l.on[kind] == said {
+	if was == said {
 		return
 	}
 	if l.on == nil {
@@ -26,21 +34,4 @@ func (l *Log) Begin(kind, message string, args ...any) {
 	}
 	l.on[kind] = said
 	l.Log.Warn(message, args...)
-}
-
-// End logs the end of trouble of a kind, if there was any.
-func (l *Log) End(kind, message string) {
-	if l.on[kind] != "" {
-		l.Log.Info(message)
-		delete(l.on, kind)
-	}
-}
-
-// Report logs the change of a state.
-func (l *Log) Report(kind string, bad bool, message string, args ...any) {
-	if bad {
-		l.Begin(kind, message, args...)
-	} else {
-		l.End(kind, "no longer: "+l.on[kind])
-	}
 }
