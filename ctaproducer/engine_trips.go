@@ -73,8 +73,8 @@ func (e *engine) plan(from, until time.Duration) {
 	}
 	begin, end := e.time(from), e.time(until)
 	first, last := e.net.ServiceDays(begin, end)
+	clear(e.timetable.calls)
 	var runs []cta.Run
-	var due []*journey
 	for i := range e.timetable.patterns {
 		p := &e.timetable.patterns[i]
 		runs = runs[:0]
@@ -90,21 +90,15 @@ func (e *engine) plan(from, until time.Duration) {
 				times = r.Profile.AppendTimes(nil)
 				e.timetable.times[r.Profile] = times
 			}
-			due = append(due, &journey{
+			j := &journey{
 				tripPattern: p, id: r.ID(), depart: r.Departure.Sub(e.origin), profile: r.Profile, times: times, status: cta.TrainInService,
-			})
+			}
+			e.queue.push(happening{at: j.depart, kind: journeyDue, journey: j})
+			e.journeys = append(e.journeys, j)
+			for _, s := range j.stations {
+				e.timetable.calls[stationLine{s, j.line}]++
+			}
 		}
-	}
-	clear(e.timetable.calls)
-	for _, j := range due {
-		for _, s := range j.stations {
-			e.timetable.calls[stationLine{s, j.line}]++
-		}
-	}
-	slices.SortStableFunc(due, func(a, b *journey) int { return int(a.depart - b.depart) })
-	for _, j := range due {
-		e.queue.push(happening{at: j.depart, kind: journeyDue, journey: j})
-		e.journeys = append(e.journeys, j)
 	}
 	e.journeys = slices.DeleteFunc(e.journeys, func(j *journey) bool { return j.status == cta.TrainOutOfService })
 }

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/testdata/race"
@@ -175,6 +178,35 @@ func TestTripsPassClosedStations(t *testing.T) {
 	}
 	if want := []int{calls[0].Station.ID, calls[2].Station.ID, calls[3].Station.ID, calls[3].Station.ID}; !slices.Equal(got, want) {
 		t.Errorf("the train stops at %d, want %d", got, want)
+	}
+}
+
+// Ints of 32 bits don't hold the time between two departures.
+func TestTripsThatLeaveAtOneTimeFollowTheNetworksOrder(t *testing.T) {
+	net := smallTown(t)
+	line := net.Line("T2")
+	calls := line.Patterns[0].Calls
+	line.Patterns = nil
+	var want []string
+	for p := range 8 {
+		pattern := &cta.Pattern{Calls: calls}
+		for minute := range 30 {
+			id := fmt.Sprintf("%02d-%d", minute, p)
+			want = append(want, id)
+			pattern.Trips = append(pattern.Trips, cta.Trip{ID: id, Calendar: &cta.Calendar{ID: "daily", Days: 0x7F}, Departure: int32(8*3600 + 60*minute),
+				Profile: &cta.Profile{Arrivals: []int32{0, 300, 600, 900}, Departures: []int32{0, 300, 600, 900}}})
+		}
+		line.Patterns = append(line.Patterns, pattern)
+	}
+	slices.Sort(want)
+	var got []string
+	for ev := range newTestSimulation(t, net, SimulationConfig{For: 3 * time.Hour, NoFaults: true}).Events() {
+		if ev.Arrival.Line == "T2" && ev.Arrival.StationID == calls[0].Station.ID {
+			got = append(got, strings.SplitN(ev.Arrival.TrainID, "@", 2)[0])
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("trips leave (-want +got):\n%s", d)
 	}
 }
 
