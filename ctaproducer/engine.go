@@ -1,6 +1,8 @@
 package ctaproducer
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -131,7 +133,9 @@ func (e *engine) standing() []Event {
 			events = append(events, j.last)
 		}
 	}
-	sortEvents(events)
+	slices.SortFunc(events, func(a, b Event) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Arrival.TrainID, b.Arrival.TrainID))
+	})
 	return events
 }
 

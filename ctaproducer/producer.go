@@ -105,8 +105,10 @@ func NewProducer(client *kafka.Client, reg *wire.Registry, net *cta.Network, cfg
 		"Events accepted for delivery, by kind: arrival or entry.", "kind")
 	arrivals, entries := events.WithLabelValues("arrival"), events.WithLabelValues("entry")
 	for _, s := range net.Stations {
-		p.stations[s.ID] = newStation(p, s, arrivals)
-		p.gates[s.ID] = newTurnstile(p, s, entries)
+		partition := cta.PartitionKey(s.ID)
+		p.stations[s.ID] = &Station{producer: p, station: s, topic: cfg.Topics.Arrivals(s), partition: partition, emitted: arrivals}
+		p.gates[s.ID] = &Turnstile{producer: p, station: s, topic: cfg.Topics.Turnstiles(s), partition: partition, emitted: entries,
+			values: make([]atomic.Pointer[[]byte], len(s.Lines))}
 	}
 	return p, nil
 }
@@ -123,7 +125,7 @@ func (p *Producer) Prepare(ctx context.Context) error {
 		partitions = p.cfg.Partitions
 	}
 	var topics []kafka.TopicSpec
-	for _, name := range append(append([]string(nil), arrivals...), turnstiles...) {
+	for _, name := range slices.Concat(arrivals, turnstiles) {
 		topics = append(topics, kafka.EventTopic(name, partitions))
 	}
 	for _, name := range []string{p.cfg.Topics.Weather(), p.cfg.Topics.Stations(), p.cfg.Topics.DeadLetter()} {
@@ -165,17 +167,11 @@ func (p *Producer) Prepare(ctx context.Context) error {
 
 // topicNames returns the topics of a kind of event, each once.
 func (p *Producer) topicNames(topic func(*cta.Station) string) []string {
-	if p.cfg.Topics.Layout == cta.LayoutShared {
-		if len(p.net.Stations) == 0 {
-			return nil
-		}
-		return []string{topic(p.net.Stations[0])}
-	}
 	names := make([]string, len(p.net.Stations))
 	for i, s := range p.net.Stations {
 		names[i] = topic(s)
 	}
-	return names
+	return slices.Compact(names) // in the shared layout, all are one
 }
 
 // Station returns the sensor of the trains at a station.

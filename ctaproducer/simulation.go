@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -240,6 +239,3 @@ func (s *Simulation) Run(ctx context.Context, sink Sink) (SimulationSummary, err
 	r.sum.Digest = r.digest.sum()
 	return r.sum, err
 }
-
-// unpaced reports whether a speed is as fast as the machine can.
-func unpaced(speed float64) bool { return math.IsInf(speed, 1) }

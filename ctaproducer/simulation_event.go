@@ -1,13 +1,11 @@
 package ctaproducer
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed-921eec07/ctalive/cta"
@@ -43,12 +41,6 @@ type Event struct {
 	Arrival cta.Arrival        // of an EventArrival
 	Entry   cta.TurnstileEntry // of an EventEntry
 	Weather cta.Weather        // of an EventWeather
-}
-
-func sortEvents(events []Event) {
-	slices.SortFunc(events, func(a, b Event) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Arrival.TrainID, b.Arrival.TrainID))
-	})
 }
 
 // digest is a hash over events in order: for each its kind, its time in

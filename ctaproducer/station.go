@@ -8,30 +8,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta"
-	"github.com/seed-921eec07/ctalive/cta/kafka"
-	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
 // Station is a station's sensor of trains. It comes from [Producer.Station], and
 // is safe for concurrent use.
 type Station struct {
-	out       *kafka.Producer
+	producer  *Producer
 	station   *cta.Station
 	topic     string
 	partition []byte
-	format    wire.Records[cta.Key, cta.Arrival]
 	emitted   prometheus.Counter
-}
-
-func newStation(p *Producer, s *cta.Station, emitted prometheus.Counter) *Station {
-	return &Station{
-		out:       p.out,
-		station:   s,
-		topic:     p.cfg.Topics.Arrivals(s),
-		partition: cta.PartitionKey(s.ID),
-		format:    p.arrivals,
-		emitted:   emitted,
-	}
 }
 
 // Run emits one arrival at the given event time to the station's topic. Run returns once
@@ -42,10 +28,10 @@ func (s *Station) Run(ctx context.Context, at time.Time, a cta.Arrival) error {
 	if a.StationID != s.station.ID {
 		return fmt.Errorf("ctaproducer: arrival at station %d passed to station %s: use Producer.Station(%d)", a.StationID, s.station.Slug(), a.StationID)
 	}
-	r, err := s.format.Record(ctx, s.topic, cta.KeyAt(at), a)
+	r, err := s.producer.arrivals.Record(ctx, s.topic, cta.KeyAt(at), a)
 	if err == nil {
 		r.PartitionBy = s.partition
-		err = s.out.Send(ctx, r, nil)
+		err = s.producer.out.Send(ctx, r, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("ctaproducer: arrival at %s: %w", s.station.Slug(), err)

@@ -12,36 +12,20 @@ import (
 
 	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/kafka"
-	"github.com/seed-921eec07/ctalive/cta/wire"
 )
 
 // Turnstile represents the turnstiles of a station. It comes from [Producer.Turnstile],
 // and is safe for concurrent use.
 type Turnstile struct {
-	out       *kafka.Producer
+	producer  *Producer
 	station   *cta.Station
 	topic     string
 	partition []byte
-	key       *wire.Avro[cta.Key]
-	value     *wire.Avro[cta.TurnstileEntry]
 	emitted   prometheus.Counter
 
 	// values holds the encoded entry of each of the station's lines, nil before its
 	// first: entries of a station for a line differ in their keys only.
 	values []atomic.Pointer[[]byte]
-}
-
-func newTurnstile(p *Producer, s *cta.Station, emitted prometheus.Counter) *Turnstile {
-	return &Turnstile{
-		out:       p.out,
-		station:   s,
-		topic:     p.cfg.Topics.Turnstiles(s),
-		partition: cta.PartitionKey(s.ID),
-		key:       p.turnstiles.Key,
-		value:     p.turnstiles.Value,
-		emitted:   emitted,
-		values:    make([]atomic.Pointer[[]byte], len(s.Lines)),
-	}
 }
 
 // Run emits a number of entries of riders for a line, all at the given time, to the
@@ -68,13 +52,13 @@ func (t *Turnstile) run(ctx context.Context, at time.Time, line string, entries 
 	if err != nil {
 		return err
 	}
-	key, err := t.key.Encode(ctx, t.topic, cta.KeyAt(at))
+	key, err := t.producer.turnstiles.Key.Encode(ctx, t.topic, cta.KeyAt(at))
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
 	r := kafka.Record{Topic: t.topic, Key: key, Value: value, PartitionBy: t.partition}
 	for range entries {
-		if err := t.out.Send(ctx, r, nil); err != nil {
+		if err := t.producer.out.Send(ctx, r, nil); err != nil {
 			return err
 		}
 		t.emitted.Inc()
@@ -86,7 +70,7 @@ func (t *Turnstile) encoded(ctx context.Context, line int) ([]byte, error) {
 	if v := t.values[line].Load(); v != nil {
 		return *v, nil
 	}
-	v, err := t.value.Encode(ctx, t.topic, cta.TurnstileEntry{
+	v, err := t.producer.turnstiles.Value.Encode(ctx, t.topic, cta.TurnstileEntry{
 		StationID:   t.station.ID,
 		StationName: t.station.Name,
 		Line:        t.station.Lines[line],

@@ -144,8 +144,7 @@ func (w *Weather) hint(err error) string {
 	var e *rest.Error
 	switch {
 	case errors.As(err, &e):
-		hint = weatherHints[e.Code]
-		hint = cmp.Or(hint, weatherHints[e.Status])
+		hint = cmp.Or(weatherHints[e.Code], weatherHints[e.Status])
 		if e.Status == http.StatusOK && e.Code == 0 || e.Status/100 == 3 {
 			hint = weatherHints[http.StatusNotFound]
 		}
