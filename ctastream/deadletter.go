@@ -1,12 +1,9 @@
 package ctastream
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"strconv"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,14 +23,14 @@ const (
 	maxErrorText = 1000
 )
 
-// deadLetters makes dead letters of unreadable records.
+// deadLetters makes dead letters of unreadable records. The methods of a
+// [kafka.Transformer] use it, one at a time.
 type deadLetters struct {
 	client *kafka.Client
 	topic  string
 	log    *slog.Logger
 	total  *prometheus.CounterVec
 
-	mu     sync.Mutex
 	logged map[[2]string]bool // by topic and reason
 
 	// written holds, by partition, the offset below which every unreadable record has
@@ -58,7 +55,7 @@ func newDeadLetters(client *kafka.Client, cfg Config) *deadLetters {
 // unreadable returns an error for an unreadable record, with the reason that metrics
 // and the letter's header contain.
 func unreadable(reason string, err error) error {
-	return &wire.DecodeError{Reason: reason, Err: cmp.Or(err, errors.New(reason))}
+	return &wire.DecodeError{Reason: reason, Err: err}
 }
 
 // inTopic returns an error if a topic of one station has an event of another.
@@ -129,16 +126,10 @@ func origin(letter kafka.Record) (p kafka.Partition, offset int64, topicID strin
 
 // letter returns the dead letter of r. err is or wraps a [wire.DecodeError].
 func (d *deadLetters) letter(r kafka.Record, err error) kafka.Record {
-	reason := "unreadable"
-	if de, ok := errors.AsType[*wire.DecodeError](err); ok {
-		reason = de.Reason
-	}
+	reason := wire.Reason(err)
 	d.total.WithLabelValues(r.Topic, reason).Inc()
-	d.mu.Lock()
-	first := !d.logged[[2]string{r.Topic, reason}]
-	d.logged[[2]string{r.Topic, reason}] = true
-	d.mu.Unlock()
-	if first {
+	if kind := [2]string{r.Topic, reason}; !d.logged[kind] {
+		d.logged[kind] = true
 		d.log.Warn("moved unreadable record to the dead-letter topic; further ones with this reason are only counted", "topic", r.Topic,
 			"partition", r.Partition, "offset", r.Offset, "reason", reason, "err", err, "to", d.topic)
 	}

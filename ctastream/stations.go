@@ -138,7 +138,7 @@ func (t *transformation) take(r kafka.Record) error {
 		if err != nil {
 			return unreadable("not the key of a row", err)
 		}
-		t.table.delete(int(stop))
+		t.table.drop(int(stop), nil)
 		return nil
 	}
 	row, err := tables.ParseStationRow(r.Value, t.lines...)
@@ -158,14 +158,14 @@ func header(r kafka.Record, key string) string {
 	return ""
 }
 
-// appendStation appends a record as compact JSON. It escapes only where JSON demands
+// encodeStation returns a record as compact JSON. It escapes only where JSON demands
 // it.
-func appendStation(dst []byte, r tables.StationRecord) []byte {
-	buf := bytes.NewBuffer(dst)
-	enc := json.NewEncoder(buf)
+func encodeStation(r tables.StationRecord) []byte {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(r); err != nil {
-		return dst // numbers and texts always encode
+		return nil // numbers and texts always encode
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }

@@ -206,17 +206,6 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 	if err != nil {
 		return nil, err
 	}
-	for id, err := range broken {
-		if read.stations[id] != nil {
-			continue // the previous count is still there
-		}
-		return nil, &cta.ServiceError{
-			Service: "Kafka",
-			Addr:    "topic " + s.cfg.Output,
-			Hint:    "delete the topic, and set a Group that has not counted before: it counts all stored entries",
-			Err:     fmt.Errorf("the count of station %d can't be read: %w", id, err),
-		}
-	}
 	for _, c := range foreign {
 		err = fmt.Errorf("%w: %d counts (such as %d entries at station %d) lack the position they include", ErrForeignCounts, len(foreign), c.Count, c.StationID)
 		break
@@ -224,13 +213,17 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 	if windowed != nil {
 		err = fmt.Errorf("%w: %w", ErrForeignCounts, windowed)
 	}
+	hint := "delete the topic, and set a Group that has not counted before: it counts all stored entries"
 	if err != nil {
-		return nil, &cta.ServiceError{
-			Service: "Kafka",
-			Addr:    "topic " + s.cfg.Output,
-			Hint:    "stop that engine, delete the topic, and set a Group that has not counted before: it counts all stored entries",
-			Err:     err,
+		hint = "stop that engine, " + hint
+	}
+	for id, unread := range broken {
+		if err == nil && read.stations[id] == nil { // else the previous count is still there
+			err = fmt.Errorf("the count of station %d can't be read: %w", id, unread)
 		}
+	}
+	if err != nil {
+		return nil, &cta.ServiceError{Service: "Kafka", Addr: "topic " + s.cfg.Output, Hint: hint, Err: err}
 	}
 	return read, nil
 }

@@ -148,8 +148,6 @@ func (t *stationTable) order(row tables.StationRow, line string, several bool) i
 	return row.Order
 }
 
-func (t *stationTable) delete(stop int) { t.drop(stop, nil) }
-
 // drop ends the stop's support for all entries but keep.
 func (t *stationTable) drop(stop int, keep map[string]bool) {
 	for key := range maps.Clone(t.stops[stop]) {
@@ -187,7 +185,7 @@ func (t *stationTable) publish(topic string, out []kafka.Record) []kafka.Record 
 		out = append(out, kafka.Record{
 			Topic:   topic,
 			Key:     []byte(key),
-			Value:   appendStation(nil, e.StationRecord),
+			Value:   encodeStation(e.StationRecord),
 			Headers: []kafka.Header{{Key: stopsHeader, Value: []byte(now.stops)}},
 		})
 	}
@@ -196,12 +194,9 @@ func (t *stationTable) publish(topic string, out []kafka.Record) []kafka.Record 
 }
 
 func joinStops(stops map[int]bool) string {
-	var b []byte
-	for i, id := range slices.Sorted(maps.Keys(stops)) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, int64(id), 10)
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(stops)) {
+		ids = append(ids, strconv.Itoa(id))
 	}
-	return string(b)
+	return strings.Join(ids, ",")
 }

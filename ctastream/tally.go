@@ -1,6 +1,7 @@
 package ctastream
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,7 +201,7 @@ func (t *tallies) publish(topic string, out []kafka.Record) []kafka.Record {
 		out = append(out, kafka.Record{
 			Topic:   topic,
 			Key:     cta.PartitionKey(tl.station),
-			Value:   appendCount(nil, tl),
+			Value:   fmt.Appendf(nil, `{"STATION_ID":%d,"COUNT":%d}`, tl.station, tl.count), // as ksqlDB writes it
 			Headers: t.sources[tl.home].says(),
 		})
 	}
@@ -219,11 +220,4 @@ func (s *source) says() []kafka.Header {
 		}
 	}
 	return s.headers
-}
-
-// appendCount appends a count as ksqlDB writes it: see [tables.TurnstileCount].
-func appendCount(dst []byte, tl *tally) []byte {
-	dst = strconv.AppendInt(append(dst, `{"STATION_ID":`...), int64(tl.station), 10)
-	dst = strconv.AppendInt(append(dst, `,"COUNT":`...), tl.count, 10)
-	return append(dst, '}')
 }

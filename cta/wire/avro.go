@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// registrations is the number of concurrent registrations: srclient's own limit.
-const registrations = 16
-
 // coding is hamba's configuration. The limit on texts stops hostile lengths from
 // allocating memory.
 var coding = avro.Config{MaxByteSliceSize: maxBody}.Freeze()
@@ -105,7 +102,6 @@ func newAvro[T any](r *Registry, text, suffix string) (*Avro[T], error) {
 // Without it, Encode registers the schema at its first use of each topic.
 func (a *Avro[T]) Register(ctx context.Context, topics ...string) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(registrations)
 	for _, topic := range topics {
 		g.Go(func() error {
 			_, err := a.id(ctx, topic)
@@ -154,8 +150,7 @@ func (a *Avro[T]) write(id int, v T) (data []byte, err error) {
 			data, err = nil, fmt.Errorf("encoder: %v", p)
 			return // drop e: its state is unknown
 		}
-		var zero T
-		e.v = zero
+		e.v = *new(T)
 		a.out.Put(e)
 	}()
 	e.v = v
@@ -210,8 +205,7 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	// cost one record, not the process.
 	defer func() {
 		if p := recover(); p != nil {
-			var zero T
-			v, err = zero, &DecodeError{Reason: ReasonBody, Err: fmt.Errorf("decoder: %v", p)}
+			v, err = *new(T), &DecodeError{Reason: ReasonBody, Err: fmt.Errorf("decoder: %v", p)}
 		}
 	}()
 	var rest []byte
@@ -235,12 +229,11 @@ func (a *Avro[T]) read(p *plan, body []byte) (v T, err error) {
 	v, err = d.v, d.r.Error
 	// The caller owns what d.v points to, so reset d.v: hamba writes into existing
 	// values.
-	var zero T
-	d.v = zero
+	d.v = *new(T)
 	d.r.Reset(nil)
 	a.in.Put(d)
 	if err != nil {
-		return zero, &DecodeError{Reason: ReasonBody, Err: err}
+		return *new(T), &DecodeError{Reason: ReasonBody, Err: err}
 	}
 	return v, nil
 }

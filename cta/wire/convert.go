@@ -247,11 +247,7 @@ func (p *plan) skipBlocks(n int64, b []byte, depth int) (rest []byte, err error)
 func (p *plan) sample(dst []byte, last bool) []byte {
 	switch p.kind {
 	case kindNull:
-	case kindFloat:
-		dst = append(dst, make([]byte, 4)...)
-	case kindDouble:
-		dst = append(dst, make([]byte, 8)...)
-	case kindFixed:
+	case kindFloat, kindDouble, kindFixed:
 		dst = append(dst, make([]byte, p.size)...)
 	case kindRecord:
 		for _, part := range p.parts {

@@ -18,12 +18,11 @@ func DecodeJSON[T any](data []byte) (v T, err error) {
 		return v, err
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
-		var zero T
 		reason := ReasonJSONMisfit
 		if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 			reason = ReasonNotJSON
 		}
-		return zero, &DecodeError{Reason: reason, Err: err}
+		return *new(T), &DecodeError{Reason: reason, Err: err}
 	}
 	if string(bytes.TrimSpace(data)) == "null" { // encoding/json accepts it for any type
 		return v, &DecodeError{Reason: ReasonJSONMisfit, Err: errors.New("found null, want an object")}

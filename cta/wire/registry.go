@@ -105,7 +105,7 @@ func NewRegistry(cfg RegistryConfig) (*Registry, error) {
 func (r *Registry) Wait(ctx context.Context) error {
 	_, err := r.retry(ctx, r.cfg.Wait, "wait", func() (any, error) {
 		_, err := r.client.GetGlobalCompatibilityLevel()
-		if e := refusal(err); e != nil && e.Code != 0 && !restclient.ByStatus(e) && !forbids(e) {
+		if e := refusal(err); e != nil && e.Code != 0 && !restclient.ByStatus(e) && e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
 			return nil, nil // the registry's own refusal shows that it is running
 		}
 		return nil, err
@@ -340,11 +340,6 @@ func isUnknown(err error) bool {
 func refusal(err error) (e *rest.Error) {
 	errors.As(err, &e)
 	return e
-}
-
-// forbids reports whether e is a failure of authentication or authorization.
-func forbids(e *rest.Error) bool {
-	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 }
 
 // hint returns the remedy for a failure, if it differs from that for other services.
