@@ -66,7 +66,6 @@ type Producer struct {
 	settled    chan struct{} // closed when records are settled, if a caller waits; else nil
 	buffered   int           // records accepted and not settled
 	bytes      int           // of the buffered records
-	accepted   uint64        // records ever accepted
 	closed     bool
 	topics     map[string]*topicRoute
 	outboxes   []*outbox         // of all topics, including deleted ones
@@ -115,7 +114,7 @@ func (p *Producer) counts() report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.report
-	r.Accepted, r.Reasons = p.accepted, maps.Clone(r.Reasons)
+	r.Reasons = maps.Clone(r.Reasons)
 	return r
 }
 
@@ -183,8 +182,8 @@ func (p *Producer) acceptLocked(route *topicRoute, r *Record, size int, done fun
 		route.next = (route.next + 1) % len(route.outboxes)
 	}
 	o := route.outboxes[n]
-	p.accepted++
-	o.Add(r, size, p.accepted, done)
+	p.report.Accepted++
+	o.Add(r, size, p.report.Accepted, done)
 	p.buffered++
 	p.bytes += size
 	p.client.stats.buffered.Inc()
@@ -264,7 +263,7 @@ func (p *Producer) Flush(ctx context.Context) error {
 		defer p.mu.Unlock()
 		return errors.Join(p.unreported.take(), ErrClosed)
 	}
-	upTo := p.accepted
+	upTo := p.report.Accepted
 	p.mu.Unlock()
 	if err := p.drain(ctx, upTo); err != nil {
 		return fmt.Errorf("kafka: flush: %w", err)
@@ -321,7 +320,7 @@ func (p *Producer) Close() error {
 		return nil
 	}
 	p.closed = true // no more records
-	upTo := p.accepted
+	upTo := p.report.Accepted
 	p.wakeLocked()
 	p.mu.Unlock()
 

@@ -85,19 +85,15 @@ func (s SASL) GoString() string { return s.String() }
 
 // apply sets up sarama's authentication.
 func (s SASL) apply(conf *sarama.Config) {
-	if s.Mechanism == "" {
-		return
-	}
-	conf.Net.SASL.Enable = true
+	conf.Net.SASL.Enable = s.Mechanism != ""
 	conf.Net.SASL.Mechanism = sarama.SASLMechanism(s.Mechanism)
 	conf.Net.SASL.User = s.User
 	conf.Net.SASL.Password = s.Password
-	switch s.Mechanism {
-	case sarama.SASLTypeSCRAMSHA256:
-		conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: scram.SHA256} }
-	case sarama.SASLTypeSCRAMSHA512:
-		conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: scram.SHA512} }
+	hash := scram.SHA256
+	if s.Mechanism == sarama.SASLTypeSCRAMSHA512 {
+		hash = scram.SHA512
 	}
+	conf.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: hash} }
 }
 
 // token returns how a connection gets its token; nil without OAUTHBEARER.

@@ -241,8 +241,7 @@ func (p *Producer) handleFailure(o *outbox) bool {
 	if errors.Is(cause, cluster.ErrNoLeader) && p.client.cl.View().Topics[o.Topic] == nil {
 		cause = sarama.ErrUnknownTopicOrPartition
 	}
-	var kerr sarama.KError
-	errors.As(cause, &kerr)
+	kerr, _ := errors.AsType[sarama.KError](cause)
 	p.mu.Lock()
 	age, waiting := time.Since(o.Oldest().Created), o.Len()
 	if kerr != sarama.ErrUnknownTopicOrPartition {

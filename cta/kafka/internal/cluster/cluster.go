@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -393,7 +394,6 @@ func (c *Cluster) checkMoved(ctx context.Context, to Target, addr string) error 
 // Link is one connection.
 type Link struct {
 	*sarama.Broker
-	addr      string
 	token     Token
 	used      time.Time     // last use
 	throttled time.Duration // by the last response
@@ -445,7 +445,7 @@ func (c *Cluster) connection(addr string) (l *Link, fresh bool, err error) {
 	case l != nil:
 		return l, false, nil
 	}
-	l = &Link{Broker: sarama.NewBroker(addr), addr: addr, token: c.token}
+	l = &Link{Broker: sarama.NewBroker(addr), token: c.token}
 	l.ctx, l.cancel = context.WithCancelCause(c.ctx)
 	conf := *c.conf
 	conf.Net.Proxy.Dialer = l
@@ -462,7 +462,7 @@ func (c *Cluster) request(ctx context.Context, addr string, limit time.Duration,
 		return err
 	}
 	asked := time.Now()
-	timer := time.AfterFunc(limit, func() { l.cancel(timeout{limit}) })
+	timer := time.AfterFunc(limit, func() { l.cancel(fmt.Errorf("no answer within %v: %w", limit, os.ErrDeadlineExceeded)) })
 	stop := context.AfterFunc(ctx, func() { l.cancel(context.Cause(ctx)) })
 	_, err = l.Connected()
 	if err == nil {
@@ -567,11 +567,3 @@ func (c *Cluster) warnSilent(addr string, err error) {
 		c.log.Warn("a Kafka broker doesn't answer", "broker", addr, "reason", c.Explain(err).Text)
 	}
 }
-
-// timeout is the error of a request without an answer in time.
-type timeout struct{ limit time.Duration }
-
-func (t timeout) Error() string { return fmt.Sprintf("no answer within %v", t.limit) }
-
-// Timeout makes it a time-out as those of package net are.
-func (timeout) Timeout() bool { return true }

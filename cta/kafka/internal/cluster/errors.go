@@ -63,8 +63,7 @@ func permanent(err error) bool {
 
 // alert returns the TLS alert by which the other side ended a connection, or nil.
 func alert(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "remote error" { // as crypto/tls has it
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" { // as crypto/tls has it
 		return op.Err
 	}
 	return nil

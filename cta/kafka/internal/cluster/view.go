@@ -165,7 +165,7 @@ func (c *Cluster) Metadata(ctx context.Context, by Target, topics []string) (*Vi
 	req := sarama.NewMetadataRequest(c.conf.Version, topics)
 	err := c.Ask(ctx, by, RequestTimeout, Send((*sarama.Broker).GetMetadata, req, func(resp *sarama.MetadataResponse) error {
 		if len(resp.Brokers) == 0 {
-			return errors.New("the broker has just started, and does not know its cluster yet") // it has just started
+			return errors.New("the broker has just started, and does not know its cluster yet")
 		}
 		view.Controller = resp.ControllerID
 		for _, b := range resp.Brokers {
@@ -184,15 +184,12 @@ func (c *Cluster) Metadata(ctx context.Context, by Target, topics []string) (*Vi
 
 func topicOf(meta *sarama.TopicMetadata) *Topic {
 	n := len(meta.Partitions)
-	t := &Topic{Internal: meta.IsInternal, Leaders: make([]int32, n), Epochs: make([]int32, n)}
+	t := &Topic{Internal: meta.IsInternal, Leaders: slices.Repeat([]int32{-1}, n), Epochs: make([]int32, n)}
 	if meta.Uuid != (sarama.Uuid{}) {
 		t.ID = meta.Uuid.String()
 	}
 	if meta.Err != sarama.ErrNoError && meta.Err != sarama.ErrLeaderNotAvailable {
 		t.Err = meta.Err
-	}
-	for i := range t.Leaders {
-		t.Leaders[i] = -1
 	}
 	for i, p := range meta.Partitions {
 		if int(p.ID) < len(t.Leaders) {

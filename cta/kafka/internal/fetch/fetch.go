@@ -62,7 +62,6 @@ type Cursor struct {
 	pausedUntil  time.Time // no fetch before
 	failingSince time.Time // reading; else zero
 	cause        error     // of the failure
-	removed      bool
 }
 
 // Fetched holds one response's records of one partition, or the error that ended it.
@@ -136,14 +135,7 @@ func (e *Engine) Add(p record.Partition, topicID string, position int64) *Cursor
 func (e *Engine) Remove(cur *Cursor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if cur != nil {
-		e.remove(cur)
-	}
-}
-
-func (e *Engine) remove(cur *Cursor) {
-	cur.removed = true
-	if e.cursors[cur.Partition] == cur {
+	if cur != nil && e.cursors[cur.Partition] == cur {
 		delete(e.cursors, cur.Partition)
 	}
 }
@@ -229,7 +221,7 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 }
 
 func (e *Engine) endLocked(cur *Cursor, err error) {
-	e.remove(cur)
+	delete(e.cursors, cur.Partition)
 	e.queue = append(e.queue, Fetched{Cursor: cur, Err: err})
 	signal(e.queued)
 }
@@ -408,7 +400,7 @@ func (f *fetcher) handle(ctx context.Context, resp *sarama.FetchResponse, reques
 	queued := false
 	for _, o := range got {
 		cur := o.Cursor
-		if cur.removed || cur.position != requested[cur] {
+		if f.cursors[cur.Partition] != cur || cur.position != requested[cur] {
 			continue // removed, or the new leader's fetcher was faster
 		}
 		if o.err != sarama.ErrNoError {

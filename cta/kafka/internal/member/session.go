@@ -198,8 +198,9 @@ func (s *session) accumulate() {
 	for len(s.fetched) > 0 && !s.full() {
 		f := &s.fetched[0]
 		p := s.parts[f.Cursor.Partition]
+		mine := p != nil && p.cursor == f.Cursor
 		switch {
-		case p == nil || p.cursor != f.Cursor:
+		case !mine:
 			f.Records = nil
 		case f.Err != nil && errors.Is(f.Err, fetch.ErrGone):
 			// A new session finds the position again, and restores the state that matches.
@@ -213,7 +214,7 @@ func (s *session) accumulate() {
 			f.Records = f.Records[n:]
 			return
 		}
-		if p != nil && p.cursor == f.Cursor {
+		if mine {
 			p.position = max(p.position, f.Position)
 			if p.uncommitted == 0 {
 				p.committed = p.position

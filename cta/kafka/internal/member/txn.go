@@ -241,8 +241,7 @@ func (t *txn) ask(ctx context.Context, to cluster.Target, limit time.Duration, s
 		if err == nil {
 			return nil
 		}
-		var refused sarama.KError
-		if !errors.As(err, &refused) && !errors.Is(err, cluster.ErrNoLeader) {
+		if _, refused := errors.AsType[sarama.KError](err); !refused && !errors.Is(err, cluster.ErrNoLeader) {
 			t.answerLost.Store(true)
 		}
 		if time.Since(began) > slowStep {
