@@ -12,8 +12,7 @@ import (
 )
 
 func (f *feed) build() (*cta.Network, error) {
-	n := cta.Network{Name: f.name, Location: f.location, Celsius: f.celsius}
-	f.report.Agency = f.name
+	n := cta.Network{Name: f.report.Agency, Location: f.location, Celsius: f.celsius}
 	stations := f.stations(&n)
 	b := builder{feed: f, stations: stations, profiles: make(map[string]*cta.Profile), placed: make(map[string]*cta.Shape)}
 	var ids []string
@@ -227,7 +226,9 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 	if len(list) > 0 && reference == nil && unknown {
 		reference = list[0].Calls
 	}
-	for _, p := range list {
+	patterns := make([]*cta.Pattern, len(list))
+	for k, p := range list {
+		patterns[k] = p.Pattern
 		if !p.turned {
 			d := cta.DirectionA
 			if reference != nil && against(reference, p.Calls) || reference == nil && p.back > 0 {
@@ -257,10 +258,6 @@ func (b *builder) patterns(r *route, l *cta.Line) []*cta.Pattern {
 		}
 		slices.SortStableFunc(p.Trips, func(x, y cta.Trip) int { return cmp.Compare(x.Departure, y.Departure) })
 		p.Trips = slices.Clip(p.Trips)
-	}
-	patterns := make([]*cta.Pattern, len(list))
-	for i, p := range list {
-		patterns[i] = p.Pattern
 	}
 	return patterns
 }
@@ -409,7 +406,7 @@ func (f *feed) measure(n *cta.Network) {
 	if n.Typical == 0 {
 		f.notice("no service runs on any day")
 	}
-	entries, hourly := estimate(n)
+	entries, hourly := estimate(n, days)
 	if n.Hourly = hourly; f.hourly != nil {
 		n.Hourly = *f.hourly
 	}
@@ -507,11 +504,10 @@ func runs(t *cta.Trip) int {
 
 // estimate returns an estimate of the stations' ridership, from the calls of a weekday,
 // a Saturday and a Sunday, and the hourly shares.
-func estimate(n *cta.Network) (map[*cta.Station]cta.Ridership, [24]float64) {
+func estimate(n *cta.Network, days [3]cta.Date) (map[*cta.Station]cta.Ridership, [24]float64) {
 	entries := make(map[*cta.Station]cta.Ridership, len(n.Stations))
 	var hourly [24]float64
 	var total float64
-	days, _ := busiest(services(n))
 	for k, d := range days {
 		if d == 0 {
 			continue

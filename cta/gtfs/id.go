@@ -72,7 +72,7 @@ func lineIDs(routes []string) map[string]string {
 			continue
 		}
 		plain := strings.Trim(strings.Map(func(c rune) rune {
-			if c < 0x80 && legal(byte(c)) {
+			if legal(c) {
 				return c
 			}
 			return '-'
@@ -89,18 +89,14 @@ func lineIDs(routes []string) map[string]string {
 	return ids
 }
 
-func legal(c byte) bool {
+func legal(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
 func lineID(id string) bool {
-	if id == "" || len(id) > 32 || strings.ContainsRune("-_.", rune(id[0])) {
+	odd := func(c rune) bool { return !legal(c) }
+	if id == "" || len(id) > 32 || strings.ContainsRune("-_.", rune(id[0])) || strings.ContainsFunc(id, odd) {
 		return false
-	}
-	for _, c := range []byte(id) {
-		if !legal(c) {
-			return false
-		}
 	}
 	switch id {
 	case "stop_id", "direction_id", "stop_name", "station_name", "station_descriptive_name", "station_id", "order", "note":

@@ -207,7 +207,6 @@ type feed struct {
 	reader
 	options Options
 
-	name      string
 	location  *time.Location
 	celsius   bool
 	order     []*route
@@ -304,12 +303,12 @@ func (f *feed) readAgency() {
 	case f.location == nil && !f.Faulty():
 		f.Fault(sheet.Fault{File: "agency.txt", Found: "no row", Want: "one or more"})
 	}
-	f.name = "Transit"
+	f.report.Agency = "Transit"
 	if len(names) > 0 {
-		f.name = names[0]
-		if len(names) > 1 {
-			f.notice("%d agencies: the network is named after the first, %s", len(names), names[0])
-		}
+		f.report.Agency = names[0]
+	}
+	if len(names) > 1 {
+		f.notice("%d agencies: the network is named after the first, %s", len(names), names[0])
 	}
 }
 
@@ -356,7 +355,7 @@ func (f *feed) readRoutes() {
 			r.mode = cta.ModeBus // the most frequent mode
 			odd++
 		}
-		r.sort = w.optional("route_sort_order", 0, 1<<30, 1<<30)
+		r.sort = w.optional("route_sort_order", 1<<30, 1<<30)
 		r.color, r.textColor = w.color("route_color"), w.color("route_text_color")
 		f.routes[id] = r
 		if !slices.Contains(modes, r.mode) {
@@ -415,7 +414,7 @@ func (f *feed) readStops() {
 		}
 		s := &stop{
 			id: id, code: w.text("stop_code"), name: w.text("stop_name"), platform: w.text("platform_code"),
-			kind: w.optional("location_type", 0, 4, 0), parent: strings.Clone(w.Cell("parent_station")),
+			kind: w.optional("location_type", 4, 0), parent: strings.Clone(w.Cell("parent_station")),
 			description: w.text("stop_desc"), index: int32(len(f.stopList)),
 		}
 		s.closed = w.Cell("closed") == "true"
@@ -434,12 +433,7 @@ func (f *feed) readStops() {
 				s.placed = s.lat != 0 || s.lon != 0 // which is in the sea
 			}
 		}
-		switch w.optional("wheelchair_boarding", 0, 2, 0) {
-		case 1:
-			s.access = cta.AccessibilityStepFree
-		case 2:
-			s.access = cta.AccessibilitySteps
-		}
+		s.access = cta.Accessibility(w.optional("wheelchair_boarding", 2, 0)) // the same numbers
 		f.stops[id] = s
 		f.stopList = append(f.stopList, s)
 	}) {
@@ -574,7 +568,7 @@ func (f *feed) readTrips() {
 		}
 		t := trip{
 			id: id, headsign: w.text("trip_headsign"), number: w.text("trip_short_name"), block: strings.Clone(w.Cell("block_id")), shape: strings.Clone(w.Cell("shape_id")),
-			calendar: c, direction: int8(w.optional("direction_id", 0, 1, -1)), line: int32(w.Line),
+			calendar: c, direction: int8(w.optional("direction_id", 1, -1)), line: int32(w.Line),
 		}
 		f.trips[id] = int32(len(f.tripList))
 		r.trips = append(r.trips, int32(len(f.tripList)))
@@ -828,7 +822,7 @@ func (f *feed) readFrequencies() {
 		r.from, ok1 = w.time("start_time")
 		r.until, ok2 = w.time("end_time")
 		r.every = int32(w.integer("headway_secs", 1, maxTime, 0))
-		r.exact = w.optional("exact_times", 0, 1, 0) == 1
+		r.exact = w.optional("exact_times", 1, 0) == 1
 		switch {
 		case !ok1 || !ok2:
 		case r.from == none || r.until == none || r.until <= r.from:

@@ -68,7 +68,7 @@ func (f *feed) readShapes() {
 		}
 		latitude, ok1 := w.degrees("shape_pt_lat", 90)
 		longitude, ok2 := w.degrees("shape_pt_lon", 180)
-		sequence := w.optional("shape_pt_sequence", 0, math.MaxInt32, -1)
+		sequence := w.optional("shape_pt_sequence", math.MaxInt32, -1)
 		if ok1 && ok2 && sequence >= 0 {
 			points = append(points, shapePoint{int32(sequence), cta.Point{Latitude: latitude, Longitude: longitude}})
 		}

@@ -167,27 +167,25 @@ func (w row) number(column string, low, high float64) float64 {
 
 // integer returns a whole number within bounds, or otherwise if the field is empty.
 func (w row) integer(column string, low, high, otherwise int) int {
-	if w.Cell(column) == "" {
-		return otherwise
-	}
-	if n, ok := w.Integer(column, low, high); ok {
-		return n
+	if w.Cell(column) != "" {
+		if n, ok := w.Integer(column, low, high); ok {
+			return n
+		}
 	}
 	return otherwise
 }
 
-// optional is like integer, but an invalid value is only a notice.
-func (w row) optional(column string, low, high, otherwise int) int {
+// optional is like integer, from 0, but an invalid value is only a notice.
+func (w row) optional(column string, high, otherwise int) int {
 	s := w.Cell(column)
-	if s == "" {
-		return otherwise
-	}
-	n, ok := sheet.Whole(s, low, high)
-	if !ok {
+	n, ok := sheet.Whole(s, 0, high)
+	switch {
+	case ok:
+		return n
+	case s != "":
 		w.odd(column, unknown)
-		return otherwise
 	}
-	return n
+	return otherwise
 }
 
 // odd records an odd value of a column, and its treatment.

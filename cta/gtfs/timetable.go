@@ -15,7 +15,7 @@ import (
 // number on that day. Patterns without a run are left out. The arrivals must start
 // before the day, and continue until its last trains have ended.
 func WithTimetable(net *cta.Network, day cta.Date, arrivals iter.Seq2[time.Time, cta.Arrival]) (*cta.Network, error) {
-	t := table{net: net, day: day, begin: day.Begin(net.Location), end: day.Add(1).Begin(net.Location),
+	t := table{net: net, begin: day.Begin(net.Location), end: day.Add(1).Begin(net.Location),
 		calendar: &cta.Calendar{ID: "seen-" + day.String(), Added: []cta.Date{day}},
 		trains:   make(map[string]*seen), trips: make(map[*cta.Pattern][]cta.Trip), profiles: make(map[string]*cta.Profile)}
 	for at, a := range arrivals {
@@ -76,7 +76,6 @@ func withTrips(net *cta.Network, typical cta.Date, trips map[*cta.Pattern][]cta.
 // table collects the runs of a day.
 type table struct {
 	net        *cta.Network
-	day        cta.Date
 	begin, end time.Time
 	calendar   *cta.Calendar
 	trains     map[string]*seen
@@ -104,7 +103,7 @@ func (t *table) arrive(at time.Time, a cta.Arrival) {
 	}
 	here := func(c cta.Call) bool { return c.Station.ID == a.StationID && c.Direction == a.Direction }
 	n := len(s.times)
-	if n > 0 && slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return here(p.Calls[n-1]) }) && !t.ended(s) {
+	if n > 0 && slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return here(p.Calls[n-1]) }) && complete(s) < 0 {
 		return // still there, with another status
 	}
 	open := s.patterns
@@ -136,14 +135,14 @@ func having(patterns []*cta.Pattern, n int, wanted func(cta.Call) bool) (on []*c
 	return on
 }
 
-// ended reports whether a train's run may have ended.
-func (t *table) ended(s *seen) bool {
-	return slices.ContainsFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
+// complete returns the index of the pattern of a train's run if it may have ended, else -1.
+func complete(s *seen) int {
+	return slices.IndexFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
 }
 
 // finish makes a trip of a train's run, if the run is complete and began on the day.
 func (t *table) finish(s *seen) {
-	i := slices.IndexFunc(s.patterns, func(p *cta.Pattern) bool { return len(p.Calls) == len(s.times) })
+	i := complete(s)
 	if i < 0 || s.times[0].Before(t.begin) || !s.times[0].Before(t.end) {
 		return
 	}

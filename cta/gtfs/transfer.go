@@ -16,7 +16,7 @@ func (f *feed) readTransfers() {
 	const longest = 24 * 3600 // s
 	single := 0
 	f.each(transfersFile, nil, func(w row) {
-		kind := w.optional("transfer_type", 0, 5, 0)
+		kind := w.optional("transfer_type", 5, 0)
 		if kind > 3 || w.Cell("from_route_id")+w.Cell("to_route_id")+w.Cell("from_trip_id")+w.Cell("to_trip_id") != "" {
 			single++
 			return
@@ -27,7 +27,7 @@ func (f *feed) readTransfers() {
 		}
 		t := cta.Transfer{Impossible: kind == 3}
 		if !t.Impossible {
-			t.Time = time.Duration(w.optional("min_transfer_time", 0, longest, 0)) * time.Second
+			t.Time = time.Duration(w.optional("min_transfer_time", longest, 0)) * time.Second
 		}
 		key := [2]int32{from.index, to.index}
 		old, again := f.transfers[key]

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,12 +138,7 @@ func RouteType(m cta.Mode) (kind int, ok bool) {
 
 // RouteID returns the id of a line's route in its agency's feed, and in feeds from
 // [Write].
-func RouteID(l *cta.Line) string {
-	if l.Ref != "" {
-		return l.Ref
-	}
-	return l.ID
-}
+func RouteID(l *cta.Line) string { return cmp.Or(l.Ref, l.ID) }
 
 func (p *printer) routes() {
 	p.file("routes.txt", "route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color", "route_sort_order")
@@ -230,18 +226,7 @@ const ever, forever = cta.Date(19700101), cta.Date(20991231)
 func compact(d cta.Date) string { return fmt.Sprintf("%08d", int(d)) }
 
 func (p *printer) calendars() {
-	var all []*cta.Calendar
-	for _, l := range p.net.Lines {
-		for _, pt := range l.Patterns {
-			for i := range pt.Trips {
-				if c := pt.Trips[i].Calendar; !slices.Contains(all[max(0, len(all)-8):], c) {
-					all = append(all, c)
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b *cta.Calendar) int { return strings.Compare(a.ID, b.ID) })
-	all = slices.Compact(all)
+	all := slices.SortedFunc(maps.Keys(services(p.net)), func(a, b *cta.Calendar) int { return strings.Compare(a.ID, b.ID) })
 	p.file("calendar.txt", append([]string{"service_id", "start_date", "end_date"}, weekdays...)...)
 	for _, c := range all {
 		if c.Days == 0 && c.From == 0 && c.To == 0 {
@@ -338,7 +323,8 @@ func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 // riders writes the known ridership in our own files. Estimates are not written:
 // reading repeats them.
 func (p *printer) riders() {
-	entries, hourly := estimate(p.net)
+	days, _ := busiest(services(p.net))
+	entries, hourly := estimate(p.net, days)
 	known := p.net.Hourly != hourly
 	for _, s := range p.net.Stations {
 		known = known || s.Entries != entries[s]

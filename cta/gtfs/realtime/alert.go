@@ -115,12 +115,11 @@ func directionID(l *cta.Line, d cta.Direction) (id uint32, ok bool) {
 			continue
 		}
 		for i := range p.Trips {
-			switch t := &p.Trips[i]; {
-			case t.DirectionID == "" || name != "" && name != t.DirectionID:
+			of := p.Trips[i].DirectionID
+			if of == "" || name != "" && name != of {
 				return 0, false
-			default:
-				name = t.DirectionID
 			}
+			name = of
 		}
 	}
 	n, err := strconv.ParseUint(name, 10, 1)

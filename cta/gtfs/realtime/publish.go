@@ -84,7 +84,7 @@ func (p *Publisher) Publish(n State) Feeds {
 	for i := range n.View.Trains {
 		t := &n.View.Trains[i]
 		a := runs[t.ID]
-		if t.Status == cta.TrainOutOfService || a == nil && t.State == live.StateTurning || a != nil && a.over(t, asOf) {
+		if t.Status == cta.TrainOutOfService || a == nil && t.State == live.StateTurning || a != nil && a.over(asOf) {
 			continue
 		}
 		vehicles = append(vehicles, p.vehicle(t, a, asOf))
@@ -137,7 +137,7 @@ func (f *Feed) encode() {
 }
 
 // over reports whether a run ended too long ago to be published.
-func (a *assignment) over(t *live.Train, now time.Time) bool {
+func (a *assignment) over(now time.Time) bool {
 	return a.at == len(a.Calls)-1 && now.Sub(a.made[a.at]) > time.Minute
 }
 

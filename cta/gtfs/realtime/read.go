@@ -84,19 +84,11 @@ func (r *Reader) Alerts(data []byte) (alerts []alert.Alert, leftOut int, err err
 // network.
 func (r *Reader) alert(id string, in *pb.Alert) (a alert.Alert, unfit int) {
 	a = alert.Alert{
-		ID:    id,
-		Cause: alert.Cause(in.GetCause().String()), Effect: alert.Effect(in.GetEffect().String()), Severity: alert.Severity(in.GetSeverityLevel().String()),
-		Header: texts(in.HeaderText), Description: texts(in.DescriptionText), URL: texts(in.Url),
-	}
-	// A number that the vocabulary lacks is its own name.
-	if _, ok := pb.Alert_Cause_value[string(a.Cause)]; !ok {
-		a.Cause = alert.CauseUnknown
-	}
-	if _, ok := pb.Alert_Effect_value[string(a.Effect)]; !ok {
-		a.Effect = alert.EffectUnknown
-	}
-	if _, ok := pb.Alert_SeverityLevel_value[string(a.Severity)]; !ok {
-		a.Severity = alert.SeverityUnknown
+		ID:       id,
+		Cause:    known(pb.Alert_Cause_value, in.GetCause().String(), alert.CauseUnknown),
+		Effect:   known(pb.Alert_Effect_value, in.GetEffect().String(), alert.EffectUnknown),
+		Severity: known(pb.Alert_SeverityLevel_value, in.GetSeverityLevel().String(), alert.SeverityUnknown),
+		Header:   texts(in.HeaderText), Description: texts(in.DescriptionText), URL: texts(in.Url),
 	}
 	for _, p := range in.ActivePeriod {
 		a.Active = append(a.Active, alert.Period{From: milliseconds(p.GetStart()), Until: milliseconds(p.GetEnd())})
@@ -111,6 +103,15 @@ func (r *Reader) alert(id string, in *pb.Alert) (a alert.Alert, unfit int) {
 		}
 	}
 	return a, unfit
+}
+
+// known returns a name of a vocabulary, or unknown. A number that the vocabulary lacks is its
+// own name.
+func known[T ~string](names map[string]int32, name string, unknown T) T {
+	if _, ok := names[name]; ok {
+		return T(name)
+	}
+	return unknown
 }
 
 // milliseconds returns the time of seconds since 1970. Some feeds write the largest

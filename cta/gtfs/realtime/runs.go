@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -93,10 +94,6 @@ func (r *runs) settle(now map[string]*assignment) {
 		depart int64
 	}
 	taken := make(map[key]string, len(now))
-	trains := make([]string, 0, len(now))
-	for id := range now {
-		trains = append(trains, id)
-	}
 	rank := func(id string) int {
 		switch a := now[id]; {
 		case a.named:
@@ -106,7 +103,7 @@ func (r *runs) settle(now map[string]*assignment) {
 		}
 		return 2
 	}
-	slices.SortFunc(trains, func(a, b string) int {
+	trains := slices.SortedFunc(maps.Keys(now), func(a, b string) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(now[a].cost, now[b].cost), strings.Compare(a, b))
 	})
 	for _, id := range trains {
