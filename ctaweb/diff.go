@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-921eec07/ctalive/cta"
 	"github.com/seed-921eec07/ctalive/cta/live"
 )
 
@@ -45,6 +46,9 @@ type lineUpdate struct {
 	ID         string            `json:"id"`
 	Level      live.Level        `json:"level"`
 	Directions []DirectionStatus `json:"directions"`
+
+	called string // what sentences call it
+	mode   cta.Mode
 }
 
 // difference is the update from one Status to another, of a layout; from may be nil.
@@ -74,7 +78,7 @@ func difference(from, to *Status, of *layout) *update {
 	}
 	for i, l := range to.Lines {
 		if i >= len(from.Lines) || from.Lines[i].Level != l.Level || !slices.EqualFunc(from.Lines[i].Directions, l.Directions, sameToReaders) {
-			u.Lines = append(u.Lines, lineUpdate{l.ID, l.Level, l.Directions})
+			u.Lines = append(u.Lines, lineUpdate{l.ID, l.Level, l.Directions, l.called(), l.Mode})
 		}
 		for _, t := range l.Trains {
 			if old := trains[t.ID]; old == nil {

@@ -65,9 +65,7 @@ func (f filter) narrow(net *cta.Network, u *update) *update {
 	if f.in != nil {
 		n.Trains = f.in.trains(n.Trains)
 		for i, l := range n.Lines {
-			if line := net.Line(l.ID); line != nil {
-				n.Lines[i].Directions = f.in.directions(net, line.Name, l.Directions, u.AsOf)
-			}
+			n.Lines[i].Directions = f.in.of(l.mode).directions(net, l.called, l.Directions, u.AsOf)
 		}
 	}
 	return &n

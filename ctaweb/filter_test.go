@@ -70,7 +70,7 @@ func TestUpdatesAreNarrowed(t *testing.T) {
 	} {
 		tt.want.AsOf, tt.want.Speed, tt.want.AgeSeconds, tt.want.CountsAsOf, tt.want.CountsSince = to.AsOf, to.Speed, to.AgeSeconds, to.CountsAsOf, to.CountsSince
 		tt.want.Ready, tt.want.Layout, tt.want.Weather = true, of.id, to.Weather
-		if d := cmp.Diff(&tt.want, tt.f.narrow(m.Network(), u), cmpopts.IgnoreUnexported(update{}), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(DirectionStatus{}, "Facts")); d != "" {
+		if d := cmp.Diff(&tt.want, tt.f.narrow(m.Network(), u), cmpopts.IgnoreUnexported(update{}, lineUpdate{}), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(DirectionStatus{}, "Facts")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
@@ -126,5 +126,23 @@ func TestNarrowedUpdatesAddUp(t *testing.T) {
 	}
 	if gone < few {
 		t.Errorf("%d trains went, too few to tell", gone)
+	}
+}
+
+// What a stream says of a line is what its page says, in any language and of any vehicle.
+func TestStreamsSpeakAsPages(t *testing.T) {
+	net := village(t)
+	m := modelOf(net, time.Date(2026, 10, 7, 8, 4, 0, 0, net.Location))
+	h := newHandler(t, m, HandlerConfig{})
+	_, wall := clockAt("08:00:10")
+	st, l := m.Status(wall), h.spoken("es")
+	said := filter{in: l}.narrow(net, difference(nil, st, layoutOf(st, ""))).Lines
+	if len(said) != len(net.Lines) {
+		t.Fatalf("of %d lines, want %d", len(said), len(net.Lines))
+	}
+	for i, page := range l.translate(net, st).Lines {
+		if d := cmp.Diff(page.Directions, said[i].Directions); d != "" {
+			t.Errorf("%s (-page +stream):\n%s", page.ID, d)
+		}
 	}
 }
