@@ -277,9 +277,6 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err != nil {
 			return wire.Reason(err), err
 		}
-		if err := v.Check(); err != nil {
-			return "impossible value", err
-		}
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err
 		}
@@ -296,13 +293,10 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 		if err != nil {
 			return wire.Reason(err), err
 		}
-		if err := v.Check(); err != nil {
-			return "impossible value", err
-		}
 		if err := k.Check(r.Time); err != nil {
 			return impossible, err
 		}
-		c.model.ApplyWeather(k, v, r.Time)
+		return refused(c.model.ApplyWeather(k, v, r.Time))
 	case kindStations:
 		if tables.Deleted(r.Value) {
 			id, line, err := tables.ParseStationKey(string(r.Key))
@@ -331,9 +325,6 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			return wire.Reason(err), err
 		}
 		a.ID = k.ID
-		if err := a.Check(); err != nil {
-			return "impossible value", err
-		}
 		return refused(c.model.ApplyAlert(a))
 	case kindPredictions:
 		k, err := c.predictions.Key.Decode(ctx, r.Key)
@@ -349,13 +340,10 @@ func (c *consumer) read(ctx context.Context, kind string, r record.Record) (reas
 			return wire.Reason(err), err
 		}
 		p.TrainID = k.TrainID
-		if err := p.Check(); err != nil {
-			return "impossible value", err
-		}
 		if err := (cta.Key{Timestamp: p.Made}).Check(r.Time); err != nil {
 			return impossible, err
 		}
-		c.model.ApplyPrediction(p)
+		return refused(c.model.ApplyPrediction(p))
 	case kindCounts:
 		v, deleted, err := c.counts.Read(r.Key, r.Value)
 		switch {

@@ -140,12 +140,12 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		summary(sys, `{"COUNT":"many"}`),
 		summary(sys, `{"COUNT":3}`),
 	)
-	predicted := func(made int64) kafka.Record {
+	predicted := func(made int64, stops ...cta.PredictedStop) kafka.Record {
 		var formats consumer
 		if err := formats.formats(sys.Registry); err != nil {
 			t.Fatal(err)
 		}
-		rec, err := formats.predictions.Record(t.Context(), sys.Topics.Predictions(), cta.PredictionKey{TrainID: "1"}, cta.Prediction{Line: "blue", Made: made})
+		rec, err := formats.predictions.Record(t.Context(), sys.Topics.Predictions(), cta.PredictionKey{TrainID: "1"}, cta.Prediction{Line: "blue", Made: made, Stops: stops})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,12 +156,19 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 	}
 	tombstone := predicted(0)
 	tombstone.Value = nil // it is no fault
-	sys.Send(predicted(math.MaxInt64), predicted(time.Now().Unix()), tombstone)
+	made := ctatest.At(8, 2).UnixMilli()
+	foretold := cta.PredictedStop{StationID: rosemont, Direction: cta.DirectionA, At: made}
+	sys.Send(predicted(math.MaxInt64), predicted(time.Now().Unix()), tombstone, predicted(made, foretold))
 	sys.Arrive(ctatest.At(8, 3), ctatest.Arrival(net.Station(rosemont), "blue", "1"))
 
 	var log logtest.Buffer
 	reg := prometheus.NewRegistry()
 	m := NewModel(net)
+	for i := range 4000 { // as many trains as a tracker takes predictions of
+		if err := m.ApplyPrediction(cta.Prediction{TrainID: fmt.Sprint("train ", i), Line: "blue", Made: made, Stops: []cta.PredictedStop{foretold}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	stop := consuming(t, sys, m, ConsumeConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: reg})
 	await(t, sys, m, "the model to be ready", func(st *Status) (string, bool) { return st.Reason, st.Ready })
 	// Three minutes were an instant, so that the train may have gone on meanwhile.
@@ -172,8 +179,8 @@ func TestConsumeSkipsWhatCannotBeRead(t *testing.T) {
 		t.Errorf("the weather is %+v, want 61 °F", w)
 	}
 	stop()
-	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 17 {
-		t.Errorf("%v unreadable records were counted, want 17", got)
+	if got := sum(t, reg, "ctalive_web_unreadable_records_total"); got != 18 {
+		t.Errorf("%v unreadable records were counted, want 18", got)
 	}
 	if n := strings.Count(log.String(), "record skipped"); n < 8 || n > 13 {
 		t.Errorf("%d records were logged, want one for each reason and topic:\n%s", n, log.String())
