@@ -223,41 +223,44 @@ func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) (*snapshot, *
 
 // resource answers with what find returns, as JSON; nil is not found.
 func (h *Handler) resource(member string, find func(s *snapshot, r *http.Request) any) http.HandlerFunc {
+	return h.answer(member, func(s *snapshot, b *body, r *http.Request) ([]byte, error) {
+		v := find(s, r)
+		if v == nil {
+			return nil, errNone
+		}
+		data, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		b.tag = "W/" + hash(string(data)) // the same a second later, if nothing happened
+		var asOf any
+		if !s.status.AsOf.IsZero() {
+			asOf = s.status.AsOf
+		}
+		return json.Marshal(map[string]any{"as_of": asOf, member: json.RawMessage(data)})
+	})
+}
+
+// answer answers with JSON that is made once for each snapshot.
+func (h *Handler) answer(name string, render func(*snapshot, *body, *http.Request) ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, _ := h.snapshot(w, r)
 		b := s.answers.of(r.URL.EscapedPath())
-		_, err := b.get(func() ([]byte, error) {
-			v := find(s, r)
-			if v == nil {
-				return nil, errNone
-			}
-			data, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
-			}
-			b.tag = "W/" + hash(string(data)) // the same a second later, if nothing happened
-			var asOf any
-			if !s.status.AsOf.IsZero() {
-				asOf = s.status.AsOf
-			}
-			return json.Marshal(map[string]any{"as_of": asOf, member: json.RawMessage(data)})
-		})
-		if errors.Is(err, errNone) {
+		switch err := b.get(func() ([]byte, error) { return render(s, b, r) }); {
+		case errors.Is(err, errNone):
 			s.answers.forget(r.URL.EscapedPath())
-			jsonError(w, http.StatusNotFound, "there is no such "+member)
-			return
-		}
-		if err != nil {
+			jsonError(w, http.StatusNotFound, "there is no such "+name)
+		case err != nil:
 			h.cfg.Log.Error("JSON answer not rendered", "path", r.URL.Path, "err", err)
 			jsonError(w, http.StatusInternalServerError, "this can't be shown at the moment")
-			return
+		default:
+			serveBody(w, r, "application/json", "no-cache", b)
 		}
-		serveBody(w, r, "application/json", "no-cache", b)
 	}
 }
 
 func (h *Handler) routeAPI() {
-	h.route("/api/v1/status", jsonError, h.serveStatus)
+	h.route("/api/v1/status", jsonError, h.answer("status", wholeStatus))
 	h.route("/api/v1/openapi.json", jsonError, func(w http.ResponseWriter, r *http.Request) {
 		serveBody(w, r, "application/json", "no-cache", &h.assets.openapi.body)
 	})
@@ -285,7 +288,7 @@ func (h *Handler) routeAPI() {
 		return nil
 	}))
 	h.route("/api/v1/stations", jsonError, h.resource("stations", func(s *snapshot, _ *http.Request) any {
-		return h.stations(s)
+		return s.stations()
 	}))
 	h.route("/api/v1/stations/{id}", jsonError, h.resource("station", func(s *snapshot, r *http.Request) any {
 		if st, ok := h.station(s, idOf(r)); ok {
@@ -319,26 +322,16 @@ func (h *Handler) routeAPI() {
 	}))
 }
 
-// serveStatus answers with the whole Status.
-func (h *Handler) serveStatus(w http.ResponseWriter, r *http.Request) {
-	s, _ := h.snapshot(w, r)
-	b := s.answers.of(r.URL.EscapedPath())
-	_, err := b.get(func() ([]byte, error) {
-		still := *s.status
-		still.AsOf, still.AgeSeconds = time.Time{}, 0
-		data, err := json.Marshal(statusAnswer{&still, scores(s.view), s.view.Preferred})
-		if err != nil {
-			return nil, err
-		}
-		b.tag = "W/" + hash(string(data))
-		return json.Marshal(statusAnswer{s.status, scores(s.view), s.view.Preferred})
-	})
+// wholeStatus renders the whole Status.
+func wholeStatus(s *snapshot, b *body, _ *http.Request) ([]byte, error) {
+	still := *s.status
+	still.AsOf, still.AgeSeconds = time.Time{}, 0
+	data, err := json.Marshal(statusAnswer{&still, scores(s.view), s.view.Preferred})
 	if err != nil {
-		h.cfg.Log.Error("status not rendered", "err", err)
-		jsonError(w, http.StatusInternalServerError, "the status can't be shown at the moment")
-		return
+		return nil, err
 	}
-	serveBody(w, r, "application/json", "no-cache", b)
+	b.tag = "W/" + hash(string(data))
+	return json.Marshal(statusAnswer{s.status, scores(s.view), s.view.Preferred})
 }
 
 // line returns a line and its place in the network.
@@ -375,19 +368,8 @@ func (l *LineStatus) running() (a, b int) {
 	return a, b
 }
 
-// summaries holds the summaries of a snapshot's stations, by id.
-type summaries struct {
-	once sync.Once
-	list []stationSummary
-}
-
-// stations returns the stations of all lines, each once, by id. The result is shared.
-func (h *Handler) stations(s *snapshot) []stationSummary {
-	s.stations.once.Do(func() { s.stations.list = h.summarize(s) })
-	return s.stations.list
-}
-
-func (h *Handler) summarize(s *snapshot) []stationSummary {
+// summarize returns the stations of all lines, each once, by id.
+func (s *snapshot) summarize(net *cta.Network) []stationSummary {
 	found := map[int]int{}
 	list := []stationSummary{}
 	for _, l := range s.status.Lines {
@@ -400,7 +382,7 @@ func (h *Handler) summarize(s *snapshot) []stationSummary {
 				if c, ok := s.view.Crowds[st.ID]; ok {
 					sum.EntriesLately, sum.EntriesUsual, sum.LatelySeconds = c.Entries, int64(c.Usual+0.5), int64(c.Over/time.Second)
 				}
-				if n := h.model.Network().Station(st.ID); n != nil {
+				if n := net.Station(st.ID); n != nil {
 					sum.Ref, sum.Code = n.Ref, n.Code
 					sum.Accessible, sum.Latitude, sum.Longitude = accessible(n.Access), n.Latitude, n.Longitude
 				}
@@ -427,7 +409,7 @@ func (h *Handler) station(s *snapshot, id string) (stationSummary, bool) {
 	if err != nil || strconv.Itoa(n) != id {
 		return stationSummary{}, false
 	}
-	list := h.stations(s)
+	list := s.stations()
 	i, ok := slices.BinarySearchFunc(list, n, func(a stationSummary, id int) int { return a.ID - id })
 	if !ok {
 		return stationSummary{}, false

@@ -77,7 +77,7 @@ func newAssets(net *cta.Network, src source, languages []*language) *assets {
 
 func newAsset(contentType, text string) *asset {
 	f := &asset{contentType: contentType}
-	_, _ = f.body.get(func() ([]byte, error) { return []byte(text), nil })
+	_ = f.body.get(func() ([]byte, error) { return []byte(text), nil })
 	return f
 }
 

@@ -122,10 +122,9 @@ func agreed(votes []witness, speed float64) int64 {
 	for i, v := range votes {
 		in[v.id]++
 		for v.event-votes[first].event > width {
-			if id := votes[first].id; in[id] == 1 {
+			id := votes[first].id
+			if in[id]--; in[id] == 0 {
 				delete(in, id)
-			} else {
-				in[id]--
 			}
 			first++
 		}

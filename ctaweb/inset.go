@@ -2,7 +2,6 @@ package ctaweb
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -183,9 +182,9 @@ func (i *inset) has(p point) bool {
 type mapPlace struct{ X, Y, Width, Height, View string }
 
 func (i *inset) place() mapPlace {
-	n := func(x float64) string { return fmt.Sprintf("%.1f", x) }
 	size := i.size()
-	return mapPlace{n(i.at.x), n(i.at.y), n(size.x), n(size.y), n(i.low.x) + " " + n(i.low.y) + " " + n(i.high.x-i.low.x) + " " + n(i.high.y-i.low.y)}
+	view := strings.Join([]string{tenths(i.low.x), tenths(i.low.y), tenths(i.high.x - i.low.x), tenths(i.high.y - i.low.y)}, " ")
+	return mapPlace{tenths(i.at.x), tenths(i.at.y), tenths(size.x), tenths(size.y), view}
 }
 
 // mapInset is an inset as page.html draws it.
@@ -200,12 +199,10 @@ type mapInset struct {
 
 // drawn is an inset with the names that fit, those of several lines first.
 func (i *inset) drawn(spots map[int][]point, names map[int]string, order []int) *mapInset {
-	n := func(x float64) string { return fmt.Sprintf("%.1f", x) }
-	part := point{i.high.x - i.low.x, i.high.y - i.low.y}
 	v := &mapInset{
 		mapPlace: i.place(),
-		PartX:    n(i.low.x), PartY: n(i.low.y), PartWidth: n(part.x), PartHeight: n(part.y),
-		Font: n(insetLetter / i.larger), Stroke: n(3 / i.larger),
+		PartX:    tenths(i.low.x), PartY: tenths(i.low.y), PartWidth: tenths(i.high.x - i.low.x), PartHeight: tenths(i.high.y - i.low.y),
+		Font: tenths(insetLetter / i.larger), Stroke: tenths(3 / i.larger),
 	}
 	order = slices.Clone(order)
 	slices.SortStableFunc(order, func(a, b int) int { return len(spots[b]) - len(spots[a]) })
@@ -228,7 +225,7 @@ func (i *inset) drawn(spots map[int][]point, names map[int]string, order []int) 
 				continue
 			}
 			taken = append(taken, b)
-			v.Labels = append(v.Labels, mapLabel{n(left.x), n(left.y + 0.8*height), "start", text})
+			v.Labels = append(v.Labels, mapLabel{tenths(left.x), tenths(left.y + 0.8*height), "start", text})
 			break
 		}
 	}

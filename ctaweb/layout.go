@@ -36,12 +36,12 @@ func layOut(net *cta.Network, records map[recordKey]stationName) []lineLayout {
 		var rows []row
 		for _, s := range l.Stations {
 			known[s.ID] = true
-			r, ok := records[recordKey{s.ID, l.ID}]
-			if ok && r.removed {
+			r := records[recordKey{s.ID, l.ID}]
+			if r.removed {
 				continue
 			}
 			name := s.Label()
-			if ok && r.name != "" && r.name != s.Name {
+			if r.name != "" && r.name != s.Name {
 				name = r.name
 			}
 			rows = append(rows, row{s.ID, name, s.Order, s.Branch, s.Loop, s.Closed})

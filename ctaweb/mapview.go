@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -189,14 +190,15 @@ func (c *chart) label(text string, from, p point, taken *[]box) (mapLabel, bool)
 	shift := max(0, -left) - max(0, left+width-c.width)
 	at.x, left = at.x+shift, left+shift
 	b := box{point{left, at.y - letterHeight}, point{left + width, at.y}}
-	for _, o := range *taken {
-		if b.low.x < o.high.x && o.low.x < b.high.x && b.low.y < o.high.y && o.low.y < b.high.y {
-			return mapLabel{}, false
-		}
+	if slices.ContainsFunc(*taken, b.meets) {
+		return mapLabel{}, false
 	}
 	*taken = append(*taken, b)
-	return mapLabel{fmt.Sprintf("%.1f", at.x), fmt.Sprintf("%.1f", at.y), anchor, text}, true
+	return mapLabel{tenths(at.x), tenths(at.y), anchor, text}, true
 }
+
+// tenths is a number as drawings have it.
+func tenths(n float64) string { return strconv.FormatFloat(n, 'f', 1, 64) }
 
 // serveMap serves what stays of the map, for a page that hasn't got it.
 func (h *Handler) serveMap(w http.ResponseWriter, r *http.Request) {
@@ -208,7 +210,7 @@ func (h *Handler) serveMap(w http.ResponseWriter, r *http.Request) {
 	case parts.chart == "":
 		plainError(w, http.StatusNotFound, "there is no map")
 	default:
-		_, _ = parts.picture.get(func() ([]byte, error) { // the parts are made
+		_ = parts.picture.get(func() ([]byte, error) { // the parts are made
 			return []byte(`<svg xmlns="http://www.w3.org/2000/svg">` + string(parts.chart) + `</svg>`), nil
 		})
 		serveBody(w, r, "image/svg+xml", "no-cache", &parts.picture)

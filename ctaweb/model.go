@@ -117,24 +117,24 @@ func (m *Model) ApplyWeather(k cta.Key, w cta.Weather, wall time.Time) error {
 //   - [live.ErrKnown]: an equal count, which only shows that the count is current
 //   - [live.ErrFull]: too many stations
 func (m *Model) ApplyCount(c tables.TurnstileCount, wall time.Time) error {
-	return m.quietly(func(s *state) error {
-		err := s.count(c.StationID, count{wall.UnixMilli(), c.Count})
-		if !errors.Is(err, live.ErrFull) {
-			m.tally(c.StationID, c.Count, wall.UnixMilli())
-		}
-		return err
-	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// Readers see counts with the next other change, or within a second. Counts are so
+	// frequent that they would delay trains.
+	err := m.state.count(c.StationID, count{wall.UnixMilli(), c.Count})
+	if !errors.Is(err, live.ErrFull) {
+		m.tally(c.StationID, c.Count, wall.UnixMilli())
+	}
+	return err
 }
 
 // RemoveCount applies a tombstone of a station's count. It reports whether the model
 // changed.
 func (m *Model) RemoveCount(stationID int, wall time.Time) bool {
-	return m.quietly(func(s *state) error {
-		if _, seen := s.counts[stationID]; !seen {
-			return live.ErrKnown
-		}
-		return s.count(stationID, count{wall.UnixMilli(), 0})
-	}) == nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, seen := m.state.counts[stationID]
+	return seen && m.state.count(stationID, count{wall.UnixMilli(), 0}) == nil
 }
 
 // ApplyStation applies a record of the stations table: a name, or a station that the
@@ -164,18 +164,12 @@ func (m *Model) ApplyAlert(a alert.Alert) error {
 		m.RemoveAlert(a.ID)
 		return live.ErrUnknown
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	err := m.alerts.put(a)
-	if err == nil {
-		m.touch()
-	}
-	return err
+	return m.apply(func() error { return m.alerts.put(a) })
 }
 
 // RemoveAlert applies the end of an alert. It reports whether the model changed.
 func (m *Model) RemoveAlert(id string) bool {
-	return m.apply(func(*state) bool { return m.alerts.remove(id) })
+	return m.apply(func() error { return m.alerts.remove(id) }) == nil
 }
 
 // ApplyPrediction applies an agency's predictions of a train. It returns nil, or an
@@ -192,7 +186,7 @@ func (m *Model) RemovePrediction(train string) bool {
 // Prefer sets whose predictions are shown where the agency has one. Default:
 // [live.SourceOurs].
 func (m *Model) Prefer(s live.Source) {
-	m.apply(func(*state) bool { m.tracker.Prefer(s); return true })
+	_ = m.apply(func() error { m.tracker.Prefer(s); return nil })
 }
 
 // notices returns the alerts that aren't over at a time.
@@ -208,34 +202,27 @@ func (m *Model) notices(now time.Time) (list []alert.Alert) {
 	return list
 }
 
-func (m *Model) relayout(k recordKey, n stationName) (err error) {
-	m.apply(func(s *state) bool {
-		if err = s.station(k, n); err != nil {
-			return false
+func (m *Model) relayout(k recordKey, n stationName) error {
+	return m.apply(func() error {
+		err := m.state.station(k, n)
+		if err == nil {
+			m.lines = nil
+			m.layout++
 		}
-		m.lines = nil
-		m.layout++
-		return true
+		return err
 	})
-	return err
 }
 
-func (m *Model) apply(f func(*state) bool) bool {
+// apply makes a change, with mu held, that readers see at once. An error means that nothing
+// has changed.
+func (m *Model) apply(f func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	changed := f(&m.state)
-	if changed {
+	err := f()
+	if err == nil {
 		m.touch()
 	}
-	return changed
-}
-
-// quietly applies a count. Readers see it with the next other change, or within a second.
-// Counts are so frequent that they would delay trains.
-func (m *Model) quietly(f func(*state) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return f(&m.state)
+	return err
 }
 
 // touch wakes those who wait for a change. It is called with mu held.

@@ -62,11 +62,13 @@ func (n *alerts) put(a alert.Alert) error {
 	return nil
 }
 
-func (n *alerts) remove(id string) bool {
-	_, known := n.all[id]
+func (n *alerts) remove(id string) error {
+	if _, known := n.all[id]; !known {
+		return live.ErrKnown
+	}
 	delete(n.all, id)
-	n.fresh = n.fresh && !known
-	return known
+	n.fresh = false
+	return nil
 }
 
 // at returns the alerts to show at a time: present ones before planned ones, by

@@ -194,7 +194,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, key, name st
 	if key != "" {
 		b = s.answers.of(key)
 	}
-	_, err := b.get(func() ([]byte, error) {
+	err := b.get(func() ([]byte, error) {
 		switch v := data(s, l, r).(type) {
 		case nil:
 			return nil, errNone
@@ -302,7 +302,7 @@ func (h *Handler) linePage(s *snapshot, l *language, r *http.Request) any {
 	if !line.LastHeard.IsZero() {
 		d.Heard = l.say("last-heard", "time", clockText(line.LastHeard))
 	}
-	for _, st := range h.stations(s) {
+	for _, st := range s.stations() {
 		if !slices.Contains(st.Lines, line.ID) {
 			continue
 		}

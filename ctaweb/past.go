@@ -174,7 +174,7 @@ func (l *language) viewPast(net *cta.Network, line *LineStatus, p live.Past, now
 	return v
 }
 
-func unit(n float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0") }
+func unit(n float64) string { return strings.TrimSuffix(tenths(n), ".0") }
 
 // period is a time in which a line's level stayed.
 func (l *language) period(net *cta.Network, slots []live.Slot, now time.Time) pastPeriod {

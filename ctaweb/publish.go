@@ -56,9 +56,9 @@ type snapshot struct {
 	at      time.Time
 	answers answers
 	events  narrowed
-	// stations are summaries of the stations, made on first use, the same in all
+	// stations returns the summaries of the stations, made on first use, the same in all
 	// languages.
-	stations *summaries
+	stations func() []stationSummary
 
 	mu sync.Mutex
 	in map[*language]*snapshot // other languages
@@ -73,7 +73,7 @@ func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 	defer s.mu.Unlock()
 	own := s.in[l]
 	if own == nil {
-		own = &snapshot{speaks: l, status: l.translate(net, s.status), view: s.view, seq: s.seq, id: s.id + "-" + l.code, layout: s.layout, stations: s.stations}
+		own = &snapshot{speaks: l, status: l.translate(net, s.status), view: s.view, id: s.id + "-" + l.code, layout: s.layout, stations: s.stations}
 		if s.in == nil {
 			s.in = map[*language]*snapshot{}
 		}
@@ -84,7 +84,6 @@ func (s *snapshot) translated(net *cta.Network, l *language) *snapshot {
 
 // message is an update in the chain. next may be read once ready is closed.
 type message struct {
-	seq    uint64
 	id     string
 	update *update
 	data   *chunk   // the whole update in wire format
@@ -109,13 +108,13 @@ type body struct {
 	err       error
 }
 
-func (b *body) get(make func() ([]byte, error)) ([]byte, error) {
+func (b *body) get(make func() ([]byte, error)) error {
 	b.once.Do(func() {
 		if b.plain, b.err = make(); b.tag == "" {
 			b.tag = hash(string(b.plain))
 		}
 	})
-	return b.plain, b.err
+	return b.err
 }
 
 // gzip needs a body that get has rendered.
@@ -159,7 +158,8 @@ func (p *publisher) advance() *snapshot {
 func (p *publisher) renew(now time.Time) *snapshot {
 	look := p.model.look(now)
 	st, urgent := look.status, look.urgent
-	next := &snapshot{speaks: english(), status: st, view: look.view, urgent: urgent, at: now, stations: &summaries{}}
+	next := &snapshot{speaks: english(), status: st, view: look.view, urgent: urgent, at: now}
+	next.stations = sync.OnceValue(func() []stationSummary { return next.summarize(p.model.net) })
 	var from *Status
 	if p.cur != nil {
 		from = p.cur.status
@@ -189,7 +189,7 @@ func (p *publisher) publish(u *update, s *snapshot) {
 	if err != nil { // only a NaN temperature could: readers of records refuse it
 		data = []byte("{}")
 	}
-	m := &message{seq: s.seq, id: s.id, update: u, data: event("update", s.id, data), ready: make(chan struct{})}
+	m := &message{id: s.id, update: u, data: event("update", s.id, data), ready: make(chan struct{})}
 	if p.tail != nil {
 		p.tail.next = m
 		close(p.tail.ready)

@@ -55,7 +55,7 @@ func (h *Handler) serveRealtime(w http.ResponseWriter, r *http.Request, index in
 	if asJSON {
 		b, kind, render = f.json, "application/json", f.JSON
 	}
-	if _, err := b.get(render); err != nil {
+	if err := b.get(render); err != nil {
 		h.cfg.Log.Error("GTFS-Realtime feed not rendered", "path", r.URL.Path, "err", err)
 		plainError(w, http.StatusInternalServerError, "this can't be shown at the moment")
 		return

@@ -162,7 +162,7 @@ func (h *Handler) walks(s *snapshot, from int) []walkView {
 	if here == nil { // only the stations table has it
 		return nil
 	}
-	for _, st := range h.stations(s) {
+	for _, st := range s.stations() {
 		there := h.model.net.Station(st.ID)
 		if there == nil || there == here || there.Closed {
 			continue
@@ -311,8 +311,9 @@ func (h *Handler) viewBoard(s *snapshot, l *language, station int, b platformBoa
 	good := false
 	if line, _ := s.status.line(b.Line); line != nil {
 		v.Says = l.platform(h.model.net, line, b.Direction, s.status.AsOf)
-		gone := v.Says != nil && (v.Says.cause == live.CauseEnding && !v.Says.early || v.Says.Level == live.LevelNotRunning) && b.empty() // its last train has passed
-		if v.Says != nil && (v.Says.Level != live.LevelUnknown || v.Says.cause == live.CauseBeginning) && (b.idle() || gone) {
+		// No train is intended to come at this hour: the line may run elsewhere, or its last train has passed.
+		over := v.Says != nil && (b.Spacing == live.SpacingNone || v.Says.cause == live.CauseEnding && !v.Says.early || v.Says.Level == live.LevelNotRunning)
+		if over && b.empty() && (v.Says.Level != live.LevelUnknown || v.Says.cause == live.CauseBeginning) {
 			if !v.Says.allDay {
 				v.Says = &platformSays{Level: live.LevelNotRunning, Text: l.resumes(b.Resumes, s.status.AsOf, "here-not", "here-not-until", "here-not-until-day")}
 			}
@@ -434,12 +435,6 @@ func (l *language) platform(net *cta.Network, ls *LineStatus, d cta.Direction, n
 	return nil
 }
 
-// idle reports whether no train is intended to come to a platform at this hour, and none is
-// to come. Its line may run elsewhere.
-func (b *platformBoard) idle() bool {
-	return b.Spacing == live.SpacingNone && b.empty()
-}
-
 // empty reports whether no train is at a platform or known to come.
 func (b *platformBoard) empty() bool {
 	return len(b.Next)+len(b.Here)+len(b.Standing)+len(b.Ending) == 0
@@ -472,7 +467,7 @@ func (l *language) spacing(b platformBoard, good bool) string {
 		if b.ObservedSeconds == 0 || !goesOn(b) {
 			return l.say("spacing-unknown", "intended", intended)
 		}
-		if good || !felt(b) {
+		if good || !feltApart(b.ObservedSeconds, b.IntendedSeconds) {
 			return l.say("spacing-every", "minutes", every)
 		}
 		return l.say("spacing-regular", "minutes", every, "intended", intended)
@@ -481,10 +476,6 @@ func (l *language) spacing(b platformBoard, good bool) string {
 	}
 	return ""
 }
-
-// felt reports whether a rider feels how far the time between a board's trains is from the
-// one intended.
-func felt(b platformBoard) bool { return feltApart(b.ObservedSeconds, b.IntendedSeconds) }
 
 // goesOn reports whether the next trains of a board come about as far apart as the latest
 // two did: the board shows both.
@@ -564,7 +555,7 @@ func (l *language) viewDay(d live.Day, now time.Time) dayView {
 		v.Hours = append(v.Hours, l.viewHour(i, d, now, top))
 	}
 	mark := func(x, y float64, anchor, text string) {
-		v.Marks = append(v.Marks, mapLabel{fmt.Sprintf("%.1f", x), fmt.Sprintf("%.1f", y), anchor, text})
+		v.Marks = append(v.Marks, mapLabel{tenths(x), tenths(y), anchor, text})
 	}
 	for i, hour := range d.Hours {
 		if h := hour.From.Hour(); h%6 == 0 && hour.From.Minute() == 0 {
@@ -584,12 +575,11 @@ func (l *language) viewHour(i int, d live.Day, now time.Time, top float64) hourV
 	}
 	width := dayWidth / float64(len(d.Hours))
 	x := dayLeft + width*float64(i)
-	unit := func(n float64) string { return fmt.Sprintf("%.1f", n) }
 	usual, today := dayHeight*hour.Usual/top, dayHeight*float64(hour.Entries)/top
 	v := hourView{
 		Name: hourName(i, d.Hours), Usual: l.number(int64(hour.Usual + 0.5)), Now: !now.Before(hour.From) && now.Before(end),
-		X: unit(x + 1), Width: unit(width - 2), UsualY: unit(dayTop + dayHeight - usual), UsualHeight: unit(usual),
-		TodayX: unit(x + 4), TodayWidth: unit(width - 8), TodayY: unit(dayTop + dayHeight - today), TodayHeight: unit(today),
+		X: tenths(x + 1), Width: tenths(width - 2), UsualY: tenths(dayTop + dayHeight - usual), UsualHeight: tenths(usual),
+		TodayX: tenths(x + 4), TodayWidth: tenths(width - 8), TodayY: tenths(dayTop + dayHeight - today), TodayHeight: tenths(today),
 	}
 	switch {
 	case hour.From.After(now):
