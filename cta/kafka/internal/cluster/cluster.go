@@ -290,7 +290,10 @@ func (c *Cluster) address(ctx context.Context, to Target) (string, error) {
 			return "", err
 		}
 		if id = view.serves(to); id < 0 {
-			if to.kind == toLeader && view.Topics[to.name] == nil {
+			switch {
+			case to.kind == toController:
+				return "", fmt.Errorf("%v is unknown: %w", to, sarama.ErrBrokerNotAvailable)
+			case view.Topics[to.name] == nil:
 				return "", fmt.Errorf("topic %s: %w", to.name, sarama.ErrUnknownTopicOrPartition)
 			}
 			return "", fmt.Errorf("%s/%d: %w", to.name, to.n, ErrNoLeader)
