@@ -216,7 +216,7 @@ func (b *broker) close() {
 	// kfake has written its memory down, which is ahead of the logs: the next start
 	// is to read these alone.
 	files, _ := filepath.Glob(filepath.Join(b.dir, "partitions", "*", "snapshot.json")) // the pattern is right
-	for _, f := range append(files, filepath.Join(b.dir, "session_state.json"), filepath.Join(b.dir, "seq_windows.json")) {
+	for _, f := range append(files, filepath.Join(b.dir, "session_state.json"), sequencesPath(b.dir)) {
 		_ = os.Remove(f) // it may not be there
 	}
 }

@@ -121,5 +121,3 @@ func (j *journal) write(v any) error {
 	j.end += int64(n)
 	return nil
 }
-
-func (j *journal) close() error { return j.f.Close() }

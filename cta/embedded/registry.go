@@ -87,7 +87,7 @@ func (r *registry) close() error {
 	if r.journal == nil {
 		return nil
 	}
-	return r.journal.close()
+	return r.journal.f.Close()
 }
 
 // ServeHTTP answers a request. What no part of the registry knows is a JSON 404:

@@ -197,7 +197,7 @@ func restoreLogs(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := truncateFrames(filepath.Join(dir, "groups.log")); err != nil {
+	if _, _, err := readFrames(filepath.Join(dir, "groups.log")); err != nil {
 		return err
 	}
 	due, err := dueCommitment(dir, size, pids)
@@ -396,19 +396,11 @@ func encodeBatch(b kmsg.RecordBatch) []byte {
 	return b.AppendTo(nil)
 }
 
-// readPIDs returns the newest state of each producer, and the size of the file,
-// from which what isn't whole at its end is cut off.
+// readPIDs returns the newest state of each producer, and the size of the file.
 func readPIDs(path string) (map[int64]pidEntry, int64, error) {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, nil
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	size := int64(len(raw))
+	entries, size, err := readFrames(path)
 	pids := make(map[int64]pidEntry)
-	for _, data := range frames(raw) {
+	for _, data := range entries {
 		var e pidEntry
 		if json.Unmarshal(data, &e) != nil {
 			continue // kfake leaves it out, too
@@ -419,43 +411,35 @@ func readPIDs(path string) (map[int64]pidEntry, int64, error) {
 		}
 		pids[e.PID] = e
 	}
-	return pids, size, truncateFrames(path)
+	return pids, size, err
 }
 
 // frameHead is the size of length, checksum and version before each entry of a log.
 const frameHead = 10
 
-// frames returns the whole entries of a log.
-func frames(raw []byte) (entries [][]byte) {
-	for len(raw) >= frameHead {
-		size := int(binary.LittleEndian.Uint32(raw))
-		if size < 2 || size > len(raw)-8 || crc32.Checksum(raw[8:8+size], castagnoli) != binary.LittleEndian.Uint32(raw[4:]) {
-			break
-		}
-		entries = append(entries, raw[frameHead:8+size])
-		raw = raw[8+size:]
-	}
-	return entries
-}
-
-// truncateFrames cuts off what isn't whole at the end of a log: kfake would write
-// behind it, and not read what it wrote.
-func truncateFrames(path string) error {
+// readFrames returns the whole entries of a log, and its size. Then it cuts off what isn't
+// whole at the end: kfake would write behind that, and not read what it wrote.
+func readFrames(path string) (entries [][]byte, size int64, err error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	end := 0
-	for _, data := range frames(raw) {
-		end += frameHead + len(data)
+	rest := raw
+	for len(rest) >= frameHead {
+		n := int(binary.LittleEndian.Uint32(rest))
+		if n < 2 || n > len(rest)-8 || crc32.Checksum(rest[8:8+n], castagnoli) != binary.LittleEndian.Uint32(rest[4:]) {
+			break
+		}
+		entries = append(entries, rest[frameHead:8+n])
+		rest = rest[8+n:]
 	}
-	if end == len(raw) {
-		return nil
+	if len(rest) > 0 {
+		err = os.Truncate(path, int64(len(raw)-len(rest)))
 	}
-	return os.Truncate(path, int64(end))
+	return entries, int64(len(raw)), err
 }
 
 func appendFrames[E any](path string, entries []E) error {
