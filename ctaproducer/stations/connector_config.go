@@ -138,11 +138,8 @@ func (c ConnectorConfig) settings(kind ConnectorKind, db *url.URL) map[string]st
 		// Without these a worker on a broker that doesn't create topics is RUNNING and
 		// writes nothing. Workers before Kafka 2.6 don't know them and don't mind.
 		"topic.creation.default.partitions":         "1",
-		"topic.creation.default.replication.factor": "-1", // the broker's default
+		"topic.creation.default.replication.factor": strconv.Itoa(cmp.Or(c.ReplicationFactor, -1)), // -1: the broker's default
 		"topic.creation.default.cleanup.policy":     "delete",
-	}
-	if c.ReplicationFactor > 0 {
-		s["topic.creation.default.replication.factor"] = strconv.Itoa(c.ReplicationFactor)
 	}
 	if kind == ConnectorDebezium {
 		c.debeziumSettings(s, db)
@@ -174,10 +171,7 @@ func (c ConnectorConfig) jdbcSettings(s map[string]string, db *url.URL) {
 func (c ConnectorConfig) debeziumSettings(s map[string]string, db *url.URL) {
 	password, _ := db.User.Password()
 	s["database.hostname"] = db.Hostname()
-	s["database.port"] = "5432"
-	if port := db.Port(); port != "" {
-		s["database.port"] = port
-	}
+	s["database.port"] = cmp.Or(db.Port(), "5432")
 	s["database.user"] = db.User.Username()
 	s["database.password"] = password
 	s["database.dbname"] = strings.TrimPrefix(db.Path, "/")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -185,17 +186,13 @@ func (t stopsTable) create(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	has := make(map[string]bool)
-	for _, name := range existing {
-		has[name] = true
-	}
 	var parts []string
 	for _, c := range t.columns {
 		definition := pgx.Identifier{c.name}.Sanitize() + " " + c.kind
 		switch {
 		case len(existing) == 0:
 			parts = append(parts, definition)
-		case !has[c.name] && c.line:
+		case c.line && !slices.Contains(existing, c.name):
 			parts = append(parts, "ADD COLUMN "+definition)
 		}
 	}

@@ -168,10 +168,9 @@ type rowSender struct {
 }
 
 // sendError is a failure to send, not to read.
-type sendError struct{ err error }
+type sendError struct{ error }
 
-func (e *sendError) Error() string { return e.err.Error() }
-func (e *sendError) Unwrap() error { return e.err }
+func (e *sendError) Unwrap() error { return e.error }
 
 // send sends rows that are missing or different, and returns when all are acknowledged.
 // A row that is too large is left out, and logged once.

@@ -126,10 +126,7 @@ func appendTime(layout string, unit time.Duration) appendValue {
 		if err != nil {
 			return nil, errors.New("is before the year 1")
 		}
-		n := t.AddDate(y-2000, 0, 0).UnixMilli()
-		if perUnit := unit.Milliseconds(); perUnit > 1 {
-			n /= perUnit // whole days, before 1970 too
-		}
+		n := t.AddDate(y-2000, 0, 0).UnixMilli() / unit.Milliseconds() // whole days, before 1970 too
 		return strconv.AppendInt(dst, n, 10), nil
 	}
 }
