@@ -183,6 +183,22 @@ func TestAddedPartitions(t *testing.T) {
 	}
 }
 
+// As Java's producer does it: a partition a batch.
+func TestRecordsWithoutKeyTakeTurns(t *testing.T) {
+	s := services(t)
+	create(t, s, "three", 3)
+	var before string
+	for range 4 {
+		got := do(t, "POST", s.RESTProxyURL()+"/topics/three", binary, "", `{"records":[{"value":"YQ=="}]}`)
+		_, rest, _ := strings.Cut(got.body, `"partition":`)
+		partition, _, ok := strings.Cut(rest, ",")
+		if !ok || partition == before {
+			t.Fatalf("%+v, after one to partition %s", got, before)
+		}
+		before = partition
+	}
+}
+
 func create(t *testing.T, s *embedded.Services, topic string, partitions int32) {
 	t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()

@@ -188,10 +188,16 @@ type partitioner struct{ byKey kgo.Partitioner }
 
 // ForTopic returns the partitioner of a topic.
 func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
-	return topicPartitioner{p.byKey.ForTopic(topic)}
+	return topicPartitioner{p.byKey.ForTopic(topic).(byKey)}
 }
 
-type topicPartitioner struct{ byKey kgo.TopicPartitioner }
+type topicPartitioner struct{ byKey }
+
+// byKey chooses another partition for records without a key with each batch.
+type byKey interface {
+	kgo.TopicPartitioner
+	kgo.TopicPartitionerOnNewBatch
+}
 
 // RequiresConsistency says whether a record must not go elsewhere when its
 // partition is away for a moment.
