@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	switch {
-	case *seed > 0 && scheduled(net):
+	case *seed > 0 && !slices.ContainsFunc(net.Lines, func(l *cta.Line) bool { return !l.Scheduled() }):
 		fmt.Fprintln(stderr, "-seed has no effect: the timetable says when each train runs")
 	case *seed > 0:
 		if net, err = simulate(ctx, net, day, *seed); err != nil {
@@ -151,15 +151,6 @@ func many(n int, what string) string {
 		what += "s"
 	}
 	return fmt.Sprintf("%d %s", n, what)
-}
-
-func scheduled(net *cta.Network) bool {
-	for _, l := range net.Lines {
-		if !l.Scheduled() {
-			return false
-		}
-	}
-	return true
 }
 
 // simulate gives a network the timetable of a simulated day, from before it until

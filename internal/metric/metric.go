@@ -14,8 +14,7 @@ func Register[M prometheus.Collector](reg prometheus.Registerer, m M) M {
 	if reg == nil {
 		return m
 	}
-	var there prometheus.AlreadyRegisteredError
-	if errors.As(reg.Register(m), &there) {
+	if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](reg.Register(m)); ok {
 		if old, ok := there.ExistingCollector.(M); ok {
 			return old
 		}

@@ -91,19 +91,14 @@ func Unreachable(err error) bool {
 
 // untrusted returns the remedy for a permanent TLS failure, or "" for any other failure.
 func untrusted(err error) string {
-	var (
-		op      *net.OpError
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-	)
-	switch {
-	case errors.As(err, &unknown):
+	switch op, _ := errors.AsType[*net.OpError](err); {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return "put the authority that signed its certificate in Access.TLS.RootCAs"
-	case errors.As(err, &host):
+	case errors.As(err, new(x509.HostnameError)):
 		return "use a host name in the URL that is in its certificate"
 	case errors.As(err, new(x509.CertificateInvalidError)), errors.As(err, new(*tls.CertificateVerificationError)):
 		return "check the service's certificate, and the clocks of both machines"
-	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert
+	case op != nil && op.Op == "remote error": // a TLS alert
 		return "put a client certificate that the service trusts in Access.TLS.Certificates"
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return "the service doesn't speak TLS at that address: use http in the URL, or its TLS port"

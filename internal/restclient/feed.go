@@ -88,7 +88,7 @@ func NewFeed(cfg FeedConfig) (*Feed, error) {
 		f.query = "?" + query
 	}
 	client, err := New(Config{
-		Service: cfg.Service, URL: base, Timeout: cfg.Timeout, Idle: 1, Accept: cfg.Accept, Limit: cfg.Limit, Hint: cfg.Hint, Log: cfg.Log,
+		Service: cfg.Service, URL: base, Timeout: cfg.Timeout, Idle: 1, Accept: cfg.Accept, Limit: cfg.Limit, Log: cfg.Log,
 	})
 	values, badQuery := url.ParseQuery(query)
 	if badQuery != nil || strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
@@ -231,8 +231,7 @@ func (f *Feed) failed(err error) error {
 	f.failures++
 	f.passed = false
 	wait := longestPause
-	var refused *rest.Error
-	errors.As(err, &refused)
+	refused, _ := errors.AsType[*rest.Error](err)
 	if !refused.Permanent() && f.failures < 8 {
 		wait = min(f.cfg.Every<<(f.failures-1), longestPause)
 	}

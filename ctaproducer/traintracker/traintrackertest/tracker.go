@@ -27,6 +27,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,7 +161,7 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body.Write(raw) // byte by byte
 			break
 		}
-		answer = root(t.faulty(now, q["rt"]))
+		answer = root(t.faulty(now, list(q, "rt")))
 	case "ttarrivals.aspx":
 		answer = t.arrivals(now, q)
 	case "ttfollow.aspx":
@@ -211,15 +212,9 @@ func (t *Tracker) faulty(now time.Time, routes []string) *Answer {
 	case Empty:
 		a = &Answer{Tmst: t.clock(now), ErrCd: "0"}
 	}
-	wanted := map[string]bool{}
-	for _, list := range routes {
-		for _, r := range strings.Split(list, ",") {
-			wanted[strings.ToLower(r)] = true
-		}
-	}
 	copied := &Answer{Tmst: a.Tmst, ErrCd: a.ErrCd, ErrNm: a.ErrNm}
 	for _, r := range a.Route {
-		if !wanted[r.Name] {
+		if !slices.ContainsFunc(routes, func(code string) bool { return strings.EqualFold(code, r.Name) }) {
 			continue
 		}
 		of := &Route{Name: r.Name}
@@ -363,11 +358,8 @@ func (t *Tracker) arrivals(now time.Time, q url.Values) any {
 	a := &etas{Tmst: t.clock(now), ErrCd: "0"}
 	for _, e := range t.etas(now) {
 		stop, _ := strconv.Atoi(e.StpID)
-		of := len(routes) == 0
-		for _, r := range routes {
-			of = of || strings.EqualFold(r, e.Rt)
-		}
-		if of && wanted[stop] && len(a.Eta) < most {
+		of := func(code string) bool { return strings.EqualFold(code, e.Rt) }
+		if (len(routes) == 0 || slices.ContainsFunc(routes, of)) && wanted[stop] && len(a.Eta) < most {
 			a.Eta = append(a.Eta, e)
 		}
 	}

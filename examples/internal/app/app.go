@@ -84,19 +84,17 @@ func (p Program) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil // told to end, and did
 	}
-	var usage usageError
-	switch {
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		return 2
-	case err != nil:
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		if down := (*cta.ServiceError)(nil); errors.As(err, &down) && flagOf[down.Service] != "" {
-			fmt.Fprintf(stderr, "(set its address with %s)\n", flagOf[down.Service])
-		}
-		return 1
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	if down, ok := errors.AsType[*cta.ServiceError](err); ok && flagOf[down.Service] != "" {
+		fmt.Fprintf(stderr, "(set its address with %s)\n", flagOf[down.Service])
+	}
+	return 1
 }
 
 // flagOf is the flag that gives a service's address: the library's errors name none.

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"cmp"
+
 	"github.com/seed-921eec07/ctalive/ctaproducer/stations"
 )
 
@@ -10,9 +12,7 @@ const usualPostgres = "postgres://cta_admin:chicago@127.0.0.1:5432/cta"
 // NewConnector returns the connector on the worker of -connect that reads the
 // database of -postgres: the usual one where that is empty.
 func (s *Settings) NewConnector() (*stations.Connector, error) {
-	if s.Postgres == "" {
-		s.Postgres = usualPostgres
-	}
+	s.Postgres = cmp.Or(s.Postgres, usualPostgres)
 	access, err := s.access()
 	if err != nil {
 		return nil, err
