@@ -26,7 +26,6 @@ type run struct {
 	began  time.Time
 	told   time.Time // when Progress was last told
 	warned bool
-	passed int
 	pace   pace
 }
 
@@ -58,7 +57,7 @@ func (p *pace) wait(now, sim time.Time) time.Duration {
 // await waits until it is time for the event at a simulated time.
 func (r *run) await(ctx context.Context, at time.Time) error {
 	if math.IsInf(r.pace.speed, 1) { // as fast as the machine can
-		if r.passed++; r.passed%checkEvery == 1 {
+		if r.sum.Total()%checkEvery == 0 {
 			r.progress(time.Now())
 			return ctx.Err()
 		}

@@ -234,6 +234,17 @@ func value(tb testing.TB, c prometheus.Collector) float64 {
 	return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 }
 
+// A Train Tracker that answers from the future alone has nothing to emit, and nobody knows
+// since when its trains stand.
+func TestAnswersFromTheFutureAreNotReady(t *testing.T) {
+	f := newFake(t, 1, "purple")
+	f.Set(traintrackertest.Ahead)
+	got, s, err := f.run(t, Config{})
+	if ready := s.Ready(); err != nil || ready == nil || ready.Error() != "Train Tracker: no answer so far can be used" {
+		t.Errorf("ready: %v, after %d arrivals (%v)", ready, len(got.all), err)
+	}
+}
+
 // A train that is lost leaves the page in time, and so does one whose run has ended; a
 // frozen feed takes nothing from it.
 func TestTrainsLeave(t *testing.T) {

@@ -100,9 +100,9 @@ func newInference(net *cta.Network, aside func(string)) *inference {
 	return in
 }
 
-// frozen reports whether no train has moved for a while, and since when.
-func (in *inference) frozen() (since time.Time, frozen bool) {
-	return in.data, len(in.trains) > 0 && in.latest.Sub(in.since) > frozenFor
+// frozen reports whether no train has moved for a while.
+func (in *inference) frozen(now time.Time) bool {
+	return !in.latest.IsZero() && (now.Sub(in.latest) > frozenFor || len(in.trains) > 0 && in.latest.Sub(in.since) > frozenFor)
 }
 
 // apply returns the arrivals that an answer shows, in order of time, none of them

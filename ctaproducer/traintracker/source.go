@@ -181,13 +181,16 @@ func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Ti
 		arrivals, predictions = in.apply(a, now, interval)
 	}
 	s.trains.Set(float64(len(in.trains)))
-	since, frozen := in.frozen()
-	frozen = frozen || now.Sub(in.latest) > frozenFor
-	s.poll.State.Set(nil)
-	if frozen {
-		s.poll.State.Set(fmt.Errorf("Train Tracker: no train has moved since %s", since.Format(time.TimeOnly)))
+	var wait error
+	frozen := in.frozen(now)
+	switch {
+	case in.latest.IsZero():
+		wait = errors.New("Train Tracker: no answer so far can be used")
+	case frozen:
+		wait = fmt.Errorf("Train Tracker: no train has moved since %s", in.data.Format(time.TimeOnly))
 	}
-	log.Report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", since.In(s.net.Location))
+	s.poll.State.Set(wait)
+	log.Report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", in.data)
 	for code, r := range in.routes {
 		log.Report("line "+code, !in.mute[r].IsZero(), "most trains of a line are missing from the answers; they are kept for now", "line", r.line.ID)
 	}
