@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-921eec07/ctalive/cta/rest"
-	"github.com/seed-921eec07/ctalive/ctaproducer/internal/trouble"
 	"github.com/seed-921eec07/ctalive/ctaproducer/recording"
 	"github.com/seed-921eec07/ctalive/internal/metric"
 	"github.com/seed-921eec07/ctalive/internal/restclient"
@@ -48,8 +47,8 @@ type Feed struct {
 type Poll struct {
 	Config
 	Clock   retry.Clock // tests replace it
-	State   trouble.State
-	Trouble trouble.Log
+	State   State
+	Trouble Trouble
 	Called  []*restclient.Feed     // as Feeds; nil for one without a Source
 	Results *prometheus.CounterVec // of calls
 
@@ -61,7 +60,7 @@ func New(cfg Config) (*Poll, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.Speed = cmp.Or(cfg.Speed, 1)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	p := &Poll{Config: cfg, Clock: retry.System, Trouble: trouble.Log{Log: cfg.Log}, Called: make([]*restclient.Feed, len(cfg.Feeds))}
+	p := &Poll{Config: cfg, Clock: retry.System, Trouble: Trouble{Log: cfg.Log}, Called: make([]*restclient.Feed, len(cfg.Feeds))}
 	p.State.Set(errors.New(cfg.Source + ": no answer yet"))
 	var faults []error
 	if cfg.Every < cfg.Least || cfg.Every > 10*time.Minute {
