@@ -134,7 +134,6 @@ type step struct {
 	state *feedState
 	end   time.Time // the latest time of what the answer shows
 	begin bool      // the feed's first answer
-	seen  map[*train]bool
 	out   []arrival
 	told  []cta.Prediction
 }
@@ -157,7 +156,7 @@ func (in *inference) apply(feed int, a *answer, now time.Time) ([]arrival, []cta
 		in.aside(asideRepeated)
 		return nil, nil
 	}
-	s := &step{inference: in, feed: feed, state: f, end: a.at, begin: f.latest.IsZero(), seen: map[*train]bool{}}
+	s := &step{inference: in, feed: feed, state: f, end: a.at, begin: f.latest.IsZero()}
 	if now.Before(s.end) {
 		s.end = now
 	}
@@ -314,7 +313,6 @@ func (r *run) key() string { return r.id + " " + r.date.String() }
 
 func (s *step) mark(t *train) {
 	t.marks[s.feed] = mark{true, s.state.watched, s.state.answers}
-	s.seen[t] = true
 }
 
 // update takes the times of one trip, and returns its train; nil without one.
@@ -482,7 +480,7 @@ func (s *step) vehicle(v *vehicle) {
 	if t == nil {
 		return
 	}
-	if s.seen[t] && t.vehicled.Equal(s.end) && t.vehicle != v.id {
+	if t.vehicled.Equal(s.end) && t.vehicle != v.id {
 		s.aside(asideRepeated) // two vehicles on one trip
 		return
 	}

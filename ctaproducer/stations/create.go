@@ -146,6 +146,10 @@ const loadTimeout = time.Minute
 func (t stopsTable) load(ctx context.Context, conn *pgx.Conn) (done TableChange, err error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
+	var names []string
+	for _, c := range t.columns {
+		names = append(names, c.name)
+	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		// One loader at a time, so that two don't race for the creation.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('ctalive stations'))"); err != nil {
@@ -158,21 +162,13 @@ func (t stopsTable) load(ctx context.Context, conn *pgx.Conn) (done TableChange,
 		if _, err := tx.Exec(ctx, incoming); err != nil {
 			return err
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{incomingTable}, t.names(), pgx.CopyFromRows(t.rows)); err != nil {
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{incomingTable}, names, pgx.CopyFromRows(t.rows)); err != nil {
 			return err
 		}
 		done, err = t.merge(ctx, tx)
 		return err
 	})
 	return done, err
-}
-
-func (t stopsTable) names() []string {
-	names := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		names[i] = c.name
-	}
-	return names
 }
 
 // create creates the table, or adds the columns of lines that it lacks.

@@ -107,11 +107,9 @@ type Settings struct {
 	tlsCA, tlsCert, tlsKey string // PEM files
 	tokenFile              string
 	sasl                   kafka.SASL
-	// Where tokens come from: one of both.
-	saslTokenFile, saslTokenCommand string
-	replication, minInSync          int
-	rack                            string
-	close                           func() error // closes what Open opened
+	replication, minInSync int
+	rack                   string
+	close                  func() error // closes what Open opened
 }
 
 // Given reports whether a flag was set, on the command line or by its variable.
@@ -163,7 +161,7 @@ func (p Program) parse(network *cta.Network, args []string, getenv func(string) 
 // define adds the flags of those groups to fs. late checks what can only be
 // checked once all of them are read.
 func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) {
-	var brokers, layout, start, network, lines, modes, connector, predictions string
+	var brokers, layout, start, network, lines, modes, connector, predictions, saslTokenFile, saslTokenCommand string
 	fs.StringVar(&s.Services, "services", s.Services, "where the services run, `mode`: auto, embedded (in this process) or external. auto: external if an address is given or a broker answers at "+services.UsualBroker)
 	fs.StringVar(&brokers, "brokers", services.UsualBroker, "`host:port,…` of the Kafka brokers; with embedded services, the address to listen on")
 	fs.StringVar(&s.Registry, "registry", services.UsualRegistry, "`URL` of the Schema Registry; may contain user and password")
@@ -178,8 +176,8 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 	fs.StringVar(&s.sasl.Mechanism, "sasl", "", "SASL `mechanism`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: none")
 	fs.StringVar(&s.sasl.User, "sasl-user", "", "SASL user `name`")
 	fs.StringVar(&s.sasl.Password, "sasl-password", "", "SASL `password`; prefer the variable CTALIVE_SASL_PASSWORD")
-	fs.StringVar(&s.saslTokenFile, "sasl-token-file", "", "for OAUTHBEARER: `file` with the token, read for each connection")
-	fs.StringVar(&s.saslTokenCommand, "sasl-token-command", "", "for OAUTHBEARER: shell `command` that prints a token, run for each connection")
+	fs.StringVar(&saslTokenFile, "sasl-token-file", "", "for OAUTHBEARER: `file` with the token, read for each connection")
+	fs.StringVar(&saslTokenCommand, "sasl-token-command", "", "for OAUTHBEARER: shell `command` that prints a token, run for each connection")
 	fs.StringVar(&s.rack, "rack", "", "rack `name` of this program, as in broker.rack: read from the nearest replica; empty: from the leader")
 	fs.IntVar(&s.replication, "replication-factor", 0, "`number` of replicas of created topics; 0: the cluster's default")
 	fs.IntVar(&s.minInSync, "min-insync-replicas", 0, "`number` for min.insync.replicas of created topics; 0: the cluster's default")
@@ -384,14 +382,14 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			fault("for", "found %v, want 0 or more", s.For)
 		}
 		switch {
-		case s.saslTokenFile != "" && s.saslTokenCommand != "":
+		case saslTokenFile != "" && saslTokenCommand != "":
 			fault("sasl-token-file", "not together with -sasl-token-command")
-		case s.sasl.Mechanism == "OAUTHBEARER" && s.saslTokenFile == "" && s.saslTokenCommand == "":
+		case s.sasl.Mechanism == "OAUTHBEARER" && saslTokenFile == "" && saslTokenCommand == "":
 			fault("sasl", "OAUTHBEARER wants -sasl-token-file or -sasl-token-command")
-		case s.saslTokenFile != "":
-			s.sasl.Tokens = tokenFile(s.saslTokenFile)
-		case s.saslTokenCommand != "":
-			s.sasl.Tokens = tokenCommand(s.saslTokenCommand)
+		case saslTokenFile != "":
+			s.sasl.Tokens = tokenFile(saslTokenFile)
+		case saslTokenCommand != "":
+			s.sasl.Tokens = tokenCommand(saslTokenCommand)
 		}
 		if s.replication < 0 || s.minInSync < 0 {
 			fault("replication-factor", "want 0 or more, of -min-insync-replicas too")
@@ -400,7 +398,7 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			fault("tls-cert", "want both -tls-cert and -tls-key, or neither")
 		}
 		s.tls = s.tls || s.tlsCA != "" || s.tlsCert != ""
-		for flag, file := range map[string]string{"tls-ca": s.tlsCA, "tls-cert": s.tlsCert, "tls-key": s.tlsKey, "token-file": s.tokenFile, "sasl-token-file": s.saslTokenFile} {
+		for flag, file := range map[string]string{"tls-ca": s.tlsCA, "tls-cert": s.tlsCert, "tls-key": s.tlsKey, "token-file": s.tokenFile, "sasl-token-file": saslTokenFile} {
 			if _, err := os.Stat(file); file != "" && err != nil {
 				fault(flag, "%v", err)
 			}
