@@ -92,13 +92,10 @@ type score struct {
 	waiting    int // all pending predictions
 	departures map[int32]*departures
 	all        [horizons]tally
-	recent     [buckets]struct {
-		slot int64
-		of   [horizons]tally
-	}
-	now     int64          // ms: of the latest ScorePredictions; 0 before
-	margins [2]margins     // of our predictions, and of the agency's
-	agency  [horizons]bool // whose predictions are the better: the agency's
+	recent     [buckets]bucket // by slot, modulo buckets
+	now        int64           // ms: of the latest ScorePredictions; 0 before
+	margins    [2]margins      // of our predictions, and of the agency's
+	agency     [horizons]bool  // whose predictions are the better: the agency's
 }
 
 // margins widens the ranges of predictions to the errors that trains have shown, by
@@ -148,6 +145,12 @@ type departures struct {
 type tally struct {
 	ours, plain, rivals, agency sums
 	missed, elsewhere           int64
+}
+
+// bucket holds the results of a slot of time, by horizon.
+type bucket struct {
+	slot int64
+	of   [horizons]tally
 }
 
 // sums add up errors, in ms.
@@ -279,10 +282,8 @@ func (c *score) count(p pending, came int64) {
 	c.bucket().of[p.horizon].add(p, came)
 }
 
-func (c *score) bucket() *struct {
-	slot int64
-	of   [horizons]tally
-} {
+// bucket returns the present one.
+func (c *score) bucket() *bucket {
 	slot := c.now / bucketSpan
 	b := &c.recent[slot%buckets]
 	if b.slot != slot {

@@ -135,20 +135,16 @@ func (s *scratch) forecast() {
 func (s *scratch) potentials(l *lineGraph) {
 	for _, i := range l.patterns {
 		p := &s.g.patterns[i]
-		var at int64
-		anchor := -1 // the first call whose platform has a potential
+		var at, base int64
+		anchored := false // by the first call whose platform has a potential
 		for j, n := range p.nodes {
 			if j > 0 {
 				at += s.edges[p.edges[j-1]].mean
 			}
 			s.offsets[int(p.first)+j] = at
-			if anchor < 0 && s.nodes[n].set {
-				anchor = j
+			if st := &s.nodes[n]; !anchored && st.set {
+				base, anchored = st.potential-at, true
 			}
-		}
-		base := int64(0)
-		if anchor >= 0 {
-			base = s.nodes[p.nodes[anchor]].potential - s.offsets[int(p.first)+anchor]
 		}
 		for j, n := range p.nodes {
 			if st := &s.nodes[n]; !st.set {

@@ -8,9 +8,7 @@ import (
 	"github.com/seed-921eec07/ctalive/cta"
 )
 
-// headings caches the riders' names of destinations, by node and possible patterns.
-type headings map[heading]string
-
+// heading is the key of a riders' name of a destination: a node and the possible patterns.
 type heading struct {
 	node     int32
 	patterns uint64 // a hash
@@ -22,7 +20,7 @@ type latestHeading struct {
 	text     string
 }
 
-// maxHeadings bounds the cache for large networks.
+// maxHeadings bounds the cache of names for large networks.
 const maxHeadings = 50_000
 
 // courses returns the possible calls of a train that came to a node at a time. bound is
@@ -167,9 +165,9 @@ func (s *scratch) towards(line, d int) string {
 		}
 	}
 	if len(running) == 0 { // where the first trains will run
-		again := s.resumes(s.g, line, d, s.now)
+		again := s.resumes(line, d)
 		for _, k := range l.patterns {
-			if next := s.nextRun(s.g, k, s.now).Departure; !next.IsZero() && next.Sub(again).Milliseconds() < int64(departing) && s.leads(&s.g.patterns[k], d) {
+			if next := s.nextRun(k).Departure; !next.IsZero() && next.Sub(again).Milliseconds() < int64(departing) && s.leads(&s.g.patterns[k], d) {
 				running = append(running, k)
 			}
 		}

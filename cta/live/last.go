@@ -152,7 +152,7 @@ func (s *scratch) comesAgain(n int32, b *Board) (again time.Time) {
 		if s.g.ends(s.g.moves(u)) {
 			continue
 		}
-		switch r := s.nextRun(s.g, u.pattern, s.now); {
+		switch r := s.nextRun(u.pattern); {
 		case r.Departure.IsZero():
 		case r.Trip == nil:
 			again = earlier(again, r.Departure.Add(time.Duration(s.offset(u))*time.Millisecond))

@@ -23,26 +23,24 @@ const (
 
 // scratch holds what View derives, in reused buffers.
 type scratch struct {
-	g   *graph
-	now int64
 	schedule
-	order    []*train
-	visits   []visit
-	spans    [][2]int32    // spans of visits, by train
-	makes    []int32       // by train: the run of the timetable with its id; -1 without one
-	passed   []observation // remembered for each edge, the latest first
-	passes   []uint8       // number of observations, by edge
-	edges    []estimate    // by edge
-	speed    []float64     // by line, m/s
-	nodes    []nodeState   // by node
-	vehicles []vehicle
-	lines    []lineState // by line
-	offsets  []int64     // by call of a pattern; see potentials
-	ways     []int32     // results of onward
-	uses     []use       // results of courses
-	running  []int32     // patterns
-	services []service   // by pattern
-	headings
+	order        []*train
+	visits       []visit
+	spans        [][2]int32    // spans of visits, by train
+	makes        []int32       // by train: the run of the timetable with its id; -1 without one
+	passed       []observation // remembered for each edge, the latest first
+	passes       []uint8       // number of observations, by edge
+	edges        []estimate    // by edge
+	speed        []float64     // by line, m/s
+	nodes        []nodeState   // by node
+	vehicles     []vehicle
+	lines        []lineState // by line
+	offsets      []int64     // by call of a pattern; see potentials
+	ways         []int32     // results of onward
+	uses         []use       // results of courses
+	running      []int32     // patterns
+	services     []service   // by pattern
+	headings     map[heading]string
 	latest       []latestHeading  // by node
 	lineHeadings [][2]lineHeading // by line and direction
 	hearings     []hearing        // by line
@@ -138,8 +136,7 @@ func (n *nodeState) passed(train int32) *passage {
 
 func newScratch(g *graph) scratch {
 	return scratch{
-		g:        g,
-		schedule: schedule{calls: make([][]call, len(g.nodes))},
+		schedule: schedule{g: g, calls: make([][]call, len(g.nodes))},
 		passed:   make([]observation, len(g.edges)*remembered),
 		passes:   make([]uint8, len(g.edges)),
 		edges:    make([]estimate, len(g.edges)),
@@ -148,7 +145,7 @@ func newScratch(g *graph) scratch {
 		lines:    make([]lineState, len(g.lines)),
 		offsets:  make([]int64, g.calls),
 		hearings: make([]hearing, len(g.lines)),
-		headings: headings{}, latest: make([]latestHeading, len(g.nodes)), lineHeadings: make([][2]lineHeading, len(g.lines)),
+		headings: map[heading]string{}, latest: make([]latestHeading, len(g.nodes)), lineHeadings: make([][2]lineHeading, len(g.lines)),
 		services: make([]service, len(g.patterns)),
 		trouble:  make([][2]int64, len(g.lines)),
 	}
@@ -157,7 +154,7 @@ func newScratch(g *graph) scratch {
 // observe processes the trains' events up to now.
 func (s *scratch) observe(now int64) {
 	s.now = now
-	s.fill(s.g, now)
+	s.fill()
 	s.visits, s.spans, s.vehicles, s.ways = s.visits[:0], s.spans[:0], s.vehicles[:0], s.ways[:0]
 	s.makes = s.makes[:0]
 	for i := range s.runs {

@@ -13,6 +13,8 @@ import (
 // schedule caches the intended service around a moment: a calendar lookup per platform
 // is too slow.
 type schedule struct {
+	g        *graph
+	now      int64
 	from     int64             // ms; a multiple of slot
 	headways [][]int64         // by pattern and slot: ms between departures; nil with a timetable
 	rows     [][][2]int64      // by line, slot and direction: the same of all patterns together; 0 without service
@@ -59,43 +61,45 @@ const (
 	often = 15 * minute
 )
 
-func (s *schedule) fill(g *graph, now int64) {
-	from := now - now%slotLength - slotsPast*slotLength
+func (s *schedule) fill() {
+	from := s.now - s.now%slotLength - slotsPast*slotLength
 	if s.rows != nil && s.from == from {
 		return
 	}
 	s.from = from
-	s.fillHeadways(g)
-	s.fillRuns(g)
-	s.fillLines(g)
+	s.fillHeadways()
+	s.fillRuns()
+	s.fillLines()
 }
 
-func (s *schedule) begins(g *graph, i int) time.Time {
-	return time.UnixMilli(s.from + int64(i)*slotLength).In(g.location)
-}
+func (s *schedule) begins(i int) time.Time { return s.time(s.from + int64(i)*slotLength) }
 
-func (s *schedule) fillHeadways(g *graph) {
-	s.headways = make([][]int64, len(g.patterns))
-	for i := range g.patterns {
-		if len(g.patterns[i].Headways) == 0 {
+func (s *schedule) time(ms int64) time.Time { return time.UnixMilli(ms).In(s.g.location) }
+
+func (s *schedule) fillHeadways() {
+	s.headways = make([][]int64, len(s.g.patterns))
+	for i := range s.g.patterns {
+		p := &s.g.patterns[i]
+		if len(p.Headways) == 0 {
 			continue
 		}
 		row := make([]int64, slots)
 		for j := range row {
-			row[j] = g.patterns[i].HeadwayAt(s.begins(g, j)).Milliseconds()
+			row[j] = p.HeadwayAt(s.begins(j)).Milliseconds()
 		}
 		s.headways[i] = row
 	}
 }
 
 // fillRuns lists the runs of timetables, and their calls by node.
-func (s *schedule) fillRuns(g *graph) {
+func (s *schedule) fillRuns() {
+	g := s.g
 	s.runs, s.named = s.runs[:0], map[string]int32{}
 	for i := range s.calls {
 		s.calls[i] = s.calls[i][:0]
 	}
 	until := s.from + slots*slotLength
-	first, last := g.net.ServiceDays(s.begins(g, 0), s.begins(g, slots))
+	first, last := g.net.ServiceDays(s.begins(0), s.begins(slots))
 	var runs []cta.Run
 	var times []time.Duration
 	for i := range g.patterns {
@@ -133,7 +137,8 @@ func (s *schedule) fillRuns(g *graph) {
 }
 
 // fillLines combines the patterns by line and direction.
-func (s *schedule) fillLines(g *graph) {
+func (s *schedule) fillLines() {
+	g := s.g
 	s.rows, s.periods, s.departs = make([][][2]int64, len(g.lines)), make([][2][]period, len(g.lines)), make([][2][]int64, len(g.lines))
 	s.later = map[int32]cta.Run{}
 	for i := range g.lines {
@@ -441,9 +446,9 @@ func (s *schedule) due(n int32, u use, t int64) int64 {
 
 // resumes returns when a line's service in a direction next begins within a week; else
 // zero.
-func (s *schedule) resumes(g *graph, line, d int, now int64) (next time.Time) {
-	for _, i := range g.lines[line].patterns {
-		if at := s.nextRun(g, i, now).Departure; !at.IsZero() && s.leads(&g.patterns[i], d) {
+func (s *schedule) resumes(line, d int) (next time.Time) {
+	for _, i := range s.g.lines[line].patterns {
+		if at := s.nextRun(i).Departure; !at.IsZero() && s.leads(&s.g.patterns[i], d) {
 			next = earlier(next, at)
 		}
 	}
@@ -452,12 +457,12 @@ func (s *schedule) resumes(g *graph, line, d int, now int64) (next time.Time) {
 
 // nextRun returns the next run of a pattern within a week; else zero. Of a headway
 // service, it has the departure alone.
-func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
-	if r, ok := s.later[i]; ok && (r.Departure.IsZero() || r.Departure.UnixMilli() > now) {
+func (s *schedule) nextRun(i int32) (next cta.Run) {
+	if r, ok := s.later[i]; ok && (r.Departure.IsZero() || r.Departure.UnixMilli() > s.now) {
 		return r
 	}
-	p := g.patterns[i].Pattern
-	t := time.UnixMilli(now - now%slotLength).In(g.location)
+	p := s.g.patterns[i].Pattern
+	t := s.time(s.now - s.now%slotLength)
 	for at := t; len(p.Headways) > 0 && at.Sub(t) < 7*24*time.Hour; at = at.Add(15 * time.Minute) {
 		if p.HeadwayAt(at) > 0 {
 			next.Departure = at
@@ -465,9 +470,9 @@ func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
 		}
 	}
 	var runs []cta.Run
-	for d, last := g.net.ServiceDays(t, t.AddDate(0, 0, 6)); d <= last; d = d.Add(1) {
+	for d, last := s.g.net.ServiceDays(t, t.AddDate(0, 0, 6)); d <= last; d = d.Add(1) {
 		for _, r := range p.AppendRuns(runs[:0], d) {
-			if r.Departure.UnixMilli() > now && (next.Departure.IsZero() || r.Departure.Before(next.Departure)) {
+			if r.Departure.UnixMilli() > s.now && (next.Departure.IsZero() || r.Departure.Before(next.Departure)) {
 				next = r
 			}
 		}
@@ -477,10 +482,10 @@ func (s *schedule) nextRun(g *graph, i int32, now int64) (next cta.Run) {
 }
 
 // idle reports whether a line has no trains in a direction on now's service day.
-func (s *schedule) idle(g *graph, line, d int, now int64) bool {
-	day := cta.ServiceDay(time.UnixMilli(now).In(g.location))
-	for _, i := range g.lines[line].patterns {
-		p := &g.patterns[i]
+func (s *schedule) idle(line, d int) bool {
+	day := cta.ServiceDay(s.time(s.now))
+	for _, i := range s.g.lines[line].patterns {
+		p := &s.g.patterns[i]
 		if s.leads(p, d) && (slices.ContainsFunc(p.Trips, func(t cta.Trip) bool { return t.Calendar.Includes(day) }) ||
 			slices.ContainsFunc(p.Headways, func(h cta.Headway) bool { return h.Calendar.Includes(day) })) {
 			return false

@@ -351,8 +351,8 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 	switch {
 	case l.planned && !sv.served && !runs && (state.heard == 0 || away == 0) && stuck == nil && state.behind[d] == nil:
 		ds.Cause, ds.Level = CauseNoService, LevelNotRunning
-		ds.Resumes = s.resumes(s.g, line, d, s.now)
-		ds.Idle = s.idle(s.g, line, d, s.now)
+		ds.Resumes = s.resumes(line, d)
+		ds.Idle = s.idle(line, d)
 	case state.heard == 0 && runs && s.began(int32(line), s.now) > s.now-patience:
 		ds.Cause, ds.Level = CauseBeginning, LevelUnknown
 	case state.heard == 0:
@@ -389,7 +389,7 @@ func (s *scratch) direction(v *View, line, d int) DirectionStatus {
 		ds.Station, ds.Lasts = ds.Bunch.Station, ds.Bunch.Apart
 	case ending:
 		ds.Cause = CauseEnding
-		again := s.resumes(s.g, line, d, s.now) // zero is another day
+		again := s.resumes(line, d) // zero is another day
 		if cta.ServiceDay(again.In(s.g.location)) == cta.ServiceDay(s.time(s.now)) {
 			ds.Cause, ds.Resumes = CausePausing, again
 		}

@@ -47,7 +47,6 @@ type Tracker struct {
 
 	view        *View
 	viewVersion uint64
-	viewAt      int64
 }
 
 // train holds a train's events, in order of event time.
@@ -273,10 +272,10 @@ func (t *Tracker) View(now time.Time) *View {
 }
 
 func (t *Tracker) viewLocked(now int64) *View {
-	if t.view == nil || t.viewVersion != t.version || t.viewAt != now {
+	if t.view == nil || t.viewVersion != t.version || t.view.AsOf.UnixMilli() != now {
 		t.prune(now)
 		t.view = t.derive(now)
-		t.viewVersion, t.viewAt = t.version, now
+		t.viewVersion = t.version
 	}
 	return t.view
 }

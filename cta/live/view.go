@@ -188,8 +188,6 @@ func (t *Tracker) derive(now int64) *View {
 	return v
 }
 
-func (s *scratch) time(ms int64) time.Time { return time.UnixMilli(ms).In(s.g.location) }
-
 // assign gives departures at headways the trains likely to make them, in the order in
 // which the trains end their runs. Trains of a timetable have an id for each run.
 func (s *scratch) assign() {
