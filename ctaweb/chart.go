@@ -2,6 +2,8 @@ package ctaweb
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -212,7 +214,7 @@ func project(net *cta.Network) (where map[int]point, larger bool) {
 			where[id] = point{p.x * drawn(r) / r, p.y * drawn(r) / r}
 		}
 	}
-	low, high := bounds(where)
+	low, high := bounds(maps.Values(where))
 	scale := (chartSize - 2*chartMargin) / max(high.x-low.x, high.y-low.y)
 	for id, p := range where {
 		where[id] = point{p.x * scale, p.y * scale}
@@ -234,9 +236,9 @@ func centre(stations []*cta.Station) (lat, lon float64) {
 	return lats[len(lats)/2], lons[len(lons)/2]
 }
 
-func bounds(points map[int]point) (low, high point) {
+func bounds(points iter.Seq[point]) (low, high point) {
 	low, high = point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
-	for _, p := range points {
+	for p := range points {
 		low = point{min(low.x, p.x), min(low.y, p.y)}
 		high = point{max(high.x, p.x), max(high.y, p.y)}
 	}
@@ -296,14 +298,22 @@ func orient(a, b point) (dir, normal point) {
 	return dir, normal
 }
 
+// places are the stations' places on each line, in no order.
+func (c *chart) places() iter.Seq[point] {
+	return func(yield func(point) bool) {
+		for _, line := range c.at {
+			for _, p := range line {
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // fit moves the map to where x and y begin at 0.
 func (c *chart) fit() {
-	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
-	for _, line := range c.at {
-		l, h := bounds(line)
-		low = point{min(low.x, l.x), min(low.y, l.y)}
-		high = point{max(high.x, h.x), max(high.y, h.y)}
-	}
+	low, high := bounds(c.places())
 	for _, line := range c.at {
 		for id, p := range line {
 			line[id] = point{p.x - low.x + chartSide, p.y - low.y + chartMargin}

@@ -128,13 +128,7 @@ func (c *chart) spots() map[int]point {
 // densest returns the bounds of the stations around the one that has the most others near. A
 // station counts for each of its lines.
 func (c *chart) densest() (low, high point, ok bool) {
-	var all []point
-	for _, line := range c.at {
-		for _, p := range line {
-			all = append(all, p)
-		}
-	}
-	slices.SortFunc(all, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
+	all := slices.SortedFunc(c.places(), func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
 	near := func(p point) (list []point) {
 		from, _ := slices.BinarySearchFunc(all, p.x-insetReach, func(q point, x float64) int { return cmp.Compare(q.x, x) })
 		for _, q := range all[from:] {
@@ -165,10 +159,7 @@ func (c *chart) densest() (low, high point, ok bool) {
 	if len(most) < insetLeast {
 		return low, high, false
 	}
-	low, high = most[0], most[0]
-	for _, p := range most {
-		low, high = point{min(low.x, p.x), min(low.y, p.y)}, point{max(high.x, p.x), max(high.y, p.y)}
-	}
+	low, high = bounds(slices.Values(most))
 	return point{low.x - insetMargin, low.y - insetMargin}, point{high.x + insetMargin, high.y + insetMargin}, true
 }
 

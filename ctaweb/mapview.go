@@ -107,15 +107,12 @@ func fixedMap(c *chart, st *Status) mapFixed {
 	ends := map[int]point{} // the station before a line's end
 	for i, l := range st.Lines {
 		ml := mapLine{Index: i}
+		next := map[int][]int{} // the line's stations next to each
 		for _, e := range c.tracks[l.ID] {
 			ml.Tracks = append(ml.Tracks, mapTrack{fmt.Sprintf("%s/%d-%d", l.ID, e[0], e[1]), svgPath(c.way(l.ID, e[0], e[1]))})
+			next[e[0]], next[e[1]] = append(next[e[0]], e[1]), append(next[e[1]], e[0])
 		}
 		v.Lines = append(v.Lines, ml)
-		degree := map[int]int{}
-		for _, e := range c.tracks[l.ID] {
-			degree[e[0]]++
-			degree[e[1]]++
-		}
 		for _, st := range l.Stations {
 			p, ok := c.at[l.ID][st.ID]
 			if !ok {
@@ -126,14 +123,8 @@ func fixedMap(c *chart, st *Status) mapFixed {
 				order = append(order, st.ID)
 			}
 			spots[st.ID] = append(spots[st.ID], p)
-			if degree[st.ID] == 1 {
-				for _, e := range c.tracks[l.ID] {
-					if e[0] == st.ID {
-						ends[st.ID] = c.at[l.ID][e[1]]
-					} else if e[1] == st.ID {
-						ends[st.ID] = c.at[l.ID][e[0]]
-					}
-				}
+			if of := next[st.ID]; len(of) == 1 {
+				ends[st.ID] = c.at[l.ID][of[0]]
 			}
 		}
 	}

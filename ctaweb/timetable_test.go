@@ -2,6 +2,7 @@ package ctaweb
 
 import (
 	"html"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -392,7 +393,7 @@ func TestOutskirtsDontCrushTheMiddle(t *testing.T) {
 		return net
 	}
 	middle := func(where map[int]point) float64 {
-		low, high := bounds(where)
+		low, high := bounds(maps.Values(where))
 		return math.Abs(where[1].y-where[10].y) / (high.y - low.y)
 	}
 	where, larger := project(town(100, 0.5, 1))

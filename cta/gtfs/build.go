@@ -412,7 +412,7 @@ func (f *feed) measure(n *cta.Network) {
 	}
 	for _, s := range n.Stations {
 		if s.Entries = entries[s]; f.entries != nil {
-			s.Entries = f.entries[refOf(s.Ref, s.ID)]
+			s.Entries = f.entries[StationID(s)]
 		}
 	}
 }

@@ -334,7 +334,7 @@ func (p *printer) riders() {
 	}
 	p.file(ridershipFile, "station_id", "station_name", "weekday", "saturday", "sunday")
 	for _, s := range p.net.Stations {
-		p.row(refOf(s.Ref, s.ID), s.Name, decimal(s.Entries.Weekday), decimal(s.Entries.Saturday), decimal(s.Entries.Sunday))
+		p.row(StationID(s), s.Name, decimal(s.Entries.Weekday), decimal(s.Entries.Saturday), decimal(s.Entries.Sunday))
 	}
 	p.file(hourlyFile, "hour", "share")
 	for h, share := range p.net.Hourly {
