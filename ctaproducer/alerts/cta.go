@@ -209,23 +209,12 @@ func ctaTime(t form.Text, zone *time.Location, end bool) int64 {
 	return 0
 }
 
-// isCTA reports whether an answer is of the CTA's feed rather than GTFS-Realtime.
-func isCTA(body []byte) bool {
-	var shape map[string]json.RawMessage
-	return json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &shape) == nil && shape["CTAAlerts"] != nil
-}
-
-// isPage reports whether an answer is an HTML or XML document.
-func isPage(body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n\ufeff"), []byte("<"))
-}
-
 // parse reads an answer of either kind.
 func (s *Source) parse(body []byte) (alerts []alert.Alert, unknown int, err error) {
-	switch {
-	case isCTA(body):
-		return readCTA(body, s.net)
-	case isPage(body), len(bytes.TrimSpace(body)) == 0:
+	if alerts, unknown, err = readCTA(body, s.net); !errors.Is(err, errNoFeed) {
+		return alerts, unknown, err
+	}
+	if text := bytes.TrimLeft(body, " \t\r\n\ufeff"); len(text) == 0 || text[0] == '<' { // an HTML or XML document
 		return nil, 0, errNoFeed
 	}
 	alerts, unknown, err = s.reader.Alerts(body)
