@@ -2,6 +2,7 @@ package traintrackertest
 
 import (
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -29,13 +30,7 @@ type Fault func(now time.Time, a *Answer)
 func each(do func(now time.Time, route string, t *Train) bool) Fault {
 	return func(now time.Time, a *Answer) {
 		for _, r := range a.Route {
-			kept := r.Train[:0]
-			for _, t := range r.Train {
-				if do(now, r.Name, t) {
-					kept = append(kept, t)
-				}
-			}
-			r.Train = kept
+			r.Train = slices.DeleteFunc(r.Train, func(t *Train) bool { return !do(now, r.Name, t) })
 		}
 	}
 }

@@ -359,15 +359,12 @@ func (s *Settings) define(fs *flag.FlagSet, groups Group) (late func() []error) 
 			case len(s.Realtime.Header) > 0:
 				fault("header", "wants -vehicles or -trips")
 			}
-			for flag, source := range map[string]string{"vehicles": s.Realtime.Vehicles, "trips": s.Realtime.Trips} {
+			for flag, source := range map[string]string{"vehicles": s.Realtime.Vehicles, "trips": s.Realtime.Trips, "alerts": s.Alerts.URL} {
 				if strings.Contains(source, "://") { // else a file
 					checkURL(flag, source, "https", "http")
 				}
 			}
 			checkURL("train-tracker", s.TrainTracker.URL, "https", "http")
-			if strings.Contains(s.Alerts.URL, "://") { // else a file
-				checkURL("alerts", s.Alerts.URL, "https", "http")
-			}
 			if e := s.TrainTracker.Every; e < 5*time.Second || e > 10*time.Minute {
 				fault("every", "found %v, want 5s to 10m", e)
 			}
