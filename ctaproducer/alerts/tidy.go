@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/seed-921eec07/ctalive/cta/alert"
+	"github.com/seed-921eec07/ctalive/internal/sheet"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -74,10 +74,7 @@ func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
-	s = s[:most-len(dots)]
-	for !utf8.ValidString(s) {
-		s = s[:len(s)-1]
-	}
+	s = sheet.Cut(s, most-len(dots))
 	if at := strings.LastIndexAny(s, " \n"); at > most/2 {
 		s = s[:at]
 	}

@@ -150,11 +150,11 @@ func (s *Source) Run(ctx context.Context, sink Sink) error {
 		return err
 	}
 	err := s.poll.Run(ctx, hear, func(at time.Time, failed error) error {
-		a, refused := heard, (*rest.Error)(nil)
+		a := heard
 		heard = nil
 		s.left.Set(float64(feed.Left()))
 		if failed != nil {
-			if !good && errors.As(failed, &refused) && refused.Permanent() {
+			if refused, ok := errors.AsType[*rest.Error](failed); ok && !good && refused.Permanent() {
 				return failed
 			}
 			s.poll.State.Set(failed)
