@@ -54,17 +54,13 @@ func (f *feed) build() (*cta.Network, error) {
 // America zones too.
 func fahrenheit(loc *time.Location) bool {
 	name := loc.String()
-	for _, prefix := range []string{"US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
 	switch name {
 	case "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Phoenix", "America/Anchorage",
 		"America/Detroit", "America/Boise", "America/Juneau", "America/Indianapolis", "America/Louisville", "Pacific/Honolulu", "America/Puerto_Rico":
 		return true
 	}
-	return false
+	prefixes := []string{"US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"}
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // place is the station and the platform of a stop.

@@ -153,11 +153,7 @@ func (s *scratch) nextDeparture(origin int32, headway int64) (at int64, spread f
 // waiting reports whether a train that has ended its run waits to depart from a
 // platform.
 func (s *scratch) waiting(origin int32) bool {
-	for i := range s.vehicles {
-		v := &s.vehicles[i]
-		if v.number == 0 && v.state == StateTurning && !v.dropped && s.g.nodes[v.node].turn == origin {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.vehicles, func(v vehicle) bool {
+		return v.number == 0 && v.state == StateTurning && !v.dropped && s.g.nodes[v.node].turn == origin
+	})
 }

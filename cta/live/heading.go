@@ -202,12 +202,7 @@ func (s *scratch) about(k int32, p *pattern, d int) bool {
 		return false
 	}
 	from, to := s.slot(s.now-s.offsets[p.first+int32(last)]), s.slot(s.now-s.offsets[p.first+int32(first)])
-	for i := from; i <= to; i++ {
-		if s.headways[k][i] > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.headways[k][from:to+1], served)
 }
 
 // lineHeading is the name of a line's direction, and the patterns that it covers.

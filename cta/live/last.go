@@ -73,10 +73,8 @@ func (s *scratch) until(k int32) (until int64, over bool) {
 		if row[i] == 0 {
 			continue
 		}
-		for j := i + 1; j < min(slots, i+1+apart/slotLength); j++ {
-			if row[j] > 0 {
-				return 0, false
-			}
+		if slices.ContainsFunc(row[i+1:min(slots, i+1+apart/slotLength)], served) {
+			return 0, false
 		}
 		return s.from + (i+1)*slotLength, i < slots-1
 	}

@@ -210,6 +210,9 @@ func (s *schedule) leads(p *pattern, d int) bool {
 	return slices.ContainsFunc(p.Calls, func(c cta.Call) bool { return dir(c.Direction) == d })
 }
 
+// served reports whether a headway is one of a service.
+func served(headway int64) bool { return headway > 0 }
+
 // together returns the combined headway of two services on the same track; 0 stands for
 // no service.
 func together(a, b int64) int64 {
