@@ -177,6 +177,16 @@ func TestPrepareMayBeCalledByManyAtOnce(t *testing.T) {
 	}
 }
 
+func TestTopicsAreNamedOnce(t *testing.T) {
+	sys := ctatest.Start(t)
+	topics := sys.Topics
+	topics.Layout = cta.LayoutShared
+	p := newTestProducer(t, sys, smallTown(t), ProducerConfig{})
+	if names := p.topicNames(topics.Arrivals); len(names) != 1 {
+		t.Errorf("the shared layout has %q for arrivals, want one topic", names)
+	}
+}
+
 func TestWrongEventsAreRefused(t *testing.T) {
 	sys := ctatest.Start(t)
 	p := newTestProducer(t, sys, smallTown(t), ProducerConfig{})

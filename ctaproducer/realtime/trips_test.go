@@ -299,4 +299,26 @@ func TestLostTrainOfSlowFeedLeaves(t *testing.T) {
 	if len(left) != 1 || left[0] < 4*time.Minute+lostAfter-time.Minute || left[0] > 4*time.Minute+lostAfter+time.Minute {
 		t.Errorf("the train that was lost after 4 minutes left after %v, want once, %v later", left, lostAfter)
 	}
+	if n := in.active(); n != 1 {
+		t.Errorf("%d trains are in service, want the other one", n)
+	}
+}
+
+// A vehicle whose clock was ahead in one answer is followed by the next ones.
+func TestVehicleAheadOnceIsFollowed(t *testing.T) {
+	in := newInference(village(t, 480), 1, 15*time.Second, func(string) {}, func(string) {})
+	eight := time.Date(2026, 10, 7, 8, 0, 0, 0, in.zone)
+	stops := 0
+	for minute := range 13 {
+		now := eight.Add(time.Duration(minute) * time.Minute)
+		v := vehicle{descriptor: descriptor{trip: "trip-0", start: -1}, id: "bus", at: now, sequence: 10 * (1 + minute/2), stands: true}
+		if minute == 3 {
+			v.at = now.Add(time.Hour)
+		}
+		arrivals, _ := in.apply(0, &answer{at: now, vehicles: []vehicle{v}}, now)
+		stops += len(arrivals)
+	}
+	if stops != 7 {
+		t.Errorf("%d stops, want 7", stops)
+	}
 }
