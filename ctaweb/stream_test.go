@@ -146,9 +146,7 @@ func TestStream(t *testing.T) {
 	for _, n := range []int64{100, 105} { // the first says how many there were before
 		m.ApplyCount(tables.TurnstileCount{StationID: ohare, Count: n}, time.Now())
 	}
-	if s := until(t, next, func(s served) bool { return s.update.EntriesToday != nil }); s.update.EntriesToday["40890"] != 5 {
-		t.Errorf("today's entries are %v, want 5 at 40890", s.update.EntriesToday)
-	}
+	until(t, next, func(s served) bool { return s.update.EntriesToday["40890"] == 5 })
 }
 
 // A compressed stream says what a plain one says, and each event at once.
@@ -214,8 +212,12 @@ func TestStreamResumes(t *testing.T) {
 	h.pub.snapshot()
 
 	next, cancel = follow(t, srv.URL+"/events", last)
-	if s := next(); s.name != "update" || !hasTrain("1", rosemont)(s) {
-		t.Errorf("after a known id comes %+v, want the update that was missed", s)
+	s := next()
+	for s.name == "update" && !hasTrain("1", rosemont)(s) { // a new second was an update, too
+		s = next()
+	}
+	if s.name != "update" {
+		t.Errorf("after a known id comes %+v, want the updates that were missed", s)
 	}
 	cancel()
 	next, cancel = follow(t, srv.URL+"/events?since="+last, "")
