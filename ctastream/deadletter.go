@@ -23,8 +23,9 @@ const (
 	maxErrorText = 1000
 )
 
-// deadLetters makes dead letters of unreadable records. The methods of a
-// [kafka.Transformer] use it, one at a time.
+// deadLetters makes dead letters of unreadable records. It is used by a
+// [kafka.Transformer]'s Transform and by the functions that its Assign returns: one at a
+// time.
 type deadLetters struct {
 	client *kafka.Client
 	topic  string

@@ -217,8 +217,9 @@ func (s *summarizer) readCounts(ctx context.Context, from []kafka.Partition) (*t
 	if err != nil {
 		hint = "stop that engine, " + hint
 	}
+	// A station whose previous count is there is complete.
 	for id, unread := range broken {
-		if err == nil && read.stations[id] == nil { // else the previous count is still there
+		if err == nil && read.stations[id] == nil {
 			err = fmt.Errorf("the count of station %d can't be read: %w", id, unread)
 		}
 	}

@@ -199,9 +199,10 @@ func (t *tallies) publish(topic string, out []kafka.Record) []kafka.Record {
 	for _, tl := range t.touched {
 		tl.changed = false
 		out = append(out, kafka.Record{
-			Topic:   topic,
-			Key:     cta.PartitionKey(tl.station),
-			Value:   fmt.Appendf(nil, `{"STATION_ID":%d,"COUNT":%d}`, tl.station, tl.count), // as ksqlDB writes it
+			Topic: topic,
+			Key:   cta.PartitionKey(tl.station),
+			// As ksqlDB writes it: see [tables.TurnstileCount].
+			Value:   fmt.Appendf(nil, `{"STATION_ID":%d,"COUNT":%d}`, tl.station, tl.count),
 			Headers: t.sources[tl.home].says(),
 		})
 	}

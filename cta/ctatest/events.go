@@ -94,7 +94,7 @@ func (s *System) Send(records ...kafka.Record) {
 		}
 	}
 	if err := s.producer.Flush(ctx); err != nil {
-		s.tb.Fatalf("ctatest: send %d records: %v", len(records), err)
+		s.tb.Fatalf("ctatest: send %d records, and wait for the broker: %v", len(records), err)
 	}
 }
 

@@ -126,10 +126,11 @@ func (s *Services) start(ctx context.Context, cfg Config) (err error) {
 	// start leaves nothing behind.
 	var listeners []net.Listener
 	defer func() {
+		if err == nil {
+			return
+		}
 		for _, l := range listeners {
-			if err != nil {
-				_ = l.Close() // nobody uses it, or its service is closed too
-			}
+			_ = l.Close() // nobody uses it, or Start closes its service
 		}
 	}()
 	for _, a := range []struct{ service, addr string }{

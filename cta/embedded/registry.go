@@ -538,7 +538,7 @@ func (b *answerBuffer) result() (status int, body []byte) {
 
 func reply(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // else the client is gone; nobody else wants to know
+	_, _ = w.Write(body) // a failure means that the client is gone; nobody else wants to know
 }
 
 func answer(v any) http.HandlerFunc {

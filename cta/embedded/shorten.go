@@ -37,14 +37,14 @@ func (c *cleaner) shorten(ctx context.Context, topics []string) error {
 		topic := kmsg.NewDeleteRecordsRequestTopic()
 		topic.Topic = t
 		for _, p := range c.cluster.PartitionInfos(t) {
-			name := partition{t, p.Partition}
-			if end, known := before[name]; !known || end == p.HighWatermark {
+			key := partition{t, p.Partition}
+			if end, known := before[key]; !known || end == p.HighWatermark {
 				continue
 			}
 			part := kmsg.NewDeleteRecordsRequestTopicPartition()
 			part.Partition = p.Partition
 			part.Offset = p.LogStartOffset + int64(share*float64(p.LastStableOffset-p.LogStartOffset))
-			if at, behind := unread[name]; behind && at < part.Offset {
+			if at, behind := unread[key]; behind && at < part.Offset {
 				if size <= hold*c.atMost {
 					part.Offset = at
 				} else {

@@ -272,3 +272,45 @@ func (w *worker) end() {
 		w.t.Fatal(err)
 	}
 }
+
+// A kill in the middle of an entry leaves a piece of it. What is written behind it counts.
+func TestTornLogs(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	dir := t.TempDir()
+	s := startIn(t, dir)
+	w := newWorker(t, ctx, s)
+	w.begin()
+	w.put("one")
+	w.stage(1)
+	w.end()
+	snap := t.TempDir()
+	if err := os.CopyFS(snap, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range []string{"pids.log", "groups.log"} {
+		f, err := os.OpenFile(filepath.Join(snap, "kafka", log), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.Write([]byte{40, 0, 0, 0, 1, 2, 3, 4, 1, 0, '{'})
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = startIn(t, snap)
+	w = newWorker(t, ctx, s)
+	w.begin()
+	w.put("two")
+	w.stage(2)
+	w.end()
+	want := committed(t, ctx, s)
+	again := t.TempDir()
+	if err := os.CopyFS(again, os.DirFS(snap)); err != nil {
+		t.Fatal(err)
+	}
+	s = startIn(t, again)
+	if got := committed(t, ctx, s); !cmp.Equal(got, want, cmp.AllowUnexported(state{})) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -135,7 +135,7 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, fmt.Errorf("wire: register under %s: %w", subject, ctx.Err())
 	}
 	got, err := r.retry(ctx, r.cfg.Wait, "register "+subject+" "+schema, func() (any, error) {
 		id, err := idOf(r.client.CreateSchema(subject, schema, srclient.Avro))

@@ -12,7 +12,7 @@ import (
 func TestMissingControllerIsNamed(t *testing.T) {
 	c := New([]string{"127.0.0.1:1"}, sarama.NewConfig(), nil, slog.New(slog.DiscardHandler))
 	defer c.Close()
-	c.view.Store(&View{at: time.Now(), Controller: -1})
+	c.view.Store(&View{at: time.Now().Add(time.Hour), Controller: -1})
 	err := c.Ask(t.Context(), Controller(), time.Second, nil)
 	if err == nil {
 		t.Fatal("a request found a controller")

@@ -220,6 +220,7 @@ func (e *Engine) assign(ctx context.Context, view *cluster.View) bool {
 	return all
 }
 
+// endLocked ends a cursor that e.cursors holds. e.mu is held.
 func (e *Engine) endLocked(cur *Cursor, err error) {
 	delete(e.cursors, cur.Partition)
 	e.queue = append(e.queue, Fetched{Cursor: cur, Err: err})
