@@ -272,7 +272,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 // A feed in protobuf is read by the same source, in all its languages.
 func TestGTFSRealtimeAnswer(t *testing.T) {
-	feed := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0")}, Entity: []*pb.FeedEntity{{Id: proto.String("x"), Alert: &pb.Alert{
+	version := strings.Repeat("2", 58) // makes the header 60 bytes, which is the character '<'
+	feed := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: &version}, Entity: []*pb.FeedEntity{{Id: proto.String("x"), Alert: &pb.Alert{
 		InformedEntity: []*pb.EntitySelector{{RouteId: proto.String("red")}, {RouteId: proto.String("22")}},
 		HeaderText: &pb.TranslatedString{Translation: []*pb.TranslatedString_Translation{
 			{Text: proto.String("Delays &amp; <b>more</b>"), Language: proto.String("en")}, {Text: proto.String("Retrasos"), Language: proto.String("es")},
@@ -282,6 +283,9 @@ func TestGTFSRealtimeAnswer(t *testing.T) {
 	body, err := proto.Marshal(feed)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if body[1] != '<' {
+		t.Fatalf("the feed begins with %q, want what might be a page's", body[:2])
 	}
 	got, aside, err := source(t, Config{}).read(body)
 	if err != nil || len(got) != 1 || aside != 1 {

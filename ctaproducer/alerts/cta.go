@@ -214,9 +214,6 @@ func (s *Source) parse(body []byte) (alerts []alert.Alert, unknown int, err erro
 	if alerts, unknown, err = readCTA(body, s.net); !errors.Is(err, errNoFeed) {
 		return alerts, unknown, err
 	}
-	if text := bytes.TrimLeft(body, " \t\r\n\ufeff"); len(text) == 0 || text[0] == '<' { // an HTML or XML document
-		return nil, 0, errNoFeed
-	}
 	alerts, unknown, err = s.reader.Alerts(body)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNoFeed, err)

@@ -245,6 +245,22 @@ func TestAnswersFromTheFutureAreNotReady(t *testing.T) {
 	}
 }
 
+// A Train Tracker without trains, at night, whose answers stop being newer.
+func TestAnswersThatStandStillAreNotReady(t *testing.T) {
+	f := newFake(t, 1, "purple")
+	from := f.Now.Format("2006-01-02T15:04:05")
+	f.edit = func(_ time.Time, root *traintrackertest.Answer) {
+		entries(root, func(string, *traintrackertest.Train) bool { return false })
+		root.Tmst = from
+	}
+	f.Ends = f.Now.Add(10 * time.Minute)
+	want := "Train Tracker: no train has moved since " + f.Now.Format(time.TimeOnly)
+	_, s, err := f.run(t, Config{})
+	if ready := s.Ready(); err != nil || ready == nil || ready.Error() != want {
+		t.Errorf("ready: %v (%v), want %q", ready, err, want)
+	}
+}
+
 // A train that is lost leaves the page in time, and so does one whose run has ended; a
 // frozen feed takes nothing from it.
 func TestTrainsLeave(t *testing.T) {

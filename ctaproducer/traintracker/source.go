@@ -187,10 +187,10 @@ func (s *Source) take(ctx context.Context, in *inference, a *answer, now time.Ti
 	case in.latest.IsZero():
 		wait = errors.New("Train Tracker: no answer so far can be used")
 	case frozen:
-		wait = fmt.Errorf("Train Tracker: no train has moved since %s", in.data.Format(time.TimeOnly))
+		wait = fmt.Errorf("Train Tracker: no train has moved since %s", in.since.Format(time.TimeOnly))
 	}
 	s.poll.State.Set(wait)
-	log.Report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", in.data)
+	log.Report("frozen", frozen, "the Train Tracker answers, but no train moves in its answers", "since", in.since)
 	for code, r := range in.routes {
 		log.Report("line "+code, !in.mute[r].IsZero(), "most trains of a line are missing from the answers; they are kept for now", "line", r.line.ID)
 	}

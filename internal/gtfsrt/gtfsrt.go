@@ -33,7 +33,9 @@ var errDifferential = errors.New("the feed has incrementality DIFFERENTIAL, want
 // can't be read.
 func Read(data []byte, each func(*pb.FeedEntity)) (header *pb.FeedHeader, odd int, err error) {
 	m := &message{each: each}
-	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); bytes.HasPrefix(text, []byte("{")) {
+	text := bytes.TrimLeft(data, " \t\r\n\ufeff")
+	// In protobuf, a header of 123 bytes begins with a line feed and a brace.
+	if bytes.HasPrefix(text, []byte("{")) && (data[0] != '\n' || json.Valid(text)) {
 		err = m.json(text)
 	} else {
 		err = m.protobuf(data)

@@ -48,6 +48,27 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
+// A feed in protobuf is read whatever characters its first bytes stand for. JSON may begin
+// with a line feed, too.
+func TestFeedsOfEachLengthAreRead(t *testing.T) {
+	for n := range 300 {
+		m := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String(strings.Repeat("2", n))}}
+		binary, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := protojson.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, data := range [][]byte{binary, append([]byte("\n"), text...)} {
+			if h, _, err := Read(data, func(*pb.FeedEntity) {}); err != nil || len(h.GetGtfsRealtimeVersion()) != n {
+				t.Errorf("a header with a version of %d bytes: %v, %v", n, h, err)
+			}
+		}
+	}
+}
+
 // A feed of changes isn't read as a whole one, in which every train that is left out is
 // missing.
 func TestDifferentialFeedsAreRefused(t *testing.T) {

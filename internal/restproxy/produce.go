@@ -188,13 +188,13 @@ type partitioner struct{ byKey kgo.Partitioner }
 
 // ForTopic returns the partitioner of a topic.
 func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
-	return topicPartitioner{p.byKey.ForTopic(topic).(byKey)}
+	return topicPartitioner{p.byKey.ForTopic(topic).(sticky)}
 }
 
-type topicPartitioner struct{ byKey }
+type topicPartitioner struct{ sticky }
 
-// byKey chooses another partition for records without a key with each batch.
-type byKey interface {
+// sticky is a partitioner that is told of each new batch.
+type sticky interface {
 	kgo.TopicPartitioner
 	kgo.TopicPartitionerOnNewBatch
 }
@@ -202,7 +202,7 @@ type byKey interface {
 // RequiresConsistency says whether a record must not go elsewhere when its
 // partition is away for a moment.
 func (p topicPartitioner) RequiresConsistency(r *kgo.Record) bool {
-	return r.Partition >= 0 || p.byKey.RequiresConsistency(r)
+	return r.Partition >= 0 || p.sticky.RequiresConsistency(r)
 }
 
 // Partition chooses one of n partitions.
@@ -210,5 +210,5 @@ func (p topicPartitioner) Partition(r *kgo.Record, n int) int {
 	if r.Partition >= 0 {
 		return int(r.Partition)
 	}
-	return p.byKey.Partition(r, n)
+	return p.sticky.Partition(r, n)
 }
