@@ -178,14 +178,15 @@ func (w row) integer(column string, low, high, otherwise int) int {
 // optional is like integer, from 0, but an invalid value is only a notice.
 func (w row) optional(column string, high, otherwise int) int {
 	s := w.Cell(column)
-	n, ok := sheet.Whole(s, 0, high)
-	switch {
-	case ok:
-		return n
-	case s != "":
-		w.odd(column, unknown)
+	if s == "" {
+		return otherwise
 	}
-	return otherwise
+	n, ok := sheet.Whole(s, 0, high)
+	if !ok {
+		w.odd(column, unknown)
+		return otherwise
+	}
+	return n
 }
 
 // odd records an odd value of a column, and its treatment.

@@ -93,7 +93,7 @@ type score struct {
 	departures map[int32]*departures
 	all        [horizons]tally
 	recent     [buckets]bucket // by slot, modulo buckets
-	now        int64           // ms: of the latest ScorePredictions; 0 before
+	now        int64           // ms: of the latest ScorePredictions; 0 before, and after Reset
 	margins    [2]margins      // of our predictions, and of the agency's
 	agency     [horizons]bool  // whose predictions are the better: the agency's
 }

@@ -77,7 +77,7 @@
 //	                                intended headway, and closer than the median of all stations ³
 //	CauseEnding        good         service is over for the day; the last trains are on their way
 //	CausePausing       good         service pauses; trains are on their way
-//	CauseRecovering    minor        CauseRegular or CauseTooEarly, within five minutes of trouble
+//	CauseRecovering    minor        CauseRegular or CauseTooEarly, within five minutes of trouble that a View showed
 //	CauseRegular       good         the median headway is known
 //	CauseTooEarly      good         trains run; the median headway is not known yet
 //

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -104,6 +105,43 @@ func TestRecoveryIsOfWhatReadersSaw(t *testing.T) {
 			seems[tr.view.Lines[0].Level] = true
 		default:
 			apply([]ctaproducer.Event{e})
+		}
+	}
+}
+
+// Of two trains broken down in a direction, the one that has stood for longer is told.
+func TestLongestBreakdownIsTold(t *testing.T) {
+	for name, since := range map[string][2]time.Duration{"1": {0, time.Minute}, "2": {time.Minute, 0}} {
+		tr := NewTracker(only(t, "blue"))
+		for i, station := range []int{rosemont, cumberland} {
+			if err := tr.ApplyArrival(cta.KeyAt(day(8).Add(since[i])), arrived(fmt.Sprint(i+1), station, cta.DirectionA, cta.TrainBrokenDown)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := tr.View(day(8).Add(2 * time.Minute)).Lines[0].Directions[0]; d.Cause != CauseStanding || d.Train != name || d.Lasts != 2*time.Minute {
+			t.Errorf("told is %s of train %s for %v, want the two minutes of train %s", d.Cause, d.Train, d.Lasts, name)
+		}
+	}
+}
+
+// A train before a fork is drawn on the way that no train has taken for longest.
+func TestTrainBeforeAForkIsDrawn(t *testing.T) {
+	const garfield, halsted, kingDrive = 40510, 40940, 41140
+	for _, taken := range [][2]int{{halsted, kingDrive}, {kingDrive, halsted}} {
+		tr := NewTracker(only(t, "green"))
+		for i, station := range []int{taken[1], taken[0], garfield} { // taken[0] is the latest way
+			a := arrived(fmt.Sprint(i), station, cta.DirectionA, cta.TrainInService)
+			if a.Line = "green"; station != garfield {
+				a.PrevStationID = new(garfield)
+			}
+			if err := tr.ApplyArrival(cta.KeyAt(day(8).Add(time.Duration(i)*time.Minute)), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		train, _ := tr.View(day(8).Add(3 * time.Minute)).Train("2")
+		west := train.Longitude < tr.graph.net.Station(garfield).Longitude
+		if len(train.Next) != 2 || west != (taken[1] == halsted) { // King Drive is in the east
+			t.Errorf("the train is at %v, %v of the way to %v; want it on the way to %d", train.Point, train.Fraction, train.Next, taken[1])
 		}
 	}
 }

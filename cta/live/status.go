@@ -36,7 +36,7 @@ const (
 	CauseOverdue    Cause = "overdue"
 	CauseGap        Cause = "gap"
 	CauseBunched    Cause = "bunched"
-	CauseRecovering Cause = "recovering" // there was trouble in the last five minutes
+	CauseRecovering Cause = "recovering" // a View of the last five minutes showed trouble
 	CauseRegular    Cause = "regular"
 	CausePausing    Cause = "pausing"   // trains are on their way, others leave later on the service day
 	CauseEnding     Cause = "ending"    // service is over, the last trains are on their way
