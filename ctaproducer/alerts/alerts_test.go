@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	pb "github.com/MobilityData/gtfs-realtime-bindings/golang/gtfs"
 	"github.com/google/go-cmp/cmp"
@@ -319,13 +320,18 @@ func TestTextsArePlain(t *testing.T) {
 func TestBounds(t *testing.T) {
 	long := alert.Alert{
 		ID: "1", Informed: make([]alert.Informed, 1000), Active: make([]alert.Period, 1000),
-		Header: []alert.Text{{Text: strings.Repeat("wörter ", 1000)}}, Description: slices.Repeat([]alert.Text{{Text: strings.Repeat("ö", 9999)}}, 100),
+		Header: []alert.Text{{Text: strings.Repeat("wörter ", 1000)}}, Description: slices.Repeat([]alert.Text{{Text: "x" + strings.Repeat("ö", 9999)}, {Text: strings.Repeat("ö", 9999)}}, 50),
 		URL: []alert.Text{{Text: "http://a.example/" + strings.Repeat("x", 2000)}},
 	}
 	a, ok := tidy(long)
 	if !ok || len(a.Header[0].Text) > maxHeader || len(a.Description[0].Text) > maxDescription || len(a.Description) != maxLanguages || a.URL != nil ||
 		len(a.Informed) != alert.MaxParts || len(a.Active) != alert.MaxParts || !strings.HasSuffix(a.Header[0].Text, "wörter…") {
 		t.Errorf("%v: %+v", ok, a)
+	}
+	for _, text := range a.Description {
+		if !utf8.ValidString(text.Text) {
+			t.Errorf("a text is cut within a character: …%q", text.Text[len(text.Text)-8:])
+		}
 	}
 	if _, ok := tidy(alert.Alert{ID: strings.Repeat("x", 201), Header: long.Header}); ok {
 		t.Error("an id of 201 bytes is kept")
