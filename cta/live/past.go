@@ -153,10 +153,14 @@ func (v verdict) level() Level {
 	return LevelGood
 }
 
-// trouble reports whether a minute belongs to a spell. One of recovery doesn't.
+// trouble reports whether there is trouble: whether a minute belongs to a spell. One of
+// recovery doesn't.
 func (v verdict) trouble() bool {
 	return v.cause() != CauseRecovering && (v.level() == LevelMinor || v.level() == LevelMajor)
 }
+
+// runs reports whether trains ran, as far as is known.
+func (v verdict) runs() bool { return v.level() != LevelUnknown && v.level() != LevelNotRunning }
 
 func newHistory() history { return history{dirty: math.MaxInt64, start: math.MaxInt64} }
 
@@ -362,7 +366,7 @@ func (l *pastLine) trouble(d int, at int64) int64 {
 		switch v := l.minutes[d][m%minutes]; {
 		case v.trouble():
 			return m
-		case v.level() == LevelUnknown || v.level() == LevelNotRunning:
+		case !v.runs():
 			return 0
 		}
 	}
@@ -390,7 +394,7 @@ func (h *history) measure(s *scratch, l *pastLine, d int, n int32, slot *spacing
 // Minutes before the first judged one don't count.
 func (l *pastLine) heard(d int, from, to int64) bool {
 	for m := from; m <= to; m++ {
-		if v := l.minutes[d][m%minutes]; v != 0 && (v.level() == LevelUnknown || v.level() == LevelNotRunning) {
+		if v := l.minutes[d][m%minutes]; v != 0 && !v.runs() {
 			return false
 		}
 	}

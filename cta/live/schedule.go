@@ -433,11 +433,12 @@ func (s *scratch) ride(e int32, from call) (took int64, variance float64, to cal
 
 // calling reports whether the timetable has a call of a line in a span of time.
 func (s *schedule) calling(l *lineGraph, from, to int64) bool {
-	return slices.ContainsFunc(slices.Concat(l.nodes[0], l.nodes[1]), func(n int32) bool {
+	called := func(n int32) bool {
 		calls := s.calls[n]
 		i := sort.Search(len(calls), func(i int) bool { return calls[i].at > from })
 		return i < len(calls) && calls[i].at < to
-	})
+	}
+	return slices.ContainsFunc(l.nodes[0], called) || slices.ContainsFunc(l.nodes[1], called)
 }
 
 // due returns the time between t and the nearest timetabled run of a call at a node;

@@ -237,12 +237,12 @@ func (ds *DirectionStatus) settle(trouble, now int64) {
 // records that are just being read.
 func (s *scratch) remember(v *View) {
 	for i := range v.Lines {
-		for d, ds := range v.Lines[i].Directions {
-			switch {
-			case ds.Level == LevelNotRunning, ds.Level == LevelUnknown:
-				s.trouble[i][d] = 0
-			case ds.Level != LevelGood && ds.Cause != CauseRecovering:
+		for d := range v.Lines[i].Directions {
+			switch said := verdictOf(&v.Lines[i].Directions[d]); {
+			case said.trouble():
 				s.trouble[i][d] = v.AsOf.UnixMilli()
+			case !said.runs():
+				s.trouble[i][d] = 0
 			}
 		}
 	}
