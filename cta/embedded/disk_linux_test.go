@@ -60,10 +60,7 @@ func TestFullDisk(t *testing.T) {
 			}
 		}
 		w := newWorker(t, ctx, s)
-		w.begin()
-		w.put("more")
-		w.stage(int64(n + 1))
-		w.end()
+		w.commit("more", int64(n+1))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -21,22 +21,15 @@ func TestCompactionCutShort(t *testing.T) {
 	dir := t.TempDir()
 	s := startIn(t, dir)
 	write(t, ctx, s, "a=1", "b=1", "a=2", "c=1")
-	copied := func(t *testing.T) string {
-		to := t.TempDir()
-		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		return to
-	}
 
-	untouched := copied(t)
+	untouched := copied(t, dir)
 	sp := spare{filepath.Join(dir, "kafka")}
 	if err := sp.keep(s.broker.cleaner.partitions([]string{"table"})); err != nil {
 		t.Fatal(err)
 	}
-	begun := copied(t)
+	begun := copied(t, dir)
 	s.broker.cluster.Compact()
-	done := copied(t)
+	done := copied(t, dir)
 	sp.drop(s.log)
 	if got, want := records(t, ctx, s, "table"), []string{"b=1", "a=2", "c=1"}; !cmp.Equal(got, want) {
 		t.Fatalf("after the compaction: %v, want %v", got, want)
@@ -62,10 +55,7 @@ func TestCompactionCutShort(t *testing.T) {
 		{"after it", done, func(string) error { return nil }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(tt.dir)); err != nil {
-				t.Fatal(err)
-			}
+			dir := copied(t, tt.dir)
 			if err := tt.do(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -101,6 +91,16 @@ func startIn(t *testing.T, dir string) *Services {
 		}
 	})
 	return s
+}
+
+// copied returns a copy of a data directory: what a kill would leave at this moment.
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 // write writes records to topic table, each a key and a value, creating it if need be.

@@ -25,24 +25,14 @@ func TestKilledBetweenWrites(t *testing.T) {
 	dir := t.TempDir()
 	s := startIn(t, dir)
 	w := newWorker(t, ctx, s)
+	w.commit("one", 1)
 	w.begin()
-	w.put("one")
-	w.stage(1)
-	w.end()
-	snapshot := func() string {
-		to := t.TempDir()
-		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		return to
-	}
-	w.begin()
-	before := snapshot()
+	before := copied(t, dir)
 	w.put("two")
 	w.stage(2)
-	produced := snapshot()
+	produced := copied(t, dir)
 	w.end()
-	ended := snapshot()
+	ended := copied(t, dir)
 
 	part := func(topic, ext string) string { return "kafka/partitions/" + topic + "-0/0." + ext }
 	whole := []string{"one", "two"}
@@ -59,10 +49,7 @@ func TestKilledBetweenWrites(t *testing.T) {
 			part("left", "dat"), part("left", "idx"), "kafka/groups.log", "kafka/pids.log"}, 1},
 	} {
 		for n := range len(tt.files) + 1 {
-			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(tt.from)); err != nil {
-				t.Fatal(err)
-			}
+			dir := copied(t, tt.from)
 			for _, f := range tt.files[:n] {
 				data, err := os.ReadFile(filepath.Join(tt.to, f))
 				if err == nil {
@@ -82,15 +69,8 @@ func TestKilledBetweenWrites(t *testing.T) {
 				t.Errorf("%s, killed after %d writes: %v, want %v up to %d", tt.name, n, got, want, position)
 			}
 			next := newWorker(t, ctx, s)
-			next.begin()
-			next.put("three")
-			next.stage(3)
-			next.end()
-			again := t.TempDir()
-			if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
-				t.Fatal(err)
-			}
-			s = startIn(t, again)
+			next.commit("three", 3)
+			s = startIn(t, copied(t, dir))
 			want = append(want[:len(want):len(want)], "three")
 			if got := committed(t, ctx, s); !cmp.Equal(got, state{want, want, 3}) {
 				t.Errorf("%s, killed after %d writes, and again after one more transaction: %v, want %v", tt.name, n, got, want)
@@ -127,12 +107,8 @@ func TestVainCommitIsNotDueAfterAKill(t *testing.T) {
 	w.end()
 	killed := func(when string) {
 		t.Helper()
-		copied := t.TempDir()
-		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
 		want := []string{"one"}
-		if got := committed(t, ctx, startIn(t, copied)); !cmp.Equal(got, state{want, want, 1}) {
+		if got := committed(t, ctx, startIn(t, copied(t, dir))); !cmp.Equal(got, state{want, want, 1}) {
 			t.Errorf("killed after %s: %v, want %v up to 1", when, got, want)
 		}
 	}
@@ -223,6 +199,15 @@ func newWorker(t *testing.T, ctx context.Context, s *Services, opts ...kgo.Opt) 
 	return &worker{t, ctx, s, c}
 }
 
+// commit makes a transaction of a record to each topic and a position.
+func (w *worker) commit(value string, position int64) {
+	w.t.Helper()
+	w.begin()
+	w.put(value)
+	w.stage(position)
+	w.end()
+}
+
 func (w *worker) begin() {
 	w.t.Helper()
 	if err := w.c.BeginTransaction(); err != nil {
@@ -280,16 +265,10 @@ func TestTornLogs(t *testing.T) {
 	dir := t.TempDir()
 	s := startIn(t, dir)
 	w := newWorker(t, ctx, s)
-	w.begin()
-	w.put("one")
-	w.stage(1)
-	w.end()
-	snap := t.TempDir()
-	if err := os.CopyFS(snap, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	w.commit("one", 1)
+	torn := copied(t, dir)
 	for _, log := range []string{"pids.log", "groups.log"} {
-		f, err := os.OpenFile(filepath.Join(snap, "kafka", log), os.O_APPEND|os.O_WRONLY, 0)
+		f, err := os.OpenFile(filepath.Join(torn, "kafka", log), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,19 +277,11 @@ func TestTornLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s = startIn(t, snap)
+	s = startIn(t, torn)
 	w = newWorker(t, ctx, s)
-	w.begin()
-	w.put("two")
-	w.stage(2)
-	w.end()
-	want := committed(t, ctx, s)
-	again := t.TempDir()
-	if err := os.CopyFS(again, os.DirFS(snap)); err != nil {
-		t.Fatal(err)
-	}
-	s = startIn(t, again)
-	if got := committed(t, ctx, s); !cmp.Equal(got, want, cmp.AllowUnexported(state{})) {
-		t.Errorf("%+v, want %+v", got, want)
+	w.commit("two", 2)
+	want := []string{"one", "two"}
+	if got := committed(t, ctx, startIn(t, copied(t, torn))); !cmp.Equal(got, state{want, want, 2}) {
+		t.Errorf("%v, want %v up to 2", got, want)
 	}
 }

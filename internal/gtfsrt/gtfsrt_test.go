@@ -12,11 +12,21 @@ import (
 
 func header(t *testing.T) []byte {
 	t.Helper()
-	b, err := proto.Marshal(&pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0")}})
+	binary, _ := encoded(t, &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0")}})
+	return binary
+}
+
+// encoded returns a message in protobuf, and in JSON.
+func encoded(t *testing.T, m *pb.FeedMessage) (binary, text []byte) {
+	t.Helper()
+	binary, err := proto.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	if text, err = protojson.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	return binary, text
 }
 
 // A message is bounded in its entities, and an entity in its size.
@@ -53,14 +63,7 @@ func TestMessagesAreBounded(t *testing.T) {
 func TestFeedsOfEachLengthAreRead(t *testing.T) {
 	for n := range 300 {
 		m := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String(strings.Repeat("2", n))}}
-		binary, err := proto.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := protojson.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
+		binary, text := encoded(t, m)
 		for _, data := range [][]byte{binary, append([]byte("\n"), text...)} {
 			if h, _, err := Read(data, func(*pb.FeedEntity) {}); err != nil || len(h.GetGtfsRealtimeVersion()) != n {
 				t.Errorf("a header with a version of %d bytes: %v, %v", n, h, err)
@@ -73,14 +76,7 @@ func TestFeedsOfEachLengthAreRead(t *testing.T) {
 // missing.
 func TestDifferentialFeedsAreRefused(t *testing.T) {
 	m := &pb.FeedMessage{Header: &pb.FeedHeader{GtfsRealtimeVersion: proto.String("2.0"), Incrementality: pb.FeedHeader_DIFFERENTIAL.Enum()}}
-	binary, err := proto.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := protojson.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary, text := encoded(t, m)
 	for _, data := range [][]byte{binary, text} {
 		if _, _, err := Read(data, func(*pb.FeedEntity) {}); err == nil || !strings.Contains(err.Error(), "want FULL_DATASET") {
 			t.Errorf("Read returned %v", err)
